@@ -1,0 +1,62 @@
+# Every target sets up .venv itself, from the hashed lock; a second call is instant.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export PILOTFISH_CACHE ?= $(HOME)/.cache/pilotfish
+export PYTHONNOUSERSITE := 1
+
+BIN := .venv/bin
+READY := .venv/.ready
+LINKS := build/tree/pilotfish
+COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+.PHONY: help venv demo test test-real bench check lock format generate clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
+
+venv: $(READY) $(LINKS) ## the virtual environment .venv, from .ci/locks/dev.txt
+
+$(READY): .ci/locks/dev.txt setup.py
+	python=$$(.ci/python) && "$$python" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/locks/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@
+
+# mypy and import-linter follow folders, not import hooks: they read the package through two links.
+$(LINKS): Makefile
+	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors && touch $@
+
+demo: venv ## the closed loop on real data, on this machine
+	$(BIN)/pilotfish demo
+
+test: venv ## the tests that need nothing beyond PyPI
+	$(BIN)/python -m pytest -m "not real"
+
+test-real: venv ## the tests against real programs; as root with apt, they are installed first
+	.ci/programs
+	$(BIN)/python -m pytest -m real
+
+bench: venv ## the benchmark table
+	.ci/programs
+	$(BIN)/python -m tests.benchmarks
+
+check: venv ## format, lint, types, import contracts, generated files, Dockerfile
+	.ci/check
+
+format: venv ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: venv ## write the generated files anew
+	$(BIN)/python -m tests.generate
+
+lock: venv ## resolve the dependencies anew, into .ci/locks
+	$(COMPILE) --upgrade --output-file .ci/locks/runtime.txt pyproject.toml
+	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
+
+clean: ## remove what was built
+	rm -rf .venv build dist *.egg-info

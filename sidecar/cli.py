@@ -1,0 +1,114 @@
+"""The command `pilotfish`: a table of subcommands, each of which lives in a module of its own.
+
+The module of a subcommand is imported only when that subcommand is asked for, so that the data plane never pays for
+the statistics. It offers `add_arguments(parser)` and `run(args) -> int`, whose result is the exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from pilotfish.sidecar.errors import PilotfishError
+
+USAGE_STATUS = 2
+
+
+class Command(NamedTuple):
+    """One subcommand: its line in the help, its module, and the names of the two functions there."""
+
+    help: str
+    module: str
+    add_arguments: str = "add_arguments"
+    run: str = "run"
+
+
+COMMANDS = {
+    "analyze": Command("measure the traffic that a proxy hands over", "pilotfish.sidecar.analyzer.app"),
+    "check": Command(
+        "check a ModelMonitor document", "pilotfish.sidecar.settings.app", "add_check_arguments", "run_check"
+    ),
+    "demo": Command("see the closed loop on real data, on this machine", "pilotfish.sidecar.demo.app"),
+    "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
+    "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
+    "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.supervisor"),
+    "schema": Command(
+        "print the JSON schema of the ModelMonitor document",
+        "pilotfish.sidecar.settings.app",
+        "add_schema_arguments",
+        "run_schema",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the subcommand that `argv` (default: the process's own arguments) names, and return its exit status."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(overview(), file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else USAGE_STATUS
+    if arguments[0] == "--version":
+        print(f"pilotfish {version()}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        print(f"pilotfish: no command {name[:80]!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
+        return USAGE_STATUS
+    return _run(COMMANDS[name], build_parser(name).parse_args(rest))
+
+
+def overview() -> str:
+    """Return the text of `pilotfish --help`: every subcommand in one line."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: pilotfish COMMAND [OPTION]...",
+            "",
+            "A sidecar that watches a model server's prediction traffic.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`pilotfish COMMAND --help` tells its options; `pilotfish --version` the version.",
+        ]
+    )
+
+
+def version() -> str:
+    """Return the installed version."""
+    from importlib.metadata import version as installed  # 60 modules that the data plane has no use for
+
+    return installed("pilotfish")
+
+
+def build_parser(name: str) -> argparse.ArgumentParser:
+    """Import the module of the subcommand `name` and return the parser that it fills."""
+    command = COMMANDS[name]
+    parser = argparse.ArgumentParser(prog=f"pilotfish {name}", description=command.help, allow_abbrev=False)
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, command.add_arguments)
+    add_arguments(parser)
+    return parser
+
+
+def _run(command: Command, args: argparse.Namespace) -> int:
+    run: Callable[[argparse.Namespace], int] = _lookup(command.module, command.run)
+    try:
+        return run(args)
+    except PilotfishError as error:
+        print(f"pilotfish: {error}", file=sys.stderr)
+        return USAGE_STATUS
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as a shell reports it
+
+
+def _lookup(module: str, function: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""The root of every error that Pilotfish raises on purpose.
+
+A message says what is wrong, where, the offending value (shortened) and what to do. It never holds a body or a secret.
+"""
+
+from __future__ import annotations
+
+SHOWN = 80
+
+
+class PilotfishError(Exception):
+    """Root of the sidecar's own errors; its message is written for the person who operates Pilotfish."""
+
+
+class UsageError(PilotfishError):
+    """A command line, an address or a file that a person gave cannot be used."""
+
+
+def shown(value: object, limit: int = SHOWN) -> str:
+    """Return `value` as a person may see it in a message: `repr`, cut to `limit` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
