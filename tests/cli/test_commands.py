@@ -1,0 +1,35 @@
+"""The command line: what it lists, what it refuses, and that it loads only what a subcommand needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilotfish.sidecar import cli
+
+
+def test_help_has_one_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in cli.COMMANDS:
+        assert sum(line.startswith(f"  {name} ") for line in lines) == 1
+
+
+def test_no_command_shows_the_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == cli.USAGE_STATUS
+    assert "commands:" in capsys.readouterr().err
+
+
+def test_an_unknown_command_lists_the_valid_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prxy"]) == cli.USAGE_STATUS
+    said = capsys.readouterr().err
+    assert "'prxy'" in said
+    assert ", ".join(sorted(cli.COMMANDS)) in said
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"pilotfish {cli.version()}\n"
+
+
+def test_the_table_is_alphabetical() -> None:
+    assert list(cli.COMMANDS) == sorted(cli.COMMANDS)
