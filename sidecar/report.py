@@ -1,0 +1,186 @@
+"""The Report: one immutable answer to everything a person or a program may ask about a model under watch.
+
+The analyzer's worker makes a new one after each checkpoint and swaps it in; metrics, pages and the control loop only
+read it. Times are epoch seconds, ticks are numbers of `tick_seconds`, ratios lie in [0, 1] except evidence (1 = alarm).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FORMAT = 1
+
+State = Literal["idle", "unprofiled", "watching"]
+
+
+class Score(msgspec.Struct, frozen=True):
+    """An effect size and the interval that the number of rows leaves open."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Effects(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the ticks from `first_tick` to `last_tick` lie from the reference; `wasserstein` in reference sd."""
+
+    first_tick: int
+    last_tick: int
+    rows: int
+    psi: Score
+    jensen_shannon: Score
+    wasserstein: Score | None = None
+    ks: Score
+    missing_ratio: float
+    missing_ratio_reference: float
+    unseen_ratio: float
+    out_of_range_ratio: float
+    mismatches: int = 0
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One bar of a histogram: a bin of the profile with its share of the reference's and of the recent rows."""
+
+    label: str
+    reference: float
+    current: float
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of the profile: evidence of its own (1 = alarm), the likely onset, recent effect sizes."""
+
+    name: str
+    side: str
+    family: str
+    kind: str = ""
+    evidence_ratio: float | None = None
+    onset_tick: int | None = None
+    episode_id: str | None = None
+    effects: Effects | None = None
+    cells: tuple[Cell, ...] = ()
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """Features that share one part of the false-alarm budget; `evidence_ratio` 1 is an alarm."""
+
+    name: str
+    evidence_ratio: float
+    threshold: float
+    share: float
+    alarms_total: int
+
+
+class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature that an episode names; `confirmed` by the listing's false-discovery bound."""
+
+    name: str
+    confirmed: bool
+    evidence_ratio: float
+    active: bool
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause, from the alarm to its end."""
+
+    id: str
+    family: str
+    opened_tick: int
+    onset_tick: int
+    closed_tick: int | None
+    closed_by: str | None
+    open: bool
+    features: tuple[EpisodeFeature, ...]
+
+
+class ProfileInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The profile in force."""
+
+    hash: str
+    model: str
+    version: str
+    created: str
+    rows: int
+    features: int
+    excluded: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Exchanges with one fate, as far as the analyzer decides it: measured, undecodable or dropped at a restart."""
+
+    fate: str
+    reason: str
+    exchanges: int
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Decoded rows of one model and side since the beginning of the counters."""
+
+    model: str
+    side: str
+    rows: int
+
+
+class Ticks(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the clock of detection stands; `open` are the ticks that still take rows."""
+
+    tick_seconds: float
+    open: tuple[int, ...] = ()
+    last_closed: int | None = None
+    closed_total: int = 0
+    late_rows: int = 0
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """The promise: at most `false_alarms` in `per_seconds`; `ticks_per_false_alarm` is the threshold that follows."""
+
+    false_alarms: float
+    per_seconds: float
+    ticks_per_false_alarm: float
+    tolerance: float
+    ticks_used: int
+    alarms_total: int
+
+
+class Durability(msgspec.Struct, frozen=True, kw_only=True):
+    """The last checkpoint; `error` is empty while they succeed."""
+
+    at: float | None = None
+    failures_total: int = 0
+    error: str = ""
+
+
+class Unprofiled(msgspec.Struct, frozen=True):
+    """What is known of a column without a profile: values seen and how many of them were missing."""
+
+    name: str
+    side: str
+    values: int
+    missing: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the analyzer knows; `state` idle means nothing is decoded, for the `reason` given."""
+
+    format: int = FORMAT
+    made_at: float
+    started_at: float
+    state: State
+    reason: str = ""
+    mode: str = ""
+    model: str = ""
+    version: str = ""
+    profile: ProfileInfo | None = None
+    counts: tuple[Count, ...] = ()
+    rows: tuple[Rows, ...] = ()
+    type_mismatches: int = 0
+    ticks: Ticks
+    families: tuple[Family, ...] = ()
+    features: tuple[Feature, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    budget: Budget | None = None
+    checkpoint: Durability = Durability()
+    columns: tuple[Unprofiled, ...] = ()
+    warnings: tuple[str, ...] = ()
