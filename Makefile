@@ -57,6 +57,7 @@ generate: venv ## write the generated files anew
 lock: venv ## resolve the dependencies anew, into .ci/locks
 	$(COMPILE) --upgrade --output-file .ci/locks/runtime.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
+	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
 
 clean: ## remove what was built
 	rm -rf .venv build dist *.egg-info

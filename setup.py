@@ -7,7 +7,8 @@ from setuptools import find_packages, setup
 
 ROOTS = {"pilotfish.detectors": "detectors", "pilotfish.sidecar": "sidecar"}
 
-setup(
-    package_dir=ROOTS,
-    packages=[name for root, folder in ROOTS.items() for name in (root, *(f"{root}.{sub}" for sub in find_packages(folder)))],
-)
+PACKAGES = [
+    name for root, folder in ROOTS.items() for name in (root, *(f"{root}.{found}" for found in find_packages(folder)))
+]
+
+setup(package_dir=ROOTS, packages=PACKAGES)

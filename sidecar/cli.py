@@ -27,14 +27,14 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "analyze": Command("measure the traffic that a proxy hands over", "pilotfish.sidecar.analyzer.app"),
+    "analyze": Command("measure the traffic that a proxy hands over", "pilotfish.sidecar.run.analyze"),
     "check": Command(
         "check a ModelMonitor document", "pilotfish.sidecar.settings.app", "add_check_arguments", "run_check"
     ),
     "demo": Command("see the closed loop on real data, on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
     "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
-    "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.supervisor"),
+    "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
@@ -80,7 +80,7 @@ def overview() -> str:
 
 def version() -> str:
     """Return the installed version."""
-    from importlib.metadata import version as installed  # 60 modules that the data plane has no use for
+    from importlib.metadata import version as installed  # costs 60 modules, which the data plane has no use for
 
     return installed("pilotfish")
 

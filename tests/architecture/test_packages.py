@@ -1,0 +1,63 @@
+"""Who sees whom, and what the data plane loads."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDECAR = ROOT / "sidecar"
+
+# What each package of the data plane may see of the sidecar, beside itself; import-linter has no word for "only".
+MAY_SEE = {
+    "channel": {"errors"},
+    "proxy": {"channel", "errors", "log", "settings", "wire"},
+    "wire": {"errors"},
+}
+HEAVY = {"aiohttp", "asyncio", "concurrent", "kubernetes", "msgspec", "numpy", "prometheus_client", "rich", "yaml"}
+# The modules of the proxy process, the interpreter's own (about 40) included.
+MOST_MODULES = 140
+
+
+def imports(path: Path) -> set[str]:
+    """Return the absolute names that the module at `path` imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("package", MAY_SEE)
+def test_the_data_plane_sees_only_what_it_may(package: str) -> None:
+    allowed = MAY_SEE[package] | {package}
+    for path in (SIDECAR / package).rglob("*.py"):
+        seen = {name.split(".")[2] for name in imports(path) if name.startswith("pilotfish.sidecar.")}
+        assert seen <= allowed, f"{path.relative_to(ROOT)} imports {sorted(seen - allowed)}"
+
+
+def test_imports_are_absolute_and_through_pilotfish() -> None:
+    for path in [*SIDECAR.rglob("*.py"), *(ROOT / "detectors").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        relative = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if getattr(node, "level", 0)]
+        assert not relative, f"{path.relative_to(ROOT)} has relative imports in lines {relative}"
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & {"sidecar", "detectors"}, f"{path.relative_to(ROOT)} does not import through pilotfish"
+
+
+def test_the_proxy_process_stays_light(record_property: Callable[[str, object], None]) -> None:
+    program = (
+        "import sys; from pilotfish.sidecar import cli; cli.build_parser('proxy'); "
+        "print(*sorted(name for name in sys.modules if not name.startswith('__editable__')))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    loaded = shown.stdout.split()
+    record_property("modules", len(loaded))
+    assert not HEAVY & {name.split(".")[0] for name in loaded}
+    assert len(loaded) <= MOST_MODULES, f"{len(loaded)} modules: {loaded}"
