@@ -1,0 +1,70 @@
+"""What is allowed: an intent becomes a decision with a reason, or nothing when it is settled already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilotfish.sidecar.control.ledger import DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry
+from pilotfish.sidecar.control.policy import Intent
+from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation
+
+# the reasons of a refusal or a recommendation
+COOLDOWN, MODE, NO_WEBHOOK = "cooldown", "mode", "no_webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The state that the intent's entry takes, and why."""
+
+    intent: Intent
+    state: str
+    reason: str
+
+
+def judge(intent: Intent, situation: Situation) -> Decision | None:
+    """Return what becomes of `intent` now; None when its entry is settled or stands as it would stand again."""
+    entry = situation.ledger.entries.get(intent.id)
+    if entry is not None and entry.state in SETTLED:
+        return None
+    state, reason = _verdict(intent, situation)
+    if entry is not None and (entry.state, entry.reason) == (state, reason):
+        return None
+    return Decision(intent, state, reason)
+
+
+def _verdict(intent: Intent, situation: Situation) -> tuple[str, str]:
+    if situation.mode == OBSERVE or situation.retrain is None:
+        return REFUSED, MODE
+    if not situation.retrain.webhook:
+        return REFUSED, NO_WEBHOOK
+    if cooling(intent, situation) > 0:
+        return REFUSED, COOLDOWN
+    if situation.mode == RECOMMEND:
+        return RECOMMENDED, MODE
+    return PENDING, intent.episode.cause
+
+
+def cooling(intent: Intent, situation: Situation) -> float:
+    """Return for how many seconds more the model rests after the last retraining that was asked for; 0 if it does not.
+
+    It rests from the decision on, whatever the profile: a new model is not retrained at once because of its newness.
+    While only recommendations are made, they count as if they had been carried out. A clock that was set back never
+    makes the rest longer than the cooldown.
+    """
+    cooldown = situation.retrain.cooldown if situation.retrain else 0.0
+    model, counts = intent.subject.model, _RESTS[situation.mode == ACT]
+    starts = (
+        entry.decided_at
+        for entry in situation.ledger.entries.values()
+        if entry.id != intent.id and entry.model == model and _asked(entry, counts)
+    )
+    rests = (cooldown - (situation.now - start) for start in starts)
+    return max((min(rest, cooldown) for rest in rests), default=0.0)
+
+
+_RESTS = {True: frozenset((PENDING, DELIVERED)), False: frozenset((PENDING, DELIVERED, RECOMMENDED))}
+
+
+def _asked(entry: Entry, counts: frozenset[str]) -> bool:
+    """Tell whether a retraining was asked for, or may have been: an attempt without an answer counts as one."""
+    return entry.state in counts or (entry.state == SUPERSEDED and entry.attempts > 0)

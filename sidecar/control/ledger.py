@@ -1,0 +1,143 @@
+"""The ledger: one entry per intent, folded from operations, and how often each outcome was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+# the states of an entry, and the outcome that reaching one counts as
+RECOMMENDED, REFUSED, PENDING, DELIVERED, DEAD, SUPERSEDED = (
+    "recommended",
+    "refused",
+    "pending",
+    "delivered",
+    "dead",
+    "superseded",
+)
+OUTCOMES = {
+    DEAD: "failed",
+    DELIVERED: "executed",
+    RECOMMENDED: "recommended",
+    REFUSED: "refused",
+    SUPERSEDED: "superseded",
+}
+SETTLED = frozenset((PENDING, DELIVERED, DEAD))  # nothing is decided again about an entry in one of these
+KEPT = 1000  # entries of ended episodes that a compaction keeps
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An intent with what became of it.
+
+    Times are epoch seconds. `body` is the event as it is sent, the same bytes on each attempt; it is empty for an
+    intent that was never to be sent. `next_at` is when a pending one is due, `error` why the last attempt failed.
+    """
+
+    id: str
+    kind: str
+    cause: str
+    episode: str
+    model: str
+    version: str
+    profile_hash: str
+    decided_at: float
+    changed_at: float
+    state: str
+    reason: str
+    body: str = ""
+    attempts: int = 0
+    next_at: float = 0.0
+    error: str = ""
+
+
+class Put(msgspec.Struct, frozen=True, tag="put"):
+    """Operation: the entry stands as given, new or in place of the one with its id."""
+
+    entry: Entry
+
+
+class Change(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_defaults=True):
+    """Operation: what became of the entry `id`."""
+
+    id: str
+    at: float
+    state: str
+    reason: str
+    attempts: int = 0
+    next_at: float = 0.0
+    error: str = ""
+
+
+class Totals(msgspec.Struct, frozen=True, tag="totals"):
+    """Operation: the outcomes counted so far, as (kind, outcome, reason, count); ends a compaction."""
+
+    counts: tuple[tuple[str, str, str, int], ...]
+
+
+Operation = Put | Change | Totals
+
+
+class Ledger:
+    """All entries by id, and the outcomes counted; a value: `apply` returns another one."""
+
+    __slots__ = ("entries", "totals")
+
+    def __init__(
+        self, entries: Mapping[str, Entry] | None = None, totals: Mapping[tuple[str, str, str], int] | None = None
+    ) -> None:
+        self.entries: Mapping[str, Entry] = entries or {}
+        self.totals: Mapping[tuple[str, str, str], int] = totals or {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ledger) and (self.entries, self.totals) == (other.entries, other.totals)
+
+    __hash__ = None  # type: ignore[assignment]  # holds mappings
+
+    def apply(self, operations: Iterable[Operation]) -> Ledger:
+        """Return the ledger after `operations`; a change of an unknown entry is ignored: its put was lost."""
+        entries, totals = dict(self.entries), dict(self.totals)
+        for operation in operations:
+            match operation:
+                case Totals(counts):
+                    totals.update({(kind, outcome, reason): count for kind, outcome, reason, count in counts})
+                case Put(entry):
+                    _count(totals, entries.get(entry.id), entry)
+                    entries[entry.id] = entry
+                case Change(id=id_) if id_ in entries:
+                    fresh = _changed(entries[id_], operation)
+                    _count(totals, entries[id_], fresh)
+                    entries[id_] = fresh
+        return Ledger(entries, totals)
+
+    def compacted(self) -> list[Operation]:
+        """Return the operations from which this ledger, less its oldest ended entries, is folded again."""
+        counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
+        ended = [entry for entry in self.entries.values() if entry.state != PENDING]
+        ended.sort(key=lambda entry: entry.changed_at, reverse=True)
+        dropped = {entry.id for entry in ended[KEPT:]}
+        kept = (entry for entry in self.entries.values() if entry.id not in dropped)
+        # puts count outcomes anew, so the totals come last and set what was counted
+        return [*(Put(_lean(entry)) for entry in kept), Totals(counts)]
+
+
+def _lean(entry: Entry) -> Entry:
+    return entry if entry.state in {PENDING, DEAD} else msgspec.structs.replace(entry, body="")
+
+
+def _changed(entry: Entry, change: Change) -> Entry:
+    return msgspec.structs.replace(
+        entry,
+        state=change.state,
+        reason=change.reason,
+        changed_at=change.at,
+        attempts=change.attempts,
+        next_at=change.next_at,
+        error=change.error,
+    )
+
+
+def _count(totals: dict[tuple[str, str, str], int], before: Entry | None, after: Entry) -> None:
+    if after.state not in OUTCOMES or (before and (before.state, before.reason) == (after.state, after.reason)):
+        return
+    key = (after.kind, OUTCOMES[after.state], after.reason)
+    totals[key] = totals.get(key, 0) + 1

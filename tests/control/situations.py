@@ -1,0 +1,69 @@
+"""Situations for tests: short to write, complete to decide on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pilotfish.sidecar.control.ledger import PENDING, Change, Entry, Ledger, Operation, Put
+from pilotfish.sidecar.control.situation import ACT, Episode, RetrainRules, Situation, Subject
+
+NOON = 1_700_000_000.0
+HOUR = 3600.0
+SUBJECT = Subject("delays", "7", "aa" * 32)
+RULES = RetrainRules(on=("drift",), cooldown=24 * HOUR, webhook=True)
+
+
+def episode(
+    id_: str = "e1", *, at: float = NOON, closed_by: str = "", cause: str = "drift", features: int = 1
+) -> Episode:
+    detail = {"features": [{"name": f"f{index}"} for index in range(features)]}
+    return Episode(id_, cause, "features", at, closed_by, detail)
+
+
+def situation(
+    *episodes: Episode,
+    now: float = NOON,
+    mode: str = ACT,
+    rules: RetrainRules | None = RULES,
+    subject: Subject = SUBJECT,
+    done: Iterable[Operation] = (),
+) -> Situation:
+    return Situation(now, mode, subject, episodes, Ledger().apply(done), rules)
+
+
+def entry(
+    id_: str = "i1",
+    *,
+    state: str = PENDING,
+    at: float = NOON,
+    episode: str = "e1",
+    reason: str = "drift",
+    attempts: int = 0,
+    next_at: float = 0.0,
+    body: str = "{}",
+    profile_hash: str = SUBJECT.profile_hash,
+) -> Entry:
+    return Entry(
+        id=id_,
+        kind="retrain",
+        cause="drift",
+        episode=episode,
+        model="delays",
+        version="7",
+        profile_hash=profile_hash,
+        decided_at=at,
+        changed_at=at,
+        state=state,
+        reason=reason,
+        body=body,
+        attempts=attempts,
+        next_at=next_at,
+    )
+
+
+def put(id_: str = "i1", **fields: object) -> Put:
+    return Put(entry(id_, **fields))  # type: ignore[arg-type]  # a table of tests names the fields
+
+
+def change(id_: str = "i1", *, state: str, reason: str = "drift", at: float = NOON) -> Change:
+    return Change(id=id_, at=at, state=state, reason=reason)

@@ -1,0 +1,160 @@
+"""The decisions, as tables: the situation in, what is wanted, allowed, due and overtaken out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pilotfish.sidecar.control.guard import judge
+from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SUPERSEDED, Put
+from pilotfish.sidecar.control.loop import entry_of
+from pilotfish.sidecar.control.policy import due, overtaken, wanted
+from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, RetrainRules, Situation, Subject
+from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
+
+NO_WEBHOOK = replace(RULES, webhook=False)
+OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (situation(), []),
+        (situation(NEWER, OLDER), ["older", "newer"]),
+        (situation(episode(closed_by="recovered")), []),
+        (situation(episode(cause="performance")), []),
+        (situation(episode(), rules=None), []),
+        (situation(episode(), mode=OBSERVE), ["e1"]),
+    ],
+    ids=["quiet", "two-oldest-first", "ended", "cause-not-named", "no-retrain-block", "observed-all-the-same"],
+)
+def test_policy_wants_one_retraining_for_each_open_episode(case: Situation, expected: list[str]) -> None:
+    assert [intent.episode.id for intent in wanted(case)] == expected
+
+
+def own(state: str, reason: str = "drift", **fields: object) -> Put:
+    """Return the entry of the very intent that is judged."""
+    return put(wanted(situation(episode()))[0].id, state=state, reason=reason, **fields)
+
+
+def other(state: str, age: float, **fields: object) -> Put:
+    return put("other", state=state, at=NOON - age, episode="e0", **fields)
+
+
+VERDICTS = {
+    "act": (situation(episode()), (PENDING, "drift")),
+    "recommend": (situation(episode(), mode=RECOMMEND), (RECOMMENDED, "mode")),
+    "observe": (situation(episode(), mode=OBSERVE), (REFUSED, "mode")),
+    "no-webhook": (situation(episode(), rules=NO_WEBHOOK), (REFUSED, "no_webhook")),
+    "already-pending": (situation(episode(), done=[own(PENDING)]), None),
+    "already-delivered": (situation(episode(), done=[own(DELIVERED)]), None),
+    "given-up": (situation(episode(), done=[own(DEAD, "http_500")]), None),
+    "already-recommended": (situation(episode(), mode=RECOMMEND, done=[own(RECOMMENDED, "mode")]), None),
+    "mode-raised": (situation(episode(), done=[own(RECOMMENDED, "mode")]), (PENDING, "drift")),
+    "reopened-before-it-was-sent": (situation(episode(), done=[own(SUPERSEDED, "recovered")]), (PENDING, "drift")),
+    "cooldown": (situation(episode(), done=[other(DELIVERED, 23 * HOUR)]), (REFUSED, "cooldown")),
+    "cooldown-after-another-profile": (
+        situation(episode(), done=[other(DELIVERED, HOUR, profile_hash="bb")]),
+        (REFUSED, "cooldown"),
+    ),
+    "cooldown-refused-already": (
+        situation(episode(), done=[other(DELIVERED, HOUR), own(REFUSED, "cooldown")]),
+        None,
+    ),
+    "cooldown-over": (
+        situation(episode(), done=[other(DELIVERED, 24 * HOUR), own(REFUSED, "cooldown")]),
+        (PENDING, "drift"),
+    ),
+    "dead-does-not-cool": (situation(episode(), done=[other(DEAD, HOUR)]), (PENDING, "drift")),
+    "superseded-before-an-attempt-does-not-cool": (
+        situation(episode(), done=[other(SUPERSEDED, HOUR)]),
+        (PENDING, "drift"),
+    ),
+    "superseded-after-an-attempt-cools": (
+        situation(episode(), done=[other(SUPERSEDED, HOUR, attempts=1)]),
+        (REFUSED, "cooldown"),
+    ),
+    "recommendations-cool-recommendations": (
+        situation(episode(), mode=RECOMMEND, done=[other(RECOMMENDED, HOUR)]),
+        (REFUSED, "cooldown"),
+    ),
+    "recommendations-do-not-cool-acts": (situation(episode(), done=[other(RECOMMENDED, HOUR)]), (PENDING, "drift")),
+    "no-cooldown": (
+        situation(episode(), rules=RetrainRules(("drift",), 0.0, webhook=True), done=[other(DELIVERED, 1)]),
+        (PENDING, "drift"),
+    ),
+    "clock-set-back": (situation(episode(), done=[other(DELIVERED, -1000 * HOUR)]), (REFUSED, "cooldown")),
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
+def test_guard(case: Situation, expected: tuple[str, str] | None) -> None:
+    decision = judge(wanted(case)[0], case)
+    assert (decision and (decision.state, decision.reason)) == expected
+
+
+def test_two_episodes_at_once_ask_for_one_retraining() -> None:
+    case = situation(OLDER, NEWER)
+    states = []
+    for intent in wanted(case):
+        decision = judge(intent, case)
+        assert decision is not None
+        states.append((intent.episode.id, decision.state, decision.reason))
+        case = replace(case, ledger=case.ledger.apply([Put(entry_of(decision, case.now))]))
+    assert states == [("older", PENDING, "drift"), ("newer", REFUSED, "cooldown")]
+
+
+def test_an_intents_id_follows_from_its_cause_alone() -> None:
+    def id_of(case: Situation) -> str:
+        return wanted(case)[0].id
+
+    base = id_of(situation(episode()))
+    assert base == id_of(situation(episode(at=NOON - 5, features=3), now=NOON + HOUR, mode=RECOMMEND))
+    different = [
+        situation(episode("e2")),
+        *(
+            situation(episode(), subject=replace(SUBJECT, **change))
+            for change in ({"model": "x"}, {"version": "8"}, {"profile_hash": "bb"})
+        ),
+        situation(episode(), subject=Subject("delay", "s7", SUBJECT.profile_hash)),
+    ]
+    assert len({base, *map(id_of, different)}) == 1 + len(different)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (situation(episode(), done=[put()]), []),
+        (situation(done=[put()]), []),
+        (situation(episode(closed_by="recovered"), done=[put()]), ["recovered"]),
+        (situation(episode(closed_by="person"), done=[put()]), ["person"]),
+        (situation(episode(), done=[put(profile_hash="bb")]), ["profile"]),
+        (situation(episode(closed_by="recovered"), done=[put(state=DELIVERED)]), []),
+    ],
+    ids=["open", "not-listed", "recovered", "closed-by-a-person", "new-profile", "delivered-before"],
+)
+def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[str]) -> None:
+    assert [(change.state, change.reason) for change in overtaken(case)] == [(SUPERSEDED, end) for end in expected]
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (situation(done=[put("b", at=NOON - 1), put("a")]), ["b", "a"]),
+        (situation(done=[put(next_at=NOON + 1)]), []),
+        (situation(done=[put(next_at=NOON)]), ["i1"]),
+        (situation(done=[put(next_at=NOON + 10 * HOUR)]), ["i1"]),
+        (situation(done=[put(state=DELIVERED)]), []),
+        (situation(done=[put()], mode=RECOMMEND), []),
+        (situation(done=[put()], rules=None), []),
+        (situation(done=[put()], rules=NO_WEBHOOK), []),
+    ],
+    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "no-webhook"],
+)
+def test_what_is_due(case: Situation, expected: list[str]) -> None:
+    assert [entry.id for entry in due(case)] == expected
+
+
+def test_modes_are_the_documents_words() -> None:
+    assert (OBSERVE, RECOMMEND, ACT) == ("observe", "recommend", "act")

@@ -1,0 +1,134 @@
+"""What an answer means, how long the next attempt waits, and the signature that a receiver checks."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.control.delivery import LONGEST, Answer, backoff, parse_retry_after, settle
+from pilotfish.sidecar.control.event import LARGEST, render
+from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
+from pilotfish.sidecar.control.policy import wanted
+from pilotfish.sidecar.control.signature import sign, verify
+from tests.control.situations import HOUR, NOON, entry, episode, situation
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempts", "age", "expected"),
+    [
+        (Answer(200), 0, 0, (DELIVERED, "drift")),
+        (Answer(202), 7, 0, (DELIVERED, "drift")),
+        (Answer(302), 0, 0, (PENDING, "drift")),
+        (Answer(404), 0, 0, (PENDING, "drift")),
+        (Answer(410), 0, 0, (DEAD, "http_410")),
+        (Answer(500), 0, 0, (PENDING, "drift")),
+        (Answer(None, "timeout"), 99, 23 * HOUR, (PENDING, "drift")),
+        (Answer(None, "timeout"), 99, 25 * HOUR, (DEAD, "timeout")),
+        (Answer(503), 3, 72 * HOUR, (PENDING, "drift")),
+    ],
+)
+def test_only_a_2xx_delivers_and_only_time_or_410_gives_up(
+    answer: Answer, attempts: int, age: float, expected: tuple[str, str]
+) -> None:
+    change = settle(entry(attempts=attempts), answer, NOON + age, Random(1))
+    assert (change.state, change.reason) == expected
+    assert change.attempts == attempts + 1
+
+
+def test_the_wait_grows_under_full_jitter_up_to_its_ceiling() -> None:
+    waits = {attempts: [backoff(attempts, Random(seed)) for seed in range(200)] for attempts in (1, 2, 5, 12, 10_000)}
+    for attempts, bound in {1: 1, 2: 2, 5: 16, 12: LONGEST, 10_000: LONGEST}.items():
+        assert 0 <= min(waits[attempts]) < bound * 0.1
+        assert bound * 0.9 < max(waits[attempts]) <= bound
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(120.0, 120, 120), (1e9, 3600, 3600), (None, 0, 1), (0.0, 0, 1)])
+def test_retry_after_is_honoured_up_to_an_hour(asked: float | None, least: float, most: float) -> None:
+    change = settle(entry(), Answer(503, retry_after=asked), NOON, Random(1))
+    assert least <= change.next_at - NOON <= most
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("-1", None),
+        ("1e9", None),
+        ("soon", None),
+        ("²", None),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+        ("Tue, 14 Nov 2023 22:14:20 -0000", 60.0),
+        ("Tue, 14 Nov 2000 22:14:20 GMT", 0.0),
+        ("9" * 400, float("9" * 64)),
+    ],
+)
+def test_retry_after_forms(value: str | None, expected: float | None) -> None:
+    assert parse_retry_after(value, NOON) == expected
+
+
+@given(st.text())
+def test_retry_after_never_raises(value: str) -> None:
+    parse_retry_after(value, NOON)
+
+
+SECRET, BODY, AT = b"s3cret", b'{"id":"x"}', str(int(NOON))
+
+
+def test_the_signature_is_hmac_sha256_of_timestamp_dot_body() -> None:
+    # printf '1700000000.{"id":"x"}' | openssl dgst -sha256 -hmac s3cret
+    assert sign(SECRET, AT, BODY) == "v1=2382c1d0968a5e57238c68de957f44d87e83d3049a5588ec251442ca372b8aec"
+
+
+@pytest.mark.parametrize(
+    ("secret", "timestamp", "body", "signature", "now", "expected"),
+    [
+        (SECRET, AT, BODY, sign(SECRET, AT, BODY), NOON + 299, True),
+        (SECRET, AT, BODY, "v1=00 " + sign(SECRET, AT, BODY), NOON, True),
+        (SECRET, AT, BODY, sign(SECRET, AT, BODY), NOON + 301, False),
+        (SECRET, AT, BODY, sign(SECRET, AT, BODY), NOON - 301, False),
+        (b"other", AT, BODY, sign(SECRET, AT, BODY), NOON, False),
+        (SECRET, AT, BODY + b" ", sign(SECRET, AT, BODY), NOON, False),
+        (SECRET, str(int(NOON) + 1), BODY, sign(SECRET, AT, BODY), NOON, False),
+        (SECRET, AT, BODY, "", NOON, False),
+        (SECRET, AT, BODY, "v1=é\ud800", NOON, False),
+        (SECRET, "", BODY, sign(SECRET, "", BODY), NOON, False),
+        (SECRET, "1" * 5000, BODY, "v1=", NOON, False),
+        (SECRET, "²", BODY, "v1=", NOON, False),
+    ],
+)
+def test_a_receiver_takes_only_what_was_signed_now(
+    secret: bytes, timestamp: str, body: bytes, signature: str, now: float, expected: bool
+) -> None:
+    assert verify(secret, timestamp, body, signature, now=now) is expected
+
+
+def test_the_event_is_a_structured_cloudevent() -> None:
+    intent = wanted(situation(episode(features=2)))[0]
+    event = json.loads(render(intent))
+    assert {
+        key: event[key] for key in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
+    } == {
+        "specversion": "1.0",
+        "id": intent.id,
+        "source": "/pilotfish/models/delays",
+        "type": "dev.pilotfish.retraining.requested",
+        "subject": "delays/7",
+        "time": "2023-11-14T22:13:20Z",
+        "datacontenttype": "application/json",
+    }
+    assert event["data"]["episode"] == "e1"
+    assert event["data"]["profileHash"] == intent.subject.profile_hash
+    assert [feature["name"] for feature in event["data"]["detail"]["features"]] == ["f0", "f1"]
+
+
+def test_an_event_never_grows_beyond_what_receivers_take() -> None:
+    small = render(wanted(situation(episode(features=100_000)))[0])
+    assert len(small) <= LARGEST
+    assert json.loads(small)["data"]["detail"] is None

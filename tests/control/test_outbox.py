@@ -1,0 +1,204 @@
+"""The outbox: what was committed is there after any crash, what was cut short never was, and no disk stops the loop."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.control import journal, outbox
+from pilotfish.sidecar.control.errors import OutboxError
+from pilotfish.sidecar.control.ledger import (
+    DELIVERED,
+    KEPT,
+    PENDING,
+    RECOMMENDED,
+    REFUSED,
+    Change,
+    Ledger,
+    Operation,
+    Put,
+    Totals,
+)
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.status import status_of
+from tests.control.situations import NOON, change, put
+
+IDS = st.sampled_from(("a", "b", "c"))
+STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
+OPERATIONS = st.lists(
+    st.builds(lambda id_, state: put(id_, state=state), IDS, STATES)
+    | st.builds(lambda id_, state, reason: change(id_, state=state, reason=reason), IDS, STATES, st.text()),
+    max_size=12,
+)
+
+
+def opened(path: Path) -> Outbox:
+    box = Outbox(path)
+    box.open()
+    return box
+
+
+@given(OPERATIONS)
+def test_a_file_cut_anywhere_is_the_fold_of_its_whole_lines(operations: list[Operation]) -> None:
+    raw = journal.encode(operations)
+    for cut in range(0, len(raw) + 1, 7):
+        whole = raw[:cut].count(b"\n")
+        found = journal.decode(raw[:cut])
+        assert (found.operations, found.damaged) == (tuple(operations[:whole]), 0)
+        assert raw[: found.end].count(b"\n") == whole
+
+
+@given(OPERATIONS.filter(bool), st.data())
+def test_a_flipped_bit_costs_one_or_two_lines_and_is_counted(operations: list[Operation], data: st.DataObject) -> None:
+    raw = bytearray(journal.encode(operations))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= 1 << data.draw(st.integers(0, 7))
+    found = journal.decode(bytes(raw))
+    assert len(found.operations) >= len(operations) - 2
+    assert set(found.operations) <= set(operations)
+
+
+@given(st.binary())
+def test_foreign_bytes_never_raise(raw: bytes) -> None:
+    assert journal.decode(raw).operations == ()
+
+
+@settings(max_examples=50)
+@given(OPERATIONS)
+def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
+    ledger = Ledger().apply(operations)
+    again = Ledger().apply(ledger.compacted())
+    assert again.totals == ledger.totals
+    assert {key: (e.state, e.reason) for key, e in again.entries.items()} == {
+        key: (e.state, e.reason) for key, e in ledger.entries.items()
+    }
+
+
+def test_compaction_forgets_the_oldest_ended_entries_and_never_a_pending_one_or_a_count() -> None:
+    ended = [put(f"d{index}", state=DELIVERED, at=NOON + index) for index in range(KEPT + 10)]
+    ledger = Ledger().apply([put("p", at=NOON - 9), *ended])
+    again = Ledger().apply(ledger.compacted())
+    assert len(again.entries) == KEPT + 1
+    assert "p" in again.entries
+    assert "d9" not in again.entries
+    assert again.totals == {("retrain", "executed", "drift"): KEPT + 10}
+
+
+def test_what_was_committed_is_there_again(tmp_path: Path) -> None:
+    box = opened(tmp_path / "state" / "outbox.jsonl")
+    box.commit([put("a"), put("b")])
+    box.commit([change("a", state=DELIVERED)])
+    box.close()
+    again = opened(tmp_path / "state" / "outbox.jsonl")
+    assert again.ledger == box.ledger
+    assert {key: entry.state for key, entry in again.ledger.entries.items()} == {"a": DELIVERED, "b": PENDING}
+
+
+def test_a_half_line_is_cut_off_and_the_file_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    path.write_bytes(journal.encode([put("a")]) + journal.encode([put("b")])[:-9])
+    box = opened(path)
+    box.commit([put("c")])
+    box.close()
+    assert set(opened(path).ledger.entries) == {"a", "c"}
+
+
+def test_a_damaged_line_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    path.write_bytes(journal.encode([put("a")]) + b"0000 3 {}\n" + journal.encode([put("c")]))
+    box = opened(path)
+    assert set(box.ledger.entries) == {"a", "c"}
+    assert status_of(box).problem == "1 damaged lines in the outbox"
+
+
+def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
+    first = opened(tmp_path / "outbox.jsonl")
+    with pytest.raises(OutboxError, match="another process holds it; give each `pilotfish run` its own --state"):
+        opened(tmp_path / "outbox.jsonl")
+    first.close()
+    opened(tmp_path / "outbox.jsonl").close()
+
+
+def test_a_file_that_cannot_be_read_is_never_taken_for_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    path.mkdir()
+    with pytest.raises(OutboxError, match="what was sent already is not known"):
+        opened(path)
+
+
+def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "COMPACT_AT", 2000)
+    path = tmp_path / "outbox.jsonl"
+    box = Outbox(path)
+    box._compact_at = 2000
+    box.open()
+    box.commit([put("a")])
+    for index in range(300):
+        box.commit([Change(id="a", at=NOON + index, state=PENDING, reason="drift", attempts=index)])
+    assert path.stat().st_size < 4000
+    assert list(tmp_path.iterdir()) == [path]
+    box.close()
+    assert opened(path).ledger == box.ledger
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond `size` bytes: the nearest thing to a full disk that needs no root."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    box = opened(path)
+    box.commit([put("a")])
+    with largest_file(path.stat().st_size + 20):
+        box.commit([put("b")])
+        box.commit([change("a", state=DELIVERED)])
+        assert (box.unsaved, set(box.ledger.entries)) == (2, {"a", "b"})
+        assert "File too large" in (status_of(box).problem or "")
+        assert path.read_bytes().endswith(b"\n")
+    box.commit([])
+    assert (box.unsaved, status_of(box).problem) == (0, None)
+    box.close()
+    assert opened(path).ledger == box.ledger
+
+
+def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    box = opened(path)
+    with largest_file(0):
+        for index in range(3000):
+            box.commit([put("a", attempts=index), Totals((("retrain", "executed", "drift", index),))])
+        assert box.unsaved <= outbox.MOST_UNSAVED + 2
+    box.commit([])
+    box.close()
+    assert opened(path).ledger == box.ledger
+
+
+def test_without_a_folder_it_lives_in_memory_until_there_is_one(tmp_path: Path) -> None:
+    blocker = tmp_path / "state"
+    blocker.write_text("a file where a folder should be")
+    with pytest.raises(OutboxError):
+        opened(blocker / "outbox.jsonl")
+    os.unlink(blocker)
+    os.symlink(tmp_path / "gone" / "away", blocker)
+    box = opened(blocker / "outbox.jsonl")
+    box.commit([put("a")])
+    assert (box.unsaved, box.problem.startswith("cannot make")) == (1, True)
+    os.unlink(blocker)
+    box.open()
+    assert (box.unsaved, box.problem) == (0, "")
+    box.close()
+    assert set(opened(blocker / "outbox.jsonl").ledger.entries) == {"a"}
