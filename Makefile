@@ -4,7 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# What is downloaded lies in one place, which may be kept between clones, or removed.
 export PILOTFISH_CACHE ?= $(HOME)/.cache/pilotfish
+export PIP_CACHE_DIR ?= $(PILOTFISH_CACHE)/pip
 export PYTHONNOUSERSITE := 1
 
 BIN := .venv/bin
