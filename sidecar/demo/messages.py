@@ -1,0 +1,85 @@
+"""What the demo's own processes tell the demo: one JSON object a line on standard output, each with its `type`."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+    """Base of all messages."""
+
+
+class Ready(Message):
+    """A process takes requests at 127.0.0.1:`port` (0: it serves none)."""
+
+    port: int
+
+
+class Day(Message):
+    """The replay has sent one day of flights and has all answers.
+
+    number         days since 1 May 2013
+    tick           the second, since the epoch, in which the day began
+    rows, requests what was sent; `failures` are requests without a good answer
+    changed        the injected change was in force
+    error          mean absolute error of the predictions, minutes; `close` is the share of them within 15 minutes
+    direct, through  milliseconds: medians of paired calls, straight to the server and through the proxy
+    """
+
+    number: int
+    tick: int
+    rows: int
+    requests: int
+    failures: int
+    changed: bool
+    error: float
+    close: float
+    direct: float
+    through: float
+
+
+class Delivery(Message):
+    """A webhook reached the trainer; `verdict` is accepted, repeated or refused, for `reason`."""
+
+    verdict: str
+    reason: str
+    id: str = ""
+    episode: str = ""
+
+
+class Gathering(Message):
+    """The trainer has labelled rows of `days` days since the onset (tick `onset`), and waits for `wanted`."""
+
+    days: int
+    wanted: int
+    onset: int
+
+
+class Retrained(Message):
+    """The trainer has put a new model into the server and handed over a new profile (`profile`: its hash)."""
+
+    rows: int
+    profile: str
+
+
+class Problem(Message):
+    """A process cannot do its part, for `reason`; it goes on or ends."""
+
+    reason: str
+
+
+AnyMessage = Ready | Day | Delivery | Gathering | Retrained | Problem
+_DECODER = msgspec.json.Decoder(AnyMessage)
+
+
+def tell(message: AnyMessage) -> None:
+    """Write `message` to standard output at once."""
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def heard(line: bytes) -> AnyMessage:
+    """Return the message in `line`; msgspec.DecodeError if it is none."""
+    return _DECODER.decode(line)

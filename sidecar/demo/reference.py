@@ -1,0 +1,29 @@
+"""The profile of the rows that a model was trained on, as `pilotfish profile build` makes it, by the same library."""
+
+from __future__ import annotations
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.demo.flights import CATEGORICAL, TARGET, Flights
+from pilotfish.sidecar.demo.model import Model
+from pilotfish.sidecar.demo.wire import MODEL_NAME, MODEL_VERSION
+
+TICK = 1.0  # seconds; one of the demo's ticks stands for a day of flights
+
+
+def build(model: Model, flights: Flights) -> Profile:
+    """Return the profile of `flights` and of what `model` predicts for them.
+
+    The rows stand in order of time, and a live tick carries a day of them: this is told instead of the days' real times,
+    since the replay runs 86,400 times as fast.
+    """
+    days = len(set(flights.day.tolist()))
+    return build_profile(
+        {**flights.columns, TARGET: model.predict(flights.columns)},
+        model=MODEL_NAME,
+        version=MODEL_VERSION,
+        sides={TARGET: "prediction"},
+        kinds=dict.fromkeys(CATEGORICAL, "categorical"),
+        tick_seconds=TICK,
+        rows_per_tick=len(flights) / days,
+    )

@@ -1,0 +1,30 @@
+"""What the demo's serving processes share: a loopback port from the operating system, an end with standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from aiohttp import web
+
+
+async def input_ended() -> None:
+    """Return when standard input ends: whoever started this process has closed it, or is gone."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.read(4096):
+        pass
+
+
+async def serve_until_input_ends(application: web.Application, listening: Callable[[int], None]) -> None:
+    """Serve `application` at a free port of 127.0.0.1, which `listening` is told, until standard input ends."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        listening(runner.addresses[0][1])
+        await input_ended()
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,183 @@
+"""The process that retrains: it takes signed webhooks and labelled rows, swaps the model, hands over a new profile.
+
+    python -m pilotfish.sidecar.demo.trainer SETTINGS_FILE
+
+It stands for the pipeline that a real team has. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import numpy as np
+from aiohttp import web
+
+from pilotfish.sidecar.demo import reference
+from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, Columns, Flights
+from pilotfish.sidecar.demo.inbox import LARGEST_EVENT, STATUS, Event, Inbox
+from pilotfish.sidecar.demo.messages import Delivery, Gathering, Problem, Ready, Retrained, tell
+from pilotfish.sidecar.demo.model import Model, fit
+from pilotfish.sidecar.demo.serving import serve_until_input_ends
+
+HOOK_PATH = "/hooks/retrain"
+LABELS_PATH = "/labels"
+LARGEST_LABELS = 4 * 1024 * 1024  # bytes; a day has about 60 KB
+KEPT_DAYS = 60
+TIMEOUT = aiohttp.ClientTimeout(total=20)
+
+
+class TrainerSettings(msgspec.Struct, kw_only=True):
+    """Where everything is; `wanted_days` of labelled rows since the onset are gathered before a retraining."""
+
+    admin_url: str
+    load_url: str
+    token_file: str
+    secret_file: str
+    wanted_days: int
+
+
+class LabelledDay(msgspec.Struct):
+    """The rows of one day as the model saw them, with what came true; `tick` is the second in which they were served."""
+
+    tick: int
+    number: int
+    columns: dict[str, list[float | str | None]]
+    air_time: list[float]
+
+
+class EpisodeOnset(msgspec.Struct):
+    """What the trainer reads of an episode in the analyzer's report."""
+
+    id: str
+    onset_tick: int
+
+
+class ReportedEpisodes(msgspec.Struct):
+    """What the trainer reads of the analyzer's report."""
+
+    episodes: list[EpisodeOnset]
+
+
+class TrainingError(Exception):
+    """A retraining failed: at which step and why."""
+
+
+class Trainer:
+    """Labels in, webhooks in; one retraining at a time."""
+
+    def __init__(self, settings: TrainerSettings) -> None:
+        self._settings = settings
+        self._inbox = Inbox(Path(settings.secret_file).read_bytes().strip())
+        self._token = Path(settings.token_file).read_text().strip()
+        self._days: deque[LabelledDay] = deque(maxlen=KEPT_DAYS)
+        self._more = asyncio.Condition()
+        self._one_at_a_time = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def application(self) -> web.Application:
+        """Return the routes: the webhook and the intake of labels."""
+        application = web.Application(client_max_size=LARGEST_LABELS)
+        application.router.add_post(HOOK_PATH, self._hook)
+        application.router.add_post(LABELS_PATH, self._labels)
+        return application
+
+    async def _labels(self, request: web.Request) -> web.Response:
+        day = msgspec.json.decode(await request.read(), type=LabelledDay)
+        async with self._more:
+            self._days.append(day)
+            self._more.notify_all()
+        return web.Response()
+
+    async def _hook(self, request: web.Request) -> web.Response:
+        if (request.content_length or 0) > LARGEST_EVENT:
+            return web.Response(status=413)
+        verdict = self._inbox.judge(request.headers, await request.read(), time.time())
+        event = verdict.event
+        tell(
+            Delivery(
+                verdict=verdict.outcome,
+                reason=verdict.reason,
+                id=event.id if event else "",
+                episode=event.data.episode if event else "",
+            )
+        )
+        if verdict.outcome == "accepted" and event is not None:
+            task = asyncio.create_task(self._retrain(event))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return web.json_response({"outcome": verdict.outcome}, status=STATUS[verdict.outcome])
+
+    async def _retrain(self, event: Event) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with self._one_at_a_time, aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
+                onset = await self._onset(session, event.data.episode)
+                flights = await self._gather(onset)
+                model, profile = await asyncio.to_thread(learn, flights)
+                await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
+                await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
+        except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
+            tell(Problem(reason=f"retraining for {event.data.episode} failed: {error!r}"))
+        else:
+            tell(Retrained(rows=len(flights), profile=profile.hash))
+
+    async def _onset(self, session: aiohttp.ClientSession, episode: str) -> int:
+        """Ask the analyzer when the episode's cause began, as a tick."""
+        async with session.get(f"{self._settings.admin_url}/report") as response:
+            response.raise_for_status()
+            report = msgspec.json.decode(await response.read(), type=ReportedEpisodes)
+        onsets = [known.onset_tick for known in report.episodes if known.id == episode]
+        if not onsets:
+            raise TrainingError(f"the report has no episode {episode!r}")
+        return onsets[0]
+
+    async def _gather(self, onset: int) -> Flights:
+        """Return the labelled rows since the onset, once there are enough days of them."""
+        async with self._more:
+            while True:
+                days = [day for day in self._days if day.tick >= onset]
+                tell(Gathering(days=len(days), wanted=self._settings.wanted_days, onset=onset))
+                if len(days) >= self._settings.wanted_days:
+                    return as_flights(days)
+                await self._more.wait()
+
+    async def _send(self, session: aiohttp.ClientSession, method: str, url: str, body: bytes) -> None:
+        async with session.request(method, url, data=body) as response:
+            if response.status >= 300:
+                raise TrainingError(f"{method} {url} was answered {response.status}: {(await response.text())[:200]}")
+
+
+def learn(flights: Flights) -> tuple[Model, reference.Profile]:
+    """Return a model of `flights`, and the profile against which its traffic is to be watched."""
+    model = fit(flights.columns, flights.air_time)
+    return model, reference.build(model, flights)
+
+
+def as_flights(days: list[LabelledDay]) -> Flights:
+    """Return the labelled days as rows in order of time."""
+    columns: Columns = {}
+    for name in FEATURES:
+        values = [value for day in days for value in day.columns[name]]
+        columns[name] = (
+            np.array(values, str)
+            if name in CATEGORICAL
+            else np.array([np.nan if v is None else v for v in values], np.float64)
+        )
+    air_time = np.array([minutes for day in days for minutes in day.air_time], np.float64)
+    numbers = np.array([day.number for day in days for _ in day.air_time], np.int64)
+    return Flights(columns, air_time, numbers)
+
+
+async def serve(settings: TrainerSettings) -> None:
+    """Serve until standard input ends."""
+    await serve_until_input_ends(Trainer(settings).application(), lambda port: tell(Ready(port=port)))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=TrainerSettings)))
