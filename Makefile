@@ -25,7 +25,7 @@ venv: $(READY) $(LINKS) ## the virtual environment .venv, from .ci/locks/dev.txt
 $(READY): .ci/locks/dev.txt setup.py
 	python=$$(.ci/python) && "$$python" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/locks/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
 # mypy and import-linter follow folders, not import hooks: they read the package through two links.
