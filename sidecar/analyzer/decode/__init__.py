@@ -1,0 +1,21 @@
+"""From a record to rows: one file per protocol, chosen from one table. Nothing in here raises, whatever the bytes are.
+
+    Record --> heads.py    path, and the few headers that matter; nothing else of a head is looked at
+           --> content.py  content coding undone, bounded; JSON parsed, duplicate keys found
+           --> oip.py      Open Inference Protocol v2, REST JSON and its binary-data extension
+               v1.py       KServe v1 and TensorFlow Serving REST JSON, row and column form
+           --> Decoded(inputs, outputs) | Skip(reason)
+
+Glossary
+    hints   what document and profile know beforehand: protocol, model, names of the columns in their order
+    rows    named columns as plain lists; many requests' rows become one batch in the pipeline
+    skip    an exchange that is counted under `undecodable{reason}`; `REASONS` is the whole table
+
+A request that does not decode is a skip. A request that does, with a response that does not, is measured without
+outputs, and `outputs_reason` says why.
+"""
+
+from pilotfish.sidecar.analyzer.decode.table import PROTOCOLS, decode
+from pilotfish.sidecar.analyzer.decode.types import REASONS, Decoded, Hints, Rows, Skip
+
+__all__ = ["PROTOCOLS", "REASONS", "Decoded", "Hints", "Rows", "Skip", "decode"]

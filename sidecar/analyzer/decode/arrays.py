@@ -1,0 +1,60 @@
+"""Nested lists to columns: flattened level by level without recursion, lengths checked, the number of cells bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+
+from pilotfish.sidecar.analyzer.decode.types import DeclineError
+
+MOST_COLUMNS = 16_384
+MOST_CELLS = 4 * 1024 * 1024
+DEEPEST = 8
+
+
+def flatten(data: list[object]) -> tuple[list[object], int]:
+    """Return (values in row-major order, length of the outermost list); decline unequal lengths and mixed depths."""
+    rows, level = len(data), data
+    for _ in range(DEEPEST):
+        if not level or type(level[0]) is not list:
+            if len(level) > 1 and list in map(type, level):
+                raise DeclineError("ragged")
+            return level, rows
+        if len(level) > 1 and (set(map(type, level)) != {list} or len(set(map(len, level))) != 1):  # type: ignore[arg-type]
+            raise DeclineError("ragged")
+        level = list(chain.from_iterable(level))  # type: ignore[arg-type]
+    raise DeclineError("too_deep")
+
+
+def add_columns(columns: dict[str, list[object]], names: Sequence[str], flat: list[object], width: int) -> None:
+    """Cut row-major `flat` into `width` columns and add them under `names`; decline a name that is there already."""
+    if width == 1:
+        if names[0] in columns:
+            raise DeclineError("duplicate_name")
+        columns[names[0]] = flat
+        return
+    before = len(columns)
+    columns.update((name, flat[index::width]) for index, name in enumerate(names))
+    if len(columns) != before + width:
+        raise DeclineError("duplicate_name")
+
+
+def column_names(base: str, width: int, known: Sequence[str], given: object = None) -> Sequence[str]:
+    """Return `width` names: as the request gives them, else by position, else `base` or `base[0]`, `base[1]`.
+
+    `known` are the reference's columns; pass () where other columns stand beside these, as position then means nothing.
+    """
+    if given is not None:
+        names = given.split(",") if isinstance(given, str) else given
+        if not isinstance(names, list) or len(names) != width or not all(isinstance(name, str) for name in names):
+            raise DeclineError("shape_mismatch")
+        return [name.strip() for name in names]
+    if len(known) == width and (width > 1 or base not in known):
+        return known
+    return (base,) if width == 1 else _numbered(base, width)
+
+
+@lru_cache(16)
+def _numbered(base: str, width: int) -> tuple[str, ...]:
+    return tuple(f"{base}[{index}]" for index in range(width))

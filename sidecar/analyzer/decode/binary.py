@@ -1,0 +1,67 @@
+"""The binary-data extension of the Open Inference Protocol: tensors as little-endian bytes behind the JSON part.
+
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md. A BYTES
+tensor is a sequence of (u32 length, bytes); BF16 is the upper half of a float32.
+"""
+
+from __future__ import annotations
+
+import struct
+from types import MappingProxyType
+
+import numpy as np
+
+from pilotfish.sidecar.analyzer.decode.types import DeclineError
+
+DATATYPES = MappingProxyType(
+    {
+        "BF16": "<u2",
+        "BOOL": "|b1",
+        "BYTES": "",
+        "FP16": "<f2",
+        "FP32": "<f4",
+        "FP64": "<f8",
+        "INT16": "<i2",
+        "INT32": "<i4",
+        "INT64": "<i8",
+        "INT8": "|i1",
+        "UINT16": "<u2",
+        "UINT32": "<u4",
+        "UINT64": "<u8",
+        "UINT8": "|u1",
+    }
+)
+_LENGTH = struct.Struct("<I")
+
+
+def values(raw: bytes, datatype: str, size: int) -> list[object]:
+    """Return the `size` values of a tensor; decline when `raw` does not hold exactly as many."""
+    code = DATATYPES.get(datatype)
+    if code is None:
+        raise DeclineError("datatype")
+    if not code:
+        return _strings(raw, size)
+    if len(raw) != size * np.dtype(code).itemsize:
+        raise DeclineError("binary_layout")
+    array = np.frombuffer(raw, code)
+    if datatype == "BF16":
+        array = (array.astype("<u4") << 16).view("<f4")
+    found: list[object] = array.tolist()
+    return found
+
+
+def _strings(raw: bytes, size: int) -> list[object]:
+    found: list[object] = []
+    at, end = 0, len(raw)
+    while at < end:
+        if end - at < _LENGTH.size or len(found) == size:
+            raise DeclineError("binary_layout")
+        (length,) = _LENGTH.unpack_from(raw, at)
+        at += _LENGTH.size
+        if length > end - at:
+            raise DeclineError("binary_layout")
+        found.append(raw[at : at + length].decode("utf-8", "backslashreplace"))
+        at += length
+    if len(found) != size:
+        raise DeclineError("binary_layout")
+    return found

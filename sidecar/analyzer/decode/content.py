@@ -1,0 +1,116 @@
+"""From a body to JSON: the content coding undone within a bound, the text parsed, duplicate keys found."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from pilotfish.sidecar.analyzer.decode.heads import CONTENT_TYPE, header
+from pilotfish.sidecar.analyzer.decode.types import DeclineError
+
+T = TypeVar("T")
+
+MOST_CODINGS = 3
+_GZIP, _ZLIB, _RAW = 31, 15, -15  # window bits, as zlib counts them
+_WINDOWS = {"deflate": (_ZLIB, _RAW), "gzip": (_GZIP,), "x-gzip": (_GZIP,)}
+_OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
+_JSON_TYPES = re.compile(
+    r"(?i)\A\s*(?:application/(?:[\w.-]+\+)?json|text/|\*/\*|application/x-www-form-urlencoded|\Z)"
+)
+
+
+def uncode(body: bytes, coding: str, limit: int) -> bytes:
+    """Return `body` without its content coding, at most `limit` bytes of it; more is declined, never unpacked."""
+    codings = [part for part in (part.strip().lower() for part in coding.split(",")) if part not in ("", "identity")]
+    if len(codings) > MOST_CODINGS:
+        raise DeclineError("content_encoding")
+    for name in reversed(codings):
+        if name not in _WINDOWS:
+            raise DeclineError("content_encoding")
+        body = _inflate(body, _WINDOWS[name], limit)
+    return body
+
+
+def parse(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+    """Return what `decoder` makes of `text`; NaN, Infinity and huge numbers pass, as many servers let them."""
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        raise DeclineError("too_deep") from None
+    except UnicodeDecodeError:
+        raise DeclineError(_no_json(head)) from None
+    except msgspec.ValidationError as error:
+        if not str(error).startswith(_OUT_OF_RANGE):
+            raise DeclineError("wrong_structure") from None
+    except msgspec.DecodeError:
+        pass  # what follows reads more than the standard allows
+    return _parse_leniently(decoder, text, head)
+
+
+def require_unique_keys(body: bytes, keys: int) -> None:
+    """Decline a body in which an object has a key twice, as servers pick either; `keys` is how many were parsed.
+
+    Each key has one colon, so as many colons as keys proves that none was lost; otherwise (a colon inside a string, a
+    key that no decoder asks for) the body is read again by a slower parser that shows every pair.
+    """
+    if body.count(b":") != keys:
+        try:
+            json.loads(body, object_pairs_hook=_unique)
+        except RecursionError:
+            raise DeclineError("too_deep") from None
+        except ValueError:
+            raise DeclineError("invalid_json") from None
+
+
+def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
+    for window in windows:
+        try:
+            return _members(body, window, limit)
+        except zlib.error:
+            continue
+    raise DeclineError("content_encoding")
+
+
+def _members(body: bytes, window: int, limit: int) -> bytes:
+    parts, room = [], limit + 1
+    while body.strip(b"\0"):
+        stream = zlib.decompressobj(window)
+        parts.append(stream.decompress(body, room))
+        room -= len(parts[-1])
+        if room <= 0 or stream.unconsumed_tail:
+            raise DeclineError("body_too_large")
+        if not stream.eof:
+            raise DeclineError("content_encoding")
+        body = stream.unused_data
+    return b"".join(parts)
+
+
+def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+    try:
+        document = json.loads(text.decode())
+        if b"\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no server can use
+        return msgspec.convert(document, decoder.type)
+    except RecursionError:
+        raise DeclineError("too_deep") from None
+    except msgspec.ValidationError:
+        raise DeclineError("wrong_structure") from None
+    except ValueError:
+        raise DeclineError(_no_json(head)) from None
+
+
+def _no_json(head: bytes) -> str:
+    kind = header(head, head.lower(), CONTENT_TYPE)
+    return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise DeclineError("duplicate_name")
+    return found

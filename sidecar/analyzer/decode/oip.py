@@ -1,0 +1,167 @@
+"""Open Inference Protocol v2 over REST: JSON tensors, and the binary-data extension (see `binary.py`).
+
+Source: the protocol's "inference" section, https://github.com/kserve/open-inference-protocol. A tensor [n] or [n, 1]
+is one column, [n, d] or deeper is d columns a row, named by its parameter `names` (a list, or separated by commas),
+else by position in the reference when it is the only tensor, else `name[i]`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import msgspec
+
+from pilotfish.sidecar.analyzer.decode import arrays, binary
+from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
+from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError, Part, Rows
+
+LARGEST_DIMENSION = 2**31
+_NAMED = ("names", "columns", "feature_names")
+_ONE = [1]
+_DATATYPES = frozenset(binary.DATATYPES)
+
+
+class Tensor(msgspec.Struct, gc=False):
+    """One tensor as it stands in the JSON; `data` is None where it lies in the binary part or in shared memory."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Request(msgspec.Struct, gc=False):
+    """An inference request."""
+
+    inputs: list[Tensor]
+    id: str | None = None
+    parameters: dict[str, Any] | None = None
+    outputs: list[dict[str, Any]] | None = None
+
+
+class Response(msgspec.Struct, gc=False):
+    """An inference response."""
+
+    outputs: list[Tensor]
+    id: str | None = None
+    model_name: str | None = None
+    model_version: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+_REQUEST = msgspec.json.Decoder(Request)
+_RESPONSE = msgspec.json.Decoder(Response)
+
+
+def decode_request(body: Body, known: tuple[str, ...]) -> Part:
+    """Return the rows of a request; `known` are the reference's input columns."""
+    text, tail = _split(body)
+    request = parse(_REQUEST, text, body.head)
+    keys = 1 + (request.id is not None) + _keys(request.parameters)
+    if request.outputs is not None:
+        keys += 1 + sum(len(output) + len(output.get("parameters", ())) for output in request.outputs)
+    require_unique_keys(text, keys + _tensor_keys(request.inputs))
+    return Part(_rows(request.inputs, tail, known), request.id)
+
+
+def decode_response(body: Body, known: tuple[str, ...]) -> Part:
+    """Return the rows of a response; `known` are the reference's prediction columns."""
+    text, tail = _split(body)
+    response = parse(_RESPONSE, text, body.head)
+    given = (response.id, response.model_name, response.model_version)
+    keys = 4 - given.count(None) + _keys(response.parameters)
+    require_unique_keys(text, keys + _tensor_keys(response.outputs))
+    return Part(_rows(response.outputs, tail, known), response.id, response.model_name, response.model_version)
+
+
+def _split(body: Body) -> tuple[bytes, bytes | None]:
+    raw, size = body.raw, body.json_size
+    return (raw, None) if size is None else (raw[:size], raw[size:])
+
+
+def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...]) -> Rows:
+    if len(tensors) > 1 or not known:
+        columns = _one_row(tensors)
+        if len(columns) == len(tensors) > 0 and not tail:
+            return Rows(columns, 1)
+        known = ()
+    if not tensors:
+        raise DeclineError("no_rows")
+    columns = {}
+    count = tensors[0].shape[0] if tensors[0].shape else -1
+    at = 0
+    for tensor in tensors:
+        data = tensor.data
+        if data is None:
+            data, at = _binary(tensor, tail, at)
+        _add(columns, tensor, data, count, known)
+    if tail is not None and at != len(tail):
+        raise DeclineError("binary_layout")
+    return Rows(columns, count)
+
+
+def _one_row(tensors: list[Tensor]) -> dict[str, list[object]]:
+    """Return the columns of the tensors that hold one value: nearly always all of them, so this is the fast way."""
+    return {
+        tensor.name: tensor.data
+        for tensor in tensors
+        if tensor.shape == _ONE
+        and tensor.data is not None
+        and len(tensor.data) == 1
+        and type(tensor.data[0]) is not list
+        and tensor.datatype in _DATATYPES
+    }
+
+
+def _add(
+    columns: dict[str, list[object]], tensor: Tensor, data: list[object], count: int, known: tuple[str, ...]
+) -> None:
+    if tensor.datatype not in _DATATYPES:
+        raise DeclineError("datatype")
+    size = _size(tensor.shape)
+    flat, _ = arrays.flatten(data)
+    if len(flat) != size:
+        raise DeclineError("shape_mismatch")
+    if tensor.shape[0] != count:
+        raise DeclineError("row_mismatch")
+    if not size:
+        raise DeclineError("no_rows")
+    width = size // count
+    if width > arrays.MOST_COLUMNS:
+        return  # an image or an embedding: its rows count, its cells are no features
+    given = None
+    if tensor.parameters is not None:
+        given = next((tensor.parameters[key] for key in _NAMED if key in tensor.parameters), None)
+    arrays.add_columns(columns, arrays.column_names(tensor.name, width, known, given), flat, width)
+
+
+def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[list[object], int]:
+    parameters = tensor.parameters or {}
+    if "shared_memory_region" in parameters:
+        raise DeclineError("unreferenced_data")
+    length = parameters.get("binary_data_size")
+    if tail is None or type(length) is not int or not 0 <= length <= len(tail) - at:
+        raise DeclineError("wrong_structure" if length is None else "binary_layout")
+    return binary.values(tail[at : at + length], tensor.datatype, _size(tensor.shape)), at + length
+
+
+def _size(shape: list[int]) -> int:
+    if not 1 <= len(shape) <= arrays.DEEPEST or not all(0 <= size < LARGEST_DIMENSION for size in shape):
+        raise DeclineError("shape_mismatch")
+    return prod(shape)
+
+
+def _tensor_keys(tensors: list[Tensor]) -> int:
+    keys = 4 * len(tensors)
+    for tensor in tensors:
+        if tensor.data is None:
+            keys -= 1
+        if tensor.parameters is not None:
+            keys += _keys(tensor.parameters)
+    return keys
+
+
+def _keys(parameters: dict[str, Any] | None) -> int:
+    return 0 if parameters is None else 1 + len(parameters)

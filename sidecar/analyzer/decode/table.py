@@ -1,0 +1,119 @@
+"""The table of protocols, and the one door to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import msgspec
+
+from pilotfish.sidecar.analyzer.decode import heads, oip, v1
+from pilotfish.sidecar.analyzer.decode.content import parse, uncode
+from pilotfish.sidecar.analyzer.decode.types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
+from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+
+
+class Codec(Protocol):
+    """What the module of a protocol offers. `known` are the reference's columns in their order, () when unknown."""
+
+    def decode_request(self, body: Body, known: tuple[str, ...]) -> Part:
+        """Return what the body of a request says; raise DeclineError."""
+
+    def decode_response(self, body: Body, known: tuple[str, ...]) -> Part:
+        """Return what the body of a response says; raise DeclineError."""
+
+
+PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"oip": oip, "v1": v1})
+
+
+class _Sniffed(msgspec.Struct, gc=False):
+    inputs: msgspec.Raw = msgspec.Raw()
+    instances: msgspec.Raw = msgspec.Raw()
+
+
+_SKIPS = {reason: Skip(reason) for reason in REASONS}
+_SNIFF = msgspec.json.Decoder(_Sniffed)
+
+
+def decode(record: Record, hints: Hints) -> Decoded | Skip:
+    """Return the rows of `record`, or why there are none; never raises, and costs no more than in proportion to it."""
+    try:
+        return _decode(record, hints)
+    except DeclineError as declined:
+        return _SKIPS[declined.reason]
+    except RecursionError:
+        return _SKIPS["too_deep"]
+    except Exception:  # whatever a body does to a decoder, the worker thread and its counts live on
+        return _SKIPS["decoder_error"]
+
+
+def _decode(record: Record, hints: Hints) -> Decoded:
+    target = heads.target(record.request_head)
+    _require_inference(record, target, hints)
+    lowered = record.request_head.lower()
+    body = _body(record.request_body, record.request_head, lowered, hints)
+    protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
+    codec = PROTOCOLS[protocol]
+    request = codec.decode_request(body, hints.inputs)
+    response, reason = _response(record, codec, request.rows.count, hints)
+    own_id = request.request_id
+    return Decoded(
+        target.model or (response and response.model) or hints.model,
+        target.version or (response and response.version) or None,
+        protocol,
+        request.rows,
+        response.rows if response else None,
+        reason,
+        own_id[: heads.LONGEST_ID] if own_id else heads.request_id(record.request_head, lowered),
+    )
+
+
+def _require_inference(record: Record, target: heads.Target, hints: Hints) -> None:
+    if record.method != "POST" or not target.inference:
+        raise DeclineError("not_inference")
+    if hints.model and target.model and target.model != hints.model:
+        raise DeclineError("other_model")
+    if not 200 <= record.status < 300:
+        raise DeclineError("error_status")
+    if record.flags & EVENT_STREAM:
+        raise DeclineError("event_stream")
+    if record.flags & REQUEST_TRUNCATED:
+        raise DeclineError("truncated")
+
+
+def _body(raw: bytes, head: bytes, lowered: bytes, hints: Hints) -> Body:
+    if not raw:
+        raise DeclineError("empty_body")
+    coding = heads.header(head, lowered, heads.CONTENT_ENCODING)
+    if coding is not None:
+        raw = uncode(raw, coding, hints.body_limit)
+    if len(raw) > hints.body_limit:
+        raise DeclineError("body_too_large")
+    size = heads.header(head, lowered, heads.JSON_SIZE)
+    if size is None:
+        return Body(raw, head)
+    if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
+        raise DeclineError("binary_layout")
+    return Body(raw, head, int(size))
+
+
+def _response(record: Record, codec: Codec, count: int, hints: Hints) -> tuple[Part | None, str | None]:
+    if record.flags & RESPONSE_TRUNCATED:
+        return None, "truncated"
+    head = record.response_head
+    try:
+        part = codec.decode_response(_body(record.response_body, head, head.lower(), hints), hints.outputs)
+    except DeclineError as declined:
+        return None, declined.reason
+    return (part, None) if part.rows.count == count else (None, "row_mismatch")
+
+
+def _sniff(body: Body) -> str:
+    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.head)
+    if bytes(found.instances):
+        return "v1"
+    if not bytes(found.inputs):
+        raise DeclineError("unknown_protocol")
+    inputs = bytes(found.inputs)
+    return "oip" if inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" else "v1"
