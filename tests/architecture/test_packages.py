@@ -45,7 +45,8 @@ def test_the_data_plane_sees_only_what_it_may(package: str) -> None:
 
 def test_imports_are_absolute_and_through_pilotfish() -> None:
     for path in [*SIDECAR.rglob("*.py"), *(ROOT / "detectors").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
-        relative = [node.lineno for node in ast.walk(ast.parse(path.read_text())) if getattr(node, "level", 0)]
+        nodes = ast.walk(ast.parse(path.read_text()))
+        relative = [node.lineno for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
         assert not relative, f"{path.relative_to(ROOT)} has relative imports in lines {relative}"
         roots = {name.split(".")[0] for name in imports(path)}
         assert not roots & {"sidecar", "detectors"}, f"{path.relative_to(ROOT)} does not import through pilotfish"

@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             shutil.copytree(ROOT / name, tree / name, ignore=IGNORED)
         else:
             shutil.copy(ROOT / name, tree / name)
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tree / "dist", tree]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tree / "dist"), str(tree)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not built.returncode, built.stdout[-2000:] + built.stderr[-2000:]
     (path,) = (tree / "dist").glob("*.whl")
