@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.processes import Children
+
+# Time on a shared core says nothing about an example; in CI the examples are the same ones in every run.
+settings.register_profile(
+    "pilotfish", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
 
