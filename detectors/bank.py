@@ -1,0 +1,148 @@
+"""The bank: for each feature the alternatives that are watched for, as likelihood ratios by cell.
+
+A function h (one float a cell, 0 < h <= 20) says how much likelier a cell is under one kind of drift than under the
+reference. Any bounded positive function is valid: the bound in `bounds` is made for it as it is. So the
+bank decides what is found fast, and never whether the promise holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.profile import Bins
+
+Group: TypeAlias = Literal["location", "scale", "bump", "category", "outside", "special"]
+
+CLIP = 20.0
+FLOOR = 1e-4
+SHIFTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+SPREADS = (1.1, 1.3, 1.8)
+CATEGORY_SHIFTS = (0.1, 0.3, 0.8)
+HEAVY = 20
+STEPS = (1.25, 1.5, 2.0)  # of a special cell, beyond what the tolerance allows
+SHARES: dict[Group, float] = {
+    "bump": 0.2, "category": 0.5, "location": 0.4, "outside": 0.1, "scale": 0.2, "special": 0.2,
+}  # fmt: skip
+ORDINARY = frozenset({"value", "tail"})
+Shape: TypeAlias = tuple[Group, Floats]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """h [functions, cells], each function's group, and prior weights [functions] that sum to one."""
+
+    h: Floats
+    groups: tuple[Group, ...]
+    weights: Floats
+
+
+def smoothed(counts: Ints) -> Floats:
+    """Cell probabilities with half a row added to each cell."""
+    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+
+
+def build_bank(bins: Bins, shaping: Ints, tolerance: float) -> Bank:
+    """The functions for one feature, in an order that depends on bins and `shaping` [cells] alone."""
+    p = smoothed(shaping)
+    roles = np.array(bins.roles)
+    shapes: list[Shape] = list(_special(p, roles, float(shaping.sum()), tolerance))
+    ordered = hasattr(bins, "cuts")
+    ordinary = np.isin(roles, list(ORDINARY))
+    if np.count_nonzero(ordinary) > 1 and (not ordered or bins.discrete):  # type: ignore[union-attr]  # see Bins
+        shapes += _categories(p, ordinary)
+    if ordered and np.count_nonzero(roles == "value") > 1:
+        scores = normal_scores(p, roles)
+        shapes += [*_tilts("location", p, _location_exponents(scores)), *_tilts("scale", p, _scale_exponents(scores))]
+        shapes += [] if bins.discrete else _bumps(p, roles)  # type: ignore[union-attr]  # as above
+    groups = tuple(group for group, _ in shapes)
+    sizes = {group: groups.count(group) for group in set(groups)}
+    weights = np.array([SHARES[group] / sizes[group] for group in groups])
+    return Bank(np.clip([h for _, h in shapes], FLOOR, CLIP), groups, weights / weights.sum())
+
+
+def normal_scores(p: Floats, roles: np.typing.NDArray[np.str_]) -> Floats:
+    """Normal score of each ordered cell's mid-rank, mean 0 and variance 1 under p; 0 for inf and missing."""
+    ordered = ~np.isin(roles, ["inf", "missing"])
+    mass = np.where(ordered, p, 0.0)
+    ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
+    scores = np.array([NormalDist().inv_cdf(min(max(rank, 1e-9), 1 - 1e-9)) for rank in ranks])
+    scores = np.where(ordered, scores - scores @ mass / mass.sum(), 0.0)
+    spread = float(np.sqrt(scores**2 @ mass / mass.sum()))
+    out: Floats = scores / spread if spread > 0 else scores
+    return out
+
+
+def _tilts(group: Group, p: Floats, exponents: list[Floats]) -> Iterator[Shape]:
+    """q ~ p exp(exponent), as h = q / p."""
+    for exponent in exponents:
+        h = np.exp(np.clip(exponent, -9.0, 9.0))
+        yield group, h / (p @ h)
+
+
+def _location_exponents(scores: Floats) -> list[Floats]:
+    return [sign * theta * scores for theta in SHIFTS for sign in (1, -1)]
+
+
+def _scale_exponents(scores: Floats) -> list[Floats]:
+    """For a normal, tilting by eta (g^2 - 1) gives the variance 1 / (1 - 2 eta)."""
+    ratios = [ratio for spread in SPREADS for ratio in (spread, 1 / spread)]
+    return [(1 - 1 / ratio**2) / 2 * (scores**2 - 1) for ratio in ratios]
+
+
+def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
+    """Windows of a tenth of the mass, at a stride of half a window, twice and half as likely."""
+    mass = np.where(roles == "value", p, 0.0)
+    upper = np.cumsum(mass) / mass.sum()
+    lower = upper - mass / mass.sum()
+    for start in np.arange(0, 0.951, 0.05) - 0.025:
+        overlap = np.clip(np.minimum(upper, start + 0.1) - np.maximum(lower, start), 0, None)
+        share = overlap / np.where(mass > 0, mass / mass.sum(), 1.0)
+        for factor in (2.0, 0.5):
+            h = 1 + share * (factor - 1)
+            yield "bump", h / (p @ h)
+
+
+def _categories(p: Floats, ordinary: Bools) -> Iterator[Shape]:
+    """Each heavy category against all else, and the light ones together."""
+    candidates = np.flatnonzero(ordinary)
+    heavy = candidates[np.argsort(-p[candidates], kind="stable")][:HEAVY]
+    groups = [np.arange(len(p)) == cell for cell in heavy]
+    rest = ordinary & ~np.isin(np.arange(len(p)), heavy)
+    groups = groups[:1] if len(candidates) <= 2 else groups  # of two, one is the other's mirror
+    for inside in [*groups, rest] if rest.any() else groups:
+        mass = float(p[inside].sum())
+        score = (inside - mass) / np.sqrt(mass * (1 - mass))
+        steps = [sign * theta for theta in CATEGORY_SHIFTS for sign in (1, -1)]
+        yield from _tilts("category", p, [np.clip(step * score, -3.0, 3.0) for step in steps])
+        if mass < 0.1:
+            yield "category", _ratio(inside, mass, 3 * mass)
+
+
+def _special(p: Floats, roles: np.typing.NDArray[np.str_], rows: float, tolerance: float) -> Iterator[Shape]:
+    """What should be rare growing, against p, and once more against the most that the tolerance allows."""
+    for role in ("missing", "unseen", "below", "above", "far", "inf"):
+        inside = roles == role
+        if not inside.any():
+            continue
+        group: Group = "outside" if role in {"below", "above"} else "special"
+        mass = float(p[inside].sum())
+        floor = max(mass, 5 / max(rows, 1.0))
+        larger = [max(1.5 * mass, mass + 0.01), max(4 * mass, mass + 0.01)] if role == "missing" else [10 * floor]
+        smaller = [mass / 4] if role == "missing" else []
+        for target in [*larger, *smaller]:
+            yield group, _ratio(inside, mass, target)
+        allowed = min(mass + float(np.sqrt(tolerance * mass * (1 - mass))), (1 + mass) / 2)
+        for target in [*(step * allowed for step in STEPS), max([10 * allowed, *larger])]:
+            yield group, _ratio(inside, allowed, target)
+
+
+def _ratio(inside: Bools, mass: float, target: float) -> Floats:
+    """h of moving the mass of some cells to a target, the others in proportion."""
+    target = min(target, (1 + mass) / 2)
+    return np.where(inside, target / mass, (1 - target) / (1 - mass))

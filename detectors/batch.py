@@ -1,0 +1,98 @@
+"""Decoded rows on their way into counts: named columns, each with a mask of what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotfish.detectors.errors import BatchError
+
+Side: TypeAlias = Literal["input", "prediction"]
+Array: TypeAlias = NDArray[Any]
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Values [rows] of any numpy type, and a mask [rows] that is true where a value is missing.
+
+    NaN, None and NaT count as missing without a mask, too.
+    """
+
+    values: Array
+    missing: Bools | None = None
+
+
+ColumnData: TypeAlias = Column | Array | list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one side of the traffic. Columns that the profile does not know are ignored.
+
+    A column may be a plain list (the cheapest for a few rows of JSON): None is missing, and whatever else it
+    holds, a string among numbers or an integer without bounds, is counted and never raises.
+    """
+
+    columns: Mapping[str, ColumnData]
+    rows: int
+    side: Side = "input"
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if length(column) != self.rows:
+                raise BatchError(
+                    f"column {name!r} has {length(column)} entries in a batch of {self.rows} rows; "
+                    "every column needs one entry a row"
+                )
+
+
+def length(column: ColumnData) -> int:
+    """The number of rows of a column."""
+    return len(column.values) if isinstance(column, Column) else len(column)
+
+
+def as_column(data: ColumnData) -> Column:
+    """The same column with its mask spelled out where lists or objects carry None."""
+    if isinstance(data, Column):
+        return data
+    if isinstance(data, list):
+        return Column(_array_of(data))
+    return Column(data)
+
+
+def _array_of(values: list[Any]) -> Array:
+    """An array that keeps each value's type: mixed lists become objects instead of strings."""
+    kinds = set(map(type, values))
+    if kinds <= {int, float} or kinds == {bool} or kinds == {str}:
+        try:
+            return np.asarray(values)
+        except OverflowError:  # an integer beyond every machine type stays what it is
+            pass
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def is_missing(value: object) -> bool:
+    """None and NaN; everything else is a value, even an unusable one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def missing_mask(column: Column) -> Bools:
+    """True [rows] where a value is missing: masked, None, NaN or NaT."""
+    values = column.values
+    if values.dtype.kind == "f":
+        mask = np.isnan(values)
+    elif values.dtype.kind in "mM":
+        mask = np.isnat(values)
+    elif values.dtype.kind == "O":
+        mask = np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
+    else:
+        mask = np.zeros(len(values), dtype=bool)
+    return mask if column.missing is None else mask | column.missing

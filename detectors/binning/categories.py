@@ -1,0 +1,158 @@
+"""Cells of a categorical or boolean feature: the common values by name, the rest by a stable hash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column, Ints, is_missing
+from pilotfish.detectors.errors import ProfileError, shown
+
+NAMED = 63  # categories with a cell of their own
+BUCKETS = 16  # hash buckets for the others
+KNOWN_TAIL = 1024  # so many other categories are told from unseen ones; beyond, the vocabulary counts as open
+LABEL_CHARACTERS = 200  # a longer category is known by its beginning and its hash
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """Cells: one a named category, then the tail's buckets if there is a tail, then unseen and missing.
+
+    Attributes:
+        names: the commonest categories, commonest first.
+        tail: ascending CRC-32 of the other reference categories; empty when `names` is all.
+        open_vocabulary: too many categories to know them all, so nothing counts as unseen.
+    """
+
+    names: tuple[str, ...]
+    tail: Ints
+    open_vocabulary: bool
+
+    @classmethod
+    def from_values(cls, counts: Counter[str]) -> CategoryBins:
+        """Bins from how often each reference category (as `text_of` writes it) was seen."""
+        ordered = sorted(counts, key=lambda name: (-counts[name], name))
+        rest = ordered[NAMED:]
+        is_open = len(rest) > KNOWN_TAIL
+        tail = np.array([] if is_open else sorted({hashed(name) for name in rest}), dtype=np.int64)
+        return cls(tuple(ordered[:NAMED]), tail, is_open)
+
+    @property
+    def buckets(self) -> int:
+        return BUCKETS if self.open_vocabulary or len(self.tail) else 0
+
+    @property
+    def size(self) -> int:
+        return len(self.names) + self.buckets + 2
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        return (*["value"] * len(self.names), *["tail"] * self.buckets, "unseen", "missing")
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        tail = [f"others {bucket + 1}/{BUCKETS}" for bucket in range(self.buckets)]
+        return (*self.names, *tail, "unseen", "missing")
+
+    @cached_property
+    def _cell(self) -> dict[object, int]:
+        """From a value as it comes to its cell: text, and the number that a text stands for."""
+        look_up: dict[object, int] = {None: self.size - 1}
+        for cell, name in enumerate(self.names):
+            look_up.setdefault(name, cell)
+            for value in _also_written(name):
+                look_up.setdefault(value, cell)
+        return look_up
+
+    @cached_property
+    def _tail(self) -> frozenset[int]:
+        return frozenset(self.tail.tolist())
+
+    def cells_of(self, column: Column) -> tuple[Ints, int]:
+        """Cell numbers [rows], and how many values were no scalars (those are unseen)."""
+        values = column.values.tolist()
+        look_up = self._cell
+        try:
+            found = [look_up.get(value, -1) for value in values]
+        except TypeError:  # something unhashable: a list, a dictionary
+            found = [-1] * len(values)
+        cells = np.array(found, dtype=np.int64)
+        mismatches = 0
+        for row in np.flatnonzero(cells < 0).tolist():
+            cells[row], wrong = self._other(values[row])
+            mismatches += wrong
+        if column.missing is not None:
+            cells[column.missing] = self.size - 1
+        return cells, mismatches
+
+    def _other(self, value: object) -> tuple[int, bool]:
+        """The cell of a value that is not written as in the profile, and whether it has a wrong type."""
+        if is_missing(value):
+            return self.size - 1, False
+        text = text_of(value)
+        if text is None:
+            return self.size - 2, True
+        cell = self._cell.get(text)
+        if cell is not None:
+            return cell, False
+        key = hashed(text)
+        if self.open_vocabulary or key in self._tail:
+            return len(self.names) + key % BUCKETS, False
+        return self.size - 2, False
+
+    def document(self) -> dict[str, Any]:
+        return {"names": list(self.names), "open": self.open_vocabulary, "tail": self.tail.tolist()}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], where: str) -> CategoryBins:
+        names = tuple(document["names"])
+        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+            raise ProfileError(
+                f"{where}.names must be different strings, not {shown(document['names'])}; build the profile again"
+            )
+        tail = np.array([int(key) for key in document["tail"]], dtype=np.int64)
+        return cls(names, tail, bool(document["open"]))
+
+
+def text_of(value: object) -> str | None:
+    """The one way to write a category: true, 3 (also for 3.0), text; None for what is no scalar."""
+    if isinstance(value, str):
+        return _shortened(value)
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return _shortened(value.decode("utf-8", "replace"))
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, float):
+        return repr(float(value))
+    if isinstance(value, int):  # writing out a huge one takes quadratic time
+        return str(int(value)) if value.bit_length() <= 512 else "huge integer"
+    return None
+
+
+def hashed(text: str) -> int:
+    """A hash that is the same in every process and version."""
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LABEL_CHARACTERS:
+        return text
+    return f"{text[:LABEL_CHARACTERS]}#{hashed(text):08x}"
+
+
+def _also_written(name: str) -> list[object]:
+    """The values whose `text_of` is the name, apart from the name itself."""
+    if name in {"true", "false"}:
+        return [name == "true", name.title()]
+    try:
+        number = int(name)
+    except ValueError:
+        return []
+    return [number] if str(number) == name else []

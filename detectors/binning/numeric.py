@@ -1,0 +1,180 @@
+"""Cells of a numeric feature: intervals between cuts, and extra ones for what should not be there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools, Column, Floats, Ints, is_missing
+from pilotfish.detectors.binning.grid import Grid
+from pilotfish.detectors.errors import ProfileError, shown
+
+QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
+ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
+MAX_DISCRETE = 32  # up to so many different values, each has a cell of its own
+GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
+SLACK = 1e-6  # relative; a value that went through float32 is still the same value
+LARGEST = 1e300  # reference values beyond it are taken for it, so that no cut overflows
+
+
+@dataclass(frozen=True)
+class NumericBins:
+    """Cell i holds cuts[i-1] <= x < cuts[i], between -inf, far, below, values, above, far, +inf and missing.
+
+    Attributes:
+        cuts: ascending inner borders: far | below | value ... value | above | far.
+        atoms: for each value cell the one value it stands for, or NaN for an interval.
+        discrete: whether every reference value has a cell of its own.
+        centre, spread: mean and standard deviation of the reference values, for people.
+    """
+
+    cuts: Floats
+    atoms: Floats
+    discrete: bool
+    centre: float
+    spread: float
+
+    @classmethod
+    def from_values(cls, values: Floats) -> NumericBins:
+        """Bins for finite reference values [n], n >= 1, from their quantiles, atoms and range."""
+        values = np.clip(values, -LARGEST, LARGEST)
+        distinct, counts = np.unique(values, return_counts=True)
+        discrete = len(distinct) <= MAX_DISCRETE
+        atoms = distinct if discrete else distinct[counts > ATOM_MASS * len(values)]
+        low, high = _outwards(distinct[0], -1), _outwards(distinct[-1], 1)
+        inner = np.concatenate([_outwards(atoms, -1), _outwards(atoms, 1)])
+        if not discrete:
+            edges = np.unique(np.quantile(values, QUANTILES, method="inverted_cdf"))
+            edges = edges[(edges > distinct[0]) & (edges < distinct[-1])]
+            inner = np.concatenate([inner, _outside(edges, atoms)])
+        inner = np.unique(inner[(inner > low) & (inner < high)])
+        reach = max((high - low) / 2, abs(high) * SLACK, abs(low) * SLACK, 1e-300)
+        reach = 0.5 * max(abs(low), 1.0) if len(distinct) == 1 else reach
+        cuts = np.concatenate([[low - reach, low], inner, [high, high + reach]])
+        scale = float(np.max(np.abs(values))) or 1.0
+        centre, spread = float(np.mean(values / scale)) * scale, float(np.std(values / scale)) * scale
+        return cls(np.unique(cuts), _atoms_of_cells(np.unique(cuts), atoms), discrete, centre, spread)
+
+    @cached_property
+    def borders(self) -> Floats:
+        """What `searchsorted` looks through: the cuts between the infinities, NaN last."""
+        return np.concatenate([[np.finfo(np.float64).min], self.cuts, [np.inf, np.nan]])
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return Grid.over(self.borders)
+
+    @property
+    def size(self) -> int:
+        return len(self.cuts) + 4
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        gap = "unseen" if self.discrete else "value"
+        values = [gap if np.isnan(atom) else "value" for atom in self.atoms]
+        return ("inf", "far", "below", *values, "above", "far", "inf", "missing")
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        edges = [f"{cut:.6g}" if abs(cut) > 1e-300 else "0" for cut in self.cuts]
+        inner = [
+            f"[{low}, {high})" if np.isnan(atom) else f"{atom:.6g}"
+            for low, high, atom in zip(edges[1:-2], edges[2:-1], self.atoms, strict=True)
+        ]
+        low, high = edges[1], edges[-2]
+        return (
+            "-inf", f"far below {edges[0]}", f"below {low}", *inner,
+            f"above {high}", f"far above {edges[-1]}", "+inf", "missing",
+        )  # fmt: skip
+
+    def cells_of(self, column: Column) -> tuple[Ints, int]:
+        """Cell numbers [rows], and how many values were not numbers."""
+        values, mismatches = numbers(column)
+        if len(values) < GRID_ROWS:
+            return np.searchsorted(self.borders, values, side="right"), mismatches
+        return self._grid.cells_of(values), mismatches
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "atoms": [None if np.isnan(atom) else atom for atom in self.atoms.tolist()],
+            "centre": self.centre, "cuts": self.cuts.tolist(), "discrete": self.discrete, "spread": self.spread,
+        }  # fmt: skip
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], where: str) -> NumericBins:
+        cuts = np.array([float(cut) for cut in document["cuts"]])
+        atoms = np.array([np.nan if atom is None else float(atom) for atom in document["atoms"]])
+        if len(cuts) < 4 or not np.all(np.isfinite(cuts)) or np.any(np.diff(cuts) <= 0):
+            raise ProfileError(
+                f"{where}.cuts must be at least 4 ascending finite numbers, not {shown(document['cuts'])}; "
+                "build the profile again"
+            )
+        if len(atoms) != len(cuts) - 3:
+            raise ProfileError(
+                f"{where}.atoms has {len(atoms)} entries for {len(cuts) - 3} value cells; build the profile again"
+            )
+        return cls(cuts, atoms, bool(document["discrete"]), float(document["centre"]), float(document["spread"]))
+
+
+def numbers(column: Column) -> tuple[Floats, int]:
+    """Values as float64 [rows], NaN where missing or no number, and how many values had another type."""
+    values, kind = column.values, column.values.dtype.kind
+    missing = column.missing
+    mismatches = 0
+    if kind in "fiub":
+        out = values.astype(np.float64, copy=missing is not None)
+    elif kind == "M":
+        out = values.astype("datetime64[us]").astype(np.float64) / 1e6
+        out[np.isnat(values)] = np.nan
+    else:
+        skip = np.zeros(len(values), dtype=bool) if missing is None else missing
+        out, mismatches = _parsed(values.astype(object), skip)
+    if missing is not None:
+        out[missing] = np.nan
+    return out, mismatches
+
+
+def _parsed(values: Any, missing: Bools) -> tuple[Floats, int]:
+    out = np.full(len(values), np.nan)
+    mismatches = 0
+    for row, value in enumerate(values.tolist()):
+        if missing[row] or is_missing(value):
+            continue
+        if not isinstance(value, (int, float)):
+            mismatches += 1
+        out[row] = _number(value)
+    return out, mismatches
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # whatever is no number is caught
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf  # type: ignore[operator]  # only an integer overflows
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _outwards(values: Any, sign: int) -> Any:
+    """The value moved by the slack, at least to the next number, so that it stays inside."""
+    return np.nextafter(values + sign * np.abs(values) * SLACK, sign * np.inf)
+
+
+def _outside(edges: Floats, atoms: Floats) -> Floats:
+    """The edges that do not cut through an atom."""
+    if not len(atoms):
+        return edges
+    inside = [np.any((_outwards(atoms, -1) <= edge) & (edge <= _outwards(atoms, 1))) for edge in edges]
+    return edges[~np.array(inside)]
+
+
+def _atoms_of_cells(cuts: Floats, atoms: Floats) -> Floats:
+    """For the value cells cuts[1:-2]..cuts[2:-1] the atom inside, or NaN."""
+    out = np.full(len(cuts) - 3, np.nan)
+    cells = np.searchsorted(cuts, atoms, side="right") - 2
+    keep = (cells >= 0) & (cells < len(out))
+    out[cells[keep]] = atoms[keep]
+    return out

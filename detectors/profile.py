@@ -1,0 +1,239 @@
+"""The immutable description of the reference data: what every comparison and every bound is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints, Side
+from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.errors import ProfileError, shown
+
+FORMAT = "pilotfish.dev/profile/v1"
+Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
+Order: TypeAlias = Literal["time", "rows", "exchangeable"]
+Bins: TypeAlias = NumericBins | CategoryBins
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A column that is not watched, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where the reference rows came from.
+
+    Attributes:
+        rows, ticks: how many rows, in how many ticks that had any.
+        order: "time" (ticks by timestamps), "rows" (row order as time) or "exchangeable" (no order).
+        split: "days" or "rows": what was dealt out between the part that shapes the alternatives and the part
+            that bounds them.
+        tick_seconds: width of a tick; None unless the order is "time".
+        rows_per_tick: rows in the tick of an average row; None if exchangeable.
+        first_time, last_time: epoch seconds; None unless the order is "time".
+        longest_block: ticks of the longest block whose variance was measured.
+    """
+
+    rows: int
+    ticks: int
+    order: Order
+    split: Literal["days", "rows"]
+    tick_seconds: float | None
+    rows_per_tick: float | None
+    first_time: float | None
+    last_time: float | None
+    longest_block: int
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One watched column.
+
+    Attributes:
+        shaping: counts [cells] of the 30 % of the reference that shape bins and alternatives.
+        bounding: counts [cells] of the other 70 %, which bound the alternatives' means.
+        inflation: [functions of the bank] how much more block sums vary than independent rows would (>= 1).
+        n_eff: rows of `bounding` over the inflation of location shifts.
+        smallest_shift: in reference standard deviations; smaller ones are never found.
+        delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
+        warnings: what a person should know before trusting silence.
+    """
+
+    name: str
+    side: Side
+    kind: Kind
+    bins: Bins
+    shaping: Ints
+    bounding: Ints
+    inflation: Floats
+    n_eff: float
+    smallest_shift: float
+    delay_rows: float | None
+    warnings: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.bins.labels
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.bins.roles
+
+    @cached_property
+    def reference_counts(self) -> Ints:
+        return self.shaping + self.bounding
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Features in a fixed order, each with its cells one after another in every counts array."""
+
+    model: str
+    version: str
+    created: str
+    reference: Reference
+    features: tuple[Feature, ...]
+    excluded: tuple[Excluded, ...]
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """[features + 1] where each feature's cells begin in a flat counts array."""
+        return np.concatenate([[0], np.cumsum([feature.bins.size for feature in self.features])]).astype(np.int64)
+
+    @property
+    def cells(self) -> int:
+        return int(self.offsets[-1])
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {feature.name: position for position, feature in enumerate(self.features)}
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name; ProfileError naming the known ones if there is none."""
+        if name not in self.index:
+            raise ProfileError(f"the profile has no feature {name!r}; it has {shown(sorted(self.index))}")
+        return self.features[self.index[name]]
+
+    def names(self, side: Side) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features if feature.side == side)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "created": self.created,
+            "excluded": [vars(excluded) for excluded in self.excluded],
+            "features": [_feature_document(feature) for feature in self.features],
+            "format": FORMAT,
+            "model": self.model,
+            "reference": vars(self.reference),
+            "version": self.version,
+            "warnings": list(self.warnings),
+        }
+
+    @cached_property
+    def _canonical(self) -> bytes:
+        return canonical(self.document())
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
+        return self._canonical
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the canonical form, whatever the white space of the file it came from."""
+        return hashlib.sha256(self._canonical).hexdigest()
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Profile:
+        """The profile in a JSON document; ProfileError naming the path of whatever is wrong."""
+        try:
+            document = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise ProfileError(f"the profile is no JSON document: {error}; build it again") from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            found = document.get("format") if isinstance(document, dict) else document
+            raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
+        return _parse(document)
+
+
+def canonical(document: dict[str, Any]) -> bytes:
+    """The one way to write a document, so that equal content has equal bytes."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _feature_document(feature: Feature) -> dict[str, Any]:
+    return {
+        "bins": feature.bins.document(),
+        "bounding": feature.bounding.tolist(),
+        "delay_rows": feature.delay_rows,
+        "inflation": feature.inflation.tolist(),
+        "kind": feature.kind,
+        "n_eff": feature.n_eff,
+        "name": feature.name,
+        "shaping": feature.shaping.tolist(),
+        "side": feature.side,
+        "smallest_shift": feature.smallest_shift,
+        "warnings": list(feature.warnings),
+    }
+
+
+def _parse(document: dict[str, Any]) -> Profile:
+    try:
+        reference = Reference(**_keys(document["reference"], Reference, "reference"))
+        if reference.order not in get_args(Order):
+            raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
+        features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
+        excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
+        meta = {key: str(document[key]) for key in ("model", "version", "created")}
+        return Profile(
+            **meta, reference=reference, features=features, excluded=excluded, warnings=tuple(document["warnings"])
+        )
+    except KeyError as error:
+        raise ProfileError(f"the profile lacks the key {error}; build it again") from error
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _feature(document: dict[str, Any], where: str) -> Feature:
+    known = _keys(document, Feature, where)
+    where = f"{where} ({known['name']!r})"
+    if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
+        raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
+    bins_of = CategoryBins if "names" in known["bins"] else NumericBins
+    bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
+    inflation = np.array([float(value) for value in known["inflation"]])
+    if not np.all(np.isfinite(inflation)) or np.any(inflation < 1):
+        raise ProfileError(f"{where}.inflation must be numbers >= 1, not {shown(known['inflation'])}; build it again")
+    known.update(bins=bins, inflation=inflation, warnings=tuple(known["warnings"]))
+    for part in ("shaping", "bounding"):
+        known[part] = _counts(known[part], bins.size, f"{where}.{part}")
+    return Feature(**known)
+
+
+def _counts(values: list[Any], size: int, where: str) -> Ints:
+    if len(values) != size or not all(type(value) is int and 0 <= value < 2**53 for value in values):
+        raise ProfileError(f"{where} must be {size} counts, not {shown(values)}; build the profile again")
+    return np.array(values, dtype=np.int64)
+
+
+def _keys(document: dict[str, Any], of: type, where: str) -> dict[str, Any]:
+    """The document, if its keys are the fields of a dataclass."""
+    expected = set(of.__dataclass_fields__)
+    if set(document) != expected:
+        wrong = sorted(set(document) ^ expected)
+        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
+    return dict(document)
