@@ -1,0 +1,97 @@
+"""What h11 reads in the bytes of one connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import h11
+
+
+@dataclass
+class Message:
+    """One message that h11 saw, whole or in part; `name` is the method or the status."""
+
+    name: str
+    body: bytes = b""
+    whole: bool = False
+
+
+@dataclass
+class Seen:
+    """The requests and the final responses on one connection, in order."""
+
+    requests: list[Message] = field(default_factory=list)
+    responses: list[Message] = field(default_factory=list)
+
+    def exchanges(self) -> list[tuple[str, int, bytes, bytes]]:
+        """Return method, status and both bodies of each exchange that was seen whole."""
+        pairs = zip(self.requests, self.responses, strict=False)
+        return [(up.name, int(down.name), up.body, down.body) for up, down in pairs if up.whole and down.whole]
+
+
+def read(client_sent: bytes, server_sent: bytes, *, server_ended: bool) -> Seen:
+    """Let h11 read both directions; `server_ended` tells whether the server's ended cleanly."""
+    seen = Seen(requests=_requests(client_sent))
+    rest = server_sent
+    for request in seen.requests:
+        response, rest = _response(request.name, rest, server_ended)
+        if response is None:
+            break
+        seen.responses.append(response)
+    return seen
+
+
+def _requests(sent: bytes) -> list[Message]:
+    messages, rest = [], sent
+    while rest := rest.lstrip(b"\r\n"):  # empty lines before a start line are allowed; h11 does not skip them
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+        parser.receive_data(rest)
+        event = parser.next_event()
+        if not isinstance(event, h11.Request):
+            break
+        message = Message(event.method.decode())
+        messages.append(message)
+        _body(parser, message)
+        if not message.whole:
+            break
+        rest = _left(parser)
+    return messages
+
+
+def _response(method: str, sent: bytes, ended: bool) -> tuple[Message | None, bytes]:
+    if not sent:
+        return None, b""
+    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
+    parser.send(h11.Request(method=method, target="/", headers=[("Host", "m")]))
+    parser.send(h11.EndOfMessage())
+    parser.receive_data(sent)
+    event = parser.next_event()
+    while isinstance(event, h11.InformationalResponse):
+        event = parser.next_event()
+    if not isinstance(event, h11.Response):
+        return None, b""
+    message = Message(str(event.status_code))
+    _body(parser, message, ended=ended)
+    return message, _left(parser)
+
+
+def _body(parser: h11.Connection, message: Message, ended: bool = False) -> None:
+    """Read a body; `ended` tells that the stream ended cleanly behind the bytes."""
+    while not message.whole:
+        try:
+            event = parser.next_event()
+        except h11.RemoteProtocolError:
+            return  # the end came too early
+        if isinstance(event, h11.Data):
+            message.body += bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage):
+            message.whole = True
+        elif event is h11.NEED_DATA and ended:
+            ended = False
+            parser.receive_data(b"")
+        else:
+            return
+
+
+def _left(parser: h11.Connection) -> bytes:
+    return bytes(parser.trailing_data[0])

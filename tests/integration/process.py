@@ -1,0 +1,140 @@
+"""A proxy as a process of its own on loopback ports, and what can be read of it from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotfish.sidecar.channel import PAGE_FILE
+from pilotfish.sidecar.channel.page import PageSnapshot, read_page
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+PILOTFISH = str(Path(sys.executable).with_name("pilotfish"))
+DEADLINE = 10.0
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+Address = tuple[str, int] | str
+
+
+def written(address: Address) -> str:
+    """Return an address as the command line takes it."""
+    if isinstance(address, str):
+        return f"unix:{address}"
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def dial(address: Address, timeout: float = DEADLINE) -> socket.socket:
+    """Return a stream socket connected to `address`, without Nagle's delay."""
+    if isinstance(address, str):
+        stream = socket.socket(socket.AF_UNIX)
+        stream.settimeout(timeout)
+        stream.connect(address)
+        return stream
+    stream = socket.create_connection(address, timeout=timeout)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream
+
+
+def answers(address: Address) -> bool:
+    """Return whether something accepts connections at `address`."""
+    try:
+        dial(address, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A running `pilotfish proxy`."""
+
+    process: subprocess.Popen[bytes]
+    address: Address
+    health: tuple[str, int]
+    shared: Path
+    log: Path
+
+    def page(self) -> PageSnapshot:
+        """Return the counters as of now."""
+        return read_page(self.shared / PAGE_FILE)
+
+    def resident_kib(self) -> int:
+        """Return the resident set in KiB."""
+        return resident_kib(self.process.pid)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_status(self, deadline: float = DEADLINE) -> int:
+        """Wait for the end of the process and return its status."""
+        return self.process.wait(deadline)
+
+
+def resident_kib(pid: int) -> int:
+    """Return the resident set of a process in KiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError(f"process {pid} has no resident set")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def seen(page: PageSnapshot) -> int:
+    """Return the exchanges that have a fate."""
+    return sum(page.fates.values())
+
+
+def counted(page: PageSnapshot) -> int:
+    """Return the exchanges that the route slots count."""
+    return sum(sum(route.codes.values()) for route in page.routes)
+
+
+def in_flight(page: PageSnapshot) -> int:
+    """Return the exchanges that have begun and have no fate yet."""
+    return sum(route.in_flight for route in page.routes)
+
+
+@contextmanager
+def running_proxy(
+    upstream: Address,
+    shared: Path,
+    *,
+    listen: Address | None = None,
+    extra: Sequence[str] = (),
+    prefix: Sequence[str] = (),
+) -> Iterator[Proxy]:
+    """Start `pilotfish proxy` before `upstream`, wait until it listens, end it afterwards.
+
+    `prefix` is a command that the proxy is run by, such as `prlimit`.
+    """
+    address = listen if listen is not None else ("127.0.0.1", free_port())
+    health = ("127.0.0.1", free_port())
+    shared.mkdir(parents=True, exist_ok=True)
+    log = shared.parent / f"{shared.name}.log"
+    command = [*prefix, PILOTFISH, "proxy", "--listen", written(address), "--upstream", written(upstream)]
+    command += ["--shared", str(shared), "--health", written(health), *extra]
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
+        proxy = Proxy(process, address, health, shared, log)
+        try:
+            wait_until(lambda: answers(health) or process.poll() is not None, what="the proxy to listen")
+            assert process.poll() is None, f"the proxy ended with {process.returncode}: {log.read_text()}"
+            yield proxy
+            assert process.poll() in (None, 0), f"the proxy ended with {process.returncode}: {log.read_text()}"
+        finally:
+            process.kill()
+    assert "Traceback" not in log.read_text(), log.read_text()

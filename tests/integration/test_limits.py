@@ -1,0 +1,234 @@
+"""What is bounded: descriptors, connections, storms of them; and how the proxy starts, waits for its upstream, and ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.case import answer, post
+from tests.integration.process import Address, Proxy, running_proxy
+from tests.integration.wire import Wire, connected, dial, ending, listening
+from tests.support.limits import raise_descriptor_limit
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+
+def exchange(wire: Wire) -> None:
+    wire.up(post(b'{"x":1}'))
+    wire.down(answer(b'{"y":1}'))
+
+
+def works(listener: socket.socket, target: Address) -> None:
+    with connected(listener, target) as wire:
+        exchange(wire)
+        wire.end()
+
+
+def under(descriptors: int) -> list[str]:
+    """Return a command prefix that limits the descriptors of what it runs."""
+    program = f"import os,resource,sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2); os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", program]
+
+
+def test_connection_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--max-connections", "10"]) as proxy:
+        with ExitStack() as stack:
+            for _ in range(10):
+                exchange(stack.enter_context(connected(listener, proxy.address)))
+            for _ in range(5):
+                with dial(proxy.address) as refused:
+                    assert ending(refused) == "rst"
+            assert proxy.page().connections["refused_limit"] == 5
+            assert proxy.page().connections["open"] == 10
+        wait_until(lambda: proxy.page().connections["open"] == 0, what="the connections to end")
+        works(listener, proxy.address)
+
+
+def test_descriptor_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", prefix=under(64)) as proxy:
+        clients = [dial(proxy.address) for _ in range(100)]
+        wait_until(lambda: proxy.page().connections["refused_descriptors"] > 0, what="a refusal for want of descriptors")
+        listener.setblocking(False)
+        wait_until(lambda: accept_all(listener) == 0, what="no more connections to come")
+        for client in clients:
+            client.close()
+        listener.settimeout(10)
+
+        def recovered() -> bool:
+            accept_all(listener)
+            return proxy.page().connections["open"] == 0
+
+        wait_until(recovered, what="the connections to end")
+        works(listener, proxy.address)
+
+
+def accept_all(listener: socket.socket) -> int:
+    """Take and close what waits; return how many there were."""
+    listener.setblocking(False)
+    taken = 0
+    try:
+        while True:
+            listener.accept()[0].close()
+            taken += 1
+    except BlockingIOError:
+        return taken
+    finally:
+        listener.settimeout(10)
+
+
+def test_storm_of_connections_is_served(tmp_path: Path) -> None:
+    count = min(1000, (raise_descriptor_limit(4096) - 200) // 2)
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy, ExitStack() as stack:
+        clients = [stack.enter_context(dial(proxy.address)) for _ in range(count)]
+        for number, client in enumerate(clients):
+            client.sendall(post(b"%d" % number))
+        for _ in range(count):
+            server = stack.enter_context(listener.accept()[0])
+            request = server.recv(65536)
+            server.sendall(answer(request.rpartition(b"\r\n\r\n")[2]))
+        for number, client in enumerate(clients):
+            assert client.recv(65536) == answer(b"%d" % number)
+        assert proxy.page().connections["accepted"] == count
+
+
+def test_upstream_is_waited_for_until_it_first_answers(tmp_path: Path) -> None:
+    upstream = ("127.0.0.1", free_port())
+    with running_proxy(upstream, tmp_path / "shared") as proxy, dial(proxy.address) as early:
+        early.sendall(post(b"early"))
+        with listening(address=upstream) as listener:
+            server, _ = listener.accept()
+            with server:
+                server.settimeout(10)
+                assert server.recv(65536) == post(b"early")
+                server.sendall(answer(b"served"))
+                assert early.recv(65536) == answer(b"served")
+        with dial(proxy.address) as late:
+            assert ending(late) == "rst"
+        assert proxy.page().connections["refused_upstream"] == 1
+        with listening(address=upstream) as listener:
+            works(listener, proxy.address)
+
+
+def test_client_that_leaves_while_the_upstream_is_waited_for(tmp_path: Path) -> None:
+    upstream = ("127.0.0.1", free_port())
+    with running_proxy(upstream, tmp_path / "shared") as proxy:
+        with dial(proxy.address) as impatient:
+            impatient.sendall(post(b"never mind"))
+            wait_until(lambda: proxy.page().connections["accepted"] == 1, what="the client to be accepted")
+        with listening(address=upstream) as listener:
+            wait_until(lambda: accept_all(listener) >= 0 and proxy.page().connections["open"] == 0, what="the connection to end")
+            works(listener, proxy.address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_listens_and_connects_on(host: str, tmp_path: Path) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with listening(family, (host, 0)) as listener:
+        upstream = (host, listener.getsockname()[1])
+        with running_proxy(upstream, tmp_path / "shared", listen=(host, free_port(host))) as proxy:
+            works(listener, proxy.address)
+
+
+def test_listens_and_connects_on_unix_sockets(tmp_path: Path) -> None:
+    inner, outer = str(tmp_path / "in.sock"), str(tmp_path / "out.sock")
+    with listening(socket.AF_UNIX, inner) as listener, running_proxy(inner, tmp_path / "shared", listen=outer) as proxy:
+        works(listener, proxy.address)
+        with connected(listener, proxy.address) as wire:
+            exchange(wire)
+            wire.down_fin()
+            wire.up_fin()
+        assert proxy.page().connections["accepted"] == 2
+
+
+def test_several_pairs_are_told_apart(tmp_path: Path) -> None:
+    second = ("127.0.0.1", free_port())
+    with listening() as first, listening() as other:
+        extra = ["--listen", f"{second[0]}:{second[1]}", "--upstream", "127.0.0.1:%d" % other.getsockname()[1]]
+        with running_proxy(first.getsockname(), tmp_path / "shared", extra=extra) as proxy:
+            works(first, proxy.address)
+            works(other, second)
+
+
+def pending(proxy: Proxy, number: signal.Signals) -> bool:
+    """Return whether a signal was sent and has not been delivered yet."""
+    for line in Path(f"/proc/{proxy.process.pid}/status").read_text().splitlines():
+        if line.startswith(("SigPnd:", "ShdPnd:")) and int(line.split()[1], 16) & (1 << (number - 1)):
+            return True
+    return False
+
+
+def tell(proxy: Proxy, number: signal.Signals) -> None:
+    """Send a signal and wait until it is delivered."""
+    proxy.process.send_signal(number)
+    wait_until(lambda: not pending(proxy, number), what=f"{number.name} to be delivered")
+
+
+def test_sigterm_without_connections_ends_at_once(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
+        works(listener, proxy.address)
+        wait_until(lambda: proxy.page().connections["open"] == 0, what="the connection to end")
+        proxy.terminate()
+        assert proxy.exit_status(2) == 0
+
+
+def test_sigterm_goes_on_relaying_and_accepting_until_the_last_connection_ends(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
+        with connected(listener, proxy.address) as old:
+            old.up(post(b"begun")[:-2])
+            tell(proxy, signal.SIGTERM)
+            old.up(post(b"begun")[-2:])
+            old.down(answer(b"done"))
+            with connected(listener, proxy.address) as new:
+                exchange(new)
+                exchange(old)
+                new.end()
+            exchange(old)
+            assert proxy.process.poll() is None
+            old.down_fin()
+            old.up_fin()
+        assert proxy.exit_status(5) == 0
+        assert proxy.page().fates["dropped", "aborted"] == 0
+
+
+def test_sigterm_ends_at_its_deadline(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--drain-seconds", "0.2"]) as proxy:
+        with connected(listener, proxy.address) as wire:
+            exchange(wire)
+            proxy.terminate()
+            assert proxy.exit_status(5) == 0
+            assert ending(wire.client) == ending(wire.server) == "rst"
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal_ends_at_once(second: signal.Signals, tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
+        with connected(listener, proxy.address) as wire:
+            exchange(wire)
+            tell(proxy, signal.SIGTERM)
+            exchange(wire)
+            assert proxy.process.poll() is None
+            proxy.process.send_signal(second)
+            proxy.exit_status(5)
+
+
+
+def test_counters_go_on_over_a_restart(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    with listening() as listener:
+        with running_proxy(listener.getsockname(), shared) as proxy:
+            works(listener, proxy.address)
+            wait_until(lambda: proxy.page().connections["open"] == 0, what="the connection to end")
+            first = proxy.page()
+            proxy.terminate()
+            assert proxy.exit_status(5) == 0
+        with running_proxy(listener.getsockname(), shared) as proxy:
+            works(listener, proxy.address)
+            wait_until(lambda: proxy.page().connections["accepted"] == 2 and proxy.page().connections["open"] == 0, what="the connection to end")
+            second = proxy.page()
+    assert second.epoch > first.epoch
+    assert sum(second.fates.values()) == 2 * sum(first.fates.values()) == 2

@@ -1,0 +1,82 @@
+"""However the bytes of a script are cut, the tracker says the same; and where h11 understands them, it says what h11 says."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.integration import cases_ends, cases_http, cases_opaque, oracle
+from tests.integration.case import Case
+from tests.integration.transcript import Event, track, transcript
+
+CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.CASES) if case.lockstep]
+BY_NAME = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+CLEAN = [case for case in CASES if case.clean]
+
+
+def cut(events: list[Event], sizes: random.Random | int) -> list[Event]:
+    """Return the events with their bytes in pieces: of a fixed size, or of random ones."""
+    pieces = []
+    for side, data in events:
+        at, size = 0, len(data or b"")
+        while at < size:
+            step = sizes if isinstance(sizes, int) else sizes.choice((1, 2, 3, 7, 40, 300))
+            pieces.append(Event(side, (data or b"")[at : at + step]))
+            at += step
+        if data is None:
+            pieces.append(Event(side))
+    return pieces
+
+
+@BY_NAME
+def test_one_cut_anywhere_changes_nothing(case: Case) -> None:
+    events = transcript(case).events
+    for capture in (True, False):
+        expected = track(events, capture=capture, skip=True)
+        for index, (side, data) in enumerate(events):
+            for at in range(1, len(data or b"")):
+                parts = [Event(side, (data or b"")[:at]), Event(side, (data or b"")[at:])]
+                notes = track(events[:index] + parts + events[index + 1 :], capture=capture, skip=True)
+                assert notes.finished_exchanges == expected.finished_exchanges, (index, at)
+                assert bool(notes.opaque) == bool(expected.opaque), (index, at)
+
+
+@BY_NAME
+def test_byte_by_byte_changes_nothing(case: Case) -> None:
+    events = transcript(case).events
+    for capture in (True, False):
+        expected, notes = track(events, capture=capture, skip=True), track(cut(events, 1), capture=capture, skip=True)
+        assert notes.finished_exchanges == expected.finished_exchanges
+
+
+@settings(max_examples=150, deadline=None)
+@given(case=st.sampled_from(CASES), seed=st.integers(0, 1 << 32))
+def test_random_pieces_change_nothing(case: Case, seed: int) -> None:
+    events = transcript(case).events
+    notes = track(cut(events, random.Random(seed)), skip=True)
+    assert notes.finished_exchanges == track(events, skip=True).finished_exchanges
+
+
+@BY_NAME
+def test_what_is_seen_is_what_the_script_says(case: Case) -> None:
+    notes = track(transcript(case).events)
+    whole = [f"{method} {status}" for method, status, complete, *_ in notes.finished_exchanges if complete and status != 101]
+    cut_off = [exchange for exchange in notes.finished_exchanges if not exchange[2]]
+    assert tuple(exchange for exchange in whole if case.downgrade != "connect") == case.exchanges
+    assert len(cut_off) == case.aborted
+    assert len(notes.finished_exchanges) == notes.begun
+    assert len(notes.opaque) == (case.downgrade is not None)
+    assert case.downgrade in (None, "any", *notes.opaque)
+
+
+@pytest.mark.parametrize("case", CLEAN, ids=[case.name for case in CLEAN])
+def test_what_is_seen_is_what_h11_sees(case: Case) -> None:
+    script = transcript(case)
+    notes = track(script.events)
+    seen = oracle.read(bytes(script.sent_up), bytes(script.sent_down), server_ended=not script.was_reset)
+    complete = [exchange for exchange in notes.finished_exchanges if exchange[2]]
+    assert [(method, status, *bodies) for method, status, _, _, _, bodies in complete] == seen.exchanges()
+    assert [sizes for _, _, _, sizes, _, _ in complete] == [(len(up), len(down)) for _, _, up, down in seen.exchanges()]

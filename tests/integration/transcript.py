@@ -1,0 +1,114 @@
+"""A script played without sockets: what a tracker would be shown, and what it says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+from pilotfish.sidecar.wire.tracker import Exchange, Tracker
+from tests.integration.case import Case
+from tests.integration.wire import Wire
+
+
+class Event(NamedTuple):
+    """One step: bytes of one side, or with `data` None the end of its direction; `closed` ends the connection."""
+
+    side: str
+    data: bytes | None = None
+
+
+class Transcript:
+    """Takes the place of a Wire and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.sent_up, self.sent_down = bytearray(), bytearray()
+        self.was_reset = False
+
+    def up(self, data: bytes) -> None:
+        self.sent_up += data
+        self.events.append(Event("client", data))
+
+    def down(self, data: bytes) -> None:
+        self.sent_down += data
+        self.events.append(Event("server", data))
+
+    def up_fin(self) -> None:
+        self.events.append(Event("client"))
+
+    def down_fin(self) -> None:
+        self.events.append(Event("server"))
+
+    def up_rst(self) -> None:
+        self.was_reset = True
+
+    down_rst = up_rst
+
+    def end(self) -> None:
+        self.up_fin()
+        self.down_fin()
+
+
+def transcript(case: Case) -> Transcript:
+    """Return what happens in a case that uses no socket by itself."""
+    script = Transcript()
+    case.play(cast(Wire, script))
+    return script
+
+
+@dataclass
+class Bodies:
+    """Captures both bodies of one exchange."""
+
+    up: bytearray = field(default_factory=bytearray)
+    down: bytearray = field(default_factory=bytearray)
+
+    def request(self, data: bytes) -> None:
+        self.up += data
+
+    def response(self, data: bytes) -> None:
+        self.down += data
+
+
+class Notes:
+    """A sink that writes down each exchange's end: method, status, whether whole, both bodies."""
+
+    def __init__(self, capture: bool) -> None:
+        self.capture = capture
+        self.finished_exchanges: list[tuple[Any, ...]] = []
+        self.opaque: list[str] = []
+        self.begun = 0
+
+    def requested(self, exchange: Exchange) -> None:
+        self.begun += 1
+        if self.capture:
+            exchange.capture = Bodies()
+
+    def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
+        pass  # events are not what is looked at here
+
+    def finished(self, exchange: Exchange) -> None:
+        bodies = cast("Bodies | None", exchange.capture)
+        captured = (bytes(bodies.up), bytes(bodies.down)) if bodies else (b"", b"")
+        sizes = (exchange.request_bytes, exchange.response_bytes) if exchange.complete else (0, 0)
+        heads = (exchange.request_head, exchange.response_head)
+        self.finished_exchanges.append((exchange.method, exchange.status, exchange.complete, sizes, heads, captured))
+
+    def went_opaque(self, reason: str) -> None:
+        self.opaque.append(reason)
+
+
+def track(events: list[Event], *, capture: bool = True, skip: bool = False) -> Notes:
+    """Show the events to a tracker; with `skip` as the relay does, which leaves out what need not be looked at."""
+    notes = Notes(capture)
+    tracker = Tracker(notes)
+    for now, (side, data) in enumerate(events, 1):
+        if data is None:
+            (tracker.client_ended if side == "client" else tracker.server_ended)(now)
+        elif side == "client":
+            if not (skip and tracker.skip_client(len(data))):
+                tracker.client(data, now)
+        elif not (skip and tracker.skip_server(len(data))):
+            tracker.server(data, now)
+    tracker.closed(len(events) + 1)
+    return notes

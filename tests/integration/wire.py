@@ -1,0 +1,180 @@
+"""Both ends of one connection in one thread, so that a script fixes what happens in which order.
+
+A script moves bytes with `up` (client to server) and `down`, which return when the other end has got them, and ends
+directions with `up_fin`, `down_fin`, `up_rst`, `down_rst`, which return when the other end has seen that very end.
+Nothing is timed. Between the ends stands nothing (`direct`) or the proxy; a script cannot tell which.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.integration.process import DEADLINE, Address, dial
+
+Cut = Callable[[bytes], list[bytes]]
+LINGER_ZERO = struct.pack("ii", 1, 0)
+PATIENCE_MS = int(DEADLINE * 1000)
+# a pause in which no byte moves: the buffers on the way are full
+STALLED_MS = 250
+
+
+def whole(data: bytes) -> list[bytes]:
+    """Send in one piece."""
+    return [data]
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    """Send byte by byte, each delivered before the next one leaves."""
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def every(size: int) -> Cut:
+    """Send in pieces of `size` bytes."""
+    return lambda data: [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def reset(stream: socket.socket) -> None:
+    """Close with a reset."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+    stream.close()
+
+
+def ending(stream: socket.socket) -> str:
+    """Return how the peer ended its direction: `fin`, `rst`, or the byte that came instead."""
+    try:
+        rest = stream.recv(65536)
+    except ConnectionResetError:
+        return "rst"
+    return "fin" if not rest else f"{len(rest)} bytes more: {rest[:80]!r}"
+
+
+def drained(stream: socket.socket) -> tuple[int, str]:
+    """Read to the end; return how many bytes came and how it ended."""
+    total = 0
+    while True:
+        try:
+            data = stream.recv(1 << 20)
+        except ConnectionResetError:
+            return total, "rst"
+        if not data:
+            return total, "fin"
+        total += len(data)
+
+
+def await_hang_up(stream: socket.socket) -> None:
+    """Wait until the connection is dead in both directions, as after a reset."""
+    poll = select.poll()
+    poll.register(stream, 0)
+    assert poll.poll(PATIENCE_MS), "the connection is alive, a reset was expected"
+
+
+def fill(stream: socket.socket, chunk: bytes) -> int:
+    """Send until no more goes through for a while; return how many bytes went."""
+    poll, sent = select.poll(), 0
+    poll.register(stream, select.POLLOUT)
+    stream.setblocking(False)
+    while poll.poll(STALLED_MS):
+        sent += stream.send(chunk)
+    stream.settimeout(DEADLINE)
+    return sent
+
+
+class Wire:
+    """One connection: `client` and `server` are its two sockets, `sent_up` and `sent_down` what they were given."""
+
+    def __init__(self, client: socket.socket, server: socket.socket, cut: Cut) -> None:
+        self.client, self.server, self.cut = client, server, cut
+        self.sent_up, self.sent_down = bytearray(), bytearray()
+        self.was_reset = False
+
+    def up(self, data: bytes) -> None:
+        """Send from the client; the server gets the same bytes."""
+        self.sent_up += data
+        for piece in self.cut(data):
+            carry(self.client, self.server, piece)
+
+    def down(self, data: bytes) -> None:
+        """Send from the server; the client gets the same bytes."""
+        self.sent_down += data
+        for piece in self.cut(data):
+            carry(self.server, self.client, piece)
+
+    def up_fin(self) -> None:
+        """End the client's direction; the server sees a clean end."""
+        self.client.shutdown(socket.SHUT_WR)
+        assert ending(self.server) == "fin"
+
+    def down_fin(self) -> None:
+        """End the server's direction; the client sees a clean end."""
+        self.server.shutdown(socket.SHUT_WR)
+        assert ending(self.client) == "fin"
+
+    def up_rst(self) -> None:
+        """Reset by the client; the server sees a reset."""
+        self.was_reset = True
+        reset(self.client)
+        assert ending(self.server) == "rst"
+
+    def down_rst(self) -> None:
+        """Reset by the server; the client sees a reset."""
+        self.was_reset = True
+        reset(self.server)
+        assert ending(self.client) == "rst"
+
+    def end(self) -> None:
+        """End both directions cleanly, the client first."""
+        self.up_fin()
+        self.down_fin()
+
+
+def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
+    """Send `data` at one end while reading at the other, until all of it is there; it must be the same."""
+    poll, sent, got = select.poll(), 0, bytearray()
+    poll.register(target, select.POLLIN)
+    source.setblocking(False)
+    while len(got) < len(data):
+        if sent < len(data):
+            try:
+                sent += source.send(data[sent : sent + (1 << 20)])
+            except BlockingIOError:
+                pass  # the way is full: read first
+        if sent == len(data) or poll.poll(0):
+            assert poll.poll(PATIENCE_MS), f"{len(data) - len(got)} of {len(data)} bytes did not arrive"
+            piece = target.recv(1 << 20)
+            assert piece, f"the connection ended, {len(data) - len(got)} of {len(data)} bytes did not arrive"
+            got += piece
+    source.settimeout(DEADLINE)
+    assert got == data, "other bytes arrived than were sent"
+
+
+@contextmanager
+def listening(family: socket.AddressFamily = socket.AF_INET, address: Address = ("127.0.0.1", 0)) -> Iterator[socket.socket]:
+    """A listening socket, the scripted server's."""
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+        listener.settimeout(DEADLINE)
+        yield listener
+
+
+@contextmanager
+def connected(listener: socket.socket, target: Address, cut: Cut = whole) -> Iterator[Wire]:
+    """Connect to `target` and take the connection that then comes to `listener`."""
+    with dial(target) as client:
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(DEADLINE)
+            if server.family != socket.AF_UNIX:
+                server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            yield Wire(client, server, cut)
+
+
+def refused(error: OSError) -> bool:
+    """Return whether a connection was refused or reset rather than ended."""
+    return error.errno in (errno.ECONNREFUSED, errno.ECONNRESET)
