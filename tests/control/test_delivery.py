@@ -104,7 +104,7 @@ def test_the_signature_is_hmac_sha256_of_timestamp_dot_body() -> None:
     ],
 )
 def test_a_receiver_takes_only_what_was_signed_now(
-    secret: bytes, timestamp: str, body: bytes, signature: str, now: float, expected: bool
+    secret: bytes, timestamp: str, body: bytes, signature: str, now: float, *, expected: bool
 ) -> None:
     assert verify(secret, timestamp, body, signature, now=now) is expected
 

@@ -23,7 +23,6 @@ from pilotfish.sidecar.control.ledger import (
     Change,
     Ledger,
     Operation,
-    Put,
     Totals,
 )
 from pilotfish.sidecar.control.outbox import Outbox

@@ -1,0 +1,65 @@
+"""The role `pilotfish run`: the proxy, and beside it the analyzer with detection and retraining for this one model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pilotfish.sidecar.proxy.app import add_pair_arguments, parse_pairs
+from pilotfish.sidecar.run.arguments import add_member_arguments, make_folder, member_flags
+from pilotfish.sidecar.run.supervision import MEMBER, PROXY
+from pilotfish.sidecar.run.supervisor import supervise
+
+MODULE = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that it is started from
+MEMORY_FOLDERS = (Path("/dev/shm"),)  # noqa: S108  # a folder of our own is made in there, with mode 0700
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pilotfish run`."""
+    add_pair_arguments(parser)
+    parser.add_argument(
+        "--shared", type=Path, metavar="DIR", help="folder of counters and socket (default: a fresh one)"
+    )
+    add_member_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run proxy and member until the proxy ends; return the proxy's exit status."""
+    parse_pairs(args.listen, args.upstream)
+    with _shared_folder(args.shared) as shared:
+        return supervise("run", {PROXY: _proxy(args, shared), MEMBER: member("run", args, shared)})
+
+
+def member(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
+    """Return the command line of the member."""
+    return [*MODULE, "pilotfish.sidecar.run.member", role, *member_flags(args, shared)]
+
+
+def _proxy(args: argparse.Namespace, shared: Path) -> list[str]:
+    pairs = [
+        flag
+        for listen, upstream in zip(args.listen, args.upstream, strict=True)
+        for flag in ("--listen", listen, "--upstream", upstream)
+    ]
+    limits = ["--drain-seconds", str(args.drain_seconds), "--max-connections", str(args.max_connections)]
+    return [*MODULE, "pilotfish.sidecar.cli", "proxy", *pairs, *limits, "--shared", str(shared)]
+
+
+@contextmanager
+def _shared_folder(given: Path | None) -> Iterator[Path]:
+    """Give the folder that was asked for; without one, a fresh one in memory, which goes when everything has ended."""
+    if given is not None:
+        yield make_folder(given, "--shared")
+        return
+    parent = next((folder for folder in MEMORY_FOLDERS if os.access(folder, os.W_OK | os.X_OK)), None)
+    fresh = Path(tempfile.mkdtemp(prefix="pilotfish-", dir=parent))
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

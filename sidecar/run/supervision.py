@@ -1,0 +1,129 @@
+"""What a supervisor does when: events in, actions out. Nothing here starts, kills or waits; times are arguments.
+
+State of the member: running -> (ended) -> waiting for `restart_at` -> running ...; once the whole is ending, it is only
+told to stop, and killed if it has not stopped in time.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from random import Random
+
+PROXY, MEMBER = "proxy", "member"
+
+RECYCLE = 75  # exit status of a member that wants to be started again at once (EX_TEMPFAIL)
+FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of any
+HEALTHY = 60.0  # seconds; a member that ran so long is forgiven its earlier failures
+SOON = 5.0  # seconds; a member that wants to be recycled sooner than this has failed
+GRACE = 5.0  # seconds that the member has for its last checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the child."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the running child a signal."""
+
+    child: str
+    signal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the person who operates it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Everything has ended: exit with this status."""
+
+    status: int
+
+
+Action = Start | Send | Tell | End
+
+
+class Supervision:
+    """Decides for one member and, `with_proxy`, one proxy. Times are monotonic seconds."""
+
+    def __init__(self, *, with_proxy: bool, random: Random) -> None:
+        self._with_proxy = with_proxy
+        self._random = random
+        self._failures = 0
+        self._started_at: float | None = None  # of the running member
+        self._restart_at: float | None = None
+        self._kill_at: float | None = None
+        self._status: int | None = None  # set once the whole is ending
+
+    @property
+    def wake_at(self) -> float | None:
+        """When `due` has something to do, if nothing else happens."""
+        times = [at for at in (self._restart_at, self._kill_at) if at is not None]
+        return min(times, default=None)
+
+    def begin(self, now: float) -> list[Action]:
+        """Start everything, the proxy first: traffic waits for nobody."""
+        return [*([Start(PROXY)] if self._with_proxy else []), self._start(now)]
+
+    def told(self, number: int, now: float) -> list[Action]:
+        """A signal came. The proxy alone knows when it has drained; without one, the member is stopped."""
+        if self._with_proxy and self._status is None:
+            return [Send(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
+        return self._stop(0, now) if self._status is None else []
+
+    def ended(self, child: str, status: int, now: float) -> list[Action]:
+        """A child ended with `status` (minus the signal's number, if one killed it)."""
+        if child == PROXY:
+            return self._stop(status if status >= 0 else 128 - status, now)
+        ran = now - (now if self._started_at is None else self._started_at)
+        self._started_at = self._kill_at = None
+        if self._status is not None:
+            return [End(self._status)]
+        return self._plan_restart(status, ran, now)
+
+    def due(self, now: float) -> list[Action]:
+        """Time has passed."""
+        actions: list[Action] = []
+        if self._restart_at is not None and now >= self._restart_at:
+            self._restart_at = None
+            actions.append(self._start(now))
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            actions += [Tell(f"the member did not stop within {GRACE:g} s: killed"), Send(MEMBER, signal.SIGKILL)]
+        return actions
+
+    def _start(self, now: float) -> Start:
+        self._started_at = now
+        return Start(MEMBER)
+
+    def _stop(self, status: int, now: float) -> list[Action]:
+        self._status, self._restart_at = status, None
+        if self._started_at is None:
+            return [End(status)]
+        self._kill_at = now + GRACE
+        return [Send(MEMBER, signal.SIGTERM)]
+
+    def _plan_restart(self, status: int, ran: float, now: float) -> list[Action]:
+        if status == RECYCLE and ran >= SOON:
+            self._failures, self._restart_at = 0, now
+            return [Tell("the member is recycled")]
+        self._failures = 1 if ran >= HEALTHY else self._failures + 1
+        wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
+        self._restart_at = now + wait
+        how = f"was killed by {_name(-status)}" if status < 0 else f"ended with status {status}"
+        return [Tell(f"the member {how} after {ran:.1f} s; the traffic goes on; it is started again in {wait:.2f} s")]
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

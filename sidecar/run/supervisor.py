@@ -1,0 +1,114 @@
+"""The supervisor's edge: starts children, waits for signals, carries out what supervision.py decides.
+
+All signals of interest are blocked and taken one at a time with sigtimedwait(2), so that no handler ever runs in the
+middle of something. As process 1 of a container it also reaps what others leave behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from pilotfish.sidecar.run.spawn import NOT_STARTED, spawn
+from pilotfish.sidecar.run.supervision import MEMBER, PROXY, Action, End, Send, Start, Supervision, Tell
+
+ON_ORPHANED = {MEMBER: signal.SIGKILL, PROXY: signal.SIGTERM}  # the proxy drains, the member's checkpoint is fresh
+LONGEST_WAIT = 3600.0  # seconds
+
+
+@dataclass
+class Supervisor:
+    """Runs the commands in `argv` by child name, as `supervision` decides, and says on standard error what happens."""
+
+    name: str
+    argv: Mapping[str, Sequence[str]]
+    supervision: Supervision
+    _pids: dict[str, int] = field(default_factory=dict)
+    _mask: set[signal.Signals] = field(default_factory=set)
+
+    def run(self) -> int:
+        """Return the exit status once everything has ended."""
+        with _blocked() as (awaited, before):
+            self._mask = before
+            status = self._carry_out(self.supervision.begin(time.monotonic()))
+            while status is None:
+                status = self._next(awaited)
+            return status
+
+    def _next(self, awaited: set[signal.Signals]) -> int | None:
+        wake_at = self.supervision.wake_at
+        wait = LONGEST_WAIT if wake_at is None else max(0.0, wake_at - time.monotonic())
+        arrived = signal.sigtimedwait(awaited, wait)
+        if arrived is not None and arrived.si_signo != signal.SIGCHLD:
+            return self._carry_out(self.supervision.told(arrived.si_signo, time.monotonic()))
+        for child, status in self._reap():
+            end = self._carry_out(self.supervision.ended(child, status, time.monotonic()))
+            if end is not None:
+                return end
+        return self._carry_out(self.supervision.due(time.monotonic()))
+
+    def _carry_out(self, actions: Sequence[Action]) -> int | None:
+        for action in actions:
+            match action:
+                case Start(child):
+                    end = self._start(child)
+                    if end is not None:
+                        return end
+                case Send(child, number) if child in self._pids:
+                    os.kill(self._pids[child], number)
+                case Tell(text):
+                    self._tell(text)
+                case End(status):
+                    return status
+        return None
+
+    def _start(self, child: str) -> int | None:
+        try:
+            self._pids[child] = spawn(
+                self.argv[child], environment=os.environ, on_orphaned=ON_ORPHANED[child], mask=self._mask
+            )
+        except OSError as error:  # no process or no memory to be had now: for the member, later there may be
+            self._tell(f"cannot start the {child}: {error.strerror}")
+            return self._carry_out(self.supervision.ended(child, NOT_STARTED, time.monotonic()))
+        return None
+
+    def _reap(self) -> Iterator[tuple[str, int]]:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for child in [name for name, known in self._pids.items() if known == pid]:
+                del self._pids[child]
+                yield child, os.waitstatus_to_exitcode(status)
+
+    def _tell(self, text: str) -> None:
+        with suppress(OSError):  # nobody listens any more: no reason to stop
+            print(f"pilotfish {self.name}: {text}", file=sys.stderr, flush=True)
+
+
+def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:
+    """Run the member, and the proxy if `argv` has one, until they end; return the exit status of the whole."""
+    return Supervisor(name, argv, Supervision(with_proxy=PROXY in argv, random=Random())).run()
+
+
+@contextmanager
+def _blocked() -> Iterator[tuple[set[signal.Signals], set[signal.Signals]]]:
+    """Block the signals that the supervisor takes itself; give them, and the mask that children shall have."""
+    awaited = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # it is under nohup
+        awaited.add(signal.SIGHUP)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it would hide how our children end
+    before = {signal.Signals(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, awaited)}
+    try:
+        yield awaited, before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

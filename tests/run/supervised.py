@@ -1,0 +1,12 @@
+"""A supervisor around two small programs, for tests: `python supervised.py PROXY_SCRIPT MEMBER_SCRIPT` (sh scripts)."""
+
+from __future__ import annotations
+
+import sys
+
+from pilotfish.sidecar.run.supervision import MEMBER, PROXY
+from pilotfish.sidecar.run.supervisor import supervise
+
+if __name__ == "__main__":
+    proxy, member = sys.argv[1:]
+    sys.exit(supervise("run", {PROXY: ["/bin/sh", "-c", proxy], MEMBER: ["/bin/sh", "-c", member]}))
