@@ -1,0 +1,90 @@
+"""The fixed layout of the counter page, in 64-bit words: header, connections, fates, then the route slots.
+
+Version 1. Every name below is an index; a change of any table is a new `LAYOUT`.
+"""
+
+from __future__ import annotations
+
+MAGIC = 0x5049_4C4F_5446_4953  # "PILOTFIS"
+LAYOUT = 1
+
+# header words
+AT_MAGIC, AT_LAYOUT, AT_LOCK, AT_EPOCH, AT_STARTED, AT_PID, AT_BEAT, HEADER = range(8)
+
+CONNECTIONS = (
+    "accepted",
+    "open",  # gauge
+    "ended",
+    "reset",
+    "refused_limit",
+    "refused_upstream",
+    "refused_descriptors",
+    "opaque",
+    "opaque_open",  # gauge
+    "opaque_bytes_in",
+    "opaque_bytes_out",
+)
+CONNECTION_GAUGES = ("open", "opaque_open")
+
+DOWNGRADES = ("not_http", "malformed", "too_large", "unmatched", "upgrade", "connect", "http2", "tls", "internal")
+
+FATES = (
+    ("accepted", ""),
+    ("sampled_out", "rate"),
+    ("sampled_out", "route"),
+    ("sampled_out", "method"),
+    ("dropped", "aborted"),
+    ("dropped", "capture_budget"),
+    ("dropped", "channel_full"),
+    ("dropped", "downgraded"),
+    ("dropped", "no_reader"),
+)
+
+AT_CONNECTIONS = HEADER
+AT_DOWNGRADES = AT_CONNECTIONS + len(CONNECTIONS)
+AT_FATES = AT_DOWNGRADES + len(DOWNGRADES)
+AT_SLOTS = AT_FATES + len(FATES)
+
+SLOTS = 32
+PROBES, FIRST_ROUTE, OTHER = 0, 1, SLOTS - 1
+
+# 8 bounds a decade from 10 us to 100 s, to three digits, in nanoseconds; one more count for what lies beyond
+BOUNDS = tuple(int(float(f"{10 ** (4 + step / 8):.2e}")) for step in range(57))
+BUCKETS = len(BOUNDS) + 1
+
+CODES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")  # "none": ended before a response head
+GRPC_CODES = 17
+NAME_WORDS = 16
+HISTOGRAMS = ("time_to_first_byte", "duration", "first_event", "event_gap")
+
+# words of one slot
+SLOT_NAME = 0
+SLOT_CODES = SLOT_NAME + NAME_WORDS
+SLOT_GRPC = SLOT_CODES + len(CODES)
+SLOT_BYTES_IN = SLOT_GRPC + GRPC_CODES
+SLOT_BYTES_OUT = SLOT_BYTES_IN + 1
+SLOT_IN_FLIGHT = SLOT_BYTES_OUT + 1
+SLOT_HISTOGRAMS = SLOT_IN_FLIGHT + 1
+HISTOGRAM_WORDS = BUCKETS + 1  # the counts, then the sum in nanoseconds
+SLOT_WORDS = SLOT_HISTOGRAMS + len(HISTOGRAMS) * HISTOGRAM_WORDS
+SLOT_FIRST_BYTE, SLOT_DURATION, SLOT_FIRST_EVENT, SLOT_EVENT_GAP = (
+    SLOT_HISTOGRAMS + index * HISTOGRAM_WORDS for index in range(len(HISTOGRAMS))
+)
+
+WORDS = AT_SLOTS + SLOTS * SLOT_WORDS
+SIZE = WORDS * 8
+
+
+def connection(name: str) -> int:
+    """Return the word of a connection counter."""
+    return AT_CONNECTIONS + CONNECTIONS.index(name)
+
+
+def downgrade(reason: str) -> int:
+    """Return the word that counts connections downgraded to opaque for `reason`."""
+    return AT_DOWNGRADES + DOWNGRADES.index(reason)
+
+
+def fate(name: str, reason: str = "") -> int:
+    """Return the word that counts exchanges with this fate."""
+    return AT_FATES + FATES.index((name, reason))

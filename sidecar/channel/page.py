@@ -1,0 +1,233 @@
+"""The counter page: written by the proxy with plain 8-byte stores, read by the analyzer as one consistent copy.
+
+A group of stores stands between two increments of the lock word (a sequence lock): it is odd while the group is open.
+A reader copies until it saw the same even lock before and after; when the writer died or was stopped inside a group,
+the copy is taken as it is after `ATTEMPTS`, off by that one exchange.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import time
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.errors import PilotfishError, shown
+
+_BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
+ATTEMPTS = 200
+RETRY_SECONDS = 0.0002
+
+
+class PageError(PilotfishError):
+    """The counter page is missing or is not one that this version understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts per bucket of `layout.BOUNDS` (inclusive upper bounds; the last count lies beyond) and the sum in ns."""
+
+    counts: tuple[int, ...]
+    sum_ns: int
+
+    @property
+    def total(self) -> int:
+        """Return how many values were observed."""
+        return sum(self.counts)
+
+    def quantile(self, q: float) -> float | None:
+        """Return the upper bound, in seconds, of the bucket in which the q-quantile lies; None without values."""
+        rank, seen = q * self.total, 0
+        for index, count in enumerate(self.counts):
+            seen += count
+            if count and seen >= rank:
+                return at.BOUNDS[min(index, len(at.BOUNDS) - 1)] / 1e9
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCounters:
+    """One slot: exchanges by status class and gRPC status, bytes, in flight, histograms by name."""
+
+    route: str
+    codes: dict[str, int]
+    grpc: tuple[int, ...]
+    bytes_in: int
+    bytes_out: int
+    in_flight: int
+    histograms: dict[str, Histogram]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSnapshot:
+    """A consistent copy of the page: `fates` by (fate, reason), counters by name, the slots in use."""
+
+    epoch: int
+    started_ns: int
+    pid: int
+    beat_ns: int
+    connections: dict[str, int]
+    downgrades: dict[str, int]
+    fates: dict[tuple[str, str], int]
+    routes: tuple[RouteCounters, ...]
+
+    @property
+    def accepted(self) -> int:
+        """Return how many records the channel took: the sequence of the newest record."""
+        return self.fates["accepted", ""]
+
+
+class CounterPage:
+    """The writer's side. `words` is the page as unsigned 64-bit words; the observer stores into it directly."""
+
+    def __init__(self, words: memoryview, backing: mmap.mmap, descriptor: int) -> None:
+        self.words = words
+        self._descriptor = descriptor  # held open for its lock: a page has one writer
+        self._backing = backing
+        self._slots = {self._name(slot): slot for slot in range(at.FIRST_ROUTE, at.OTHER) if self._name(slot)}
+        for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
+            self._set_name(slot, name)
+
+    @classmethod
+    def open(cls, path: Path, *, now_ns: int) -> CounterPage:
+        """Take over the page at `path`, or make a new one: counters go on, gauges begin at 0, the epoch grows."""
+        if not _is_page(path):
+            fresh = path.with_name(path.name + ".new")
+            fresh.write_bytes(bytes(at.SIZE))
+            fresh.replace(path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise PageError(f"another proxy writes {shown(str(path))}: give each its own --shared folder") from error
+        backing = mmap.mmap(descriptor, at.SIZE)
+        words = memoryview(backing).cast("Q")
+        words[at.AT_LOCK] += words[at.AT_LOCK] & 1
+        words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
+        words[at.AT_STARTED] = words[at.AT_BEAT] = now_ns
+        words[at.AT_PID] = os.getpid()
+        for gauge in at.CONNECTION_GAUGES:
+            words[at.connection(gauge)] = 0
+        for slot in range(at.SLOTS):
+            words[at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_IN_FLIGHT] = 0
+        words[at.AT_LAYOUT] = at.LAYOUT
+        words[at.AT_MAGIC] = at.MAGIC
+        return cls(words, backing, descriptor)
+
+    def slot(self, route: str) -> int:
+        """Return the first word of the slot of `route`, giving it a free one; of `other` when all are taken."""
+        slot = self._slots.get(route)
+        if slot is None:
+            slot = at.FIRST_ROUTE + len(self._slots)
+            if slot >= at.OTHER:
+                return at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
+            self._set_name(slot, route)
+            self._slots[route] = slot
+        return at.AT_SLOTS + slot * at.SLOT_WORDS
+
+    @property
+    def probes(self) -> int:
+        """Return the first word of the slot that kubelet probes and configured paths share."""
+        return at.AT_SLOTS + at.PROBES * at.SLOT_WORDS
+
+    def observe(self, histogram: int, elapsed_ns: int) -> None:
+        """Add one duration to the histogram whose first word is given; one below 0 counts as 0."""
+        if elapsed_ns < 0:  # noqa: PLR1730 - in every exchange, twice: a comparison is cheaper than a call
+            elapsed_ns = 0
+        words = self.words
+        words[histogram + bisect_left(_BOUNDS, elapsed_ns)] += 1
+        words[histogram + _SUM] += elapsed_ns
+
+    def add(self, word: int, amount: int = 1) -> None:
+        """Add to one counter in a group of its own; `amount` may be negative for gauges."""
+        words = self.words
+        words[at.AT_LOCK] += 1
+        words[word] += amount
+        words[at.AT_LOCK] += 1
+
+    def close(self) -> None:
+        """Unmap the page; the file stays for the reader and for the next proxy."""
+        self.words.release()
+        self._backing.close()
+        os.close(self._descriptor)
+
+    def _name(self, slot: int) -> str:
+        return _slot_name(self.words, slot)
+
+    def _set_name(self, slot: int, name: str) -> None:
+        raw = name.encode("utf-8", "replace")[: at.NAME_WORDS * 8].decode("utf-8", "ignore").encode()
+        start = (at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_NAME) * 8
+        self.words.cast("B")[start : start + at.NAME_WORDS * 8] = raw.ljust(at.NAME_WORDS * 8, b"\0")
+
+
+def read_page(path: Path) -> PageSnapshot:
+    """Return a consistent copy of the page at `path`; raise PageError when there is none of this layout."""
+    if not _is_page(path):
+        raise PageError(
+            f"counter page {shown(str(path))} is missing or of another layout: does the proxy run with this --shared folder?"
+        )
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
+        for _ in range(ATTEMPTS):
+            before = backing[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8]
+            copy = backing[: at.SIZE]
+            if (
+                copy[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8] == before == backing[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8]
+                and not before[0] & 1
+            ):
+                break
+            time.sleep(RETRY_SECONDS)
+    return _snapshot(memoryview(copy).cast("Q"))
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            head = memoryview(file.read(16))
+            return (
+                len(head) == 16
+                and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT)
+                and os.fstat(file.fileno()).st_size == at.SIZE
+            )
+    except FileNotFoundError:
+        return False
+
+
+def _slot_name(words: memoryview, slot: int) -> str:
+    start = at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_NAME
+    return bytes(words[start : start + at.NAME_WORDS]).rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _snapshot(words: memoryview) -> PageSnapshot:
+    routes = (_route(words, slot) for slot in range(at.SLOTS) if _slot_name(words, slot))
+    return PageSnapshot(
+        epoch=words[at.AT_EPOCH],
+        started_ns=words[at.AT_STARTED],
+        pid=words[at.AT_PID],
+        beat_ns=words[at.AT_BEAT],
+        connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
+        downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_FATES], strict=True)),
+        fates=dict(zip(at.FATES, words[at.AT_FATES : at.AT_SLOTS], strict=True)),
+        routes=tuple(routes),
+    )
+
+
+def _route(words: memoryview, slot: int) -> RouteCounters:
+    base = at.AT_SLOTS + slot * at.SLOT_WORDS
+    histograms = {}
+    for index, name in enumerate(at.HISTOGRAMS):
+        start = base + at.SLOT_HISTOGRAMS + index * at.HISTOGRAM_WORDS
+        histograms[name] = Histogram(tuple(words[start : start + at.BUCKETS]), words[start + at.BUCKETS])
+    return RouteCounters(
+        route=_slot_name(words, slot),
+        codes=dict(zip(at.CODES, words[base + at.SLOT_CODES : base + at.SLOT_GRPC], strict=True)),
+        grpc=tuple(words[base + at.SLOT_GRPC : base + at.SLOT_BYTES_IN]),
+        bytes_in=words[base + at.SLOT_BYTES_IN],
+        bytes_out=words[base + at.SLOT_BYTES_OUT],
+        in_flight=words[base + at.SLOT_IN_FLIGHT],
+        histograms=histograms,
+    )

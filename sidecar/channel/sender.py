@@ -1,0 +1,136 @@
+"""The proxy's side of the channel: a bounded queue before a non-blocking Unix socket. It never waits.
+
+What is queued when the reader goes away stays and is sent to the next one; a frame that was cut off is sent whole
+again, since a reader drops the part it has. Sans-reactor: the owner watches `fileno` and calls `flush` and `connect`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from pilotfish.sidecar.channel.record import Hello, Record, encode_hello, encode_record
+
+QUEUE_BYTES = 4 * 1024 * 1024
+PORTION = 256 * 1024
+
+
+class Sender:
+    """Queues records and writes as much as the socket takes."""
+
+    def __init__(self, path: Path, epoch: int, *, limit: int = QUEUE_BYTES) -> None:
+        self._path = path
+        self._epoch = epoch
+        self._limit = limit
+        self._frames: deque[tuple[int, bytes]] = deque()
+        self._greeting = b""
+        self._sent = 0  # bytes of what is being sent now: the greeting, else the first frame
+        self._socket: socket.socket | None = None
+        self.queued_bytes = 0
+
+    @property
+    def connected(self) -> bool:
+        """Return whether there is a reader."""
+        return self._socket is not None
+
+    @property
+    def pending(self) -> bool:
+        """Return whether something waits to be written to the reader."""
+        return self._socket is not None and bool(self._frames or self._greeting)
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch while `connected`."""
+        assert self._socket is not None
+        return self._socket.fileno()
+
+    def has_room(self, size: int) -> bool:
+        """Return whether a record of `size` bytes would be taken now."""
+        return self.queued_bytes + size <= self._limit
+
+    def offer(self, record: Record) -> bool:
+        """Queue the record; return False, with nothing changed, when there is no reader or no room."""
+        if self._socket is None:
+            return False
+        frame = encode_record(record)
+        if not self.has_room(len(frame)):
+            return False
+        self._frames.append((record.sequence, frame))
+        self.queued_bytes += len(frame)
+        return True
+
+    def connect(self, next_sequence: int) -> bool:
+        """Try once to reach a reader; return whether there is one now. `next_sequence` numbers the next new record."""
+        if self._socket is not None:
+            return True
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            connection.connect(str(self._path))
+        except OSError:  # nobody listens yet, or its backlog is full: the owner tries again
+            connection.close()
+            return False
+        self._socket = connection
+        first = self._frames[0][0] if self._frames else next_sequence
+        self._greeting = encode_hello(Hello(self._epoch, first))
+        self._sent = 0
+        return True
+
+    def flush(self) -> bool:
+        """Write until all is written or the socket takes no more; return False when the reader went away."""
+        while self._socket is not None and self.pending:
+            portion = self._portion()
+            try:
+                written = self._socket.send(portion)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError:
+                return False
+            self._forget(written)
+            if written < len(portion):
+                return True
+        return True
+
+    def reader_gone(self) -> bool:
+        """Return whether the reader closed; call it when the descriptor is readable, since a reader never writes."""
+        assert self._socket is not None
+        try:
+            return not self._socket.recv(64)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+
+    def disconnect(self) -> None:
+        """Close the connection and keep the queue for the next reader."""
+        if self._socket is not None:
+            with suppress(OSError):  # it is gone either way
+                self._socket.close()
+        self._socket = None
+        self._greeting = b""
+        self._sent = 0
+
+    def _portion(self) -> bytes | memoryview:
+        if self._greeting:
+            return memoryview(self._greeting)[self._sent :]
+        parts, size = [memoryview(self._frames[0][1])[self._sent :]], len(self._frames[0][1]) - self._sent
+        for _, frame in islice(self._frames, 1, 256):
+            size += len(frame)
+            if size > PORTION:
+                break
+            parts.append(memoryview(frame))
+        return b"".join(parts) if len(parts) > 1 else parts[0]
+
+    def _forget(self, written: int) -> None:
+        if self._greeting:
+            self._sent += written
+            if self._sent == len(self._greeting):
+                self._greeting, self._sent = b"", 0
+            return
+        written += self._sent
+        while self._frames and written >= len(self._frames[0][1]):
+            frame = self._frames.popleft()[1]
+            written -= len(frame)
+            self.queued_bytes -= len(frame)
+        self._sent = written

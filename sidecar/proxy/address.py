@@ -1,0 +1,98 @@
+"""Addresses as a person writes them: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `unix:/path`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pilotfish.sidecar.errors import UsageError, shown
+
+_TCP = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]*)):(\d{1,5})\Z")
+_FORM = "write HOST:PORT, [IPV6]:PORT or unix:/path"
+BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP host and port, or the path of a Unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Return the address that `text` names; raise UsageError saying how to write one."""
+    if text.startswith("unix:"):
+        path = text[5:]
+        if not path or len(os.fsencode(path)) > 107:
+            raise UsageError(f"address {shown(text)}: a Unix socket needs a path of 1 to 107 bytes")
+        return Address("", 0, path)
+    match = _TCP.match(text)
+    if match is None or int(match[3]) > 65535:
+        raise UsageError(f"address {shown(text)} is not understood: {_FORM}")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def listen(address: Address) -> socket.socket:
+    """Return a listening, non-blocking socket; raise UsageError naming the address and the system's reason."""
+    try:
+        sock = _listen_unix(address.path) if address.path else _listen_tcp(address)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {address}: {error.strerror or error}") from error
+    sock.setblocking(False)
+    return sock
+
+
+def resolve(address: Address) -> list[tuple[socket.AddressFamily, object]]:
+    """Return what to connect to, in the order to try; raise UsageError when the name does not resolve."""
+    if address.path:
+        return [(socket.AF_UNIX, address.path)]
+    try:
+        found = socket.getaddrinfo(address.host or "127.0.0.1", address.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"upstream {address} does not resolve: {error.strerror or error}") from error
+    return [(family, target) for family, _, _, _, target in found]
+
+
+def _listen_tcp(address: Address) -> socket.socket:
+    if not address.host:
+        return socket.create_server(("::", address.port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
+    family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+
+
+def _listen_unix(path: str) -> socket.socket:
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise OSError(errno.EEXIST, "a file that is not a socket is in the way")
+        _remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+        os.chmod(path, 0o660)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        else:
+            raise OSError(errno.EADDRINUSE, "another process listens there")

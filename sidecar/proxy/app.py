@@ -1,0 +1,188 @@
+"""The role `pilotfish proxy`: puts the data plane together and runs it until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pilotfish.sidecar.channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.channel.page import CounterPage
+from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.proxy.address import Address, listen, parse_address
+from pilotfish.sidecar.proxy.health import HealthServer
+from pilotfish.sidecar.proxy.listener import CONNECTION_LIMIT, Connections, Listener, connection_limit
+from pilotfish.sidecar.proxy.observer import Observer
+from pilotfish.sidecar.proxy.pump import Pump
+from pilotfish.sidecar.proxy.reactor import IN, SECOND, Reactor
+from pilotfish.sidecar.proxy.upstream import Upstream
+from pilotfish.sidecar.settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
+
+_LOG = logging.getLogger("pilotfish.proxy")
+
+DRAIN_SECONDS = 30
+_BEAT = SECOND // 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pilotfish proxy`."""
+    add_pair_arguments(parser)
+    parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
+    parser.add_argument("--health", metavar="HOST:PORT", help="answer GET /healthz there")
+
+
+def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the listen/upstream pairs and their limits, which `pilotfish run` has too."""
+    for option, text in (
+        ("--listen", "accept clients there"),
+        ("--upstream", "relay them there, in the order of the --listen"),
+    ):
+        parser.add_argument(
+            option,
+            required=True,
+            action="append",
+            metavar="HOST:PORT|unix:/PATH",
+            help=f"{text}; may be given several times",
+        )
+    parser.add_argument(
+        "--drain-seconds", type=float, default=DRAIN_SECONDS, metavar="S",
+        help="after SIGTERM, how long open connections may take to end (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-connections", type=int, default=CONNECTION_LIMIT, metavar="N",
+        help="refuse clients beyond so many (default %(default)s, and what the limit of descriptors allows)",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the proxy until a signal ends it; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    pairs = parse_pairs(args.listen, args.upstream)
+    health = parse_address(args.health) if args.health else None
+    if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
+        raise UsageError("--max-connections must be 1 or more, --drain-seconds 0 or more")
+    try:
+        args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+        proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
+    except OSError as error:
+        raise UsageError(f"--shared {shown(str(args.shared))} cannot be used: {error.strerror or error}") from error
+    return proxy.run()
+
+
+def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[Address, Address]]:
+    """Return the listen/upstream pairs; raise UsageError when they do not pair up."""
+    if len(listens) != len(upstreams):
+        raise UsageError(
+            f"{len(listens)} --listen but {len(upstreams)} --upstream: give one --upstream for each --listen"
+        )
+    return [
+        (parse_address(listen_at), parse_address(upstream))
+        for listen_at, upstream in zip(listens, upstreams, strict=True)
+    ]
+
+
+class Proxy:
+    """The whole data plane of one process."""
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Address, Address]],
+        shared: Path,
+        health: Address | None,
+        *,
+        limit: int,
+        drain_seconds: float,
+    ) -> None:
+        self._shared = shared
+        self._drain = int(drain_seconds * SECOND)
+        self._draining = False
+        self._settings_seen: tuple[int, int] | None = None
+        self._reactor = reactor = Reactor()
+        self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
+        sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
+        self._pump = Pump(reactor, sender, lambda: self._observer.next_sequence)
+        self._observer = Observer(self._page, self._pump, ProxySettings())
+        self._connections = Connections(self._page, connection_limit(limit), self._idle)
+        self._listeners = [
+            Listener(reactor, listen(listen_at), Upstream(upstream), self._observer, self._connections, index)
+            for index, (listen_at, upstream) in enumerate(pairs)
+        ]
+        self._health = HealthServer(reactor, listen(health), self._describe) if health else None
+        self._pairs = pairs
+
+    def run(self) -> int:
+        """Relay until told to end; return the exit status."""
+        self._beat()
+        self._pump.start()
+        self._catch_signals()
+        for listener in self._listeners:
+            listener.start()
+        if self._health is not None:
+            self._health.start()
+        for listen_at, upstream in self._pairs:
+            _LOG.info("relaying %s to %s", listen_at, upstream)
+        gc.freeze()
+        self._reactor.run()
+        self._connections.abort_all()
+        self._pump.drain()
+        self._page.close()
+        return 0
+
+    def _describe(self) -> dict[str, object]:
+        return {
+            "status": "draining" if self._draining else "ok",
+            "connections": self._connections.count,
+            "analyzer": "connected" if self._pump.connected else "absent",
+            "epoch": self._page.words[at.AT_EPOCH],
+        }
+
+    def _beat(self) -> None:
+        self._page.words[at.AT_BEAT] = time.time_ns()
+        self._read_settings()
+        self._reactor.call_later(_BEAT, self._beat)
+
+    def _read_settings(self) -> None:
+        """Take up the settings file when it changed; one that cannot be used leaves the old settings in force."""
+        path = self._shared / SETTINGS_FILE
+        try:
+            status = path.stat()
+            seen = status.st_mtime_ns, status.st_ino
+            if seen == self._settings_seen:
+                return
+            self._settings_seen = seen
+            self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
+        except FileNotFoundError:
+            return
+        except (ProxySettingsError, OSError) as error:
+            _LOG.error("settings stay as they were: %s", error)
+
+    def _catch_signals(self) -> None:
+        """Let signals wake the loop through a socket, and act there."""
+        wake, woken = socket.socketpair()
+        for end in (wake, woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        self._wake = wake
+        self._reactor.watch(woken.fileno(), IN, lambda _: self._signalled(woken.recv(64)))
+
+    def _signalled(self, numbers: bytes) -> None:
+        if signal.SIGINT in numbers or self._draining or len(numbers) > 1:
+            self._reactor.stop()
+        elif signal.SIGTERM in numbers:
+            self._draining = True
+            _LOG.info("draining: %d connections are open", self._connections.count)
+            self._reactor.call_later(self._drain, self._reactor.stop)
+            self._idle()
+
+    def _idle(self) -> None:
+        if self._draining and not self._connections.count:
+            self._reactor.stop()

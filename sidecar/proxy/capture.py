@@ -1,0 +1,110 @@
+"""The bodies of sampled exchanges, within a budget that all of them share."""
+
+from __future__ import annotations
+
+BUDGET_BYTES = 8 * 1024 * 1024
+STREAM_EDGE = 16 * 1024
+
+
+class Budget:
+    """Bytes that captures may hold together."""
+
+    def __init__(self, limit: int = BUDGET_BYTES) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self, size: int) -> bool:
+        """Use `size` bytes; return False, with nothing used, when they are not there."""
+        if self.used + size > self.limit:
+            return False
+        self.used += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Return bytes that were taken."""
+        self.used -= size
+
+
+class BodyCapture:
+    """Keeps each body's first `body_limit` bytes; of an event stream its first and last 16 KiB.
+
+    `exhausted` tells that the budget gave out: what was kept is let go and nothing more is taken.
+    """
+
+    __slots__ = (
+        "_body_limit",
+        "_budget",
+        "_held",
+        "_request",
+        "_response",
+        "_tail",
+        "exhausted",
+        "is_stream",
+        "request_truncated",
+        "response_truncated",
+    )
+
+    def __init__(self, budget: Budget, body_limit: int) -> None:
+        self._budget = budget
+        self._body_limit = body_limit
+        self._held = 0
+        self._request = bytearray()
+        self._response = bytearray()
+        self._tail = bytearray()
+        self.exhausted = self.request_truncated = self.response_truncated = self.is_stream = False
+
+    @property
+    def request_body(self) -> bytes:
+        """Return what was kept of the request's body."""
+        return bytes(self._request)
+
+    @property
+    def response_body(self) -> bytes:
+        """Return what was kept of the response's body: of a stream its beginning and its end."""
+        return bytes(self._response) + bytes(self._tail)
+
+    def request(self, data: bytes) -> None:
+        """Take the next bytes of the request's body."""
+        if self._keep(self._request, data, self._body_limit) < len(data):
+            self.request_truncated = True
+
+    def response(self, data: bytes) -> None:
+        """Take the next bytes of the response's body."""
+        limit = STREAM_EDGE if self.is_stream else self._body_limit
+        kept = self._keep(self._response, data, limit)
+        if kept < len(data):
+            self.response_truncated = True
+            if self.is_stream and not self.exhausted:
+                self._keep_tail(data[kept:])
+
+    def release(self) -> None:
+        """Give the budget back and let the bodies go."""
+        self._budget.give_back(self._held)
+        self._held = 0
+        self._request, self._response, self._tail = bytearray(), bytearray(), bytearray()
+
+    def _keep(self, body: bytearray, data: bytes, limit: int) -> int:
+        """Append what the limit and the budget allow; return how many bytes were kept."""
+        if self.exhausted:
+            return 0
+        size = min(len(data), limit - len(body))
+        if size <= 0:
+            return 0
+        if not self._budget.take(size):
+            self.release()
+            self.exhausted = True
+            return 0
+        self._held += size
+        body += data if size == len(data) else data[:size]
+        return size
+
+    def _keep_tail(self, data: bytes) -> None:
+        before = len(self._tail)
+        self._tail += data[-STREAM_EDGE:]
+        del self._tail[:-STREAM_EDGE]
+        grown = len(self._tail) - before
+        if grown > 0 and self._budget.take(grown):
+            self._held += grown
+        elif grown > 0:
+            self.release()
+            self.exhausted = True

@@ -1,0 +1,95 @@
+"""The proxy's own health, on its own address: the proxy accepts, whatever the model or the analyzer do."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from pilotfish.sidecar.proxy.reactor import FAILED, IN, SECOND, Reactor
+
+PATHS = (b"/healthz", b"/livez", b"/readyz")
+REQUEST_LIMIT = 8 * 1024
+PATIENCE = 5 * SECOND
+VISITORS = 64
+
+
+class HealthServer:
+    """Answers one GET a connection with the dictionary that `describe` returns."""
+
+    def __init__(self, reactor: Reactor, sock: socket.socket, describe: Callable[[], dict[str, object]]) -> None:
+        self._reactor = reactor
+        self._sock = sock
+        self._describe = describe
+        self._visitors: dict[int, _Visitor] = {}
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._reactor.watch(self._sock.fileno(), IN, self._accept)
+
+    def answer(self, request: bytes) -> bytes:
+        """Return the response to the request whose head is given."""
+        method, _, rest = request.partition(b" ")
+        path = rest.partition(b" ")[0].partition(b"?")[0]
+        if method not in (b"GET", b"HEAD"):
+            return _response("405 Method Not Allowed", {"error": "only GET and HEAD are answered"}, method)
+        if path not in PATHS:
+            return _response("404 Not Found", {"error": "ask /healthz"}, method)
+        return _response("200 OK", self._describe(), method)
+
+    def _accept(self, _: int) -> None:
+        try:
+            sock, _ = self._sock.accept()
+        except OSError:  # the visitor left, or no descriptor is free: the traffic goes first
+            return
+        if len(self._visitors) >= VISITORS:
+            sock.close()
+            return
+        visitor = _Visitor(self, self._reactor, sock, self._visitors)
+        self._reactor.watch(sock.fileno(), IN, visitor.ready)
+        self._reactor.call_later(PATIENCE, visitor.close)
+
+
+class _Visitor:
+    def __init__(
+        self, server: HealthServer, reactor: Reactor, sock: socket.socket, all_visitors: dict[int, _Visitor]
+    ) -> None:
+        self._server = server
+        self._reactor = reactor
+        self._sock = sock
+        self._visitors = all_visitors
+        self._request = b""
+        self._key = sock.fileno()
+        sock.setblocking(False)
+        all_visitors[self._key] = self
+
+    def ready(self, events: int) -> None:
+        """Read the request; answer and close when it is whole."""
+        try:
+            portion = self._sock.recv(REQUEST_LIMIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            portion = b""
+        self._request += portion
+        if b"\r\n\r\n" in self._request:
+            with suppress(OSError):  # it left; an answer of some hundred bytes fits into any socket buffer
+                self._sock.send(self._server.answer(self._request))
+        elif portion and len(self._request) < REQUEST_LIMIT and not events & FAILED:
+            return
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, once."""
+        if self._visitors.get(self._key) is self:
+            del self._visitors[self._key]
+            self._reactor.forget(self._key)
+            self._sock.close()
+
+
+def _response(status: str, document: dict[str, object], method: bytes) -> bytes:
+    body = json.dumps(document).encode() + b"\n"
+    fields = ("Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close")
+    head = "\r\n".join((f"HTTP/1.1 {status}", *fields, "", "")).encode()
+    return head if method == b"HEAD" else head + body

@@ -1,0 +1,159 @@
+"""Accepting clients, within limits: each becomes a relay, or is refused with RST and counted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import socket
+from collections.abc import Callable
+
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.channel.page import CounterPage
+from pilotfish.sidecar.proxy.observer import ConnectionObserver, Observer
+from pilotfish.sidecar.proxy.reactor import IN, SECOND, Reactor
+from pilotfish.sidecar.proxy.relay import Relay, reset_socket
+from pilotfish.sidecar.proxy.upstream import Connecting, Upstream, descriptor_reserve
+
+ACCEPTS_A_ROUND = 64
+OWN_DESCRIPTORS = 32
+CONNECTION_LIMIT = 10_000
+_PAUSE = SECOND // 20
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_ACCEPTED, _OPEN, _ENDED, _RESET, _LIMIT, _UPSTREAM, _DESCRIPTORS = (
+    at.connection(name)
+    for name in ("accepted", "open", "ended", "reset", "refused_limit", "refused_upstream", "refused_descriptors")
+)
+
+
+class Connections:
+    """All connections of a proxy, over all its listeners: counts them, bounds them, and tells when the last is gone."""
+
+    def __init__(self, page: CounterPage, limit: int, on_idle: Callable[[], None]) -> None:
+        self.page = page
+        self.limit = limit
+        self._on_idle = on_idle
+        self._open: set[Relay | Connecting] = set()
+
+    @property
+    def count(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
+    def add(self, connection: Relay | Connecting) -> None:
+        """Count a connection in."""
+        self._open.add(connection)
+
+    def remove(self, connection: Relay | Connecting) -> None:
+        """Count a connection out."""
+        self._open.discard(connection)
+        if not self._open:
+            self._on_idle()
+
+    def abort_all(self) -> None:
+        """Close every connection with RST."""
+        for connection in list(self._open):
+            if isinstance(connection, Relay):
+                connection.abort()
+            else:
+                connection.cancel()
+
+
+class Listener:
+    """Accepts on one socket for one upstream."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        upstream: Upstream,
+        observer: Observer,
+        connections: Connections,
+        index: int,
+    ) -> None:
+        self._reactor = reactor
+        self._sock = sock
+        self._upstream = upstream
+        self._observer = observer
+        self._connections = connections
+        self._index = index
+        self._reserve = descriptor_reserve()
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._reactor.watch(self._sock.fileno(), IN, self._ready)
+
+    def _ready(self, _: int) -> None:
+        for _ in range(ACCEPTS_A_ROUND):
+            try:
+                client, _ = self._sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _NO_DESCRIPTOR:
+                    self._refuse_without_descriptor()
+                    return
+                continue  # that client went away before it was accepted
+            self._take(client)
+
+    def _take(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        page = self._connections.page
+        page.add(_ACCEPTED)
+        if self._connections.count >= self._connections.limit:
+            page.add(_LIMIT)
+            reset_socket(client)
+            return
+        page.add(_OPEN)
+        connecting: Connecting
+
+        def connected(server: socket.socket) -> None:
+            self._pair(client, server)
+            self._connections.remove(connecting)
+
+        def refused() -> None:
+            reset_socket(client)
+            page.add(_OPEN, -1)
+            page.add(_UPSTREAM)
+            self._connections.remove(connecting)
+
+        connecting = Connecting(self._reactor, self._upstream, client, connected, refused)
+        self._connections.add(connecting)
+        connecting.start()
+
+    def _pair(self, client: socket.socket, server: socket.socket) -> None:
+        for sock in (client, server):
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        relay = Relay(self._reactor, client, server, ConnectionObserver(self._observer, self._index), self._closed)
+        self._connections.add(relay)
+        relay.start()
+
+    def _closed(self, relay: Relay, was_reset: bool) -> None:
+        page = self._connections.page
+        page.add(_OPEN, -1)
+        page.add(_RESET if was_reset else _ENDED)
+        self._connections.remove(relay)
+
+    def _refuse_without_descriptor(self) -> None:
+        """Give up the reserve, so that the client hears RST rather than nothing; then let others end first."""
+        os.close(self._reserve)
+        try:
+            client, _ = self._sock.accept()
+        except OSError:  # another process took the descriptor, or the client went away: the pause below helps in both
+            client = None
+        if client is not None:
+            reset_socket(client)
+            self._connections.page.add(_DESCRIPTORS)
+        self._reserve = descriptor_reserve()
+        self._reactor.forget(self._sock.fileno())
+        self._reactor.call_later(_PAUSE, self.start)
+
+
+def connection_limit(wanted: int) -> int:
+    """Raise the soft limit of descriptors to the hard one; return how many connections fit, `wanted` at most."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != resource.RLIM_INFINITY else 1 << 20
+    return min(wanted, fitting)

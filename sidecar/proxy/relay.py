@@ -1,0 +1,295 @@
+"""One client connection and its own upstream connection: bytes over, in both directions, and their ends as they came.
+
+What was read goes out at once; only then is it shown to the observer. Where a socket does not take all of it, the rest
+waits and nothing more is read from the other side (at most one portion a direction is held). FIN travels as a shutdown,
+RST as a close with SO_LINGER 0, after what came before it has gone out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import Protocol
+
+from pilotfish.sidecar.proxy.reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
+
+PORTION = 64 * 1024
+_BUFFER = bytearray(PORTION)  # shared: what is not sent at once is copied out of it
+_VIEW = memoryview(_BUFFER)
+_LINGER_RESET = struct.pack("ii", 1, 0)
+_INT = struct.Struct("i")
+RESET_PATIENCE = 30 * SECOND  # how long the bytes before an RST may take
+_RESET_POLL = SECOND // 200
+
+
+class Witness(Protocol):
+    """Sees the bytes of a connection after they were forwarded, and must not raise."""
+
+    def client(self, seen: memoryview) -> None:
+        """Bytes that came from the client."""
+
+    def server(self, seen: memoryview) -> None:
+        """Bytes that came from the server."""
+
+    def server_ended(self) -> None:
+        """The server half-closed."""
+
+    def closed(self) -> None:
+        """The connection is gone."""
+
+
+class Endpoint:
+    """One of the two sockets: reads for its peer, and holds what still has to go out on itself."""
+
+    __slots__ = (
+        "_mask",
+        "_reactor",
+        "_recv",
+        "_watched",
+        "deaf",
+        "ended",
+        "gone",
+        "outgoing",
+        "peer",
+        "relay",
+        "send",
+        "show",
+        "shut",
+        "sock",
+    )
+
+    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: Callable[[memoryview], None]) -> None:
+        self._reactor = reactor
+        self._recv = sock.recv_into
+        self.send = sock.send
+        self._mask = 0
+        self._watched = False
+        self.sock = sock
+        self.relay = relay
+        self.show = show
+        self.peer: Endpoint
+        self.outgoing: memoryview | None = None
+        self.ended = False  # it sent FIN: nothing more comes from it
+        self.shut = False  # we sent FIN: nothing more goes out on it
+        self.deaf = False  # sending failed, so it was reset; what it sent before may still be there to be read
+        self.gone = False  # reading failed too
+
+    def unwatch(self) -> None:
+        """Ask for no event, not even of errors."""
+        if self._watched:
+            self._watched = False
+            self._reactor.forget(self.sock.fileno())
+
+    def adjust(self) -> None:
+        """Watch for just what can be acted on: reading unless the peer is full, writing while something waits."""
+        peer = self.peer
+        reads = not self.ended and not self.gone and peer.outgoing is None and not peer.deaf
+        mask = (IN if reads else 0) | (OUT if self.outgoing is not None else 0)
+        if self._watched:
+            if mask != self._mask:
+                self._reactor.change(self.sock.fileno(), mask)
+        elif mask:
+            self._watched = True
+            self._reactor.watch(self.sock.fileno(), mask, self.ready)
+        self._mask = mask
+
+    def ready(self, events: int) -> None:
+        """Act on the events of this socket."""
+        if events & OUT:
+            self.flush()
+            if not self._watched:
+                return
+        if events & IN and self._mask & IN:
+            self.forward()
+        elif events & FAILED:
+            self._hung_up(events)
+
+    def forward(self) -> None:
+        """Read a portion and send it on; then show it."""
+        try:
+            size = self._recv(_BUFFER)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.relay.reset(self)
+            return
+        if not size:
+            self.relay.end(self)
+            return
+        peer, seen = self.peer, _VIEW[:size]
+        try:
+            sent = peer.send(seen)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            peer.broken()
+            return
+        if sent != size:
+            peer.outgoing = memoryview(bytes(seen[sent:]))
+            self.adjust()
+            peer.adjust()
+        self.show(seen)
+
+    def flush(self) -> None:
+        """Send what waits; when all has gone, let the peer read again or pass on its end."""
+        if self.outgoing is None:
+            return
+        try:
+            sent = self.send(self.outgoing)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.broken()
+            return
+        self.outgoing = self.outgoing[sent:] if sent < len(self.outgoing) else None
+        if self.outgoing is not None:
+            return
+        if self.peer.gone:
+            self.relay.reset_when_sent(self)
+        elif self.peer.ended:
+            self.relay.finish(self)
+        else:
+            self.adjust()
+            self.peer.adjust()
+
+    def broken(self) -> None:
+        """Sending failed: read on what came before the reset, and take nothing more for this socket."""
+        self.deaf = True
+        self.outgoing = None
+        if self.ended:
+            self.relay.reset(self)
+            return
+        self.peer.adjust()
+        self.adjust()
+
+    def _hung_up(self, events: int) -> None:
+        """An error or a hang-up came while this socket is not being read."""
+        if self.peer.outgoing is not None and not self.ended:
+            self.unwatch()  # what it sent before is read when the peer takes more, and then its end
+            if events & ERR:
+                self.relay.limit_patience()
+        elif events & ERR or self.deaf:
+            self.relay.reset(self)
+        else:
+            self.unwatch()  # both ways are shut; what waits for the peer is all that is left
+
+
+class Relay:
+    """Pairs a client's socket with one of the server's and carries the ends over."""
+
+    __slots__ = ("_limited", "_on_close", "_reactor", "_witness", "client", "is_closed", "server")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        client: socket.socket,
+        server: socket.socket,
+        witness: Witness,
+        on_close: Callable[[Relay, bool], None],
+    ) -> None:
+        self._reactor = reactor
+        self._witness = witness
+        self._on_close = on_close
+        self._limited = False
+        self.is_closed = False
+        self.client = Endpoint(reactor, client, self, witness.client)
+        self.server = Endpoint(reactor, server, self, witness.server)
+        self.client.peer, self.server.peer = self.server, self.client
+
+    def start(self) -> None:
+        """Begin to relay; the server's socket is connected."""
+        self.client.adjust()
+        self.server.adjust()
+
+    def end(self, source: Endpoint) -> None:
+        """`source` sent FIN: pass it on after what came before. After a failed send it stands for a reset."""
+        if source.deaf:
+            self.reset(source)
+            return
+        source.ended = True
+        if source is self.server:
+            self._witness.server_ended()
+        if source.peer.outgoing is None:
+            self.finish(source.peer)
+        else:
+            source.adjust()
+
+    def finish(self, sink: Endpoint) -> None:
+        """Send FIN on `sink`; close when that was the second one."""
+        sink.shut = True
+        if sink.peer.shut:
+            self._close()
+            return
+        try:
+            sink.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it was reset meanwhile
+            self.reset(sink)
+            return
+        sink.adjust()
+        sink.peer.adjust()
+
+    def reset(self, source: Endpoint) -> None:
+        """`source` was reset: pass it on after what came before it has gone out."""
+        if self.is_closed:
+            return
+        source.deaf = source.gone = True
+        source.outgoing = None
+        source.unwatch()
+        peer = source.peer
+        peer.adjust()
+        self.limit_patience()
+        if peer.outgoing is None:
+            self.reset_when_sent(peer)
+
+    def limit_patience(self) -> None:
+        """A reset waits for the bytes before it; from now on not without end."""
+        if not self._limited:
+            self._limited = True
+            self._reactor.call_later(RESET_PATIENCE, self.abort)
+
+    def reset_when_sent(self, sink: Endpoint) -> None:
+        """Close with RST as soon as the kernel has delivered what `sink` was given."""
+        if self.is_closed:
+            return
+        if not sink.gone and _undelivered(sink.sock):
+            self._reactor.call_later(_RESET_POLL, lambda: self.reset_when_sent(sink))
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close both sockets with RST, now."""
+        if self.is_closed:
+            return
+        for endpoint in (self.client, self.server):
+            endpoint.unwatch()
+            reset_socket(endpoint.sock)
+        self._closed(was_reset=True)
+
+    def _close(self) -> None:
+        for endpoint in (self.client, self.server):
+            endpoint.unwatch()
+            endpoint.sock.close()
+        self._closed(was_reset=False)
+
+    def _closed(self, *, was_reset: bool) -> None:
+        self.is_closed = True
+        self._witness.closed()
+        self._on_close(self, was_reset)
+
+
+def reset_socket(sock: socket.socket) -> None:
+    """Close `sock` so that its peer sees RST, where its family knows that."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+    finally:
+        sock.close()
+
+
+def _undelivered(sock: socket.socket) -> int:
+    """Return the bytes that the kernel holds and the other end has not acknowledged (SIOCOUTQ)."""
+    if sock.family == socket.AF_UNIX:
+        return 0
+    return int(_INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))[0])

@@ -1,0 +1,128 @@
+"""Connecting to the model: a refusal is retried until the first success ever, afterwards it is passed on at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from itertools import cycle
+
+from pilotfish.sidecar.proxy.address import Address, resolve
+from pilotfish.sidecar.proxy.reactor import FAILED, OUT, SECOND, Reactor
+from pilotfish.sidecar.proxy.relay import reset_socket
+
+RETRY = SECOND // 10
+SYN_RETRIES = 3  # an address that does not answer at all is given up after about 15 s
+
+
+class Upstream:
+    """One model server's address and whether it ever answered."""
+
+    def __init__(self, address: Address) -> None:
+        self.targets = resolve(address)
+        self.proven = False
+
+
+class Connecting:
+    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused()`.
+
+    The client is watched meanwhile: when it goes away, the attempts end as refused.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        upstream: Upstream,
+        client: socket.socket,
+        on_connected: Callable[[socket.socket], None],
+        on_refused: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._upstream = upstream
+        self._client = client
+        self._on_connected = on_connected
+        self._on_refused = on_refused
+        self._targets = cycle(upstream.targets)
+        self._left = len(upstream.targets)
+        self._server: socket.socket | None = None
+        self.is_over = False
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._reactor.watch(self._client.fileno(), 0, self._client_gone)
+        self._try_next()
+
+    def cancel(self) -> None:
+        """Give up: the client is refused."""
+        if not self.is_over:
+            self._refuse()
+
+    def _try_next(self) -> None:
+        if self.is_over:
+            return
+        family, target = next(self._targets)
+        self._left -= 1
+        try:
+            self._server = server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:  # no descriptor is left
+            self._refuse()
+            return
+        if family != socket.AF_UNIX:
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, SYN_RETRIES)
+        failure = server.connect_ex(target)  # type: ignore[arg-type]  # as `resolve` gave it for this family
+        if failure == 0:
+            self._connected()
+        elif failure == errno.EINPROGRESS:
+            self._reactor.watch(server.fileno(), OUT, self._progress)
+        else:
+            self._failed()
+
+    def _progress(self, _: int) -> None:
+        assert self._server is not None
+        if self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._failed()
+        else:
+            self._connected()
+
+    def _connected(self) -> None:
+        server, self._server = self._server, None
+        assert server is not None
+        self._reactor.forget(server.fileno())
+        self._upstream.proven = True
+        self._end()
+        self._on_connected(server)
+
+    def _failed(self) -> None:
+        self._drop_server()
+        if self._left > 0:
+            self._try_next()
+        elif self._upstream.proven:
+            self._refuse()
+        else:
+            self._left = len(self._upstream.targets)
+            self._reactor.call_later(RETRY, self._try_next)
+
+    def _client_gone(self, events: int) -> None:
+        if events & FAILED:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._end()
+        self._on_refused()
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._drop_server()
+        self._reactor.forget(self._client.fileno())
+
+    def _drop_server(self) -> None:
+        if self._server is not None:
+            self._reactor.forget(self._server.fileno())
+            reset_socket(self._server)
+            self._server = None
+
+
+def descriptor_reserve() -> int:
+    """Return a descriptor that can be given up for a moment when all others are taken."""
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
