@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.case import answer, head, post
-from tests.integration.process import Proxy, running_proxy
+from tests.integration.process import DEADLINE, Proxy, running_proxy
 from tests.integration.wire import PATIENCE_MS, Wire, await_hang_up, bytewise, connected, dial, fill, listening, reset
 from tests.support.limits import raise_descriptor_limit
 from tests.support.waiting import wait_until
@@ -45,6 +45,7 @@ def pour(source: socket.socket, target: socket.socket, size: int) -> int:
                     pass  # the way is full: read first
             assert poll.poll(PATIENCE_MS if sent == size else 1000), f"{got} of {size} bytes came, {sent} were sent"
             got += target.recv_into(scratch, MIB, socket.MSG_TRUNC)
+    source.settimeout(DEADLINE)
     return got
 
 
@@ -109,9 +110,9 @@ def test_tiny_socket_buffers_lose_nothing(stage: tuple[socket.socket, Proxy]) ->
     listener, proxy = stage
     with connected(listener, proxy.address) as wire:
         for end in (wire.client, wire.server):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        body = os.urandom(MIB)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        body = os.urandom(MIB // 16)
         wire.up(post(body))
         wire.down(answer(body))
         wire.end()

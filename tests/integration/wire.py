@@ -7,7 +7,6 @@ Nothing is timed. Between the ends stands nothing (`direct`) or the proxy; a scr
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
 import struct
@@ -175,6 +174,10 @@ def connected(listener: socket.socket, target: Address, cut: Cut = whole) -> Ite
             yield Wire(client, server, cut)
 
 
-def refused(error: OSError) -> bool:
-    """Return whether a connection was refused or reset rather than ended."""
-    return error.errno in (errno.ECONNREFUSED, errno.ECONNRESET)
+def refusal(target: Address) -> str:
+    """Connect to `target` and return how the connection ended at once."""
+    try:
+        with dial(target) as stream:
+            return ending(stream)
+    except ConnectionResetError:  # before `connect` had returned
+        return "rst"
