@@ -1,0 +1,27 @@
+"""Which features: the e-Benjamini-Hochberg procedure on the evidence at one moment."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints
+
+LEVEL = 0.1  # expected share of named features that did not drift
+
+
+def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
+    """Positions of the features that e-BH names, by falling evidence.
+
+    Sorted, the k largest are named for the largest k with R_(k) >= threshold * d / (k * LEVEL). It holds
+    for any dependence (Wang, Ramdas: False discovery rate control with e-values, JRSS B 2022), but only for evidence
+    at a stopping time, never for running maxima.
+
+    Args:
+        log_evidence: [d] log R of each feature, itself weighted to an expectation of at most one a tick.
+        log_threshold: log of the family's alarm threshold.
+    """
+    d = len(log_evidence)
+    order = np.argsort(-log_evidence, kind="stable")
+    needed = log_threshold + np.log(d / (np.arange(1, d + 1) * LEVEL))
+    passed = np.flatnonzero(log_evidence[order] >= needed)
+    return order[: passed[-1] + 1] if len(passed) else order[:0]

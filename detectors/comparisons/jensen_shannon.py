@@ -1,0 +1,18 @@
+"""The Jensen-Shannon divergence in bits: 0 for equal, 1 for disjoint."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored, squared_noise
+
+
+def jensen_shannon(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature
+    """Lin, Divergence measures based on the Shannon entropy, IEEE Trans. Inf. Theory 1991."""
+    p, q, rows = probabilities(reference, current)
+    middle = (p + q) / 2
+    by_p, by_q = np.log2(p / middle) / 2, np.log2(q / middle) / 2
+    noise_mean, noise_sd = squared_noise(len(p), rows / (8 * float(np.log(2))))
+    distance = Distance(float(p @ by_p + q @ by_q), by_p, by_q, True, noise_mean, noise_sd)
+    return scored(distance, p, q, reference, current)

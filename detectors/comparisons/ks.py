@@ -1,0 +1,21 @@
+"""The Kolmogorov-Smirnov distance on cells: the largest gap between the two distribution functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored
+
+NULL_MEAN, NULL_SD = 0.8687, 0.2603  # of Kolmogorov's distribution, in units of sqrt(1/n + 1/m)
+
+
+def ks(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature for all
+    """In the order of the cells; for categories that order means nothing, so read another score there."""
+    p, q, rows = probabilities(reference, current)
+    gap = np.cumsum(q - p)
+    widest = int(np.argmax(np.abs(gap)))
+    below = np.where(np.arange(len(p)) <= widest, float(np.sign(gap[widest])), 0.0)
+    unit = float(np.sqrt(rows))
+    distance = Distance(float(abs(gap[widest])), -below, below, False, NULL_MEAN * unit, NULL_SD * unit)
+    return scored(distance, p, q, reference, current)

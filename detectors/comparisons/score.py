@@ -1,0 +1,80 @@
+"""What a comparison answers, and the interval that all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pilotfish.detectors.bank import smoothed
+from pilotfish.detectors.batch import Floats, Ints
+
+Z = 1.96
+
+
+@dataclass(frozen=True)
+class Score:
+    """A distance with a 95 % interval; 0 means equal."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(Protocol):
+    """`reference` and `current` are counts [cells], `positions` [cells] where ordered cells lie (sd units)."""
+
+    def __call__(self, reference: Ints, current: Ints, positions: Floats) -> Score: ...
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance of probabilities as it is, its derivatives by each, and what noise alone makes of it.
+
+    Attributes:
+        squared: noise adds to a squared distance itself (PSI), and to the square of a plain one (Wasserstein).
+        noise_mean, noise_sd: of the distance between two samples of the same distribution.
+    """
+
+    value: float
+    by_reference: Floats
+    by_current: Floats
+    squared: bool
+    noise_mean: float
+    noise_sd: float
+
+    @property
+    def without_noise(self) -> float:
+        if self.squared:
+            return max(0.0, self.value - self.noise_mean)
+        return float(np.sqrt(max(0.0, self.value**2 - self.noise_mean**2 - self.noise_sd**2)))
+
+
+def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float]:
+    """Smoothed cell probabilities of both, and 1/n + 1/m."""
+    rows = 1 / max(int(reference.sum()), 1) + 1 / max(int(current.sum()), 1)
+    return smoothed(reference), smoothed(current), rows
+
+
+def scored(distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints) -> Score:
+    """The distance less what noise adds, so that few rows do not look like drift.
+
+    The interval is the delta method's, which is blind where nothing has changed, widened by the noise found there.
+    """
+    variance = _variance(distance.by_reference, p) / max(int(reference.sum()), 1)
+    variance += _variance(distance.by_current, q) / max(int(current.sum()), 1)
+    reach = Z * float(np.hypot(np.sqrt(variance), distance.noise_sd))
+    value = distance.without_noise
+    return Score(value, max(0.0, value - reach), value + reach)
+
+
+def squared_noise(cells: int, rows: float) -> tuple[float, float]:
+    """Mean and sd of sum (q - p)^2 / p between two samples, `rows` = 1/n + 1/m: chi-square."""
+    freedom = cells - 1
+    return freedom * rows, float(np.sqrt(2 * freedom)) * rows
+
+
+def _variance(derivative: Floats, p: Floats) -> float:
+    mean = float(derivative @ p)
+    return max(float((derivative - mean) ** 2 @ p), 0.0)

@@ -1,0 +1,24 @@
+"""The Wasserstein distance on cells: how far mass has to move, in reference standard deviations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored
+
+
+def wasserstein(reference: Ints, current: Ints, positions: Floats) -> Score:
+    """The area between the distribution functions over `positions`, which must not fall.
+
+    Positions are normal scores, so the unit is the standard deviation of a normal feature, and one wild value does
+    not set the scale; how far values lie outside of the range is told by their share.
+    """
+    p, q, rows = probabilities(reference, current)
+    widths = np.append(np.diff(positions), 0.0)
+    below = np.cumsum(p)
+    gap = np.cumsum(q) - below
+    by_current = np.cumsum((np.sign(gap) * widths)[::-1])[::-1]
+    noise = float(widths @ np.sqrt(np.maximum(2 / np.pi * below * (1 - below) * rows, 0)))
+    distance = Distance(float(np.abs(gap) @ widths), -by_current, by_current, False, noise, noise / 2)
+    return scored(distance, p, q, reference, current)

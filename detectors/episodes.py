@@ -1,0 +1,131 @@
+"""Episodes: one cause, from its alarm to its end, however long it lasts.
+
+open     a page opens an episode with the features it names; they leave the mixture, so that the rest is watched on
+join     a feature that is named while an episode is open, and whose onset is not after that page, joins it
+close    a feature leaves when its closing bet reaches the threshold, the episode ends with its last one
+hold     a feature that returns soon after its closing reopens its episode, without a page
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.results import EpisodeFeature, EpisodeStatus
+
+KEPT = 32  # closed episodes that are still listed
+
+
+@dataclass
+class Member:
+    """A feature in an episode: which function showed the drift, its mean then, and the log of the closing evidence."""
+
+    name: str
+    function: int
+    drifted: float
+    onset_tick: int
+    joined_tick: int
+    confirmed: bool
+    log_k: float = -np.inf
+    closed_tick: int | None = None
+
+    @property
+    def active(self) -> bool:
+        return self.closed_tick is None
+
+
+@dataclass
+class Episode:
+    """`members` by name; `closed_by` is "recovery" or whoever closed it."""
+
+    id: str
+    family: str
+    opened_tick: int
+    onset_tick: int
+    members: dict[str, Member] = field(default_factory=dict)
+    closed_tick: int | None = None
+    closed_by: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.closed_tick is None
+
+    @property
+    def active(self) -> list[Member]:
+        return [member for member in self.members.values() if member.active]
+
+    def admit(self, member: Member) -> None:
+        """Take a feature in (again); a closed episode is open again."""
+        self.members[member.name] = member
+        self.closed_tick = self.closed_by = None
+
+    def close(self, tick: int, by: str) -> None:
+        for member in self.active:
+            member.closed_tick = tick
+        self.closed_tick, self.closed_by = tick, by
+
+    def status(self) -> EpisodeStatus:
+        return EpisodeStatus(
+            id=self.id,
+            family=self.family,
+            opened_tick=self.opened_tick,
+            onset_tick=self.onset_tick,
+            closed_tick=self.closed_tick,
+            closed_by=self.closed_by,
+            open=self.open,
+            features=tuple(
+                EpisodeFeature(m.name, m.confirmed, m.active, m.onset_tick, m.joined_tick, m.closed_tick)
+                for m in self.members.values()
+            ),
+        )
+
+
+class EpisodeBook:
+    """The episodes of a family, oldest first."""
+
+    def __init__(self, episodes: list[Episode] | None = None) -> None:
+        self.episodes = episodes or []
+
+    @property
+    def open(self) -> list[Episode]:
+        return [episode for episode in self.episodes if episode.open]
+
+    def of(self, feature: str) -> Episode | None:
+        """The open episode that the feature is active in."""
+        for episode in self.open:
+            if feature in episode.members and episode.members[feature].active:
+                return episode
+        return None
+
+    def joinable(self, onset: int) -> Episode | None:
+        """The first open episode whose page was not before a change at `onset`."""
+        return next((episode for episode in self.open if onset <= episode.opened_tick), None)
+
+    def returned_to(self, feature: str, tick: int, hold: int) -> Episode | None:
+        """The latest episode that the feature left at most `hold` ticks ago."""
+        for episode in reversed(self.episodes):
+            member = episode.members.get(feature)
+            if member is not None and member.closed_tick is not None and tick - member.closed_tick <= hold:
+                return episode
+        return None
+
+    def add(self, episode: Episode) -> None:
+        """Append, and forget the oldest closed ones."""
+        self.episodes.append(episode)
+        closed = [one for one in self.episodes if not one.open]
+        for old in closed[: max(0, len(closed) - KEPT)]:
+            self.episodes.remove(old)
+
+    def state(self) -> list[dict[str, Any]]:
+        return [{**asdict(episode), "members": [asdict(m) for m in episode.members.values()]} for episode in self.episodes]
+
+    @classmethod
+    def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeBook:
+        episodes = []
+        for stored in state:
+            members = {m["name"]: Member(**m) for m in stored["members"]}
+            episodes.append(Episode(**{**stored, "members": members}))
+        return cls(episodes)

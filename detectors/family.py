@@ -1,0 +1,240 @@
+"""A family's detector: evidence, its crossing of the threshold, and the episodes that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pilotfish.detectors.attribution import confirmed
+from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
+from pilotfish.detectors.errors import StateError
+from pilotfish.detectors.history import History
+from pilotfish.detectors.results import EpisodeChange
+from pilotfish.detectors.sequential.closing import ClosingBet
+from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
+from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.tables import FamilyTable
+
+Kind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A crossing of the threshold with a new cause; `log_ratio` is the evidence over the threshold."""
+
+    episode: Episode
+    log_ratio: float
+    log_ratios: dict[str, float]
+
+
+class FamilyDetector:
+    """Deterministic function of the counts of the closed ticks.
+
+    `evidence` drives the alarms: after a page it starts afresh, without the features of open episodes. `listing`, a
+    copy that runs on from the page while any episode is open, says which features belong to it.
+    """
+
+    def __init__(self, table: FamilyTable) -> None:
+        self.table = table
+        self.evidence = ShiryaevRoberts(table.size)
+        self.listing: Floats | None = None
+        self.book = EpisodeBook()
+        self.alarms_total = 0
+        self._bets: dict[tuple[str, int, float], ClosingBet] = {}
+
+    @property
+    def log_ratio(self) -> float:
+        """Log of the evidence over the threshold: an alarm at 0."""
+        outside = self._outside()
+        if not outside.any():
+            return -np.inf
+        by_feature = self.table.by_feature(self.evidence.log_r)[outside]
+        return float(np.logaddexp.reduce(by_feature)) - np.log(len(self.table.features)) - self.table.log_threshold
+
+    def log_ratios(self) -> Floats:
+        """[features] each one's own evidence over the threshold of the family."""
+        shown = self.evidence.log_r if self.listing is None else self.listing
+        return self.table.by_feature(shown) - np.log(len(self.table.features)) - self.table.log_threshold
+
+    def onset(self, position: int) -> int:
+        """The onset of a feature's change, by its strongest function; negative before its first row."""
+        return int(self.evidence.onset[self.table.features[position].functions][self._strongest(position)])
+
+    def step(self, tick: int, counts: Counts, history: History) -> tuple[list[Page], list[EpisodeChange]]:
+        """Close a tick, whose counts `history` has already."""
+        steps, active = self.table.increments(counts.cells)
+        self.evidence.step(tick, steps, active & self._outside_functions())
+        if self.listing is not None:
+            self.listing = np.where(active, np.logaddexp(self.listing, 0.0) + steps, self.listing)
+        changes = self._close_recovered(tick, counts.cells)
+        pages = []
+        log_ratio = self.log_ratio
+        if log_ratio >= 0:
+            page, named = self._cross(tick, log_ratio, history)
+            pages = [page] if page is not None else []
+            changes += named
+        changes += self._refine(tick, history)
+        return pages, changes
+
+    def close_episode(self, episode: Episode, tick: int, by: str) -> list[EpisodeChange]:
+        """End an episode for all its features."""
+        for member in episode.active:
+            self._release(member)
+        episode.close(tick, by)
+        self._settle()
+        return [EpisodeChange(episode.id, "closed", "", tick)]
+
+    def _outside(self) -> Bools:
+        """[features] true for those in no open episode."""
+        inside = {member.name for episode in self.book.open for member in episode.active}
+        return np.array([table.feature.name not in inside for table in self.table.features])
+
+    def _outside_functions(self) -> Bools:
+        sizes = [len(table.inflation) for table in self.table.features]
+        return np.repeat(self._outside(), sizes)
+
+    def _strongest(self, position: int) -> int:
+        """A feature's function with the largest evidence."""
+        functions = self.table.features[position].functions
+        shown = self.evidence.log_r if self.listing is None else self.listing
+        return int(np.argmax((shown + self.table.log_weights)[functions]))
+
+    def _cross(
+        self, tick: int, log_ratio: float, history: History
+    ) -> tuple[Page | None, list[EpisodeChange]]:
+        """Name the features, put each into an episode old or new, and start the evidence afresh."""
+        outside = self._outside()
+        by_feature = np.where(outside, self.table.by_feature(self.evidence.log_r), -np.inf)
+        if self.listing is None:
+            self.listing = self.evidence.log_r.copy()
+        sure = [position for position in self._confirmed() if outside[position]]
+        named = sure or [int(np.argmax(by_feature))]
+        ratios = {self._name(position): float(self.log_ratios()[position]) for position in named}
+        changes: list[EpisodeChange] = []
+        fresh: list[Member] = []
+        for position in named:
+            member = self._member(position, tick, position in sure, history)
+            old = self.book.returned_to(member.name, tick, self.table.hold)
+            episode = old or self.book.joinable(member.onset_tick)
+            if episode is None:
+                fresh.append(member)
+            else:
+                changes.append(self._admit(episode, member, "reopened" if old else "joined"))
+        page = self._open(tick, log_ratio, fresh, ratios) if fresh else None
+        if page is not None:
+            changes.append(EpisodeChange(page.episode.id, "opened", "", tick))
+        self.evidence.log_r[:] = -np.inf
+        return page, changes
+
+    def _open(self, tick: int, log_ratio: float, members: list[Member], ratios: dict[str, float]) -> Page:
+        """The identity of an episode follows from what it is about, so that every replica gives the same one."""
+        name = f"{self.table.profile_hash[:12]}-{self.table.name}-{tick}"
+        episode = Episode(name, self.table.name, tick, min(member.onset_tick for member in members))
+        self.book.add(episode)
+        for member in members:
+            self._admit(episode, member, "joined")
+        self.alarms_total += 1
+        return Page(episode, log_ratio, {member.name: ratios[member.name] for member in members})
+
+    def _refine(self, tick: int, history: History) -> list[EpisodeChange]:
+        """While an episode is open, confirm its features, and let those join that drifted before its page."""
+        changes: list[EpisodeChange] = []
+        if self.listing is None:
+            return changes
+        for position in self._confirmed():
+            episode = self.book.of(self._name(position))
+            if episode is not None:
+                episode.members[self._name(position)].confirmed = True
+                continue
+            joined = self.book.joinable(self.onset(position)) if self.onset(position) >= 0 else None
+            if joined is not None:
+                changes.append(self._admit(joined, self._member(position, tick, True, history), "joined"))
+        return changes
+
+    def _confirmed(self) -> list[int]:
+        if self.listing is None:
+            return []
+        found: Ints = confirmed(self.table.by_feature(self.listing), self.table.log_threshold)
+        return found.tolist()
+
+    def _member(self, position: int, tick: int, sure: bool, history: History) -> Member:
+        table = self.table.features[position]
+        function, onset = self._strongest(position), self.onset(position)
+        piece = history.since(onset)
+        counts = np.zeros(table.log_h.shape[1]) if piece is None else piece.counts.cells[table.cells]
+        drifted = float(table.h(function) @ counts) / max(float(counts.sum()), 1.0)
+        return Member(table.feature.name, function, drifted, onset, tick, sure)
+
+    def _admit(self, episode: Episode, member: Member, kind: Kind) -> EpisodeChange:
+        episode.admit(member)
+        self.evidence.forget(self._table(member.name).functions)
+        return EpisodeChange(episode.id, kind, member.name, member.joined_tick)
+
+    def _close_recovered(self, tick: int, cells: Ints) -> list[EpisodeChange]:
+        changes: list[EpisodeChange] = []
+        for episode in self.book.open:
+            for member in episode.active:
+                table = self._table(member.name)
+                counts = cells[table.cells]
+                rows = int(counts.sum())
+                if rows == 0:
+                    continue
+                inflation = float(table.inflation.max()) * self.table.live_inflation(rows)
+                step = self._bet(member).increment(counts, inflation)
+                member.log_k = float(np.logaddexp(member.log_k, 0.0)) + step
+                if member.log_k >= self.table.log_threshold:
+                    member.closed_tick = tick
+                    self._release(member)
+                    changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))
+            if not episode.active:
+                episode.close(tick, "recovery")
+                changes.append(EpisodeChange(episode.id, "closed", "", tick))
+        self._settle()
+        return changes
+
+    def _release(self, member: Member) -> None:
+        """Watch a feature again, from nothing."""
+        functions = self._table(member.name).functions
+        self.evidence.forget(functions)
+        if self.listing is not None:
+            self.listing[functions] = -np.inf
+
+    def _settle(self) -> None:
+        if not self.book.open:
+            self.listing = None
+
+    def _bet(self, member: Member) -> ClosingBet:
+        key = (member.name, member.function, member.drifted)
+        if key not in self._bets:
+            table = self._table(member.name)
+            upper = table.upper(member.function)
+            self._bets = {**self._bets, key: ClosingBet.against(table.h(member.function), table.p, upper, member.drifted)}
+        return self._bets[key]
+
+    def _table(self, name: str) -> Any:
+        return next(table for table in self.table.features if table.feature.name == name)
+
+    def _name(self, position: int) -> str:
+        return self.table.features[position].feature.name
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "alarms_total": self.alarms_total,
+            "episodes": self.book.state(),
+            "evidence": self.evidence.state(),
+            "listing": None if self.listing is None else self.listing.astype("<f8").tobytes(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """StateError if the state is of another version or size."""
+        self.evidence = ShiryaevRoberts.from_state(self.table.size, state["evidence"])
+        listing = state["listing"]
+        self.listing = None if listing is None else np.frombuffer(listing, "<f8").astype(np.float64)
+        if self.listing is not None and len(self.listing) != self.table.size:
+            raise StateError(f"a listing of {len(self.listing)} functions does not fit {self.table.size}; start afresh")
+        self.book = EpisodeBook.from_state(state["episodes"])
+        self.alarms_total = int(state["alarms_total"])

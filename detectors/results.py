@@ -1,0 +1,133 @@
+"""What the monitor answers: immutable, of plain Python values, ready to be written as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import Literal
+
+from pilotfish.detectors.batch import Side
+from pilotfish.detectors.effects import EffectSizes
+
+LARGEST_LOG_RATIO = 50.0
+
+
+@dataclass(frozen=True)
+class AlarmFeature:
+    """A feature that an alarm names.
+
+    Attributes:
+        confirmed: e-BH names it; otherwise it is only the largest contributor.
+        evidence_ratio: its own share of the evidence, over the family's threshold; at 1 it would alarm alone.
+        onset_tick: the estimated first tick of the change.
+        effects: since the onset (the stretch in `effects` may begin earlier, as old ticks are merged).
+    """
+
+    name: str
+    confirmed: bool
+    evidence_ratio: float
+    onset_tick: int
+    effects: EffectSizes | None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """The evidence of a family has reached its threshold, and the cause is new: features by falling evidence."""
+
+    tick: int
+    family: str
+    episode_id: str
+    evidence_ratio: float
+    onset_tick: int
+    features: tuple[AlarmFeature, ...]
+
+
+@dataclass(frozen=True)
+class EpisodeChange:
+    """Something happened to an episode; `feature` is empty where it concerns all of it."""
+
+    episode_id: str
+    kind: Literal["opened", "joined", "reopened", "feature_closed", "closed"]
+    feature: str
+    tick: int
+
+
+@dataclass(frozen=True)
+class TickResult:
+    """What the closing of a tick brought."""
+
+    tick: int
+    alarms: tuple[Alarm, ...] = ()
+    changes: tuple[EpisodeChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class FamilyStatus:
+    """A family's evidence over its threshold: at 1 it alarms.
+
+    Attributes:
+        threshold: ticks per false alarm of this family.
+        share: its part of the budget.
+    """
+
+    name: str
+    evidence_ratio: float
+    threshold: float
+    share: float
+    alarms_total: int
+
+
+@dataclass(frozen=True)
+class FeatureStatus:
+    """One watched feature. `effects` are of the recent window, None without rows; `onset_tick` None without any."""
+
+    name: str
+    side: Side
+    family: str
+    evidence_ratio: float
+    onset_tick: int | None
+    episode_id: str | None
+    effects: EffectSizes | None
+
+
+@dataclass(frozen=True)
+class EpisodeFeature:
+    """A feature in an episode; `active` until it is back within its bound."""
+
+    name: str
+    confirmed: bool
+    active: bool
+    onset_tick: int
+    joined_tick: int
+    closed_tick: int | None
+
+
+@dataclass(frozen=True)
+class EpisodeStatus:
+    """One cause, from its alarm to its end."""
+
+    id: str
+    family: str
+    opened_tick: int
+    onset_tick: int
+    closed_tick: int | None
+    closed_by: str | None
+    open: bool
+    features: tuple[EpisodeFeature, ...]
+
+
+@dataclass(frozen=True)
+class MonitorStatus:
+    """Everything a person would ask a monitor."""
+
+    tick: int | None
+    ticks_closed: int
+    profile_hash: str
+    families: tuple[FamilyStatus, ...]
+    features: tuple[FeatureStatus, ...]
+    episodes: tuple[EpisodeStatus, ...]
+
+
+def ratio(log_ratio: float) -> float:
+    """A ratio for people, from its logarithm; what is beyond 5e21 is not told apart."""
+    return exp(min(float(log_ratio), LARGEST_LOG_RATIO))

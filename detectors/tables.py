@@ -1,0 +1,168 @@
+"""A profile made ready for detection: for each family the functions of its features, in one row after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pilotfish.detectors.bank import build_bank, smoothed
+from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.bounds import FRACTION_BITS, bounded, log_confidence
+from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.detectors.settings import SHARES, DriftSettings
+
+EXACT = 2.0**53  # integers that float64 holds
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """One feature's functions.
+
+    Attributes:
+        cells: where its cells are in a flat counts array.
+        functions: where its functions are in the family's arrays.
+        log_h: fixed point [functions, cells]; float64 that holds integers, so that products are exact and fast.
+        log_u: fixed point [functions], likewise.
+        inflation: v [functions].
+    """
+
+    feature: Feature
+    cells: slice
+    functions: slice
+    log_h: Floats
+    log_u: Floats
+    inflation: Floats
+
+    def h(self, function: int) -> Floats:
+        """h [cells] of one function, as rounded."""
+        return np.exp(self.log_h[function] / 2**FRACTION_BITS)
+
+    def upper(self, function: int) -> float:
+        return float(np.exp(self.log_u[function] / 2**FRACTION_BITS))
+
+    @property
+    def p(self) -> Floats:
+        return smoothed(self.feature.shaping)
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """The features that share one part of the false-alarm budget.
+
+    Attributes:
+        threshold: A over the family's share: ticks per false alarm of this family alone.
+        starts: [features] where each feature's functions begin.
+        log_weights: [functions] prior weight within the feature.
+        rows_per_tick: of the reference, in live ticks; None if evidence is not to be scaled to live traffic.
+        hold: ticks after its closing in which a feature's return belongs to the old episode.
+    """
+
+    name: str
+    profile_hash: str
+    share: float
+    threshold: float
+    features: tuple[FeatureTable, ...]
+    starts: Ints
+    log_weights: Floats
+    rows_per_tick: float | None
+    hold: int
+
+    @property
+    def size(self) -> int:
+        return len(self.log_weights)
+
+    @property
+    def log_threshold(self) -> float:
+        return float(np.log(self.threshold))
+
+    def live_inflation(self, rows: int) -> float:
+        """What a tick with more rows than the reference's adds to v: slow effects grow with traffic."""
+        return 1.0 if self.rows_per_tick is None else max(1.0, rows / self.rows_per_tick)
+
+    def increments(self, cells: Ints) -> tuple[Floats, Bools]:
+        """L and whether there were rows [functions], for the flat counts of a tick."""
+        steps = np.zeros(self.size)
+        active = np.zeros(self.size, dtype=bool)
+        for table in self.features:
+            counts = cells[table.cells]
+            rows = int(counts.sum())
+            if rows:
+                scale = 2.0**FRACTION_BITS * self.live_inflation(rows)
+                steps[table.functions] = _linear(table, counts, rows) / (table.inflation * scale)
+                active[table.functions] = True
+        return steps, active
+
+    def by_feature(self, log_r: Floats) -> Floats:
+        """[features] log of the evidence for each feature, over its functions."""
+        out: Floats = np.logaddexp.reduceat(log_r + self.log_weights, self.starts)
+        return out
+
+
+def _linear(table: FeatureTable, counts: Ints, rows: int) -> Floats:
+    """sum c log h - n log U, an exact integer: in float64 while it holds one, else in Python's integers."""
+    if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
+        out: Floats = table.log_h @ counts.astype(np.float64) - rows * table.log_u
+        return out
+    exact = table.log_h.astype(np.int64).astype(object) @ counts.astype(object)
+    return np.array(exact - rows * table.log_u.astype(np.int64).astype(object), dtype=np.float64)
+
+
+def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
+    """The families that the profile has features for, their shares of the budget summing to one."""
+    sides = {"features": "input", "predictions": "prediction"}
+    watched = {
+        family: [f for f in profile.features if f.side == side and f.name not in settings.ignore]
+        for family, side in sides.items()
+    }
+    present = {family: features for family, features in watched.items() if features}
+    total = sum(SHARES[family] for family in present)
+    return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
+
+
+def _family(
+    profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float
+) -> FamilyTable:
+    lg = log_confidence(sum(len(feature.inflation) for feature in profile.features))
+    tables: list[FeatureTable] = []
+    weights: list[Floats] = []
+    start = 0
+    for feature in features:
+        tolerance = settings.feature_tolerance.get(feature.name, settings.tolerance)
+        bank = build_bank(feature.bins, feature.shaping, tolerance)
+        if len(bank.groups) != len(feature.inflation):
+            raise ProfileError(
+                f"{feature.name!r} has {len(feature.inflation)} inflations for {len(bank.groups)} functions; "
+                "build the profile with this version"
+            )
+        bound = bounded(bank, feature.shaping, feature.bounding, feature.inflation, lg, tolerance)
+        functions = slice(start, start + len(bank.groups))
+        tables.append(_feature(profile, feature, functions, bound.log_h, bound.log_u))
+        weights.append(np.log(bank.weights))
+        start = functions.stop
+    return FamilyTable(
+        name=name,
+        profile_hash=profile.hash,
+        share=share,
+        threshold=settings.ticks_per_false_alarm / share,
+        features=tuple(tables),
+        starts=np.array([table.functions.start for table in tables], dtype=np.int64),
+        log_weights=np.concatenate(weights),
+        rows_per_tick=_live_rows(profile, settings),
+        hold=max(profile.reference.longest_block, settings.day_ticks),
+    )
+
+
+def _feature(profile: Profile, feature: Feature, functions: slice, log_h: Ints, log_u: Ints) -> FeatureTable:
+    position = profile.index[feature.name]
+    cells = slice(int(profile.offsets[position]), int(profile.offsets[position + 1]))
+    return FeatureTable(feature, cells, functions, log_h.astype(np.float64), log_u.astype(np.float64), feature.inflation)
+
+
+def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:
+    """Reference rows in a tick as wide as a live one."""
+    reference = profile.reference
+    if reference.rows_per_tick is None or reference.tick_seconds is None:
+        return reference.rows_per_tick
+    return reference.rows_per_tick * settings.tick_seconds / reference.tick_seconds
