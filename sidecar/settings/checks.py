@@ -1,0 +1,171 @@
+"""What the types cannot say: combinations that are impossible, and those that are allowed but worth a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.settings.document import Drift, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from pilotfish.sidecar.settings.errors import Problem
+from pilotfish.sidecar.settings.units import show_duration, show_size
+
+SHORTEST_TICK = 0.1
+LONGEST_TICK = 86400.0
+FEWEST_TICKS = 20  # of a false alarm's period: below, nearly every tick would have to be an alarm to be one
+SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
+LONGEST_TIMEOUT = 300.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def problems(monitor: ModelMonitor) -> Iterator[Problem]:
+    """Yield each combination that cannot be meant."""
+    spec = monitor.spec
+    yield from _traffic(spec.traffic)
+    yield from _profiles(spec)
+    yield from _drift(spec.drift)
+    if spec.scaling:
+        yield from _scaling(spec.scaling)
+    if spec.resources:
+        yield from _resources(spec.resources)
+    for name in ("scaling", "resources"):
+        if getattr(spec, name) and not spec.target_ref:
+            yield Problem(f"$.spec.{name}", "has no workload to act on", "give spec.targetRef, or leave the block out")
+    if spec.retrain:
+        yield from _webhook(spec.retrain.webhook, "$.spec.retrain.webhook")
+
+
+def warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
+    """Yield a sentence for each setting that is allowed but does not do, here, what one may expect of it."""
+    spec = monitor.spec
+    if not cluster:
+        for name, value in (("targetRef", spec.target_ref), ("scaling", spec.scaling), ("resources", spec.resources)):
+            if value is not None:
+                yield f"spec.{name} acts in a cluster only"
+        if spec.traffic.ports:
+            yield "spec.traffic.ports acts in a cluster only; here --listen and --upstream tell it"
+        for index, source in enumerate(spec.profiles):
+            if source.path is None:
+                yield f"spec.profiles[{index}] is found in a cluster only; here give path"
+    if not spec.profiles:
+        yield "spec.profiles is empty: the traffic is measured, drift is not"
+    elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
+        yield f"no profile is for version {spec.model.version}: the traffic is measured, drift is not"
+    yield from _retrain_warnings(spec, cluster=cluster)
+
+
+def ticks_per_false_alarm(drift: Drift) -> float:
+    """Return the threshold: how many ticks pass, in the mean, between two false alarms at least."""
+    return drift.false_alarms.per / drift.tick / drift.false_alarms.count
+
+
+def _retrain_warnings(spec: Spec, *, cluster: bool) -> Iterator[str]:
+    if not spec.retrain:
+        return
+    webhook, mode = spec.retrain.webhook, spec.retrain.mode or spec.mode
+    if mode != "act":
+        fate = "recorded" if mode == "recommend" else "not even recorded"
+        yield f"mode is {mode}: a retraining is {fate}, never sent"
+    if "performance" in spec.retrain.on:
+        yield "spec.retrain.on: performance needs labels, and no role takes any"
+    if webhook.secret_ref and not cluster:
+        yield "spec.retrain.webhook.secretRef is found in a cluster only; here give secretFile"
+    if not webhook.secret_ref and not webhook.secret_file:
+        yield "spec.retrain.webhook has no secret: its receiver cannot tell who asks for a retraining"
+    address = urlsplit(webhook.url)
+    if address.scheme == "http" and address.hostname not in LOOPBACK:
+        yield "spec.retrain.webhook.url is http: events can be read and changed on their way; give https"
+
+
+def _traffic(traffic: Traffic) -> Iterator[Problem]:
+    path = "$.spec.traffic"
+    if not SMALLEST_BODY <= traffic.body_limit <= LARGEST_BODY:
+        bounds = f"{show_size(SMALLEST_BODY)} to {show_size(LARGEST_BODY)}"
+        yield Problem(f"{path}.bodyLimit", f"is {show_size(traffic.body_limit)}", f"give {bounds}")
+    for name in ("routes", "probes"):
+        templates = getattr(traffic, name)
+        for index, template in enumerate(templates):
+            if template in templates[:index]:
+                yield Problem(f"{path}.{name}[{index}]", f"{shown(template)} stands twice", "keep one of them")
+            if "?" in template or "#" in template:
+                yield Problem(
+                    f"{path}.{name}[{index}]", f"is {shown(template)}", "give the path alone, without a query"
+                )
+
+
+def _profiles(spec: Spec) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, source in enumerate(spec.profiles):
+        path = f"$.spec.profiles[{index}]"
+        places = [name for name in ("path", "config_map", "url") if getattr(source, name) is not None]
+        if len(places) != 1:
+            yield Problem(path, f"names {len(places)} places", "give exactly one of path, configMap and url")
+        if source.version in seen:
+            what = f"is the second profile for version {shown(source.version)}"
+            yield Problem(path, what, f"keep this one or $.spec.profiles[{seen[source.version]}]")
+        seen.setdefault(source.version, index)
+        if source.url is not None:
+            yield from _url(source.url, f"{path}.url", ("https",))
+
+
+def _drift(drift: Drift) -> Iterator[Problem]:
+    path = "$.spec.drift"
+    if not SHORTEST_TICK <= drift.tick <= LONGEST_TICK:
+        bounds = f"{show_duration(SHORTEST_TICK)} to {show_duration(LONGEST_TICK)}"
+        yield Problem(f"{path}.tick", f"is {show_duration(drift.tick)}", f"give {bounds}")
+        return
+    ticks = ticks_per_false_alarm(drift)
+    if ticks < FEWEST_TICKS:
+        what = f"allows a false alarm every {ticks:g} ticks"
+        yield Problem(
+            f"{path}.falseAlarms",
+            what,
+            f"give a longer per, a smaller count or a shorter tick: {FEWEST_TICKS} at least",
+        )
+    for name, feature in drift.features.items():
+        if feature.ignore and feature.tolerance is not None:
+            yield Problem(f"{path}.features.{name}", "is ignored and has a tolerance", "keep one of them")
+
+
+def _scaling(scaling: Scaling) -> Iterator[Problem]:
+    path = "$.spec.scaling"
+    if scaling.min_replicas > scaling.max_replicas:
+        what = f"is {scaling.min_replicas}, more than maxReplicas, {scaling.max_replicas}"
+        yield Problem(f"{path}.minReplicas", what, "give bounds that leave room")
+    if not scaling.signals:
+        yield Problem(f"{path}.signals", "is empty", "give a signal such as {type: concurrency, target: 8}")
+    for key in scaling.behavior.keys() - {"scaleUp", "scaleDown"}:
+        yield Problem(f"{path}.behavior.{key}", "is not a known key", "known here: scaleUp, scaleDown")
+
+
+def _resources(resources: Resources) -> Iterator[Problem]:
+    path = "$.spec.resources"
+    if resources.cpu is None and resources.memory is None:
+        yield Problem(path, "bounds neither cpu nor memory", "give at least one of them")
+    for name in ("cpu", "memory"):
+        bounds = getattr(resources, name)
+        if bounds is not None and bounds.min > bounds.max:
+            yield Problem(f"{path}.{name}.min", "is more than max", "give bounds that leave room")
+
+
+def _webhook(webhook: Webhook, path: str) -> Iterator[Problem]:
+    yield from _url(webhook.url, f"{path}.url", ("http", "https"))
+    if webhook.secret_ref and webhook.secret_file:
+        yield Problem(path, "has secretRef and secretFile", "keep one of them")
+    if not 0 < webhook.timeout <= LONGEST_TIMEOUT:
+        what = f"is {show_duration(webhook.timeout)}"
+        yield Problem(f"{path}.timeout", what, f"give more than 0s and at most {show_duration(LONGEST_TIMEOUT)}")
+
+
+def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[Problem]:
+    try:
+        address = urlsplit(url)
+        usable = address.scheme in schemes and bool(address.hostname) and (address.port is None or address.port > 0)
+    except ValueError:
+        usable = False
+    else:
+        if address.username is not None or address.password is not None:
+            yield Problem(path, "holds a user name or a password", "take it out; give the secret in a file of its own")
+            return
+    if not usable or any(character.isspace() for character in url):
+        yield Problem(path, f"is {shown(url)}", f"give an address such as {schemes[-1]}://trainer.example/hooks/7")

@@ -1,0 +1,40 @@
+"""The few settings that a container sets by environment variable, because they differ from pod to pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+VARIABLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "PILOTFISH_MODE": ("spec", "mode"),
+        "PILOTFISH_MODEL_NAME": ("spec.model", "name"),
+        "PILOTFISH_MODEL_VERSION": ("spec.model", "version"),
+    }
+)
+
+
+def override(root: Any, environ: Mapping[str, str]) -> dict[str, str]:
+    """Put what `environ` sets into the plain tree `root`; an empty variable sets nothing.
+
+    Return the variable that set each path ("$.spec.mode"), so that a problem can be traced to it.
+    """
+    taken = {}
+    for name, (block, key) in VARIABLES.items():
+        value = environ.get(name)
+        parent = _block(root, block.split(".")) if value else None
+        if parent is not None:
+            parent[key] = value
+            taken[f"$.{block}.{key}"] = name
+    return taken
+
+
+def _block(root: Any, names: list[str]) -> dict[str, Any] | None:
+    for name in names:
+        if not isinstance(root, dict):
+            return None
+        if root.get(name) is None:
+            root[name] = {}
+        root = root[name]
+    return root if isinstance(root, dict) else None

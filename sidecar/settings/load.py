@@ -1,0 +1,41 @@
+"""The door to a document: bytes or a file in, a ModelMonitor in force or every problem out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pilotfish.sidecar.settings.checks import problems
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.environment import override
+from pilotfish.sidecar.settings.errors import Problem, SettingsError
+from pilotfish.sidecar.settings.reader import Reader
+from pilotfish.sidecar.settings.yamltree import LARGEST, read_tree
+
+
+def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> ModelMonitor:
+    """Return the document in `raw` (YAML or JSON) with what `environ` overrides; SettingsError holds every problem.
+
+    `where` names the source in messages.
+    """
+    tree = read_tree(raw, where)
+    variables = override(tree.root, environ or {})
+    reader = Reader(tree.lines, variables)
+    monitor = reader.struct(ModelMonitor, tree.root, "$")
+    for problem in problems(monitor) if monitor else ():
+        reader.note(problem.path, problem.what, problem.remedy)
+    if monitor is None or reader.problems:
+        raise SettingsError(where, reader.problems)
+    return monitor
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> ModelMonitor:
+    """Return the document in the file `path`; raise SettingsError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        problem = Problem("$", f"cannot be read ({error.strerror})", "check the path and its permissions")
+        raise SettingsError(str(path), [problem]) from error
+    return parse(raw, str(path), environ)

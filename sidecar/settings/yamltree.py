@@ -1,0 +1,173 @@
+"""YAML or JSON text to plain dicts and lists, without surprises, and with the line of each value.
+
+Built from the parser's events without recursion. Scalars follow YAML 1.2's core schema, so `on` is a word, not True,
+and `1:30` is text, not a number of minutes. Refused: two documents, tags, aliases (and with them alias bombs), keys
+that are lists or objects, keys that stand twice, more than `DEEPEST` levels, more than `LARGEST` bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import yaml
+
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.settings.errors import Problem, SettingsError
+
+LARGEST = 1024 * 1024
+DEEPEST = 32
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(slots=True)
+class Tree:
+    """A parsed document: `root` of dicts, lists, str, int, float, bool and None; `lines` by path ("$.spec.mode")."""
+
+    root: Any
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or dict under construction."""
+
+    into: Any
+    path: str
+    key: str | None = None
+
+    def next_path(self) -> str:
+        return f"{self.path}[{len(self.into)}]" if isinstance(self.into, list) else f"{self.path}.{self.key}"
+
+
+def read_tree(raw: bytes, where: str) -> Tree:
+    """Return the one document in `raw`; raise SettingsError that names the line and the remedy."""
+    if len(raw) > LARGEST:
+        _refuse(where, "$", f"the document has {len(raw)} bytes", f"at most {LARGEST} are read")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        _refuse(where, "$", f"byte {error.start} is not UTF-8", "save the document as UTF-8", line)
+    return _read_json(text, where) if text.lstrip()[:1] == "{" else _Reader(where).read(text)
+
+
+def _refuse(where: str, path: str, what: str, remedy: str, line: int = 0) -> NoReturn:
+    raise SettingsError(where, [Problem(path, what, remedy, line)])
+
+
+def _read_json(text: str, where: str) -> Tree:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                _refuse(where, "$", f"key {shown(key)} stands twice in one object", "keep one of them")
+            found[key] = value
+        return found
+
+    def constant(word: str) -> NoReturn:
+        _refuse(where, "$", f"{word} is no JSON number", "give a finite number")
+
+    try:
+        return Tree(json.loads(text, object_pairs_hook=unique, parse_constant=constant))
+    except RecursionError:
+        _refuse(where, "$", "the document is nested too deeply", f"at most {DEEPEST} levels are read")
+    except ValueError as error:
+        line = getattr(error, "lineno", 0)
+        _refuse(where, "$", f"not JSON ({getattr(error, 'msg', error)})", "correct the syntax, or write YAML", line)
+
+
+class _Reader:
+    """Builds the tree from the events of one document."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._open: list[_Open] = []
+        self._tree = Tree(None)
+        self._documents = 0
+
+    def read(self, text: str) -> Tree:
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                self._take(event)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            line = mark.line + 1 if mark else 0
+            _refuse(self._where, "$", f"not YAML ({problem})", "correct the syntax there or just above", line)
+        if not self._documents:
+            _refuse(self._where, "$", "the document is empty", "write a ModelMonitor")
+        return self._tree
+
+    def _take(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        match event:
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    _refuse(self._where, "$", "a second document begins", "keep one document a file", line)
+            case yaml.AliasEvent():
+                _refuse(self._where, self._path(), f"alias *{shown(event.anchor)[1:-1]}", "write the value out", line)
+            case yaml.ScalarEvent():
+                self._refuse_tag(event, line)
+                self._scalar(event, line)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self._refuse_tag(event, line)
+                self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], line)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._open.pop()
+
+    def _path(self) -> str:
+        return self._open[-1].next_path() if self._open else "$"
+
+    def _refuse_tag(self, event: Any, line: int) -> None:
+        if event.tag is not None:
+            _refuse(self._where, self._path(), f"tag {shown(event.tag)}", "leave it out; tags are not read", line)
+
+    def _scalar(self, event: Any, line: int) -> None:
+        parent = self._open[-1] if self._open else None
+        if parent is None or isinstance(parent.into, list) or parent.key is not None:
+            self._put(_plain(event.value) if event.implicit[0] else event.value, line)
+            return
+        if event.value in parent.into:
+            path = f"{parent.path}.{event.value}"
+            _refuse(self._where, path, "the key stands twice", "keep one of them", line)
+        parent.key = event.value
+
+    def _begin(self, into: Any, line: int) -> None:
+        if len(self._open) >= DEEPEST:
+            _refuse(self._where, self._path(), "nested too deeply", f"at most {DEEPEST} levels are read", line)
+        if self._open and isinstance(self._open[-1].into, dict) and self._open[-1].key is None:
+            _refuse(self._where, self._open[-1].path, "a key is a list or an object", "keys are words", line)
+        path = self._path()
+        self._put(into, line)
+        self._open.append(_Open(into, path))
+
+    def _put(self, value: Any, line: int) -> None:
+        path = self._path()
+        self._tree.lines[path] = line
+        if not self._open:
+            self._tree.root = value
+            return
+        parent = self._open[-1]
+        if isinstance(parent.into, list):
+            parent.into.append(value)
+        else:
+            parent.into[parent.key], parent.key = value, None
+
+
+def _plain(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text) and len(text) < 40:
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) and len(text) < 400 else text
