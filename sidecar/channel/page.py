@@ -169,7 +169,7 @@ def read_page(path: Path) -> PageSnapshot:
     """Return a consistent copy of the page at `path`; raise PageError when there is none of this layout."""
     if not _is_page(path):
         raise PageError(
-            f"counter page {shown(str(path))} is missing or of another layout: does the proxy run with this --shared folder?"
+            f"counter page {shown(str(path))} is missing or of another layout: does a proxy use this --shared folder?"
         )
     with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
         for _ in range(ATTEMPTS):

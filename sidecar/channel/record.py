@@ -113,9 +113,10 @@ def _require_version(version: int) -> None:
 
 
 def _decode_record(payload: bytes) -> Record:
-    version, *numbers = _FIXED.unpack_from(payload)
+    version, sequence, *numbers = _FIXED.unpack_from(payload)
     _require_version(version)
-    lengths, parts, start = numbers[9:], [], _FIXED.size
+    at_ns, first_byte_ns, duration_ns, status, flags, request_bytes, response_bytes, listener, *lengths = numbers
+    parts, start = [], _FIXED.size
     if start + sum(lengths) != len(payload):
         raise FrameError(f"channel: record of {len(payload)} bytes, its parts say {start + sum(lengths)}")
     for length in lengths:
@@ -123,7 +124,15 @@ def _decode_record(payload: bytes) -> Record:
         start += length
     method, route, request_head, response_head, request_body, response_body = parts
     return Record(
-        *numbers[:9],
+        sequence=sequence,
+        at_ns=at_ns,
+        first_byte_ns=first_byte_ns,
+        duration_ns=duration_ns,
+        status=status,
+        flags=flags,
+        request_bytes=request_bytes,
+        response_bytes=response_bytes,
+        listener=listener,
         method=method.decode("latin-1"),
         route=route.decode(),
         request_head=request_head,

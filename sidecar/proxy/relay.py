@@ -21,7 +21,7 @@ _BUFFER = bytearray(PORTION)  # shared: what is not sent at once is copied out o
 _VIEW = memoryview(_BUFFER)
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _INT = struct.Struct("i")
-RESET_PATIENCE = 30 * SECOND  # how long the bytes before an RST may take
+RESET_PATIENCE = 5 * SECOND  # how long the bytes before an RST may take
 _RESET_POLL = SECOND // 200
 
 

@@ -38,7 +38,8 @@ class Framer:
     """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` as the bytes say.
 
     `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE. `on_body` may be None, then
-    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came.
+    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `left` how many
+    bytes of the last portion came after a stop.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Framer:
         "began",
         "body_bytes",
         "held",
+        "left",
         "on_body",
         "state",
     )
@@ -60,6 +62,7 @@ class Framer:
         self.on_body: Callable[[bytes], None] | None = None
         self.state: int = _HEAD
         self.held = False
+        self.left = 0
         self.began = 0
         self.body_bytes = 0
         self._rest = b""
@@ -120,6 +123,7 @@ class Framer:
             elif state == _UNTIL_CLOSE:
                 used = self._body(data, position, size)
             elif state == _STOPPED:
+                self.left = size - position
                 return
             else:
                 used = self._chunked(data, position, size)

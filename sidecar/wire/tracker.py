@@ -108,7 +108,8 @@ class Tracker:
             try:
                 if requests.state or not self._whole_request(data):
                     requests.feed(data, now)
-                    _check_request_start(requests)
+                    if not requests.state and not requests.held:
+                        _check_request_start(requests.buffered)
             except WireError as error:
                 self._give_up(error.reason)
 
@@ -126,6 +127,8 @@ class Tracker:
                     self._give_up("unmatched")
                 elif responses.state or not self._whole_response(data):
                     responses.feed(data, now)
+                    if self._tunnel is not None:
+                        self._tunnel.response_bytes += responses.left
             except WireError as error:
                 self._give_up(error.reason)
 
@@ -202,7 +205,11 @@ class Tracker:
         return True
 
     def _request_head(self, raw: bytes) -> int:
-        head = parse_request(raw)
+        try:
+            head = parse_request(raw)
+        except WireError:
+            _check_request_start(raw)  # it may say more exactly what this is
+            raise
         if len(self._pending) >= PIPELINE_LIMIT:
             raise WireError("too_large")
         exchange = Exchange(head, raw, self._requests.began)
@@ -314,10 +321,10 @@ class _BodyListener(Protocol):
     def __call__(self, data: bytes, /) -> None: ...
 
 
-def _check_request_start(requests: Framer) -> None:
-    """Raise WireError as soon as what was buffered cannot be the beginning of an HTTP/1.1 request."""
-    start = requests.buffered[: len(_PREFACE) + _LONGEST_METHOD].lstrip(b"\r\n")
-    if not start or requests.state or requests.held:
+def _check_request_start(begun: bytes) -> None:
+    """Raise WireError as soon as what has begun cannot be an HTTP/1.1 request."""
+    start = begun[: len(_PREFACE) + _LONGEST_METHOD].lstrip(b"\r\n")
+    if not start:
         return
     if start[:1] == b"\x16":
         raise WireError("tls")

@@ -35,11 +35,11 @@ def cut(events: list[Event], sizes: random.Random | int) -> list[Event]:
 def test_one_cut_anywhere_changes_nothing(case: Case) -> None:
     events = transcript(case).events
     for capture in (True, False):
-        expected = track(events, capture=capture, skip=True)
+        expected = track(events, capture=capture)
         for index, (side, data) in enumerate(events):
             for at in range(1, len(data or b"")):
                 parts = [Event(side, (data or b"")[:at]), Event(side, (data or b"")[at:])]
-                notes = track(events[:index] + parts + events[index + 1 :], capture=capture, skip=True)
+                notes = track(events[:index] + parts + events[index + 1 :], capture=capture)
                 assert notes.finished_exchanges == expected.finished_exchanges, (index, at)
                 assert bool(notes.opaque) == bool(expected.opaque), (index, at)
 
@@ -48,7 +48,7 @@ def test_one_cut_anywhere_changes_nothing(case: Case) -> None:
 def test_byte_by_byte_changes_nothing(case: Case) -> None:
     events = transcript(case).events
     for capture in (True, False):
-        expected, notes = track(events, capture=capture, skip=True), track(cut(events, 1), capture=capture, skip=True)
+        expected, notes = track(events, capture=capture), track(cut(events, 1), capture=capture)
         assert notes.finished_exchanges == expected.finished_exchanges
 
 
@@ -56,8 +56,8 @@ def test_byte_by_byte_changes_nothing(case: Case) -> None:
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 1 << 32))
 def test_random_pieces_change_nothing(case: Case, seed: int) -> None:
     events = transcript(case).events
-    notes = track(cut(events, random.Random(seed)), skip=True)
-    assert notes.finished_exchanges == track(events, skip=True).finished_exchanges
+    notes = track(cut(events, random.Random(seed)))
+    assert notes.finished_exchanges == track(events).finished_exchanges
 
 
 @BY_NAME

@@ -98,17 +98,14 @@ class Notes:
         self.opaque.append(reason)
 
 
-def track(events: list[Event], *, capture: bool = True, skip: bool = False) -> Notes:
-    """Show the events to a tracker; with `skip` as the relay does, which leaves out what need not be looked at."""
+def track(events: list[Event], *, capture: bool = True) -> Notes:
+    """Show the events to a tracker, as the relay does."""
     notes = Notes(capture)
     tracker = Tracker(notes)
     for now, (side, data) in enumerate(events, 1):
         if data is None:
             (tracker.client_ended if side == "client" else tracker.server_ended)(now)
-        elif side == "client":
-            if not (skip and tracker.skip_client(len(data))):
-                tracker.client(data, now)
-        elif not (skip and tracker.skip_server(len(data))):
-            tracker.server(data, now)
+        else:
+            (tracker.client if side == "client" else tracker.server)(memoryview(data), now)
     tracker.closed(len(events) + 1)
     return notes
