@@ -24,28 +24,24 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Effects(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the ticks from `first_tick` to `last_tick` lie from the reference; `wasserstein` in reference sd."""
+    """How far the ticks from `first_tick` to `last_tick` lie from the reference; `wasserstein` in reference sd.
+
+    `wasserstein` and `ks` are None for categories, which have no order.
+    """
 
     first_tick: int
     last_tick: int
     rows: int
     psi: Score
     jensen_shannon: Score
-    wasserstein: Score | None = None
-    ks: Score
+    chi_square: Score
+    wasserstein: Score | None
+    ks: Score | None
     missing_ratio: float
     missing_ratio_reference: float
     unseen_ratio: float
     out_of_range_ratio: float
-    mismatches: int = 0
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """One bar of a histogram: a bin of the profile with its share of the reference's and of the recent rows."""
-
-    label: str
-    reference: float
-    current: float
+    mismatches: int
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +55,6 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     onset_tick: int | None = None
     episode_id: str | None = None
     effects: Effects | None = None
-    cells: tuple[Cell, ...] = ()
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +68,14 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature that an episode names; `confirmed` by the listing's false-discovery bound."""
+    """A feature that an episode names; `confirmed` by the listing's false-discovery bound, `active` until it is back."""
 
     name: str
     confirmed: bool
-    evidence_ratio: float
     active: bool
+    onset_tick: int
+    joined_tick: int
+    closed_tick: int | None
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,48 @@
+"""Without a profile: values seen and missing, by column. Bounded, whatever names the requests carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pilotfish.detectors.batch import is_missing
+from pilotfish.sidecar.analyzer.decode import Decoded, Rows
+from pilotfish.sidecar.report import Unprofiled
+
+MAX_COLUMNS = 200
+
+
+class Columns:
+    """Counts values by (side, column) for the first `MAX_COLUMNS` names."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, decoded: Decoded) -> None:
+        """Count the values of one exchange."""
+        self._add("input", decoded.inputs)
+        if decoded.outputs is not None:
+            self._add("prediction", decoded.outputs)
+
+    def listing(self) -> tuple[Unprofiled, ...]:
+        """Return the counts, in the order in which the columns were first seen."""
+        return tuple(Unprofiled(name, side, *counts) for (side, name), counts in self._counts.items())
+
+    def state(self) -> list[list[Any]]:
+        """Return the counts as plain values."""
+        return [[side, name, *counts] for (side, name), counts in self._counts.items()]
+
+    def resume(self, state: list[list[Any]]) -> None:
+        """Take over what `state` returned."""
+        self._counts = {(side, name): [int(values), int(missing)] for side, name, values, missing in state}
+
+    def _add(self, side: str, rows: Rows) -> None:
+        columns: Mapping[str, list[object]] = rows.columns
+        for name, values in columns.items():
+            counts = self._counts.get((side, name))
+            if counts is None:
+                if len(self._counts) >= MAX_COLUMNS:
+                    continue
+                counts = self._counts[side, name] = [0, 0]
+            counts[0] += len(values)
+            counts[1] += sum(map(is_missing, values))

@@ -1,0 +1,237 @@
+"""The worker's mind: records in, counts and evidence out. No file, no socket, no thread; the time is an argument.
+
+    greet, take     what the channel brings: the ledger gives each record its fate, rows go into their tick
+    advance         closes the ticks that are over
+    set_profile, close_episode    what people and programs ask for
+    state           plain values for the checkpoint; a Core made from them goes on as if nothing had happened
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import TickResult
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.columns import Columns
+from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
+from pilotfish.sidecar.analyzer.engine import EngineFactory
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
+from pilotfish.sidecar.analyzer.ledger import MEASURED, UNDECODABLE, Ledger
+from pilotfish.sidecar.analyzer.ticks import TickClock
+from pilotfish.sidecar.analyzer.watch import Watch
+from pilotfish.sidecar.channel.record import Hello, Record
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.report import Episode
+
+KEPT_EPISODES = 50
+MAX_MODELS = 16
+OTHER_MODEL = "other"
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What the document says, for the worker. `problem` says why the document cannot be used, empty when it can."""
+
+    model: str = ""
+    version: str = ""
+    mode: str = ""
+    hints: Hints = Hints()
+    drift: DriftSettings
+    engine_factory: EngineFactory
+    problem: str = ""
+
+
+class Core:
+    """Everything that a checkpoint holds. `changes` grows with all that is worth another one."""
+
+    def __init__(self, setup: Setup, ledger: Ledger, saved: Mapping[str, Any] | None = None) -> None:
+        """Begin, or go on from `saved` (what `state` returned); what of it does not fit any more is left behind."""
+        self.setup = setup
+        self.ledger = ledger
+        self.clock = TickClock.of(setup.drift.tick_seconds)
+        self.watch: Watch | None = None
+        self.columns = Columns()
+        self.hints = setup.hints
+        self.idle_reason = setup.problem
+        self.history: tuple[Episode, ...] = ()
+        self.warnings: dict[str, str] = {}
+        self.changes = 0
+        self._saved = saved
+        if saved is not None:
+            self._resume(saved)
+
+    # --- what the channel brings
+
+    def greet(self, hello: Hello, fresh_id: int) -> None:
+        """Take the greeting of a new connection."""
+        self.ledger.greet(hello, fresh_id)
+        self.changes += 1
+
+    def take(self, record: Record, now_ns: int) -> None:
+        """Decode and count one record; one that was sent again is not counted again."""
+        if record.sequence <= self.ledger.position:
+            return
+        self.ledger.skip_to(record.sequence)
+        decoded = decode(record, self.hints)
+        if isinstance(decoded, Skip):
+            self.ledger.settle(UNDECODABLE, decoded.reason)
+        else:
+            self._count(decoded, record.at_ns, now_ns)
+            self.ledger.settle(MEASURED)
+        self.changes += 1
+
+    def advance(self, now_ns: int) -> None:
+        """Close the ticks that are over."""
+        for tick in self.clock.due(now_ns):
+            self.clock.close(tick)
+            result = self.watch.close(tick) if self.watch else None
+            if result is not None:
+                self._note(result)
+            self.changes += 1
+
+    # --- what is asked for
+
+    def set_profile(self, profile: Profile) -> None:
+        """Count against `profile` from now on; ProfileRefusedError when it is of another model or version."""
+        if self.setup.problem:
+            raise ProfileRefusedError(f"no profile is taken while the document cannot be used: {self.setup.problem}")
+        self._require_fit(profile)
+        if self.watch is not None and self.watch.profile.hash == profile.hash:
+            return
+        self._end_watch()
+        self.watch = self._new_watch(profile)
+        self.columns = Columns()
+        self.hints = msgspec.structs.replace(
+            self.setup.hints, inputs=profile.columns("input"), outputs=profile.columns("prediction")
+        )
+        self.idle_reason = ""
+        self.changes += 1
+
+    def close_episode(self, episode_id: str, by: str) -> None:
+        """End one open episode; UnknownEpisodeError when none of that id is open."""
+        try:
+            if self.watch is None:
+                raise UnknownEpisodeError(f"there is no episode {shown(episode_id)}: no profile is in force")
+            self.watch.close_episode(episode_id, by)
+        except DetectorError as error:
+            raise UnknownEpisodeError(str(error)) from error
+        self.changes += 1
+
+    # --- the checkpoint
+
+    def state(self) -> State:
+        """Return everything as plain values."""
+        if self.watch is not None:
+            self.watch.settle()
+        return {
+            "ledger_id": self.ledger.id,
+            "totals": dict(self.ledger.totals),
+            "epoch": self.ledger.epoch,
+            "tick_ns": self.clock.tick_ns,
+            "closed_through": self.clock.closed_through,
+            "newest_ns": self.clock.newest_ns,
+            "open": list(self.clock.open),
+            "watch": self.watch.state() if self.watch else None,
+            "columns": self.columns.state(),
+            "episodes": msgspec.to_builtins(self.episodes()),
+        }
+
+    def episodes(self) -> tuple[Episode, ...]:
+        """Return the open episodes, then the latest closed ones, those of earlier profiles among them."""
+        mine = self.watch.status.episodes if self.watch else ()
+        current = tuple(msgspec.convert(item, Episode, from_attributes=True) for item in mine)
+        known = {episode.id for episode in current}
+        closed = [episode for episode in current if not episode.open]
+        closed += [episode for episode in self.history if episode.id not in known]
+        closed.sort(key=lambda episode: episode.closed_tick or 0, reverse=True)
+        return (*(episode for episode in current if episode.open), *closed[:KEPT_EPISODES])
+
+    # --- inside
+
+    def _count(self, decoded: Decoded, at_ns: int, now_ns: int) -> None:
+        tick, late = self.clock.place(at_ns, now_ns)
+        if self.watch is None:
+            self.columns.add(decoded)
+        else:
+            self.watch.add(tick, decoded)
+        self._count_rows(decoded.model, "input", decoded.inputs.count)
+        if decoded.outputs is not None:
+            self._count_rows(decoded.model, "prediction", decoded.outputs.count)
+        if late:
+            self.ledger.add("late_rows", decoded.inputs.count)
+        if len(self.clock.open) > 2:  # a burst out of a queue may span many ticks
+            self.advance(now_ns)
+
+    def _count_rows(self, model: str, side: str, rows: int) -> None:
+        name = f"rows:{side}:{self.setup.model or model}"
+        totals = self.ledger.totals
+        if name not in totals and sum(other.startswith("rows:") for other in totals) >= 2 * MAX_MODELS:
+            name = f"rows:{side}:{OTHER_MODEL}"
+        self.ledger.add(name, rows)
+
+    def _note(self, result: TickResult) -> None:
+        self.ledger.add("ticks")
+        for alarm in result.alarms:
+            self.ledger.add(f"alarms:{alarm.family}")
+
+    def _require_fit(self, profile: Profile) -> None:
+        for word, ours, theirs in (
+            ("model", self.setup.model, profile.model),
+            ("version", self.setup.version, profile.version),
+        ):
+            if ours and theirs and ours != theirs:
+                raise ProfileRefusedError(
+                    f"the profile {profile.hash[:12]} is of {word} {shown(theirs)}, the document is of {shown(ours)}; "
+                    f"build it with --{word} {ours}, or change spec.model.{word}"
+                )
+
+    def _end_watch(self) -> None:
+        if self.watch is None:
+            return
+        for result in self.watch.end("profile"):
+            self._note(result)
+        self.history = self.episodes()
+        self.watch = None
+
+    def _new_watch(self, profile: Profile) -> Watch:
+        """Return the watch of `profile`, resumed from the checkpoint if that is of the same profile."""
+        saved, self._saved = self._saved, None
+        mine = saved.get("watch") if saved else None
+        factory, drift = self.setup.engine_factory, self.setup.drift
+        if mine is not None and mine.get("profile_hash") == profile.hash and saved is not None:
+            try:
+                watch = Watch(profile, factory(profile, drift, mine["engine"]))
+                watch.resume(mine)
+            except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
+                self.warnings["checkpoint"] = f"evidence starts afresh, the checkpoint does not fit: {error}"
+            else:
+                open_ids = {episode.id for episode in watch.status.episodes}
+                self.history = tuple(episode for episode in self.history if episode.id not in open_ids)
+                return watch
+        return Watch(profile, factory(profile, drift, None))
+
+    def _resume(self, saved: Mapping[str, Any]) -> None:
+        self.ledger.epoch = int(saved.get("epoch", 0))
+        if saved.get("tick_ns") == self.clock.tick_ns:
+            self.clock.closed_through = int(saved["closed_through"])
+            self.clock.newest_ns = int(saved["newest_ns"])
+            self.clock.open = [int(tick) for tick in saved["open"]]
+        else:
+            self._saved = None
+            self.warnings["tick"] = "the length of a tick changed: counts and evidence start afresh"
+        self.columns.resume(saved.get("columns", []))
+        episodes = msgspec.convert(saved.get("episodes", []), tuple[Episode, ...])
+        self.history = tuple(
+            msgspec.structs.replace(episode, open=False, closed_by="profile", closed_tick=self.clock.closed_through)
+            if episode.open
+            else episode
+            for episode in episodes
+        )

@@ -1,0 +1,103 @@
+"""The file `fates`: the ledger's published totals, in a memory-mapped file that survives the process.
+
+It stands in the shared folder, as old as the counter page, and has one writer: the lock on it keeps a second analyzer
+out. Layout, in 64-bit words: magic, version, ledger id, number of names; then slots of a 56-byte name and its total.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pilotfish.sidecar.analyzer.ledger import Counters
+from pilotfish.sidecar.errors import UsageError, shown
+
+FATES_FILE = "fates"
+MAGIC, VERSION = 0x4641_5445_5346_4C50, 1
+AT_MAGIC, AT_VERSION, AT_ID, AT_USED = range(4)
+HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, 56
+SIZE = 16384
+SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
+
+
+class FatesFile:
+    """Open, read once, then write after each checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the file at `path`, made anew when it is missing or strange; UsageError when another analyzer has it."""
+        self._descriptor = _locked(path)
+        self._backing = mmap.mmap(self._descriptor, SIZE)
+        self._words = memoryview(self._backing).cast("Q")
+        self._slots: dict[str, int] = {}
+        if (self._words[AT_MAGIC], self._words[AT_VERSION]) != (MAGIC, VERSION) or self._words[AT_USED] > SLOTS:
+            self._backing[:] = bytes(SIZE)
+        for slot in range(self._words[AT_USED]):
+            self._slots[self._name(slot)] = slot
+
+    def read(self) -> tuple[int, Counters] | None:
+        """Return the ledger's id and totals; None when nothing was ever written."""
+        if self._words[AT_MAGIC] != MAGIC:
+            return None
+        totals = {name: self._words[_total(slot)] for name, slot in self._slots.items()}
+        return self._words[AT_ID], totals
+
+    def write(self, ledger_id: int, totals: Mapping[str, int]) -> None:
+        """Store the totals; each store is one aligned word, so that a kill leaves each total old or new."""
+        if ledger_id != self._words[AT_ID]:
+            self._words[AT_USED] = 0
+            self._slots = {}
+            self._words[AT_ID] = ledger_id
+        for name, amount in totals.items():
+            slot = self._slots.get(name)
+            if slot is None:
+                slot = self._take(name)
+            if slot is not None:
+                self._words[_total(slot)] = amount
+        self._words[AT_VERSION] = VERSION
+        self._words[AT_MAGIC] = MAGIC
+
+    def close(self) -> None:
+        """Unmap the file and give the lock back."""
+        self._words.release()
+        self._backing.close()
+        os.close(self._descriptor)
+
+    def _take(self, name: str) -> int | None:
+        slot = self._words[AT_USED]
+        raw = name.encode()
+        if slot >= SLOTS or len(raw) > NAME_BYTES:
+            return None
+        start = (HEADER_WORDS + slot * SLOT_WORDS) * 8
+        self._words[_total(slot)] = 0
+        self._backing[start : start + NAME_BYTES] = raw.ljust(NAME_BYTES, b"\0")
+        self._slots[name] = slot
+        self._words[AT_USED] = slot + 1
+        return slot
+
+    def _name(self, slot: int) -> str:
+        start = (HEADER_WORDS + slot * SLOT_WORDS) * 8
+        return self._backing[start : start + NAME_BYTES].rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _total(slot: int) -> int:
+    return HEADER_WORDS + slot * SLOT_WORDS + NAME_BYTES // 8
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of the file at `path`, locked and of the right size."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot use {shown(str(path))}: {error}; give a --shared folder that is writable") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, SIZE)
+    except OSError as error:
+        os.close(descriptor)
+        raise UsageError(
+            f"cannot use {shown(str(path))}: {error}; has another analyzer the same --shared folder?"
+        ) from error
+    return descriptor

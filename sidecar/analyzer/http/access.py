@@ -1,0 +1,56 @@
+"""Who may ask: a bearer token for everything but metrics and health, and no request that another site's page sends."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections.abc import Mapping
+from pathlib import Path
+
+from pilotfish.sidecar.errors import UsageError, shown
+
+MAX_TOKEN_BYTES = 4096
+OPEN_PATHS = ("/healthz", "/metrics", "/readyz")
+CHALLENGE = 'Bearer realm="pilotfish", Basic realm="pilotfish"'  # a browser can answer the second one
+
+
+def read_token(path: Path) -> bytes:
+    """Return the token in the file, without white space around it; UsageError when there is none or it is too long."""
+    try:
+        with path.open("rb") as file:
+            token = file.read(MAX_TOKEN_BYTES + 1).strip()
+    except OSError as error:
+        raise UsageError(f"cannot read the token file {shown(str(path))}: {error}") from error
+    if not token or len(token) > MAX_TOKEN_BYTES:
+        raise UsageError(f"the token file {shown(str(path))} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
+    return token
+
+
+def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
+    """Tell whether a request with these headers may have `path`; the file is read anew, so that a token can be changed."""
+    if token_file is None or path in OPEN_PATHS:
+        return True
+    try:
+        token = read_token(token_file)
+    except UsageError:
+        return False
+    return hmac.compare_digest(_offered(headers.get("Authorization", "")), token)
+
+
+def foreign(method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a page of a browser sent this request to change something; no page of ours does."""
+    return method not in ("GET", "HEAD") and ("Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none")
+
+
+def _offered(authorization: str) -> bytes:
+    """Return the token of a Bearer, or the password of a Basic authorization; empty when there is none."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip().encode("utf-8", "surrogateescape")
+    if scheme.lower() == "basic":
+        try:
+            return b64decode(value.strip(), validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return b""
+    return b""

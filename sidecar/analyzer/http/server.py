@@ -1,0 +1,125 @@
+"""The sockets of the admin address: bounded connections, bounded bodies, bounded time, headers that give nothing away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from pilotfish.sidecar.errors import UsageError, shown
+
+MAX_CONNECTIONS = 128
+MAX_BODY_BYTES = 16 * 1024 * 1024
+REQUEST_SECONDS = 30.0
+KEEPALIVE_SECONDS = 20.0
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+class AddressError(UsageError):
+    """The admin address cannot be used."""
+
+
+class Request(web.BaseRequest):
+    """A request whose every answer, the parser's own errors among them, leaves with our headers and no server's name."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+
+
+class Refusal(asyncio.Protocol):
+    """Ends a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it before it costs anything."""
+        transport.close()
+
+
+class AdminServer:
+    """Serves `handler` at one address between `start` and `stop`."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._http: web.Server[Any] | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def start(self, address: str) -> None:
+        """Listen at HOST:PORT; raise AddressError when that is not possible."""
+        host, port = split_address(address)
+        self._http = web.Server(
+            self._serve,
+            request_factory=_request,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=2.0,
+            logger=_quiet_logger(),
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._connection, host, port, backlog=64)
+        except OSError as error:
+            raise AddressError(f"cannot listen at {shown(address)}: {error.strerror or error}; give another --admin") from error
+
+    async def stop(self) -> None:
+        """Stop listening and end the connections."""
+        if self._server is not None:
+            self._server.close()
+        if self._http is not None:
+            await self._http.shutdown(1.0)
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        assert self._http is not None
+        return self._http() if len(self._http.connections) < MAX_CONNECTIONS else Refusal()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer within the time limit, the sending of the answer included."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                response = await self._handler(request)
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("the client was too slow") from None
+        return response
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT or [HOST]:PORT; AddressError with an example when it is neither."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535 or not host:
+        raise AddressError(f"{shown(address)} is no address; give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    return Request(message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES)
+
+
+def _quiet_logger() -> logging.Logger:
+    """Return a logger that says nothing: what a client sends wrongly is answered, and belongs into no log."""
+    logger = logging.getLogger("pilotfish.admin")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger

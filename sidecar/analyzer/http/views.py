@@ -1,0 +1,195 @@
+"""What each address answers. The table at the end is all there is; nothing of the file system can be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from pilotfish.sidecar.analyzer.commands import CloseEpisode, Command
+from pilotfish.sidecar.analyzer.errors import RefusedError
+from pilotfish.sidecar.analyzer.http import access, page
+from pilotfish.sidecar.analyzer.publish import Published
+from pilotfish.sidecar.channel.page import PageSnapshot, RouteCounters
+from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.telemetry.account import Account, account
+from pilotfish.sidecar.telemetry.exposition import Exposition
+from pilotfish.sidecar.telemetry.reading import Reading
+
+EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What the views read and whom they ask.
+
+    `read` takes a reading for one answer, `published` is the newest snapshot, `config` what is in force, as plain
+    values; `take_profile` puts the bytes of a profile into force.
+    """
+
+    read: Callable[[], Reading]
+    published: Callable[[], Published]
+    config: Callable[[], Mapping[str, object]]
+    submit: Callable[[Command], Future[None]]
+    take_profile: Callable[[bytes], Awaitable[str]]
+    alive: Callable[[], bool]
+    token_file: Path | None
+
+
+View = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+class Views:
+    """One method for each address, and `answer`, which finds it."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._exposition = Exposition(sources.read)
+        self._table: dict[str, tuple[str, View]] = {
+            "/": ("GET", self.root),
+            "/config": ("GET", self.config),
+            "/healthz": ("GET", self.health),
+            "/metrics": ("GET", self.metrics),
+            "/profile": ("PUT", self.profile),
+            "/readyz": ("GET", self.ready),
+            "/report": ("GET", self.report),
+            "/state": ("GET", self.state),
+        }
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request, whatever it is."""
+        path = request.path
+        if not access.allowed(path, request.headers, self._sources.token_file):
+            return _json({"error": "this needs the bearer token"}, 401, {"WWW-Authenticate": access.CHALLENGE})
+        if access.foreign(request.method, request.headers):
+            return _json({"error": "a page of another site must not change anything here"}, 403)
+        method, view = self._find(path)
+        if view is None:
+            return _json({"error": "there is nothing here", "addresses": sorted(self._table)}, 404)
+        if request.method != method and (request.method, method) != ("HEAD", "GET"):
+            return _json({"error": f"only {method} is answered here"}, 405, {"Allow": method})
+        try:
+            return await view(request)
+        except RefusedError as error:
+            return _json({"error": str(error)}, error.status)
+        except web.HTTPRequestEntityTooLarge:
+            return _json({"error": "the body is larger than 16 MiB"}, 413, {"Connection": "close"})
+
+    async def root(self, _: web.BaseRequest) -> web.Response:
+        """Send a browser to the page."""
+        return web.Response(status=302, headers={"Location": "/report"})
+
+    async def health(self, _: web.BaseRequest) -> web.Response:
+        """200 while the process works."""
+        alive = self._sources.alive()
+        return _json({"alive": alive}, 200 if alive else 503)
+
+    async def ready(self, _: web.BaseRequest) -> web.Response:
+        """200 while exchanges are counted; 503 with the reason while idle."""
+        report = self._sources.published().report
+        ready = report.state != "idle"
+        detail = {"ready": ready, "state": report.state, "reason": report.reason, "warnings": report.warnings}
+        return _json(detail, 200 if ready else 503)
+
+    async def metrics(self, request: web.BaseRequest) -> web.Response:
+        """The exposition, in the format that the scraper prefers."""
+        body, content_type = self._exposition.render(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def report(self, request: web.BaseRequest) -> web.Response:
+        """The Report: a page for a browser, JSON for everybody else."""
+        published = self._sources.published()
+        reading = self._sources.read()
+        whole = account(reading.page, published.report.counts) if reading.page else None
+        if "text/html" in request.headers.get("Accept", ""):
+            text = page.render(page.Shown(published, reading, whole))
+            headers = {"Content-Security-Policy": page.POLICY}
+            return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+        return _json({**_builtins(published.report), **_traffic(reading.page, whole), **_control(reading.control)})
+
+    async def state(self, _: web.BaseRequest) -> web.Response:
+        """The counts of the open ticks, as of the last checkpoint."""
+        return _json(_state(self._sources.published()))
+
+    async def config(self, _: web.BaseRequest) -> web.Response:
+        """The settings in force."""
+        return _json(self._sources.config())
+
+    async def profile(self, request: web.BaseRequest) -> web.Response:
+        """Put the profile in the body into force."""
+        taken = await self._sources.take_profile(await request.read())
+        return _json({"profile": taken})
+
+    async def close_episode(self, request: web.BaseRequest) -> web.Response:
+        """End an episode on behalf of a person."""
+        found = EPISODE.fullmatch(request.path)
+        assert found is not None
+        await asyncio.wrap_future(self._sources.submit(CloseEpisode(found[1])))
+        return _json({"closed": found[1]})
+
+    def _find(self, path: str) -> tuple[str, View | None]:
+        if EPISODE.fullmatch(path):
+            return "POST", self.close_episode
+        return self._table.get(path, ("", None))
+
+
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
+    return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
+
+
+def _builtins(report: Report) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(report)
+    return plain
+
+
+def _traffic(counters: PageSnapshot | None, whole: Account | None) -> dict[str, Any]:
+    if counters is None or whole is None:
+        return {"accounting": None, "routes": []}
+    fates = [
+        {"fate": fate, "reason": reason, "exchanges": amount} for (fate, reason), amount in sorted(whole.fates.items())
+    ]
+    return {"accounting": {"seen": whole.seen, "fates": fates}, "routes": [_route(item) for item in counters.routes]}
+
+
+def _route(route: RouteCounters) -> dict[str, Any]:
+    duration = route.histograms["duration"]
+    return {
+        "route": route.route,
+        "requests": {code: amount for code, amount in route.codes.items() if amount},
+        "in_flight": route.in_flight,
+        "request_bytes": route.bytes_in,
+        "response_bytes": route.bytes_out,
+        "seconds": {"p50": duration.quantile(0.5), "p99": duration.quantile(0.99)},
+    }
+
+
+def _control(status: object) -> dict[str, Any]:
+    """Return the control loop's status as it stands, under one key; nothing without a loop."""
+    return {} if status is None else {"control": msgspec.to_builtins(status)}
+
+
+def _state(published: Published) -> dict[str, Any]:
+    report, profile = published.report, published.profile
+    ticks = []
+    for tick, counts in published.open_counts.items() if profile else ():
+        features = {}
+        for feature in profile.features if profile else ():
+            cells = counts.of(profile, feature.name).tolist() if profile else []
+            features[feature.name] = {
+                label: count for label, count in zip(feature.labels, cells, strict=True) if count
+            }
+        ticks.append({"tick": tick, "input_rows": counts.input_rows, "prediction_rows": counts.prediction_rows, "features": features})
+    return {
+        "profile_hash": report.profile.hash if report.profile else None,
+        "tick_seconds": report.ticks.tick_seconds,
+        "last_closed": report.ticks.last_closed,
+        "open": ticks,
+    }

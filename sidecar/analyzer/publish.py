@@ -1,0 +1,138 @@
+"""From the worker's mind to what everything else reads: one immutable snapshot after each checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import MonitorStatus
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.sidecar import report
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.ledger import DROPPED, MEASURED, UNDECODABLE
+
+
+@dataclass(frozen=True)
+class Published:
+    """The report, and the counts that it was made from, for histograms and for `/state`."""
+
+    report: report.Report
+    profile: Profile | None = None
+    recent: Counts | None = None
+    open_counts: Mapping[int, Counts] = field(default_factory=dict)
+
+
+class Publisher:
+    """Makes snapshots; what only a closed tick changes is kept from one to the next."""
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._status: MonitorStatus | None = None
+        self._features: tuple[report.Feature, ...] = ()
+        self._recent: Counts | None = None
+
+    def publish(self, core: Core, checkpoint: report.Durability, problems: Mapping[str, str], now: float) -> Published:
+        """Return the snapshot of this moment; `problems` are warnings from outside of the core."""
+        watch = core.watch
+        profile = watch.profile if watch else None
+        status = watch.status if watch else None
+        if status is not self._status:
+            self._status = status
+            self._features = _features(profile, status)
+            self._recent = watch.recent if watch else None
+        totals = core.ledger.totals
+        alarms = sum(amount for name, amount in totals.items() if name.startswith("alarms:"))
+        state: report.State = "idle" if core.idle_reason else "watching" if watch else "unprofiled"
+        made = report.Report(
+            made_at=now,
+            started_at=self._started_at,
+            state=state,
+            reason=core.idle_reason or ("" if watch else "no profile: traffic, rows and missing values are counted"),
+            mode=core.setup.mode,
+            model=core.setup.model or (profile.model if profile else ""),
+            version=core.setup.version or (profile.version if profile else ""),
+            profile=_profile_info(profile) if profile else None,
+            counts=_counts(totals),
+            rows=_rows(totals),
+            type_mismatches=int(watch.mismatches.sum()) if watch else 0,
+            ticks=_ticks(core),
+            families=_families(status, totals),
+            features=self._features,
+            episodes=core.episodes(),
+            budget=_budget(core.setup.drift, totals.get("ticks", 0), alarms),
+            checkpoint=checkpoint,
+            columns=core.columns.listing(),
+            warnings=(*core.warnings.values(), *problems.values()),
+        )
+        return Published(made, profile, self._recent, watch.open_counts if watch else {})
+
+
+def _features(profile: Profile | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:
+    if profile is None or status is None:
+        return ()
+    kinds = {feature.name: feature.kind for feature in profile.features}
+    found = (msgspec.convert(item, report.Feature, from_attributes=True) for item in status.features)
+    return tuple(msgspec.structs.replace(item, kind=kinds[item.name]) for item in found)
+
+
+def _families(status: MonitorStatus | None, totals: Mapping[str, int]) -> tuple[report.Family, ...]:
+    """Return the families with the ledger's alarms: the engine's own begin anew with each profile."""
+    found = (msgspec.convert(item, report.Family, from_attributes=True) for item in (status.families if status else ()))
+    return tuple(msgspec.structs.replace(item, alarms_total=totals.get(f"alarms:{item.name}", 0)) for item in found)
+
+
+def _counts(totals: Mapping[str, int]) -> tuple[report.Count, ...]:
+    split = ((name.partition(":"), amount) for name, amount in sorted(totals.items()))
+    return tuple(
+        report.Count(fate, reason, amount)
+        for (fate, _, reason), amount in split
+        if fate in (MEASURED, UNDECODABLE, DROPPED)
+    )
+
+
+def _rows(totals: Mapping[str, int]) -> tuple[report.Rows, ...]:
+    found = []
+    for name, amount in sorted(totals.items()):
+        if name.startswith("rows:"):
+            _, side, model = name.split(":", 2)
+            found.append(report.Rows(model, side, amount))
+    return tuple(found)
+
+
+def _ticks(core: Core) -> report.Ticks:
+    clock, totals = core.clock, core.ledger.totals
+    return report.Ticks(
+        tick_seconds=core.setup.drift.tick_seconds,
+        open=tuple(clock.open),
+        last_closed=clock.closed_through if clock.closed_through >= 0 else None,
+        closed_total=totals.get("ticks", 0),
+        late_rows=totals.get("late_rows", 0),
+    )
+
+
+def _budget(drift: DriftSettings, ticks: int, alarms: int) -> report.Budget:
+    return report.Budget(
+        false_alarms=drift.false_alarms,
+        per_seconds=drift.per_seconds,
+        ticks_per_false_alarm=drift.per_seconds / drift.tick_seconds / drift.false_alarms,
+        tolerance=drift.tolerance,
+        ticks_used=ticks,
+        alarms_total=alarms,
+    )
+
+
+def _profile_info(profile: Profile) -> report.ProfileInfo:
+    return report.ProfileInfo(
+        hash=profile.hash,
+        model=profile.model,
+        version=profile.version,
+        created=profile.created,
+        rows=profile.reference.rows,
+        features=len(profile.features),
+        excluded=tuple(f"{item.name}: {item.reason}" for item in profile.excluded),
+        warnings=(*profile.warnings, *(f"{item.name}: {text}" for item in profile.features for text in item.warnings)),
+    )

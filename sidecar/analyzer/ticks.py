@@ -1,0 +1,58 @@
+"""The clock of detection: which tick a row counts in, and when a tick closes. Pure; times are epoch nanoseconds.
+
+At most two ticks are open. One closes when the watermark, the newest time known less a grace, has passed its end. A row
+that comes later than that counts in the oldest open tick and is called late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SECOND = 1_000_000_000
+MAX_OPEN = 2
+GRACE_SECONDS = 2.0
+
+
+@dataclass
+class TickClock:
+    """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any."""
+
+    tick_ns: int
+    closed_through: int = -1
+    newest_ns: int = 0
+    open: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, tick_seconds: float) -> TickClock:
+        """Return a clock for ticks of this length."""
+        return cls(round(tick_seconds * SECOND))
+
+    def place(self, at_ns: int, now_ns: int) -> tuple[int, bool]:
+        """Return the tick that a row of the time `at_ns` counts in, opening it, and whether the row is late.
+
+        A time in the future counts as now, or one wrong clock would close all the ticks up to it.
+        """
+        at_ns = min(at_ns, now_ns)
+        if at_ns > self.newest_ns:
+            self.newest_ns = at_ns
+        tick = at_ns // self.tick_ns
+        if tick in self.open:
+            return tick, False
+        if tick > self.closed_through and (len(self.open) < MAX_OPEN or tick > self.open[-1]):
+            self.open = sorted((*self.open, tick))
+            return tick, False
+        if not self.open:
+            self.open = [self.closed_through + 1]
+        return self.open[0], True
+
+    def due(self, now_ns: int) -> list[int]:
+        """Return the open ticks that must close now, in their order, the surplus ones included."""
+        grace = min(int(GRACE_SECONDS * SECOND), self.tick_ns)
+        passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one are over
+        surplus = max(0, len(self.open) - MAX_OPEN)
+        return [tick for index, tick in enumerate(self.open) if index < surplus or tick < passed]
+
+    def close(self, tick: int) -> None:
+        """Note that `tick`, the oldest open one, is closed."""
+        self.open.remove(tick)
+        self.closed_through = max(self.closed_through, tick)

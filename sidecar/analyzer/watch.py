@@ -1,0 +1,135 @@
+"""One profile under watch: open ticks as integer counts, the engine that closed ticks go to, and the recent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Batch, Ints
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
+from pilotfish.detectors.summaries.counts import Counts, TickCounts
+from pilotfish.sidecar.analyzer.decode import Decoded
+from pilotfish.sidecar.analyzer.engine import TickEngine
+
+RECENT_TICKS = 30  # the histograms show between one and two times as many closed ticks
+
+
+class OpenTick:
+    """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
+
+    def __init__(self, profile: Profile, taken: Counts) -> None:
+        self._incoming = TickCounts(profile)
+        self.taken = taken
+
+    def add(self, decoded: Decoded) -> None:
+        """Count the rows of one exchange."""
+        self._incoming.add(Batch(decoded.inputs.columns, decoded.inputs.count))
+        if decoded.outputs is not None:
+            self._incoming.add(Batch(decoded.outputs.columns, decoded.outputs.count, "prediction"))
+
+    def settle(self) -> Counts:
+        """Return all the counts so far."""
+        if self._incoming.rows or self._incoming.prediction_rows:
+            self.taken += self._incoming.take()
+        return self.taken
+
+
+class Watch:
+    """Counts rows against one profile. Not thread-safe: it belongs to the worker."""
+
+    def __init__(self, profile: Profile, engine: TickEngine) -> None:
+        self.profile = profile
+        self.engine = engine
+        self._status: MonitorStatus | None = None
+        self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
+        self._open: dict[int, OpenTick] = {}
+        self._recent = Counts.empty(profile)
+        self._before = Counts.empty(profile)
+        self._recent_ticks = 0
+
+    @property
+    def status(self) -> MonitorStatus:
+        """Evidence, effect sizes and episodes; the same object until something changes."""
+        if self._status is None:
+            self._status = self.engine.status()
+        return self._status
+
+    @property
+    def recent(self) -> Counts:
+        """The counts of the last closed ticks, for histograms."""
+        return self._before + self._recent
+
+    @property
+    def open_counts(self) -> dict[int, Counts]:
+        """The counts of the open ticks, as of the last `settle`."""
+        return {tick: opened.taken for tick, opened in sorted(self._open.items())}
+
+    def add(self, tick: int, decoded: Decoded) -> None:
+        """Count the rows of one exchange in `tick`."""
+        opened = self._open.get(tick)
+        if opened is None:
+            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile))
+        opened.add(decoded)
+
+    def settle(self) -> None:
+        """Encode what waits in the open ticks."""
+        for opened in self._open.values():
+            opened.settle()
+
+    def close(self, tick: int) -> TickResult | None:
+        """Hand the counts of `tick` to the engine; None when it had no rows."""
+        opened = self._open.pop(tick, None)
+        if opened is None:
+            return None
+        counts = opened.settle()
+        result = self.engine.close_tick(tick, counts)
+        self._status = None
+        self.mismatches = self.mismatches + counts.mismatches
+        self._remember(counts)
+        return result
+
+    def close_episode(self, episode_id: str, by: str) -> tuple[EpisodeChange, ...]:
+        """End one episode; StateError when none of that id is open."""
+        self._status = None
+        return self.engine.close_episode(episode_id, by)
+
+    def end(self, by: str) -> list[TickResult]:
+        """Close the open ticks early, then all episodes; return what the ticks gave."""
+        results = [self.close(tick) for tick in sorted(self._open)]
+        for episode in self.status.episodes:
+            if episode.open:
+                self.engine.close_episode(episode.id, by)
+        self._status = None
+        return [result for result in results if result is not None]
+
+    def state(self) -> dict[str, Any]:
+        """Return everything as plain values; call `settle` first."""
+        return {
+            "profile_hash": self.profile.hash,
+            "engine": self.engine.state(),
+            "open": {str(tick): opened.taken.state() for tick, opened in self._open.items()},
+            "mismatches": self.mismatches.astype("<i8").tobytes(),
+            "recent": self._recent.state(),
+            "before": self._before.state(),
+            "recent_ticks": self._recent_ticks,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Take over everything but the engine from `state`; DetectorError, KeyError or ValueError when it does not fit."""
+        counts = {int(tick): Counts.from_state(self.profile, item) for tick, item in state["open"].items()}
+        mismatches = np.frombuffer(state["mismatches"], "<i8").astype(np.int64)
+        if mismatches.shape != self.mismatches.shape:
+            raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
+        recent, before = (Counts.from_state(self.profile, state[name]) for name in ("recent", "before"))
+        self._open = {tick: OpenTick(self.profile, item) for tick, item in counts.items()}
+        self.mismatches, self._recent, self._before = mismatches, recent, before
+        self._recent_ticks = int(state["recent_ticks"])
+
+    def _remember(self, counts: Counts) -> None:
+        self._recent += counts
+        self._recent_ticks += 1
+        if self._recent_ticks >= RECENT_TICKS:
+            self._before, self._recent, self._recent_ticks = self._recent, Counts.empty(self.profile), 0

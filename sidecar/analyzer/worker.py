@@ -1,0 +1,209 @@
+"""The one thread that counts: it reads the channel, closes ticks, writes the checkpoint, then publishes.
+
+    receive -> core -> (each second, or as soon as it is quiet) checkpoint -> file `fates` -> snapshot
+
+In that order: a number that was once shown survives any kill.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotfish.sidecar.analyzer import checkpoint
+from pilotfish.sidecar.analyzer.commands import CloseEpisode, Command, SetProfile, Warn
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.errors import StoppingError
+from pilotfish.sidecar.analyzer.fates import FatesFile
+from pilotfish.sidecar.analyzer.publish import Published, Publisher
+from pilotfish.sidecar.channel.receiver import Receiver
+from pilotfish.sidecar.channel.record import Hello
+from pilotfish.sidecar.errors import PilotfishError
+from pilotfish.sidecar.report import Durability
+
+SAVE_SECONDS = 1.0
+QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
+IDLE_SECONDS = 0.5
+SPACING_SECONDS = 0.2  # between two checkpoints at least
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What the worker works with; `now` is epoch seconds, `listen` opens the channel's socket."""
+
+    core: Core
+    fates: FatesFile
+    checkpoint: Path
+    listen: Callable[[], Receiver]
+    now: Clock
+
+
+class Worker:
+    """Start it with `start`; read `published`; ask with `submit`; `stop` ends it after a last checkpoint."""
+
+    def __init__(self, desk: Desk, publisher: Publisher) -> None:
+        self._desk = desk
+        self._publisher = publisher
+        self._receiver: Receiver | None = None
+        self._commands: queue.SimpleQueue[tuple[Command, Future[None]]] = queue.SimpleQueue()
+        self._arrived = threading.Event()
+        self._stopping = False
+        self._saved_changes = -1
+        self._saved_at = float("-inf")
+        self._durability = Durability()
+        self._problems: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self.finished: Future[None] = Future()
+        self.published: Published = self._snapshot()
+
+    def start(self) -> None:
+        """Open the channel unless idle, and run in a thread of its own; `finished` tells when and how it ended."""
+        self._open()
+        threading.Thread(target=self._run, name="worker", daemon=True).start()
+
+    def submit(self, command: Command) -> Future[None]:
+        """Queue a command; its future fails with what the command was refused for."""
+        answer: Future[None] = Future()
+        with self._lock:
+            if self._stopping:
+                answer.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+                return answer
+            self._commands.put((command, answer))
+        self._wake()
+        return answer
+
+    def stop(self) -> None:
+        """Ask the thread to end."""
+        with self._lock:
+            self._stopping = True
+        self._wake()
+
+    # --- in the thread
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                quiet = self._receive()
+                self._desk.core.advance(self._now_ns())
+                self._obey()
+                self._keep(quiet)
+            self._end()
+        except BaseException as error:
+            self._refuse_rest()
+            self.finished.set_exception(error)
+        else:
+            self.finished.set_result(None)
+
+    def _receive(self) -> bool:
+        """Take one portion of records, waiting for it a little; return whether there was none."""
+        core, quiet = self._desk.core, True
+        dirty = core.changes != self._saved_changes
+        timeout = QUIET_SECONDS if dirty else IDLE_SECONDS
+        if self._receiver is None:
+            self._arrived.wait(timeout)
+            self._arrived.clear()
+            return True
+        now_ns = 0
+        for frame in self._receiver.receive(timeout):
+            if quiet:  # the time after the wait, once for all that came with it
+                quiet, now_ns = False, self._now_ns()
+            if isinstance(frame, Hello):
+                core.greet(frame, fresh_id())
+            else:
+                core.take(frame, now_ns)
+        return quiet
+
+    def _obey(self) -> None:
+        while not self._commands.empty():
+            command, answer = self._commands.get()
+            try:
+                self._do(command)
+            except PilotfishError as error:
+                answer.set_exception(error)
+            else:
+                self._save()
+                answer.set_result(None)
+
+    def _do(self, command: Command) -> None:
+        core = self._desk.core
+        match command:
+            case SetProfile(profile):
+                core.set_profile(profile)
+                self._open()
+            case CloseEpisode(episode_id, by):
+                core.close_episode(episode_id, by)
+            case Warn(topic, text):
+                self._problems.pop(topic, None)
+                if text:
+                    self._problems[topic] = text
+
+    def _keep(self, quiet: bool) -> None:
+        if self._desk.core.changes == self._saved_changes:
+            return
+        age = self._desk.now() - self._saved_at
+        if age >= SAVE_SECONDS or age < 0 or (quiet and age >= SPACING_SECONDS):
+            self._save()
+
+    def _save(self) -> None:
+        """Make what was counted durable, then public; a disk that is full is shown, not waited for."""
+        core, now = self._desk.core, self._desk.now()
+        if not core.idle_reason:  # an idle analyzer would overwrite evidence that it did not take up
+            try:
+                checkpoint.save(self._desk.checkpoint, checkpoint.render(core.state()))
+                self._durability = Durability(at=now, failures_total=self._durability.failures_total)
+            except checkpoint.CheckpointError as error:
+                failures = self._durability.failures_total + 1
+                self._durability = Durability(at=self._durability.at, failures_total=failures, error=str(error))
+        self._desk.fates.write(core.ledger.id, core.ledger.totals)
+        self._saved_changes, self._saved_at = core.changes, now
+        self.published = self._snapshot()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._stopping = True
+            receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.close()
+        self._save()
+        self._refuse_rest()
+
+    def _refuse_rest(self) -> None:
+        with self._lock:
+            self._stopping = True
+        while not self._commands.empty():
+            self._commands.get()[1].set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+
+    # --- small matters
+
+    def _open(self) -> None:
+        if self._receiver is None and not self._desk.core.idle_reason:
+            self._receiver = self._desk.listen()
+
+    def _wake(self) -> None:
+        self._arrived.set()
+        with self._lock:
+            if self._receiver is not None:
+                self._receiver.wake()
+
+    def _now_ns(self) -> int:
+        return int(self._desk.now() * 1e9)
+
+    def _snapshot(self) -> Published:
+        problems = dict(self._problems)
+        if self._receiver is not None and self._receiver.problem:
+            problems["channel"] = self._receiver.problem
+        if self._durability.error:
+            problems["checkpoint"] = self._durability.error
+        return self._publisher.publish(self._desk.core, self._durability, problems, self._desk.now())
+
+
+def fresh_id() -> int:
+    """Return an id for a new ledger: random, of 63 bits, never 0."""
+    return secrets.randbits(63) | 1

@@ -1,0 +1,35 @@
+"""The identity that holds at every look: seen = measured + sampled_out + dropped + undecodable + queued, in exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pilotfish.sidecar.channel.page import PageSnapshot
+from pilotfish.sidecar.report import Count
+
+QUEUED = ("queued", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Exchanges by (fate, reason), `queued` among them, and how many the proxy has seen."""
+
+    seen: int
+    fates: Mapping[tuple[str, str], int]
+
+    @property
+    def queued(self) -> int:
+        """Exchanges that the channel took and that are not settled yet."""
+        return self.fates[QUEUED]
+
+
+def account(page: PageSnapshot, counts: Iterable[Count]) -> Account:
+    """Join the proxy's fates with the analyzer's; `page` must have been read after `counts`, or queued is too small."""
+    fates = {fate: amount for fate, amount in page.fates.items() if fate[0] != "accepted"}
+    settled = 0
+    for count in counts:
+        fates[count.fate, count.reason] = count.exchanges
+        settled += count.exchanges
+    fates[QUEUED] = max(0, page.accepted - settled)
+    return Account(sum(page.fates.values()), fates)

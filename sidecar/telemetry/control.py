@@ -1,0 +1,24 @@
+"""The control loop's status as metrics: intents by outcome, and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric as Family
+
+from pilotfish.sidecar.telemetry import names
+from pilotfish.sidecar.telemetry.reading import Reading
+
+
+def collect(reading: Reading) -> Iterator[Family]:
+    """Yield the families of the control loop; none where there is no loop."""
+    status = reading.control
+    if status is None:
+        return
+    intents, entries, unsaved = names.INTENTS.counter(), names.OUTBOX.gauge(), names.OUTBOX_UNSAVED.gauge()
+    for kind, outcome, reason, amount in status.totals:
+        intents.add_metric((kind, outcome, reason), amount)
+    entries.add_metric(("dead",), status.dead)
+    entries.add_metric(("pending",), status.pending)
+    unsaved.add_metric((), status.unsaved)
+    yield from (intents, entries, unsaved)

@@ -1,0 +1,81 @@
+"""The Report as metrics: rows, effect sizes, evidence, alarms, the profile in force, the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client.metrics_core import Metric as Family
+
+from pilotfish.sidecar.report import Effects, Feature, Report
+from pilotfish.sidecar.telemetry import names
+from pilotfish.sidecar.telemetry.reading import Reading
+
+EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
+    names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,
+    names.MISSING_RATIO: lambda effects: effects.missing_ratio,
+    names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,
+    names.PSI: lambda effects: effects.psi.value,
+    names.UNSEEN_RATIO: lambda effects: effects.unseen_ratio,
+    names.WASSERSTEIN: lambda effects: effects.wasserstein.value if effects.wasserstein else None,
+}
+
+
+def collect(reading: Reading) -> Iterator[Family]:
+    """Yield the families of the Report."""
+    report = reading.report
+    yield from _rows(report)
+    yield from _families(report)
+    yield from _features(report.model, report.features)
+    yield from _profile(report)
+    yield from _checkpoint(report, reading.now)
+
+
+def _rows(report: Report) -> Iterator[Family]:
+    rows, late, ticks = names.ROWS.counter(), names.LATE_ROWS.counter(), names.TICKS.counter()
+    for item in report.rows:
+        rows.add_metric((item.model, item.side), item.rows)
+    late.add_metric((), report.ticks.late_rows)
+    ticks.add_metric((), report.ticks.closed_total)
+    yield from (rows, late, ticks)
+
+
+def _families(report: Report) -> Iterator[Family]:
+    evidence, alarms, episodes = names.EVIDENCE.gauge(), names.ALARMS.counter(), names.EPISODES_OPEN.gauge()
+    for family in report.families:
+        evidence.add_metric((report.model, family.name), family.evidence_ratio)
+        alarms.add_metric((report.model, family.name), family.alarms_total)
+    episodes.add_metric((report.model,), sum(episode.open for episode in report.episodes))
+    yield from (evidence, alarms, episodes)
+
+
+def _features(model: str, features: tuple[Feature, ...]) -> Iterator[Family]:
+    for metric, value_of in EFFECTS.items():
+        family = metric.gauge()
+        for feature in features:
+            value = value_of(feature.effects) if feature.effects else None
+            if value is not None:
+                family.add_metric((model, feature.name), value)
+        yield family
+    evidence = names.FEATURE_EVIDENCE.gauge()
+    for feature in features:
+        if feature.evidence_ratio is not None:
+            evidence.add_metric((model, feature.name), feature.evidence_ratio)
+    yield evidence
+
+
+def _profile(report: Report) -> Iterator[Family]:
+    info, rows, mismatches = names.PROFILE_INFO.gauge(), names.PROFILE_ROWS.gauge(), names.TYPE_MISMATCHES.counter()
+    if report.profile is not None:
+        info.add_metric((report.model, report.version, report.profile.hash), 1)
+        rows.add_metric((report.model,), report.profile.rows)
+        mismatches.add_metric((report.model,), report.type_mismatches)
+    yield from (info, rows, mismatches)
+
+
+def _checkpoint(report: Report, now: float) -> Iterator[Family]:
+    at, age, failures = names.CHECKPOINT_TIME.gauge(), names.CHECKPOINT_AGE.gauge(), names.CHECKPOINT_FAILURES.counter()
+    if report.checkpoint.at is not None:
+        at.add_metric((), report.checkpoint.at)
+        age.add_metric((), max(0.0, now - report.checkpoint.at))
+    failures.add_metric((), report.checkpoint.failures_total)
+    yield from (at, age, failures)

@@ -1,0 +1,94 @@
+"""The counter page as metrics: traffic by route, connections, and the account of every exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+
+from pilotfish.sidecar.channel import layout
+from pilotfish.sidecar.channel.page import Histogram, PageSnapshot, RouteCounters
+from pilotfish.sidecar.telemetry import names
+from pilotfish.sidecar.telemetry.account import QUEUED, account
+from pilotfish.sidecar.telemetry.reading import Reading
+
+EVERY = 2  # of eight bounds a decade, four are shown
+BEAT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone
+SHOWN = tuple(range(0, len(layout.BOUNDS), EVERY))
+LABELS = tuple(str(layout.BOUNDS[index] / 1e9) for index in SHOWN)
+HISTOGRAMS = {
+    "duration": names.DURATION,
+    "event_gap": names.EVENT_GAP,
+    "first_event": names.FIRST_EVENT,
+    "time_to_first_byte": names.FIRST_BYTE,
+}
+NO_PROXY = 0.0
+
+
+def collect(reading: Reading) -> Iterator[Family]:
+    """Yield the families of the page; only `pilotfish_proxy_up` while there is none."""
+    up = names.PROXY_UP.gauge()
+    page = reading.page
+    up.add_metric((), float(page is not None and reading.now - page.beat_ns / 1e9 < BEAT_SECONDS))
+    yield up
+    if page is not None:
+        started = names.PROXY_START.gauge()
+        started.add_metric((), page.started_ns / 1e9)
+        yield started
+        yield from _routes(page.routes)
+        yield from _connections(page)
+        yield from _account(reading, page)
+
+
+def _routes(routes: tuple[RouteCounters, ...]) -> Iterator[Family]:
+    requests, in_flight = names.REQUESTS.counter(), names.IN_FLIGHT.gauge()
+    received, answered = names.REQUEST_BYTES.counter(), names.RESPONSE_BYTES.counter()
+    for route in routes:
+        for code, amount in route.codes.items():
+            if amount:
+                requests.add_metric((route.route, code), amount)
+        in_flight.add_metric((route.route,), route.in_flight)
+        received.add_metric((route.route,), route.bytes_in)
+        answered.add_metric((route.route,), route.bytes_out)
+    yield from (requests, in_flight, received, answered)
+    for name, metric in HISTOGRAMS.items():
+        family = metric.histogram()
+        for route in routes:
+            if route.histograms[name].total or metric is names.DURATION:
+                _add_histogram(family, route.route, route.histograms[name])
+        yield family
+
+
+def _add_histogram(family: HistogramMetricFamily, route: str, histogram: Histogram) -> None:
+    upto = tuple(accumulate(histogram.counts))
+    buckets = [(label, upto[index]) for label, index in zip(LABELS, SHOWN, strict=True)]
+    family.add_metric((route,), [*buckets, ("+Inf", upto[-1])], histogram.sum_ns / 1e9)
+
+
+def _connections(page: PageSnapshot) -> Iterator[Family]:
+    counters = page.connections
+    events, opened = names.CONNECTIONS.counter(), names.CONNECTIONS_OPEN.gauge()
+    relayed, downgrades = names.OPAQUE_BYTES.counter(), names.DOWNGRADES.counter()
+    for name, amount in counters.items():
+        if name not in layout.CONNECTION_GAUGES and not name.startswith("opaque_bytes_"):
+            events.add_metric((name,), amount)
+    opened.add_metric(("all",), counters["open"])
+    opened.add_metric(("opaque",), counters["opaque_open"])
+    relayed.add_metric(("in",), counters["opaque_bytes_in"])
+    relayed.add_metric(("out",), counters["opaque_bytes_out"])
+    for reason, amount in page.downgrades.items():
+        downgrades.add_metric((reason,), amount)
+    yield from (events, opened, relayed, downgrades)
+
+
+def _account(reading: Reading, page: PageSnapshot) -> Iterator[Family]:
+    whole = account(page, reading.report.counts)
+    seen, queued, exchanges = names.SEEN.counter(), names.QUEUED.gauge(), names.EXCHANGES.counter()
+    seen.add_metric((), whole.seen)
+    queued.add_metric((), whole.queued)
+    for fate, amount in sorted({("measured", ""): 0, **whole.fates}.items()):
+        if fate != QUEUED:
+            exchanges.add_metric(fate, amount)
+    yield from (seen, queued, exchanges)
