@@ -8,8 +8,7 @@ from pilotfish.sidecar.control.ledger import DELIVERED, PENDING, RECOMMENDED, RE
 from pilotfish.sidecar.control.policy import Intent
 from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation
 
-# the reasons of a refusal or a recommendation
-COOLDOWN, MODE, NO_WEBHOOK = "cooldown", "mode", "no_webhook"
+COOLDOWN, MODE = "cooldown", "mode"  # reasons of a refusal or a recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ def judge(intent: Intent, situation: Situation) -> Decision | None:
 def _verdict(intent: Intent, situation: Situation) -> tuple[str, str]:
     if situation.mode == OBSERVE or situation.retrain is None:
         return REFUSED, MODE
-    if not situation.retrain.webhook:
-        return REFUSED, NO_WEBHOOK
+    if situation.retrain.obstacle:
+        return REFUSED, situation.retrain.obstacle
     if cooling(intent, situation) > 0:
         return REFUSED, COOLDOWN
     if situation.mode == RECOMMEND:

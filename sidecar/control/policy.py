@@ -29,12 +29,13 @@ class Intent:
 
 def wanted(situation: Situation) -> tuple[Intent, ...]:
     """Return one intent to retrain for each open episode whose cause the document names, oldest episode first."""
-    if situation.retrain is None:
+    if situation.retrain is None or situation.subject is None:
         return ()
     causes = situation.retrain.on
     found = [episode for episode in situation.episodes if not episode.closed_by and episode.cause in causes]
     found.sort(key=lambda episode: (episode.opened_at, episode.id))
-    return tuple(Intent(RETRAIN, situation.subject, episode) for episode in found)
+    subject = situation.subject
+    return tuple(Intent(RETRAIN, subject, episode) for episode in found)
 
 
 def overtaken(situation: Situation) -> tuple[Change, ...]:
@@ -46,7 +47,8 @@ def overtaken(situation: Situation) -> tuple[Change, ...]:
     ends = {episode.id: episode.closed_by for episode in situation.episodes}
     changes = []
     for entry in pending(situation):
-        foreign = entry.profile_hash != situation.subject.profile_hash
+        subject = situation.subject
+        foreign = subject is not None and entry.profile_hash != subject.profile_hash
         reason = "profile" if foreign else ends.get(entry.episode, "")
         if reason:
             changes.append(
@@ -60,7 +62,7 @@ def due(situation: Situation) -> tuple[Entry, ...]:
 
     No retry is planned further ahead than `LONGEST_ASKED`: one that seems to be shows that the clock was set back.
     """
-    if situation.mode != ACT or situation.retrain is None or not situation.retrain.webhook:
+    if situation.mode != ACT or situation.retrain is None or situation.retrain.obstacle:
         return ()
     return tuple(entry for entry in pending(situation) if not 0 < entry.next_at - situation.now <= LONGEST_ASKED)
 

@@ -23,7 +23,7 @@ class Subject:
 class Episode:
     """One cause as the Report shows it.
 
-    `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovered`, `profile` or `person`.
+    `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovery`, `profile` or `person`.
     `detail` is what a receiver should read about it (JSON values): features, effect sizes, onset.
     """
 
@@ -37,20 +37,23 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class RetrainRules:
-    """The document's block `retrain`: causes that ask for one, seconds between two, whether a webhook is set."""
+    """The document's block `retrain`: causes that ask for one, seconds between two.
+
+    `obstacle` says in one word why the webhook cannot be used where this runs; it is empty when it can.
+    """
 
     on: tuple[str, ...]
     cooldown: float
-    webhook: bool
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that a decision may depend on; `now` is in epoch seconds."""
+    """Everything that a decision may depend on; `now` is in epoch seconds. Without a profile there is no subject."""
 
     now: float
     mode: str
-    subject: Subject
+    subject: Subject | None
     episodes: tuple[Episode, ...]
     ledger: Ledger
     retrain: RetrainRules | None = None

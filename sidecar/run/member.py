@@ -1,31 +1,52 @@
 """The member: the process beside the proxy that may fail. Started by the supervisor, never by a person.
 
-python -m pilotfish.sidecar.run.member run|analyze --shared DIR --admin HOST:PORT ...
+    python -m pilotfish.sidecar.run.member run|analyze --shared DIR --admin HOST:PORT ...
+
+`run` puts analyzer, sequential detection and control loop into one event loop; `analyze` is the analyzer alone, as in a
+pod, where detection over all replicas happens elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
 import sys
+import time
 from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from random import Random
+from typing import Any
 
+from pilotfish.detectors.monitor import DriftMonitor, DriftSettings
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
+from pilotfish.sidecar.control.ledger import Ledger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.situation import Situation
+from pilotfish.sidecar.control.view import situation_of
+from pilotfish.sidecar.control.webhook import Target, Webhook
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.run.arguments import add_member_arguments
+from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
 
 USAGE_STATUS = 2
+OUTBOX_FILE = "outbox.jsonl"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Compose the member for the role that `argv` begins with, and run it; return its exit status."""
+    """Run the member for the role that `argv` begins with; return its exit status."""
     parser = argparse.ArgumentParser(prog="pilotfish member", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
     add_member_arguments(parser)
     args = parser.parse_args(argv)
     try:
-        return _run(args.role, options_of(args))
+        return asyncio.run(_serve(args.role, options_of(args)))
     except PilotfishError as error:
         print(f"pilotfish: {error}", file=sys.stderr)
         return USAGE_STATUS
@@ -43,10 +64,59 @@ def options_of(args: argparse.Namespace) -> Options:
     )
 
 
-def _run(role: str, options: Options) -> int:
-    from pilotfish.sidecar.analyzer.app import build
+def engine(profile: Profile, settings: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
+    """Return the sequential detectors for `profile`, as they were when `state` was taken."""
+    return DriftMonitor.from_state(profile, settings, state) if state else DriftMonitor(profile, settings)
 
-    return build(options).run()
+
+async def _serve(role: str, options: Options) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if role == "analyze":
+        return await build(options).serve(stop)
+    app = build(options, engine_factory=engine)
+    return await _serve_with(control_of(app, options), app, stop)
+
+
+async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
+    if control is None:
+        return await app.serve(stop)
+    deciding = asyncio.create_task(control.run(stop))
+    deciding.add_done_callback(lambda _task: stop.set())  # a loop that failed ends the member, which starts afresh
+    try:
+        status = await app.serve(stop)
+    finally:
+        stop.set()
+        await deciding
+    return status
+
+
+def control_of(app: App, options: Options) -> ControlLoop | None:
+    """Return the control loop that belongs to the document; None without a document, or without a block `retrain`."""
+    monitor = app.document
+    if monitor is None or monitor.spec.retrain is None or options.document is None:
+        return None
+    target = target_of(monitor.spec.retrain, options.document.parent)
+    webhook = Webhook(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
+    return ControlLoop(
+        observe=partial(_observe, app, monitor),
+        outbox=Outbox(options.state_folder / OUTBOX_FILE),
+        send=webhook.send,
+        publish=app.set_control,
+        clock=time.time,
+        random=Random(),
+    )
+
+
+def target_of(retrain: Retrain, folder: Path) -> Target:
+    """Return the webhook's target; the secret's path is relative to the document's `folder`."""
+    webhook = retrain.webhook
+    return Target(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
+
+
+def _observe(app: App, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
+    return situation_of(app.report, monitor, ledger, now)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pilotfish.sidecar.control.situation import ACT, Episode, RetrainRules, Situ
 NOON = 1_700_000_000.0
 HOUR = 3600.0
 SUBJECT = Subject("delays", "7", "aa" * 32)
-RULES = RetrainRules(on=("drift",), cooldown=24 * HOUR, webhook=True)
+RULES = RetrainRules(on=("drift",), cooldown=24 * HOUR)
 
 
 def episode(
@@ -25,7 +25,7 @@ def situation(
     now: float = NOON,
     mode: str = ACT,
     rules: RetrainRules | None = RULES,
-    subject: Subject = SUBJECT,
+    subject: Subject | None = SUBJECT,
     done: Iterable[Operation] = (),
 ) -> Situation:
     return Situation(now, mode, subject, episodes, Ledger().apply(done), rules)

@@ -13,7 +13,7 @@ from pilotfish.sidecar.control.policy import due, overtaken, wanted
 from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, RetrainRules, Situation, Subject
 from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
 
-NO_WEBHOOK = replace(RULES, webhook=False)
+OBSTACLE = replace(RULES, obstacle="secret_ref")
 OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
 
 
@@ -22,12 +22,21 @@ OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
     [
         (situation(), []),
         (situation(NEWER, OLDER), ["older", "newer"]),
-        (situation(episode(closed_by="recovered")), []),
+        (situation(episode(closed_by="recovery")), []),
         (situation(episode(cause="performance")), []),
         (situation(episode(), rules=None), []),
         (situation(episode(), mode=OBSERVE), ["e1"]),
+        (situation(episode(), subject=None), []),
     ],
-    ids=["quiet", "two-oldest-first", "ended", "cause-not-named", "no-retrain-block", "observed-all-the-same"],
+    ids=[
+        "quiet",
+        "two-oldest-first",
+        "ended",
+        "cause-not-named",
+        "no-retrain-block",
+        "observed-all-the-same",
+        "no-profile",
+    ],
 )
 def test_policy_wants_one_retraining_for_each_open_episode(case: Situation, expected: list[str]) -> None:
     assert [intent.episode.id for intent in wanted(case)] == expected
@@ -46,13 +55,13 @@ VERDICTS = {
     "act": (situation(episode()), (PENDING, "drift")),
     "recommend": (situation(episode(), mode=RECOMMEND), (RECOMMENDED, "mode")),
     "observe": (situation(episode(), mode=OBSERVE), (REFUSED, "mode")),
-    "no-webhook": (situation(episode(), rules=NO_WEBHOOK), (REFUSED, "no_webhook")),
+    "obstacle": (situation(episode(), rules=OBSTACLE), (REFUSED, "secret_ref")),
     "already-pending": (situation(episode(), done=[own(PENDING)]), None),
     "already-delivered": (situation(episode(), done=[own(DELIVERED)]), None),
     "given-up": (situation(episode(), done=[own(DEAD, "http_500")]), None),
     "already-recommended": (situation(episode(), mode=RECOMMEND, done=[own(RECOMMENDED, "mode")]), None),
     "mode-raised": (situation(episode(), done=[own(RECOMMENDED, "mode")]), (PENDING, "drift")),
-    "reopened-before-it-was-sent": (situation(episode(), done=[own(SUPERSEDED, "recovered")]), (PENDING, "drift")),
+    "reopened-before-it-was-sent": (situation(episode(), done=[own(SUPERSEDED, "recovery")]), (PENDING, "drift")),
     "cooldown": (situation(episode(), done=[other(DELIVERED, 23 * HOUR)]), (REFUSED, "cooldown")),
     "cooldown-after-another-profile": (
         situation(episode(), done=[other(DELIVERED, HOUR, profile_hash="bb")]),
@@ -81,7 +90,7 @@ VERDICTS = {
     ),
     "recommendations-do-not-cool-acts": (situation(episode(), done=[other(RECOMMENDED, HOUR)]), (PENDING, "drift")),
     "no-cooldown": (
-        situation(episode(), rules=RetrainRules(("drift",), 0.0, webhook=True), done=[other(DELIVERED, 1)]),
+        situation(episode(), rules=RetrainRules(("drift",), 0.0), done=[other(DELIVERED, 1)]),
         (PENDING, "drift"),
     ),
     "clock-set-back": (situation(episode(), done=[other(DELIVERED, -1000 * HOUR)]), (REFUSED, "cooldown")),
@@ -127,12 +136,13 @@ def test_an_intents_id_follows_from_its_cause_alone() -> None:
     [
         (situation(episode(), done=[put()]), []),
         (situation(done=[put()]), []),
-        (situation(episode(closed_by="recovered"), done=[put()]), ["recovered"]),
+        (situation(done=[put()], subject=None), []),
+        (situation(episode(closed_by="recovery"), done=[put()]), ["recovery"]),
         (situation(episode(closed_by="person"), done=[put()]), ["person"]),
         (situation(episode(), done=[put(profile_hash="bb")]), ["profile"]),
-        (situation(episode(closed_by="recovered"), done=[put(state=DELIVERED)]), []),
+        (situation(episode(closed_by="recovery"), done=[put(state=DELIVERED)]), []),
     ],
-    ids=["open", "not-listed", "recovered", "closed-by-a-person", "new-profile", "delivered-before"],
+    ids=["open", "not-listed", "no-profile", "recovery", "closed-by-a-person", "new-profile", "delivered-before"],
 )
 def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[str]) -> None:
     assert [(change.state, change.reason) for change in overtaken(case)] == [(SUPERSEDED, end) for end in expected]
@@ -148,9 +158,9 @@ def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[
         (situation(done=[put(state=DELIVERED)]), []),
         (situation(done=[put()], mode=RECOMMEND), []),
         (situation(done=[put()], rules=None), []),
-        (situation(done=[put()], rules=NO_WEBHOOK), []),
+        (situation(done=[put()], rules=OBSTACLE), []),
     ],
-    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "no-webhook"],
+    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "obstacle"],
 )
 def test_what_is_due(case: Situation, expected: list[str]) -> None:
     assert [entry.id for entry in due(case)] == expected

@@ -1,0 +1,62 @@
+"""The Report and the document, as the control loop sees them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pilotfish.sidecar import report as shown
+from pilotfish.sidecar.control.ledger import Ledger
+from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
+from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
+
+DRIFT = "drift"  # the cause of every episode that the families of inputs and predictions open
+SECRET_REF = "secret_ref"  # noqa: S105  # the obstacle: a Secret of the cluster, and this is no cluster
+
+
+def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
+    """Return what is known at `now` (epoch seconds)."""
+    retrain = monitor.spec.retrain
+    return Situation(
+        now=now,
+        mode=(retrain.mode if retrain else None) or monitor.spec.mode,
+        subject=_subject(report, monitor),
+        episodes=tuple(_episode(episode, report) for episode in report.episodes),
+        ledger=ledger,
+        retrain=_rules(retrain) if retrain else None,
+    )
+
+
+def _rules(retrain: Retrain) -> RetrainRules:
+    webhook = retrain.webhook
+    obstacle = SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+    return RetrainRules(on=tuple(retrain.on), cooldown=retrain.cooldown, obstacle=obstacle)
+
+
+def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
+    if report.profile is None:
+        return None
+    model = report.model or report.profile.model or monitor.metadata.name
+    return Subject(model, report.version or report.profile.version, report.profile.hash)
+
+
+def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
+    return Episode(
+        id=episode.id,
+        cause=DRIFT,
+        family=episode.family,
+        opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
+        closed_by="" if episode.open else episode.closed_by or "unknown",
+        detail=_detail(episode, report) if episode.open else {},
+    )
+
+
+def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
+    """Return the episode as the Report shows it, each feature with its recent effect sizes."""
+    effects = {feature.name: feature.effects for feature in report.features}
+    detail: dict[str, object] = msgspec.to_builtins(episode)
+    detail["tick_seconds"] = report.ticks.tick_seconds
+    detail["features"] = [
+        {**msgspec.to_builtins(feature), "effects": msgspec.to_builtins(effects.get(feature.name))}
+        for feature in episode.features
+    ]
+    return detail

@@ -1,0 +1,81 @@
+"""A control loop that dies on demand: one JSON trial a line on standard input, one exit status a line on the output.
+
+A trial is forked, so that it costs no imports. It runs cycles until nothing is pending, or kills itself with SIGKILL
+when a step is reached for the n-th time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+from pilotfish.sidecar.control.ledger import PENDING, Ledger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.situation import Situation
+from pilotfish.sidecar.control.webhook import Target, Webhook
+from tests.control.situations import NOON, RULES, SUBJECT, episode
+
+MOST_CYCLES = 30
+
+
+class Killer:
+    """Kills this process at the `nth` time that the step `name` is reached; notes the steps on the way."""
+
+    def __init__(self, name: str, nth: int) -> None:
+        self.name, self.left, self.seen = name, nth, list[str]()
+
+    def __call__(self, name: str) -> None:
+        self.seen.append(name)
+        self.left -= name == self.name
+        if name == self.name and self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes: list[str], start: float) -> None:
+    killer = Killer(step, nth)
+    opened = tuple(episode(id_, at=NOON + index) for index, id_ in enumerate(episodes))
+    outbox = Outbox(Path(state) / "outbox.jsonl", step=killer)
+    clock = iter(range(int(start), 1 << 62, 700))  # each look is later than any wait
+
+    def observe(ledger: Ledger, now: float) -> Situation:
+        return Situation(now, "act", SUBJECT, opened, ledger, RULES)
+
+    loop = ControlLoop(
+        observe=observe,
+        outbox=outbox,
+        send=Webhook(Target(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time).send,
+        publish=lambda _status: None,
+        clock=lambda: float(next(clock)),
+        random=Random(1),
+        step=killer,
+    )
+    for _ in range(MOST_CYCLES):
+        await loop.cycle()
+        if not any(entry.state == PENDING for entry in outbox.ledger.entries.values()):
+            break
+    outbox.close()
+    (Path(state) / "steps").write_text(json.dumps(killer.seen))
+
+
+def main() -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                asyncio.run(trial(**json.loads(line)))
+            except BaseException as error:
+                print(repr(error), file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

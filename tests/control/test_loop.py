@@ -1,0 +1,154 @@
+"""The loop with a clock of its own: what it publishes, how it waits, and what it does when nothing can be known."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from pilotfish.sidecar.control.delivery import GIVE_UP, Answer
+from pilotfish.sidecar.control.ledger import Entry, Ledger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.situation import RECOMMEND, Situation
+from pilotfish.sidecar.control.status import ControlStatus
+from tests.control.situations import HOUR, NOON, episode, situation
+from tests.support.waiting import eventually
+
+
+@dataclass
+class World:
+    """A control loop whose surroundings a test sets: the situation, the answers, the time."""
+
+    folder: Path
+    now: float = NOON
+    situation: Situation | None = None
+    answers: list[Answer] = field(default_factory=list)
+    sent: list[Entry] = field(default_factory=list)
+    shown: list[ControlStatus] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.loop = ControlLoop(
+            observe=self.observe,
+            outbox=Outbox(self.folder / "outbox.jsonl"),
+            send=self.send,
+            publish=self.shown.append,
+            clock=lambda: self.now,
+            random=Random(1),
+        )
+
+    def observe(self, ledger: Ledger, now: float) -> Situation | None:
+        return self.situation and replace(self.situation, ledger=ledger, now=now)
+
+    async def send(self, entry: Entry) -> Answer:
+        self.sent.append(entry)
+        return self.answers.pop(0)
+
+    def cycle(self, *, after: float = 1.0) -> ControlStatus:
+        self.now += after
+        asyncio.run(self.loop.cycle())
+        return self.shown[-1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_an_alarm_is_sent_once_and_shown(world: World) -> None:
+    world.situation = situation(episode())
+    world.answers = [Answer(200)]
+    status = world.cycle()
+    world.cycle()
+    assert len(world.sent) == 1
+    assert [(intent.state, intent.episode, intent.attempts) for intent in status.intents] == [("delivered", "e1", 1)]
+    assert status.totals == (("retrain", "executed", "drift", 1),)
+    assert (status.pending, status.dead, status.problem) == (0, 0, None)
+
+
+def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> None:
+    world.situation = situation(episode())
+    world.answers = [Answer(500), Answer(200)]
+    status = world.cycle()
+    assert (status.pending, status.intents[0].error) == (1, "http_500")
+    due = status.intents[0].next_at
+    assert due is not None
+    assert world.cycle(after=(due - world.now) / 2).pending == 1
+    assert len(world.sent) == 1
+    assert world.cycle(after=HOUR).pending == 0
+    assert world.sent[0].body == world.sent[1].body
+
+
+def test_what_never_arrives_is_given_up_and_stays_in_sight(world: World) -> None:
+    world.situation = situation(episode())
+    world.answers = [Answer(None, "connect")] * 100
+    while world.cycle(after=GIVE_UP / 20).pending:
+        pass
+    status = world.cycle()
+    assert (status.dead, status.intents[0].state, status.intents[0].error) == (1, "dead", "connect")
+    assert status.totals == (("retrain", "failed", "connect", 1),)
+    assert len(world.sent) == 21
+
+
+def test_in_mode_recommend_nothing_is_sent(world: World) -> None:
+    world.situation = situation(episode(), mode=RECOMMEND)
+    world.cycle()
+    status = world.cycle()
+    assert world.sent == []
+    assert status.totals == (("retrain", "recommended", "mode", 1),)
+    assert world.loop.outbox.ledger.entries[status.intents[0].id].body.startswith("{")
+
+
+def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> None:
+    world.situation = situation(episode())
+    world.answers = [Answer(500)]
+    world.cycle()
+    world.situation = situation(episode(closed_by="person"))
+    status = world.cycle(after=HOUR)
+    assert (status.pending, status.totals) == (0, (("retrain", "superseded", "person", 1),))
+    assert len(world.sent) == 1
+
+
+def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
+    world.situation = situation(episode())
+    world.answers = [Answer(200)]
+    world.cycle()
+    world.loop.outbox.close()
+    again = World(world.folder, now=world.now, answers=[Answer(200)])
+    again.situation = situation(episode("e2"))
+    assert again.cycle(after=HOUR).totals[-1] == ("retrain", "refused", "cooldown", 1)
+    again.cycle(after=22 * HOUR)
+    assert again.sent == []
+    again.cycle(after=HOUR)
+    assert [entry.episode for entry in again.sent] == ["e2"]
+
+
+def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) -> None:
+    holder = Outbox(world.folder / "outbox.jsonl")
+    holder.open()
+    world.situation = situation(episode())
+    world.answers = [Answer(200)]
+    assert "another process holds it" in (world.cycle().problem or "")
+    assert world.sent == []
+    holder.close()
+    assert world.cycle().problem is None
+    assert len(world.sent) == 1
+
+
+def test_nothing_is_decided_before_anything_is_known(world: World) -> None:
+    assert world.cycle() == ControlStatus()
+
+
+def test_it_ends_at_once_and_gives_the_outbox_back(world: World) -> None:
+    async def stopped() -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(world.loop.run(stop))
+        await eventually(lambda: world.shown)
+        stop.set()
+        await asyncio.wait_for(running, 5)
+
+    asyncio.run(stopped())
+    Outbox(world.folder / "outbox.jsonl").open()

@@ -1,0 +1,118 @@
+"""What the loop reads out of the Report and the document."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from pilotfish.sidecar.control.event import render
+from pilotfish.sidecar.control.ledger import Ledger
+from pilotfish.sidecar.control.policy import wanted
+from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.view import situation_of
+from pilotfish.sidecar.report import (
+    Effects,
+    Episode,
+    EpisodeFeature,
+    Feature,
+    ProfileInfo,
+    Report,
+    Score,
+    Ticks,
+)
+from pilotfish.sidecar.settings.load import parse
+from tests.control.situations import NOON
+
+DOCUMENT = """
+apiVersion: pilotfish.dev/v1alpha1
+kind: ModelMonitor
+metadata: {name: delays}
+spec:
+  mode: %s
+  retrain:
+    cooldown: 2h
+    webhook: {url: "http://127.0.0.1:1/hook"%s}
+"""
+PSI = Score(0.5, 0.4, 0.6)
+EFFECTS = Effects(
+    first_tick=1,
+    last_tick=60,
+    rows=1000,
+    psi=PSI,
+    chi_square=PSI,
+    jensen_shannon=PSI,
+    ks=PSI,
+    missing_ratio=0.0,
+    missing_ratio_reference=0.0,
+    unseen_ratio=0.0,
+    out_of_range_ratio=0.0,
+    wasserstein=None,
+    mismatches=0,
+)
+OPEN = Episode(
+    id="e1",
+    family="features",
+    opened_tick=99,
+    onset_tick=90,
+    closed_tick=None,
+    closed_by=None,
+    open=True,
+    features=(
+        EpisodeFeature(name="wind", confirmed=True, active=True, onset_tick=90, joined_tick=99, closed_tick=None),
+    ),
+)
+PROFILE = ProfileInfo(hash="aa", model="delays", version="7", created="", rows=1, features=1, excluded=(), warnings=())
+REPORT = Report(
+    made_at=NOON,
+    started_at=NOON,
+    state="watching",
+    profile=PROFILE,
+    ticks=Ticks(tick_seconds=60.0),
+    features=(Feature(name="wind", side="input", family="features", effects=EFFECTS),),
+    episodes=(OPEN,),
+)
+
+
+def seen(report: Report = REPORT, mode: str = "act", webhook: str = "") -> Situation:
+    return situation_of(report, parse((DOCUMENT % (mode, webhook)).encode(), "test"), Ledger(), NOON)
+
+
+def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document() -> None:
+    named = msgspec.structs.replace(REPORT, model="other", version="8")
+    nameless = msgspec.structs.replace(REPORT, profile=msgspec.structs.replace(PROFILE, model=""))
+    assert seen(named).subject == Subject("other", "8", "aa")
+    assert seen().subject == Subject("delays", "7", "aa")
+    assert seen(nameless).subject == Subject("delays", "7", "aa")
+    assert seen(msgspec.structs.replace(REPORT, profile=None)).subject is None
+
+
+@pytest.mark.parametrize(
+    ("webhook", "expected"),
+    [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
+)
+def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
+    assert seen(webhook=webhook).retrain == RetrainRules(("drift",), 7200.0, expected)
+
+
+@pytest.mark.parametrize("mode", ["observe", "recommend", "act"])
+def test_the_blocks_own_mode_wins(mode: str) -> None:
+    assert seen(mode=mode).mode == mode
+    assert seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{").mode == mode
+
+
+def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> None:
+    (intent,) = wanted(seen())
+    data = json.loads(render(intent))["data"]
+    assert (data["episode"], data["openedAt"]) == ("e1", "1970-01-01T01:40:00Z")
+    (feature,) = data["detail"]["features"]
+    assert (feature["name"], feature["effects"]["psi"]["value"]) == ("wind", 0.5)
+    assert data["detail"]["onset_tick"] == 90
+
+
+def test_a_closed_episode_wants_nothing_and_says_by_whom_it_was_closed() -> None:
+    closed = msgspec.structs.replace(OPEN, open=False, closed_by="person", closed_tick=120)
+    situation = seen(msgspec.structs.replace(REPORT, episodes=(closed,)))
+    assert wanted(situation) == ()
+    assert situation.episodes[0].closed_by == "person"

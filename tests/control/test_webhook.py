@@ -1,0 +1,154 @@
+"""One attempt to deliver, against a real server: what is sent, and what each kind of failure is called."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import ssl
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from pilotfish.sidecar.control.delivery import Answer
+from pilotfish.sidecar.control.ledger import Entry
+from pilotfish.sidecar.control.webhook import Target, Webhook
+from tests.control.receiver import SECRET, Receiver, receiving
+from tests.control.situations import entry
+from tests.support.ports import free_port
+
+EVENT = entry(body='{"id":"i1","data":{}}')
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_bytes(SECRET + b"\n")
+    return path
+
+
+def send(target: Target, event: Entry = EVENT) -> Answer:
+    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event))
+
+
+def target_of(receiver: Receiver, secret: Path | None = None) -> Target:
+    return Target(receiver.url, secret, timeout=5.0)
+
+
+def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
+    with receiving() as receiver:
+        assert send(target_of(receiver, secret)) == Answer(200)
+    (arrival,) = receiver.arrivals
+    assert arrival.signed
+    assert (arrival.id, arrival.key) == ("i1", "i1")
+    assert arrival.body == EVENT.body.encode()
+    assert arrival.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    assert arrival.headers["User-Agent"] == "pilotfish/test"
+
+
+def test_without_a_secret_nothing_pretends_to_be_signed() -> None:
+    with receiving() as receiver:
+        send(target_of(receiver))
+    assert "Pilotfish-Signature" not in receiver.arrivals[0].headers
+
+
+def test_the_secret_is_read_again_for_each_attempt(secret: Path) -> None:
+    secret.write_bytes(b"an older one")
+    with receiving() as receiver:
+        send(target_of(receiver, secret))
+        secret.write_bytes(SECRET)
+        send(target_of(receiver, secret))
+    assert [arrival.signed for arrival in receiver.arrivals] == [False, True]
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"x" * 5000], ids=["missing", "empty", "blank", "huge"])
+def test_without_its_secret_nothing_is_sent(secret: Path, content: bytes | None) -> None:
+    secret.unlink()
+    if content is not None:
+        secret.write_bytes(content)
+    with receiving() as receiver:
+        assert send(target_of(receiver, secret)) == Answer(None, "secret")
+    assert receiver.arrivals == []
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("204", Answer(204)),
+        ("500", Answer(500)),
+        ("retry-after", Answer(503, retry_after=77.0)),
+        ("redirect", Answer(307)),
+        ("die", Answer(None, "disconnected")),
+        ("flood", Answer(200)),
+    ],
+)
+def test_answers(script: str, expected: Answer) -> None:
+    with receiving([script]) as receiver:
+        assert send(target_of(receiver)) == expected
+    assert len(receiver.arrivals) == 1
+
+
+def test_a_silent_receiver_is_left_after_the_timeout() -> None:
+    with receiving(["hang"]) as receiver:
+        assert send(replace(target_of(receiver), timeout=0.1)) == Answer(None, "timeout")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:{port}/", "connect"),
+        ("http://no-such-host.invalid/", "connect"),
+        ("http://127.0.0.1:99999/", "disconnected"),
+        ("not a url", "disconnected"),
+    ],
+)
+def test_what_cannot_be_reached(url: str, reason: str) -> None:
+    assert send(Target(url.format(port=free_port()), None, timeout=5.0)) == Answer(None, reason)
+
+
+@pytest.mark.real
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        shlex.split(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+            f" -addext subjectAltName=DNS:localhost -keyout {key} -out {certificate}"
+        ),
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    arrived: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        arrived.append(await request.read())
+        return web.Response()
+
+    async def attempt() -> Answer:
+        app = web.Application()
+        app.router.add_post("/", take)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+        target = Target(f"https://localhost:{port}/", None, timeout=5.0)
+        try:
+            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT)
+        finally:
+            await runner.cleanup()
+
+    assert asyncio.run(attempt()) == Answer(None, "tls")
+    assert arrived == []
+
+
+def test_nothing_of_an_answer_is_kept() -> None:
+    with receiving(["500"]) as receiver:
+        answer = send(target_of(receiver))
+    assert "ok" not in json.dumps(answer.reason)
+    assert threading.active_count() < 20
