@@ -9,12 +9,12 @@ import logging
 import time
 from pathlib import Path
 from time import monotonic_ns
+from typing import Protocol
 
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
 from pilotfish.sidecar.proxy.capture import BodyCapture, Budget
-from pilotfish.sidecar.proxy.pump import Pump
 from pilotfish.sidecar.proxy.sampler import Sampler
 from pilotfish.sidecar.settings.proxy import ProxySettings
 from pilotfish.sidecar.wire.routes import RouteTemplates
@@ -40,12 +40,23 @@ _OPAQUE, _OPAQUE_OPEN = at.connection("opaque"), at.connection("opaque_open")
 _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaque_bytes_out")
 
 
+class Outlet(Protocol):
+    """Where records go; it never waits."""
+
+    @property
+    def connected(self) -> bool:
+        """Return whether anybody reads."""
+
+    def offer(self, record: Record) -> bool:
+        """Take the record, or return False."""
+
+
 class Observer:
     """Counts every exchange and hands over the sampled ones."""
 
-    def __init__(self, page: CounterPage, pump: Pump, settings: ProxySettings) -> None:
+    def __init__(self, page: CounterPage, outlet: Outlet, settings: ProxySettings) -> None:
         self.page = page
-        self._pump = pump
+        self._outlet = outlet
         self._budget = Budget()
         self._sampler = Sampler(settings.max_records_per_second)
         # monotonic to wall clock, fixed at the start so that times of one run never run backwards against each other
@@ -79,7 +90,7 @@ class Observer:
             exchange.fate = _METHOD
         elif not self._sampler.take(exchange.started):
             exchange.fate = _RATE
-        elif not self._pump.connected:
+        elif not self._outlet.connected:
             exchange.fate = _NO_READER
         else:
             exchange.capture = BodyCapture(self._budget, self._settings.body_limit)
@@ -145,10 +156,10 @@ class Observer:
             fate = _ABORTED
         elif capture.exhausted:
             fate = _BUDGET
-        elif self._pump.offer(self._record(exchange, capture, listener)):
+        elif self._outlet.offer(self._record(exchange, capture, listener)):
             fate = _ACCEPTED
         else:
-            fate = _FULL if self._pump.connected else _NO_READER
+            fate = _FULL if self._outlet.connected else _NO_READER
         capture.release()
         return fate
 

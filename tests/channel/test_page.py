@@ -1,0 +1,128 @@
+import multiprocessing
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.channel.page import CounterPage, Histogram, PageError, read_page
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "page"
+
+
+def test_names_of_the_layout_are_unique_and_its_buckets_span_the_promised_range() -> None:
+    for names in (at.CONNECTIONS, at.DOWNGRADES, at.FATES, at.CODES, at.HISTOGRAMS):
+        assert len(set(names)) == len(names)
+    assert (at.BOUNDS[0], at.BOUNDS[-1]) == (10_000, 100_000_000_000)
+    assert list(at.BOUNDS) == sorted(set(at.BOUNDS))
+
+
+def test_what_was_counted_is_read(path: Path) -> None:
+    page = CounterPage.open(path, now_ns=5)
+    slot = page.slot("POST /x")
+    page.add(slot + at.SLOT_CODES + at.CODES.index("2xx"), 3)
+    page.add(at.fate("dropped", "channel_full"))
+    page.observe(slot + at.SLOT_DURATION, 10_001)
+    snapshot = read_page(path)
+    route = next(route for route in snapshot.routes if route.route == "POST /x")
+    assert (route.codes["2xx"], snapshot.fates["dropped", "channel_full"]) == (3, 1)
+    assert route.histograms["duration"].counts[1] == 1
+    assert route.histograms["duration"].sum_ns == 10_001
+    assert {r.route for r in snapshot.routes} == {"probes", "POST /x", "other"}
+    page.close()
+
+
+def test_next_proxy_goes_on_counting_with_gauges_at_rest(path: Path) -> None:
+    first = CounterPage.open(path, now_ns=5)
+    slot = first.slot("POST /x")
+    first.add(slot + at.SLOT_IN_FLIGHT, 2)
+    first.add(slot + at.SLOT_BYTES_IN, 7)
+    first.add(at.connection("open"), 4)
+    first.words[at.AT_LOCK] += 1  # killed inside a group
+    epoch = first.words[at.AT_EPOCH]
+    first.close()
+    second = CounterPage.open(path, now_ns=3)
+    snapshot = read_page(path)
+    route = next(route for route in snapshot.routes if route.route == "POST /x")
+    assert (route.bytes_in, route.in_flight, snapshot.connections["open"]) == (7, 0, 0)
+    assert snapshot.epoch > epoch
+    assert second.slot("POST /x") == slot
+    second.close()
+
+
+def test_second_writer_is_refused(path: Path) -> None:
+    page = CounterPage.open(path, now_ns=5)
+    with pytest.raises(PageError, match="another proxy"):
+        CounterPage.open(path, now_ns=6)
+    page.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(at.SIZE), b"x" * at.SIZE])
+def test_file_that_is_no_page_is_refused_by_readers_and_replaced_by_a_writer(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(PageError, match="--shared"):
+        read_page(path)
+    CounterPage.open(path, now_ns=1).close()
+    assert read_page(path).accepted == 0
+
+
+def test_routes_beyond_the_slots_share_the_last_one(path: Path) -> None:
+    page = CounterPage.open(path, now_ns=1)
+    slots = [page.slot(f"GET /{index}") for index in range(at.SLOTS + 5)]
+    other = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
+    assert slots.count(other) == at.SLOTS + 5 - (at.OTHER - at.FIRST_ROUTE)
+    assert len(set(slots)) == at.OTHER - at.FIRST_ROUTE + 1
+    page.close()
+
+
+def test_long_route_names_are_cut_between_characters(path: Path) -> None:
+    page = CounterPage.open(path, now_ns=1)
+    page.slot("GET /" + "é" * 200)
+    page.close()
+    (route,) = [r.route for r in read_page(path).routes if r.route.startswith("GET")]
+    assert route == "GET /" + "é" * 61
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1), st.floats(0, 1))
+def test_quantile_bounds_the_value_at_its_rank(values: list[int], q: float) -> None:
+    counts = [0] * at.BUCKETS
+    for value in values:
+        counts[next((i for i, bound in enumerate(at.BOUNDS) if value <= bound), len(at.BOUNDS))] += 1
+    bound = Histogram(tuple(counts), sum(values)).quantile(q)
+    exact = sorted(values)[max(0, -int(-q * len(values) // 1) - 1)]
+    assert bound is not None
+    assert bound * 1e9 >= min(exact, at.BOUNDS[-1]) - 1
+
+
+def _count_pairs(path: Path, started: Event, stop: Event) -> None:
+    page = CounterPage.open(path, now_ns=1)
+    started.set()
+    words, first, second = page.words, at.fate("accepted"), at.fate("sampled_out", "rate")
+    while not stop.is_set():
+        for _ in range(1000):
+            words[at.AT_LOCK] += 1
+            words[first] += 1
+            words[second] += 1
+            words[at.AT_LOCK] += 1
+
+
+def test_reader_in_another_process_never_sees_half_a_group(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    started, stop = context.Event(), context.Event()
+    writer = context.Process(target=_count_pairs, args=(path, started, stop))
+    writer.start()
+    try:
+        assert started.wait(20)
+        for _ in range(300):
+            fates = read_page(path).fates
+            assert fates["accepted", ""] == fates["sampled_out", "rate"]
+    finally:
+        stop.set()
+        writer.join(20)
+    assert writer.exitcode == 0
+    assert fates["accepted", ""] > 0

@@ -1,0 +1,167 @@
+"""Every exchange gets one fate, and the routes' counters add up to the fates."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
+from pilotfish.sidecar.channel.record import Record
+from pilotfish.sidecar.proxy.observer import ConnectionObserver, Observer
+from pilotfish.sidecar.settings.proxy import ProxySettings
+
+
+class FakeOutlet:
+    """Takes records, as the pump does; `room` says how many more."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.room = 10**9
+        self.taken: list[Record] = []
+
+    def offer(self, record: Record) -> bool:
+        if not self.connected or self.room <= len(self.taken):
+            return False
+        self.taken.append(record)
+        return True
+
+
+@pytest.fixture
+def outlet() -> FakeOutlet:
+    return FakeOutlet()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[CounterPage]:
+    page = CounterPage.open(tmp_path / "page", now_ns=1)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def observer(page: CounterPage, outlet: FakeOutlet) -> Observer:
+    return Observer(page, outlet, ProxySettings(10**9, body_limit=64, probes=("/up",)))
+
+
+def exchange(observer: Observer, request: bytes, response: bytes, listener: int = 0) -> ConnectionObserver:
+    connection = ConnectionObserver(observer, listener)
+    connection.client(memoryview(request))
+    connection.server(memoryview(response))
+    return connection
+
+
+def post(body: bytes, path: bytes = b"/v2/models/m/infer") -> bytes:
+    return b"POST %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (path, len(body), body)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def snapshot(tmp_path: Path) -> PageSnapshot:
+    return read_page(tmp_path / "page")
+
+
+def fates(tmp_path: Path) -> dict[tuple[str, str], int]:
+    return {fate: count for fate, count in snapshot(tmp_path).fates.items() if count}
+
+
+def test_sampled_exchange_becomes_a_record(observer: Observer, outlet: FakeOutlet, tmp_path: Path) -> None:
+    exchange(observer, post(b"in"), OK, listener=3)
+    (record,) = outlet.taken
+    assert (record.sequence, record.status, record.listener, record.route) == (1, 200, 3, "POST /v2/models/m/infer")
+    assert (record.request_body, record.response_body, record.flags) == (b"in", b"hi", 0)
+    assert fates(tmp_path) == {("accepted", ""): 1}
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "fate"),
+    [
+        (b"GET /v2/health HTTP/1.1\r\n\r\n", ("sampled_out", "method")),
+        (post(b"", b"/up"), ("sampled_out", "route")),
+        (b"POST /x HTTP/1.1\r\nUser-Agent: kube-probe/1.36\r\nContent-Length: 0\r\n\r\n", ("sampled_out", "route")),
+    ],
+)
+def test_what_is_no_prediction_is_sampled_out(
+    observer: Observer, tmp_path: Path, request_bytes: bytes, fate: tuple[str, str]
+) -> None:
+    exchange(observer, request_bytes, OK)
+    assert fates(tmp_path) == {fate: 1}
+
+
+def test_drops_name_their_reason(observer: Observer, outlet: FakeOutlet, tmp_path: Path) -> None:
+    outlet.room = 0
+    exchange(observer, post(b"in"), OK)
+    outlet.connected = False
+    exchange(observer, post(b"in"), OK)
+    outlet.connected = True
+    exchange(observer, post(b"in"), OK[:-1]).closed()
+    exchange(observer, post(b"in"), b"\0\0\0\n\n")
+    reasons = ("channel_full", "no_reader", "aborted", "downgraded")
+    assert fates(tmp_path) == {("dropped", reason): 1 for reason in reasons}
+
+
+def test_bodies_beyond_the_limit_are_marked_and_sizes_stay_whole(observer: Observer, outlet: FakeOutlet) -> None:
+    exchange(observer, post(b"x" * 100), OK)
+    (record,) = outlet.taken
+    assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
+
+
+def test_unknown_paths_do_not_use_up_slots(observer: Observer, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        exchange(observer, post(b"", f"/{name}".encode()), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    routes = {route.route: route.codes["4xx"] for route in snapshot(tmp_path).routes}
+    assert routes == {"probes": 0, "other": 3}
+
+
+def test_error_of_the_observer_itself_leaves_the_connection_opaque_and_counted(
+    observer: Observer, page: CounterPage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = ConnectionObserver(observer, 0)
+    connection.client(memoryview(post(b"secret")))
+    page.words[at.AT_LOCK] += 1
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("secret")
+
+    observer.end = fail  # type: ignore[method-assign]
+    connection.server(memoryview(OK))
+    connection.server(memoryview(b"12345"))
+    connection.closed()
+    seen = snapshot(tmp_path)
+    assert (seen.downgrades["internal"], seen.connections["opaque"], seen.connections["opaque_open"]) == (1, 1, 0)
+    assert seen.connections["opaque_bytes_out"] >= 5
+    assert page.words[at.AT_LOCK] % 2 == 0
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+traffic = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [post(b"in"), post(b"y" * 90, b"/other/1"), b"GET /a HTTP/1.1\r\n\r\n", post(b"", b"/up"), b"junk\n\n"]
+        ),
+        st.sampled_from(
+            [OK, OK[:-1], b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 404 X\r\n\r\n", b"junk\n\n", b""]
+        ),
+        st.booleans(),
+        st.integers(0, 3),
+    ),
+    max_size=25,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(traffic)
+def test_routes_add_up_to_fates_and_nothing_stays_in_flight(
+    observer: Observer, outlet: FakeOutlet, tmp_path: Path, traffic: list[tuple[bytes, bytes, bool, int]]
+) -> None:
+    for request, response, connected, room in traffic:
+        outlet.connected, outlet.room = connected, len(outlet.taken) + room
+        exchange(observer, request, response).closed()
+    seen = snapshot(tmp_path)
+    assert sum(seen.fates.values()) == sum(sum(route.codes.values()) for route in seen.routes)
+    assert all(route.in_flight == 0 for route in seen.routes)
+    assert [record.sequence for record in outlet.taken] == list(range(1, seen.accepted + 1))

@@ -1,0 +1,40 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.wire.routes import RouteTemplates
+
+
+@pytest.mark.parametrize(
+    ("target", "route"),
+    [
+        ("/v2/models/delays/infer", "POST /v2/models/delays/infer"),
+        ("/v2/models/delays/versions/7/infer?x=1", "POST /v2/models/delays/versions/{number}/infer"),
+        ("/users/-12.5/score", "POST /users/{number}/score"),
+        ("/j/123e4567-e89b-12d3-a456-426614174000", "POST /j/{uuid}"),
+        ("/blob/9f86d081884c7d65", "POST /blob/{hash}"),
+        ("/t/dQw4w9WgXcQ-dQw4w9WgXcQ", "POST /t/{hash}"),
+        ("/v1/models/half_plus_two:predict", "POST /v1/models/half_plus_two:predict"),
+        ("/models/credit-risk-classifier-production", "POST /models/credit-risk-classifier-production"),
+        ("http://host:80/a/1", "POST /a/{number}"),
+        ("http://host", "POST /"),
+        ("*", "POST *"),
+        ("host:443", "POST {authority}"),
+        ("/", "POST /"),
+        ("//", "POST //"),
+    ],
+)
+def test_variable_segments_become_placeholders(target: str, route: str) -> None:
+    assert RouteTemplates().route("POST", target) == route
+
+
+def test_templates_of_the_user_come_first_and_in_their_order() -> None:
+    templates = RouteTemplates(("/score/{name}", "/score/{other}", "/a.b/{x}"))
+    assert templates.route("POST", "/score/12?y") == "POST /score/{name}"
+    assert templates.route("POST", "/score/12/13") == "POST /score/{number}/{number}"
+    assert templates.route("POST", "/aXb/c") == "POST /aXb/c"
+
+
+@given(st.text(max_size=3000))
+def test_any_target_has_a_route_of_bounded_length(target: str) -> None:
+    assert len(RouteTemplates(("/x/{y}",)).route("GET", target)) <= 100
