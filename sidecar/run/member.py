@@ -20,8 +20,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pilotfish.detectors.monitor import DriftMonitor, DriftSettings
+from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.control.ledger import Ledger
