@@ -44,7 +44,8 @@ class Bank:
 
 def smoothed(counts: Ints) -> Floats:
     """Cell probabilities with half a row added to each cell."""
-    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    p: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return p
 
 
 def build_bank(bins: Bins, shaping: Ints, tolerance: float) -> Bank:

@@ -45,9 +45,7 @@ def bounded(bank: Bank, shaping: Ints, bounding: Ints, inflation: Floats, lg: fl
     return Bounded(log_h, log_u)
 
 
-def upper_means(
-    h: Floats, shaping: Ints, bounding: Ints, inflation: Floats, lg: float, tolerance: float
-) -> Floats:
+def upper_means(h: Floats, shaping: Ints, bounding: Ints, inflation: Floats, lg: float, tolerance: float) -> Floats:
     """U [functions] = U0 + sqrt(tolerance) s+, with U0 >= E h and s+ >= sd h under the reference."""
     p = smoothed(shaping)
     mean = h @ p
@@ -64,7 +62,8 @@ def betting_bound(h: Floats, p: Floats, counts: Ints, inflation: Floats, lg: flo
     spread = np.sqrt(np.maximum((h - mean[:, None]) ** 2 @ p, 1e-300))
     n_eff = np.maximum(counts.sum() / inflation, 1e-9)
     stake = np.sqrt(2 * lg / n_eff) / spread
-    low, high = h.min(axis=1), h.max(axis=1)
+    low: Floats = h.min(axis=1)
+    high: Floats = h.max(axis=1)
     top = high.copy()
     used = counts > 0
     weights = counts[used] / inflation[:, None]

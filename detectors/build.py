@@ -15,7 +15,7 @@ from pilotfish.detectors.binning.numeric import NumericBins, numbers
 from pilotfish.detectors.blocks import Blocks, blocks_of, inflation, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, parts, rows_of, texts_of
+from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, rows_of, texts_of
 from pilotfish.detectors.profile import Bins, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
 
@@ -92,14 +92,14 @@ def build_profile(
     sides, kinds = sides or {}, kinds or {}
     rows = _checked(columns, times, [*sides, *kinds])
     arranged = _arrange(rows, times, tick_seconds, rows_per_tick, exchangeable)
-    drafts: list[_Draft] = []
-    excluded: list[Excluded] = []
+    drafted: list[_Draft | Excluded] = []
     for done, (name, data) in enumerate(columns.items()):
         if progress is not None:
             progress(done, len(columns), name)
         column = rows_of(as_column(data), arranged.order)
-        drafted = _draft(name, column, kinds.get(name), arranged, tolerance, watch_anyway=name in keep)
-        (drafts if isinstance(drafted, _Draft) else excluded).append(drafted)  # type: ignore[arg-type]
+        drafted.append(_draft(name, column, kinds.get(name), arranged, tolerance, watch_anyway=name in keep))
+    drafts = [draft for draft in drafted if isinstance(draft, _Draft)]
+    excluded = [draft for draft in drafted if isinstance(draft, Excluded)]
     if not drafts:
         raise ProfileError(f"no column can be watched: {shown([(e.name, e.reason) for e in excluded])}; keep some")
     lg = log_confidence(sum(len(draft.bank.groups) for draft in drafts))
@@ -128,9 +128,7 @@ def _checked(columns: Mapping[str, ColumnData], times: Floats | None, named: lis
     return next(iter(sizes.values()))
 
 
-def _arrange(
-    rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool
-) -> _Rows:
+def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool) -> _Rows:
     if not (np.isfinite(tick_seconds) and tick_seconds > 0):
         raise ProfileError(f"tick_seconds must be a positive number, not {shown(tick_seconds)}")
     if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
@@ -163,13 +161,13 @@ def _draft(
     name: str, column: Column, kind: Kind | None, rows: _Rows, tolerance: float, *, watch_anyway: bool
 ) -> _Draft | Excluded:
     kind = kind or infer_kind(column)
-    named = kind in {"boolean", "categorical"} or (kind == "constant" and not np.isfinite(numbers(column)[0]).any())
-    found = _categories(name, column, rows) if named else _intervals(name, column, rows)
-    if isinstance(found, str) and not watch_anyway:
-        return Excluded(name, found)
-    if isinstance(found, str):
-        found = CategoryBins.from_values(Counter(texts_of(column))) if named else None
-    bins = found if found is not None else NumericBins.from_values(_finite(column))
+    named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
+    bins = _category_bins(column, rows) if named else _numeric_bins(column, rows)
+    if bins is None:
+        return Excluded(name, "holds no value")
+    reason = _alarms_for_ever(column, named, rows)
+    if reason and not watch_anyway:
+        return Excluded(name, reason)
     cells, _ = bins.cells_of(column)
     shaping = np.bincount(cells[rows.shaping], minlength=bins.size)
     bounding = np.bincount(cells[~rows.shaping], minlength=bins.size)
@@ -183,26 +181,27 @@ def _finite(column: Column) -> Floats:
     return values[np.isfinite(values)]
 
 
-def _intervals(name: str, column: Column, rows: _Rows) -> Bins | str:
-    """Bins of a numeric column, or why it is not watched."""
-    values, _ = numbers(column)
-    finite = np.isfinite(values)
-    if not finite.any():
-        return "holds no number"
-    if rows.reference.order != "exchangeable" and is_clock(values):
-        return "monotone in time, so it would alarm at once and for ever"
-    chosen = finite & rows.shaping
-    return NumericBins.from_values(values[chosen if chosen.any() else finite])
+def _numeric_bins(column: Column, rows: _Rows) -> NumericBins | None:
+    """From the shaping part, or from all rows if that part holds no number."""
+    values = _finite(rows_of(column, rows.shaping))
+    values = values if len(values) else _finite(column)
+    return NumericBins.from_values(values) if len(values) else None
 
 
-def _categories(name: str, column: Column, rows: _Rows) -> Bins | str:
-    """Bins of a categorical column, or why it is not watched."""
-    shaping, bounding = (texts_of(part) for part in parts(column, rows.shaping))
-    if not shaping and not bounding:
-        return "holds no value"
-    if names_rows(shaping, bounding):
-        return "new in every block, as identifiers are, so it would alarm at once and for ever"
-    return CategoryBins.from_values(Counter(shaping or bounding))
+def _category_bins(column: Column, rows: _Rows) -> CategoryBins | None:
+    """From the shaping part, or from all rows if that part holds no value."""
+    texts = Counter(texts_of(rows_of(column, rows.shaping))) or Counter(texts_of(column))
+    return CategoryBins.from_values(texts) if texts else None
+
+
+def _alarms_for_ever(column: Column, named: bool, rows: _Rows) -> str:
+    """Why a column would alarm at once and always, or nothing."""
+    if named:
+        is_new = names_rows(texts_of(rows_of(column, rows.shaping)), texts_of(rows_of(column, ~rows.shaping)))
+        return "new in every block, as identifiers are: it would alarm at once and for ever" if is_new else ""
+    if rows.reference.order != "exchangeable" and is_clock(numbers(column)[0]):
+        return "monotone in time: it would alarm at once and for ever"
+    return ""
 
 
 def _feature(draft: _Draft, side: Side, lg: float, tolerance: float, threshold: float) -> Feature:

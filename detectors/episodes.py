@@ -120,7 +120,9 @@ class EpisodeBook:
             self.episodes.remove(old)
 
     def state(self) -> list[dict[str, Any]]:
-        return [{**asdict(episode), "members": [asdict(m) for m in episode.members.values()]} for episode in self.episodes]
+        return [
+            {**asdict(episode), "members": [asdict(m) for m in episode.members.values()]} for episode in self.episodes
+        ]
 
     @classmethod
     def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeBook:

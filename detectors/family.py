@@ -17,7 +17,7 @@ from pilotfish.detectors.results import EpisodeChange
 from pilotfish.detectors.sequential.closing import ClosingBet
 from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
 from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.tables import FamilyTable
+from pilotfish.detectors.tables import FamilyTable, FeatureTable
 
 Kind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
@@ -53,12 +53,18 @@ class FamilyDetector:
         if not outside.any():
             return -np.inf
         by_feature = self.table.by_feature(self.evidence.log_r)[outside]
-        return float(np.logaddexp.reduce(by_feature)) - np.log(len(self.table.features)) - self.table.log_threshold
+        return float(np.logaddexp.reduce(by_feature)) - self._log_needed
 
     def log_ratios(self) -> Floats:
         """[features] each one's own evidence over the threshold of the family."""
         shown = self.evidence.log_r if self.listing is None else self.listing
-        return self.table.by_feature(shown) - np.log(len(self.table.features)) - self.table.log_threshold
+        out: Floats = self.table.by_feature(shown) - self._log_needed
+        return out
+
+    @property
+    def _log_needed(self) -> float:
+        """Log of the evidence that one feature needs to alarm alone."""
+        return float(np.log(len(self.table.features))) + self.table.log_threshold
 
     def onset(self, position: int) -> int:
         """The onset of a feature's change, by its strongest function; negative before its first row."""
@@ -103,9 +109,7 @@ class FamilyDetector:
         shown = self.evidence.log_r if self.listing is None else self.listing
         return int(np.argmax((shown + self.table.log_weights)[functions]))
 
-    def _cross(
-        self, tick: int, log_ratio: float, history: History
-    ) -> tuple[Page | None, list[EpisodeChange]]:
+    def _cross(self, tick: int, log_ratio: float, history: History) -> tuple[Page | None, list[EpisodeChange]]:
         """Name the features, put each into an episode old or new, and start the evidence afresh."""
         outside = self._outside()
         by_feature = np.where(outside, self.table.by_feature(self.evidence.log_r), -np.inf)
@@ -158,8 +162,8 @@ class FamilyDetector:
     def _confirmed(self) -> list[int]:
         if self.listing is None:
             return []
-        found: Ints = confirmed(self.table.by_feature(self.listing), self.table.log_threshold)
-        return found.tolist()
+        found = confirmed(self.table.by_feature(self.listing), self.table.log_threshold)
+        return [int(position) for position in found]
 
     def _member(self, position: int, tick: int, sure: bool, history: History) -> Member:
         table = self.table.features[position]
@@ -212,10 +216,13 @@ class FamilyDetector:
         if key not in self._bets:
             table = self._table(member.name)
             upper = table.upper(member.function)
-            self._bets = {**self._bets, key: ClosingBet.against(table.h(member.function), table.p, upper, member.drifted)}
+            self._bets = {
+                **self._bets,
+                key: ClosingBet.against(table.h(member.function), table.p, upper, member.drifted),
+            }
         return self._bets[key]
 
-    def _table(self, name: str) -> Any:
+    def _table(self, name: str) -> FeatureTable:
         return next(table for table in self.table.features if table.feature.name == name)
 
     def _name(self, position: int) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
-
 
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.profile import Profile
@@ -69,7 +69,7 @@ class History:
             Piece(p["level"], p["first"], p["last"], p["ticks"], Counts.from_state(self._profile, p["counts"]))
             for p in state
         ]
-        if any(later.first <= earlier.last for earlier, later in zip(pieces, pieces[1:], strict=False)):
+        if any(later.first <= earlier.last for earlier, later in pairwise(pieces)):
             raise StateError("the stored history is out of order; start without it")
         self._pieces = pieces
 

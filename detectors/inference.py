@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Bools, Column, Floats, missing_mask
+from pilotfish.detectors.batch import Array, Column, Floats, missing_mask
 from pilotfish.detectors.binning.categories import text_of
 from pilotfish.detectors.binning.numeric import numbers
 from pilotfish.detectors.profile import Kind
@@ -89,11 +89,6 @@ def names_rows(shaping: list[str], bounding: list[str]) -> bool:
     known = Counter(shaping)
     new = sum(text not in known for text in bounding)
     return len(bounding) >= 20 and new > NEW * len(bounding)
-
-
-def parts(column: Column, shaping: Bools) -> tuple[Column, Column]:
-    """The column's rows of the shaping and of the bounding part."""
-    return rows_of(column, shaping), rows_of(column, ~shaping)
 
 
 def rows_of(column: Column, rows: Array) -> Column:

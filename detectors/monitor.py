@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pilotfish.detectors.effects import effect_sizes
+from pilotfish.detectors.effects import EffectSizes, effect_sizes
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
 from pilotfish.detectors.history import History
@@ -152,7 +152,7 @@ class DriftMonitor:
         features.sort(key=lambda feature: -page.log_ratios[feature.name])
         return Alarm(tick, episode.family, episode.id, ratio(page.log_ratio), episode.onset_tick, tuple(features))
 
-    def _effects(self, name: str, onset: int) -> Any:
+    def _effects(self, name: str, onset: int) -> EffectSizes | None:
         piece = self._history.since(onset)
         return None if piece is None else effect_sizes(self.profile, name, piece)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -230,9 +230,9 @@ def _counts(values: list[Any], size: int, where: str) -> Ints:
     return np.array(values, dtype=np.int64)
 
 
-def _keys(document: dict[str, Any], of: type, where: str) -> dict[str, Any]:
+def _keys(document: dict[str, Any], of: type[Any], where: str) -> dict[str, Any]:
     """The document, if its keys are the fields of a dataclass."""
-    expected = set(of.__dataclass_fields__)
+    expected = {field.name for field in fields(of)}
     if set(document) != expected:
         wrong = sorted(set(document) ^ expected)
         raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")

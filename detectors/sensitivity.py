@@ -62,8 +62,9 @@ def reference_shift(bins: Bins, bank: Bank, shaping: Ints) -> Floats:
     for group, step in (("location", 0.8), ("category", 0.8)):
         if group in bank.groups:
             strongest = 8 if group == "location" else 4
-            h = bank.h[bank.groups.index(group) + strongest]  # type: ignore[arg-type]  # a member of Group
-            q = p * h ** (1 / step)
-            return q / q.sum()
+            h = bank.h[bank.groups.index(group) + strongest]
+            q: Floats = p * h ** (1 / step)
+            return q / float(q.sum())
     left = next(cell for cell, role in enumerate(bins.roles) if role in {"above", "unseen"})
-    return np.eye(len(p))[left]
+    out: Floats = np.eye(len(p))[left]
+    return out

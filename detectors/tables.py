@@ -37,7 +37,8 @@ class FeatureTable:
 
     def h(self, function: int) -> Floats:
         """h [cells] of one function, as rounded."""
-        return np.exp(self.log_h[function] / 2**FRACTION_BITS)
+        out: Floats = np.exp(self.log_h[function] / 2**FRACTION_BITS)
+        return out
 
     def upper(self, function: int) -> float:
         return float(np.exp(self.log_u[function] / 2**FRACTION_BITS))
@@ -121,9 +122,7 @@ def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTabl
     return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
 
 
-def _family(
-    profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float
-) -> FamilyTable:
+def _family(profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float) -> FamilyTable:
     lg = log_confidence(sum(len(feature.inflation) for feature in profile.features))
     tables: list[FeatureTable] = []
     weights: list[Floats] = []
@@ -157,7 +156,8 @@ def _family(
 def _feature(profile: Profile, feature: Feature, functions: slice, log_h: Ints, log_u: Ints) -> FeatureTable:
     position = profile.index[feature.name]
     cells = slice(int(profile.offsets[position]), int(profile.offsets[position + 1]))
-    return FeatureTable(feature, cells, functions, log_h.astype(np.float64), log_u.astype(np.float64), feature.inflation)
+    h, u = log_h.astype(np.float64), log_u.astype(np.float64)
+    return FeatureTable(feature, cells, functions, h, u, feature.inflation)
 
 
 def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:

@@ -35,4 +35,4 @@ class ClosingBet:
 
     def increment(self, counts: Ints, inflation: float) -> float:
         """The tick's step of log K for `counts` [cells]."""
-        return float(self.log_factors @ counts) / 2**FRACTION_BITS / inflation
+        return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / inflation
