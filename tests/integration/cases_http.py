@@ -8,7 +8,11 @@ from tests.integration.wire import Wire
 INPUT = b'{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[0.5]}]}'
 OUTPUT = b'{"outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.7]}]}'
 TE = b"Transfer-Encoding: chunked"
-H2C = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")
+H2C = (
+    b"Connection: Upgrade, HTTP2-Settings",
+    b"Upgrade: h2c",
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+)
 
 
 def one_exchange(w: Wire) -> None:

@@ -8,7 +8,12 @@ from tests.integration.case import PATH, Case, answer, bare, chunked, head, post
 from tests.integration.cases_http import H2C, INPUT, OUTPUT, P200, TE
 from tests.integration.wire import Wire
 
-WEBSOCKET = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Version: 13")
+WEBSOCKET = (
+    b"Connection: Upgrade",
+    b"Upgrade: websocket",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    b"Sec-WebSocket-Version: 13",
+)
 ACCEPTED = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
 CLIENT_HELLO = bytes.fromhex("16030100a5010000a10303") + bytes(range(160))
 SERVER_HELLO = bytes.fromhex("160303003a020000360303") + bytes(range(55))

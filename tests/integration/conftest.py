@@ -31,7 +31,10 @@ class Stage:
             rest = page.connections["open"] or in_flight(page) or counted(page) < exchanges
             return None if rest else page
 
-        return wait_until(done, timeout=5, what=f"the proxy to come to rest with {exchanges} exchanges counted") or self.proxy.page()
+        return (
+            wait_until(done, timeout=5, what=f"the proxy to come to rest with {exchanges} exchanges counted")
+            or self.proxy.page()
+        )
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """Servers as programs of their own, in two frameworks with the same answers: `servers.py aiohttp|uvicorn PORT`.
 
-    ANY  /echo              the request's body, with a Content-Length
-    POST /early             413 before the body is read
-    GET  /empty             204
-    GET  /stream?n=N        N chunks
-    GET  /ws                a WebSocket that echoes
-    POST /v2/models/...     a fixed prediction
+ANY  /echo              the request's body, with a Content-Length
+POST /early             413 before the body is read
+GET  /empty             204
+GET  /stream?n=N        N chunks
+GET  /ws                a WebSocket that echoes
+POST /v2/models/...     a fixed prediction
 """
 
 from __future__ import annotations
@@ -74,7 +74,11 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/octet-stream") -> None:
-    headers = [(b"content-type", kind)] if status == 204 else [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    headers = (
+        [(b"content-type", kind)]
+        if status == 204
+        else [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    )
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -110,7 +110,7 @@ def ask_websockets(base: str) -> Answers:
         replies = []
         for message in (b"", b"hello", BODY, BODY * 3):
             socket.send(message)
-            replies.append((101, bytes(socket.recv())))
+            replies.append((101, socket.recv(decode=False)))
     return replies
 
 
@@ -150,5 +150,3 @@ def test_many_clients_at_once_get_their_own_answers(pair: Pair) -> None:
             return list(await asyncio.gather(*(one(session, number) for number in range(500))))
 
     assert all(asyncio.run(all_of_them()))
-
-

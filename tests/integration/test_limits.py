@@ -1,4 +1,4 @@
-"""What is bounded: descriptors, connections, storms of them; and how the proxy starts, waits for its upstream, and ends."""
+"""What is bounded: descriptors, connections, storms; and how the proxy starts, awaits its upstream, and ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.case import answer, post
-from tests.integration.process import Address, Proxy, running_proxy
-from tests.integration.wire import Wire, connected, dial, ending, listening, refusal
+from tests.integration.process import Address, Proxy, dial, running_proxy, written
+from tests.integration.wire import Wire, connected, ending, listening, refusal
 from tests.support.limits import raise_descriptor_limit
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -31,12 +31,16 @@ def works(listener: socket.socket, target: Address) -> None:
 
 def under(descriptors: int) -> list[str]:
     """Return a command prefix that limits the descriptors of what it runs."""
-    program = f"import os,resource,sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2); os.execv(sys.argv[1], sys.argv[1:])"
+    limit = f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)"
+    program = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
     return [sys.executable, "-c", program]
 
 
 def test_connection_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--max-connections", "10"]) as proxy:
+    with (
+        listening() as listener,
+        running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--max-connections", "10"]) as proxy,
+    ):
         with ExitStack() as stack:
             for _ in range(10):
                 exchange(stack.enter_context(connected(listener, proxy.address)))
@@ -55,7 +59,9 @@ def test_descriptor_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
                 with suppress(ConnectionResetError):  # refused before `connect` had returned
                     stack.enter_context(dial(proxy.address))
             assert proxy.page().connections["open"] >= 8
-        wait_until(lambda: accept_all(listener) == 0 and not proxy.page().connections["open"], what="the connections to end")
+        wait_until(
+            lambda: accept_all(listener) == 0 and not proxy.page().connections["open"], what="the connections to end"
+        )
         works(listener, proxy.address)
 
 
@@ -81,7 +87,11 @@ def accept_all(listener: socket.socket) -> int:
 
 def test_storm_of_connections_is_served(tmp_path: Path) -> None:
     count = min(1000, (raise_descriptor_limit(4096) - 200) // 2)
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy, ExitStack() as stack:
+    with (
+        listening() as listener,
+        running_proxy(listener.getsockname(), tmp_path / "shared") as proxy,
+        ExitStack() as stack,
+    ):
         clients = [stack.enter_context(dial(proxy.address)) for _ in range(count)]
         for number, client in enumerate(clients):
             client.sendall(post(b"%d" % number))
@@ -118,7 +128,10 @@ def test_client_that_leaves_while_the_upstream_is_waited_for(tmp_path: Path) -> 
             impatient.sendall(post(b"never mind"))
             wait_until(lambda: proxy.page().connections["accepted"] == 1, what="the client to be accepted")
         with listening(address=upstream) as listener:
-            wait_until(lambda: accept_all(listener) >= 0 and proxy.page().connections["open"] == 0, what="the connection to end")
+            wait_until(
+                lambda: accept_all(listener) >= 0 and proxy.page().connections["open"] == 0,
+                what="the connection to end",
+            )
             works(listener, proxy.address)
 
 
@@ -145,7 +158,7 @@ def test_listens_and_connects_on_unix_sockets(tmp_path: Path) -> None:
 def test_several_pairs_are_told_apart(tmp_path: Path) -> None:
     second = ("127.0.0.1", free_port())
     with listening() as first, listening() as other:
-        extra = ["--listen", f"{second[0]}:{second[1]}", "--upstream", "127.0.0.1:%d" % other.getsockname()[1]]
+        extra = ["--listen", written(second), "--upstream", written(other.getsockname())]
         with running_proxy(first.getsockname(), tmp_path / "shared", extra=extra) as proxy:
             works(first, proxy.address)
             works(other, second)
@@ -193,25 +206,30 @@ def test_sigterm_goes_on_relaying_and_accepting_until_the_last_connection_ends(t
 
 
 def test_sigterm_ends_at_its_deadline(tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--drain-seconds", "0.2"]) as proxy:
-        with connected(listener, proxy.address) as wire:
-            exchange(wire)
-            proxy.terminate()
-            assert proxy.exit_status(5) == 0
-            assert ending(wire.client) == ending(wire.server) == "rst"
+    with (
+        listening() as listener,
+        running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--drain-seconds", "0.2"]) as proxy,
+        connected(listener, proxy.address) as wire,
+    ):
+        exchange(wire)
+        proxy.terminate()
+        assert proxy.exit_status(5) == 0
+        assert ending(wire.client) == ending(wire.server) == "rst"
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_second_signal_ends_at_once(second: signal.Signals, tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
-        with connected(listener, proxy.address) as wire:
-            exchange(wire)
-            tell(proxy, signal.SIGTERM)
-            exchange(wire)
-            assert proxy.process.poll() is None
-            proxy.process.send_signal(second)
-            proxy.exit_status(5)
-
+    with (
+        listening() as listener,
+        running_proxy(listener.getsockname(), tmp_path / "shared") as proxy,
+        connected(listener, proxy.address) as wire,
+    ):
+        exchange(wire)
+        tell(proxy, signal.SIGTERM)
+        exchange(wire)
+        assert proxy.process.poll() is None
+        proxy.process.send_signal(second)
+        assert proxy.exit_status(5) == 0
 
 
 def test_counters_go_on_over_a_restart(tmp_path: Path) -> None:
@@ -225,7 +243,10 @@ def test_counters_go_on_over_a_restart(tmp_path: Path) -> None:
             assert proxy.exit_status(5) == 0
         with running_proxy(listener.getsockname(), shared) as proxy:
             works(listener, proxy.address)
-            wait_until(lambda: proxy.page().connections["accepted"] == 2 and proxy.page().connections["open"] == 0, what="the connection to end")
+            wait_until(
+                lambda: proxy.page().connections["accepted"] == 2 and proxy.page().connections["open"] == 0,
+                what="the connection to end",
+            )
             second = proxy.page()
     assert second.epoch > first.epoch
     assert sum(second.fates.values()) == 2 * sum(first.fates.values()) == 2

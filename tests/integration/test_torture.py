@@ -16,17 +16,17 @@ from tests.integration.wire import Cut, Wire, bytewise, connected, listening, wh
 from tests.support.waiting import wait_until
 
 CASES = (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.CASES)
-BY_NAME = {"argvalues": CASES, "ids": [case.name for case in CASES]}
+EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 LOCKSTEP = [case for case in CASES if case.lockstep]
 
 
-@pytest.mark.parametrize("case", **BY_NAME)
+@EVERY_CASE
 def test_script_holds_without_a_proxy(case: Case) -> None:
     with listening() as listener, connected(listener, listener.getsockname()) as wire:
         case.play(wire)
 
 
-@pytest.mark.parametrize("case", **BY_NAME)
+@EVERY_CASE
 def test_script_holds_through_the_proxy(case: Case, stage: Stage) -> None:
     through(case, stage, whole)
 
@@ -60,7 +60,7 @@ def drain(listener: socket.socket) -> None:
 def check_counters(case: Case, before: PageSnapshot, after: PageSnapshot) -> None:
     """Compare the steps that the counters made."""
     assert seen(after) == counted(after), "fates and routes disagree"
-    classes = {name: 0 for name in ("none", "1xx", "2xx", "3xx", "4xx", "5xx")}
+    classes = dict.fromkeys(("none", "1xx", "2xx", "3xx", "4xx", "5xx"), 0)
     for route in after.routes:
         for name, count in route.codes.items():
             classes[name] += count
@@ -95,11 +95,13 @@ def check_records(case: Case, stage: Stage, start: int, wire: Wire) -> None:
     wait_until(lambda: len(stage.reader.records) >= start + len(expected), timeout=5, what=f"{len(expected)} records")
     records = stage.reader.records[start:]
     assert [f"{record.method} {record.status}" for record in records] == expected
-    assert [record.sequence for record in records] == list(range(records[0].sequence, records[0].sequence + len(records))) if records else True
+    assert [record.sequence for record in records] == list(range(start + 1, start + 1 + len(records)))
     if case.clean:
         ended = oracle.read(bytes(wire.sent_up), bytes(wire.sent_down), server_ended=not wire.was_reset)
         bodies = [exchange for exchange in ended.exchanges() if exchange[0] == "POST"]
-        assert [(record.method, record.status, record.request_body, record.response_body) for record in records] == bodies
+        assert [
+            (record.method, record.status, record.request_body, record.response_body) for record in records
+        ] == bodies
     for record in records:
         assert record.route.startswith("POST /v2/models/")
         assert 0 <= record.first_byte_ns <= record.duration_ns

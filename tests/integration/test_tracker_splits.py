@@ -1,4 +1,4 @@
-"""However the bytes of a script are cut, the tracker says the same; and where h11 understands them, it says what h11 says."""
+"""However the bytes of a script are cut, the tracker says the same; where h11 understands them, what h11 says."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def test_random_pieces_change_nothing(case: Case, seed: int) -> None:
 @BY_NAME
 def test_what_is_seen_is_what_the_script_says(case: Case) -> None:
     notes = track(transcript(case).events)
-    whole = [f"{method} {status}" for method, status, complete, *_ in notes.finished_exchanges if complete and status != 101]
+    whole = [
+        f"{method} {status}" for method, status, complete, *_ in notes.finished_exchanges if complete and status != 101
+    ]
     cut_off = [exchange for exchange in notes.finished_exchanges if not exchange[2]]
     assert tuple(exchange for exchange in whole if case.downgrade != "connect") == case.exchanges
     assert len(cut_off) == case.aborted

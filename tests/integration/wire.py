@@ -152,7 +152,9 @@ def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
 
 
 @contextmanager
-def listening(family: socket.AddressFamily = socket.AF_INET, address: Address = ("127.0.0.1", 0)) -> Iterator[socket.socket]:
+def listening(
+    family: socket.AddressFamily = socket.AF_INET, address: Address = ("127.0.0.1", 0)
+) -> Iterator[socket.socket]:
     """A listening socket, the scripted server's."""
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
