@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pilotfish.sidecar import cli
+from pilotfish.sidecar.settings.app import schema_text
+from tests.settings.reference import with_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = "100"  # columns of the help texts, whatever the terminal's
@@ -25,8 +27,15 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def configuration() -> str:
+    """Return docs/configuration.md with a fresh table of settings."""
+    return with_settings((ROOT / "docs/configuration.md").read_text())
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands,
+    "docs/configuration.md": configuration,
+    "docs/modelmonitor.schema.json": schema_text,
 }
 
 

@@ -6,7 +6,8 @@
           --> checks.py       combinations that are impossible (problems) or worth a word (warnings)
           --> ModelMonitor    frozen; load.py is the door
 
-    effective.py  what is in force, for people    schema.py  the JSON schema    reference.py  docs/configuration.md
+    effective.py  what is in force, for people
+    schema.py     the JSON schema, committed as docs/modelmonitor.schema.json
     proxy.py      the proxy's part of it, a file in the shared folder, standard library only
 
 Glossary

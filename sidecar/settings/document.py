@@ -12,8 +12,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pilotfish.sidecar.settings.units import UNITS
-
 API_VERSION = "pilotfish.dev/v1alpha1"
 KIND = "ModelMonitor"
 DAY = 86400.0
@@ -22,12 +20,13 @@ Mode = Literal["observe", "recommend", "act"]
 
 
 def _unit(name: str) -> Meta:
-    return Meta(extra={"unit": name}, extra_json_schema={"type": ["string", "number"], "pattern": UNITS[name].pattern})
+    return Meta(extra={"unit": name})
 
 
 Cores = Annotated[float, _unit("cores")]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
+Tolerance = Annotated[float, Meta(ge=0, le=1)]
 Name = Annotated[str, Meta(min_length=1, max_length=253)]
 PathTemplate = Annotated[str, Meta(pattern=r"^/[!-~]*$", max_length=128)]
 
@@ -122,7 +121,7 @@ class FalseAlarms(_Block, frozen=True, kw_only=True):
 class FeatureDrift(_Block, frozen=True, kw_only=True):
     """What differs for one feature."""
 
-    tolerance: Annotated[float | None, Meta(description="Tolerance instead of the common one.", ge=0, le=1)] = None
+    tolerance: Annotated[Tolerance | None, Meta(description="Tolerance instead of the common one.")] = None
     ignore: Annotated[bool, Meta(description="Leave the feature out of detection; it is still measured.")] = False
 
 
@@ -132,12 +131,10 @@ class Drift(_Block, frozen=True, kw_only=True):
     tick: Annotated[Duration, Meta(description="Unit of time of detection: evidence is updated once a tick.")] = 60.0
     false_alarms: Annotated[FalseAlarms, Meta(description="The budget of false alarms.")] = FalseAlarms()
     tolerance: Annotated[
-        float,
+        Tolerance,
         Meta(
             description="Harmless drift, in chi-square (about PSI) units: 0.0025 is about 0.05 standard deviations, "
             "0.01 about 0.1, 0.05 about 0.22.",
-            ge=0,
-            le=1,
         ),
     ] = 0.0025
     features: Annotated[dict[str, FeatureDrift], Meta(description="Exceptions by feature name.")] = {}

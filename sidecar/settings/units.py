@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d|w))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s|m|h|d|w))+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s|m|h|d|w)")
 _SECONDS = {
     "w": 604800.0,
     "d": 86400.0,
@@ -20,7 +20,7 @@ _SECONDS = {
     "µs": 1e-6,
     "ns": 1e-9,
 }
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([EPTGMK]i|[EPTGMk]|m)?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([EPTGMK]i|[EPTGMk]|m)?")
 _FACTORS = {
     "": 1.0,
     "m": 1e-3,
@@ -56,7 +56,7 @@ def show_duration(seconds: float) -> str:
         if seconds % _SECONDS[unit] == 0 and seconds >= least * _SECONDS[unit]:
             return f"{seconds / _SECONDS[unit]:.0f}{unit}"
     unit = "s" if seconds >= 1 else "ms" if seconds >= 1e-3 else "us"
-    return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds / _SECONDS[unit]:.12g}{unit}"
 
 
 def read_size(value: object) -> int | None:
@@ -85,7 +85,7 @@ def read_quantity(value: object) -> float | None:
 
 def show_quantity(value: float) -> str:
     """Return a number of cores: "4", "250m"."""
-    return f"{value:g}" if value == int(value) else f"{value * 1000:g}m"
+    return f"{value:.12g}" if value == int(value) else f"{value * 1000:.12g}m"
 
 
 UNITS: Mapping[str, Unit] = MappingProxyType(
@@ -95,7 +95,7 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
             read_duration,
             show_duration,
             'a duration with its unit, such as "250ms", "60s", "1h30m" or "30d"',
-            r"^0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d|w))+$",
+            r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d|w))+)$",
         ),
         "size": Unit(read_size, show_size, 'a size such as 65536, "512Ki" or "1Mi"', r"^[0-9]+(\.[0-9]+)?[a-zA-Z]*$"),
     }

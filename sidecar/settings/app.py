@@ -1,0 +1,82 @@
+"""The roles `pilotfish check` and `pilotfish schema`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pilotfish.sidecar.settings.checks import warnings
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.effective import promise, settings_in_force
+from pilotfish.sidecar.settings.environment import VARIABLES
+from pilotfish.sidecar.settings.errors import SettingsError
+from pilotfish.sidecar.settings.load import load
+from pilotfish.sidecar.settings.schema import json_schema
+
+WRONG = 1
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pilotfish check`."""
+    parser.add_argument("-f", "--file", type=Path, required=True, help="the ModelMonitor document, YAML or JSON")
+    parser.add_argument("--cluster", action="store_true", help="the document is meant for a cluster")
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print what the document puts in force, or every problem; 0 when it can be used, else 1."""
+    try:
+        monitor = load(args.file)
+    except SettingsError as error:
+        count = len(error.problems)
+        print(f"{error.where}: {count} problem{'' if count == 1 else 's'}", file=sys.stderr)
+        print(*(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
+        return WRONG
+    print(*_in_force(args.file, monitor), sep="\n")
+    said = [*warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
+    if said:
+        print("\nworth knowing", *(f"  - {sentence}" for sentence in said), sep="\n")
+    return 0
+
+
+def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pilotfish schema`: none."""
+
+
+def run_schema(args: argparse.Namespace) -> int:
+    """Print the JSON schema of the document."""
+    del args
+    print(schema_text(), end="")
+    return 0
+
+
+def schema_text() -> str:
+    """Return the JSON schema as it is printed and committed."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
+    settings = settings_in_force(monitor)
+    width = max(len(setting.path) for setting in settings)
+    column = min(max(len(setting.value) for setting in settings), 40)
+    yield f"{path}: in force ({', '.join(_variables()) or 'nothing set by environment'})"
+    for setting in settings:
+        note = "default" if setting.default else ""
+        yield f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip()
+    yield f"\n{promise(monitor)}"
+
+
+def _variables() -> list[str]:
+    return [f"{name} is set" for name in VARIABLES if os.environ.get(name)]
+
+
+def _missing_files(folder: Path, monitor: ModelMonitor) -> Iterator[str]:
+    named = [(f"spec.profiles[{index}].path", source.path) for index, source in enumerate(monitor.spec.profiles)]
+    if monitor.spec.retrain:
+        named.append(("spec.retrain.webhook.secretFile", monitor.spec.retrain.webhook.secret_file))
+    for path, name in named:
+        if name is not None and not (folder / name).is_file():
+            yield f"{path}: there is no file {folder / name} yet"

@@ -1,0 +1,78 @@
+"""What is in force, for people: every setting with its value as one would write it, and whether it was set at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pilotfish.sidecar.settings.checks import ticks_per_false_alarm
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.reader import annotations_of, unit_of
+from pilotfish.sidecar.settings.units import UNITS, show_duration
+
+_OF_KUBERNETES = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting in force: "spec.drift.tick", "60s", and whether that is the default."""
+
+    path: str
+    value: str
+    default: bool
+
+
+def settings_in_force(monitor: ModelMonitor) -> tuple[Setting, ...]:
+    """Return every setting of `monitor` in the order of the document; blocks that are absent are left out."""
+    return tuple(setting for setting in _walk(monitor, "") if not setting.path.startswith(_OF_KUBERNETES))
+
+
+def promise(monitor: ModelMonitor) -> str:
+    """Return the budget of false alarms as a sentence."""
+    drift = monitor.spec.drift
+    budget, ticks = drift.false_alarms, ticks_per_false_alarm(drift)
+    return (
+        f"at most {budget.count:g} false alarm{'' if budget.count == 1 else 's'} in {show_duration(budget.per)}: "
+        f"evidence is an alarm at {ticks:,.0f} (one in as many ticks of {show_duration(drift.tick)})"
+    )
+
+
+def _walk(struct: msgspec.Struct, path: str) -> Iterator[Setting]:
+    tag = struct.__struct_config__.tag
+    if tag:
+        yield Setting(f"{path}.type", str(tag), default=False)
+    for item in msgspec.structs.fields(type(struct)):
+        value = getattr(struct, item.name)
+        here = f"{path}.{item.encode_name}".lstrip(".")
+        if value is None:
+            continue
+        if isinstance(value, msgspec.Struct):
+            yield from _walk(value, here)
+        elif isinstance(value, (tuple, Mapping)) and value and isinstance(_first(value), msgspec.Struct):
+            entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+            for key, entry in entries:
+                yield from _walk(entry, f"{here}[{key}]" if isinstance(key, int) else f"{here}.{key}")
+        else:
+            unit = unit_of(annotations_of(type(struct))[item.name])
+            yield Setting(here, _shown(value, unit), default=_is_default(item, value))
+
+
+def _first(value: tuple[Any, ...] | Mapping[str, Any]) -> Any:
+    return next(iter(value.values() if isinstance(value, Mapping) else value))
+
+
+def _is_default(item: msgspec.structs.FieldInfo, value: Any) -> bool:
+    if item.default_factory is not msgspec.NODEFAULT:
+        return bool(value == item.default_factory())
+    return bool(value == item.default)
+
+
+def _shown(value: Any, unit: str | None) -> str:
+    if unit is not None:
+        return UNITS[unit].show(value)
+    if isinstance(value, str):
+        return value or '""'
+    return f"{value:g}" if isinstance(value, float) else msgspec.json.encode(value).decode()

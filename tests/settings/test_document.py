@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.settings.checks import ticks_per_false_alarm, warnings
+from pilotfish.sidecar.settings.document import ConcurrencySignal, LatencySignal, ModelMonitor
+from pilotfish.sidecar.settings.errors import Problem, SettingsError
+from pilotfish.sidecar.settings.load import load, parse
+
+HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
+WHOLE = (
+    HEAD
+    + """\
+spec:
+  mode: recommend
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: delays}
+  model: {name: delays, version: "7"}
+  traffic: {ports: [http, 8080], protocol: auto, maxRecordsPerSecond: 2000, bodyLimit: 1Mi}
+  profiles: [{version: "7", configMap: delays-profile}]
+  drift:
+    tick: 60s
+    falseAlarms: {count: 1, per: 30d}
+    tolerance: 0.0025
+    features: {a.b: {tolerance: 0.01}, c: {ignore: true}}
+  scaling:
+    minReplicas: 1
+    maxReplicas: 8
+    signals: [{type: concurrency, target: 8}, {type: latency, quantile: 0.95, target: 250ms}]
+    behavior: {scaleDown: {stabilizationWindowSeconds: 300}}
+  resources: {container: model, method: inPlace, cpu: {min: 250m, max: "4"}, memory: {min: 256Mi, max: 4Gi}}
+  retrain:
+    on: [drift, performance]
+    cooldown: 24h
+    webhook: {url: https://trainer.example/hooks/delays, secretRef: {name: retrain-hmac, key: key}}
+status: {conditions: []}
+"""
+)
+
+
+def spec(text: str) -> ModelMonitor:
+    return parse(f"{HEAD}spec: {text}\n".encode(), "monitor.yaml", {})
+
+
+def problems(raw: str | bytes) -> list[Problem]:
+    with pytest.raises(SettingsError) as caught:
+        parse(raw if isinstance(raw, bytes) else raw.encode(), "monitor.yaml", {})
+    assert str(caught.value).startswith("monitor.yaml: ")
+    return list(caught.value.problems)
+
+
+def only_problem(text: str) -> Problem:
+    (problem,) = problems(f"{HEAD}spec: {text}\n")
+    return problem
+
+
+def test_a_whole_document_is_read_into_seconds_bytes_and_cores() -> None:
+    found = parse(WHOLE.encode(), "monitor.yaml", {}).spec
+    assert found.drift.tick == 60.0
+    assert found.drift.false_alarms.per == 30 * 86400
+    assert found.traffic.body_limit == 1024 * 1024
+    assert found.traffic.ports == ("http", 8080)
+    assert found.scaling is not None
+    assert found.scaling.signals == (ConcurrencySignal(target=8.0), LatencySignal(target=0.25, quantile=0.95))
+    assert found.resources is not None
+    assert found.resources.cpu is not None
+    assert found.resources.memory is not None
+    assert (found.resources.cpu.min, found.resources.memory.max) == (0.25, 4 * 1024**3)
+    assert found.retrain is not None
+    assert found.retrain.on == ("drift", "performance")
+    assert found.drift.features["a.b"].tolerance == 0.01
+    assert ticks_per_false_alarm(found.drift) == 43_200
+
+
+def test_a_name_is_enough_and_everything_else_has_a_default() -> None:
+    found = parse(HEAD.encode(), "monitor.yaml", {}).spec
+    assert (found.mode, found.drift.tolerance, found.profiles, found.retrain) == ("recommend", 0.0025, (), None)
+
+
+def test_the_same_document_as_json_is_the_same_document() -> None:
+    tree = yaml.safe_load(WHOLE.replace("    on:", '    "on":'))
+    assert parse(json.dumps(tree).encode(), "x.json", {}) == parse(WHOLE.encode(), "x.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what", "remedy"),
+    [
+        ("{trafic: {}}", "$.spec.trafic", "is not a known key", "did you mean traffic?"),
+        ("{xyzzy: 1}", "$.spec.xyzzy", "is not a known key", "known here: mode, targetRef"),
+        ("{mode: acting}", "$.spec.mode", "is 'acting'", "observe, recommend, act; did you mean act?"),
+        ("{mode: [act]}", "$.spec.mode", "is ['act']", "give one of observe"),
+        ("{model: {version: 7}}", "$.spec.model.version", "is 7", "text in quotes"),
+        ("{drift: {tick: 60}}", "$.spec.drift.tick", "is 60", 'such as "250ms"'),
+        ("{drift: {tick: 60 s}}", "$.spec.drift.tick", "is '60 s'", 'such as "250ms"'),
+        ("{drift: {tick: 1ms}}", "$.spec.drift.tick", "is 1ms", "100ms to 24h"),
+        ("{drift: {tolerance: '0.1'}}", "$.spec.drift.tolerance", "is '0.1'", "a number without quotes"),
+        ("{drift: {tolerance: .nan}}", "$.spec.drift.tolerance", "is '.nan'", "a number"),
+        ("{drift: {tolerance: 1e999}}", "$.spec.drift.tolerance", "is inf", "a number"),
+        ("{drift: {falseAlarms: {count: 0}}}", "$.spec.drift.falseAlarms.count", "is 0", "more than 0"),
+        ("{drift: {falseAlarms: {count: true}}}", "$.spec.drift.falseAlarms.count", "is True", "a number"),
+        ("{drift: {falseAlarms: {per: 5m}}}", "$.spec.drift.falseAlarms", "every 5 ticks", "a longer per"),
+        ("{drift: {features: {a: {ignore: yes}}}}", "$.spec.drift.features.a.ignore", "is 'yes'", "true or false"),
+        (
+            "{drift: {features: {a: {ignore: true, tolerance: 0.1}}}}",
+            "$.spec.drift.features.a",
+            "is ignored and has a tolerance",
+            "keep one",
+        ),
+        ("{traffic: {bodyLimit: 1MiB}}", "$.spec.traffic.bodyLimit", "is '1MiB'", '"512Ki"'),
+        ("{traffic: {bodyLimit: 1Gi}}", "$.spec.traffic.bodyLimit", "is 1Gi", "1Ki to 32Mi"),
+        ("{traffic: {maxRecordsPerSecond: 1.5}}", "$.spec.traffic.maxRecordsPerSecond", "is 1.5", "a whole number"),
+        ("{traffic: {routes: /score}}", "$.spec.traffic.routes", "is '/score'", "give a list: ['/score']"),
+        ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "as in ^/"),
+        ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
+        ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "stands twice", "keep one"),
+        ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 places", "exactly one of path"),
+        ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 places", "exactly one"),
+        ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
+        ("{profiles: [{url: 'http://x.example/a'}]}", "$.spec.profiles[0].url", "is 'http:", "https://"),
+        ("{scaling: {maxReplicas: 3, signals: []}}", "$.spec.scaling.signals", "is empty", "concurrency"),
+        ("{retrain: {}}", "$.spec.retrain.webhook", "is missing", "an object with url"),
+        ("{retrain: {webhook: {url: trainer}}}", "$.spec.retrain.webhook.url", "is 'trainer'", "https://"),
+        ("{retrain: {webhook: {url: 'https://a:b@c.example'}}}", "$.spec.retrain.webhook.url", "a password", "take it"),
+        ("{retrain: {webhook: {url: 'http://[::1'}}}", "$.spec.retrain.webhook.url", "is 'http://[::1'", "https://"),
+        ("{retrain: {webhook: {url: 'https://a.example:99999'}}}", "$.spec.retrain.webhook.url", "is 'https", "give"),
+        ("[]", "$.spec", "is []", "an object with mode"),
+    ],
+)
+def test_an_error_names_path_value_and_remedy(text: str, path: str, what: str, remedy: str) -> None:
+    if "scaling" in text:
+        text = text.replace("{scaling", "{targetRef: {apiVersion: apps/v1, kind: Deployment, name: a}, scaling")
+    problem = only_problem(text)
+    assert (problem.path, problem.line) == (path, 4)
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+def test_every_problem_is_told_at_once_with_its_line() -> None:
+    found = problems(f"{HEAD}spec:\n  mode: x\n  drift:\n    tick: 60\n  trafic: 1\n")
+    assert {(problem.path, problem.line) for problem in found} == {
+        ("$.spec.mode", 5),
+        ("$.spec.drift.tick", 7),
+        ("$.spec.trafic", 8),
+    }
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    assert "hunter2" not in str(only_problem("{retrain: {webhook: {url: 'https://me:hunter2@c.example/'}}}"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"", "empty"),
+        (b"# only a comment\n", "empty"),
+        (b"a: 1\na: 2\n", "stands twice"),
+        (b'{"a": 1, "a": 2}', "stands twice"),
+        (b"a: &x [1]\nb: *x\n", "alias *x"),
+        (b"a: !!python/object/apply:os.system [ls]\n", "tag"),
+        (b"a: 1\n---\nb: 2\n", "a second document"),
+        (b"[" * 200, "nested too deeply"),
+        (b"{" * 100_000, "not JSON"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b"? [a]\n: b\n", "a key is a list"),
+        (b"a: b: c\n", "not YAML"),
+        (b"a: \xff\n", "not UTF-8"),
+        (b"a: \x00\n", "not YAML"),
+        (b'{"a": NaN}', "no JSON number"),
+        (b"a: " + b"x" * 1024 * 1024, "bytes"),
+        (b"42\n", "is 42"),
+    ],
+)
+def test_a_broken_or_hostile_file_is_refused_in_words(raw: bytes, what: str) -> None:
+    assert what in str(problems(raw)[0])
+
+
+def test_a_bomb_of_aliases_is_refused_at_its_first_alias() -> None:
+    layers = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    assert "alias *a0" in problems(f"a0: &a0 [x]\n{layers}")[0].what
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_raise_anything_but_a_settings_error(raw: bytes) -> None:
+    with pytest.raises(SettingsError):
+        parse(raw, "monitor.yaml", {})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = ["mode", "model", "traffic", "profiles", "drift", "scaling", "resources", "retrain", "targetRef"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_any_values_end_in_a_document_or_in_problems(tree: dict[str, object]) -> None:
+    document = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "a"}, "spec": tree}
+    with contextlib.suppress(SettingsError):
+        assert parse(json.dumps(document).encode(), "monitor.json", {}).metadata.name == "a"
+
+
+def test_words_that_yaml_1_1_turns_into_something_else_stay_words() -> None:
+    found = spec(
+        "{model: {name: no, version: 2024-01-01}, retrain: {on: [drift], webhook: {url: 'https://a.example'}}}"
+    )
+    assert (found.spec.model.name, found.spec.model.version) == ("no", "2024-01-01")
+
+
+def test_an_empty_key_is_its_default() -> None:
+    assert spec("{drift: , mode: }").spec == parse(HEAD.encode(), "x", {}).spec
+
+
+def test_the_environment_wins_over_the_document_and_an_empty_variable_sets_nothing() -> None:
+    environ = {"PILOTFISH_MODE": "act", "PILOTFISH_MODEL_VERSION": "8", "PILOTFISH_MODEL_NAME": ""}
+    found = parse(WHOLE.encode(), "x", environ).spec
+    assert (found.mode, found.model.version, found.model.name) == ("act", "8", "delays")
+    assert parse(HEAD.encode(), "x", environ).spec.model.version == "8"
+
+
+def test_a_bad_variable_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"\$\.spec\.mode: is 'x', set by PILOTFISH_MODE"):
+        parse(WHOLE.encode(), "x", {"PILOTFISH_MODE": "x"})
+
+
+def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path / "monitor.yaml", {})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path, {})
+
+
+def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
+    monitor = parse(WHOLE.encode(), "x", {})
+    outside, inside = list(warnings(monitor)), list(warnings(monitor, cluster=True))
+    assert any("spec.scaling acts in a cluster only" in sentence for sentence in outside)
+    assert not any("cluster only" in sentence for sentence in inside)
+
+
+def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
+    said = " ".join(warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
+    assert "no secret" in said
+    assert "https" in said
+    assert "https" not in " ".join(warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.settings import units
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("60s", 60),
+        ("250ms", 0.25),
+        ("1h30m", 5400),
+        ("30d", 2_592_000),
+        ("2w", 1_209_600),
+        ("1.5s", 1.5),
+        ("0", 0),
+        (0, 0),
+    ],
+)
+def test_durations(text: object, seconds: float) -> None:
+    assert units.read_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "60", 60, "s", "1 s", "-1s", "1S", "1M", "1e3s", "٣s", "1s" * 40, None, [], True, "1s\n"]
+)
+def test_what_is_no_duration(value: object) -> None:
+    assert units.read_duration(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1Mi", 1 << 20), (65536, 65536), ("512Ki", 524288), ("2M", 2_000_000), ("0.5Ki", 512)]
+)
+def test_sizes(text: object, size: int) -> None:
+    assert units.read_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "value", ["1.5", "1MB", "1MiB", "1m", -1, "-1", 1.5, None, True, "1" * 99, float("nan"), "0.3Ki"]
+)
+def test_what_is_no_size(value: object) -> None:
+    assert units.read_size(value) is None
+
+
+@given(st.integers(1, 10**9))
+def test_what_is_shown_reads_back(number: int) -> None:
+    assert units.read_duration(units.show_duration(number)) == pytest.approx(number, rel=1e-5)
+    assert units.read_size(units.show_size(number)) == number
+    assert units.read_quantity(units.show_quantity(number / 1000)) == pytest.approx(number / 1000, rel=1e-5)
