@@ -68,7 +68,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature that an episode names; `confirmed` by the listing's false-discovery bound, `active` until it is back."""
+    """A feature that an episode names; `confirmed` by a false-discovery bound, `active` until it is back."""
 
     name: str
     confirmed: bool

@@ -55,7 +55,7 @@ def parse(raw: bytes, where: str) -> State:
 
 
 def save(path: Path, raw: bytes) -> None:
-    """Replace the file at `path` by `raw`, durably; raise CheckpointError, with the old file untouched, when it fails."""
+    """Replace the file at `path` by `raw`, durably; when that fails raise CheckpointError, the old file untouched."""
     fresh = path.with_name(path.name + ".new")
     try:
         with fresh.open("wb") as file:
@@ -66,7 +66,9 @@ def save(path: Path, raw: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        raise CheckpointError(f"cannot write {shown(str(path))}: {error}; a restart now would lose what came since") from error
+        raise CheckpointError(
+            f"cannot write {shown(str(path))}: {error}; a restart now would lose what came since"
+        ) from error
 
 
 def load(path: Path) -> State | None:

@@ -1,15 +1,15 @@
 """The worker's mind: records in, counts and evidence out. No file, no socket, no thread; the time is an argument.
 
-    greet, take     what the channel brings: the ledger gives each record its fate, rows go into their tick
-    advance         closes the ticks that are over
-    set_profile, close_episode    what people and programs ask for
-    state           plain values for the checkpoint; a Core made from them goes on as if nothing had happened
+greet, take     what the channel brings: the ledger gives each record its fate, rows go into their tick
+advance         closes the ticks that are over
+set_profile, close_episode    what people and programs ask for
+state           plain values for the checkpoint; a Core made from them goes on as if nothing had happened
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -43,7 +43,7 @@ class Setup:
     model: str = ""
     version: str = ""
     mode: str = ""
-    hints: Hints = Hints()
+    hints: Hints = field(default_factory=Hints)
     drift: DriftSettings
     engine_factory: EngineFactory
     problem: str = ""
@@ -110,7 +110,7 @@ class Core:
         self.watch = self._new_watch(profile)
         self.columns = Columns()
         self.hints = msgspec.structs.replace(
-            self.setup.hints, inputs=profile.columns("input"), outputs=profile.columns("prediction")
+            self.setup.hints, inputs=profile.names("input"), outputs=profile.names("prediction")
         )
         self.idle_reason = ""
         self.changes += 1

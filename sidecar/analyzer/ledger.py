@@ -68,7 +68,9 @@ class Ledger:
             self.settle(DROPPED, reason, sequence - self.position - 1)
 
 
-def restore(file: tuple[int, Counters] | None, checkpoint: tuple[int, Counters] | None, fresh_id: int) -> tuple[int, Counters]:
+def restore(
+    file: tuple[int, Counters] | None, checkpoint: tuple[int, Counters] | None, fresh_id: int
+) -> tuple[int, Counters]:
     """Return the ledger's id and totals after a restart: the elementwise maximum, where both are of one id.
 
     `file` stands beside the counter page and is as old as it is; a checkpoint of another id belongs to another page.

@@ -33,8 +33,7 @@ class TickClock:
         A time in the future counts as now, or one wrong clock would close all the ticks up to it.
         """
         at_ns = min(at_ns, now_ns)
-        if at_ns > self.newest_ns:
-            self.newest_ns = at_ns
+        self.newest_ns = max(self.newest_ns, at_ns)
         tick = at_ns // self.tick_ns
         if tick in self.open:
             return tick, False

@@ -118,7 +118,7 @@ class Watch:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Take over everything but the engine from `state`; DetectorError, KeyError or ValueError when it does not fit."""
+        """Take over all but the engine from `state`; DetectorError, KeyError or ValueError when it does not fit."""
         counts = {int(tick): Counts.from_state(self.profile, item) for tick, item in state["open"].items()}
         mismatches = np.frombuffer(state["mismatches"], "<i8").astype(np.int64)
         if mismatches.shape != self.mismatches.shape:

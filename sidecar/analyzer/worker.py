@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from pilotfish.sidecar.analyzer.errors import StoppingError
 from pilotfish.sidecar.analyzer.fates import FatesFile
 from pilotfish.sidecar.analyzer.publish import Published, Publisher
 from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.channel.record import Hello
+from pilotfish.sidecar.channel.record import Frame, Hello
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.report import Durability
 
@@ -103,22 +103,24 @@ class Worker:
 
     def _receive(self) -> bool:
         """Take one portion of records, waiting for it a little; return whether there was none."""
-        core, quiet = self._desk.core, True
-        dirty = core.changes != self._saved_changes
+        dirty = self._desk.core.changes != self._saved_changes
         timeout = QUIET_SECONDS if dirty else IDLE_SECONDS
         if self._receiver is None:
             self._arrived.wait(timeout)
             self._arrived.clear()
             return True
-        now_ns = 0
-        for frame in self._receiver.receive(timeout):
-            if quiet:  # the time after the wait, once for all that came with it
-                quiet, now_ns = False, self._now_ns()
+        return not self._take(self._receiver.receive(timeout))
+
+    def _take(self, frames: Iterator[Frame]) -> bool:
+        """Count what came; return whether anything did."""
+        core, now_ns = self._desk.core, 0
+        for frame in frames:
+            now_ns = now_ns or self._now_ns()  # the time after the wait, once for all that came with it
             if isinstance(frame, Hello):
                 core.greet(frame, fresh_id())
             else:
                 core.take(frame, now_ns)
-        return quiet
+        return now_ns > 0
 
     def _obey(self) -> None:
         while not self._commands.empty():
@@ -170,6 +172,7 @@ class Worker:
             self._stopping = True
             receiver, self._receiver = self._receiver, None
         if receiver is not None:
+            self._take(receiver.finish())
             receiver.close()
         self._save()
         self._refuse_rest()

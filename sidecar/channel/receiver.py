@@ -98,6 +98,16 @@ class Receiver:
         """End a `receive` that waits in another thread."""
         os.eventfd_write(self._wake, 1)
 
+    def finish(self) -> Iterator[Frame]:
+        """Yield what was sent until now and let nothing more come; what is cut off goes whole to the next reader."""
+        self._path.unlink(missing_ok=True)
+        connection = self._connection
+        if connection is not None:
+            with suppress(OSError):  # the proxy has left already
+                connection.shutdown(socket.SHUT_RD)
+        while self._connection is not None:
+            yield from self._read(self._connection)
+
     def close(self) -> None:
         """Close everything and remove the socket from the folder."""
         self._drop()
@@ -151,6 +161,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {shown(str(path))}: {error}; give a --shared folder that is writable and has a short path"
+            f"cannot listen at {shown(str(path))}: {error}; give a --shared folder with a short path"
         ) from error
     return listener

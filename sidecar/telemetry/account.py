@@ -1,4 +1,4 @@
-"""The identity that holds at every look: seen = measured + sampled_out + dropped + undecodable + queued, in exchanges."""
+"""The identity, in exchanges, at every look: seen = measured + sampled_out + dropped + undecodable + queued."""
 
 from __future__ import annotations
 

@@ -82,24 +82,24 @@ EVENT_GAP = Metric(
     _ROUTE,
     "seconds",
 )
-IN_FLIGHT = Metric(
-    "pilotfish_requests_in_flight", "gauge", "Exchanges that have begun and not ended.", TRAFFIC, _ROUTE
-)
-REQUEST_BYTES = Metric(
-    "pilotfish_request_bytes_total", "counter", "Bytes of request bodies.", TRAFFIC, _ROUTE, "bytes"
-)
+IN_FLIGHT = Metric("pilotfish_requests_in_flight", "gauge", "Exchanges that have begun and not ended.", TRAFFIC, _ROUTE)
+REQUEST_BYTES = Metric("pilotfish_request_bytes_total", "counter", "Bytes of request bodies.", TRAFFIC, _ROUTE, "bytes")
 RESPONSE_BYTES = Metric(
     "pilotfish_response_bytes_total", "counter", "Bytes of response bodies.", TRAFFIC, _ROUTE, "bytes"
 )
 CONNECTIONS = Metric(
     "pilotfish_connections_total",
     "counter",
-    "Client connections by what happened: accepted, ended, reset, opaque, refused for a limit, by the model or for descriptors.",
+    "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors).",
     TRAFFIC,
     ("event",),
 )
 CONNECTIONS_OPEN = Metric(
-    "pilotfish_connections_open", "gauge", "Client connections that are open; kind opaque is among all.", TRAFFIC, ("kind",)
+    "pilotfish_connections_open",
+    "gauge",
+    "Client connections that are open; kind opaque is among all.",
+    TRAFFIC,
+    ("kind",),
 )
 OPAQUE_BYTES = Metric(
     "pilotfish_opaque_bytes_total",
@@ -117,7 +117,10 @@ DOWNGRADES = Metric(
     ("reason",),
 )
 PROXY_UP = Metric(
-    "pilotfish_proxy_up", "gauge", "1 while the proxy's counter page can be read and its process beats, else 0.", TRAFFIC
+    "pilotfish_proxy_up",
+    "gauge",
+    "1 while the proxy's counter page can be read and its process beats, else 0.",
+    TRAFFIC,
 )
 PROXY_START = Metric(
     "pilotfish_proxy_start_time_seconds", "gauge", "When the proxy started, in epoch seconds.", TRAFFIC, (), "seconds"
@@ -127,7 +130,7 @@ SEEN = Metric("pilotfish_exchanges_seen_total", "counter", "Exchanges that the p
 EXCHANGES = Metric(
     "pilotfish_exchanges_total",
     "counter",
-    "Exchanges by what became of them: measured, sampled_out, dropped, undecodable. With the queued ones they add up to those seen.",
+    "Exchanges by what became of them; with the queued ones they add up to those seen.",
     ACCOUNT,
     ("fate", "reason"),
 )
@@ -138,7 +141,10 @@ ROWS = Metric(
     "pilotfish_rows_total", "counter", "Decoded rows; side is input or prediction.", ACCOUNT, ("model", "side")
 )
 LATE_ROWS = Metric(
-    "pilotfish_late_rows_total", "counter", "Rows that came after their tick had closed; they count in the open one.", ACCOUNT
+    "pilotfish_late_rows_total",
+    "counter",
+    "Rows that came after their tick had closed; they count in the open one.",
+    ACCOUNT,
 )
 
 PSI = Metric(
@@ -220,7 +226,11 @@ INTENTS = Metric(
     ("kind", "outcome", "reason"),
 )
 OUTBOX = Metric(
-    "pilotfish_outbox_entries", "gauge", "Entries of the outbox that wait (pending) or were given up (dead).", CONTROL, ("state",)
+    "pilotfish_outbox_entries",
+    "gauge",
+    "Entries of the outbox that wait (pending) or were given up (dead).",
+    CONTROL,
+    ("state",),
 )
 OUTBOX_UNSAVED = Metric(
     "pilotfish_outbox_unsaved", "gauge", "Changes of the outbox that could not be written to disk yet.", CONTROL
@@ -229,7 +239,12 @@ OUTBOX_UNSAVED = Metric(
 INFO = Metric("pilotfish_build_info", "gauge", "1, with the version.", OWN, ("version",))
 READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts, 0 while it is idle.", OWN)
 CHECKPOINT_TIME = Metric(
-    "pilotfish_checkpoint_timestamp_seconds", "gauge", "When the last checkpoint was written, in epoch seconds.", OWN, (), "seconds"
+    "pilotfish_checkpoint_timestamp_seconds",
+    "gauge",
+    "When the last checkpoint was written, in epoch seconds.",
+    OWN,
+    (),
+    "seconds",
 )
 CHECKPOINT_AGE = Metric(
     "pilotfish_checkpoint_age_seconds",
@@ -243,17 +258,16 @@ CHECKPOINT_FAILURES = Metric(
     "pilotfish_checkpoint_failures_total", "counter", "Checkpoints that could not be written.", OWN
 )
 MEMORY_LIMIT = Metric(
-    "pilotfish_memory_limit_bytes", "gauge", "Ceiling of the analyzer's data; it restarts itself at 85 % of it.", OWN, (), "bytes"
+    "pilotfish_memory_limit_bytes",
+    "gauge",
+    "Ceiling of the analyzer's data; it restarts itself at 85 % of it.",
+    OWN,
+    (),
+    "bytes",
 )
-MEMORY_DATA = Metric(
-    "pilotfish_memory_data_bytes", "gauge", "What of that ceiling is in use.", OWN, (), "bytes"
-)
-CPU = Metric(
-    "process_cpu_seconds_total", "counter", "User and system CPU time of the analyzer.", OWN, (), "seconds"
-)
-RESIDENT = Metric(
-    "process_resident_memory_bytes", "gauge", "Resident memory of the analyzer.", OWN, (), "bytes"
-)
+MEMORY_DATA = Metric("pilotfish_memory_data_bytes", "gauge", "What of that ceiling is in use.", OWN, (), "bytes")
+CPU = Metric("process_cpu_seconds_total", "counter", "User and system CPU time of the analyzer.", OWN, (), "seconds")
+RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory of the analyzer.", OWN, (), "bytes")
 VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory of the analyzer.", OWN, (), "bytes")
 START = Metric(
     "process_start_time_seconds", "gauge", "When the analyzer started, in epoch seconds.", OWN, (), "seconds"

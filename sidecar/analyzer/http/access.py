@@ -28,7 +28,7 @@ def read_token(path: Path) -> bytes:
 
 
 def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
-    """Tell whether a request with these headers may have `path`; the file is read anew, so that a token can be changed."""
+    """Tell whether a request with these headers may have `path`; the file is read anew: a token can be changed."""
     if token_file is None or path in OPEN_PATHS:
         return True
     try:

@@ -37,15 +37,14 @@ def meter(ratio: float, width: int = 120) -> str:
     kind = "hot" if ratio >= 1 else "warm" if filled > 0.75 else "calm"
     return (
         f'<svg class="meter" width="{width}" height="10" role="img" aria-label="evidence {ratio:.2g} of 1">'
-        f'<rect class="rail" width="{width}" height="10"/><rect class="{kind}" width="{filled * width:.1f}" height="10"/></svg>'
+        f'<rect class="rail" width="{width}" height="10"/>'
+        f'<rect class="{kind}" width="{filled * width:.1f}" height="10"/></svg>'
     )
 
 
 def _bar(kind: str, left: float, width: float, share: float) -> str:
     height = share * (HEIGHT - 2)
-    return (
-        f'<rect class="{kind}" x="{left:.1f}" y="{HEIGHT - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
-    )
+    return f'<rect class="{kind}" x="{left:.1f}" y="{HEIGHT - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
 
 
 def _joined(

@@ -18,7 +18,9 @@ from pilotfish.sidecar.telemetry.reading import Reading
 
 STYLE = files("pilotfish.sidecar.analyzer.http").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 DRAWN_FEATURES = 12
 LISTED_FEATURES = 200
@@ -87,13 +89,19 @@ def _tiles(shown: Shown) -> str:
         tiles.append(("alarms", _whole(budget.alarms_total)))
         promise = f"{budget.false_alarms:g} in {budget.per_seconds / 86400:g} days"
         tiles.append(("false alarms allowed", promise))
-    cells = "".join(f'<div class="tile"><b>{escape(value)}</b><small>{escape(name)}</small></div>' for name, value in tiles)
+    cells = "".join(
+        f'<div class="tile"><b>{escape(value)}</b><small>{escape(name)}</small></div>' for name, value in tiles
+    )
     return f'<div class="tiles">{cells}</div>'
 
 
 def _families(report: Report) -> str:
     rows = [
-        (escape(item.name), f"{figures.meter(item.evidence_ratio, 220)}{item.evidence_ratio:.2g}", _whole(item.alarms_total))
+        (
+            escape(item.name),
+            f"{figures.meter(item.evidence_ratio, 220)}{item.evidence_ratio:.2g}",
+            _whole(item.alarms_total),
+        )
         for item in report.families
     ]
     note = '<p class="soft">Evidence over its threshold, on a logarithmic scale; a full bar, 1, is an alarm.</p>'
@@ -122,8 +130,8 @@ def _features(shown: Shown) -> str:
         for place, item in enumerate(ranked[:LISTED_FEATURES])
     ]
     note = (
-        '<p class="soft">Effect sizes of the recent ticks against the reference, for people to look at; alarms come from '
-        'the evidence alone. <span class="key"><i></i>reference<i class="new"></i>recent ticks</span></p>'
+        '<p class="soft">Effect sizes of the recent ticks against the reference, for people to look at; alarms come '
+        'from the evidence alone. <span class="key"><i></i>reference<i class="new"></i>recent ticks</span></p>'
     )
     if len(ranked) > LISTED_FEATURES:
         note += f"<p>The first {LISTED_FEATURES} of {len(ranked)} features; <code>GET /report</code> has all.</p>"
@@ -187,7 +195,11 @@ def _routes(reading: Reading) -> str:
 def _account(account: Account | None) -> str:
     if account is None:
         return "<h2>Accounting</h2><p>No counter page: the proxy is not running with the same shared folder.</p>"
-    rows = [(escape(fate), escape(reason), _whole(amount)) for (fate, reason), amount in sorted(account.fates.items()) if amount]
+    rows = [
+        (escape(fate), escape(reason), _whole(amount))
+        for (fate, reason), amount in sorted(account.fates.items())
+        if amount
+    ]
     rows.append(("<b>seen</b>", "", f"<b>{_whole(account.seen)}</b>"))
     note = '<p class="soft">Every exchange has one fate; together they are all that the proxy has seen.</p>'
     return _section("Accounting", note, ("fate", "reason", "#exchanges"), rows)

@@ -1,4 +1,4 @@
-"""The sockets of the admin address: bounded connections, bounded bodies, bounded time, headers that give nothing away."""
+"""The sockets of the admin address: bounded connections, bodies and time, headers that give nothing away."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AddressError(UsageError):
 
 
 class Request(web.BaseRequest):
-    """A request whose every answer, the parser's own errors among them, leaves with our headers and no server's name."""
+    """A request whose every answer, the parser's own errors too, leaves with our headers and no server's name."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
@@ -54,7 +54,7 @@ class AdminServer:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._server: asyncio.Server | None = None
-        self._http: web.Server[Any] | None = None
+        self._http: web.Server | None = None
 
     @property
     def port(self) -> int:
@@ -78,7 +78,9 @@ class AdminServer:
         try:
             self._server = await loop.create_server(self._connection, host, port, backlog=64)
         except OSError as error:
-            raise AddressError(f"cannot listen at {shown(address)}: {error.strerror or error}; give another --admin") from error
+            raise AddressError(
+                f"cannot listen at {shown(address)}: {error.strerror or error}; give another --admin"
+            ) from error
 
     async def stop(self) -> None:
         """Stop listening and end the connections."""

@@ -183,10 +183,15 @@ def _state(published: Published) -> dict[str, Any]:
         features = {}
         for feature in profile.features if profile else ():
             cells = counts.of(profile, feature.name).tolist() if profile else []
-            features[feature.name] = {
-                label: count for label, count in zip(feature.labels, cells, strict=True) if count
+            features[feature.name] = {label: count for label, count in zip(feature.labels, cells, strict=True) if count}
+        ticks.append(
+            {
+                "tick": tick,
+                "input_rows": counts.input_rows,
+                "prediction_rows": counts.prediction_rows,
+                "features": features,
             }
-        ticks.append({"tick": tick, "input_rows": counts.input_rows, "prediction_rows": counts.prediction_rows, "features": features})
+        )
     return {
         "profile_hash": report.profile.hash if report.profile else None,
         "tick_seconds": report.ticks.tick_seconds,

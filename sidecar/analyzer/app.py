@@ -1,0 +1,241 @@
+"""The analyzer's process, put together: a thread that counts, an event loop that answers, a look around each second."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from concurrent.futures import Future
+
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.analyzer import checkpoint, memory
+from pilotfish.sidecar.analyzer.commands import Command, SetProfile, Warn
+from pilotfish.sidecar.analyzer.configure import Configured, configure, proxy_settings, shown_document
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
+from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile
+from pilotfish.sidecar.analyzer.http.access import read_token
+from pilotfish.sidecar.analyzer.http.server import AdminServer, split_address
+from pilotfish.sidecar.analyzer.http.views import Sources, Views
+from pilotfish.sidecar.analyzer.ledger import Ledger, restore
+from pilotfish.sidecar.analyzer.options import Options
+from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile
+from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.worker import Desk, Worker, fresh_id
+from pilotfish.sidecar.channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from pilotfish.sidecar.channel.page import PageError, PageSnapshot, read_page
+from pilotfish.sidecar.channel.receiver import Receiver
+from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.proxy import write_proxy_settings
+from pilotfish.sidecar.telemetry.own import memory as used_memory
+from pilotfish.sidecar.telemetry.reading import ControlStatus, Reading
+
+RECYCLE_STATUS = 75
+LOOK_SECONDS = 1.0
+YOUNG_OBJECTS = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
+
+
+def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
+    """Put the analyzer together from its options; with no engine given, effect sizes are all that it finds out.
+
+    A document or profile that cannot be used leaves it idle, with the reason in the report. Raises UsageError for
+    folders, addresses and files of the command line.
+    """
+    memory.limit_data(options.memory_limit)
+    _check(options)
+    configured = configure(options.document, engine_factory or effect_sizes_only)
+    fates = FatesFile(options.shared / FATES_FILE)
+    saved, damage = _saved(options)
+    totals = (saved["ledger_id"], saved["totals"]) if saved else None
+    core = Core(configured.setup, Ledger(*restore(fates.read(), totals, fresh_id())), saved)
+    shelf = ProfileShelf(configured.profile_path, options.state_folder)
+    _begin(core, shelf)
+    core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})
+    desk = Desk(
+        core=core,
+        fates=fates,
+        checkpoint=options.state_folder / checkpoint.CHECKPOINT_FILE,
+        listen=lambda: Receiver(options.shared / SOCKET_FILE),
+        now=time.time,
+    )
+    return App(options, configured, shelf, Worker(desk, Publisher(time.time())))
+
+
+class App:
+    """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
+
+    def __init__(self, options: Options, configured: Configured, shelf: ProfileShelf, worker: Worker) -> None:
+        self._options = options
+        self._configured = configured
+        self._shelf = shelf
+        self._worker = worker
+        self._control: ControlStatus | None = None
+        self._document_watch = FileWatch(options.document) if options.document else None
+        self._views = Views(
+            Sources(
+                read=self._read,
+                published=lambda: worker.published,
+                config=self._config,
+                submit=self.submit,
+                take_profile=self._take_profile,
+                alive=lambda: not worker.finished.done(),
+                token_file=options.token_file,
+            )
+        )
+
+    @property
+    def report(self) -> Report:
+        """The newest Report."""
+        return self._worker.published.report
+
+    @property
+    def document(self) -> ModelMonitor | None:
+        """The document in force; None without one, and while it cannot be used."""
+        return self._configured.document
+
+    def submit(self, command: Command) -> Future[None]:
+        """Hand a command to the worker; the future fails with why it was refused."""
+        return self._worker.submit(command)
+
+    def set_control(self, status: ControlStatus) -> None:
+        """Show `status` in report and metrics from now on."""
+        self._control = status
+
+    async def serve(self, stop: asyncio.Event) -> int:
+        """Count and answer until `stop` is set (then 0) or it is time to start anew (75); raise what ended the worker.
+
+        UsageError when an address cannot be listened at. At the end `stop` is set, and a last checkpoint is written.
+        """
+        server = AdminServer(self._views.answer)
+        await server.start(self._options.admin)
+        try:
+            self._start()
+            finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
+            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._look_around())
+            await asyncio.wait((finished, stopped, watched), return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            self._worker.stop()
+            await finished
+            watched.cancel()
+            return await _result(watched)
+        finally:
+            await server.stop()
+
+    def _start(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS)
+        if not self._configured.setup.problem:
+            path = self._options.shared / SETTINGS_FILE
+            write_proxy_settings(path, proxy_settings(self._configured.document))
+        self._worker.start()
+
+    async def _look_around(self) -> int:
+        """Look each second at memory, document and profile; return the status with which to end."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if memory.worn_out(used_memory()[2], self._options.memory_limit):
+                return RECYCLE_STATUS
+            if await self._document_changed():
+                return RECYCLE_STATUS
+            await self._profile_changed()
+
+    async def _document_changed(self) -> bool:
+        """Tell whether the document's file holds another one that can be used; one that cannot stays out, and shows."""
+        watch = self._document_watch
+        if watch is None or not await asyncio.to_thread(watch.changed):
+            return False
+        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
+        problem = found.setup.problem
+        self.submit(
+            Warn("document", f"the document changed, the former one stays in force: {problem}" if problem else "")
+        )
+        return not problem and found.document != self._configured.document
+
+    async def _profile_changed(self) -> None:
+        try:
+            profile = await asyncio.to_thread(self._shelf.changed)
+            if profile is not None:
+                await asyncio.wrap_future(self.submit(SetProfile(profile)))
+                self.submit(Warn("profile", ""))
+        except ProfileRefusedError as error:
+            self.submit(Warn("profile", f"the profile's file changed, the former profile stays in force: {error}"))
+
+    async def _take_profile(self, raw: bytes) -> str:
+        """Put the profile in `raw` into force and keep it; return its hash."""
+        profile: Profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
+        await asyncio.wrap_future(self.submit(SetProfile(profile)))
+        try:
+            await asyncio.to_thread(self._shelf.keep, profile)
+        except checkpoint.CheckpointError as error:
+            self.submit(Warn("profile", f"the profile is in force but not kept: {error}"))
+        return profile.hash
+
+    def _read(self) -> Reading:
+        report = self.report  # before the page: what the analyzer settled must not be newer than what the proxy saw
+        return Reading(
+            report=report,
+            page=_page(self._options),
+            control=self._control,
+            now=time.time(),
+            memory_limit=self._options.memory_limit,
+        )
+
+    def _config(self) -> dict[str, object]:
+        options = self._options
+        paths = {"shared": options.shared, "state": options.state_folder, "document": options.document}
+        return {
+            "options": {name: str(path) if path else None for name, path in paths.items()}
+            | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
+            "document": shown_document(self._configured.document),
+        }
+
+
+def _check(options: Options) -> None:
+    """Raise UsageError for what the command line says and cannot be."""
+    split_address(options.admin)
+    if options.token_file is not None:
+        read_token(options.token_file)
+    for folder in (options.shared, options.state_folder):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot use the folder {shown(str(folder))}: {error.strerror}") from error
+
+
+def _saved(options: Options) -> tuple[checkpoint.State | None, str]:
+    """Return the checkpoint's state, or None and why a damaged one was left behind."""
+    try:
+        return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
+    except checkpoint.CheckpointError as error:
+        return None, f"evidence starts afresh: {error}"
+
+
+def _begin(core: Core, shelf: ProfileShelf) -> None:
+    """Give the core its first profile; one that cannot be used leaves it idle."""
+    if core.setup.problem:
+        return
+    try:
+        profile = shelf.first()
+        if profile is not None:
+            core.set_profile(profile)
+    except ProfileRefusedError as error:
+        core.idle_reason = str(error)
+
+
+def _page(options: Options) -> PageSnapshot | None:
+    try:
+        return read_page(options.shared / PAGE_FILE)
+    except (OSError, PageError):  # no proxy yet, or one of another version: `pilotfish_proxy_up` says so
+        return None
+
+
+async def _result(watched: asyncio.Task[int]) -> int:
+    """Return what the look around found to be the time for, 0 when it was cancelled."""
+    try:
+        return await watched
+    except asyncio.CancelledError:
+        return 0

@@ -1,0 +1,113 @@
+"""From the document to what the worker needs; a document that cannot be used becomes a reason to be idle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.core import Setup
+from pilotfish.sidecar.analyzer.decode import Hints
+from pilotfish.sidecar.analyzer.engine import EngineFactory
+from pilotfish.sidecar.settings.checks import warnings
+from pilotfish.sidecar.settings.document import ModelMonitor, ProfileSource, Spec
+from pilotfish.sidecar.settings.errors import SettingsError
+from pilotfish.sidecar.settings.load import load
+from pilotfish.sidecar.settings.proxy import ProxySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured:
+    """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
+
+    document: ModelMonitor | None
+    setup: Setup
+    profile_path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def configure(path: Path | None, engine_factory: EngineFactory) -> Configured:
+    """Read the document at `path`, None for none."""
+    plain = Setup(drift=DriftSettings(), engine_factory=engine_factory)
+    if path is None:
+        return Configured(document=None, setup=plain)
+    try:
+        document = load(path)
+        return _configured(document, path.parent, engine_factory)
+    except (SettingsError, DetectorError) as error:
+        return Configured(document=None, setup=replace(plain, problem=f"the document cannot be used: {error}"))
+
+
+def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
+    """Return what the proxy must know of the document."""
+    if document is None:
+        return ProxySettings()
+    traffic = document.spec.traffic
+    return ProxySettings(
+        max_records_per_second=traffic.max_records_per_second,
+        body_limit=traffic.body_limit,
+        routes=traffic.routes,
+        probes=traffic.probes,
+    )
+
+
+def shown_document(document: ModelMonitor | None) -> Any:
+    """Return the document as plain values for people; of addresses only what holds no secret."""
+    if document is None:
+        return None
+    plain = msgspec.to_builtins(document)
+    webhook = (plain["spec"].get("retrain") or {}).get("webhook")
+    if webhook:
+        webhook["url"] = _bare(webhook["url"])
+    for source in plain["spec"].get("profiles") or ():
+        if source.get("url"):
+            source["url"] = _bare(source["url"])
+    return plain
+
+
+def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configured:
+    spec = document.spec
+    source = _source(spec)
+    setup = Setup(
+        model=spec.model.name,
+        version=spec.model.version,
+        mode=spec.mode,
+        hints=Hints(protocol=spec.traffic.protocol, model=spec.model.name),
+        drift=_drift(spec),
+        engine_factory=engine_factory,
+    )
+    path = folder / source.path if source is not None and source.path else None
+    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(warnings(document)))
+
+
+def _source(spec: Spec) -> ProfileSource | None:
+    """Return the profile of the version that runs: the exact one, else one that fits any, else the only one."""
+    version = spec.model.version
+    for wanted in (version, ""):
+        for source in spec.profiles:
+            if source.version == wanted:
+                return source
+    return spec.profiles[0] if len(spec.profiles) == 1 and not version else None
+
+
+def _drift(spec: Spec) -> DriftSettings:
+    drift = spec.drift
+    return DriftSettings(
+        tick_seconds=drift.tick,
+        false_alarms=drift.false_alarms.count,
+        per_seconds=drift.false_alarms.per,
+        tolerance=drift.tolerance,
+        feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
+        ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
+    )
+
+
+def _bare(url: str) -> str:
+    """Return `url` without user, password, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
