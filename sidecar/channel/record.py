@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pilotfish.sidecar.errors import PilotfishError
 
@@ -33,9 +34,8 @@ class Hello:
     next_sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One sampled exchange.
+class Record(NamedTuple):
+    """One sampled exchange (a tuple, since one is made for each).
 
     `at_ns` is the wall clock at the request's first byte, `first_byte_ns` and `duration_ns` count from there.
     `request_head` and `response_head` are the raw heads up to and with the empty line; bodies are as decoded from the
