@@ -108,7 +108,17 @@ def build_profile(
     if progress is not None:
         progress(len(columns), len(columns), "")
     warnings = _warnings(arranged.reference, features)
-    return Profile(model, version, created, arranged.reference, features, tuple(excluded), warnings)
+    return Profile(
+        model=model,
+        version=version,
+        created=created,
+        reference=arranged.reference,
+        features=features,
+        excluded=tuple(excluded),
+        warnings=warnings,
+        input_columns=tuple(name for name in columns if sides.get(name, "input") == "input"),
+        prediction_columns=tuple(name for name in columns if sides.get(name, "input") == "prediction"),
+    )
 
 
 def _checked(columns: Mapping[str, ColumnData], times: Floats | None, named: list[str]) -> int:

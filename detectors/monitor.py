@@ -83,7 +83,11 @@ class DriftMonitor:
         raise StateError(f"no open episode is called {shown(episode_id)}; open are {shown(known)}")
 
     def status(self) -> MonitorStatus:
-        """Evidence, effect sizes of the recent window (the last 60 closed ticks, or a little more), and episodes."""
+        """Evidence, effect sizes and episodes.
+
+        Effect sizes are of the recent window, the last 60 closed ticks or a little more; for a feature in an open
+        episode they are since its onset.
+        """
         features: list[FeatureStatus] = []
         for family in self._families:
             features += self._features(family)
@@ -163,6 +167,7 @@ class DriftMonitor:
         for position, table in enumerate(family.table.features):
             episode = family.book.of(table.feature.name)
             onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
+            stretch = recent if episode is None else self._history.since(onset)
             out.append(
                 FeatureStatus(
                     name=table.feature.name,
@@ -171,7 +176,7 @@ class DriftMonitor:
                     evidence_ratio=ratio(log_ratios[position]),
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
-                    effects=None if recent is None else effect_sizes(self.profile, table.feature.name, recent),
+                    effects=None if stretch is None else effect_sizes(self.profile, table.feature.name, stretch),
                 )
             )
         return out

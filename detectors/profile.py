@@ -96,7 +96,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class Profile:
-    """Features in a fixed order, each with its cells one after another in every counts array."""
+    """Features in a fixed order, each with its cells one after another in every counts array.
+
+    `input_columns` and `prediction_columns` name the reference's columns in their order, excluded ones too: what
+    gives a name to the columns of a request that has none.
+    """
 
     model: str
     version: str
@@ -105,6 +109,8 @@ class Profile:
     features: tuple[Feature, ...]
     excluded: tuple[Excluded, ...]
     warnings: tuple[str, ...]
+    input_columns: tuple[str, ...]
+    prediction_columns: tuple[str, ...]
 
     @cached_property
     def offsets(self) -> Ints:
@@ -125,6 +131,10 @@ class Profile:
             raise ProfileError(f"the profile has no feature {name!r}; it has {shown(sorted(self.index))}")
         return self.features[self.index[name]]
 
+    def columns(self, side: Side) -> tuple[str, ...]:
+        """The reference's columns of a side, excluded ones too, in their order."""
+        return self.input_columns if side == "input" else self.prediction_columns
+
     def names(self, side: Side) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features if feature.side == side)
 
@@ -134,7 +144,9 @@ class Profile:
             "excluded": [vars(excluded) for excluded in self.excluded],
             "features": [_feature_document(feature) for feature in self.features],
             "format": FORMAT,
+            "input_columns": list(self.input_columns),
             "model": self.model,
+            "prediction_columns": list(self.prediction_columns),
             "reference": vars(self.reference),
             "version": self.version,
             "warnings": list(self.warnings),
@@ -199,9 +211,11 @@ def _parse(document: dict[str, Any]) -> Profile:
         if len(set(names)) != len(names):
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
         meta = {key: str(document[key]) for key in ("model", "version", "created")}
-        return Profile(
-            **meta, reference=reference, features=features, excluded=excluded, warnings=tuple(document["warnings"])
-        )
+        texts = {
+            key: tuple(str(text) for text in document[key])
+            for key in ("warnings", "input_columns", "prediction_columns")
+        }
+        return Profile(**meta, reference=reference, features=features, excluded=excluded, **texts)
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
     except (TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -79,7 +79,11 @@ class FamilyStatus:
 
 @dataclass(frozen=True)
 class FeatureStatus:
-    """One watched feature. `effects` are of the recent window, None without rows; `onset_tick` None without any."""
+    """One watched feature.
+
+    `effects` are since the onset in an open episode, else of the recent window; they and `onset_tick` are None
+    without rows.
+    """
 
     name: str
     side: Side
