@@ -121,7 +121,8 @@ class EpisodeBook:
 
     def state(self) -> list[dict[str, Any]]:
         return [
-            {**asdict(episode), "members": [asdict(m) for m in episode.members.values()]} for episode in self.episodes
+            {**asdict(episode), "members": [asdict(member) for member in episode.members.values()]}
+            for episode in self.episodes
         ]
 
     @classmethod

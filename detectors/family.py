@@ -44,7 +44,7 @@ class FamilyDetector:
         self.listing: Floats | None = None
         self.book = EpisodeBook()
         self.alarms_total = 0
-        self._bets: dict[tuple[str, int, float], ClosingBet] = {}
+        self._bets: dict[str, tuple[tuple[int, float], ClosingBet]] = {}
 
     @property
     def log_ratio(self) -> float:
@@ -212,15 +212,13 @@ class FamilyDetector:
             self.listing = None
 
     def _bet(self, member: Member) -> ClosingBet:
-        key = (member.name, member.function, member.drifted)
-        if key not in self._bets:
+        """Made once for each stay in an episode; it follows from the member alone."""
+        terms = (member.function, member.drifted)
+        if member.name not in self._bets or self._bets[member.name][0] != terms:
             table = self._table(member.name)
-            upper = table.upper(member.function)
-            self._bets = {
-                **self._bets,
-                key: ClosingBet.against(table.h(member.function), table.p, upper, member.drifted),
-            }
-        return self._bets[key]
+            h, upper = table.h(member.function), table.upper(member.function)
+            self._bets[member.name] = terms, ClosingBet.against(h, table.p, upper, member.drifted)
+        return self._bets[member.name][1]
 
     def _table(self, name: str) -> FeatureTable:
         return next(table for table in self.table.features if table.feature.name == name)

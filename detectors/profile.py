@@ -210,16 +210,25 @@ def _parse(document: dict[str, Any]) -> Profile:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
-        meta = {key: str(document[key]) for key in ("model", "version", "created")}
-        texts = {
-            key: tuple(str(text) for text in document[key])
-            for key in ("warnings", "input_columns", "prediction_columns")
-        }
-        return Profile(**meta, reference=reference, features=features, excluded=excluded, **texts)
+        return Profile(
+            model=str(document["model"]),
+            version=str(document["version"]),
+            created=str(document["created"]),
+            reference=reference,
+            features=features,
+            excluded=excluded,
+            warnings=_texts(document["warnings"]),
+            input_columns=_texts(document["input_columns"]),
+            prediction_columns=_texts(document["prediction_columns"]),
+        )
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
 
 
 def _feature(document: dict[str, Any], where: str) -> Feature:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.batch import Batch, ColumnData
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
@@ -35,12 +36,12 @@ def mixed_profile(rows: int = 8000, seed: int = 0) -> Profile:
     return build_profile(data, model="m", version="1", sides={"score": "prediction"}, exchangeable=True)
 
 
-def batches_of(data: dict[str, np.ndarray], rows: int) -> list[Batch]:
+def batches_of(data: Mapping[str, ColumnData], rows: int) -> list[Batch]:
     inputs = {name: values for name, values in data.items() if name != "score"}
     return [Batch(inputs, rows), Batch({"score": data["score"]}, rows, "prediction")]
 
 
-def tick(profile: Profile, rng: np.random.Generator, rows: int = 50, **changed: object) -> Counts:
+def tick(profile: Profile, rng: np.random.Generator, rows: int = 50, **changed: np.ndarray) -> Counts:
     """A tick of reference-like rows, with some columns replaced."""
     data = {**columns(rows, rng), **changed}
     counts = TickCounts(profile)

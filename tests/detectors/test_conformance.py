@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.detectors.batch import Batch, Column
+from pilotfish.detectors.batch import Batch, Column, ColumnData
 from pilotfish.detectors.checks import (
     HOSTILE,
     check_bins,
@@ -57,12 +59,13 @@ def test_every_row_is_counted_once_a_feature_whatever_it_holds(made: list[Batch]
 def test_arrays_lists_and_masks_of_the_same_rows_count_the_same() -> None:
     data = columns(3000, np.random.default_rng(5))
     found = []
-    for convert in (
+    ways: list[Callable[[np.ndarray], ColumnData]] = [
         lambda v: v,
         lambda v: v.tolist(),
         lambda v: v.astype(object),
         lambda v: Column(v, np.zeros(len(v), dtype=bool)),
-    ):
+    ]
+    for convert in ways:
         counts = TickCounts(PROFILE)
         for batch in batches_of({name: convert(values) for name, values in data.items()}, 3000):
             counts.add(batch)
