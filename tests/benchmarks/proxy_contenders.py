@@ -67,8 +67,9 @@ def nginx(stack: ExitStack, folder: Path, http: str, port: int, name: str) -> in
         f"{kind}_temp_path {folder}/{name}-{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     config = folder / f"{name}.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # else its worker could not read a folder for root alone
     config.write_text(
-        f"worker_processes 1; daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.err;\n"
+        f"{user} worker_processes 1; daemon off; pid {folder}/{name}.pid; error_log {folder}/{name}.err;\n"
         "events { worker_connections 4096; }\n"
         f"http {{ access_log off; keepalive_requests 100000000; client_body_buffer_size 64k; {places}\n{http}\n}}\n"
     )
