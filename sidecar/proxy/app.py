@@ -111,7 +111,7 @@ class Proxy:
         self._observer = Observer(self._page, self._pump, ProxySettings())
         self._connections = Connections(self._page, connection_limit(limit), self._idle)
         self._listeners = [
-            Listener(reactor, listen(listen_at), Upstream(upstream), self._observer, self._connections, index)
+            Listener(reactor, listen(listen_at), Upstream(reactor, upstream), self._observer, self._connections, index)
             for index, (listen_at, upstream) in enumerate(pairs)
         ]
         self._health = HealthServer(reactor, listen(health), self._describe) if health else None

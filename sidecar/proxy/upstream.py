@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
@@ -17,11 +18,40 @@ SYN_RETRIES = 3  # an address that does not answer at all is given up after abou
 
 
 class Upstream:
-    """One model server's address and whether it ever answered."""
+    """One model server's address, whether it ever answered, and who waits for that: one of them tries for all."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, reactor: Reactor, address: Address) -> None:
         self.targets = resolve(address)
         self.proven = False
+        self._reactor = reactor
+        self._waiting: deque[Connecting] = deque()
+        self._scheduled = False
+
+    def prove(self) -> None:
+        """It answered: all that waited try now."""
+        self.proven = True
+        while self._waiting:
+            self._waiting.popleft().attempt()
+
+    def wait(self, connecting: Connecting) -> None:
+        """Let `connecting` attempt again, as the one that tries or after the first success."""
+        self._waiting.append(connecting)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._reactor.call_later(RETRY, self._let_one_try)
+
+    def _let_one_try(self) -> None:
+        self._scheduled = False
+        while self._waiting:
+            connecting = self._waiting.popleft()
+            if not connecting.is_over:
+                connecting.attempt()
+                break
+        if self._waiting:
+            self._schedule()
 
 
 class Connecting:
@@ -51,14 +81,15 @@ class Connecting:
     def start(self) -> None:
         """Begin to connect."""
         self._reactor.watch(self._client.fileno(), 0, self._client_gone)
-        self._try_next()
+        self.attempt()
 
     def cancel(self) -> None:
         """Give up: the client is refused."""
         if not self.is_over:
             self._refuse()
 
-    def _try_next(self) -> None:
+    def attempt(self) -> None:
+        """Try the next of the upstream's addresses."""
         if self.is_over:
             return
         family, target = next(self._targets)
@@ -89,19 +120,20 @@ class Connecting:
         server, self._server = self._server, None
         assert server is not None
         self._reactor.forget(server.fileno())
-        self._upstream.proven = True
         self._end()
         self._on_connected(server)
+        if not self._upstream.proven:
+            self._upstream.prove()
 
     def _failed(self) -> None:
         self._drop_server()
         if self._left > 0:
-            self._try_next()
+            self.attempt()
         elif self._upstream.proven:
             self._refuse()
         else:
             self._left = len(self._upstream.targets)
-            self._reactor.call_later(RETRY, self._try_next)
+            self._upstream.wait(self)
 
     def _client_gone(self, events: int) -> None:
         if events & FAILED:
