@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[np.generic]]
 
 CATEGORICAL = ("carrier", "origin")
-NUMERIC = ("distance", "departure", "wind_speed", "pressure", "visibility")
+NUMERIC = ("distance", "departure", "seats", "built")
 FEATURES = CATEGORICAL + NUMERIC
 TARGET = "air_time"
 KILOMETRES_PER_MILE = 1.609344
+FIRST_DATE = date(2013, 5, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,7 @@ def load() -> Flights:
     columns: Columns = {name: np.array(raw[name]) for name in CATEGORICAL}
     columns |= {name: _numbers(raw[name]) for name in NUMERIC}
     columns["departure"] = np.round(columns["departure"].astype(np.float64) / 60, 2)
-    first = date(2013, 5, 1)
-    offsets = {text: (date.fromisoformat(text) - first).days for text in set(raw["date"])}
+    offsets = {text: (date.fromisoformat(text) - FIRST_DATE).days for text in set(raw["date"])}
     return Flights(columns, _numbers(raw[TARGET]), np.array([offsets[text] for text in raw["date"]], np.int64))
 
 

@@ -1,6 +1,7 @@
-"""What a receiver of Pilotfish's webhooks has to decide on each delivery; pure, so that a trainer of your own can copy it.
+"""What a receiver of webhooks has to decide on each delivery; pure, so that a trainer of your own can copy it.
 
-Deliveries come at least once: the same event may arrive again, with the same id, and must not start a second retraining.
+Deliveries come at least once: the same event may arrive again, with the same id, and must not start a second
+retraining.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ REMEMBERED = 10_000  # ids; far more than anyone retrains within the time in whi
 STATUS = {"accepted": 202, "repeated": 200, "refused": 401, "malformed": 400}
 
 
+class EpisodeDetail(msgspec.Struct):
+    """What the retraining needs to know of the episode: the tick in which its cause began."""
+
+    onset_tick: int
+
+
 class EventData(msgspec.Struct):
     """The part of the event's data that a retraining needs."""
 
     model: str
     version: str
     episode: str
+    detail: EpisodeDetail
 
 
 class Event(msgspec.Struct):

@@ -7,17 +7,13 @@ import sys
 import msgspec
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
-    """Base of all messages."""
-
-
-class Ready(Message):
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     """A process takes requests at 127.0.0.1:`port` (0: it serves none)."""
 
     port: int
 
 
-class Day(Message):
+class Day(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     """The replay has sent one day of flights and has all answers.
 
     number         days since 1 May 2013
@@ -40,7 +36,7 @@ class Day(Message):
     through: float
 
 
-class Delivery(Message):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
     """A webhook reached the trainer; `verdict` is accepted, repeated or refused, for `reason`."""
 
     verdict: str
@@ -49,7 +45,7 @@ class Delivery(Message):
     episode: str = ""
 
 
-class Gathering(Message):
+class Gathering(msgspec.Struct, frozen=True, kw_only=True, tag="gathering"):
     """The trainer has labelled rows of `days` days since the onset (tick `onset`), and waits for `wanted`."""
 
     days: int
@@ -57,21 +53,21 @@ class Gathering(Message):
     onset: int
 
 
-class Retrained(Message):
+class Retrained(msgspec.Struct, frozen=True, kw_only=True, tag="retrained"):
     """The trainer has put a new model into the server and handed over a new profile (`profile`: its hash)."""
 
     rows: int
     profile: str
 
 
-class Problem(Message):
+class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="problem"):
     """A process cannot do its part, for `reason`; it goes on or ends."""
 
     reason: str
 
 
 AnyMessage = Ready | Day | Delivery | Gathering | Retrained | Problem
-_DECODER = msgspec.json.Decoder(AnyMessage)
+_DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
 def tell(message: AnyMessage) -> None:

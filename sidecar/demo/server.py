@@ -40,10 +40,10 @@ class Served:
         application.router.add_post(LOAD_PATH, self._load)
         return application
 
-    async def _ready(self, request: web.Request) -> web.Response:
+    async def _ready(self, _request: web.Request) -> web.Response:
         return web.Response()
 
-    async def _metadata(self, request: web.Request) -> web.Response:
+    async def _metadata(self, _request: web.Request) -> web.Response:
         return web.json_response({"name": wire.MODEL_NAME, "versions": [wire.MODEL_VERSION], "platform": "numpy"})
 
     async def _infer(self, request: web.Request) -> web.Response:
@@ -65,12 +65,12 @@ class Served:
         return web.Response()
 
 
-async def serve(model_file: Path, token_file: Path) -> None:
+def main(model_file: Path, token_file: Path) -> None:
     """Serve until standard input ends."""
     model = msgspec.json.decode(model_file.read_bytes(), type=Model)
     served = Served(model, token_file.read_text().strip())
-    await serve_until_input_ends(served.application(), lambda port: tell(Ready(port=port)))
+    asyncio.run(serve_until_input_ends(served.application(), lambda port: tell(Ready(port=port))))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

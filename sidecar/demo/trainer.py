@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
+from pilotfish.detectors.profile import Profile
 from pilotfish.sidecar.demo import reference
 from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, Columns, Flights
 from pilotfish.sidecar.demo.inbox import LARGEST_EVENT, STATUS, Event, Inbox
@@ -43,25 +44,12 @@ class TrainerSettings(msgspec.Struct, kw_only=True):
 
 
 class LabelledDay(msgspec.Struct):
-    """The rows of one day as the model saw them, with what came true; `tick` is the second in which they were served."""
+    """The rows of one day as the model saw them, with what came true; they were served in second `tick`."""
 
     tick: int
     number: int
     columns: dict[str, list[float | str | None]]
     air_time: list[float]
-
-
-class EpisodeOnset(msgspec.Struct):
-    """What the trainer reads of an episode in the analyzer's report."""
-
-    id: str
-    onset_tick: int
-
-
-class ReportedEpisodes(msgspec.Struct):
-    """What the trainer reads of the analyzer's report."""
-
-    episodes: list[EpisodeOnset]
 
 
 class TrainingError(Exception):
@@ -117,8 +105,7 @@ class Trainer:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with self._one_at_a_time, aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
-                onset = await self._onset(session, event.data.episode)
-                flights = await self._gather(onset)
+                flights = await self._gather(event.data.detail.onset_tick)
                 model, profile = await asyncio.to_thread(learn, flights)
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
@@ -126,16 +113,6 @@ class Trainer:
             tell(Problem(reason=f"retraining for {event.data.episode} failed: {error!r}"))
         else:
             tell(Retrained(rows=len(flights), profile=profile.hash))
-
-    async def _onset(self, session: aiohttp.ClientSession, episode: str) -> int:
-        """Ask the analyzer when the episode's cause began, as a tick."""
-        async with session.get(f"{self._settings.admin_url}/report") as response:
-            response.raise_for_status()
-            report = msgspec.json.decode(await response.read(), type=ReportedEpisodes)
-        onsets = [known.onset_tick for known in report.episodes if known.id == episode]
-        if not onsets:
-            raise TrainingError(f"the report has no episode {episode!r}")
-        return onsets[0]
 
     async def _gather(self, onset: int) -> Flights:
         """Return the labelled rows since the onset, once there are enough days of them."""
@@ -153,7 +130,7 @@ class Trainer:
                 raise TrainingError(f"{method} {url} was answered {response.status}: {(await response.text())[:200]}")
 
 
-def learn(flights: Flights) -> tuple[Model, reference.Profile]:
+def learn(flights: Flights) -> tuple[Model, Profile]:
     """Return a model of `flights`, and the profile against which its traffic is to be watched."""
     model = fit(flights.columns, flights.air_time)
     return model, reference.build(model, flights)

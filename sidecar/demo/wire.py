@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,10 @@ def encode_rows(columns: Columns, request_id: str = "") -> bytes:
 
 
 def decode_rows(body: bytes) -> tuple[Columns, str]:
-    """Return (columns, request id) of a request; raise WireError if it does not hold each feature with as many values."""
+    """Return (columns, request id) of a request.
+
+    Raises WireError if it does not hold each feature, with as many values of its type.
+    """
     try:
         request = _REQUEST.decode(body)
     except msgspec.DecodeError as error:
@@ -85,7 +90,7 @@ def _tensor(name: str, values: NDArray[np.generic]) -> Tensor:
     data = values.tolist()
     if name in CATEGORICAL:
         return Tensor(name, [len(data)], "BYTES", data)
-    return Tensor(name, [len(data)], "FP64", [None if value != value else value for value in data])
+    return Tensor(name, [len(data)], "FP64", [None if math.isnan(value) else value for value in data])
 
 
 def _column(name: str, data: list[float | str | None]) -> NDArray[np.generic]:

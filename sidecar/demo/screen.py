@@ -1,0 +1,74 @@
+"""Where the story is shown: as a live picture on a terminal, as plain lines anywhere else."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+
+from pilotfish.sidecar.demo.lines import fresh_lines
+from pilotfish.sidecar.demo.story import Story
+from pilotfish.sidecar.demo.view import render
+
+PICTURE_WIDTH = 100  # columns of a saved picture
+TITLE = "pilotfish demo"
+
+
+class Screen(Protocol):
+    """Something that shows a story as it grows, while it is entered."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def show(self, before: Story, after: Story) -> None:
+        """Show what `after` adds to `before`."""
+
+
+class Lines:
+    """Plain lines on `console`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def show(self, before: Story, after: Story) -> None:
+        for line in fresh_lines(before, after):
+            self._console.out(line, highlight=False)
+
+
+class Picture:
+    """A picture that stays in its place on the terminal of `console`."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, before: Story, after: Story) -> None:  # noqa: ARG002  # a picture is drawn whole
+        self._live.update(render(after), refresh=True)
+
+
+def save_picture(story: Story, path: Path) -> None:
+    """Write the view of `story` as an SVG file."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(render(story))
+    path.write_text(console.export_svg(title=TITLE))

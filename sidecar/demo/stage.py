@@ -1,0 +1,166 @@
+"""The temporary folder and the processes of a demo; on leaving, whatever the reason, both are gone.
+
+Each process has a session of its own, so that Ctrl-C reaches only the demo, which then ends them one by one. The demo's
+own processes end when their standard input does, and the kernel tells `pilotfish run` when the demo dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from pilotfish.sidecar.demo.messages import AnyMessage, Problem, Ready, heard
+from pilotfish.sidecar.errors import PilotfishError
+from pilotfish.sidecar.report import Report
+
+PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from
+PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an idle machine
+GRACE = 8.0  # seconds for a process to end by itself
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LOG_SHOWN = 600  # characters
+
+_libc = ctypes.CDLL(None)
+
+
+class DemoError(PilotfishError):
+    """The demo cannot be set up or come to its end: which part and why."""
+
+
+@dataclass
+class Actor:
+    """A running process; `messages` takes what it says, and a Problem when it ends unexpectedly."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+    messages: asyncio.Queue[AnyMessage | Report]
+    ready: asyncio.Future[int]
+    reading: asyncio.Task[None] | None = None
+    dismissed: bool = False
+
+    async def port(self) -> int:
+        """Return the port at which it serves, once it is ready."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.shield(self.ready)
+        except TimeoutError as error:
+            raise DemoError(f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.last_words()}") from error
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote to standard error."""
+        text = self.log.read_text(errors="replace").strip()
+        return f"its last words: {text[-LOG_SHOWN:]}" if text else "it wrote nothing to standard error"
+
+    async def dismiss(self) -> None:
+        """Ask it to end, wait, and kill what does not."""
+        self.dismissed = True
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        else:
+            with suppress(ProcessLookupError):  # it has ended already, which is what is wanted
+                self.process.terminate()
+        try:
+            async with asyncio.timeout(GRACE):
+                await self.process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):  # see above
+                self.process.kill()
+            await self.process.wait()
+        if self.reading is not None:
+            await self.reading
+
+
+class Stage:
+    """Folder and processes of one demo; `async with Stage() as stage`."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[AnyMessage | Report] = asyncio.Queue()
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="pilotfish-demo-"))
+        self._exits.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exits.aclose()
+
+    def write(self, name: str, content: bytes | str) -> Path:
+        """Write a file into the folder, readable by its owner only (so is the folder), and return its path."""
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o600)
+        return path
+
+    async def own(self, module: str, *arguments: Path) -> Actor:
+        """Start a process of the demo's own, `pilotfish.sidecar.demo.<module>`."""
+        command = (*PYTHON, f"pilotfish.sidecar.demo.{module}", *map(str, arguments))
+        return await self._start(module, command, own=True)
+
+    async def pilotfish(self, *arguments: str) -> Actor:
+        """Start the command `pilotfish` with `arguments`."""
+        command = (*PYTHON, "pilotfish.sidecar.cli", *arguments)
+        return await self._start(f"pilotfish {arguments[0]}", command, own=False)
+
+    async def _start(self, name: str, command: tuple[str, ...], *, own: bool) -> Actor:
+        log = self.folder / f"{name.replace(' ', '-')}.log"
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE if own else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                preexec_fn=None if own else _end_with_parent,
+            )
+        actor = Actor(name, process, log, self.messages, asyncio.get_running_loop().create_future())
+        self._exits.push_async_callback(actor.dismiss)
+        actor.reading = asyncio.create_task(_read(actor))
+        return actor
+
+
+async def _read(actor: Actor) -> None:
+    """Pass on what a process says; say so when it ends without having been asked to."""
+    stdout = actor.process.stdout
+    while stdout is not None and (line := await stdout.readline()):
+        with suppress(msgspec.DecodeError):  # a line for people, such as `pilotfish run` may print
+            message = heard(line)
+            if isinstance(message, Ready):
+                actor.ready.set_result(message.port)
+            else:
+                actor.messages.put_nowait(message)
+    status = await actor.process.wait()
+    reason = f"the {actor.name} ended with status {status}; {actor.last_words()}"
+    if not actor.ready.done():
+        actor.ready.set_exception(DemoError(reason))
+        actor.ready.exception()  # somebody may be past asking for it
+    if not actor.dismissed:
+        actor.messages.put_nowait(Problem(reason=reason))
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the demo dies; runs between fork and exec."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different TCP ports of 127.0.0.1 that the operating system finds free now."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

@@ -1,0 +1,218 @@
+"""What has happened so far, folded from messages and reports; pure, so that views only draw and tests only feed.
+
+preparing -> stable -> changed -> alarmed -> retraining -> settling -> closed
+                 any of them -> failed, with the reason
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal
+
+from pilotfish.sidecar.demo.flights import FIRST_DATE
+from pilotfish.sidecar.demo.messages import AnyMessage, Day, Delivery, Gathering, Problem, Retrained
+from pilotfish.sidecar.report import Effects, Episode, Report
+
+Phase = Literal["preparing", "stable", "changed", "alarmed", "retraining", "settling", "closed", "failed"]
+Tone = Literal["plain", "change", "alarm", "good", "bad"]
+
+SLOWEST_ALARM = 15  # days after the change without an alarm, after which the demo gives up
+RESTORED = 1.5  # the error counts as restored when it is at most so many times what it was before the change
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Days by number: the replay begins at `first_day`, the change comes on `change_day`.
+
+    `wanted_days` of labelled rows lead to a retraining, `settled_days` of quiet after it to the end.
+    """
+
+    first_day: int
+    change_day: int
+    change_origin: str
+    wanted_days: int
+    settled_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of the timeline; `day` is None before the first one."""
+
+    day: int | None
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The episodes that an alarm opened, as the report first showed them, and the named features' effect sizes."""
+
+    episodes: tuple[Episode, ...]
+    opened_tick: int
+    onset_tick: int
+    effects: dict[str, Effects]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features that the episodes list, strongest evidence first."""
+        return tuple(dict.fromkeys(feature.name for episode in self.episodes for feature in episode.features))
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything the views show; made anew by each `hear` and `look`."""
+
+    plan: Plan
+    phase: Phase = "preparing"
+    days: tuple[Day, ...] = ()
+    report: Report | None = None
+    alarm: Alarm | None = None
+    delivery: Delivery | None = None
+    gathering: Gathering | None = None
+    retrained: Retrained | None = None
+    in_force_day: int | None = None
+    trails: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    happenings: tuple[Happening, ...] = ()
+    failure: str = ""
+
+    @property
+    def today(self) -> int | None:
+        """The last day that was sent."""
+        return self.days[-1].number if self.days else None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing more is awaited."""
+        return self.phase in {"closed", "failed"}
+
+    def day_of(self, tick: int) -> int | None:
+        """Return the day that was under way in `tick`, None before the first one."""
+        return max((day.number for day in self.days if day.tick <= tick), default=None)
+
+    def error_between(self, first: int, end: int | None = None) -> float | None:
+        """Return the mean absolute error over the days `first` to `end - 1`, weighted by rows."""
+        chosen = [day for day in self.days if first <= day.number and (end is None or day.number < end)]
+        rows = sum(day.rows for day in chosen)
+        return sum(day.error * day.rows for day in chosen) / rows if rows else None
+
+
+def date_of(number: int) -> date:
+    """Return the date of a day's number."""
+    return FIRST_DATE + timedelta(days=number)
+
+
+def told(story: Story, text: str, tone: Tone = "plain") -> Story:
+    """Return the story with one more line in its timeline."""
+    return replace(story, happenings=(*story.happenings, Happening(story.today, text, tone)))
+
+
+def fail(story: Story, reason: str) -> Story:
+    """Return the story ended without success, unless it has ended already."""
+    return story if story.over else told(replace(story, phase="failed", failure=reason), reason, "bad")
+
+
+def hear(story: Story, message: AnyMessage) -> Story:
+    """Return the story after a message of one of the processes."""
+    if story.over:  # the replay ends its day
+        return replace(story, days=(*story.days, message)) if isinstance(message, Day) else story
+    match message:
+        case Day():
+            return _settle(_day(story, message))
+        case Delivery(verdict="accepted"):
+            story = replace(story, delivery=message, phase="retraining")
+            return told(story, "webhook received; its signature is good: the trainer gathers labelled rows", "change")
+        case Delivery():
+            return told(story, f"webhook {message.verdict}: {message.reason}")
+        case Gathering():
+            return replace(story, gathering=message)
+        case Retrained():
+            text = f"retrained on {message.rows:,} rows since the onset; model swapped, new profile handed over"
+            return told(replace(story, retrained=message), text, "change")
+        case Problem():
+            return fail(story, message.reason)
+    return story
+
+
+def look(story: Story, report: Report) -> Story:
+    """Return the story after a look at the analyzer's report."""
+    if story.over:
+        return story
+    story = replace(story, report=report, trails=_trails(story, report))
+    if report.state != "watching":
+        return fail(story, f"the analyzer does not watch: {report.reason}") if story.days else story
+    if story.phase == "preparing" and story.days:
+        story = replace(story, phase="stable")
+    opened = tuple(episode for episode in report.episodes if episode.open)
+    if story.alarm is None and report.episodes:
+        return _alarm(story, report)
+    if (
+        story.in_force_day is None
+        and story.retrained
+        and report.profile
+        and report.profile.hash == story.retrained.profile
+    ):
+        text = "new profile in force: the episode is closed" if not opened else "new profile in force"
+        return told(replace(story, in_force_day=story.today, phase="settling"), text, "good")
+    if story.in_force_day is not None and opened:
+        return fail(
+            story, f"a second alarm, for {', '.join(_alarm_of(opened, report).features)}, after the new profile"
+        )
+    return story
+
+
+def _trails(story: Story, report: Report) -> dict[str, tuple[float, ...]]:
+    """Return the PSI of each feature over the ticks, with the newly closed one."""
+    if story.report is not None and story.report.ticks.last_closed == report.ticks.last_closed:
+        return story.trails
+    found = {feature.name: feature.effects.psi.value for feature in report.features if feature.effects}
+    return {name: (*story.trails.get(name, ()), psi) for name, psi in found.items()}
+
+
+def _day(story: Story, day: Day) -> Story:
+    first_changed = day.changed and not any(past.changed for past in story.days)
+    story = replace(story, days=(*story.days, day))
+    if len(story.days) == 1:
+        story = told(replace(story, phase="stable"), "traffic begins: one second stands for one day of flights")
+    if first_changed:
+        text = f"INJECTED: the feed of {story.plan.change_origin} now gives distances in kilometres, not miles"
+        story = told(replace(story, phase="changed"), text, "change")
+    if story.alarm is None and day.number >= story.plan.change_day + SLOWEST_ALARM:
+        return fail(story, f"no alarm within {SLOWEST_ALARM} days of the change")
+    return story
+
+
+def _alarm(story: Story, report: Report) -> Story:
+    alarm = _alarm_of(report.episodes, report)
+    onset = story.day_of(alarm.onset_tick)
+    since = f", since {date_of(onset):%-d %b}" if onset is not None else ""
+    effect = "".join(
+        f", PSI {alarm.effects[name].psi.value:.2f}" for name in alarm.features[:1] if name in alarm.effects
+    )
+    story = told(
+        replace(story, alarm=alarm, phase="alarmed"), f"ALARM: {', '.join(alarm.features)}{since}{effect}", "alarm"
+    )
+    at = story.day_of(alarm.opened_tick)
+    if at is None or at < story.plan.change_day:
+        return fail(story, f"a false alarm before the change, for {', '.join(alarm.features)}")
+    return story
+
+
+def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> Alarm:
+    return Alarm(
+        episodes=episodes,
+        opened_tick=min(episode.opened_tick for episode in episodes),
+        onset_tick=min(episode.onset_tick for episode in episodes),
+        effects={feature.name: feature.effects for feature in report.features if feature.effects},
+    )
+
+
+def _settle(story: Story) -> Story:
+    """Close the loop when the days since the new profile were quiet and the error is what it was."""
+    if story.in_force_day is None or story.today is None or story.today < story.in_force_day + story.plan.settled_days:
+        return story
+    before = story.error_between(story.plan.first_day, story.plan.change_day)
+    after = story.error_between(story.in_force_day + 1)
+    if before is None or after is None or after > RESTORED * before:
+        return fail(story, f"the error is {after} minutes after the retraining; it was {before} before the change")
+    return told(replace(story, phase="closed"), f"{story.plan.settled_days} quiet days: the loop has closed", "good")
