@@ -27,24 +27,32 @@ def flatten(data: list[object]) -> tuple[list[object], int]:
     raise DeclineError("too_deep")
 
 
-def add_columns(columns: dict[str, list[object]], names: Sequence[str], flat: list[object], width: int) -> None:
-    """Cut row-major `flat` into `width` columns and add them under `names`; decline a name that is there already."""
-    if width == 1:
-        if names[0] in columns:
-            raise DeclineError("duplicate_name")
-        columns[names[0]] = flat
+def add_columns(
+    columns: dict[str, list[object]],
+    base: str,
+    flat: list[object],
+    width: int,
+    known: Sequence[str] = (),
+    given: object = None,
+) -> None:
+    """Cut row-major `flat` into `width` columns and add them under their names; decline a name that is there already.
+
+    Names are as the request gives them (`given`), else those of `known` by position, else `base`, or `base[0]`,
+    `base[1]`. `known` are the reference's columns: pass () where other columns stand beside these, as position then
+    means nothing. What is wider than `MOST_COLUMNS` is an image or an embedding: its cells are no features.
+    """
+    if not 0 < width <= MOST_COLUMNS:
         return
+    if len(columns) + width > MOST_COLUMNS:
+        raise DeclineError("too_many_values")
+    names = _names(base, width, known, given)
     before = len(columns)
-    columns.update((name, flat[index::width]) for index, name in enumerate(names))
+    columns.update((name, flat[index::width] if width > 1 else flat) for index, name in enumerate(names))
     if len(columns) != before + width:
         raise DeclineError("duplicate_name")
 
 
-def column_names(base: str, width: int, known: Sequence[str], given: object = None) -> Sequence[str]:
-    """Return `width` names: as the request gives them, else by position, else `base` or `base[0]`, `base[1]`.
-
-    `known` are the reference's columns; pass () where other columns stand beside these, as position then means nothing.
-    """
+def _names(base: str, width: int, known: Sequence[str], given: object) -> Sequence[str]:
     if given is not None:
         names = given.split(",") if isinstance(given, str) else given
         if not isinstance(names, list) or len(names) != width or not all(isinstance(name, str) for name in names):

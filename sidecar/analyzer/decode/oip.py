@@ -84,11 +84,13 @@ def _split(body: Body) -> tuple[bytes, bytes | None]:
 def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...]) -> Rows:
     if len(tensors) > 1 or not known:
         columns = _one_row(tensors)
-        if len(columns) == len(tensors) > 0 and not tail:
+        if 0 < len(tensors) == len(columns) <= arrays.MOST_COLUMNS and not tail:
             return Rows(columns, 1)
         known = ()
     if not tensors:
         raise DeclineError("no_rows")
+    if len(tensors) > arrays.MOST_COLUMNS:
+        raise DeclineError("too_many_values")
     columns = {}
     count = tensors[0].shape[0] if tensors[0].shape else -1
     at = 0
@@ -129,12 +131,10 @@ def _add(
     if not size:
         raise DeclineError("no_rows")
     width = size // count
-    if width > arrays.MOST_COLUMNS:
-        return  # an image or an embedding: its rows count, its cells are no features
     given = None
     if tensor.parameters is not None:
         given = next((tensor.parameters[key] for key in _NAMED if key in tensor.parameters), None)
-    arrays.add_columns(columns, arrays.column_names(tensor.name, width, known, given), flat, width)
+    arrays.add_columns(columns, tensor.name, flat, width, known, given)
 
 
 def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[list[object], int]:

@@ -54,7 +54,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    body_limit: int = 4 * MIB
+    body_limit: int = 2 * MIB
 
 
 class Rows(msgspec.Struct, frozen=True, gc=False):

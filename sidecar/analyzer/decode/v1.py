@@ -85,8 +85,7 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...]) -> Rows:
     width = len(flat) // count
     if not width:
         raise DeclineError("no_rows")
-    if width <= arrays.MOST_COLUMNS:
-        arrays.add_columns(columns, arrays.column_names(base, width, known), _plain(flat), width)
+    arrays.add_columns(columns, base, _plain(flat), width, known)
     return Rows(columns, count)
 
 
@@ -94,6 +93,8 @@ def _named_rows(rows: list[dict[str, Any]]) -> Rows:
     names = dict.fromkeys(rows[0]) if len(rows) == 1 else dict.fromkeys(name for row in rows for name in row)
     if len(names) > arrays.MOST_COLUMNS or len(names) * len(rows) > arrays.MOST_CELLS:
         raise DeclineError("too_many_values")
+    if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
+        return Rows({name: [value] for name, value in rows[0].items()}, 1)
     columns: dict[str, list[object]] = {}
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows])
@@ -104,20 +105,18 @@ def _add_cells(columns: dict[str, list[object]], name: str, cells: list[Any]) ->
     """Add one named value of each row: a scalar, or a list of one length for all rows that have it."""
     kinds = set(map(type, cells))
     if list not in kinds:
-        arrays.add_columns(columns, (name,), _plain(cells), 1)
+        arrays.add_columns(columns, name, _plain(cells), 1)
         return
     flat = [[cell] if cell is None else arrays.flatten(cell if type(cell) is list else [cell])[0] for cell in cells]
     widths = {len(row) for row, cell in zip(flat, cells, strict=True) if cell is not None}
     if len(widths) != 1:
         raise DeclineError("ragged")
     width = widths.pop()
-    if not width or len(columns) + width > arrays.MOST_COLUMNS:
-        return
     if width * len(cells) > arrays.MOST_CELLS:
         raise DeclineError("too_many_values")
     absent: list[object] = [None] * width
     whole = [value for row, cell in zip(flat, cells, strict=True) for value in (absent if cell is None else row)]
-    arrays.add_columns(columns, arrays.column_names(name, width, ()), _plain(whole), width)
+    arrays.add_columns(columns, name, _plain(whole), width)
 
 
 def _column_form(tree: dict[str, Any]) -> Rows:
@@ -131,8 +130,7 @@ def _column_form(tree: dict[str, Any]) -> Rows:
         flat, count = arrays.flatten(value)
         counts.add(count)
         width = len(flat) // count
-        if width and len(columns) + width <= arrays.MOST_COLUMNS:
-            arrays.add_columns(columns, arrays.column_names(name, width, ()), _plain(flat), width)
+        arrays.add_columns(columns, name, _plain(flat), width)
     if len(counts) != 1:
         raise DeclineError("row_mismatch")
     return Rows(columns, counts.pop())
@@ -150,6 +148,6 @@ def _unwrap(value: Any) -> object:
     if not _is_base64(value):
         return value
     try:
-        return base64.b64decode(value["b64"]).decode("utf-8", "backslashreplace")
+        return base64.b64decode(value["b64"], validate=True).decode("utf-8", "backslashreplace")
     except (binascii.Error, ValueError):
         return value["b64"]

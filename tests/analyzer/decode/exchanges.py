@@ -1,0 +1,69 @@
+"""Records made from two bodies, for the decoders' tests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
+from pilotfish.sidecar.channel.record import Record
+
+OIP_PATH = "/v2/models/m/infer"
+V1_PATH = "/v1/models/m:predict"
+ANSWERS = {
+    OIP_PATH: b'{"outputs":[{"name":"p","shape":[1],"datatype":"FP32","data":[0.5]}]}',
+    V1_PATH: b'{"predictions":[0.5]}',
+}
+
+
+def record(
+    request: Any,
+    response: Any = None,
+    *,
+    path: str = OIP_PATH,
+    method: str = "POST",
+    status: int = 200,
+    flags: int = 0,
+    request_headers: str = "Content-Type: application/json\r\n",
+    response_headers: str = "Content-Type: application/json\r\n",
+) -> Record:
+    """Return the record of one exchange; bodies that are not bytes are written as JSON."""
+    asked = request if isinstance(request, bytes) else json.dumps(request).encode()
+    answer = ANSWERS.get(path, b"{}") if response is None else response
+    answered = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    return Record(
+        sequence=1,
+        at_ns=0,
+        first_byte_ns=0,
+        duration_ns=0,
+        status=status,
+        flags=flags,
+        request_bytes=len(asked),
+        response_bytes=len(answered),
+        listener=0,
+        method=method,
+        route=path,
+        request_head=f"{method} {path} HTTP/1.1\r\nHost: model\r\n{request_headers}\r\n".encode("latin-1"),
+        response_head=f"HTTP/1.1 {status} OK\r\n{response_headers}\r\n".encode("latin-1"),
+        request_body=asked,
+        response_body=answered,
+    )
+
+
+def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> Decoded:
+    """Return the rows of an exchange that must decode."""
+    found = decode(record(request, response, **more), hints or Hints())
+    assert isinstance(found, Decoded), found
+    return found
+
+
+def reason(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> str:
+    """Return why an exchange is skipped, which it must be."""
+    found = decode(record(request, response, **more), hints or Hints())
+    assert isinstance(found, Skip), found
+    return found.reason
+
+
+def tensor(name: str, shape: list[int], data: Any, datatype: str = "FP64", **more: Any) -> dict[str, Any]:
+    """Return one tensor of the Open Inference Protocol."""
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data, **more}

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
+from pilotfish.sidecar.analyzer.decode.types import MIB
+from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
+from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
+from tests.generate import ROOT
+
+OIP = {"inputs": [tensor("a", [1], [1])]}
+V1 = {"instances": [1]}
+JSON_TYPE = "Content-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"status": 500}, "error_status"),
+        ({"status": 404}, "error_status"),
+        ({"status": 301}, "error_status"),
+        ({"method": "GET"}, "not_inference"),
+        ({"path": "/v2/models/m/ready"}, "not_inference"),
+        ({"path": "/v2/repository/models/m/load"}, "not_inference"),
+        ({"path": "/v1/models/m:explain"}, "not_inference"),
+        ({"path": "/v2"}, "not_inference"),
+        ({"flags": EVENT_STREAM}, "event_stream"),
+        ({"flags": REQUEST_TRUNCATED}, "truncated"),
+    ],
+)
+def test_exchanges_that_are_no_predictions(more: dict[str, Any], why: str) -> None:
+    assert reason(OIP, **more) == why
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "empty_body"),
+        (b"{", "invalid_json"),
+        (b"\xff\xfe", "invalid_json"),
+        (b'{"inputs":[{"name":"\xff","shape":[1],"datatype":"FP32","data":[1]}]}', "invalid_json"),
+        (b'\xef\xbb\xbf{"inputs":[]}', "invalid_json"),
+        (json.dumps(OIP).encode("utf-16"), "invalid_json"),
+        (b'{"inputs":[{"name":"\\ud800","shape":[1],"datatype":"BYTES","data":["\\ud800"]}]}', "invalid_json"),
+        (b"[" * 200_000, "wrong_structure"),
+        (b'{"inputs":' * 100_000, "wrong_structure"),
+        (b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP32","data":' + b"[" * 200_000, "too_deep"),
+        (b'{"x":' * 100_000 + b"1" + b"}" * 100_000, "too_deep"),
+        (b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP32","data":[' + b"9" * 5000 + b"]}]}", "invalid_json"),
+    ],
+)
+def test_bodies_that_are_no_json(body: bytes, why: str) -> None:
+    assert reason(body) == why
+
+
+def test_another_content_type_is_named_only_when_the_body_is_no_json() -> None:
+    assert reason(b"\x0a\x03", request_headers="Content-Type: application/x-protobuf\r\n") == "content_type"
+    assert decoded(OIP, request_headers="Content-Type: application/x-www-form-urlencoded\r\n").inputs.count == 1
+    assert decoded(OIP, request_headers="").inputs.count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("NaN", None), ("Infinity", "inf"), ("-Infinity", "-inf"), ("1e999", "inf"), ("1" * 30, "1" * 30)],
+)
+def test_numbers_that_json_forbids_but_servers_take_keep_their_value(text: str, value: str | None) -> None:
+    body = b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[%s]}]}' % text.encode()
+    (found,) = decoded(body).inputs.columns["a"]
+    assert found != found if value is None else float(str(found)) == float(value)
+
+
+def test_auto_tells_the_protocols_apart_by_path_else_by_body() -> None:
+    assert decoded(OIP).protocol == "oip"
+    assert decoded(V1, path=V1_PATH).protocol == "v1"
+    for body, answer, protocol in (
+        (OIP, ANSWERS[OIP_PATH], "oip"),
+        (V1, ANSWERS[V1_PATH], "v1"),
+        ({"inputs": {"a": [1]}}, ANSWERS[V1_PATH], "v1"),
+        ({"inputs": [[1, 2]]}, ANSWERS[V1_PATH], "v1"),
+    ):
+        assert decoded(body, answer, path="/predict").protocol == protocol
+    assert reason({"user": "me"}, path="/login") == "unknown_protocol"
+    assert reason([1], path="/login") == "wrong_structure"
+
+
+def test_a_fixed_protocol_is_not_guessed() -> None:
+    assert decoded(V1, ANSWERS[V1_PATH], Hints(protocol="v1"), path="/predict").protocol == "v1"
+    assert reason(V1, hints=Hints(protocol="oip"), path="/predict") == "wrong_structure"
+
+
+def test_another_model_on_the_same_server_is_not_mixed_in() -> None:
+    assert reason(OIP, hints=Hints(model="other")) == "other_model"
+    assert decoded(OIP, hints=Hints(model="m")).model == "m"
+    assert decoded(V1, ANSWERS[V1_PATH], Hints(model="other"), path="/predict").model == "other"
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("X-GZip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", lambda raw: zlib.compress(raw, wbits=-15)),
+        ("gzip, identity", gzip.compress),
+        ("deflate, gzip", lambda raw: gzip.compress(zlib.compress(raw))),
+        ("gzip", lambda raw: gzip.compress(raw[:9]) + gzip.compress(raw[9:])),
+    ],
+)
+def test_content_codings_are_undone_on_both_sides(coding: str, pack: Any) -> None:
+    found = decoded(
+        pack(json.dumps(OIP).encode()),
+        pack(ANSWERS[OIP_PATH]),
+        request_headers=f"Content-Encoding: {coding}\r\n",
+        response_headers=f"content-encoding: {coding}\r\n",
+    )
+    assert found.inputs.columns == {"a": [1]}
+    assert found.outputs is not None
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "why"),
+    [
+        ("br", b"x", "content_encoding"),
+        ("gzip", b"x", "content_encoding"),
+        ("gzip", gzip.compress(b"{}")[:-4], "content_encoding"),
+        ("gzip", gzip.compress(b"{}") + b"x", "content_encoding"),
+        ("gzip,gzip,gzip,gzip", b"x", "content_encoding"),
+        ("gzip", gzip.compress(b"\0" * 20 * MIB), "body_too_large"),
+        ("deflate", zlib.compress(b" " * 20 * MIB), "body_too_large"),
+        ("gzip", gzip.compress(b"x" * 5 * MIB) * 30, "body_too_large"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 20 * MIB)), "body_too_large"),
+    ],
+)
+def test_codings_that_fail_and_bombs_are_declined(coding: str, body: bytes, why: str) -> None:
+    assert reason(body, request_headers=f"Content-Encoding: {coding}\r\n") == why
+
+
+def test_a_body_beyond_the_limit_is_not_parsed() -> None:
+    assert reason(b"[" * 2000, hints=Hints(body_limit=1000)) == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    ("response", "more", "why"),
+    [
+        (b"", {}, "empty_body"),
+        (b"{}", {}, "wrong_structure"),
+        ({"outputs": [tensor("p", [2], [1, 2])]}, {}, "row_mismatch"),
+        (None, {"flags": RESPONSE_TRUNCATED}, "truncated"),
+        (b"x", {"response_headers": "Content-Encoding: br\r\n"}, "content_encoding"),
+        (b'{"x":' * 200_000, {}, "too_deep"),
+    ],
+)
+def test_a_response_that_does_not_decode_leaves_the_inputs(response: Any, more: dict[str, Any], why: str) -> None:
+    found = decoded(OIP, response, **more)
+    assert found.inputs.columns == {"a": [1]}
+    assert (found.outputs, found.outputs_reason) == (None, why)
+
+
+def test_a_path_or_an_id_without_end_is_bounded() -> None:
+    assert reason(OIP, path="/v2/models/" + "x" * 60_000) == "not_inference"
+    found = decoded(OIP, request_headers=f"X-Request-Id: {'y' * 60_000}\r\n")
+    assert found.request_id == "y" * 128
+
+
+def test_every_reason_and_every_protocol_is_documented() -> None:
+    page = (ROOT / "docs/protocols.md").read_text()
+    for name in (*REASONS, *PROTOCOLS):
+        assert f"`{name}`" in page
+    for meaning in REASONS.values():
+        assert meaning in page

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from pilotfish.sidecar.analyzer.decode import Decoded, Hints
+from tests.analyzer.decode import exchanges
+from tests.analyzer.decode.exchanges import V1_PATH
+
+
+def decoded(request: Any, response: Any = None, hints: Hints | None = None) -> Decoded:
+    return exchanges.decoded(request, response, hints, path=V1_PATH)
+
+
+def reason(request: Any) -> str:
+    return exchanges.reason(request, path=V1_PATH)
+
+
+def outputs(response: Any, rows: int, hints: Hints | None = None) -> dict[str, list[object]] | str | None:
+    found = decoded({"instances": list(range(rows))}, response, hints)
+    return found.outputs.columns if found.outputs else found.outputs_reason
+
+
+def test_rows_of_named_values() -> None:
+    body = {"signature_name": "serving_default", "instances": [{"a": 1, "b": "x"}, {"a": 2.5, "c": [3]}]}
+    found = decoded(body, {"predictions": [[0.1], [0.9]]})
+    assert found.inputs.columns == {"a": [1, 2.5], "b": ["x", None], "c": [None, 3]}
+    assert found.outputs is not None
+    assert found.outputs.columns == {"predictions": [0.1, 0.9]}
+    assert (found.model, found.protocol, found.request_id) == ("m", "v1", None)
+
+
+def test_rows_of_lists_take_names_by_position() -> None:
+    body = {"instances": [[1, 2], [3, 4]]}
+    assert decoded(body, {"predictions": [0, 1]}).inputs.columns == {"inputs[0]": [1, 3], "inputs[1]": [2, 4]}
+    found = decoded(body, {"predictions": [0, 1]}, Hints(inputs=("a", "b"), outputs=("score",)))
+    assert found.inputs.columns == {"a": [1, 3], "b": [2, 4]}
+    assert found.outputs is not None
+    assert found.outputs.columns == {"score": [0, 1]}
+
+
+def test_rows_of_scalars_are_one_column() -> None:
+    assert decoded({"instances": ["a", "b"]}).inputs.columns == {"inputs": ["a", "b"]}
+    assert decoded({"instances": [1, None]}, hints=Hints(inputs=("age",))).inputs.columns == {"age": [1, None]}
+
+
+def test_values_that_are_lists_become_columns_and_absent_ones_are_missing() -> None:
+    found = decoded({"instances": [{"v": [1, 2]}, {"v": [[3], [4]]}, {"w": 1}]})
+    assert found.inputs.columns == {"v[0]": [1, 3, None], "v[1]": [2, 4, None], "w": [None, None, 1]}
+
+
+def test_the_column_form() -> None:
+    found = decoded({"inputs": {"a": [1, 2], "b": [[1, 2], [3, 4]], "c": [["x"], ["y"]]}})
+    assert found.inputs.columns == {"a": [1, 2], "b[0]": [1, 3], "b[1]": [2, 4], "c": ["x", "y"]}
+    assert decoded({"inputs": [[1, 2]]}, hints=Hints(inputs=("a", "b"))).inputs.columns == {"a": [1], "b": [2]}
+    assert decoded({"inputs": {"a": 1, "b": "x"}}).inputs.columns == {"a": [1], "b": ["x"]}
+
+
+def test_encoded_bytes_stand_for_their_text() -> None:
+    wrapped = {"b64": base64.b64encode(b"hello").decode()}
+    assert decoded({"instances": [wrapped]}).inputs.columns == {"inputs": ["hello"]}
+    assert decoded({"instances": [{"t": wrapped}]}).inputs.columns == {"t": ["hello"]}
+    assert decoded({"instances": [{"t": {"b64": "!"}}]}).inputs.columns == {"t": ["!"]}
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ({"predictions": [0.5]}, {"predictions": [0.5]}),
+        ({"predictions": [[0.1, 0.9]]}, {"predictions[0]": [0.1], "predictions[1]": [0.9]}),
+        ({"predictions": [{"label": "x", "scores": [1, 2]}]}, {"label": ["x"], "scores[0]": [1], "scores[1]": [2]}),
+        ({"outputs": [[0.5]]}, {"predictions": [0.5]}),
+        ({"outputs": {"label": ["x"]}}, {"label": ["x"]}),
+        ({"predictions": [1, 2]}, "row_mismatch"),
+        ({"predictions": []}, "no_rows"),
+        ({"error": "no"}, "wrong_structure"),
+        (b"", "empty_body"),
+        (b"ok", "invalid_json"),
+    ],
+)
+def test_responses(response: Any, expected: object) -> None:
+    assert outputs(response, 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({}, "wrong_structure"),
+        ({"instances": 1}, "wrong_structure"),
+        ({"instances": [1], "inputs": [1]}, "wrong_structure"),
+        ({"instances": []}, "no_rows"),
+        ({"inputs": {}}, "no_rows"),
+        ({"instances": [[]]}, "no_rows"),
+        ({"inputs": {"a": []}}, "no_rows"),
+        ({"instances": [[1, 2], [3]]}, "ragged"),
+        ({"instances": [[1, 2], 3]}, "ragged"),
+        ({"instances": [1, {"a": 2}]}, "ragged"),
+        ({"instances": [{"a": [1]}, {"a": [1, 2]}]}, "ragged"),
+        ({"inputs": {"a": [1, 2], "b": [1]}}, "row_mismatch"),
+        ({"inputs": {"a": [1, 2], "b": 1}}, "row_mismatch"),
+        ({"instances": [{f"k{i}": 1} for i in range(5000)]}, "too_many_values"),
+        ({"instances": [[[[[[[[[[[1]]]]]]]]]]]}, "too_deep"),
+        (b'{"instances":[{"a":1,"a":2}]}', "duplicate_name"),
+        (b'{"instances":[1],"instances":[2]}', "duplicate_name"),
+    ],
+)
+def test_what_is_no_request_has_its_own_reason(body: Any, why: str) -> None:
+    assert reason(body) == why
+
+
+def test_names_that_collide_after_flattening_are_refused() -> None:
+    assert reason({"instances": [{"v": [1, 2], "v[0]": 3}]}) == "duplicate_name"
+
+
+def test_a_row_is_never_made_of_two() -> None:
+    rows = [{"a": index, "b": [index, -index]} for index in range(500)]
+    columns = decoded({"instances": rows}).inputs.columns
+    for index in range(len(rows)):
+        assert [columns[name][index] for name in ("a", "b[0]", "b[1]")] == [index, index, -index]

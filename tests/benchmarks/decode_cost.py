@@ -1,0 +1,72 @@
+"""CPU per decoded exchange, by form of the request: `python -m tests.benchmarks.decode_cost`.
+
+Each row: the fastest of `REPEATS` rounds of `ROUND` exchanges, request and response together, from the process's own CPU
+time; beside it what msgspec alone takes to turn the request's JSON into plain objects, as a yardstick of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
+from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
+
+FEATURES = 20
+REPEATS, ROUND = 30, 500
+NAMES = tuple(f"feature_{index}" for index in range(FEATURES))
+
+
+def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return (path, request, response) by name."""
+    row = [index + 0.123456 for index in range(FEATURES)]
+    matrix = [row] * 100
+    score = {"model_name": "m", "model_version": "1", "id": "7", "outputs": [tensor("score", [1], [0.123456])]}
+    scores = {"outputs": [tensor("score", [100], [0.5] * 100)]}
+    tensors = [tensor(name, [1], [value]) for name, value in zip(NAMES, row, strict=True)]
+    return {
+        "oip, a tensor a feature": (OIP_PATH, {"id": "7", "inputs": tensors}, score),
+        "oip, one tensor [1, 20]": (OIP_PATH, {"id": "7", "inputs": [tensor("x", [1, FEATURES], row)]}, score),
+        "oip, 100 rows": (OIP_PATH, {"inputs": [tensor("x", [100, FEATURES], matrix)]}, scores),
+        "v1, named row": (V1_PATH, {"instances": [dict(zip(NAMES, row, strict=True))]}, {"predictions": [0.5]}),
+        "v1, list": (V1_PATH, {"instances": [row]}, {"predictions": [0.5]}),
+        "v1, 100 rows": (V1_PATH, {"instances": matrix}, {"predictions": [0.5] * 100}),
+        "unknown path": ("/predict", {"instances": [row]}, {"predictions": [0.5]}),
+    }
+
+
+def microseconds(call: Callable[[], object]) -> float:
+    """Return the CPU time of one call in the fastest round."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.process_time_ns()
+        for _ in range(ROUND):
+            call()
+        best = min(best, (time.process_time_ns() - start) / ROUND / 1000)
+    return best
+
+
+def main() -> None:
+    """Print the table."""
+    hints = Hints(inputs=NAMES, outputs=("score",))
+    plain = msgspec.json.Decoder()
+    print(
+        f"| {FEATURES} features | µs an exchange | msgspec alone, µs | bytes of the request |\n| --- | --- | --- | --- |"
+    )
+    for name, (path, request, response) in forms().items():
+        exchange = record(request, response, path=path)
+        found = decode(exchange, hints)
+        assert isinstance(found, Decoded)
+        assert found.outputs is not None
+        body = json.dumps(request).encode()
+        cost = microseconds(lambda exchange=exchange: decode(exchange, hints))  # type: ignore[misc]
+        yardstick = microseconds(lambda body=body: plain.decode(body))  # type: ignore[misc]
+        print(f"| {name} | {cost:.1f} | {yardstick:.1f} | {len(body)} |")
+
+
+if __name__ == "__main__":
+    main()
