@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilotfish.sidecar.control.ledger import DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry
+from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry
 from pilotfish.sidecar.control.policy import Intent
 from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation
 
@@ -23,7 +23,7 @@ class Decision:
 def judge(intent: Intent, situation: Situation) -> Decision | None:
     """Return what becomes of `intent` now; None when its entry is settled or stands as it would stand again."""
     entry = situation.ledger.entries.get(intent.id)
-    if entry is not None and entry.state in SETTLED:
+    if entry is not None and entry.state in SETTLED and not _misdirected(entry, situation):
         return None
     state, reason = _verdict(intent, situation)
     if entry is not None and (entry.state, entry.reason) == (state, reason):
@@ -67,3 +67,8 @@ _RESTS = {True: frozenset((PENDING, DELIVERED)), False: frozenset((PENDING, DELI
 def _asked(entry: Entry, counts: frozenset[str]) -> bool:
     """Tell whether a retraining was asked for, or may have been: an attempt without an answer counts as one."""
     return entry.state in counts or (entry.state == SUPERSEDED and entry.attempts > 0)
+
+
+def _misdirected(entry: Entry, situation: Situation) -> bool:
+    """Tell whether `entry` was given up at a receiver that is no longer the one to ask."""
+    return entry.state == DEAD and situation.retrain is not None and entry.target != situation.retrain.target

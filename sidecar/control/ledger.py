@@ -30,7 +30,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An intent with what became of it.
 
     Times are epoch seconds. `body` is the event as it is sent, the same bytes on each attempt; it is empty for an
-    intent that was never to be sent. `next_at` is when a pending one is due, `error` why the last attempt failed.
+    intent that was never to be sent. `target` tells one receiver from another, without its address. `next_at` is when
+    a pending one is due, `error` why the last attempt failed.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str
     reason: str
     body: str = ""
+    target: str = ""
     attempts: int = 0
     next_at: float = 0.0
     error: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -14,6 +15,8 @@ from pilotfish.sidecar.control.ledger import PENDING, RECOMMENDED, Entry, Ledger
 from pilotfish.sidecar.control.outbox import Outbox, Step, no_step
 from pilotfish.sidecar.control.situation import Situation
 from pilotfish.sidecar.control.status import ControlStatus, status_of
+
+_LOG = logging.getLogger("pilotfish.control")
 
 INTERVAL = 1.0  # seconds between two cycles
 
@@ -36,12 +39,19 @@ class ControlLoop:
     clock: Callable[[], float]
     random: Random
     step: Step = no_step
+    _failed: str = ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do a cycle each second until `stop` is set, then give the outbox back."""
+        """Do a cycle each second until `stop` is set, then give the outbox back.
+
+        A cycle that fails is shown and logged, and the next one tries again: what is measured beside it goes on.
+        """
         try:
             while not stop.is_set():
-                await self.cycle()
+                try:
+                    await self.cycle()
+                except Exception as error:
+                    self._fail(error)
                 try:
                     await asyncio.wait_for(stop.wait(), INTERVAL)
                 except TimeoutError:
@@ -63,6 +73,13 @@ class ControlLoop:
             await self._commit()
         self.publish(status_of(self.outbox))
 
+    def _fail(self, error: Exception) -> None:
+        problem = f"the control loop failed: {error!r}"
+        if problem != self._failed:
+            _LOG.error("%s", problem, exc_info=error)
+        self._failed = problem
+        self.publish(replace(status_of(self.outbox), problem=problem))
+
     async def _decide(self, situation: Situation) -> Situation:
         self.step("loop.decide")
         await self._commit(*policy.overtaken(situation))
@@ -71,7 +88,7 @@ class ControlLoop:
             situation = replace(situation, ledger=self.outbox.ledger)
             decision = judge(intent, situation)
             if decision is not None:
-                await self._commit(Put(entry_of(decision, situation.now)))
+                await self._commit(Put(entry_of(decision, situation)))
                 self.step("loop.decided")
         return replace(situation, ledger=self.outbox.ledger)
 
@@ -87,7 +104,7 @@ class ControlLoop:
         await asyncio.to_thread(self.outbox.commit, operations)
 
 
-def entry_of(decision: Decision, now: float) -> Entry:
+def entry_of(decision: Decision, situation: Situation) -> Entry:
     """Return the ledger's entry for `decision`; what is or would be sent carries its event."""
     intent, subject = decision.intent, decision.intent.subject
     return Entry(
@@ -98,8 +115,9 @@ def entry_of(decision: Decision, now: float) -> Entry:
         model=subject.model,
         version=subject.version,
         profile_hash=subject.profile_hash,
-        decided_at=now,
-        changed_at=now,
+        target=situation.retrain.target if situation.retrain else "",
+        decided_at=situation.now,
+        changed_at=situation.now,
         state=decision.state,
         reason=decision.reason,
         body=event.render(intent).decode() if decision.state in {PENDING, RECOMMENDED} else "",

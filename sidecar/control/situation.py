@@ -39,11 +39,13 @@ class Episode:
 class RetrainRules:
     """The document's block `retrain`: causes that ask for one, seconds between two.
 
-    `obstacle` says in one word why the webhook cannot be used where this runs; it is empty when it can.
+    `target` tells one receiver from another; `obstacle` says in one word why the webhook cannot be used where this
+    runs, and is empty when it can.
     """
 
     on: tuple[str, ...]
     cooldown: float
+    target: str = ""
     obstacle: str = ""
 
 

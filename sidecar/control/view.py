@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from pilotfish.sidecar import report as shown
@@ -29,7 +31,8 @@ def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, no
 def _rules(retrain: Retrain) -> RetrainRules:
     webhook = retrain.webhook
     obstacle = SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
-    return RetrainRules(on=tuple(retrain.on), cooldown=retrain.cooldown, obstacle=obstacle)
+    target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
+    return RetrainRules(on=tuple(retrain.on), cooldown=retrain.cooldown, target=target, obstacle=obstacle)
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:

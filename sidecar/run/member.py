@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,8 @@ from pilotfish.sidecar.run.arguments import add_member_arguments
 from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
 
 USAGE_STATUS = 2
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+EXPENDABLE = "500"  # when memory is short, the kernel ends this process before the one that carries the traffic
 OUTBOX_FILE = "outbox.jsonl"
 
 
@@ -46,6 +49,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shared", required=True, type=Path)
     add_member_arguments(parser)
     args = parser.parse_args(argv)
+    with suppress(OSError):  # no such file, or not ours to write: then the kernel chooses by size
+        OOM_SCORE.write_text(EXPENDABLE)
     try:
         return asyncio.run(_serve(args.role, options_of(args)))
     except PilotfishError as error:

@@ -59,6 +59,10 @@ VERDICTS = {
     "already-pending": (situation(episode(), done=[own(PENDING)]), None),
     "already-delivered": (situation(episode(), done=[own(DELIVERED)]), None),
     "given-up": (situation(episode(), done=[own(DEAD, "http_500")]), None),
+    "given-up-at-another-receiver": (
+        situation(episode(), done=[own(DEAD, "http_404")], rules=replace(RULES, target="new")),
+        (PENDING, "drift"),
+    ),
     "already-recommended": (situation(episode(), mode=RECOMMEND, done=[own(RECOMMENDED, "mode")]), None),
     "mode-raised": (situation(episode(), done=[own(RECOMMENDED, "mode")]), (PENDING, "drift")),
     "reopened-before-it-was-sent": (situation(episode(), done=[own(SUPERSEDED, "recovery")]), (PENDING, "drift")),
@@ -110,7 +114,7 @@ def test_two_episodes_at_once_ask_for_one_retraining() -> None:
         decision = judge(intent, case)
         assert decision is not None
         states.append((intent.episode.id, decision.state, decision.reason))
-        case = replace(case, ledger=case.ledger.apply([Put(entry_of(decision, case.now))]))
+        case = replace(case, ledger=case.ledger.apply([Put(entry_of(decision, case))]))
     assert states == [("older", PENDING, "drift"), ("newer", REFUSED, "cooldown")]
 
 

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from pilotfish.sidecar.control import loop
 from pilotfish.sidecar.control.delivery import GIVE_UP, Answer
 from pilotfish.sidecar.control.ledger import Entry, Ledger
 from pilotfish.sidecar.control.loop import ControlLoop
@@ -140,6 +141,23 @@ def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) ->
 
 def test_nothing_is_decided_before_anything_is_known(world: World) -> None:
     assert world.cycle() == ControlStatus()
+
+
+def test_a_failing_cycle_is_shown_and_the_next_one_tries_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failed_twice() -> None:
+        monkeypatch.setattr(loop, "INTERVAL", 0.0)
+        stop = asyncio.Event()
+        world.situation = situation(episode())  # and no answer to give: send raises
+        running = asyncio.create_task(world.loop.run(stop))
+        await eventually(lambda: len(world.shown) >= 3)
+        stop.set()
+        await running
+
+    asyncio.run(failed_twice())
+    assert all("the control loop failed: IndexError" in (status.problem or "") for status in world.shown)
+    assert len(caplog.records) == 1
 
 
 def test_it_ends_at_once_and_gives_the_outbox_back(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import msgspec
@@ -35,6 +36,7 @@ spec:
     cooldown: 2h
     webhook: {url: "http://127.0.0.1:1/hook"%s}
 """
+TARGET = hashlib.sha256(b"http://127.0.0.1:1/hook").hexdigest()[:16]
 PSI = Score(0.5, 0.4, 0.6)
 EFFECTS = Effects(
     first_tick=1,
@@ -93,7 +95,7 @@ def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document()
     [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
-    assert seen(webhook=webhook).retrain == RetrainRules(("drift",), 7200.0, expected)
+    assert seen(webhook=webhook).retrain == RetrainRules(("drift",), 7200.0, TARGET, expected)
 
 
 @pytest.mark.parametrize("mode", ["observe", "recommend", "act"])

@@ -1,0 +1,79 @@
+"""Clients that send inference requests at a bounded rate and hold every answer against the only right one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.e2e.upstream import RESPONSE
+
+PAUSE = 0.006  # seconds between two requests of one client: bounds the load, waits for nothing
+ROWS = 5
+
+
+@dataclass
+class Load:
+    """What the clients have seen; `shift` moves the column `a` of all further requests by so many sd."""
+
+    port: int
+    shift: float = 0.0
+    answered: int = 0
+    failures: list[str] = field(default_factory=list)
+    _random: Random = field(default_factory=lambda: Random(7))
+
+    def request(self) -> bytes:
+        """Return the next request: five rows of two columns."""
+        columns = {"a": self.shift, "b": 0.0}
+        inputs = [
+            {
+                "name": name,
+                "datatype": "FP64",
+                "shape": [ROWS],
+                "data": [round(self._random.gauss(mean, 1), 4) for _ in range(ROWS)],
+            }
+            for name, mean in columns.items()
+        ]
+        body = json.dumps({"inputs": inputs}).encode()
+        head = f"POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    async def client(self, stop: asyncio.Event) -> None:
+        """Send one request after the other on one connection until `stop` is set."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            while not stop.is_set():
+                writer.write(self.request())
+                answer = await asyncio.wait_for(reader.readexactly(len(RESPONSE)), 10)
+                if answer != RESPONSE:
+                    self.failures.append(repr(answer[:60]))
+                self.answered += 1
+                await asyncio.sleep(PAUSE)
+            writer.close()
+            await writer.wait_closed()
+        except (OSError, EOFError, TimeoutError) as error:
+            self.failures.append(repr(error))
+
+
+@asynccontextmanager
+async def loaded(port: int, clients: int = 4) -> AsyncIterator[Load]:
+    """Keep `clients` busy while the block runs; afterwards every request that was begun has been answered."""
+    load, stop = Load(port), asyncio.Event()
+    tasks = [asyncio.create_task(load.client(stop)) for _ in range(clients)]
+    try:
+        yield load
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def until(predicate: Callable[[], object], what: str, timeout: float = 20.0) -> None:
+    """Poll `predicate`, which blocks, beside the running clients."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while not await asyncio.to_thread(predicate):
+        if asyncio.get_running_loop().time() > deadline:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        await asyncio.sleep(0.02)

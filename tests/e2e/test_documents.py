@@ -1,0 +1,108 @@
+"""Documents and profiles that cannot be used, at the start and later: traffic passes, and the reason is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.control.receiver import Receiver
+from tests.e2e.conftest import profile_of
+from tests.e2e.load import loaded, until
+from tests.e2e.stack import DOCUMENT, Stack, total
+from tests.support.waiting import wait_until
+
+
+def answered(stack: Stack) -> int:
+    """Send a few requests and return how many were answered, all of them rightly."""
+
+    async def run() -> int:
+        async with loaded(stack.listen, clients=2) as load:
+            await until(lambda: load.answered > 20, "answers")
+        assert load.failures == []
+        return load.answered
+
+    return asyncio.run(run())
+
+
+def reason(stack: Stack) -> str:
+    """Return why the member is idle, empty while it does not say so."""
+    status, body = stack.get("/readyz")
+    return str(json.loads(body).get("reason", "")) if status == 503 else ""
+
+
+def warned(stack: Stack) -> str:
+    return " ".join(stack.report().get("warnings", []))
+
+
+BAD_DOCUMENT = DOCUMENT.replace("tick: 200ms", "tick: soon")
+
+
+def test_a_bad_document_at_the_start_leaves_it_idle_until_it_is_mended(stack: Stack, receiver: Receiver) -> None:
+    stack.write("monitor.yaml", BAD_DOCUMENT % receiver.url)
+    stack.start()
+    why = wait_until(lambda: reason(stack), what="the reason")
+    assert "$.spec.drift.tick" in why
+    assert "soon" in why
+    count = answered(stack)
+    proxy = stack.pid("proxy")
+    stack.write("monitor.yaml", DOCUMENT % receiver.url)
+    wait_until(stack.ready, timeout=20, what="the mended document in force")
+    assert stack.pid("proxy") == proxy
+    assert total(stack.metrics(), "pilotfish_exchanges_seen_total") == count
+    assert stack.stop() == 0
+
+
+def test_a_bad_document_later_leaves_the_old_one_in_force(stack: Stack, receiver: Receiver) -> None:
+    stack.start()
+    wait_until(stack.ready)
+    member = stack.pid("member")
+    stack.write("monitor.yaml", BAD_DOCUMENT % receiver.url)
+    assert "$.spec.drift.tick" in wait_until(lambda: warned(stack), what="the warning")
+    assert stack.ready()
+    answered(stack)
+    assert stack.pid("member") == member
+    stack.write("monitor.yaml", DOCUMENT % receiver.url)
+    wait_until(lambda: not warned(stack), what="the warning's end")
+    assert stack.pid("member") == member
+    assert stack.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"{", "profile.json"), (profile_of(1, version="2"), "'2'")],
+    ids=["not-json", "of-another-version"],
+)
+def test_a_bad_profile_at_the_start_leaves_it_idle(stack: Stack, content: bytes, expected: str) -> None:
+    good = (stack.folder / "profile.json").read_bytes()
+    stack.write("profile.json", content)
+    stack.start()
+    assert expected in wait_until(lambda: reason(stack), what="the reason")
+    answered(stack)
+    stack.write("profile.json", good)
+    wait_until(stack.ready, timeout=20, what="the mended profile in force")
+    assert stack.stop() == 0
+
+
+def test_profiles_are_taken_up_while_it_runs_or_refused_with_both_named(stack: Stack) -> None:
+    stack.start()
+    wait_until(stack.ready)
+    first = stack.report()["profile"]["hash"]
+    stack.write("profile.json", profile_of(1, version="2"))
+    assert "'2'" in wait_until(lambda: warned(stack), what="the warning")
+    assert stack.report()["profile"]["hash"] == first
+    stack.write("profile.json", profile_of(2))
+    wait_until(lambda: stack.report()["profile"]["hash"] != first, what="the new profile in force")
+    assert warned(stack) == ""
+    second = stack.report()["profile"]["hash"]
+    status, body = stack.get("/profile", "PUT", profile_of(3, version="9"))
+    assert status == 409, body
+    assert b"'9'" in body
+    assert stack.get("/profile", "PUT", b"{}")[0] in {400, 409, 422}
+    assert stack.report()["profile"]["hash"] == second
+    assert stack.get("/profile", "PUT", profile_of(3))[0] == 200
+    third = stack.report()["profile"]["hash"]
+    stack.kill_member()
+    wait_until(lambda: stack.report().get("profile", {}).get("hash") == third, what="the profile that was put")
+    assert stack.stop() == 0

@@ -1,0 +1,72 @@
+"""The closed loop as its users meet it: an alarm, one webhook, and an end by a new profile or by a person."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.control.receiver import Receiver
+from tests.e2e.conftest import profile_of
+from tests.e2e.load import loaded, until
+from tests.e2e.stack import DOCUMENT, Stack, total
+
+
+def drifted(stack: Stack, receiver: Receiver, then: str) -> None:
+    """Shift the data until the webhook came, end the episode in the way `then` says, and see that it has ended."""
+
+    async def run() -> int:
+        async with loaded(stack.listen) as load:
+            await until(stack.ready, "the member")
+            load.shift = 3.0
+            await until(lambda: receiver.arrivals, "the webhook")
+            (episode,) = stack.episodes()
+            if then == "profile":
+                status, body = stack.get("/profile", "PUT", profile_of(2, shift=3.0))
+            else:
+                status, body = stack.get(f"/episodes/{episode['id']}/close", "POST", b"")
+            assert status // 100 == 2, body
+            await until(lambda: stack.episodes(opened=False), "the episode's end")
+            (closed,) = stack.episodes(opened=False)
+            assert (closed["id"], closed["closed_by"]) == (episode["id"], then)
+        assert load.failures == []
+        return load.answered
+
+    answered = asyncio.run(run())
+    samples = stack.metrics()
+    assert total(samples, "pilotfish_exchanges_seen_total") == answered
+
+
+def test_an_alarm_asks_once_and_a_new_profile_ends_it(stack: Stack, receiver: Receiver) -> None:
+    stack.start()
+    drifted(stack, receiver, "profile")
+    (arrival,) = receiver.arrivals
+    event = json.loads(arrival.body)
+    assert arrival.signed
+    assert (event["type"], event["subject"]) == ("dev.pilotfish.retraining.requested", "m/1")
+    assert [feature["name"] for feature in event["data"]["detail"]["features"]] == ["a"]
+    assert event["data"]["detail"]["features"][0]["effects"]["psi"]["value"] > 0.5
+    assert stack.stop() == 0
+
+
+def test_a_person_ends_an_episode(stack: Stack, receiver: Receiver) -> None:
+    stack.start()
+    drifted(stack, receiver, "person")
+    assert len(receiver.ids) == 1
+    assert stack.get("/episodes/no-such-episode/close", "POST", b"")[0] == 404
+    assert stack.get("/episodes/x/close", "POST", b"", token="another")[0] == 401
+    assert stack.stop() == 0
+
+
+def test_in_mode_recommend_it_only_says_what_it_would_do(stack: Stack, receiver: Receiver) -> None:
+    stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("mode: act", "mode: recommend"))
+    stack.start()
+
+    async def run() -> None:
+        async with loaded(stack.listen) as load:
+            load.shift = 3.0
+            await until(lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="recommended") == 1, "it")
+
+    asyncio.run(run())
+    assert receiver.arrivals == []
+    assert [intent["state"] for intent in stack.report()["control"]["intents"]] == ["recommended"]
+    assert stack.stop() == 0
