@@ -46,7 +46,7 @@ def _requests(sent: bytes) -> list[Message]:
     while rest := rest.lstrip(b"\r\n"):  # empty lines before a start line are allowed; h11 does not skip them
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         parser.receive_data(rest)
-        event = parser.next_event()
+        event = _next(parser)
         if not isinstance(event, h11.Request):
             break
         message = Message(event.method.decode())
@@ -65,9 +65,9 @@ def _response(method: str, sent: bytes, ended: bool) -> tuple[Message | None, by
     parser.send(h11.Request(method=method, target="/", headers=[("Host", "m")]))
     parser.send(h11.EndOfMessage())
     parser.receive_data(sent)
-    event = parser.next_event()
+    event = _next(parser)
     while isinstance(event, h11.InformationalResponse):
-        event = parser.next_event()
+        event = _next(parser)
     if not isinstance(event, h11.Response):
         return None, b""
     message = Message(str(event.status_code))
@@ -78,10 +78,7 @@ def _response(method: str, sent: bytes, ended: bool) -> tuple[Message | None, by
 def _body(parser: h11.Connection, message: Message, ended: bool = False) -> None:
     """Read a body; `ended` tells that the stream ended cleanly behind the bytes."""
     while not message.whole:
-        try:
-            event = parser.next_event()
-        except h11.RemoteProtocolError:
-            return  # the end came too early
+        event = _next(parser)
         if isinstance(event, h11.Data):
             message.body += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):
@@ -91,6 +88,14 @@ def _body(parser: h11.Connection, message: Message, ended: bool = False) -> None
             parser.receive_data(b"")
         else:
             return
+
+
+def _next(parser: h11.Connection) -> object:
+    """Return the next event, or None when h11 refuses what is there."""
+    try:
+        return parser.next_event()
+    except h11.RemoteProtocolError:
+        return None
 
 
 def _left(parser: h11.Connection) -> bytes:

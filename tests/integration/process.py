@@ -117,10 +117,11 @@ def running_proxy(
     listen: Address | None = None,
     extra: Sequence[str] = (),
     prefix: Sequence[str] = (),
+    killed: bool = False,
 ) -> Iterator[Proxy]:
     """Start `pilotfish proxy` before `upstream`, wait until it listens, end it afterwards.
 
-    `prefix` is a command that the proxy is run by, such as `prlimit`.
+    `prefix` is a command that the proxy is run by; `killed` tells that the block ends it by SIGKILL.
     """
     address = listen if listen is not None else ("127.0.0.1", free_port())
     health = ("127.0.0.1", free_port())
@@ -134,7 +135,9 @@ def running_proxy(
             wait_until(lambda: answers(health) or process.poll() is not None, what="the proxy to listen")
             assert process.poll() is None, f"the proxy ended with {process.returncode}: {log.read_text()}"
             yield proxy
-            assert process.poll() in (None, 0), f"the proxy ended with {process.returncode}: {log.read_text()}"
+            assert process.poll() in ((-signal.SIGKILL,) if killed else (None, 0)), (
+                f"the proxy ended with {process.returncode}: {log.read_text()}"
+            )
         finally:
             process.kill()
     assert "Traceback" not in log.read_text(), log.read_text()

@@ -167,8 +167,9 @@ def test_haproxy_checks_and_balances_through_the_proxy(site: Site, tmp_path: Pat
     with ExitStack() as stack:
         proxy = stack.enter_context(running_proxy(("127.0.0.1", site.ports["plain"]), tmp_path / "shared"))
         port, config = free_port(), tmp_path / "haproxy.cfg"
+        timeouts = "".join(f"  timeout {kind} 30s\n" for kind in ("connect", "client", "server"))
         config.write_text(
-            "defaults\n  mode http\n  http-reuse always\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n"
+            f"defaults\n  mode http\n  http-reuse always\n{timeouts}"
             f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend model\n"
             f"backend model\n  option httpchk GET /predict\n  server one {written(proxy.address)} check inter 100ms\n"
         )
