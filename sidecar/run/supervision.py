@@ -118,12 +118,16 @@ class Supervision:
         self._failures = 1 if ran >= HEALTHY else self._failures + 1
         wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
         self._restart_at = now + wait
-        how = f"was killed by {_name(-status)}" if status < 0 else f"ended with status {status}"
-        return [Tell(f"the member {how} after {ran:.1f} s; the traffic goes on; it is started again in {wait:.2f} s")]
+        text = f"the member {_how(status)} after {ran:.1f} s; the traffic goes on; it is started again in {wait:.2f} s"
+        return [Tell(text)]
 
 
-def _name(number: int) -> str:
+def _how(status: int) -> str:
+    if status == RECYCLE:
+        return "wants to be started anew (is --memory-limit too low?)"
+    if status >= 0:
+        return f"ended with status {status}"
     try:
-        return signal.Signals(number).name
+        return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"signal {number}"
+        return f"was killed by signal {-status}"

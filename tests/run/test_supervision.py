@@ -140,6 +140,9 @@ def test_what_happened_is_told_with_the_reason_and_the_wait() -> None:
     (line,) = begun().ended(MEMBER, 2, 3.0)
     assert isinstance(line, Tell)
     assert "ended with status 2 after 3.0 s" in line.text
+    (line,) = begun().ended(MEMBER, RECYCLE, 3.0)
+    assert isinstance(line, Tell)
+    assert "--memory-limit" in line.text
 
 
 def test_without_a_proxy_a_signal_stops_the_member() -> None:
