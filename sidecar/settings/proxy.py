@@ -1,4 +1,4 @@
-"""The few settings that the proxy takes while it runs: a small JSON file in the shared folder. Standard library only."""
+"""The few settings that the proxy takes while it runs: a small JSON file in the shared folder. Stdlib only."""
 
 from __future__ import annotations
 
