@@ -139,7 +139,10 @@ class Tracker:
     def server_ended(self, now: int) -> None:
         """The server half-closed: this completes a response that lasts until close."""
         self._now = now
-        self._responses.end_of_file()
+        try:
+            self._responses.end_of_file()
+        except WireError as error:  # what was held behind that response is looked at now
+            self._give_up(error.reason)
 
     def closed(self, now: int) -> None:
         """The connection is gone both ways; what is still open ends here."""
