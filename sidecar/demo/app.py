@@ -6,20 +6,22 @@ import argparse
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from pilotfish.sidecar.demo.cast import TIMEOUT, Cast, fetch_report, perform, prepare
+from pilotfish.sidecar.demo.cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
 from pilotfish.sidecar.demo.measured import accounting_at_rest, overhead_of
 from pilotfish.sidecar.demo.messages import AnyMessage, Problem
-from pilotfish.sidecar.demo.screen import Lines, Picture, Screen, save_picture
+from pilotfish.sidecar.demo.screen import Screen, save_picture, screen_for
 from pilotfish.sidecar.demo.stage import DemoError, Stage
 from pilotfish.sidecar.demo.story import Plan, Story, hear, look, told
 from pilotfish.sidecar.demo.summary import Result, summarise, unkept
+from pilotfish.sidecar.demo.wire import INFER_PATH
 from pilotfish.sidecar.report import Report
 
 PLAN = Plan(first_day=92, change_day=112, change_origin="JFK", wanted_days=14, settled_days=8)
@@ -61,7 +63,7 @@ async def _interruptible(args: argparse.Namespace, console: Console) -> int:
 
 async def _demo(args: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
-    screen: Screen = Picture(console) if console.is_terminal and not args.plain else Lines(console)
+    screen = screen_for(console, plain=args.plain)
     async with Stage() as stage, aiohttp.ClientSession(timeout=TIMEOUT) as client:
         with screen:
             story = told(Story(PLAN), "training the model on May to July, building the profile of these rows")
@@ -113,29 +115,27 @@ async def _look(queue: Queue, cast: Cast, client: aiohttp.ClientSession) -> None
 
 
 def _print_summary(console: Console, results: list[Result]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    marks = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
-    for result in results:
-        table.add_row(marks[result.holds], result.what, result.measured)
+    marks = {True: ("ok", "green"), False: ("NO", "bold red"), None: ("", "")}
     console.print()
-    console.print(table)
+    for result in results:
+        mark, style = marks[result.holds]
+        line = Text.assemble((f"{mark:<4}", style), (f"{result.what:<21}", "bold"), result.measured)
+        console.print(line, soft_wrap=True)
     for reason in unkept(results):
-        console.print(f"\nnot kept: {reason}", style="bold red", markup=False)
+        console.print(Text(f"not kept: {reason}", style="bold red"), soft_wrap=True)
 
 
 async def _keep(console: Console, cast: Cast, folder: Path) -> None:
-    """Say where everything is, and wait for Ctrl-C."""
-    console.print(
-        f"\nstill running, without traffic; Ctrl-C ends it\n  model through pilotfish   {cast.entrance}", markup=False
-    )
-    console.print(f"  metrics                   {cast.admin}/metrics", markup=False)
-    console.print(
-        f'  report                    curl -H "Authorization: Bearer $(cat {folder}/token)" {cast.admin}/report',
-        markup=False,
-        soft_wrap=True,
-    )
-    console.print(f"  documents and logs        {folder}", markup=False, soft_wrap=True)
-    await asyncio.Event().wait()
+    """Say where everything is, and wait for Ctrl-C, which ends the demo with the status that it has earned."""
+    authorised = f'-H "Authorization: Bearer $(cat {folder / "token"})"'
+    for line in (
+        "",
+        "still running, without traffic, until Ctrl-C:",
+        f"  predict   curl --data @{folder / REQUEST_FILE} {cast.entrance}{INFER_PATH}",
+        f"  metrics   curl {cast.admin}/metrics",
+        f"  report    curl {authorised} {cast.admin}/report",
+        f"  files     {folder}",
+    ):
+        console.print(Text(line), soft_wrap=True)
+    with suppress(asyncio.CancelledError):  # this is what it waits for
+        await asyncio.Event().wait()

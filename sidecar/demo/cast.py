@@ -20,9 +20,10 @@ from pilotfish.sidecar.demo.model import Model, fit
 from pilotfish.sidecar.demo.replay import ReplaySettings
 from pilotfish.sidecar.demo.stage import PATIENCE, Actor, DemoError, Stage, free_ports
 from pilotfish.sidecar.demo.story import Plan
-from pilotfish.sidecar.demo.wire import INFER_PATH, MODEL_NAME, MODEL_VERSION
+from pilotfish.sidecar.demo.wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
 from pilotfish.sidecar.report import Report
 
+REQUEST_FILE = "request.json"  # one row, for people to send
 POLL = 0.1  # seconds between two looks while something starts
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 FALSE_ALARMS = {"count": 1, "per": "30d"}  # the default; at one tick a second that is one in 2,592,000 ticks
@@ -88,6 +89,7 @@ async def perform(stage: Stage, plan: Plan, prepared: Prepared) -> Cast:
         "--shared", str(stage.folder / "shared"), "--state", str(stage.folder / "state"),
     )  # fmt: skip
     await _watching(run, admin, token, prepared.profile_hash)
+    stage.write(REQUEST_FILE, encode_rows(prepared.later.rows(slice(0, 1)).columns))
     replay = ReplaySettings(
         flights_file=str(stage.write("flights.npz", _packed(prepared.later))),
         change_day=plan.change_day,

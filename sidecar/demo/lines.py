@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pilotfish.sidecar.demo.story import Story, date_of
-from pilotfish.sidecar.demo.view import progress
+from pilotfish.sidecar.demo.story import Story, date_of, progress
 
 EVERY = 5  # days between two lines about how things stand
 

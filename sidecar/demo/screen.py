@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 from types import TracebackType
@@ -12,10 +13,13 @@ from rich.live import Live
 
 from pilotfish.sidecar.demo.lines import fresh_lines
 from pilotfish.sidecar.demo.story import Story
-from pilotfish.sidecar.demo.view import render
+from pilotfish.sidecar.demo.view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture
 TITLE = "pilotfish demo"
+FRAME = 23  # lines of the picture without its timeline, and one for the cursor
+LEAST_LINES = 2
+_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 class Screen(Protocol):
@@ -52,6 +56,7 @@ class Picture:
     """A picture that stays in its place on the terminal of `console`."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
@@ -64,11 +69,18 @@ class Picture:
         self._live.stop()
 
     def show(self, before: Story, after: Story) -> None:  # noqa: ARG002  # a picture is drawn whole
-        self._live.update(render(after), refresh=True)
+        timeline = max(LEAST_LINES, min(TIMELINE, self._console.height - FRAME))
+        self._live.update(render(after, timeline), refresh=True)
+
+
+def screen_for(console: Console, *, plain: bool) -> Screen:
+    """Return the picture where `console` can show it, else plain lines."""
+    able = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
+    return Picture(console) if able and not plain else Lines(console)
 
 
 def save_picture(story: Story, path: Path) -> None:
     """Write the view of `story` as an SVG file."""
     console = Console(record=True, width=PICTURE_WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
     console.print(render(story))
-    path.write_text(console.export_svg(title=TITLE))
+    path.write_text(_FONT.sub("", console.export_svg(title=TITLE)))  # else a viewer would fetch fonts from elsewhere

@@ -6,13 +6,14 @@ preparing -> stable -> changed -> alarmed -> retraining -> settling -> closed
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
 
 from pilotfish.sidecar.demo.flights import FIRST_DATE
 from pilotfish.sidecar.demo.messages import AnyMessage, Day, Delivery, Gathering, Problem, Retrained
-from pilotfish.sidecar.report import Effects, Episode, Report
+from pilotfish.sidecar.report import Effects, Episode, Family, Report
 
 Phase = Literal["preparing", "stable", "changed", "alarmed", "retraining", "settling", "closed", "failed"]
 Tone = Literal["plain", "change", "alarm", "good", "bad"]
@@ -61,7 +62,11 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything the views show; made anew by each `hear` and `look`."""
+    """Everything the views show; made anew by each `hear` and `look`.
+
+    psi       by feature, after each tick
+    evidence  by family, after each tick: 0 nothing, 1 the threshold, on a logarithmic scale
+    """
 
     plan: Plan
     phase: Phase = "preparing"
@@ -72,7 +77,8 @@ class Story:
     gathering: Gathering | None = None
     retrained: Retrained | None = None
     in_force_day: int | None = None
-    trails: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    psi: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    evidence: dict[str, tuple[float, ...]] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     failure: str = ""
 
@@ -120,8 +126,8 @@ def hear(story: Story, message: AnyMessage) -> Story:
         case Day():
             return _settle(_day(story, message))
         case Delivery(verdict="accepted"):
-            story = replace(story, delivery=message, phase="retraining")
-            return told(story, "webhook received; its signature is good: the trainer gathers labelled rows", "change")
+            story = replace(story, delivery=message)
+            return story if story.alarm is None else _accepted(story)  # the next report explains it first
         case Delivery():
             return told(story, f"webhook {message.verdict}: {message.reason}")
         case Gathering():
@@ -138,7 +144,7 @@ def look(story: Story, report: Report) -> Story:
     """Return the story after a look at the analyzer's report."""
     if story.over:
         return story
-    story = replace(story, report=report, trails=_trails(story, report))
+    story = replace(_with_trails(story, report), report=report)
     if report.state != "watching":
         return fail(story, f"the analyzer does not watch: {report.reason}") if story.days else story
     if story.phase == "preparing" and story.days:
@@ -161,12 +167,34 @@ def look(story: Story, report: Report) -> Story:
     return story
 
 
-def _trails(story: Story, report: Report) -> dict[str, tuple[float, ...]]:
-    """Return the PSI of each feature over the ticks, with the newly closed one."""
+def progress(ratio: float, threshold: float) -> float:
+    """Return how far evidence has come on the way from nothing (0) to the threshold (1), on a logarithmic scale.
+
+    `ratio` is evidence over the threshold, as the report gives it.
+    """
+    if ratio <= 0 or threshold <= 1:
+        return 0.0
+    return max(0.0, min(1.0, 1 + math.log(ratio) / math.log(threshold)))
+
+
+def height(family: Family, report: Report) -> float:
+    """Return the progress of a family: 1 while it has an open episode, though its evidence begins anew at the alarm."""
+    if any(episode.open and episode.family == family.name for episode in report.episodes):
+        return 1.0
+    return progress(family.evidence_ratio, family.threshold)
+
+
+def _with_trails(story: Story, report: Report) -> Story:
+    """Add what the newly closed tick brought, if one has closed."""
     if story.report is not None and story.report.ticks.last_closed == report.ticks.last_closed:
-        return story.trails
-    found = {feature.name: feature.effects.psi.value for feature in report.features if feature.effects}
-    return {name: (*story.trails.get(name, ()), psi) for name, psi in found.items()}
+        return story
+    psi = {feature.name: feature.effects.psi.value for feature in report.features if feature.effects}
+    evidence = {family.name: height(family, report) for family in report.families}
+    return replace(story, psi=_longer(story.psi, psi), evidence=_longer(story.evidence, evidence))
+
+
+def _longer(trails: dict[str, tuple[float, ...]], values: dict[str, float]) -> dict[str, tuple[float, ...]]:
+    return {name: (*trails.get(name, ()), value) for name, value in values.items()}
 
 
 def _day(story: Story, day: Day) -> Story:
@@ -195,7 +223,12 @@ def _alarm(story: Story, report: Report) -> Story:
     at = story.day_of(alarm.opened_tick)
     if at is None or at < story.plan.change_day:
         return fail(story, f"a false alarm before the change, for {', '.join(alarm.features)}")
-    return story
+    return _accepted(story) if story.delivery is not None else story
+
+
+def _accepted(story: Story) -> Story:
+    story = replace(story, phase="retraining")
+    return told(story, "webhook received; its signature is good: the trainer gathers labelled rows", "change")
 
 
 def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> Alarm:

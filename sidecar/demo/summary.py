@@ -48,9 +48,9 @@ def _traffic(story: Story, accounting: Accounting | None, overhead: Overhead | N
     if story.days:
         direct, through = (median(getattr(day, name) for day in story.days) for name in ("direct", "through"))
         text = f"{through - direct:+.2f} ms at the median ({direct:.2f} direct, {through:.2f} through)"
-        if overhead is not None and requests:
-            cpu = overhead.cpu_seconds / requests * 1e6
-            text += f"; {cpu:.0f} µs of CPU a request, {overhead.resident / 2**20:.0f} MiB"
+        if overhead is not None:
+            core = overhead.cpu_seconds / len(story.days)  # a day takes a second
+            text += f"; {core:.1%} of a core, {overhead.resident / 2**20:.0f} MiB"
         results.append(Result("proxy overhead", text))
     return results
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pilotfish.sidecar.demo.story import Happening, Story, date_of
+from pilotfish.sidecar.demo.story import Happening, Story, date_of, height, progress
 from pilotfish.sidecar.report import Feature, Report
 
-BARS = " ▁▂▃▄▅▆▇█"
-SPARK_DAYS = 36
-EVIDENCE_WIDTH = 24
-FEATURE_WIDTH = 12
+BARS = "▁▂▃▄▅▆▇█"
+SPARK_DAYS = 24  # days that a line of small bars shows
+EVIDENCE_WIDTH = 18
+FEATURE_WIDTH = 8
 LARGE_PSI = 0.1  # a bar of this height is full as long as no value is larger
-TIMELINE = 9  # lines
+TIMELINE = 8  # lines
 TONES = {"plain": "", "change": "yellow", "alarm": "bold red", "good": "green", "bad": "bold red"}
 PHASES = {
     "preparing": ("starting the model's server, the trainer and pilotfish run", "dim"),
@@ -31,31 +31,18 @@ PHASES = {
 }
 
 
-def render(story: Story) -> RenderableType:
-    """Return the picture of `story`."""
+def render(story: Story, timeline: int = TIMELINE) -> RenderableType:
+    """Return the picture of `story` with the last `timeline` happenings: 22 lines and as many more, from 80 columns."""
     pair = Table.grid(expand=True, padding=(0, 1))
     pair.add_column(ratio=1)
     pair.add_column(ratio=1)
     pair.add_row(_traffic(story), _evidence(story))
-    return Group(_header(story), pair, _features(story), _timeline(story))
+    return Group(_header(story), pair, _features(story), _timeline(story, timeline))
 
 
-def spark(values: list[float], top: float | None = None) -> str:
-    """Return one character a value, as high as its share of `top` (the largest value unless given)."""
-    highest = top if top is not None else max(values, default=0.0)
-    if highest <= 0:
-        return BARS[0] * len(values)
-    return "".join(BARS[max(0, min(8, math.ceil(8 * value / highest - 1e-9)))] for value in values)
-
-
-def progress(ratio: float, threshold: float) -> float:
-    """Return how far evidence has come on the way from nothing (0) to the threshold (1), on a logarithmic scale.
-
-    `ratio` is evidence over the threshold, as the report gives it.
-    """
-    if ratio <= 0 or threshold <= 1:
-        return 0.0
-    return max(0.0, min(1.0, 1 + math.log(ratio) / math.log(threshold)))
+def spark(values: Sequence[float], top: float) -> str:
+    """Return one character a value, as high as its share of `top`; the lowest also for nothing."""
+    return "".join(BARS[max(0, min(len(BARS) - 1, round(len(BARS) * value / top) - 1))] for value in values)
 
 
 def _header(story: Story) -> Panel:
@@ -78,43 +65,58 @@ def _traffic(story: Story) -> Panel:
         day = story.days[-1]
         table.add_row("requests/s", f"{day.requests:,}  ({day.rows:,} rows/s)")
         table.add_row("failed", str(sum(past.failures for past in story.days)))
-        table.add_row("latency", f"{day.direct:.2f} ms direct, {day.through - day.direct:+.2f} ms through pilotfish")
+        table.add_row("latency", f"{day.direct:.2f} ms, {day.through - day.direct:+.2f} ms by the proxy")
         table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15 min")
-        table.add_row("", Text(spark([past.error for past in story.days[-SPARK_DAYS:]]), style="magenta"))
+        table.add_row("", Text(_errors(story), style="magenta"))
     return Panel(table, title="traffic", title_align="left", height=7)
+
+
+def _errors(story: Story) -> str:
+    top = max(day.error for day in story.days)
+    return spark([day.error for day in story.days[-SPARK_DAYS:]], top)
 
 
 def _evidence(story: Story) -> Panel:
     table = Table.grid(padding=(0, 1))
-    for family in story.report.families if story.report else ():
-        share = progress(family.evidence_ratio, family.threshold)
-        filled = round(share * EVIDENCE_WIDTH)
-        style = "red" if share >= 1 else "yellow" if share > 2 / 3 else "green"
-        bar = Text("█" * filled, style=style)
-        bar.append("·" * (EVIDENCE_WIDTH - filled) + "|", style="dim")
-        table.add_row(family.name, bar, f"{share:.0%}")
+    table.add_column(style="dim")
+    table.add_column(no_wrap=True)
+    report = story.report
+    for family in report.families if report else ():
+        table.add_row(family.name, _bar(height(family, report)))  # type: ignore[arg-type]  # there is one if it has families
+        table.add_row("", Text(spark(story.evidence.get(family.name, ())[-SPARK_DAYS:], 1.0), style="magenta"))
+    table.add_row("episode", _episode(story))
+    return Panel(table, title="evidence (log scale), | is the threshold", title_align="left", height=7)
+
+
+def _bar(share: float) -> Text:
+    filled = round(share * EVIDENCE_WIDTH)
+    bar = Text("█" * filled, style="red" if share >= 1 else "yellow" if share > 2 / 3 else "green")
+    bar.append("·" * (EVIDENCE_WIDTH - filled) + "|", style="dim")
+    bar.append(" alarm" if share >= 1 else f" {share:.0%}", style="bold red" if share >= 1 else "")
+    return bar
+
+
+def _episode(story: Story) -> Text:
     opened = [episode for episode in story.report.episodes if episode.open] if story.report else []
-    for episode in opened[:2]:
-        names = ", ".join(feature.name for feature in episode.features)
-        table.add_row("episode", Text(f"open: {names}", style="bold red", overflow="ellipsis", no_wrap=True), "")
-    if not opened and story.alarm is not None:
-        table.add_row("episode", Text("closed", style="green"), "")
-    return Panel(table, title="evidence, log scale; | is the threshold", title_align="left", height=7)
+    names = dict.fromkeys(feature.name for episode in opened for feature in episode.features)
+    if opened:
+        return Text(f"open: {', '.join(names)}", style="bold red", overflow="ellipsis", no_wrap=True)
+    return Text("none" if story.alarm is None else "closed", style="green")
 
 
 def _features(story: Story) -> Panel:
     table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
     table.add_column("feature", no_wrap=True)
     table.add_column("PSI", justify="right", no_wrap=True)
-    table.add_column("PSI over the days", no_wrap=True)
-    table.add_column("own evidence", no_wrap=True)
+    table.add_column("PSI, day by day", no_wrap=True)
+    table.add_column("evidence", no_wrap=True)
     table.add_column("", no_wrap=True)
     report = story.report
     if report is not None:
         thresholds = {family.name: family.threshold for family in report.families}
-        top = max([LARGE_PSI, *(value for trail in story.trails.values() for value in trail)])
+        top = max([LARGE_PSI, *(value for trail in story.psi.values() for value in trail)])
         for feature in report.features:
-            trail = spark(list(story.trails.get(feature.name, ())[-SPARK_DAYS:]), top)
+            trail = spark(story.psi.get(feature.name, ())[-SPARK_DAYS:], top)
             table.add_row(*_feature(feature, trail, thresholds.get(feature.family, 0.0), _named(report)))
     return Panel(table, title="features", title_align="left")
 
@@ -141,13 +143,14 @@ def _feature(feature: Feature, trail: str, threshold: float, named: set[str]) ->
     )
 
 
-def _timeline(story: Story) -> Panel:
-    lines = [_happening(happening) for happening in story.happenings[-TIMELINE:]]
+def _timeline(story: Story, count: int) -> Panel:
+    lines = [_happening(happening) for happening in story.happenings[-count:]]
     return Panel(Group(*lines) if lines else Text(""), title="timeline", title_align="left")
 
 
 def _happening(happening: Happening) -> Text:
-    stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else "      "
-    line = Text(f"{stamp}  ", style="dim", overflow="ellipsis", no_wrap=True)
-    line.append(happening.text, style=TONES[happening.tone] or "default")
+    stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else " " * 6
+    line = Text(overflow="ellipsis", no_wrap=True)
+    line.append(f"{stamp}  ", style="dim")
+    line.append(happening.text, style=TONES[happening.tone])
     return line

@@ -1,0 +1,47 @@
+"""The vendored data are what their description says, and the injected change touches one airport's distances only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from pilotfish.sidecar.demo.flights import FEATURES, Flights, in_kilometres, load
+
+
+@pytest.fixture(scope="module")
+def flights() -> Iterator[Flights]:
+    yield load()
+
+
+def test_every_day_from_may_to_september_has_flights(flights: Flights) -> None:
+    assert len(flights) == 139_262
+    assert set(flights.day.tolist()) == set(range(153))
+    assert tuple(flights.columns) == FEATURES
+    assert not np.isnan(flights.air_time).any()
+
+
+def test_days_are_cut_out_whole(flights: Flights) -> None:
+    assert len(flights.days(3, 4)) + len(flights.days(4, 6)) == len(flights.days(3, 6))
+    assert set(flights.days(4, 6).day.tolist()) == {4, 5}
+
+
+def test_kilometres_come_from_one_airport_only(flights: Flights) -> None:
+    before = flights.days(0, 2)
+    after = in_kilometres(before, "JFK")
+    there = before.columns["origin"] == "JFK"
+    ratio = after.columns["distance"].astype(float) / before.columns["distance"].astype(float)
+    assert np.allclose(ratio[there], 1.609344, atol=0.01)
+    assert (ratio[~there] == 1).all()
+    assert all((after.columns[name] == before.columns[name]).all() for name in ("carrier", "departure"))
+
+
+def test_the_data_say_where_they_come_from() -> None:
+    folder = resources.files("pilotfish.sidecar.demo").joinpath("data")
+    described = folder.joinpath("README.md").read_text()
+    assert all(f"| {name} |" in described for name in (*FEATURES, "date", "air_time"))
+    assert "CC0" in described
+    assert folder.joinpath("make_flights.py").is_file()
+    assert len(folder.joinpath("flights.csv.xz").read_bytes()) < 1_500_000
