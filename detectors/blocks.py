@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotfish.detectors.bank import Bank
 from pilotfish.detectors.batch import Bools, Floats, Ints
@@ -156,9 +157,18 @@ def _season(ratios: Floats, scores: Floats, lengths: Sequence[Blocks]) -> bool:
 
 def split_rows(times: Floats | None, rows: int) -> tuple[Bools, bool]:
     """True [rows] for the 3 in 10 that shape the alternatives, and whether whole days were dealt out."""
-    chosen = np.array([1, 4, 8])
     if times is not None:
         days = np.unique(np.floor(times / DAY_SECONDS), return_inverse=True)[1]
-        if rows and days.max() >= 9:
-            return np.isin(days % 10, chosen), True
-    return np.isin(np.arange(rows) % 10, chosen), False
+        if days.max() >= 9:
+            return np.isin(days % 10, [1, 4, 8]), True
+    tens = np.arange(-(-rows // 10) * 10, dtype=np.uint64).reshape(-1, 10)
+    ranks = np.argsort(np.argsort(_mixed(tens), axis=1), axis=1)
+    return (ranks < 3).ravel()[:rows], False
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers without any order (the finaliser of SplitMix64), so that no period in the rows meets one of the split."""
+    z = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

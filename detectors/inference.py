@@ -12,6 +12,7 @@ from pilotfish.detectors.binning.categories import text_of
 from pilotfish.detectors.binning.numeric import numbers
 from pilotfish.detectors.profile import Kind
 
+FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
 LOOKED_AT = 20_000  # rows that are enough to see it
 NEW = 0.5  # share of values never seen in the other part, from which a column names rows
@@ -34,10 +35,12 @@ def infer_kind(column: Column) -> Kind:
         return "boolean" if len(texts) > 1 else "constant"
     if any(_keeps_its_zeros(text) for text in texts):
         return "categorical"
+    if np.isnan(numbers(Column(values[:FIRST]))[0]).any():
+        return "constant" if len(texts) == 1 and types == {str} else "categorical"
     parsed = numbers(Column(values))[0]
     if len(parsed) and not np.isnan(parsed).any():
         return _numeric_kind(parsed)
-    return "constant" if len(texts) == 1 and types == {str} else "categorical"
+    return "categorical"
 
 
 def _keeps_its_zeros(text: str) -> bool:

@@ -43,7 +43,8 @@ def sensitivity(
     rates = (np.log(bank.h) @ reference_shift(bins, bank, shaping) - np.log(upper)) / inflation
     delays = (np.log(threshold) - np.log(bank.weights)) / np.where(rates > 0, rates, 1.0)
     smallest = 0.025 + float(np.sqrt(2 * lg / max(n_eff, 1e-9))) + float(np.sqrt(tolerance))
-    delay = round(float(delays[rates > 0].min()), 1) if (rates > 0).any() else None
+    visible = smallest <= 1 and bool((rates > 0).any())
+    delay = round(float(delays[rates > 0].min()), 1) if visible else None
     return Sensitivity(round(n_eff, 1), round(smallest, 4), delay)
 
 

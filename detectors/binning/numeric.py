@@ -14,7 +14,7 @@ from pilotfish.detectors.errors import ProfileError, shown
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
 ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
-MAX_DISCRETE = 32  # up to so many different values, each has a cell of its own
+MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
 GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
 SLACK = 1e-6  # relative; a value that went through float32 is still the same value
 LARGEST = 1e300  # reference values beyond it are taken for it, so that no cut overflows
@@ -42,7 +42,7 @@ class NumericBins:
         """Bins for finite reference values [n], n >= 1, from their quantiles, atoms and range."""
         values = np.clip(values, -LARGEST, LARGEST)
         distinct, counts = np.unique(values, return_counts=True)
-        discrete = len(distinct) <= MAX_DISCRETE
+        discrete = len(distinct) <= max(2, min(MAX_DISCRETE, len(values) // 2))
         atoms = distinct if discrete else distinct[counts > ATOM_MASS * len(values)]
         low, high = _outwards(distinct[0], -1), _outwards(distinct[-1], 1)
         inner = np.concatenate([_outwards(atoms, -1), _outwards(atoms, 1)])

@@ -41,8 +41,8 @@ def cell_probabilities(profile: Profile, name: str, drift: Drift) -> np.ndarray:
     cuts = profile.feature(name).bins.cuts  # type: ignore[union-attr]  # all columns here are numeric
     below = [NormalDist(drift.shift, drift.sd).cdf(float(cut)) for cut in cuts]
     inner = np.diff([0.0, *below, 1.0])
-    out = np.concatenate([[0.0], inner, [0.0, 0.0]])
-    return out / out.sum()
+    out: np.ndarray = np.concatenate([[0.0], inner, [0.0, 0.0]]) / inner.sum()
+    return out
 
 
 def counts_of(profile: Profile, rows: int, probabilities: list[np.ndarray], rng: np.random.Generator) -> Counts:

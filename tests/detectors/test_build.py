@@ -1,0 +1,183 @@
+"""From whatever a person calls reference data to a profile, or to an error that says why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.batch import Batch, Column, ColumnData
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.checks import HOSTILE, check_rows
+from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.summaries.counts import TickCounts
+
+DAY = 86_400.0
+RNG = np.random.default_rng(9)
+ROWS = 400
+
+
+def objects(*values: object) -> np.ndarray:
+    return np.fromiter((values[i % len(values)] for i in range(ROWS)), dtype=object, count=ROWS)
+
+
+KINDS: dict[str, tuple[ColumnData, str]] = {
+    "floats": (RNG.normal(size=ROWS), "numeric"),
+    "integers": (RNG.integers(0, 1000, ROWS), "integer"),
+    "integers as floats": (RNG.integers(0, 5, ROWS).astype(float), "integer"),
+    "booleans": (RNG.random(ROWS) < 0.5, "boolean"),
+    "booleans with gaps": (objects(True, False, None), "boolean"),
+    "booleans as text": (objects("True", "False"), "boolean"),
+    "text": (objects("a", "b", "c"), "categorical"),
+    "numbers as text": (objects("1.5", "2.5", "-3"), "numeric"),
+    "codes with leading zeros": (objects("00501", "90210"), "categorical"),
+    "text and numbers": (objects("a", 1, 2.0), "categorical"),
+    "one number": (np.full(ROWS, 3.0), "constant"),
+    "one word": (objects("same"), "constant"),
+    "one word with gaps": (objects("same", None), "constant"),
+    "one boolean": (np.ones(ROWS, dtype=bool), "constant"),
+    "numbers with a mask": (Column(RNG.normal(size=ROWS), RNG.random(ROWS) < 0.2), "numeric"),
+    "infinities among numbers": (np.where(RNG.random(ROWS) < 0.1, np.inf, RNG.normal(size=ROWS)), "numeric"),
+    "everything at once": (objects(*HOSTILE), "categorical"),
+}
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_kinds_are_inferred(what: str) -> None:
+    data, kind = KINDS[what]
+    (feature,) = build_profile({"x": data}).features
+    assert feature.kind == kind
+    assert feature.reference_counts.sum() == ROWS
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_the_reference_itself_has_cells_without_surprises(what: str) -> None:
+    data, _ = KINDS[what]
+    profile = build_profile({"x": data}, exchangeable=True)
+    counts = TickCounts(profile)
+    counts.add(Batch({"x": data}, ROWS))
+    taken = counts.take()
+    check_rows(profile, taken)
+    assert taken.cells.tolist() == profile.features[0].reference_counts.tolist()
+    assert DriftMonitor(profile).close_tick(0, taken).alarms == ()
+
+
+def test_a_kind_can_be_given() -> None:
+    zones = RNG.integers(0, 5, ROWS)
+    assert build_profile({"zone": zones}, kinds={"zone": "categorical"}).feature("zone").labels[:2] != ()
+    assert build_profile({"zone": zones}, kinds={"zone": "categorical"}).feature("zone").kind == "categorical"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 9, 31])
+def test_tiny_references_make_a_profile_that_says_it_is_blind(rows: int) -> None:
+    data: dict[str, ColumnData] = {"x": RNG.normal(size=rows), "c": ["a", "b", None][:1] * rows, "g": [None] * rows}
+    profile = build_profile(data)
+    assert Profile.from_bytes(profile.to_bytes()).hash == profile.hash
+    assert [excluded.name for excluded in profile.excluded] == ["g"]
+    assert any("cannot see" in warning for warning in profile.warnings)
+    monitor = DriftMonitor(profile)
+    counts = TickCounts(profile)
+    counts.add(Batch({"x": [5.0, None], "c": ["z", 1]}, 2))
+    assert monitor.close_tick(0, counts.take()).alarms == ()
+    assert monitor.status().features[0].effects is not None
+
+
+def test_clocks_and_identifiers_are_left_out_and_listed() -> None:
+    rows = 2000
+    times = np.sort(RNG.uniform(0, 20 * DAY, rows))
+    data: dict[str, ColumnData] = {
+        "id": np.arange(rows),
+        "month": np.floor(times / (2 * DAY)),
+        "stamp": [f"2024-01-01 {i}" for i in range(rows)],
+        "token": [f"{hash((i, 1)):x}" for i in range(rows)],
+        "x": RNG.normal(size=rows),
+    }
+    profile = build_profile(data, times=times)
+    assert {e.name: e.reason.split(":")[0].split(",")[0] for e in profile.excluded} == {
+        "id": "monotone in time", "month": "monotone in time",
+        "stamp": "new in every block", "token": "new in every block",
+    }  # fmt: skip
+    assert profile.columns("input") == tuple(data)
+    assert "id" in build_profile(data, times=times, keep={"id"}).index
+
+
+def test_a_clock_is_found_whatever_the_order_of_the_rows() -> None:
+    rows = 1000
+    times = RNG.permutation(np.arange(rows) * 600.0)
+    profile = build_profile({"when": times + 5, "x": RNG.normal(size=rows)}, times=times)
+    assert [excluded.name for excluded in profile.excluded] == ["when"]
+
+
+def test_the_split_is_by_days_when_there_are_ten() -> None:
+    rows = 2000
+    for days, split in ((9, "rows"), (12, "days")):
+        profile = build_profile({"x": RNG.normal(size=rows)}, times=np.linspace(0, days * DAY - 1, rows))
+        assert profile.reference.split == split
+        assert any("split by rows" in warning for warning in profile.warnings) == (split == "rows")
+        assert 0.2 < profile.features[0].shaping.sum() / rows < 0.4
+
+
+def test_order_is_taken_from_time_and_does_not_depend_on_the_file() -> None:
+    rows = 3000
+    times, x = np.sort(RNG.uniform(0, 12 * DAY, rows)), RNG.normal(size=rows)
+    shuffled = RNG.permutation(rows)
+    one = build_profile({"x": x}, times=times)
+    assert build_profile({"x": x[shuffled]}, times=times[shuffled]).hash == one.hash
+
+
+def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
+    rows = 20_000
+    level = np.repeat(np.cumsum(RNG.normal(size=400)) * 0.3, 50)
+    data = {"walk": level + RNG.normal(size=rows), "noise": RNG.normal(size=rows)}
+    profile = build_profile(data, rows_per_tick=50)
+    assert np.median(profile.feature("walk").inflation) > 20
+    assert any("season not covered" in warning for warning in profile.feature("walk").warnings)
+    assert np.median(profile.feature("noise").inflation) < 2
+    shuffled = build_profile({"walk": RNG.permutation(data["walk"])}, rows_per_tick=50)
+    assert np.median(shuffled.feature("walk").inflation) < 2
+    assert np.all(build_profile(data, exchangeable=True).feature("walk").inflation == 1)
+
+
+def test_very_many_categories_stay_bounded() -> None:
+    values = [f"user {i}" for i in range(300_000)]
+    assert build_profile({"x": RNG.normal(size=300_000), "user": values}).excluded[0].name == "user"
+    profile = build_profile({"user": values}, keep={"user"})
+    assert len(profile.to_bytes()) < 20_000
+    assert profile.cells < 100
+
+
+def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> None:
+    values = [f"c{min(i % 100, i % 7)}" if i % 3 else f"rare {i % 200}" for i in range(6000)]
+    feature = build_profile({"c": values}).features[0]
+    assert feature.roles.count("value") == 63
+    assert feature.roles.count("tail") == 16
+    cells, _ = feature.bins.cells_of(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
+    assert [feature.roles[cell] for cell in cells] == ["unseen", "tail", "value"]
+
+
+BAD: dict[str, tuple[dict[str, object], str]] = {
+    "no columns": ({"columns": {}}, "at least one column"),
+    "no rows": ({"columns": {"x": []}}, "at least one column and one row"),
+    "ragged": ({"columns": {"x": [1], "y": [1, 2]}}, "differ in length"),
+    "times of another length": ({"times": np.array([1.0])}, "differ in length"),
+    "missing times": ({"times": np.array([1.0, np.nan])}, "1 times are missing"),
+    "unknown kind": ({"kinds": {"z": "numeric"}}, r"no column is named \['z'\]"),
+    "unknown side": ({"sides": {"z": "input"}}, "no column is named"),
+    "no time at all": ({"tick_seconds": 0.0}, "tick_seconds must be a positive number"),
+    "no rows in a tick": ({"rows_per_tick": 0.0}, "rows_per_tick must be at least 1"),
+    "nothing to watch": ({"columns": {"x": [None, None]}}, "no column can be watched"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_unusable_references_are_refused_with_the_reason(what: str) -> None:
+    arguments, message = BAD[what]
+    with pytest.raises(ProfileError, match=message):
+        build_profile(**{"columns": {"x": [1.0, 2.0]}, **arguments})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[int, int, str]] = []
+    build_profile({"a": [1.0, 2.0], "b": [1.0, 3.0]}, progress=lambda *args: told.append(args))
+    assert told == [(0, 2, "a"), (1, 2, "b"), (2, 2, "")]
