@@ -43,7 +43,10 @@ def batches_of(data: Mapping[str, ColumnData], rows: int) -> list[Batch]:
 
 def tick(profile: Profile, rng: np.random.Generator, rows: int = 50, **changed: np.ndarray) -> Counts:
     """A tick of reference-like rows, with some columns replaced."""
-    data = {**columns(rows, rng), **changed}
+    return counted(profile, {**columns(rows, rng), **changed}, rows)
+
+
+def counted(profile: Profile, data: Mapping[str, ColumnData], rows: int) -> Counts:
     counts = TickCounts(profile)
     for batch in batches_of(data, rows):
         counts.add(batch)

@@ -13,7 +13,7 @@ from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.results import Alarm
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
-from tests.detectors.material import QUICK, columns, mixed_profile, normal_profile, normal_tick, tick
+from tests.detectors.material import QUICK, columns, counted, mixed_profile, normal_profile, normal_tick, tick
 
 Change = Callable[[dict[str, np.ndarray], np.random.Generator], np.ndarray]
 MONTH = DriftSettings()
@@ -97,7 +97,7 @@ def test_each_kind_of_drift_is_found_and_named(what: str) -> None:
         assert not monitor.close_tick(number, tick(monitor.profile, rng)).alarms
     for number in range(20, 60):
         data = columns(50, rng)
-        alarms = monitor.close_tick(number, tick(monitor.profile, rng, **{name: change(data, rng)})).alarms
+        alarms = monitor.close_tick(number, counted(monitor.profile, {**data, name: change(data, rng)}, 50)).alarms
         if alarms:
             assert alarms[0].features[0].name == name
             assert alarms[0].family == ("predictions" if name == "score" else "features")
