@@ -172,6 +172,13 @@ def h2c_offered_and_refused(w: Wire) -> None:
     w.end()
 
 
+def h2c_refused_by_a_response_ended_by_close(w: Wire) -> None:
+    w.up(post(INPUT, *H2C) + post(INPUT))
+    w.down(head(b"200 OK") + OUTPUT)
+    w.down_fin()
+    w.up_fin()
+
+
 def connect_refused(w: Wire) -> None:
     w.up(b"CONNECT example:443 HTTP/1.1\r\nHost: example:443\r\n\r\n")
     w.down(answer(b"no", status=b"403 Forbidden"))
@@ -308,6 +315,7 @@ CASES = (
     Case(expect_continue, (P200, P200)),
     Case(expect_refused_but_body_sent, ("POST 417", P200)),
     Case(h2c_offered_and_refused, (P200, P200)),
+    Case(h2c_refused_by_a_response_ended_by_close, (P200,), aborted=1),
     Case(half_close_by_the_client, (P200,)),
     Case(half_close_by_the_client_with_pipelining, (P200, P200)),
     Case(half_close_by_the_server, ("POST 413",)),

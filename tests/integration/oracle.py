@@ -38,6 +38,8 @@ def read(client_sent: bytes, server_sent: bytes, *, server_ended: bool) -> Seen:
         if response is None:
             break
         seen.responses.append(response)
+        if not response.whole:
+            break
     return seen
 
 
