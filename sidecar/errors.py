@@ -5,6 +5,8 @@ A message says what is wrong, where, the offending value (shortened) and what to
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 SHOWN = 80
 
 
@@ -20,3 +22,11 @@ def shown(value: object, limit: int = SHOWN) -> str:
     """Return `value` as a person may see it in a message: `repr`, cut to `limit` characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def raised_at(error: BaseException) -> str:
+    """Return the file and line where `error` was raised: what a log may say where the message could hold a body."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown"

@@ -145,6 +145,7 @@ class Proxy:
 
     def _beat(self) -> None:
         self._page.words[at.AT_BEAT] = time.time_ns()
+        self._observer.follow_wall_clock()
         self._read_settings()
         self._reactor.call_later(_BEAT, self._beat)
 
@@ -172,7 +173,7 @@ class Proxy:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         self._wake = wake
-        self._reactor.watch(woken.fileno(), IN, lambda _: self._signalled(woken.recv(64)))
+        self._reactor.watch(woken.fileno(), IN, lambda _: self._signalled(woken.recv(64)), self._reactor.stop)
 
     def _signalled(self, numbers: bytes) -> None:
         if signal.SIGINT in numbers or self._draining or len(numbers) > 1:

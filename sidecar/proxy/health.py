@@ -26,7 +26,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Begin to answer."""
-        self._reactor.watch(self._sock.fileno(), IN, self._accept)
+        self._reactor.watch(self._sock.fileno(), IN, self._accept, lambda: None)
 
     def answer(self, request: bytes) -> bytes:
         """Return the response to the request whose head is given."""
@@ -44,10 +44,9 @@ class HealthServer:
         except OSError:  # the visitor left, or no descriptor is free: the traffic goes first
             return
         if len(self._visitors) >= VISITORS:
-            sock.close()
-            return
+            next(iter(self._visitors.values())).close()  # the one that has kept silent for the longest
         visitor = _Visitor(self, self._reactor, sock, self._visitors)
-        self._reactor.watch(sock.fileno(), IN, visitor.ready)
+        self._reactor.watch(sock.fileno(), IN, visitor.ready, visitor.close)
         self._reactor.call_later(PATIENCE, visitor.close)
 
 

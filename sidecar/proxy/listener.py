@@ -82,7 +82,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin to accept."""
-        self._reactor.watch(self._sock.fileno(), IN, self._ready)
+        self._reactor.watch(self._sock.fileno(), IN, self._ready, self._pause)
 
     def _ready(self, _: int) -> None:
         for _ in range(ACCEPTS_A_ROUND):
@@ -147,6 +147,9 @@ class Listener:
             reset_socket(client)
             self._connections.page.add(_DESCRIPTORS)
         self._reserve = descriptor_reserve()
+        self._pause()
+
+    def _pause(self) -> None:
         self._reactor.forget(self._sock.fileno())
         self._reactor.call_later(_PAUSE, self.start)
 

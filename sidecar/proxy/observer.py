@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from time import monotonic_ns
 from typing import Protocol
 
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from pilotfish.sidecar.errors import raised_at
 from pilotfish.sidecar.proxy.capture import BodyCapture, Budget
 from pilotfish.sidecar.proxy.sampler import Sampler
 from pilotfish.sidecar.settings.proxy import ProxySettings
@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 CANDIDATES = frozenset(("POST", "PUT", "PATCH"))
 _UNKNOWN_ROUTE = frozenset((404, 405))
 _ROUTE_MEMO = 4096
+_CLOCK_STEP = 1_000_000_000
 
 # module names are cheaper than attributes of a module, and these are used in every exchange
 _LOCK, _IN_FLIGHT, _CODES = at.AT_LOCK, at.SLOT_IN_FLIGHT, at.SLOT_CODES
@@ -59,7 +60,6 @@ class Observer:
         self._outlet = outlet
         self._budget = Budget()
         self._sampler = Sampler(settings.max_records_per_second)
-        # monotonic to wall clock, fixed at the start so that times of one run never run backwards against each other
         self._wall_offset = time.time_ns() - monotonic_ns()
         self._memo: dict[tuple[str, str], tuple[str, bool]] = {}
         self._slots: dict[str, int] = {}
@@ -72,6 +72,12 @@ class Observer:
         self._templates = RouteTemplates(settings.routes)
         self._probes = frozenset(settings.probes)
         self._memo.clear()
+
+    def follow_wall_clock(self) -> None:
+        """Take up a step of the wall clock or a sleep of the machine; drift below a second is left alone."""
+        offset = time.time_ns() - monotonic_ns()
+        if abs(offset - self._wall_offset) > _CLOCK_STEP:
+            self._wall_offset = offset
 
     @property
     def next_sequence(self) -> int:
@@ -260,12 +266,4 @@ class ConnectionObserver:
         self._tracker.abandon()
         if not self._opaque:
             self.went_opaque("internal")
-        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, _place(error))
-
-
-def _place(error: Exception) -> str:
-    """Return the file and line where `error` was raised; its message may hold bytes of the traffic."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown"
+        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, raised_at(error))

@@ -32,7 +32,7 @@ class Pump:
         """Connect now and whenever the reader is lost."""
         if not self._sender.connected and self._sender.connect(self._next_sequence()):
             self._blocked = False
-            self._reactor.watch(self._sender.fileno(), IN, self._ready)
+            self._reactor.watch(self._sender.fileno(), IN, self._ready, self._lose)
             self._write()
         self._reactor.call_later(RECONNECT, self.start)
 
@@ -57,19 +57,20 @@ class Pump:
 
     def _ready(self, events: int) -> None:
         if events & (IN | FAILED) and self._sender.reader_gone():
-            self._reactor.forget(self._sender.fileno())
-            self._sender.disconnect()
+            self._lose()
             return
         if events & OUT:
             self._write()
 
     def _write(self) -> None:
-        descriptor = self._sender.fileno()
         if not self._sender.flush():
-            self._reactor.forget(descriptor)
-            self._sender.disconnect()
+            self._lose()
             return
         blocked = self._sender.pending
         if blocked != self._blocked:
             self._blocked = blocked
-            self._reactor.change(descriptor, IN | OUT if blocked else IN)
+            self._reactor.change(self._sender.fileno(), IN | OUT if blocked else IN)
+
+    def _lose(self) -> None:
+        self._reactor.forget(self._sender.fileno())
+        self._sender.disconnect()

@@ -7,13 +7,18 @@ read, and sockets that close with RST. It costs as much CPU as uvloop and half i
 from __future__ import annotations
 
 import heapq
+import logging
 import select
 import time
 from collections.abc import Callable
 from itertools import count
 
+from pilotfish.sidecar.errors import raised_at
+
 IN, OUT, HUP, ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP, select.EPOLLERR
 FAILED = HUP | ERR
+
+_LOG = logging.getLogger(__name__)
 
 Handler = Callable[[int], None]
 SECOND = 1_000_000_000
@@ -26,13 +31,21 @@ class Reactor:
         self.now = clock
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
+        self._on_defect: dict[int, Callable[[], None]] = {}
+        # in this round: an event that is still to come may be meant for what had the number before
+        self._forgotten: set[int] = set()
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._running = False
 
-    def watch(self, descriptor: int, events: int, handler: Handler) -> None:
-        """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up."""
+    def watch(self, descriptor: int, events: int, handler: Handler, on_defect: Callable[[], None]) -> None:
+        """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up.
+
+        Should the handler raise, which is a defect of ours, it is logged and `on_defect()` lets go of what the
+        descriptor belongs to: one connection may end of it, the proxy does not.
+        """
         self._handlers[descriptor] = handler
+        self._on_defect[descriptor] = on_defect
         self._epoll.register(descriptor, events)
 
     def change(self, descriptor: int, events: int) -> None:
@@ -42,6 +55,8 @@ class Reactor:
     def forget(self, descriptor: int) -> None:
         """Watch the descriptor no more; do this before it is closed."""
         if self._handlers.pop(descriptor, None) is not None:
+            del self._on_defect[descriptor]
+            self._forgotten.add(descriptor)
             self._epoll.unregister(descriptor)
 
     def call_at(self, when: int, call: Callable[[], None]) -> None:
@@ -55,12 +70,17 @@ class Reactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._running = True
-        poll, handlers = self._epoll.poll, self._handlers
+        poll, handlers, forgotten = self._epoll.poll, self._handlers, self._forgotten
         while self._running:
+            forgotten.clear()
             for descriptor, events in poll(self._timeout()):
                 handler = handlers.get(descriptor)
-                if handler is not None:
+                if handler is None or descriptor in forgotten:  # level-triggered: a real event comes again
+                    continue
+                try:
                     handler(events)
+                except Exception as error:
+                    self._recover(descriptor, error)
             if self._timers:
                 self._run_timers()
 
@@ -80,4 +100,19 @@ class Reactor:
     def _run_timers(self) -> None:
         now = self.now()
         while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
+            call = heapq.heappop(self._timers)[2]
+            try:
+                call()
+            except Exception as error:
+                _LOG.error("a timer failed: %s at %s", type(error).__name__, raised_at(error))
+
+    def _recover(self, descriptor: int, error: Exception) -> None:
+        _LOG.error("a handler failed: %s at %s", type(error).__name__, raised_at(error))
+        on_defect = self._on_defect.get(descriptor)
+        if on_defect is None:
+            return
+        try:
+            on_defect()
+        except Exception as second:
+            _LOG.error("letting go failed, too: %s at %s", type(second).__name__, raised_at(second))
+            self.forget(descriptor)

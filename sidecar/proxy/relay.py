@@ -12,6 +12,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from pilotfish.sidecar.proxy.reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
@@ -93,7 +94,7 @@ class Endpoint:
                 self._reactor.change(self.sock.fileno(), mask)
         elif mask:
             self._watched = True
-            self._reactor.watch(self.sock.fileno(), mask, self.ready)
+            self._reactor.watch(self.sock.fileno(), mask, self.ready, self.relay.abort)
         self._mask = mask
 
     def ready(self, events: int) -> None:
@@ -240,9 +241,10 @@ class Relay:
         source.unwatch()
         peer = source.peer
         peer.adjust()
-        self.limit_patience()
         if peer.outgoing is None:
             self.reset_when_sent(peer)
+        if not self.is_closed:
+            self.limit_patience()
 
     def limit_patience(self) -> None:
         """A reset waits for the bytes before it; from now on not without end."""
@@ -282,10 +284,9 @@ class Relay:
 
 def reset_socket(sock: socket.socket) -> None:
     """Close `sock` so that its peer sees RST, where its family knows that."""
-    try:
+    with suppress(OSError):  # a socket that is dead already needs no RST
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-    finally:
-        sock.close()
+    sock.close()
 
 
 def _undelivered(sock: socket.socket) -> int:

@@ -14,6 +14,7 @@ from pilotfish.sidecar.proxy.reactor import FAILED, OUT, SECOND, Reactor
 from pilotfish.sidecar.proxy.relay import reset_socket
 
 RETRY = SECOND // 10
+BACKLOG_RETRY = SECOND // 200
 SYN_RETRIES = 3  # an address that does not answer at all is given up after about 15 s
 
 
@@ -80,7 +81,7 @@ class Connecting:
 
     def start(self) -> None:
         """Begin to connect."""
-        self._reactor.watch(self._client.fileno(), 0, self._client_gone)
+        self._reactor.watch(self._client.fileno(), 0, self._client_gone, self.cancel)
         self.attempt()
 
     def cancel(self) -> None:
@@ -105,7 +106,11 @@ class Connecting:
         if failure == 0:
             self._connected()
         elif failure == errno.EINPROGRESS:
-            self._reactor.watch(server.fileno(), OUT, self._progress)
+            self._reactor.watch(server.fileno(), OUT, self._progress, self.cancel)
+        elif failure == errno.EAGAIN:  # a Unix socket whose backlog is full: where others wait, it refuses to
+            self._drop_server()
+            self._left += 1
+            self._reactor.call_later(BACKLOG_RETRY, self.attempt)
         else:
             self._failed()
 
