@@ -50,3 +50,9 @@ def test_links_lead_somewhere(path: Path) -> None:
         linked = (path.parent / name).resolve() if name else path
         assert linked.exists(), f"{path.name} links to {target}, which is not there"
         assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}: no such heading"
+
+
+def test_the_index_names_every_page() -> None:
+    linked = LINK.findall((ROOT / "docs/README.md").read_text())
+    pages = {path.name for path in (ROOT / "docs").iterdir() if path.is_file()} - {"README.md"}
+    assert pages <= set(linked), f"docs/README.md does not link {sorted(pages - set(linked))}"
