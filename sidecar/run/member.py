@@ -39,6 +39,7 @@ from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
 USAGE_STATUS = 2
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 EXPENDABLE = "500"  # when memory is short, the kernel ends this process before the one that carries the traffic
+LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
 OUTBOX_FILE = "outbox.jsonl"
 
 
@@ -89,13 +90,13 @@ async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event
     if control is None:
         return await app.serve(stop)
     deciding = asyncio.create_task(control.run(stop))
-    deciding.add_done_callback(lambda _task: stop.set())  # a loop that failed ends the member, which starts afresh
     try:
-        status = await app.serve(stop)
+        return await app.serve(stop)
     finally:
         stop.set()
-        await deciding
-    return status
+        await asyncio.wait({deciding}, timeout=LAST_SECONDS)
+        deciding.cancel()  # a receiver that is silent: the event is still pending, and sent again
+        await asyncio.gather(deciding, return_exceptions=True)
 
 
 def control_of(app: App, options: Options) -> ControlLoop | None:

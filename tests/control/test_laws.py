@@ -1,0 +1,143 @@
+"""What holds after any history: a rule-based machine plays drift, receivers, crashes, clocks and people."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from pilotfish.sidecar.control.delivery import Answer
+from pilotfish.sidecar.control.ledger import OUTCOMES, Entry, Ledger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.status import ControlStatus
+from tests.control.situations import HOUR, NOON, episode
+
+COOLDOWN = 5 * HOUR
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Operation(RuleBasedStateMachine):
+    """A loop with a real outbox; everything around it is drawn."""
+
+    @initialize(seed=st.integers(0, 99))
+    def begin(self, seed: int) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.random = Random(seed)
+        self.now, self.mode, self.profile = NOON, "act", 0
+        self.episodes: dict[str, Episode] = {}
+        self.crash_at = ""
+        self.answer = 200
+        self.taken: list[str] = []  # the ids to which a 2xx was given
+        self.recorded: set[str] = set()  # ids whose 2xx the loop has shown
+        self.totals: dict[tuple[str, str, str], int] = {}
+        self.start()
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.loop.outbox.close()
+            self.folder.cleanup()
+
+    def start(self) -> None:
+        self.loop = ControlLoop(
+            observe=self.observe,
+            outbox=Outbox(Path(self.folder.name) / "outbox.jsonl", step=self.step),
+            send=self.send,
+            publish=self.publish,
+            clock=lambda: self.now,
+            random=self.random,
+            step=self.step,
+        )
+
+    def observe(self, ledger: Ledger, now: float) -> Situation:
+        subject = Subject("m", "1", str(self.profile))
+        rules = RetrainRules(("drift",), COOLDOWN)
+        return Situation(now, self.mode, subject, tuple(self.episodes.values()), ledger, rules)
+
+    async def send(self, entry: Entry) -> Answer:
+        assert self.mode == "act"
+        assert entry.id not in self.recorded, "sent again after a recorded 2xx"
+        assert not self.episodes[entry.episode].closed_by, "sent for an episode that has ended"
+        if self.answer == 200:
+            self.taken.append(entry.id)
+        return Answer(self.answer)
+
+    def publish(self, status: ControlStatus) -> None:
+        self.recorded |= {intent.id for intent in status.intents if intent.state == "delivered"}
+        totals = {(kind, outcome, reason): count for kind, outcome, reason, count in status.totals}
+        assert all(totals.get(key, 0) >= count for key, count in self.totals.items()), "a counter went back"
+        assert {outcome for _, outcome, _ in totals} <= set(OUTCOMES.values())
+        self.totals = totals
+
+    def step(self, name: str) -> None:
+        if name == self.crash_at:
+            self.crash_at = ""
+            raise Crash
+
+    @rule(seconds=st.sampled_from((1.0, 60.0, HOUR, COOLDOWN)))
+    def cycle(self, seconds: float) -> None:
+        self.now += seconds
+        try:
+            asyncio.run(self.loop.cycle())
+        except Crash:
+            self.loop.outbox.close()
+            self.start()
+
+    @rule(answer=st.sampled_from((200, 200, 500, 404)))
+    def receiver_changes(self, answer: int) -> None:
+        self.answer = answer
+
+    @rule(
+        at=st.sampled_from(
+            ("outbox.append", "outbox.written", "outbox.synced", "webhook.send", "webhook.answered", "loop.decided")
+        )
+    )
+    def crash_soon(self, at: str) -> None:
+        self.crash_at = at
+
+    @rule(mode=st.sampled_from(("act", "act", "recommend", "observe")))
+    def mode_changes(self, mode: str) -> None:
+        self.mode = mode
+
+    @rule()
+    def drift_begins(self) -> None:
+        id_ = f"e{len(self.episodes)}"
+        self.episodes[id_] = episode(id_, at=self.now)
+
+    @rule(by=st.sampled_from(("recovery", "person", "profile")))
+    def drift_ends(self, by: str) -> None:
+        self.profile += by == "profile"
+        self.episodes = {
+            id_: Episode(id_, one.cause, one.family, one.opened_at, one.closed_by or by, one.detail)
+            for id_, one in self.episodes.items()
+        }
+
+    @rule()
+    def compacted(self) -> None:
+        self.loop.outbox._compact_at = 0
+
+    @rule()
+    def everything_settles(self) -> None:
+        """With a receiver that takes everything, nothing is left pending, and what was asked for kept its distance."""
+        self.answer, self.crash_at, self.mode = 200, "", "act"
+        for _ in range(2 + len(self.episodes)):
+            self.cycle(HOUR * 2)
+        entries = self.loop.outbox.ledger.entries.values()
+        assert not [entry for entry in entries if entry.state == "pending"]
+        decided = sorted(entry.decided_at for entry in entries if entry.state == "delivered")
+        assert all(later - earlier >= COOLDOWN for earlier, later in pairwise(decided))
+        assert len(set(self.taken)) <= len(self.episodes), "no more ids than causes"
+
+
+Operation.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestOperation = Operation.TestCase

@@ -1,0 +1,69 @@
+"""The member's end: a delivery under way holds it up for a moment only, and is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from random import Random
+from typing import cast
+
+import pytest
+
+from pilotfish.sidecar.analyzer.app import App
+from pilotfish.sidecar.control.delivery import Answer
+from pilotfish.sidecar.control.ledger import PENDING, Entry, Ledger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.situation import Situation
+from pilotfish.sidecar.run import member
+from tests.control.situations import NOON, RULES, SUBJECT, episode
+
+
+class Analyzer:
+    """Ends with `status` as soon as the loop beside it has begun to send."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.sending = asyncio.Event()
+
+    async def serve(self, _stop: asyncio.Event) -> int:
+        await self.sending.wait()
+        return self.status
+
+
+@pytest.mark.parametrize("status", [0, 75])
+def test_a_silent_receiver_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(member, "LAST_SECONDS", 0.05)
+    path = tmp_path / "outbox.jsonl"
+
+    def observe(ledger: Ledger, now: float) -> Situation:
+        return Situation(now, "act", SUBJECT, (episode(),), ledger, RULES)
+
+    async def run() -> int:
+        analyzer = Analyzer(status)
+
+        async def send(_entry: Entry) -> Answer:
+            analyzer.sending.set()
+            await asyncio.sleep(3600)
+            return Answer(200)
+
+        loop = ControlLoop(
+            observe=observe,
+            outbox=Outbox(path),
+            send=send,
+            publish=lambda _status: None,
+            clock=lambda: NOON,
+            random=Random(1),
+        )
+        return await member._serve_with(loop, cast("App", analyzer), asyncio.Event())
+
+    begun = time.monotonic()
+    assert asyncio.run(run()) == status
+    assert time.monotonic() - begun < 5
+    again = Outbox(path)
+    again.open()
+    assert [entry.state for entry in again.ledger.entries.values()] == [PENDING]
+    again.close()
