@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.proxy_contenders import child, nginx, start_nginx
+from tests.benchmarks.proxy_contenders import child, nginx, start_nginx, start_upstream
 from tests.benchmarks.proxy_load import run_wrk, wrk_script
 from tests.integration.process import Proxy, answers, counted, running_proxy, seen, written
+from tests.integration.reader import reading
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -185,3 +186,32 @@ def port_of(proxy: Proxy) -> int:
     """Return the TCP port of a proxy."""
     assert isinstance(proxy.address, tuple)
     return proxy.address[1]
+
+
+ALL_DIFFERENT = """
+local number = 0
+request = function()
+  number = number + 1
+  local headers = {["X-Request-Id"] = "id-" .. number, ["Content-Type"] = "application/json"}
+  local path = "/v2/models/m" .. (number % 5000) .. "/infer?n=" .. number
+  return wrk.format("POST", path, headers, '{"inputs":[' .. number .. ']}')
+end
+"""
+
+
+def test_memory_stays_flat_over_requests_that_are_all_different(tmp_path: Path) -> None:
+    shared, script = tmp_path / "shared", tmp_path / "different.lua"
+    shared.mkdir()
+    script.write_text(ALL_DIFFERENT)
+    with ExitStack() as stack:
+        upstream = start_upstream(stack, tmp_path)
+        stack.enter_context(reading(shared))
+        proxy = stack.enter_context(running_proxy(("127.0.0.1", upstream), shared))
+        warm = run_wrk(port_of(proxy), 3, script)
+        before = proxy.resident_kib()
+        requests = run_wrk(port_of(proxy), 6, script)
+        assert proxy.resident_kib() - before < 1024
+        assert proxy.resident_kib() < 32 * 1024
+        wait_until(lambda: not proxy.page().connections["open"], what="the connections to end")
+        assert counted(proxy.page()) == seen(proxy.page()) >= warm + requests
+        assert len(proxy.page().routes) <= 32

@@ -97,6 +97,9 @@ class Notes:
     def went_opaque(self, reason: str) -> None:
         self.opaque.append(reason)
 
+    def passed(self, from_client: int, from_server: int) -> None:
+        assert self.opaque
+
 
 def track(events: list[Event], *, capture: bool = True) -> Notes:
     """Show the events to a tracker, as the relay does."""
