@@ -1,6 +1,6 @@
 """CPU per decoded exchange, by form of the request: `python -m tests.benchmarks.decode_cost`.
 
-Each row: the fastest of `REPEATS` rounds of `ROUND` exchanges, request and response together, from the process's own CPU
+Each row: the fastest of `REPEATS` rounds of `ROUND` exchanges, request and response together, from the process's CPU
 time; beside it what msgspec alone takes to turn the request's JSON into plain objects, as a yardstick of the machine.
 """
 

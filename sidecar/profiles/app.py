@@ -1,0 +1,171 @@
+"""The role `pilotfish profile`: build, show, diff."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pilotfish.detectors.profile import Kind, Profile
+from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.profiles import show
+from pilotfish.sidecar.profiles.build import Built, Names, Rhythm, Roles, build
+from pilotfish.sidecar.profiles.diff import difference
+from pilotfish.sidecar.profiles.files import read_profile, write_profile
+from pilotfish.sidecar.profiles.progress import shown_progress
+from pilotfish.sidecar.settings.units import UNITS, read_duration
+
+KINDS: tuple[Kind, ...] = ("boolean", "categorical", "integer", "numeric")
+WIDTH = 120  # of what is not a terminal
+CONFIG_MAP = 1_000_000  # bytes; the API server refuses more than 1 MiB with everything around it
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pilotfish profile`."""
+    commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    one = commands.add_parser("build", help="make a profile from reference rows", allow_abbrev=False)
+    _add_build_arguments(one)
+    one = commands.add_parser("show", help="show a profile as a table", allow_abbrev=False)
+    one.add_argument("profile", type=Path, metavar="PROFILE", help="profile.json or profile.json.gz")
+    one = commands.add_parser("diff", help="compare two profiles", allow_abbrev=False)
+    one.add_argument("before", type=Path, metavar="A", help="a profile")
+    one.add_argument("after", type=Path, metavar="B", help="another one")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one action and return its exit status."""
+    console = _console(sys.stdout)
+    if args.action == "build":
+        _build(args, console)
+    elif args.action == "show":
+        _show(read_profile(args.profile), console)
+    else:
+        _diff(read_profile(args.before), read_profile(args.after), console)
+    return 0
+
+
+def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("data", type=Path, metavar="DATA", help="reference rows: .csv, .csv.gz or .parquet, with a header")
+    add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to pack it")
+    add("--model", default="", metavar="NAME", help="name of the model")
+    add("--version", default="", metavar="V", help="version of the model")
+    roles = parser.add_argument_group("columns", "each option but --time may stand several times; the rest are inputs")
+    roles.add_argument("--time", metavar="COL", help="when each row happened: ISO 8601, or s, ms, us, ns since 1970")
+    roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="what the model answered")
+    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth: left out of the profile")
+    roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="leave a column out")
+    roles.add_argument("--keep", action="append", default=[], metavar="COL", help="watch a column in any case")
+    roles.add_argument("--type", action="append", default=[], metavar="COL=KIND", help=f"one of {', '.join(KINDS)}")
+    rhythm = parser.add_argument_group("rhythm of the live traffic")
+    rhythm.add_argument("--tick", default="60s", metavar="DURATION", help="the document's spec.drift.tick (60s)")
+    rhythm.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: rows that a tick will carry")
+    rhythm.add_argument("--exchangeable", action="store_true", help="the rows are shuffled: their order means nothing")
+    cells = parser.add_argument_group("reading CSV")
+    cells.add_argument("--delimiter", metavar="CHAR", help="instead of what the header line tells (tab: '\\t')")
+    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="one more spelling of missing")
+
+
+def _build(args: argparse.Namespace, console: Console) -> None:
+    roles = Roles(args.time, args.prediction, args.label, args.exclude, _kinds(args.type), args.keep)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with shown_progress(_console(sys.stderr)) as progress:
+        built = build(
+            args.data,
+            roles,
+            _rhythm(args),
+            Names(args.model, args.version, now),
+            na=args.na,
+            delimiter=_delimiter(args.delimiter),
+            progress=progress,
+        )
+        size = write_profile(args.out, built.profile)
+    show.print_lines(console, [*show.reference_lines(built.profile), *(("note", note) for note in built.notes)])
+    show.print_left_out(console, built.left_out)
+    show.print_warnings(console, built.profile.warnings)
+    _print_next(console, args.out, size, built)
+
+
+def _print_next(console: Console, path: Path, size: int, built: Built) -> None:
+    """Say where the profile is and how it gets to where it is used."""
+    profile = built.profile
+    name = _config_map(profile.model, profile.version)
+    key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
+    console.print(f"\n[bold]wrote[/bold] {show.printable(str(path))} ({size:,} bytes)", soft_wrap=True)
+    lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
+    if size <= CONFIG_MAP:
+        lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
+        lines.append(f"  and in the document: profiles: [{{version: {_quoted(profile.version)}, configMap: {name}}}]")
+    elif path.suffix != ".gz":
+        lines.append(f"  too large for a ConfigMap ({CONFIG_MAP:,} bytes): give --out {shlex.quote(f'{path}.gz')}")
+    else:
+        lines.append(f"  too large for a ConfigMap ({CONFIG_MAP:,} bytes): mount it, or serve it and give its url")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _show(profile: Profile, console: Console) -> None:
+    show.print_lines(console, list(show.reference_lines(profile)))
+    console.print()
+    show.print_features(console, profile.features)
+    show.print_left_out(console, {excluded.name: excluded.reason for excluded in profile.excluded})
+    show.print_warnings(console, profile.warnings)
+
+
+def _diff(before: Profile, after: Profile, console: Console) -> None:
+    for title, profile in (("before", before), ("after", after)):
+        named = " version ".join(filter(None, (profile.model, profile.version)))
+        said = f"{named} sha256 {profile.hash} ({profile.reference.rows:,} rows)".strip()
+        show.print_lines(console, [(f"{title:<6}", said)])
+    if before.hash == after.hash:
+        console.print("\nthe same profile")
+        return
+    console.print()
+    show.print_difference(console, difference(before, after))
+
+
+def _kinds(given: list[str]) -> dict[str, Kind]:
+    found: dict[str, Kind] = {}
+    for text in given:
+        name, _, kind = text.rpartition("=")
+        if not name or kind not in KINDS:
+            raise UsageError(f"--type {shown(text)}: give COL=KIND, where KIND is one of {', '.join(KINDS)}")
+        found[name] = kind
+    return found
+
+
+def _rhythm(args: argparse.Namespace) -> Rhythm:
+    tick = read_duration(args.tick)
+    if not tick:
+        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+    if args.time and (args.rows_per_tick is not None or args.exchangeable):
+        option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
+        raise UsageError(f"--time and {option} contradict each other: the times tell the ticks; keep one")
+    return Rhythm(tick, args.rows_per_tick, args.exchangeable)
+
+
+def _delimiter(text: str | None) -> str | None:
+    text = "\t" if text == "\\t" else text
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise UsageError(f"--delimiter {shown(text)}: give one character, such as ';'")
+    return text
+
+
+def _config_map(model: str, version: str) -> str:
+    parts = (re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in (model or "model", version))
+    return "-".join(filter(None, [*parts, "profile"]))[:253].strip("-")
+
+
+def _quoted(version: str) -> str:
+    return '"' + version.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _console(stream: object) -> Console:
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else WIDTH  # type: ignore[attr-defined]
+    return Console(file=stream, width=width, highlight=False)  # type: ignore[arg-type]

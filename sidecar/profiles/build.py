@@ -1,0 +1,166 @@
+"""From a file of reference rows and the roles of its columns to a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column, Floats, Side
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.profile import Kind, Profile
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.sidecar.profiles.csvtable import CsvOptions, csv_header, read_csv
+from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from pilotfish.sidecar.profiles.parquet import MAGIC, parquet_header, read_parquet
+from pilotfish.sidecar.profiles.table import Progress, Table
+from pilotfish.sidecar.profiles.times import epoch_seconds
+
+TEXT_KINDS = ("categorical", "boolean")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What each column is for; every other column is an input."""
+
+    time: str | None = None
+    predictions: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    excluded: Sequence[str] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kept: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How rows follow each other: the tick with a time column; without one, rows in a live tick, or no order at all."""
+
+    tick_seconds: float = 60.0
+    rows_per_tick: float | None = None
+    exchangeable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the profile says of itself."""
+
+    model: str = ""
+    version: str = ""
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A profile, the columns that are not watched with the reason, and what is worth knowing."""
+
+    profile: Profile
+    left_out: Mapping[str, str]
+    notes: Sequence[str]
+
+
+def build(
+    path: Path,
+    roles: Roles,
+    rhythm: Rhythm,
+    names: Names,
+    *,
+    na: Iterable[str] = (),
+    delimiter: str | None = None,
+    progress: Progress,
+) -> Built:
+    """Return the profile of the rows in `path`; raise ReferenceDataError."""
+    table = _read(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
+    times, notes = _times(table, roles.time)
+    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    sides: dict[str, Side] = {name: "prediction" for name in roles.predictions if name in columns}
+    try:
+        profile = build_profile(
+            columns,
+            model=names.model,
+            version=names.version,
+            created=names.created,
+            times=times,
+            sides=sides,
+            kinds={name: kind for name, kind in roles.kinds.items() if name in columns},
+            tick_seconds=rhythm.tick_seconds,
+            rows_per_tick=rhythm.rows_per_tick,
+            exchangeable=rhythm.exchangeable,
+            keep=roles.kept,
+            progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
+        )
+    except DetectorError as error:
+        raise ReferenceDataError(f"{path}: {error}") from error
+    return Built(profile, _left_out(table, roles, profile), [*table.notes, *notes])
+
+
+def _read(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> Table:
+    parquet = _starts_with(path, MAGIC)
+    header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
+    _require_roles(path, header, roles)
+    skipped = frozenset((*roles.labels, *roles.excluded))
+    as_text = frozenset(name for name, kind in roles.kinds.items() if kind in TEXT_KINDS)
+    if parquet:
+        return read_parquet(path, skipped, as_text, progress)
+    return read_csv(path, CsvOptions(options.na, as_text, skipped, options.delimiter), progress)
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError as error:
+        raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+
+
+def _require_roles(path: Path, header: Sequence[str], roles: Roles) -> None:
+    given = {
+        "--time": [roles.time] if roles.time else [],
+        "--prediction": roles.predictions,
+        "--label": roles.labels,
+        "--exclude": roles.excluded,
+    }
+    taken: dict[str, str] = {}
+    for option, names in (*given.items(), ("--type", list(roles.kinds)), ("--keep", roles.kept)):
+        for name in names:
+            if name not in header:
+                near = get_close_matches(name, header, 1, 0.6)
+                remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {shown(list(header), 400)}"
+                raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
+            if option in given and taken.setdefault(name, option) != option:
+                raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")
+
+
+def _times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]:
+    """Return the times of the rows that have one, and take the other rows out of the table."""
+    if name is None:
+        return None, []
+    if name not in table.columns:
+        raise ReferenceDataError(f"column {name!r} {table.left_out[name]}, which is no time")
+    times, how = epoch_seconds(name, table.columns[name])
+    notes = [f"time: {name} ({how})"]
+    with_time = ~np.isnan(times)
+    without = len(times) - int(with_time.sum())
+    if without:
+        notes.append(f"{without:,} rows have no time: left out")
+        table.columns = {key: _only(column, with_time) for key, column in table.columns.items()}
+        table.rows -= without
+        times = times[with_time]
+    return times, notes
+
+
+def _only(column: Column, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Column:
+    return Column(column.values[rows], None if column.missing is None else column.missing[rows])
+
+
+def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:
+    return {
+        **dict.fromkeys(roles.labels, "label"),
+        **dict.fromkeys(roles.excluded, "by --exclude"),
+        **table.left_out,
+        **{excluded.name: excluded.reason for excluded in profile.excluded},
+    }

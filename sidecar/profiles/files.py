@@ -1,0 +1,57 @@
+"""Profiles as files: JSON, or JSON packed with gzip where the name ends with .gz."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.profiles.errors import ProfileFileError
+
+LARGEST = 64 * 1024 * 1024
+GZIP = b"\x1f\x8b"
+
+
+def unpack(raw: bytes, where: str, limit: int = LARGEST) -> bytes:
+    """Return the JSON in `raw`, packed or not, `limit` bytes at most; raise ProfileFileError."""
+    if raw[:2] == GZIP:
+        stream = zlib.decompressobj(31)
+        try:
+            raw = stream.decompress(raw, limit + 1)
+        except zlib.error as error:
+            raise ProfileFileError(f"{where}: is damaged ({error}); build it again") from error
+        if not stream.eof and len(raw) <= limit:
+            raise ProfileFileError(f"{where}: is cut off; copy or build it again")
+    if len(raw) > limit:
+        raise ProfileFileError(f"{where}: is larger than {limit} bytes; is this a profile?")
+    return raw
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile in the file `path`; raise ProfileFileError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ProfileFileError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    try:
+        return Profile.from_bytes(unpack(raw, str(path)))
+    except ProfileError as error:
+        raise ProfileFileError(f"{path}: {error}") from error
+
+
+def write_profile(path: Path, profile: Profile) -> int:
+    """Write `profile` to `path` in one step and return the file's size in bytes; raise ProfileFileError."""
+    raw = profile.to_bytes()
+    if path.suffix == ".gz":
+        raw = gzip.compress(raw, mtime=0)
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_bytes(raw)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise ProfileFileError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    return len(raw)

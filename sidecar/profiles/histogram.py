@@ -1,0 +1,45 @@
+"""A feature's reference as one line of blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.profile import Feature
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def sparkline(feature: Feature, width: int) -> str:
+    """Return `width` blocks at most: mass over equal steps from the 1 % to the 99 % quantile, or a block a category."""
+    mass = _numeric(feature, feature.bins, width) if isinstance(feature.bins, NumericBins) else _named(feature, width)
+    top = float(mass.max()) if len(mass) else 0.0
+    if top <= 0:
+        return ""
+    heights = np.where(mass > 0, np.clip(np.ceil(mass / top * (len(BLOCKS) - 1)), 1, None), 0).astype(int)
+    return "".join(BLOCKS[height] for height in heights)
+
+
+def cumulative(feature: Feature, bins: NumericBins) -> tuple[Floats, Floats]:
+    """Return (borders of the value cells, share of the reference values in range that lie below each)."""
+    counts = feature.reference_counts[3:-4].astype(np.float64)  # between inf, far, below and above, far, inf, missing
+    return bins.cuts[1:-1], np.concatenate([[0.0], np.cumsum(counts) / max(1.0, counts.sum())])
+
+
+def _numeric(feature: Feature, bins: NumericBins, width: int) -> Floats:
+    if bins.discrete:
+        counts = feature.reference_counts[3:-4][~np.isnan(bins.atoms)].astype(np.float64)
+        step = -(-len(counts) // width)
+        return np.add.reduceat(counts, np.arange(0, len(counts), step))
+    borders, below = cumulative(feature, bins)
+    low, high = np.interp([0.01, 0.99], below, borders)
+    return np.diff(np.interp(np.linspace(low, high, width + 1), borders, below))
+
+
+def _named(feature: Feature, width: int) -> Floats:
+    roles = feature.roles
+    counts = [count for count, role in zip(feature.reference_counts, roles, strict=True) if role == "value"]
+    tail = sum(count for count, role in zip(feature.reference_counts, roles, strict=True) if role == "tail")
+    shown = [*counts[: width - 1], sum(counts[width - 1 :]) + tail]
+    return np.array([count for count in shown if count > 0], np.float64)

@@ -1,0 +1,79 @@
+"""Parquet to columns, by pyarrow: the extra `pilotfish[parquet]`."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column
+from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from pilotfish.sidecar.profiles.table import Progress, Table
+
+MAGIC = b"PAR1"
+
+
+def parquet_header(path: Path) -> list[str]:
+    """Return the names of the columns in the file's order."""
+    return list(_open(path).schema_arrow.names)
+
+
+def read_parquet(path: Path, skipped: Container[str], as_text: Container[str], progress: Progress) -> Table:
+    """Return the columns of `path`, read one at a time; raise ReferenceDataError."""
+    import pyarrow as pa
+
+    file = _open(path)
+    table = Table({}, file.metadata.num_rows)
+    if not table.rows:
+        raise ReferenceDataError(f"{path}: holds no row; give reference rows")
+    names = list(file.schema_arrow.names)
+    for done, name in enumerate(names):
+        progress("reading", done / len(names))
+        if name in skipped:
+            continue
+        try:
+            found = _column(pa, file.read(columns=[name]).column(0).combine_chunks(), as_text=name in as_text)
+        except (pa.ArrowException, OSError) as error:
+            raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); is the file whole?") from error
+        if found is None:
+            table.left_out[name] = f"holds values of type {file.schema_arrow.field(name).type}"
+        else:
+            table.columns[name] = found
+    progress("reading", 1.0)
+    return table
+
+
+def _open(path: Path) -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ReferenceDataError(
+            f"{path}: Parquet needs pyarrow; install it: pip install 'pilotfish[parquet]', or give a CSV"
+        ) from error
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ReferenceDataError(f"{path}: cannot be read as Parquet ({error}); is the file whole?") from error
+
+
+def _column(pa: Any, array: Any, *, as_text: bool) -> Column | None:
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks)
+    kind = array.type
+    missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    if pa.types.is_dictionary(kind):
+        array, kind = array.cast(kind.value_type), kind.value_type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if as_text and (numeric or pa.types.is_boolean(kind)):
+        array, kind, numeric = array.cast(pa.string()), pa.string(), False
+    if numeric:
+        values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return Column(values, missing)
+    if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
+        return Column(array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False), missing)
+    if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return Column(np.array(array.to_pylist(), dtype=object), missing)
+    return None

@@ -1,0 +1,48 @@
+"""How far a long command is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from pilotfish.sidecar.profiles import table
+
+EVERY = 5.0
+
+
+@contextmanager
+def shown_progress(console: Console, clock: Callable[[], float] = monotonic) -> Iterator[table.Progress]:
+    """Give a function that takes (what, share done) and shows it on `console`."""
+    if not console.is_terminal:
+        yield _Lines(console, clock)
+        return
+    columns = (TextColumn("{task.description:<30}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, int] = {}
+
+        def show(what: str, share: float) -> None:
+            stage = what.split(" ", maxsplit=1)[0]
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=1.0)
+            bars.update(bars.task_ids[tasks[stage]], completed=share, description=what[:30])
+
+        yield show
+
+
+class _Lines:
+    """Prints a line when `EVERY` seconds have passed since the last one."""
+
+    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+        self._console = console
+        self._clock = clock
+        self._last = clock()
+
+    def __call__(self, what: str, share: float) -> None:
+        now = self._clock()
+        if now - self._last >= EVERY:
+            self._last = now
+            self._console.print(f"{what}: {share:.0%}", highlight=False, markup=False)

@@ -1,0 +1,150 @@
+"""A profile as a person reads it: where the rows came from, and a line a feature with a small histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.comparisons.score import Score
+from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.sidecar.profiles.diff import Difference, missing_ratio
+from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
+
+NARROW, WIDE = 90, 130
+MOST_LISTED = 20
+BARS = ((WIDE, 24), (NARROW, 16), (0, 10))  # from which width on, how many
+
+
+def printable(text: str) -> Text:
+    """Return foreign text for a terminal: no markup, no control characters."""
+    return Text("".join(character if character.isprintable() else "·" for character in text))
+
+
+def print_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Print (name, value) pairs in two columns."""
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, value in lines:
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), printable(value)), soft_wrap=True)
+
+
+def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield what the profile says of itself and of its rows."""
+    reference = profile.reference
+    named = " version ".join(filter(None, (profile.model, profile.version)))
+    yield "profile", " ".join(filter(None, (named, f"sha256 {profile.hash[:16]}…", profile.created)))
+    order = {"time": "by time", "rows": "the order of rows counts as time", "exchangeable": "in no order"}
+    ticks = f"{reference.ticks:,} ticks" + (f" of {reference.tick_seconds:g} s" if reference.tick_seconds else "")
+    yield "reference", f"{reference.rows:,} rows in {ticks}, {order[reference.order]}"
+    if reference.first_time is not None and reference.last_time is not None:
+        yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
+    if reference.rows_per_tick is not None:
+        yield "", f"about {reference.rows_per_tick:,.0f} rows in a tick"
+    yield "split", f"by {reference.split}: 30 % shape the alternatives, 70 % bound them"
+    sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
+    yield "watched", ", ".join(sides)
+
+
+def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
+    """Print the columns that are not watched, with the reasons."""
+    if left_out:
+        console.print(f"\n[bold]not watched[/bold] ({len(left_out)})")
+        print_lines(
+            console, [(f"  {printable(name).plain}", why) for name, why in list(left_out.items())[:MOST_LISTED]]
+        )
+        if len(left_out) > MOST_LISTED:
+            console.print(f"  and {len(left_out) - MOST_LISTED} more")
+
+
+def print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """Print what a person should know before trusting silence."""
+    if warnings:
+        console.print("\n[bold]worth knowing[/bold]")
+        for warning in warnings:
+            console.print(Text("  - ") + printable(warning), soft_wrap=True)
+
+
+def print_features(console: Console, features: Sequence[Feature]) -> None:
+    """Print a line a feature, in as many columns as the width allows."""
+    width = console.width
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, width // 4))
+    table.add_column("kind", no_wrap=True)
+    table.add_column("reference", no_wrap=True, style="cyan")
+    if width >= NARROW:
+        table.add_column("1 % to 99 %, or commonest", overflow="ellipsis", no_wrap=True)
+    table.add_column("missing", justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("independent rows", justify="right", no_wrap=True)
+    table.add_column("finds", justify="right", no_wrap=True)
+    table.add_column("1 sd in", justify="right", no_wrap=True)
+    for feature in features:
+        table.add_row(*_row(feature, width))
+    console.print(table)
+    console.print("[dim]finds: the smallest shift, in standard deviations, that is ever found[/dim]")
+    console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
+
+
+def print_difference(console: Console, found: Difference) -> None:
+    """Print the features of both profiles, the farthest moved first, then those of one only."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))
+    table.add_column("PSI", justify="right", no_wrap=True)
+    table.add_column("missing", justify="right", no_wrap=True)
+    bars = _bars(console.width)
+    for name in ("before", "after"):
+        table.add_column(name, no_wrap=True, style="cyan")
+    for item in found.moved:
+        missing = f"{item.missing[0]:.1%} → {item.missing[1]:.1%}" if item.missing[0] != item.missing[1] else ""
+        table.add_row(
+            printable(item.before.name),
+            _psi(item.psi),
+            missing,
+            sparkline(item.before, bars),
+            sparkline(item.after, bars),
+        )
+    console.print(table)
+    console.print("[dim]PSI: .1 and .25 are the customary marks; in brackets what the number of rows leaves open[/dim]")
+    for title, features in (("added", found.added), ("removed", found.removed)):
+        if features:
+            console.print(f"\n[bold]{title}[/bold] ({len(features)})")
+            print_lines(console, [(f"  {printable(one.name).plain}", f"{one.kind} {one.side}") for one in features])
+
+
+def _row(feature: Feature, width: int) -> list[Text | str]:
+    delay = "never" if feature.delay_rows is None else f"{feature.delay_rows:,.0f}"
+    kind = feature.kind if feature.side == "input" else f"{feature.kind}, prediction"
+    cells: list[Text | str] = [printable(feature.name), kind, sparkline(feature, _bars(width))]
+    if width >= NARROW:
+        cells.append(printable(_typical(feature)))
+    cells.append(f"{missing_ratio(feature):.1%}")
+    if width >= WIDE:
+        cells.append(f"{feature.n_eff:,.0f}")
+    return [*cells, f"{feature.smallest_shift:.2g} sd", f"{delay} rows" if feature.delay_rows else delay]
+
+
+def _typical(feature: Feature) -> str:
+    if isinstance(feature.bins, NumericBins):
+        borders, below = cumulative(feature, feature.bins)
+        low, high = np.interp([0.01, 0.99], below, borders)
+        return f"{low:.4g} … {high:.4g}"
+    counts = feature.reference_counts
+    total = max(1, int(counts.sum()))
+    return ", ".join(f"{name} {counts[cell] / total:.0%}" for cell, name in enumerate(feature.bins.names[:3]))
+
+
+def _psi(score: Score | None) -> str:
+    return "other kind" if score is None else f"{score.value:.3f} ({score.low:.3f} … {score.high:.3f})"
+
+
+def _bars(width: int) -> int:
+    return next(bars for least, bars in BARS if width >= least)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
