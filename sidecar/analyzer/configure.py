@@ -20,6 +20,8 @@ from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import load
 from pilotfish.sidecar.settings.proxy import ProxySettings
 
+UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
+
 
 @dataclass(frozen=True, kw_only=True)
 class Configured:
@@ -77,7 +79,9 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         model=spec.model.name,
         version=spec.model.version,
         mode=spec.mode,
-        hints=Hints(protocol=spec.traffic.protocol, model=spec.model.name),
+        hints=Hints(
+            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=UNPACKED * spec.traffic.body_limit
+        ),
         drift=_drift(spec),
         engine_factory=engine_factory,
     )

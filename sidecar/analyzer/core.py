@@ -64,6 +64,7 @@ class Core:
         self.history: tuple[Episode, ...] = ()
         self.warnings: dict[str, str] = {}
         self.changes = 0
+        self._row_names: dict[tuple[str, str], str] = {}
         self._saved = saved
         if saved is not None:
             self._resume(saved)
@@ -77,9 +78,11 @@ class Core:
 
     def take(self, record: Record, now_ns: int) -> None:
         """Decode and count one record; one that was sent again is not counted again."""
-        if record.sequence <= self.ledger.position:
+        ahead = record.sequence - self.ledger.position
+        if ahead <= 0:
             return
-        self.ledger.skip_to(record.sequence)
+        if ahead > 1:
+            self.ledger.skip_to(record.sequence)
         decoded = decode(record, self.hints)
         if isinstance(decoded, Skip):
             self.ledger.settle(UNDECODABLE, decoded.reason)
@@ -171,11 +174,17 @@ class Core:
             self.advance(now_ns)
 
     def _count_rows(self, model: str, side: str, rows: int) -> None:
+        name = self._row_names.get((model, side)) or self._row_name(model, side)
+        self.ledger.add(name, rows)
+
+    def _row_name(self, model: str, side: str) -> str:
+        """Return the name of the total for rows of this model; all models beyond the first 16 share one."""
         name = f"rows:{side}:{self.setup.model or model}"
         totals = self.ledger.totals
         if name not in totals and sum(other.startswith("rows:") for other in totals) >= 2 * MAX_MODELS:
-            name = f"rows:{side}:{OTHER_MODEL}"
-        self.ledger.add(name, rows)
+            return f"rows:{side}:{OTHER_MODEL}"
+        self._row_names[model, side] = name
+        return name
 
     def _note(self, result: TickResult) -> None:
         self.ledger.add("ticks")

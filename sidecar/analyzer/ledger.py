@@ -19,17 +19,12 @@ _FATES = (MEASURED, UNDECODABLE, DROPPED)
 Counters = dict[str, int]
 
 
-def key(fate: str, reason: str = "") -> str:
-    """Return the counter's name for exchanges with this fate."""
-    return f"{fate}:{reason}" if reason else fate
-
-
 @dataclass
 class Ledger:
     """Counts fates and other totals that must never run backwards.
 
-    `id` names one run of the numbering: totals of different ids are never compared. `totals` holds the fates by `key`
-    and whatever else is added by name. `epoch` is the proxy's that was heard last, 0 before any.
+    `id` names one run of the numbering: totals of different ids are never compared. `totals` holds the
+    fates as `fate` or `fate:reason`, and whatever else is added by name. `epoch` is the proxy's that was heard last, 0 before any.
     """
 
     id: int
@@ -46,7 +41,8 @@ class Ledger:
 
     def settle(self, fate: str, reason: str = "", exchanges: int = 1) -> None:
         """Give the next `exchanges` records their fate."""
-        self.add(key(fate, reason), exchanges)
+        name = f"{fate}:{reason}" if reason else fate
+        self.totals[name] = self.totals.get(name, 0) + exchanges
         self.position += exchanges
 
     def greet(self, hello: Hello, fresh_id: int) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Ints
+from pilotfish.detectors.batch import Batch, Ints, Side
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
-from pilotfish.sidecar.analyzer.decode import Decoded
+from pilotfish.sidecar.analyzer.decode import Decoded, Rows
 from pilotfish.sidecar.analyzer.engine import TickEngine
 
+BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
 RECENT_TICKS = 30  # the histograms show between one and two times as many closed ticks
 
 
@@ -22,19 +25,55 @@ class OpenTick:
 
     def __init__(self, profile: Profile, taken: Counts) -> None:
         self._incoming = TickCounts(profile)
+        self._waiting: dict[Side, Waiting] = {"input": Waiting("input"), "prediction": Waiting("prediction")}
         self.taken = taken
 
     def add(self, decoded: Decoded) -> None:
         """Count the rows of one exchange."""
-        self._incoming.add(Batch(decoded.inputs.columns, decoded.inputs.count))
+        self._add("input", decoded.inputs)
         if decoded.outputs is not None:
-            self._incoming.add(Batch(decoded.outputs.columns, decoded.outputs.count, "prediction"))
+            self._add("prediction", decoded.outputs)
 
     def settle(self) -> Counts:
         """Return all the counts so far."""
+        for waiting in self._waiting.values():
+            self._encode(waiting)
         if self._incoming.rows or self._incoming.prediction_rows:
             self.taken += self._incoming.take()
         return self.taken
+
+    def _add(self, side: Side, rows: Rows) -> None:
+        waiting = self._waiting[side]
+        waiting.parts.append(rows)
+        waiting.rows += rows.count
+        if waiting.rows >= BLOCK_ROWS:
+            self._encode(waiting)
+
+    def _encode(self, waiting: Waiting) -> None:
+        parts, waiting.parts, waiting.rows = waiting.parts, [], 0
+        for rows in joined(parts):
+            self._incoming.add(Batch(rows.columns, rows.count, waiting.side))
+
+
+@dataclass
+class Waiting:
+    """Decoded rows of one side that are encoded together, since many small batches cost more than one."""
+
+    side: Side
+    parts: list[Rows] = field(default_factory=list)
+    rows: int = 0
+
+
+def joined(parts: list[Rows]) -> list[Rows]:
+    """Return all the rows as one, if all parts have the same columns; else the parts as they are."""
+    if len(parts) < 2 or len({len(part.columns) for part in parts}) > 1:
+        return parts
+    dicts = [part.columns for part in parts]
+    try:
+        columns = {name: list(chain.from_iterable([part[name] for part in dicts])) for name in dicts[0]}
+    except KeyError:  # as many columns, but other ones
+        return parts
+    return [Rows(columns, sum(part.count for part in parts))]
 
 
 class Watch:

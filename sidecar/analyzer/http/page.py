@@ -99,7 +99,7 @@ def _families(report: Report) -> str:
     rows = [
         (
             escape(item.name),
-            f"{figures.meter(item.evidence_ratio, 220)}{item.evidence_ratio:.2g}",
+            f"{figures.meter(item.evidence_ratio, 220)}{_evidence(item.evidence_ratio)}",
             _whole(item.alarms_total),
         )
         for item in report.families
@@ -148,7 +148,7 @@ def _feature(feature: Feature, report: Report) -> tuple[str, ...]:
     name = f"{escape(feature.name)}<br><small>{escape(feature.kind)}, {escape(feature.side)}</small>"
     evidence = ""
     if report.families and feature.evidence_ratio is not None:
-        evidence = f"{figures.meter(feature.evidence_ratio)}{feature.evidence_ratio:.2g}"
+        evidence = f"{figures.meter(feature.evidence_ratio)}{_evidence(feature.evidence_ratio)}"
     if feature.onset_tick is not None and feature.episode_id:
         evidence += f"<br><small>since {_tick(feature.onset_tick, report.ticks.tick_seconds)}</small>"
     effects = feature.effects
@@ -231,6 +231,11 @@ def _section(title: str, note: str, heads: Sequence[str], rows: Iterable[Sequenc
     top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
     table = f"<table>{top}<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>"
     return f'<h2>{escape(title)}</h2>{note}<div class="scroll">{table}</div>'
+
+
+def _evidence(ratio: float) -> str:
+    """Return a ratio as far as it matters: a thousand alarms are no more than one."""
+    return "&gt; 1000" if ratio > 1000 else "&lt; 0.0001" if ratio < 1e-4 else f"{ratio:.2g}"
 
 
 def _score(score: Score | None) -> str:

@@ -1,0 +1,149 @@
+"""What one request costs the analyzer: CPU from the process's own accounting, resident memory, with everything on.
+
+    python -m tests.benchmarks.analyzer_cost [--features 20] [--requests 60000]
+
+A child process plays the proxy (so that its CPU is not counted) and sends recorded OIP requests of one row over the
+real socket; the worker receives, decodes, counts, closes ticks, detects, writes checkpoints and publishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import Future
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
+from pilotfish.sidecar.analyzer.core import Core, Setup
+from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.worker import Desk, Worker
+from pilotfish.sidecar.channel import SOCKET_FILE
+from pilotfish.sidecar.channel.receiver import Receiver
+from pilotfish.sidecar.channel.record import Record
+from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.telemetry.own import memory
+
+TICK_SECONDS = 1.0
+DISTINCT = 500
+HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
+
+
+def bodies(features: int) -> list[tuple[bytes, bytes]]:
+    """Return request and response bodies of one row each."""
+    random = np.random.default_rng(7)
+    out = []
+    for row in random.normal(size=(DISTINCT, features)).round(6).tolist():
+        inputs = [_tensor(f"feature_{index}", value) for index, value in enumerate(row)]
+        answer = {"model_name": "m", "outputs": [_tensor("score", sum(row) / features)]}
+        out.append((json.dumps({"inputs": inputs}).encode(), json.dumps(answer).encode()))
+    return out
+
+
+def _tensor(name: str, value: float) -> dict[str, object]:
+    return {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
+
+
+def play_proxy(path: str, features: int, requests: int) -> None:
+    """Send `requests` records as fast as they are taken."""
+    sender, pairs = Sender(Path(path), 1), bodies(features)
+    while not sender.connect(1):
+        time.sleep(0.01)
+    for sequence in range(1, requests + 1):
+        request, response = pairs[sequence % DISTINCT]
+        sizes = (len(request), len(response))
+        record = Record(sequence, time.time_ns(), 10**6, 2 * 10**6, 200, 0, *sizes, 0, "POST", "/v2/models/m/infer",
+                        HEAD, ANSWER, request, response)  # fmt: skip
+        while not sender.offer(record):
+            sender.flush()
+            time.sleep(0.0005)
+        if sequence % 64 == 0:
+            sender.flush()
+    while sender.pending:
+        sender.flush()
+        time.sleep(0.0005)
+
+
+def reference(features: int) -> Profile:
+    """Return a profile of normal columns, from which the requests come, too."""
+    random = np.random.default_rng(1)
+    columns: dict[str, Any] = {f"feature_{index}": random.normal(size=20_000) for index in range(features)}
+    columns["score"] = random.normal(size=20_000) / features**0.5
+    return build_profile(columns, sides={"score": "prediction"}, exchangeable=True, model="m")
+
+
+def monitor(profile: Profile, drift: DriftSettings, _: object) -> DriftMonitor:
+    """Return a fresh engine."""
+    return DriftMonitor(profile, drift)
+
+
+def start(folder: Path, features: int) -> Worker:
+    """Return a worker that listens in `folder`."""
+    setup = Setup(model="m", drift=DriftSettings(tick_seconds=TICK_SECONDS), engine_factory=monitor)
+    core = Core(setup, Ledger(1))
+    core.set_profile(reference(features))
+    desk = Desk(
+        core=core,
+        fates=FatesFile(folder / FATES_FILE),
+        checkpoint=folder / CHECKPOINT_FILE,
+        listen=lambda: Receiver(folder / SOCKET_FILE),
+        now=time.time,
+    )
+    worker = Worker(desk, Publisher(time.time()))
+    worker.start()
+    return worker
+
+
+def measured(worker: Worker) -> int:
+    """Return how many exchanges are published as measured."""
+    return sum(count.exchanges for count in worker.published.report.counts if count.fate == "measured")
+
+
+def main() -> int:
+    """Measure once and print one line; the status is 1 when a record was lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--features", type=int, default=20)
+    parser.add_argument("--requests", type=int, default=60_000)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        worker = start(Path(name), args.features)
+        before, began = os.times(), time.monotonic()
+        proxy = get_context("spawn").Process(
+            target=play_proxy, args=(str(Path(name) / SOCKET_FILE), args.features, args.requests)
+        )
+        proxy.start()
+        while measured(worker) < args.requests and not worker.finished.done() and proxy.exitcode in (None, 0):
+            time.sleep(0.1)
+        after, elapsed = os.times(), time.monotonic() - began
+        proxy.join()
+        worker.stop()
+        _wait(worker.finished)
+    cpu = (after.user - before.user) + (after.system - before.system)
+    print(
+        f"{args.features} features, {args.requests} requests: {cpu / args.requests * 1e6:.1f} us CPU a request, "
+        f"{args.requests / elapsed:,.0f} requests/s, resident {memory()[1] / 2**20:.0f} MB, "
+        f"{worker.published.report.ticks.closed_total} ticks closed"
+    )
+    return 0 if measured(worker) == args.requests else 1
+
+
+def _wait(finished: Future[None]) -> None:
+    finished.result(timeout=30)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
