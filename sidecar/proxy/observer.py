@@ -191,9 +191,19 @@ class Observer:
 
 
 class ConnectionObserver:
-    """The sink of one connection's tracker. An error of its own makes the connection opaque and is never passed on."""
+    """The sink of one connection's tracker, and the relay's witness of it (which is why some calls go straight on)."""
 
-    __slots__ = ("_event_at", "_listener", "_observer", "_opaque", "_tracker", "requested")
+    __slots__ = (
+        "_event_at",
+        "_listener",
+        "_observer",
+        "_opaque",
+        "_tracker",
+        "client",
+        "requested",
+        "server",
+        "server_ended",
+    )
 
     def __init__(self, observer: Observer, listener: int) -> None:
         self._observer = observer
@@ -201,42 +211,24 @@ class ConnectionObserver:
         self._opaque = False
         self._event_at = 0
         self.requested = observer.begin
-        self._tracker = Tracker(self)
+        self._tracker = tracker = Tracker(self)
+        self.client, self.server, self.server_ended = tracker.client, tracker.server, tracker.server_ended
 
-    def client(self, seen: memoryview) -> None:
-        """Look at what the client sent, after it went on."""
-        try:
-            self._tracker.client(seen, monotonic_ns())
-        except Exception as error:
-            self._defect(error)
-        if self._opaque:
-            self._observer.page.add(_OPAQUE_IN, len(seen))
-
-    def server(self, seen: memoryview) -> None:
-        """Look at what the server sent, after it went on."""
-        try:
-            self._tracker.server(seen, monotonic_ns())
-        except Exception as error:
-            self._defect(error)
-        if self._opaque:
-            self._observer.page.add(_OPAQUE_OUT, len(seen))
-
-    def server_ended(self) -> None:
-        """The server half-closed."""
-        try:
-            self._tracker.server_ended(monotonic_ns())
-        except Exception as error:
-            self._defect(error)
-
-    def closed(self) -> None:
+    def closed(self, now: int) -> None:
         """The connection is gone."""
-        try:
-            self._tracker.closed(monotonic_ns())
-        except Exception as error:
-            self._defect(error)
+        self._tracker.closed(now)
         if self._opaque:
             self._observer.page.add(_OPAQUE_OPEN, -1)
             self._opaque = False
+
+    def defect(self, error: Exception) -> None:
+        """Count and name an error of our own, once a connection; the connection goes on unobserved."""
+        words = self._observer.page.words
+        words[_LOCK] += words[_LOCK] & 1
+        self._tracker.abandon()
+        if not self._opaque:
+            self.went_opaque("internal")
+        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, raised_at(error))
 
     def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
         """See `wire.tracker.Sink`."""
@@ -259,11 +251,7 @@ class ConnectionObserver:
             words[word] += 1
         words[_LOCK] += 1
 
-    def _defect(self, error: Exception) -> None:
-        """Count and name an error of our own, once a connection; the connection goes on unobserved."""
-        words = self._observer.page.words
-        words[_LOCK] += words[_LOCK] & 1
-        self._tracker.abandon()
-        if not self._opaque:
-            self.went_opaque("internal")
-        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, raised_at(error))
+    def passed(self, from_client: int, from_server: int) -> None:
+        """See `wire.tracker.Sink`."""
+        self._observer.page.add(_OPAQUE_IN, from_client)
+        self._observer.page.add(_OPAQUE_OUT, from_server)

@@ -13,6 +13,7 @@ import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic_ns
 from typing import Protocol
 
 from pilotfish.sidecar.proxy.reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
@@ -25,21 +26,32 @@ _INT = struct.Struct("i")
 RESET_PATIENCE = 5 * SECOND  # how long the bytes before an RST may take
 _RESET_POLL = SECOND // 200
 
+Show = Callable[[memoryview, int], None]
+
 
 class Witness(Protocol):
-    """Sees the bytes of a connection after they were forwarded, and must not raise."""
+    """Sees the bytes of a connection after they were forwarded. Times are monotonic ns.
 
-    def client(self, seen: memoryview) -> None:
-        """Bytes that came from the client."""
+    Whatever it raises is a defect of its own: it is told so by `defect`, and the relay goes on.
+    """
 
-    def server(self, seen: memoryview) -> None:
-        """Bytes that came from the server."""
+    @property
+    def client(self) -> Show:
+        """Takes bytes that came from the client."""
 
-    def server_ended(self) -> None:
-        """The server half-closed."""
+    @property
+    def server(self) -> Show:
+        """Takes bytes that came from the server."""
 
-    def closed(self) -> None:
+    @property
+    def server_ended(self) -> Callable[[int], None]:
+        """Takes the news that the server half-closed."""
+
+    def closed(self, now: int) -> None:
         """The connection is gone."""
+
+    def defect(self, error: Exception) -> None:
+        """One of the other calls raised."""
 
 
 class Endpoint:
@@ -62,7 +74,7 @@ class Endpoint:
         "sock",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: Callable[[memoryview], None]) -> None:
+    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: Show) -> None:
         self._reactor = reactor
         self._recv = sock.recv_into
         self.send = sock.send
@@ -132,7 +144,10 @@ class Endpoint:
             peer.outgoing = memoryview(bytes(seen[sent:]))
             self.adjust()
             peer.adjust()
-        self.show(seen)
+        try:
+            self.show(seen, monotonic_ns())
+        except Exception as error:
+            self.relay.witness.defect(error)
 
     def flush(self) -> None:
         """Send what waits; when all has gone, let the peer read again or pass on its end."""
@@ -181,7 +196,7 @@ class Endpoint:
 class Relay:
     """Pairs a client's socket with one of the server's and carries the ends over."""
 
-    __slots__ = ("_limited", "_on_close", "_reactor", "_witness", "client", "is_closed", "server")
+    __slots__ = ("_limited", "_on_close", "_reactor", "client", "is_closed", "server", "witness")
 
     def __init__(
         self,
@@ -192,7 +207,7 @@ class Relay:
         on_close: Callable[[Relay, bool], None],
     ) -> None:
         self._reactor = reactor
-        self._witness = witness
+        self.witness = witness
         self._on_close = on_close
         self._limited = False
         self.is_closed = False
@@ -212,7 +227,7 @@ class Relay:
             return
         source.ended = True
         if source is self.server:
-            self._witness.server_ended()
+            self._tell(self.witness.server_ended)
         if source.peer.outgoing is None:
             self.finish(source.peer)
         else:
@@ -270,6 +285,12 @@ class Relay:
             reset_socket(endpoint.sock)
         self._closed(was_reset=True)
 
+    def _tell(self, call: Callable[[int], None]) -> None:
+        try:
+            call(monotonic_ns())
+        except Exception as error:
+            self.witness.defect(error)
+
     def _close(self) -> None:
         for endpoint in (self.client, self.server):
             endpoint.unwatch()
@@ -278,7 +299,7 @@ class Relay:
 
     def _closed(self, *, was_reset: bool) -> None:
         self.is_closed = True
-        self._witness.closed()
+        self._tell(self.witness.closed)
         self._on_close(self, was_reset)
 
 

@@ -67,7 +67,10 @@ class Sink(Protocol):
         """The exchange is over; see `exchange.complete` whether it was seen whole."""
 
     def went_opaque(self, reason: str) -> None:
-        """The tracker gave up for `reason`; no call follows but `finished` of a tunnel's exchange."""
+        """The tracker gave up for `reason`; no call follows but `passed`, and `finished` of a tunnel's exchange."""
+
+    def passed(self, from_client: int, from_server: int) -> None:
+        """So many bytes passed on a connection that is opaque."""
 
 
 class Tracker:
@@ -102,6 +105,7 @@ class Tracker:
         if self.opaque is not None:
             if self._tunnel is not None:
                 self._tunnel.request_bytes += len(seen)
+            self._sink.passed(len(seen), 0)
         elif not requests.state or not requests.skip(len(seen)):
             self._now = now
             data = bytes(seen)
@@ -112,6 +116,7 @@ class Tracker:
                         _check_request_start(requests.buffered)
             except WireError as error:
                 self._give_up(error.reason)
+                self._sink.passed(len(seen), 0)
 
     def server(self, seen: memoryview, now: int) -> None:
         """Look at bytes that came from the server at `now`."""
@@ -119,6 +124,7 @@ class Tracker:
         if self.opaque is not None:
             if self._tunnel is not None:
                 self._tunnel.response_bytes += len(seen)
+            self._sink.passed(0, len(seen))
         elif not responses.state or not responses.skip(len(seen)):
             self._now = now
             data = bytes(seen)
@@ -131,6 +137,8 @@ class Tracker:
                         self._tunnel.response_bytes += responses.left
             except WireError as error:
                 self._give_up(error.reason)
+            if self.opaque is not None:  # the calls above may have set it
+                self._sink.passed(0, len(seen))  # type: ignore[unreachable]
 
     def client_ended(self, now: int) -> None:
         """The client half-closed; its last request may be incomplete."""

@@ -48,8 +48,8 @@ def observer(page: CounterPage, outlet: FakeOutlet) -> Observer:
 
 def exchange(observer: Observer, request: bytes, response: bytes, listener: int = 0) -> ConnectionObserver:
     connection = ConnectionObserver(observer, listener)
-    connection.client(memoryview(request))
-    connection.server(memoryview(response))
+    connection.client(memoryview(request), 1)
+    connection.server(memoryview(response), 2)
     return connection
 
 
@@ -97,7 +97,7 @@ def test_drops_name_their_reason(observer: Observer, outlet: FakeOutlet, tmp_pat
     outlet.connected = False
     exchange(observer, post(b"in"), OK)
     outlet.connected = True
-    exchange(observer, post(b"in"), OK[:-1]).closed()
+    exchange(observer, post(b"in"), OK[:-1]).closed(3)
     exchange(observer, post(b"in"), b"\0\0\0\n\n")
     reasons = ("channel_full", "no_reader", "aborted", "downgraded")
     assert fates(tmp_path) == {("dropped", reason): 1 for reason in reasons}
@@ -120,19 +120,21 @@ def test_error_of_the_observer_itself_leaves_the_connection_opaque_and_counted(
     observer: Observer, page: CounterPage, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = ConnectionObserver(observer, 0)
-    connection.client(memoryview(post(b"secret")))
+    connection.client(memoryview(post(b"secret")), 1)
     page.words[at.AT_LOCK] += 1
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError("secret")
 
     observer.end = fail  # type: ignore[method-assign]
-    connection.server(memoryview(OK))
-    connection.server(memoryview(b"12345"))
-    connection.closed()
+    with pytest.raises(ValueError, match="secret") as caught:
+        connection.server(memoryview(OK), 2)
+    connection.defect(caught.value)
+    connection.server(memoryview(b"12345"), 3)
+    connection.closed(4)
     seen = snapshot(tmp_path)
     assert (seen.downgrades["internal"], seen.connections["opaque"], seen.connections["opaque_open"]) == (1, 1, 0)
-    assert seen.connections["opaque_bytes_out"] >= 5
+    assert seen.connections["opaque_bytes_out"] == 5
     assert page.words[at.AT_LOCK] % 2 == 0
     assert "ValueError" in caplog.text
     assert "secret" not in caplog.text
@@ -160,7 +162,7 @@ def test_routes_add_up_to_fates_and_nothing_stays_in_flight(
 ) -> None:
     for request, response, connected, room in traffic:
         outlet.connected, outlet.room = connected, len(outlet.taken) + room
-        exchange(observer, request, response).closed()
+        exchange(observer, request, response).closed(3)
     seen = snapshot(tmp_path)
     assert sum(seen.fates.values()) == sum(sum(route.codes.values()) for route in seen.routes)
     assert all(route.in_flight == 0 for route in seen.routes)

@@ -41,6 +41,9 @@ class Notes:
     def went_opaque(self, reason: str) -> None:
         self.opaque.append(reason)
 
+    def passed(self, from_client: int, from_server: int) -> None:
+        assert self.opaque
+
 
 def bodies(exchange: Exchange) -> Bodies:
     assert isinstance(exchange.capture, Bodies)
