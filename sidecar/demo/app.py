@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_interruptible(args, console))
     except DemoError as error:
-        console.print(f"the demo failed: {error}", style="bold red", markup=False)
+        console.print(Text(f"the demo failed: {error}", style="bold red"), soft_wrap=True)
         return 1
     except asyncio.CancelledError:
         console.print("interrupted; everything has been stopped")

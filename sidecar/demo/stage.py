@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import shutil
 import signal
 import socket
@@ -30,6 +31,9 @@ PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an id
 GRACE = 8.0  # seconds for a process to end by itself
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LOG_SHOWN = 600  # characters
+PREFIX = "pilotfish-demo-"
+PARENTS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # where a folder of our own is made, with mode 0700
+LONGEST_PARENT = 50  # characters; a path of a Unix socket below it must stay under 108
 
 _libc = ctypes.CDLL(None)
 
@@ -90,7 +94,7 @@ class Stage:
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="pilotfish-demo-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=short_parent()))
         self._exits.callback(shutil.rmtree, self.folder, ignore_errors=True)
         return self
 
@@ -155,6 +159,15 @@ async def _read(actor: Actor) -> None:
 def _end_with_parent() -> None:
     """Have the kernel send SIGTERM when the demo dies; runs between fork and exec."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def short_parent() -> str:
+    """Return the usual folder for temporary files, or another one when its path is too long for a socket in there."""
+    usual = tempfile.gettempdir()
+    usable = (
+        parent for parent in (usual, *PARENTS) if len(parent) <= LONGEST_PARENT and os.access(parent, os.W_OK | os.X_OK)
+    )
+    return next(usable, usual)
 
 
 def free_ports(count: int) -> list[int]:

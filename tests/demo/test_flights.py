@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import resources
 
 import numpy as np
@@ -12,8 +11,8 @@ from pilotfish.sidecar.demo.flights import FEATURES, Flights, in_kilometres, loa
 
 
 @pytest.fixture(scope="module")
-def flights() -> Iterator[Flights]:
-    yield load()
+def flights() -> Flights:
+    return load()
 
 
 def test_every_day_from_may_to_september_has_flights(flights: Flights) -> None:

@@ -1,0 +1,76 @@
+"""The summary says what holds; one thing that does not makes the demo fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.demo.measured import Accounting, Overhead, overhead_of, read_accounting
+from pilotfish.sidecar.demo.story import Story
+from pilotfish.sidecar.demo.summary import summarise, unkept
+from tests.demo.made import day
+from tests.demo.test_story import loop, told
+
+DAYS = 7
+EXACT = Accounting(seen=180 * DAYS, fates={"measured": 180 * DAYS}, rows=900 * DAYS)
+EXPOSITION = """\
+# TYPE pilotfish_exchanges_seen counter
+pilotfish_exchanges_seen_total 12
+# TYPE pilotfish_exchanges counter
+pilotfish_exchanges_total{fate="measured",reason=""} 8
+pilotfish_exchanges_total{fate="dropped",reason="channel_full"} 1
+pilotfish_exchanges_total{fate="dropped",reason="aborted"} 0
+# TYPE pilotfish_exchanges_queued gauge
+pilotfish_exchanges_queued 3
+# TYPE pilotfish_rows counter
+pilotfish_rows_total{model="air-time",side="input"} 40
+pilotfish_rows_total{model="air-time",side="prediction"} 39
+"""
+
+
+def broken(story: Story, accounting: Accounting | None = EXACT) -> list[str]:
+    return [line.split(":")[0] for line in unkept(summarise(story, accounting, Overhead(2.0, 2**24), 60.0))]
+
+
+def test_a_closed_loop_keeps_every_promise() -> None:
+    story = told(*loop())
+    results = {result.what: result.measured for result in summarise(story, EXACT, Overhead(0.35, 2**24), 60.0)}
+    assert broken(story) == []
+    assert results["alarm after"] == "900 rows of changed traffic"
+    assert results["onset"] == "4 August; the change came on 4 August"
+    assert results["mean absolute error"] == "7.0 before, 40.0 after the change, 7.0 after the retraining (minutes)"
+    assert "5.0% of a core, 16 MiB" in results["proxy overhead"]
+
+
+def test_a_loop_that_does_not_close_is_told() -> None:
+    assert broken(told(*loop(after=30.0))) == ["loop"]
+    assert broken(told(*loop()[:6]), None) == ["alarm", "loop"]
+
+
+@pytest.mark.parametrize(
+    "accounting",
+    [
+        Accounting(180 * DAYS, {"measured": 180 * DAYS - 1}, 900 * DAYS),
+        Accounting(180 * DAYS + 1, {"measured": 180 * DAYS + 1}, 900 * DAYS),
+        Accounting(180 * DAYS, {"measured": 180 * DAYS}, 900 * DAYS - 5),
+    ],
+    ids=["a fate is missing", "more than was sent", "rows are missing"],
+)
+def test_accounting_that_does_not_add_up_is_told(accounting: Accounting) -> None:
+    assert broken(told(*loop()), accounting) == ["accounting"]
+
+
+def test_a_failed_request_is_told() -> None:
+    assert broken(told(*loop()[:-1], day(98, failures=1))) == ["failed requests"]
+
+
+def test_the_accounting_is_read_from_metrics() -> None:
+    found = read_accounting(EXPOSITION)
+    assert found == Accounting(12, {"measured": 8, "dropped channel_full": 1, "queued": 3}, 40)
+    assert found.exact
+    assert not found.at_rest
+
+
+def test_overhead_is_unknown_without_a_proxy(tmp_path: Path) -> None:
+    assert overhead_of(tmp_path) is None
