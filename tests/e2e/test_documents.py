@@ -85,24 +85,27 @@ def test_a_bad_profile_at_the_start_leaves_it_idle(stack: Stack, content: bytes,
     assert stack.stop() == 0
 
 
+def in_force(stack: Stack) -> str:
+    """Return the hash of the profile in force, empty while there is none."""
+    return str((stack.report().get("profile") or {}).get("hash", ""))
+
+
 def test_profiles_are_taken_up_while_it_runs_or_refused_with_both_named(stack: Stack) -> None:
     stack.start()
-    wait_until(stack.ready)
-    first = stack.report()["profile"]["hash"]
+    first = wait_until(lambda: in_force(stack), what="a profile in force")
     stack.write("profile.json", profile_of(1, version="2"))
     assert "'2'" in wait_until(lambda: warned(stack), what="the warning")
-    assert stack.report()["profile"]["hash"] == first
+    assert in_force(stack) == first
     stack.write("profile.json", profile_of(2))
-    wait_until(lambda: stack.report()["profile"]["hash"] != first, what="the new profile in force")
-    assert warned(stack) == ""
-    second = stack.report()["profile"]["hash"]
+    second = wait_until(lambda: {in_force(stack)} - {first, ""}, what="the new profile in force").pop()
+    wait_until(lambda: not warned(stack), what="the warning's end")
     status, body = stack.get("/profile", "PUT", profile_of(3, version="9"))
     assert status == 409, body
     assert b"'9'" in body
     assert stack.get("/profile", "PUT", b"{}")[0] in {400, 409, 422}
-    assert stack.report()["profile"]["hash"] == second
+    assert in_force(stack) == second
     assert stack.get("/profile", "PUT", profile_of(3))[0] == 200
-    third = stack.report()["profile"]["hash"]
+    third = wait_until(lambda: {in_force(stack)} - {second, ""}, what="the profile that was put").pop()
     stack.kill_member()
-    wait_until(lambda: stack.report().get("profile", {}).get("hash") == third, what="the profile that was put")
+    wait_until(lambda: in_force(stack) == third, what="the profile that was put, after a restart")
     assert stack.stop() == 0
