@@ -7,6 +7,7 @@ import numpy as np
 from pilotfish.detectors.batch import Floats, Ints
 
 LEVEL = 0.1  # expected share of named features that did not drift
+COMPARABLE = 0.25  # of the largest contribution, from which another one is named beside it
 
 
 def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
@@ -25,3 +26,14 @@ def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
     needed = log_threshold + np.log(d / (np.arange(1, d + 1) * LEVEL))
     passed = np.flatnonzero(log_evidence[order] >= needed)
     return order[: passed[-1] + 1] if len(passed) else order[:0]
+
+
+def leading(log_evidence: Floats) -> Ints:
+    """Positions of the largest contributor and of those that come near it, by falling evidence.
+
+    For a page on which e-BH names nobody: these are named as unconfirmed.
+    """
+    order = np.argsort(-log_evidence, kind="stable")
+    near = log_evidence[order] >= log_evidence[order[0]] + np.log(COMPARABLE)
+    out: Ints = order[near]
+    return out

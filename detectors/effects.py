@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pilotfish.detectors.bank import normal_scores, smoothed
-from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.comparisons import COMPARISONS
 from pilotfish.detectors.comparisons.score import Score
-from pilotfish.detectors.history import Piece
-from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.detectors.profile import Feature
+
+WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
 
 
 @dataclass(frozen=True)
@@ -40,41 +41,58 @@ class EffectSizes:
     mismatches: int
 
 
-def effect_sizes(profile: Profile, name: str, piece: Piece) -> EffectSizes | None:
-    """Effect sizes of a feature over a stretch of history; None if it had no rows there."""
-    feature = profile.feature(name)
-    counts = piece.counts.of(profile, name)
-    rows = int(counts.sum())
-    if rows == 0:
-        return None
-    positions = positions_of(feature)
-    ordered = feature.kind not in {"boolean", "categorical"}
-    reference = feature.reference_counts
-    scores = {
-        key: compare(reference, counts, positions)
-        for key, compare in COMPARISONS.items()
-        if ordered or key not in {"ks", "wasserstein"}
-    }
-    roles = np.array(feature.roles)
+@dataclass(frozen=True)
+class Yardstick:
+    """What one feature is measured with: the reference's counts, where cells lie, and which are special."""
 
-    def share(of: Ints, *wanted: str) -> float:
-        return float(of[np.isin(roles, wanted)].sum() / max(int(of.sum()), 1))
+    reference: Ints
+    positions: Floats
+    ordered: bool
+    missing: Bools
+    unseen: Bools
+    outside: Bools
 
-    return EffectSizes(
-        first_tick=piece.first,
-        last_tick=piece.last,
-        rows=rows,
-        psi=scores["psi"],
-        jensen_shannon=scores["jensen_shannon"],
-        chi_square=scores["chi_square"],
-        wasserstein=scores.get("wasserstein"),
-        ks=scores.get("ks"),
-        missing_ratio=share(counts, "missing"),
-        missing_ratio_reference=share(reference, "missing"),
-        unseen_ratio=share(counts, "unseen"),
-        out_of_range_ratio=share(counts, "below", "above", "far", "inf"),
-        mismatches=int(piece.counts.mismatches[profile.index[name]]),
-    )
+    @classmethod
+    def of(cls, feature: Feature) -> Yardstick:
+        roles = np.array(feature.roles)
+        return cls(
+            reference=feature.reference_counts,
+            positions=positions_of(feature),
+            ordered=hasattr(feature.bins, "cuts"),
+            missing=roles == "missing",
+            unseen=roles == "unseen",
+            outside=np.isin(roles, ["below", "above", "far", "inf"]),
+        )
+
+    def measure(self, counts: Ints, mismatches: int, first_tick: int, last_tick: int) -> EffectSizes | None:
+        """Effect sizes for counts [cells] of a stretch of ticks; None without rows."""
+        rows = int(counts.sum())
+        if rows == 0:
+            return None
+        scores = {
+            name: compare(self.reference, counts, self.positions)
+            for name, compare in COMPARISONS.items()
+            if self.ordered or name in WITHOUT_ORDER
+        }
+        return EffectSizes(
+            first_tick=first_tick,
+            last_tick=last_tick,
+            rows=rows,
+            psi=scores["psi"],
+            jensen_shannon=scores["jensen_shannon"],
+            chi_square=scores["chi_square"],
+            wasserstein=scores.get("wasserstein"),
+            ks=scores.get("ks"),
+            missing_ratio=_share(counts, self.missing),
+            missing_ratio_reference=_share(self.reference, self.missing),
+            unseen_ratio=_share(counts, self.unseen),
+            out_of_range_ratio=_share(counts, self.outside),
+            mismatches=mismatches,
+        )
+
+
+def _share(counts: Ints, of: Bools) -> float:
+    return float(counts[of].sum() / max(int(counts.sum()), 1))
 
 
 def positions_of(feature: Feature) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pilotfish.detectors.attribution import confirmed
+from pilotfish.detectors.attribution import confirmed, leading
 from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
 from pilotfish.detectors.errors import StateError
@@ -116,7 +116,7 @@ class FamilyDetector:
         if self.listing is None:
             self.listing = self.evidence.log_r.copy()
         sure = [position for position in self._confirmed() if outside[position]]
-        named = sure or [int(np.argmax(by_feature))]
+        named = sure or [int(position) for position in leading(by_feature)]
         ratios = {self._name(position): float(self.log_ratios()[position]) for position in named}
         changes: list[EpisodeChange] = []
         fresh: list[Member] = []

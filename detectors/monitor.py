@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pilotfish.detectors.effects import EffectSizes, effect_sizes
+from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
-from pilotfish.detectors.history import History
+from pilotfish.detectors.history import History, Piece
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import (
     Alarm,
@@ -40,6 +40,8 @@ class DriftMonitor:
         self.settings = settings or DriftSettings()
         self._families = tuple(FamilyDetector(table) for table in family_tables(profile, self.settings))
         self._history = History(profile)
+        self._yardsticks = [Yardstick.of(feature) for feature in profile.features]
+        self._status: MonitorStatus | None = None
         self._tick: int | None = None
         self._ticks_closed = 0
 
@@ -57,6 +59,7 @@ class DriftMonitor:
         if self._tick is not None and tick <= self._tick:
             raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
         self._tick = tick
+        self._status = None
         if not counts.cells.any():
             return TickResult(tick)
         self._ticks_closed += 1
@@ -75,6 +78,7 @@ class DriftMonitor:
         Raises:
             StateError: no open episode has that id.
         """
+        self._status = None
         for family in self._families:
             for episode in family.book.open:
                 if episode.id == episode_id:
@@ -88,6 +92,11 @@ class DriftMonitor:
         Effect sizes are of the recent window, the last 60 closed ticks or a little more; for a feature in an open
         episode they are since its onset.
         """
+        if self._status is None:
+            self._status = self._made_status()
+        return self._status
+
+    def _made_status(self) -> MonitorStatus:
         features: list[FeatureStatus] = []
         for family in self._families:
             features += self._features(family)
@@ -149,16 +158,19 @@ class DriftMonitor:
                 confirmed=member.confirmed,
                 evidence_ratio=ratio(page.log_ratios[member.name]),
                 onset_tick=member.onset_tick,
-                effects=self._effects(member.name, member.onset_tick),
+                effects=self._effects(member.name, self._history.since(member.onset_tick)),
             )
             for member in (episode.members[name] for name in page.log_ratios)
         ]
         features.sort(key=lambda feature: -page.log_ratios[feature.name])
         return Alarm(tick, episode.family, episode.id, ratio(page.log_ratio), episode.onset_tick, tuple(features))
 
-    def _effects(self, name: str, onset: int) -> EffectSizes | None:
-        piece = self._history.since(onset)
-        return None if piece is None else effect_sizes(self.profile, name, piece)
+    def _effects(self, name: str, piece: Piece | None) -> EffectSizes | None:
+        if piece is None:
+            return None
+        position = self.profile.index[name]
+        counts, mismatches = piece.counts.of(self.profile, name), int(piece.counts.mismatches[position])
+        return self._yardsticks[position].measure(counts, mismatches, piece.first, piece.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self._history.latest(RECENT_TICKS)
@@ -176,7 +188,7 @@ class DriftMonitor:
                     evidence_ratio=ratio(log_ratios[position]),
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
-                    effects=None if stretch is None else effect_sizes(self.profile, table.feature.name, stretch),
+                    effects=self._effects(table.feature.name, stretch),
                 )
             )
         return out

@@ -17,7 +17,7 @@ class AlarmFeature:
     """A feature that an alarm names.
 
     Attributes:
-        confirmed: e-BH names it; otherwise it is only the largest contributor.
+        confirmed: e-BH names it; otherwise it is only among the largest contributors.
         evidence_ratio: its own share of the evidence, over the family's threshold; at 1 it would alarm alone.
         onset_tick: the estimated first tick of the change.
         effects: since the onset (the stretch in `effects` may begin earlier, as old ticks are merged).

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from pilotfish.detectors.attribution import confirmed
+from pilotfish.detectors.attribution import confirmed, leading
 from pilotfish.detectors.errors import DetectorError, StateError
 from pilotfish.detectors.history import A_LEVEL, LEVELS, History
 from pilotfish.detectors.monitor import DriftMonitor
@@ -155,6 +155,11 @@ def test_e_benjamini_hochberg_names_the_largest_that_pass_together() -> None:
     assert confirmed(np.array([0.0, needed[0], 1.0, 2.0]), log_a).tolist() == [1]
     assert confirmed(np.array([needed[1], 0.0, needed[1], 2.0]), log_a).tolist() == [0, 2]
     assert confirmed(np.array([needed[1] - 0.01, 0.0, needed[1], 2.0]), log_a).tolist() == []
+
+
+def test_without_a_confirmed_feature_the_largest_and_those_near_it_are_named() -> None:
+    assert leading(np.array([0.0, 3.0, 2.5, 1.0])).tolist() == [1, 2]
+    assert leading(np.array([-np.inf, 3.0])).tolist() == [1]
 
 
 def test_history_keeps_recent_ticks_apart_and_old_ones_together() -> None:
