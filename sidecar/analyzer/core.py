@@ -113,7 +113,7 @@ class Core:
         self.watch = self._new_watch(profile)
         self.columns = Columns()
         self.hints = msgspec.structs.replace(
-            self.setup.hints, inputs=profile.names("input"), outputs=profile.names("prediction")
+            self.setup.hints, inputs=profile.columns("input"), outputs=profile.columns("prediction")
         )
         self.idle_reason = ""
         self.changes += 1
