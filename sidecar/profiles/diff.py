@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Ints
+from pilotfish.detectors.batch import Column, Floats, Ints
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.comparisons.psi import psi
 from pilotfish.detectors.comparisons.score import Score
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.sidecar.profiles.histogram import cumulative
+
+TENTHS = 10
+MOST_POINTS = 1000  # whole numbers in one cell that are told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,21 @@ def missing_ratio(feature: Feature) -> float:
 
 def _moved(before: Feature, after: Feature) -> Moved:
     counts = rebinned(after, before)
-    score = None if counts is None else psi(before.reference_counts, counts, np.arange(len(counts), dtype=np.float64))
+    score = None if counts is None else _psi(before, counts)
     return Moved(before, after, score, (missing_ratio(before), missing_ratio(after)))
+
+
+def _psi(before: Feature, counts: Ints) -> Score:
+    """On tenths of the values, as is customary, not on the profile's finer cells, which rebinning would blur."""
+    reference = before.reference_counts
+    if isinstance(before.bins, NumericBins):
+        groups = np.arange(len(reference))
+        values = slice(3, -4)
+        below = np.cumsum(reference[values]) - reference[values]
+        groups[values] = 3 + (TENTHS * below) // max(1, int(reference[values].sum()))
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        reference, counts = np.add.reduceat(reference, starts), np.add.reduceat(counts, starts)
+    return psi(reference, counts, np.arange(len(counts), dtype=np.float64))
 
 
 def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
@@ -78,16 +94,35 @@ def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
         inside = np.nextafter(at, -np.inf) if cell in {1, 2} else at  # the nearest value that the cell may hold
         found[onto.cells_of(Column(np.array([inside])))[0]] += counts[cell]
     values = counts[3:-4]
-    if bins.discrete:
-        named = ~np.isnan(bins.atoms)
-        np.add.at(found, onto.cells_of(Column(bins.atoms[named]))[0], values[named])
-        return found
+    if feature.kind == "integer" or bins.discrete:
+        whole, shares = _integers(bins, values)
+        spread = np.zeros(onto.size)
+        np.add.at(spread, onto.cells_of(Column(whole))[0], shares)
+        return found + _rounded(spread)
     borders, below = cumulative(feature, bins)
     shares = np.interp(onto.cuts, borders, below)
-    whole = np.diff(np.concatenate([[0.0], shares, [1.0]])) * values.sum()
-    rounded = np.diff(np.concatenate([[0], np.round(np.cumsum(whole)).astype(np.int64)]))
-    found[1:-2] += rounded
+    found[1:-2] += _rounded(np.diff(np.concatenate([[0.0], shares, [1.0]])) * values.sum())
     return found
+
+
+def _integers(bins: NumericBins, values: Ints) -> tuple[Floats, Floats]:
+    """Return (points, rows at each): the atoms, and whole numbers that share the rows of a cell evenly."""
+    points: list[Floats] = []
+    shares: list[Floats] = []
+    for cell, (low, high, atom) in enumerate(zip(bins.cuts[1:-2], bins.cuts[2:-1], bins.atoms, strict=True)):
+        inside = np.array([atom])
+        if np.isnan(atom):
+            step = max(1.0, np.ceil((high - low) / MOST_POINTS))
+            inside = np.arange(np.ceil(low), high, step)
+        inside = inside if len(inside) else np.array([(low + high) / 2])
+        points.append(inside)
+        shares.append(np.full(len(inside), values[cell] / len(inside)))
+    return np.concatenate(points), np.concatenate(shares)
+
+
+def _rounded(shares: Floats) -> Ints:
+    """Return whole numbers with the same sum, give or take a half."""
+    return np.diff(np.concatenate([[0.0], np.round(np.cumsum(shares))])).astype(np.int64)
 
 
 def _named(feature: Feature, bins: CategoryBins, onto: CategoryBins) -> Ints:
