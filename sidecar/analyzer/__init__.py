@@ -1,18 +1,22 @@
-"""From records to counts, from counts to evidence, and a Report that everybody may read.
+"""The analyzer: sampled exchanges in, counts, evidence and answers out. It may die at any time; the traffic goes on.
 
-    channel -> worker.py (the one thread that counts)
-                 core.py    decode/ -> rows -> ticks.py -> watch.py -> engine.py (closed ticks become evidence)
-                 ledger.py  what became of every record -> fates.py (survives the process)
-                 checkpoint.py (durable) -> publish.py -> Report (immutable)
-                                                            |-> http/      /metrics /report /state /config
-                                                            '-> control    alarms, episodes, webhooks
-    document -> configure.py -> settings in force, profiles.py -> profile in force
-    options.py, memory.py -> app.py, which puts all of it together
+    records.sock --> channel.receiver --> worker.py ----------------------------------> publish.py --> Report
+                                            |  core.py                                    |
+                                            |    ledger.py    each record has one fate    +--> http/      page, JSON, health
+                                            |    decode/      bytes --> rows | skip       +--> telemetry  /metrics
+                                            |    ticks.py     which tick, when it closes
+                                            |    watch.py     rows --> counts --> engine.py (evidence, effect sizes)
+                                            +-> checkpoint.py, fates.py     durable first, shown afterwards
 
 Glossary
-    tick        the unit of time of detection; it closes when the watermark has passed it
-    watch       one profile in force: its open ticks, and the engine that closed ones go to
-    engine      what makes evidence of closed ticks; a pod's own knows effect sizes only
-    checkpoint  what must be known again after a restart; nothing is published that is not in it
-    idle        the document or the profile cannot be used: traffic is still measured, and the reason shown
+    core        all that the worker knows, without I/O; the checkpoint is its state
+    desk        the files, the socket and the clock that the worker works with
+    ledger      how many records met which fate; file `fates` holds what was published of it
+    watch       one profile and what is counted against it
+    engine      what turns the counts of closed ticks into evidence
+    snapshot    report, profile and counts of one moment, immutable: the only thing that other threads read
+    command     what other threads ask of the worker, through one queue
+    idle        nothing is decoded, since document or profile cannot be used; everything else goes on
+
+`app.py` puts it together: `build(options)` gives an App, `await app.serve(stop)` runs it.
 """

@@ -24,7 +24,8 @@ class Ledger:
     """Counts fates and other totals that must never run backwards.
 
     `id` names one run of the numbering: totals of different ids are never compared. `totals` holds the
-    fates as `fate` or `fate:reason`, and whatever else is added by name. `epoch` is the proxy's that was heard last, 0 before any.
+    fates as `fate` or `fate:reason`, and whatever else is added by name. `epoch` is the one of the proxy that was heard
+    last, 0 before any.
     """
 
     id: int
