@@ -34,6 +34,12 @@ def pipelined_requests_in_one_piece(w: Wire) -> None:
     w.end()
 
 
+def hundreds_of_pipelined_requests(w: Wire) -> None:
+    w.up(post(b"x") * 900)
+    w.down(answer(b"y") * 900)
+    w.end()
+
+
 def pipelined_and_answered_one_by_one(w: Wire) -> None:
     w.up(post(b"first") + post(b"second") + post(b"third"))
     for body in (b"1", b"", b"333"):
@@ -323,6 +329,7 @@ CASES = (
     Case(head_with_content_length, ("HEAD 200", P200)),
     Case(headers_in_any_case, (P200,)),
     Case(http_1_0_response_ended_by_close, (P200,)),
+    Case(hundreds_of_pipelined_requests, (P200,) * 900, lockstep=False),
     Case(interim_responses, (P200, P200)),
     Case(keep_alive_reuse, (P200,) * 5),
     Case(many_header_lines, (P200,), lockstep=False),

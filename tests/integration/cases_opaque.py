@@ -190,6 +190,12 @@ def trailers_that_never_end(w: Wire) -> None:
     w.end()
 
 
+def thousands_of_pipelined_requests(w: Wire) -> None:
+    w.up(post(b"x") * 5000)
+    w.down(answer(b"y") * 5000)
+    w.end()
+
+
 def noise_after_an_exchange(w: Wire) -> None:
     w.up(post(INPUT))
     w.down(answer(OUTPUT))
@@ -225,6 +231,7 @@ CASES = (
     Case(response_without_a_request, downgrade="unmatched", clean=False),
     Case(server_speaks_first, downgrade="any", clean=False),
     Case(space_before_the_colon, downgrade="any", clean=False),
+    Case(thousands_of_pipelined_requests, aborted=1024, downgrade="too_large", clean=False, lockstep=False),
     Case(tls, downgrade="tls", clean=False),
     Case(tls_reset, downgrade="tls", clean=False),
     Case(trailers_that_never_end, aborted=1, clean=False, lockstep=False),
