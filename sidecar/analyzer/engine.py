@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pilotfish.detectors.effects import effect_sizes
+from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.history import History, Piece
-from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
@@ -45,6 +45,7 @@ class EffectSizesOnly:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
+        self._yardsticks = [(feature, Yardstick.of(feature)) for feature in profile.features]
         self._history = History(profile)
         self._tick: int | None = None
         self._ticks_closed = 0
@@ -60,7 +61,13 @@ class EffectSizesOnly:
     def status(self) -> MonitorStatus:
         """Return the effect sizes of the last 60 closed ticks or a little more."""
         piece = self._history.latest(RECENT_TICKS)
-        features = tuple(self._feature(feature, piece) for feature in self._profile.features)
+        features = tuple(
+            FeatureStatus(
+                feature.name, feature.side, FAMILIES[feature.side], 0.0, None, None,
+                self._effects(feature.name, yardstick, piece),
+            )
+            for feature, yardstick in self._yardsticks
+        )  # fmt: skip
         return MonitorStatus(self._tick, self._ticks_closed, self._profile.hash, (), features, ())
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
@@ -84,9 +91,11 @@ class EffectSizesOnly:
         self._history.restore(state["history"])
         self._tick, self._ticks_closed = state["tick"], int(state["ticks_closed"])
 
-    def _feature(self, feature: Feature, piece: Piece | None) -> FeatureStatus:
-        effects = effect_sizes(self._profile, feature.name, piece) if piece else None
-        return FeatureStatus(feature.name, feature.side, FAMILIES[feature.side], 0.0, None, None, effects)
+    def _effects(self, name: str, yardstick: Yardstick, piece: Piece | None) -> EffectSizes | None:
+        if piece is None:
+            return None
+        mismatches = int(piece.counts.mismatches[self._profile.index[name]])
+        return yardstick.measure(piece.counts.of(self._profile, name), mismatches, piece.first, piece.last)
 
 
 def effect_sizes_only(profile: Profile, _: DriftSettings, state: dict[str, Any] | None) -> TickEngine:

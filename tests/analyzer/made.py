@@ -1,0 +1,79 @@
+"""Records, profiles and cores for the analyzer's tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.core import Core, Setup
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.channel.record import Record
+
+SECOND = 1_000_000_000
+T0 = 1_700_000_000 * SECOND  # a whole number of 10 s ticks
+TICK = 10.0
+REQUEST_HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\n\r\n"
+RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
+
+
+@cache
+def profile(seed: int = 0, model: str = "m", version: str = "") -> Profile:
+    random = np.random.default_rng(seed)
+    columns: dict[str, Any] = {
+        "amount": random.normal(size=3000),
+        "color": random.choice(["blue", "green", "red"], 3000).tolist(),
+        "score": random.normal(size=3000),
+    }
+    return build_profile(columns, sides={"score": "prediction"}, exchangeable=True, model=model, version=version)
+
+
+def monitor(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
+    return DriftMonitor.from_state(made, drift, state) if state else DriftMonitor(made, drift)
+
+
+def setup(**changes: Any) -> Setup:
+    given = {"model": "m", "drift": DriftSettings(tick_seconds=TICK), "engine_factory": monitor}
+    return Setup(**{**given, **changes})
+
+
+def core(made: Profile | None = None, ledger: Ledger | None = None, saved: dict[str, Any] | None = None) -> Core:
+    out = Core(setup(), ledger or Ledger(1), saved)
+    if made is not None:
+        out.set_profile(made)
+    return out
+
+
+def tensor(name: str, values: Sequence[object], datatype: str = "FP64") -> dict[str, Any]:
+    return {"name": name, "shape": [len(values)], "datatype": datatype, "data": list(values)}
+
+
+def record(
+    sequence: int,
+    *,
+    at_ns: int = T0,
+    amounts: Sequence[object] = (0.5,),
+    color: str = "red",
+    body: bytes | None = None,
+    status: int = 200,
+) -> Record:
+    inputs = [tensor("amount", amounts), tensor("color", [color] * len(amounts), "BYTES")]
+    request = json.dumps({"inputs": inputs}).encode() if body is None else body
+    response = json.dumps({"model_name": "m", "outputs": [tensor("score", [0.1] * len(amounts))]}).encode()
+    sizes = (len(request), len(response))
+    return Record(sequence, at_ns, 1000, 2000, status, 0, *sizes, 0, "POST", "POST /v2/models/m/infer",
+                  REQUEST_HEAD, RESPONSE_HEAD, request, response)  # fmt: skip
+
+
+def drifting(start: int, count: int, at_ns: int, shift: float, rows: int = 50) -> Iterator[Record]:
+    """Records of `rows` rows each whose amounts are `shift` sd away from the reference."""
+    random = np.random.default_rng(start)
+    for sequence in range(start, start + count):
+        yield record(sequence, at_ns=at_ns, amounts=(random.normal(size=rows) + shift).tolist())

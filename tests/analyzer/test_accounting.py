@@ -1,0 +1,157 @@
+"""The identity seen = measured + sampled_out + dropped + undecodable + queued under any order of records and kills."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import deque
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from pilotfish.sidecar.analyzer import checkpoint
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.fates import FatesFile
+from pilotfish.sidecar.analyzer.ledger import Ledger, restore
+from pilotfish.sidecar.channel import layout
+from pilotfish.sidecar.channel.page import CounterPage, read_page
+from pilotfish.sidecar.channel.record import Hello
+from pilotfish.sidecar.report import Count
+from pilotfish.sidecar.telemetry.account import account
+from tests.analyzer.made import SECOND, T0, record, setup
+
+REPLACED = 424242
+
+
+class Sidecar(RuleBasedStateMachine):
+    """A proxy, which counts on a real page and queues, and an analyzer, which reads, saves, publishes and is killed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.shown: dict[tuple[str, str], int] = {}
+        self.disk_full = False
+
+    @initialize()
+    def begin(self) -> None:
+        self.queue: deque[int] = deque()
+        self.epoch = 1
+        self.page = CounterPage.open(self.folder / "page", now_ns=T0)
+        self._start_analyzer()
+
+    # --- the proxy
+
+    @rule(fate=st.sampled_from(layout.FATES[1:]))
+    def an_exchange_is_not_handed_over(self, fate: tuple[str, str]) -> None:
+        self.page.add(layout.fate(*fate))
+
+    @rule(count=st.integers(1, 5))
+    def exchanges_are_handed_over(self, count: int) -> None:
+        for _ in range(count):
+            self.page.add(layout.fate("accepted"))
+            self.queue.append(self.page.words[layout.fate("accepted")])
+
+    @rule()
+    def the_proxy_is_killed_and_started(self) -> None:
+        self.page.close()
+        self.page = CounterPage.open(self.folder / "page", now_ns=T0)
+        self.queue.clear()
+        self.epoch += 1
+        self._connect()
+
+    # --- the analyzer
+
+    @rule(count=st.integers(1, 5), good=st.booleans())
+    def records_arrive(self, count: int, good: bool) -> None:
+        for _ in range(min(count, len(self.queue))):
+            sequence = self.queue.popleft()
+            self.core.take(record(sequence) if good else record(sequence, body=b"{"), T0 + SECOND)
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def a_record_is_lost_in_the_socket_of_a_killed_analyzer(self) -> None:
+        self.queue.popleft()
+        self._restart_analyzer()
+
+    @rule()
+    def the_analyzer_is_killed(self) -> None:
+        self._restart_analyzer()
+
+    @rule()
+    def it_saves_and_publishes(self) -> None:
+        if not self.disk_full:
+            checkpoint.save(self.folder / "checkpoint", checkpoint.render(self.core.state()))
+        self._publish()
+
+    @rule()
+    def it_is_killed_between_saving_and_publishing(self) -> None:
+        checkpoint.save(self.folder / "checkpoint", checkpoint.render(self.core.state()))
+        self._restart_analyzer()
+
+    @rule()
+    def the_disk_fills_or_clears(self) -> None:
+        self.disk_full = not self.disk_full
+
+    # --- what must hold
+
+    @invariant()
+    def every_exchange_has_one_fate(self) -> None:
+        whole = self._account()
+        assert whole.seen == sum(whole.fates.values())
+        assert whole.queued >= 0
+
+    @invariant()
+    def nothing_runs_backwards(self) -> None:
+        now = dict(self._account().fates)
+        now.pop(("queued", ""))
+        assert all(now.get(fate, 0) >= amount for fate, amount in self.shown.items())
+        self.shown = now
+
+    @rule()
+    def at_rest_nothing_is_queued(self) -> None:
+        self.records_arrive(len(self.queue), True)
+        self._connect()
+        self.it_saves_and_publishes()
+        assert self._account().queued == 0
+
+    def teardown(self) -> None:
+        self.fates.close()
+        self.page.close()
+        shutil.rmtree(self.folder)
+
+    # --- how
+
+    def _account(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # an Account
+        counts = [
+            Count(*name.partition(":")[::2], amount)
+            for name, amount in self.published.items()
+            if name.partition(":")[0] in ("measured", "undecodable", "dropped")
+        ]
+        return account(read_page(self.folder / "page"), counts)
+
+    def _publish(self) -> None:
+        self.fates.write(self.core.ledger.id, self.core.ledger.totals)
+        self.published = dict(self.core.ledger.totals)
+
+    def _start_analyzer(self) -> None:
+        self.fates = FatesFile(self.folder / "fates")
+        saved = checkpoint.load(self.folder / "checkpoint")
+        totals = (saved["ledger_id"], saved["totals"]) if saved else None
+        self.core = Core(setup(), Ledger(*restore(self.fates.read(), totals, 77)), saved)
+        self.published = dict(self.core.ledger.totals)
+        self._connect()
+
+    def _restart_analyzer(self) -> None:
+        self.fates.close()
+        self._start_analyzer()
+
+    def _connect(self) -> None:
+        upcoming = self.queue[0] if self.queue else self.page.words[layout.fate("accepted")] + 1
+        self.core.greet(Hello(self.epoch, upcoming), REPLACED)
+        assert self.core.ledger.id != REPLACED, "the page is still the same one"
+
+
+TestSidecar = Sidecar.TestCase
+TestSidecar.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
