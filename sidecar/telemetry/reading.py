@@ -10,8 +10,52 @@ from pilotfish.sidecar.channel.page import PageSnapshot
 from pilotfish.sidecar.report import Report
 
 
+class IntentStatus(Protocol):
+    """One intent and what became of it; `error` is why the last attempt failed, times are epoch seconds."""
+
+    @property
+    def kind(self) -> str:
+        """What is wanted."""
+
+    @property
+    def episode(self) -> str:
+        """The cause."""
+
+    @property
+    def state(self) -> str:
+        """What became of it."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def attempts(self) -> int:
+        """How often it was sent."""
+
+    @property
+    def decided_at(self) -> float:
+        """When it was decided."""
+
+    @property
+    def next_at(self) -> float | None:
+        """When it is sent next, while it is pending."""
+
+    @property
+    def error(self) -> str | None:
+        """Why the last attempt failed."""
+
+
 class ControlStatus(Protocol):
-    """What the control loop shows: totals by (kind, outcome, reason), and the outbox."""
+    """What the control loop shows: intents, totals by (kind, outcome, reason), and the outbox."""
+
+    @property
+    def intents(self) -> Sequence[IntentStatus]:
+        """The newest intents, newest first."""
+
+    @property
+    def problem(self) -> str | None:
+        """What hinders the loop."""
 
     @property
     def totals(self) -> Sequence[tuple[str, str, str, int]]:

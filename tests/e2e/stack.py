@@ -101,11 +101,13 @@ class Stack:
         os.kill(pid, number)
         return pid
 
-    def get(self, path: str, method: str = "GET", body: bytes | None = None, token: str = TOKEN) -> tuple[int, bytes]:
+    def get(
+        self, path: str, method: str = "GET", body: bytes | None = None, token: str = TOKEN, accept: str = "*/*"
+    ) -> tuple[int, bytes]:
         """Return status and body of a request to the admin address; status 0 when nobody answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
-        request.add_header("Accept", "application/json" if path == "/report" else "*/*")
+        request.add_header("Accept", accept)
         try:
             with urllib.request.urlopen(request, timeout=5) as response:
                 return response.status, response.read()

@@ -45,6 +45,8 @@ def test_an_alarm_asks_once_and_a_new_profile_ends_it(stack: Stack, receiver: Re
     assert (event["type"], event["subject"]) == ("dev.pilotfish.retraining.requested", "m/1")
     assert [feature["name"] for feature in event["data"]["detail"]["features"]] == ["a"]
     assert event["data"]["detail"]["features"][0]["effects"]["psi"]["value"] > 0.5
+    page = stack.get("/report", accept="text/html")[1].decode()
+    assert '<span class="badge delivered">delivered</span> drift' in page
     assert stack.stop() == 0
 
 

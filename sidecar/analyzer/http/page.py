@@ -47,6 +47,7 @@ def render(shown: Shown) -> str:
         _tiles(shown),
         _families(report),
         _episodes(report),
+        _intents(shown.reading),
         _features(shown),
         _columns(report),
         _routes(shown.reading),
@@ -120,6 +121,26 @@ def _episode(episode: Episode, tick_seconds: float) -> tuple[str, ...]:
     )
     ticks = (episode.onset_tick, episode.opened_tick, episode.closed_tick)
     return (f"<code>{escape(episode.id)}</code>", state, names, *(_tick(tick, tick_seconds) for tick in ticks))
+
+
+def _intents(reading: Reading) -> str:
+    status = reading.control
+    if status is None:
+        return ""
+    rows = [
+        (
+            escape(item.kind),
+            f"<code>{escape(item.episode)}</code>",
+            f'<span class="badge {escape(item.state)}">{escape(item.state)}</span> {escape(item.reason)}',
+            _time(item.decided_at),
+            _whole(item.attempts),
+            escape(item.error or "") + (f"<br><small>next {_time(item.next_at)}</small>" if item.next_at else ""),
+        )
+        for item in status.intents[:LISTED_EPISODES]
+    ]
+    heads = ("intent", "episode", "state", "decided", "#attempts", "last failure")
+    hindered = f'<p class="notice">{escape(status.problem)}</p>' if status.problem else ""
+    return (hindered if not rows else "") + _section("What was asked for", hindered, heads, rows)
 
 
 def _features(shown: Shown) -> str:
