@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar import cli
+from pilotfish.sidecar.profiles.files import read_profile
+
+ROWS = 4000
+
+
+def write_rows(path: Path, shift: float = 0.0, seed: int = 1) -> Path:
+    """Write 20 days of a number, a code, a flag, an identifier, a score and a label."""
+    random = np.random.default_rng(seed)
+    lines = ["when,amount,zip,member,row id,score,paid"]
+    for row in range(ROWS):
+        amount = f"{random.normal(10 + shift, 3):.2f}" if random.random() > 0.1 else ""
+        code, member = random.choice(["00501", "10001", "94105"]), random.choice(["true", "false"])
+        score, paid = random.random(), random.integers(2)
+        lines.append(f"{1.7e9 + row * 432:.0f},{amount},{code},{member},id-{row},{score:.4f},{paid}")
+    text = ("\n".join(lines) + "\n").encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "rows.csv.gz")
+
+
+def built(data: Path, *options: str, out: str = "profile.json") -> Profile:
+    path = data.parent / out
+    assert cli.main(["profile", "build", str(data), "--out", str(path), *options]) == 0
+    return read_profile(path)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert cli.main(["profile", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def test_a_profile_is_built_with_roles_kinds_and_reasons(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = built(
+        data,
+        "--time",
+        "when",
+        "--prediction",
+        "score",
+        "--label",
+        "paid",
+        "--type",
+        "zip=categorical",
+        "--version",
+        "7",
+    )
+    said = capsys.readouterr().out
+    kinds = {feature.name: (feature.kind, feature.side) for feature in profile.features}
+    assert kinds == {
+        "amount": ("numeric", "input"),
+        "zip": ("categorical", "input"),
+        "member": ("boolean", "input"),
+        "score": ("numeric", "prediction"),
+    }
+    assert "00501" in profile.feature("zip").labels
+    assert profile.columns("input") == ("amount", "zip", "member", "row id")
+    assert profile.reference.split == "days"
+    assert re.search(r"paid +label", said)
+    assert re.search(r"row id +new in every block", said)
+    assert "4,000 rows" in said
+    assert "s since 1970" in said
+
+
+def test_the_end_tells_how_to_put_it_into_the_cluster(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    built(data, "--exclude", "row id", "--model", "My Model", "--version", "7.1", out="p q.json.gz")
+    said = capsys.readouterr().out
+    assert (
+        f"kubectl create configmap my-model-7-1-profile --from-file=profile.json.gz='{data.parent}/p q.json.gz'" in said
+    )
+    assert 'profiles: [{version: "7.1", configMap: my-model-7-1-profile}]' in said
+
+
+def test_the_same_rows_make_the_same_profile_packed_or_not(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = built(data, "--exclude", "row id")
+    packed = built(data, "--exclude", "row id", out="profile.json.gz")
+    assert plain.features[0].reference_counts.tolist() == packed.features[0].reference_counts.tolist()
+    assert json.loads((data.parent / "profile.json").read_bytes())["format"].startswith("pilotfish.dev/profile")
+    assert (data.parent / "profile.json.gz").read_bytes()[:2] == b"\x1f\x8b"
+    assert not list(data.parent.glob("*.new"))
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--time", "whn"], "--time whn: there is no such column; did you mean 'when'?"),
+        (["--exclude", "xyzzy"], "the columns are"),
+        (["--prediction", "score", "--label", "score"], "'score' is given by --prediction and --label"),
+        (["--type", "zip=words"], "one of boolean, categorical, integer, numeric"),
+        (["--type", "zip"], "give COL=KIND"),
+        (["--time", "zip"], "have no time"),
+        (["--time", "member"], "have no time"),
+        (["--time", "when", "--rows-per-tick", "5"], "contradict each other"),
+        (["--time", "when", "--exchangeable"], "contradict each other"),
+        (["--tick", "60"], "a duration with its unit"),
+        (["--tick", "0s"], "a duration with its unit"),
+        (["--rows-per-tick", "0"], "rows_per_tick must be at least 1"),
+        (["--delimiter", ";;"], "give one character"),
+        (["--exclude", "row id", "--out", "/nonexistent/x.json"], "cannot be written"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_in_words(
+    data: Path, options: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "build", str(data), "--out", str(data.parent / "p.json"), *options)
+    assert what in said
+    assert not (data.parent / "p.json").exists()
+
+
+def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    rows = [f"2024-01-01T00:{index // 60:02d}:{index % 60:02d}Z,{index * 7919 % 100}" for index in range(1000)]
+    path.write_text("\n".join(["t,x", *rows, "NA,5"]) + "\n")
+    assert built(path, "--time", "t").reference.rows == 1000
+    assert "1 rows have no time: left out" in capsys.readouterr().out
+
+
+def test_parquet_gives_the_same_as_csv(data: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    texts = pyarrow.csv.ConvertOptions(column_types={"zip": pa.string()}, strings_can_be_null=True)
+    table = pyarrow.csv.read_csv(str(data), convert_options=texts)
+    table = table.append_column("lists", pa.array([[1]] * ROWS)).append_column(
+        "day", pa.array([19_000] * ROWS, pa.date32())
+    )
+    path = data.parent / "rows.parquet"
+    pq.write_table(table, path)
+    options = ["--time", "when", "--exclude", "row id", "--label", "paid", "--prediction", "score"]
+    found, expected = built(path, *options, "--exclude", "day"), built(data, *options)
+    for feature in expected.features:
+        other = found.feature(feature.name)
+        assert (other.kind, other.reference_counts.tolist()) == (feature.kind, feature.reference_counts.tolist())
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1 and nothing else")
+    assert "cannot be read as Parquet" in refused(capsys, "build", str(path), "--out", str(tmp_path / "p.json"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    said = refused(capsys, "build", str(path), "--out", str(tmp_path / "p.json"))
+    assert "pip install 'pilotfish[parquet]'" in said
+
+
+@pytest.mark.parametrize("columns", [60, 100, 160])
+def test_show_fits_the_terminal(
+    data: Path, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(data, "--time", "when", "--exclude", "row id")
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert cli.main(["profile", "show", str(data.parent / "profile.json")]) == 0
+    said = capsys.readouterr().out
+    table = said.split("\n\n")[1]
+    assert max(map(len, table.splitlines())) <= columns
+    assert re.search(r"amount +numeric +[▁▂▃▄▅▆▇█]+", table)
+    assert re.search(r"amount .* 1[01]\.\d%", table)
+
+
+def test_names_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\x1b[31m[red]x,y\n" + "".join(f"{index % 7},\x1b]0;t\x07{index % 3}\n" for index in range(500)))
+    built(path)
+    assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[red]x" in said
+
+
+def test_diff_tells_what_moved_came_and_went(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = write_rows(data.parent / "moved.csv", shift=3.0, seed=2)
+    built(data, "--time", "when", "--exclude", "row id")
+    built(
+        moved, "--time", "when", "--exclude", "row id", "--exclude", "zip", "--type", "member=categorical", out="b.json"
+    )
+    capsys.readouterr()
+    before, after = str(data.parent / "profile.json"), str(data.parent / "b.json")
+    assert cli.main(["profile", "diff", before, after]) == 0
+    said = capsys.readouterr().out
+    scores = {name: float(psi) for name, psi in re.findall(r"^(\w+) +(\d\.\d+) \(", said, re.MULTILINE)}
+    assert scores["amount"] > 0.5
+    assert scores["score"] < 0.05
+    assert re.search(r"removed \(1\)\n +zip", said)
+    assert read_profile(Path(before)).hash in said
+
+
+def test_diff_of_a_profile_with_itself_says_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    built(data, "--exclude", "row id")
+    path = str(data.parent / "profile.json")
+    assert cli.main(["profile", "diff", path, path]) == 0
+    assert "the same profile" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"", "no JSON document"),
+        (b"{}", "format"),
+        (b"\x1f\x8bxx", "damaged"),
+        (gzip.compress(b"{}" * 1000)[:-9], "cut off"),
+        (b"[" * 200_000, "no JSON document"),
+    ],
+)
+def test_a_broken_profile_is_refused_in_words(
+    tmp_path: Path, raw: bytes, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_bytes(raw)
+    assert what in refused(capsys, "show", str(path))
+
+
+def test_a_packed_bomb_is_not_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "profile.json.gz"
+    path.write_bytes(gzip.compress(b" " * (65 * 1024 * 1024)))
+    assert "larger than" in refused(capsys, "show", str(path))
+
+
+def test_a_missing_profile_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "No such file" in refused(capsys, "show", str(tmp_path / "none.json"))

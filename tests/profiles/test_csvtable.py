@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.profiles import csvtable
+from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.sidecar.profiles.csvtable import CsvOptions, read_csv
+from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from pilotfish.sidecar.profiles.table import Table
+
+
+def read(folder: Path, raw: bytes | str, **options: object) -> Table:
+    path = folder / "data.csv"
+    path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
+    return read_csv(path, CsvOptions(**{"na": NA, **options}), lambda *_: None)  # type: ignore[arg-type]
+
+
+def values(table: Table, name: str) -> list[object]:
+    column = table.columns[name]
+    missing = column.missing if column.missing is not None else np.zeros(len(column.values), bool)
+    cells = zip(column.values.tolist(), missing.tolist(), strict=True)
+    return [None if gone or value != value else value for value, gone in cells]
+
+
+def test_numbers_texts_and_what_is_missing(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b,c\n1,x,\n2.5,,NA\n-1e3,x,nan\n")
+    assert values(table, "a") == [1.0, 2.5, -1000.0]
+    assert values(table, "b") == ["x", None, "x"]
+    assert values(table, "c") == [None, None, None]
+    assert (table.rows, table.notes) == (3, [])
+
+
+def test_quoting_survives_delimiters_quotes_and_line_ends_inside(tmp_path: Path) -> None:
+    table = read(tmp_path, 'a,"b ""c"""\r\n"x,y","line 1\r\nline 2"\r\n"z","\u2028x\x0b"\r\n')
+    assert values(table, "a") == ["x,y", "z"]
+    assert values(table, 'b "c"') == ["line 1\r\nline 2", "\u2028x\x0b"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_with_or_without_the_last_one(tmp_path: Path, end: str) -> None:
+    for tail in ("", end, end * 3):
+        assert values(read(tmp_path, f"a,b{end}1,x{end}2,y{tail}"), "a") == [1, 2]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    assert list(read(tmp_path, codecs.BOM_UTF8 + b"a,b\n1,2\n").columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_in_the_header(tmp_path: Path, delimiter: str) -> None:
+    table = read(tmp_path, f'a{delimiter}"b,;x"\n1{delimiter}2\n')
+    assert list(table.columns) == ["a", "b,;x"]
+
+
+def test_gzip_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    assert values(read(tmp_path, gzip.compress(b"a\n1\n") + gzip.compress(b"2\n")), "a") == [1, 2]
+
+
+def test_codes_are_no_numbers(tmp_path: Path) -> None:
+    table = read(tmp_path, "zip,under,hex\n00501,1_000,0x10\n10001,2_000,0x11\n")
+    assert values(table, "zip") == ["00501", "10001"]
+    assert values(table, "under") == ["1_000", "2_000"]
+    assert values(table, "hex") == ["0x10", "0x11"]
+    assert values(read(tmp_path, "x\n0.5\n-0.25\n0\n"), "x") == [0.5, -0.25, 0.0]
+
+
+def test_a_column_whose_first_text_comes_late_keeps_the_spelling_of_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csvtable, "CELLS", 2)
+    rows = "".join(f"{index}.50,{index}\n" for index in range(100))
+    table = read(tmp_path, f"a,b\n{rows}n/a,100\nlate,101\n")
+    assert values(table, "a") == [*(f"{index}.50" for index in range(100)), None, "late"]
+    assert values(table, "b") == list(range(102))
+    assert list(table.columns) == ["a", "b"]
+
+
+def test_columns_may_be_skipped_or_read_as_text(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b,c\n1,2,3\n", skipped=frozenset("b"), as_text=frozenset("c"))
+    assert list(table.columns) == ["a", "c"]
+    assert values(table, "c") == ["3"]
+
+
+def test_more_spellings_of_missing(tmp_path: Path) -> None:
+    assert values(read(tmp_path, "a\n1\n-999\n", na=NA | {"-999"}), "a") == [1, -999]
+    assert values(read(tmp_path, "a\n1\n?\n", na=NA | {"?"}), "a") == [1, None]
+
+
+def test_rows_of_another_length_are_left_out_and_counted(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b\n" + "1,2\n" * 20 + "1\n\n" + "3,4\n" + "1,2,3\n")
+    assert table.rows == 21
+    (note,) = table.notes
+    assert "2 of 23 rows" in note
+    assert "the first is row 21, with 1 instead of 2" in note
+
+
+def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
+    table = read(tmp_path, ",a\n0,x\n1,y\n")
+    assert list(table.columns) == ["a"]
+    assert "1 column without a name" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"a,b\n", "no row below it"),
+        (b"1,2\n3,4\n", "line 1 holds numbers"),
+        (b"a,b,a\n1,2,3\n", "'a'"),
+        (b"a,b\n1,2\n1,\xe9\n", r"line 3: byte 10 \(0xe9\) is not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
+        (b'a,b\n1,"2\n3,4\n', "a quote not closed"),
+        (b'a,b\n1,"2"x\n', "line 2"),
+        (b"a,b\n1\n2\n3\n", "3 of 3 rows|no row below"),
+        (b"a,b\n1,2\n" + b"1\n" * 9, "9 of 10 rows do not have"),
+        (gzip.compress(b"a\n1\n" * 100)[:-20], "is it complete"),
+        (b"\x1f\x8bgarbage", "is it complete"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, raw: bytes, what: str) -> None:
+    with pytest.raises(ReferenceDataError, match=what):
+        read(tmp_path, raw)
+
+
+def test_the_place_of_a_wrong_byte_is_told_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvtable, "BLOCK", 7)
+    with pytest.raises(ReferenceDataError, match=r"line 1,001: byte 4,001 "):
+        read(tmp_path, b"a,b\n" + b"1,2\n" * 999 + b"1\xff,2\n")
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvtable, "BLOCK", 7)
+    monkeypatch.setattr(csvtable, "LONGEST_LINE", 100)
+    with pytest.raises(ReferenceDataError, match="is this a CSV file"):
+        read(tmp_path, b"a\n" + b"x" * 1000)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ReferenceDataError, match="No such file"):
+        read_csv(tmp_path / "none.csv", CsvOptions(NA), lambda *_: None)
+
+
+def test_progress_ends_at_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a\n" + "1\n" * 1000)
+    seen: list[float] = []
+    read_csv(path, CsvOptions(NA), lambda _, share: seen.append(share))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_thousands_of_columns(tmp_path: Path) -> None:
+    names = [f"c{index}" for index in range(5000)]
+    table = read(tmp_path, ",".join(names) + "\n" + (",".join(["1"] * 5000) + "\n") * 30)
+    assert (len(table.columns), table.rows) == (5000, 30)
+
+
+CELLS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12), st.integers(1, 40))
+def test_what_a_csv_writer_wrote_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], block: int
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerows([("first", "second"), *rows])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csvtable, "BLOCK", block)
+        patch.setattr(csvtable, "CELLS", 4)
+        table = read(tmp_path_factory.getbasetemp(), text.getvalue(), as_text=frozenset({"first", "second"}))
+    for place, name in enumerate(("first", "second")):
+        assert values(table, name) == [None if row[place].strip() in NA else row[place] for row in rows]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_words(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    with contextlib.suppress(ReferenceDataError):
+        table = read(tmp_path_factory.getbasetemp(), raw)
+        assert {len(column.values) for column in table.columns.values()} <= {table.rows}

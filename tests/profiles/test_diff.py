@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.profile import Feature
+from pilotfish.sidecar.profiles.diff import difference, rebinned
+from pilotfish.sidecar.profiles.histogram import BLOCKS, sparkline
+
+
+def feature(values: object) -> Feature:
+    return build_profile({"x": np.asarray(values)}, exchangeable=True, keep=["x"]).features[0]
+
+
+def sample(kind: str, seed: int) -> Feature:
+    random = np.random.default_rng(seed)
+    rows = 2000
+    drawn = {
+        "normal": random.normal(0, 1 + seed % 3, rows),
+        "zeros": np.where(random.random(rows) < 0.5, 0.0, random.normal(5, 1, rows)),
+        "integers": random.poisson(40, rows).astype(float),
+        "few": random.integers(0, 5, rows).astype(float),
+        "words": random.choice(np.array(["a", "b", "c"]), rows),
+        "many words": np.array([f"w{value}" for value in random.zipf(1.5, rows) % 5000]),
+    }
+    return feature(drawn[kind])
+
+
+KINDS = ["few", "integers", "many words", "normal", "words", "zeros"]
+
+
+@given(st.sampled_from(KINDS), st.sampled_from(KINDS), st.integers(0, 3))
+def test_rebinning_keeps_every_row_or_says_that_kinds_differ(first: str, second: str, seed: int) -> None:
+    one, other = sample(first, seed), sample(second, seed + 1)
+    counts = rebinned(one, other)
+    assert (counts is None) == (("words" in first) != ("words" in second))
+    if counts is not None:
+        assert len(counts) == len(other.reference_counts)
+        assert counts.min() >= 0
+        assert abs(int(counts.sum()) - int(one.reference_counts.sum())) <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rebinning_onto_itself_changes_nothing(kind: str) -> None:
+    one = sample(kind, 1)
+    assert rebinned(one, one) is not None
+    np.testing.assert_array_equal(rebinned(one, one), one.reference_counts)
+
+
+@pytest.mark.parametrize("kind", ["few", "integers", "normal", "words", "zeros"])
+def test_two_samples_of_one_distribution_are_close_though_their_bins_differ(kind: str) -> None:
+    random = np.random.default_rng(7)
+    draws: dict[str, Callable[[], Any]] = {
+        "few": lambda: random.integers(0, 5, 5000).astype(float),
+        "integers": lambda: random.poisson(40, 5000).astype(float),
+        "normal": lambda: random.normal(0, 1, 5000),
+        "words": lambda: random.choice(np.array(["a", "b", "c"]), 5000),
+        "zeros": lambda: np.where(random.random(5000) < 0.5, 0.0, random.normal(5, 1, 5000)),
+    }
+    one, other = (build_profile({"x": draws[kind]()}, exchangeable=True) for _ in range(2))
+    (moved,) = difference(one, other).moved
+    assert moved.psi is not None
+    assert moved.psi.value < 0.02
+
+
+def test_a_shift_is_large() -> None:
+    random = np.random.default_rng(3)
+    one = build_profile({"x": random.normal(0, 1, 5000)}, exchangeable=True)
+    other = build_profile({"x": random.normal(1, 1, 5000)}, exchangeable=True)
+    (moved,) = difference(one, other).moved
+    assert moved.psi is not None
+    assert moved.psi.value == pytest.approx(1.0, abs=0.25)  # of two normals one sd apart the PSI is 1
+
+
+@given(st.sampled_from(KINDS), st.integers(1, 40))
+def test_a_histogram_fits_its_width(kind: str, width: int) -> None:
+    line = sparkline(sample(kind, 0), width)
+    assert 0 < len(line) <= width
+    assert set(line) <= set(BLOCKS)
+    assert BLOCKS[-1] in line
+
+
+def test_odd_columns_have_a_histogram_too() -> None:
+    for values in ([5.0] * 50, [np.nan] * 49 + [1.0], [1e308, -1e308] * 25):
+        assert isinstance(sparkline(feature(values), 10), str)
