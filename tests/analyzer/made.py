@@ -60,13 +60,14 @@ def record(
     *,
     at_ns: int = T0,
     amounts: Sequence[object] = (0.5,),
-    color: str = "red",
+    colors: Sequence[str] = ("red",),
+    scores: Sequence[float] = (),
     body: bytes | None = None,
     status: int = 200,
 ) -> Record:
-    inputs = [tensor("amount", amounts), tensor("color", [color] * len(amounts), "BYTES")]
+    inputs = [tensor("amount", amounts), tensor("color", (list(colors) * len(amounts))[: len(amounts)], "BYTES")]
     request = json.dumps({"inputs": inputs}).encode() if body is None else body
-    response = json.dumps({"model_name": "m", "outputs": [tensor("score", [0.1] * len(amounts))]}).encode()
+    response = json.dumps({"model_name": "m", "outputs": [tensor("score", scores or [0.1] * len(amounts))]}).encode()
     sizes = (len(request), len(response))
     return Record(sequence, at_ns, 1000, 2000, status, 0, *sizes, 0, "POST", "POST /v2/models/m/infer",
                   REQUEST_HEAD, RESPONSE_HEAD, request, response)  # fmt: skip
@@ -76,4 +77,6 @@ def drifting(start: int, count: int, at_ns: int, shift: float, rows: int = 50) -
     """Records of `rows` rows each whose amounts are `shift` sd away from the reference."""
     random = np.random.default_rng(start)
     for sequence in range(start, start + count):
-        yield record(sequence, at_ns=at_ns, amounts=(random.normal(size=rows) + shift).tolist())
+        colors = random.choice(["blue", "green", "red"], rows).tolist()
+        amounts = (random.normal(size=rows) + shift).tolist()
+        yield record(sequence, at_ns=at_ns, amounts=amounts, colors=colors, scores=random.normal(size=rows).tolist())

@@ -1,0 +1,228 @@
+"""Records become counts and evidence; nothing is lost by a new profile, a restart or a row that comes late."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.checkpoint import parse, render
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.engine import effect_sizes_only
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.report import Durability, Report
+from tests.analyzer.made import SECOND, T0, core, drifting, profile, record, setup
+
+
+def rows_counted(of: Core) -> int:
+    assert of.watch is not None
+    of.watch.settle()
+    return sum(counts.input_rows for counts in of.watch.open_counts.values())
+
+
+def report(of: Core) -> Report:
+    return Publisher(0.0).publish(of, Durability(), {}, 1.0).report
+
+
+def alarmed() -> Core:
+    out, now = core(profile()), T0
+    sequence = 1
+    while not any(episode.open for episode in out.episodes()):
+        for item in drifting(sequence, 20, now, 1.0):
+            out.take(item, now)
+        sequence, now = sequence + 20, now + 10 * SECOND
+        out.advance(now + 3 * SECOND)
+        assert sequence < 400, "a shift of 1 sd must be found"
+    return out
+
+
+def test_rows_of_both_sides_are_counted() -> None:
+    made = core(profile())
+    made.take(record(1, amounts=[0.1, None, 3]), T0)
+    assert rows_counted(made) == 3
+    assert made.ledger.totals == {"measured": 1, "rows:input:m": 3, "rows:prediction:m": 3}
+
+
+def test_a_record_that_comes_twice_counts_once() -> None:
+    made = core(profile())
+    for _ in range(2):
+        made.take(record(1), T0)
+    assert made.ledger.totals["measured"] == 1
+    assert rows_counted(made) == 1
+
+
+def test_a_body_that_does_not_decode_is_counted_with_its_reason() -> None:
+    made = core(profile())
+    made.take(record(1, body=b"{"), T0)
+    made.take(record(2, status=500), T0)
+    assert made.ledger.totals == {"undecodable:invalid_json": 1, "undecodable:error_status": 1}
+
+
+def test_a_record_that_is_missing_in_between_is_dropped() -> None:
+    made = core(profile())
+    made.take(record(4), T0)
+    assert made.ledger.totals["dropped:analyzer_restart"] == 3
+
+
+def test_late_rows_count_in_the_open_tick_and_are_said() -> None:
+    made = core(profile())
+    made.take(record(1, at_ns=T0), T0)
+    made.advance(T0 + 13 * SECOND)
+    made.take(record(2, at_ns=T0 + 13 * SECOND), T0 + 13 * SECOND)
+    made.take(record(3, at_ns=T0 + 1), T0 + 14 * SECOND)
+    assert made.ledger.totals["late_rows"] == 1
+    assert rows_counted(made) == 2
+    assert report(made).ticks.late_rows == 1
+
+
+def test_a_shift_is_found_and_named() -> None:
+    made = report(alarmed())
+    (episode,) = (item for item in made.episodes if item.open)
+    assert [item.name for item in episode.features] == ["amount"]
+    assert made.budget is not None
+    assert made.budget.alarms_total == 1
+    assert {item.name: item.alarms_total for item in made.families} == {"features": 1, "predictions": 0}
+
+
+def test_a_new_profile_ends_the_episodes_and_loses_no_count() -> None:
+    made = alarmed()
+    taken = made.ledger.totals["measured"]
+    made.take(record(taken + 1, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
+    made.set_profile(profile(1))
+    made.take(record(taken + 2, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
+    assert made.ledger.totals["measured"] == taken + 2
+    assert rows_counted(made) == 1
+    assert [(item.open, item.closed_by) for item in made.episodes()] == [(False, "profile")]
+    assert report(made).profile is not None
+    assert report(made).profile.hash == profile(1).hash  # type: ignore[union-attr]  # just seen
+    assert report(made).families[0].alarms_total == 1
+
+
+def test_the_same_profile_again_changes_nothing() -> None:
+    made = alarmed()
+    watch = made.watch
+    made.set_profile(profile())
+    assert made.watch is watch
+
+
+@pytest.mark.parametrize(("model", "version", "named"), [("other", "", "model 'other'"), ("m", "8", "version '8'")])
+def test_a_profile_of_another_model_is_refused_with_both_named(model: str, version: str, named: str) -> None:
+    made = Core(setup(version="7"), Ledger(1))
+    with pytest.raises(ProfileRefusedError, match=named) as refused:
+        made.set_profile(profile(model=model, version=version))
+    assert "'m'" in str(refused.value) or "'7'" in str(refused.value)
+    assert made.watch is None
+
+
+def test_a_person_closes_an_episode_once() -> None:
+    made = alarmed()
+    (episode,) = made.episodes()
+    made.close_episode(episode.id, "person")
+    assert [(item.open, item.closed_by) for item in made.episodes()] == [(False, "person")]
+    with pytest.raises(UnknownEpisodeError, match=episode.id):
+        made.close_episode(episode.id, "person")
+
+
+def test_without_a_profile_there_is_no_episode_to_close() -> None:
+    with pytest.raises(UnknownEpisodeError, match="no profile"):
+        core().close_episode("x", "person")
+
+
+def restarted(made: Core) -> dict[str, object]:
+    return parse(render(made.state()), "test")
+
+
+def test_a_restart_goes_on_to_the_bit() -> None:
+    made, other = alarmed(), alarmed()
+    saved = restarted(other)
+    other = core(profile(), Ledger(1, dict(other.ledger.totals)), saved)
+    assert report(other) == report(made)
+    following = made.ledger.position + 1
+    for item in (made, other):
+        now = T0 + 500 * SECOND
+        for arrived in drifting(following, 40, now, 0.2):
+            item.take(arrived, now)
+        item.advance(now + 13 * SECOND)
+    assert restarted(made) == restarted(other)
+    assert not other.warnings
+
+
+def test_a_restart_with_another_profile_ends_the_episodes() -> None:
+    made = alarmed()
+    other = core(profile(1), Ledger(1, dict(made.ledger.totals)), restarted(made))
+    assert [(item.open, item.closed_by) for item in other.episodes()] == [(False, "profile")]
+
+
+def test_a_restart_with_another_tick_starts_evidence_afresh_and_says_so() -> None:
+    made = alarmed()
+    other = Core(setup(drift=DriftSettings(tick_seconds=5.0)), Ledger(1), restarted(made))
+    other.set_profile(profile())
+    assert "tick" in other.warnings["tick"]
+    assert report(other).families[0].evidence_ratio < 1e-3
+
+
+def test_a_state_of_another_engine_starts_evidence_afresh_and_says_so() -> None:
+    made = alarmed()
+    other = Core(setup(engine_factory=effect_sizes_only), Ledger(1), restarted(made))
+    other.set_profile(profile())
+    assert "another kind of engine" in other.warnings["checkpoint"]
+
+
+def test_a_pod_knows_effect_sizes_and_raises_no_alarm() -> None:
+    made = Core(setup(engine_factory=effect_sizes_only), Ledger(1))
+    made.set_profile(profile())
+    for step in range(5):
+        for item in drifting(1 + 20 * step, 20, T0 + 10 * step * SECOND, 1.0):
+            made.take(item, T0 + 10 * step * SECOND)
+        made.advance(T0 + (10 * step + 13) * SECOND)
+    shown = report(made)
+    effects = {item.name: item.effects for item in shown.features}
+    assert effects["amount"] is not None
+    assert effects["amount"].wasserstein is not None
+    assert effects["amount"].wasserstein.value == pytest.approx(1.0, abs=0.15)
+    assert shown.families == shown.episodes == ()
+    resumed = Core(setup(engine_factory=effect_sizes_only), Ledger(1), restarted(made))
+    resumed.set_profile(profile())
+    assert report(resumed).features == shown.features
+
+
+def test_without_a_profile_rows_and_missing_values_are_counted() -> None:
+    made = core()
+    made.take(record(1, amounts=[None, 1.0]), T0)
+    shown = report(made)
+    assert shown.state == "unprofiled"
+    assert [(item.name, item.values, item.missing) for item in shown.columns][0] == ("amount", 2, 1)
+    assert sum(item.rows for item in shown.rows if item.side == "input") == 2
+
+
+def test_an_unusable_document_leaves_it_idle_and_takes_no_profile() -> None:
+    made = Core(setup(problem="$.spec.drift.tick: is 0"), Ledger(1))
+    with pytest.raises(ProfileRefusedError, match="drift.tick"):
+        made.set_profile(profile())
+    assert (report(made).state, report(made).reason) == ("idle", "$.spec.drift.tick: is 0")
+
+
+def test_models_beyond_the_bound_share_one_total() -> None:
+    made = Core(setup(model=""), Ledger(1))
+    for index in range(60):
+        made._count_rows(f"model-{index}", "input", 1)
+    assert made.ledger.totals["rows:input:other"] == 60 - 32
+    assert len(made.ledger.totals) == 33
+
+
+def test_the_report_cannot_be_changed_and_is_not_changed_by_what_follows() -> None:
+    made = alarmed()
+    shown = report(made)
+    before = msgspec.json.encode(shown)
+    with pytest.raises(AttributeError):
+        shown.state = "idle"  # type: ignore[misc]  # that is the point
+    with pytest.raises(AttributeError):
+        shown.features[0].effects.rows = 1  # type: ignore[misc, union-attr]  # that is the point
+    for item in drifting(made.ledger.position + 1, 20, T0 + 500 * SECOND, 1.0):
+        made.take(item, T0 + 500 * SECOND)
+    made.advance(T0 + 900 * SECOND)
+    made.set_profile(profile(1))
+    assert msgspec.json.encode(shown) == before
+    assert msgspec.json.decode(before, type=Report) == shown
