@@ -98,6 +98,9 @@ class Outbox:
         except OSError as error:
             os.close(descriptor)
             raise OutboxError(f"outbox {self._path}: {error.strerror}") from error
+        except BaseException:  # no memory, say: the lock goes, so that the next try can have it
+            os.close(descriptor)
+            raise
         self._descriptor, self._end, self.damaged = descriptor, found.end, found.damaged
         self.problem = ""
         self.ledger = Ledger().apply((*found.operations, *self._waiting))
@@ -172,11 +175,10 @@ def _lock(descriptor: int, path: Path) -> None:
 
 
 def _read(descriptor: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
+    if os.fstat(descriptor).st_size > LARGEST:
         raise OSError(errno.EFBIG, f"larger than {LARGEST} bytes, so it is no outbox; move it away")
-    return raw
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def _write(descriptor: int, data: bytes) -> None:

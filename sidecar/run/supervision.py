@@ -15,7 +15,7 @@ PROXY, MEMBER = "proxy", "member"
 RECYCLE = 75  # exit status of a member that wants to be started again at once (EX_TEMPFAIL)
 FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of any
 HEALTHY = 60.0  # seconds; a member that ran so long is forgiven its earlier failures
-SOON = 5.0  # seconds; a member that wants to be recycled sooner than this has failed
+SOON = 10.0  # seconds; a member that wants to be recycled sooner than this has failed
 GRACE = 5.0  # seconds that the member has for its last checkpoint
 
 

@@ -125,6 +125,25 @@ def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
     opened(tmp_path / "outbox.jsonl").close()
 
 
+def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    with path.open("wb") as file:
+        file.truncate(outbox.LARGEST + 1)
+    with pytest.raises(OutboxError, match="it is no outbox; move it away"):
+        opened(path)
+
+
+def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Outbox(tmp_path / "outbox.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "decode", lambda _raw: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            box.open()
+    box.open()
+    box.commit([put("a")])
+    assert box.unsaved == 0
+
+
 def test_a_file_that_cannot_be_read_is_never_taken_for_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     path.mkdir()
