@@ -43,9 +43,9 @@ def wrk_script(folder: Path) -> Path:
     return script
 
 
-def run_wrk(port: int, seconds: float, script: Path) -> int:
+def run_wrk(port: int, seconds: int, script: Path) -> int:
     """Load `port` for `seconds` and return how many requests were answered; fail when one was not."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{port}{PATH}"]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{port}{PATH}"]
     output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
     found = re.search(r"(\d+) requests in", output)
     if found is None or "Non-2xx" in output or "Socket errors" in output:

@@ -29,7 +29,7 @@ class Plan:
     """How long and how often: `seconds` of each load, `rate` requests/s in the open loop, `rounds` of everything."""
 
     rounds: int
-    seconds: float
+    seconds: int
     rate: int
 
 

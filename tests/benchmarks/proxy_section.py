@@ -30,5 +30,5 @@ def section(*, quick: bool) -> str:
         upstream = start_upstream(stack, folder)
         running = [(contender, contender.start(stack, folder, upstream)) for contender in CONTENDERS]
         samples = measure(running, plan, wrk_script(folder), lambda line: print(line, file=sys.stderr, flush=True))
-    each = f"{plan.seconds:g} s of wrk and {plan.seconds:g} s at {plan.rate} requests/s"
+    each = f"{plan.seconds} s of wrk and {plan.seconds} s at {plan.rate} requests/s"
     return f"{', '.join(versions())}; {plan.rounds} rounds, contenders in turn, each {each}.\n\n{render(samples)}\n"
