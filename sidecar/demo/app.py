@@ -24,7 +24,7 @@ from pilotfish.sidecar.demo.summary import Result, summarise, unkept
 from pilotfish.sidecar.demo.wire import INFER_PATH
 from pilotfish.sidecar.report import Report
 
-PLAN = Plan(first_day=92, change_day=112, change_origin="JFK", wanted_days=14, settled_days=8)
+PLAN = Plan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
 LOOK_EVERY = 0.5  # seconds between two looks at the report
 BLIND = 15.0  # seconds without a report after which the demo gives up
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pilotfish.sidecar.demo import reference, server, trainer
-from pilotfish.sidecar.demo.flights import Flights, load
+from pilotfish.sidecar.demo.flights import Flights, load, mixed_days
 from pilotfish.sidecar.demo.model import Model, fit
 from pilotfish.sidecar.demo.replay import ReplaySettings
 from pilotfish.sidecar.demo.stage import PATIENCE, Actor, DemoError, Stage, free_ports
@@ -24,6 +24,7 @@ from pilotfish.sidecar.demo.wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, e
 from pilotfish.sidecar.report import Report
 
 REQUEST_FILE = "request.json"  # one row, for people to send
+SEED = 2013
 POLL = 0.1  # seconds between two looks while something starts
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 FALSE_ALARMS = {"count": 1, "per": "30d"}  # the default; at one tick a second that is one in 2,592,000 ticks
@@ -52,7 +53,7 @@ class Cast:
 
 def prepare(plan: Plan) -> Prepared:
     """Load the flights, fit the model and build the profile (a few seconds of one core)."""
-    flights = load()
+    flights = mixed_days(load(), np.random.default_rng(SEED))
     earlier = flights.days(0, plan.first_day)
     model = fit(earlier.columns, earlier.air_time)
     profile = reference.build(model, earlier)

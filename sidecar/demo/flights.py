@@ -65,6 +65,16 @@ def load() -> Flights:
     return Flights(columns, _numbers(raw[TARGET]), np.array([offsets[text] for text in raw["date"]], np.int64))
 
 
+def mixed_days(flights: Flights, random: np.random.Generator) -> Flights:
+    """Return `flights` with each day's rows in random order.
+
+    A day is the demo's unit of time, so that a part of it has to look like the whole.
+    """
+    order = np.lexsort((random.random(len(flights)), flights.day))
+    columns = {name: values[order] for name, values in flights.columns.items()}
+    return Flights(columns, flights.air_time[order], flights.day[order])
+
+
 def in_kilometres(flights: Flights, origin: str) -> Flights:
     """Return `flights` as they are when the feed of the airport `origin` gives distances in kilometres, not miles."""
     distance = flights.columns["distance"].astype(np.float64)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pilotfish.sidecar.demo.story import Story, date_of, progress
+from pilotfish.sidecar.demo.story import Story, date_of, height
+from pilotfish.sidecar.report import Report
 
 EVERY = 5  # days between two lines about how things stand
 
@@ -20,11 +21,12 @@ def fresh_lines(before: Story, after: Story) -> Iterator[str]:
 
 def _standing(story: Story) -> str:
     day = story.days[-1]
-    families = story.report.families if story.report else ()
-    evidence = ", ".join(
-        f"{family.name} {progress(family.evidence_ratio, family.threshold):.0%}" for family in families
-    )
     return (
         f"{date_of(day.number):%d %b}    {day.rows} rows/s in {day.requests} requests/s, "
-        f"{day.through - day.direct:+.2f} ms added, error {day.error:.1f} min; evidence: {evidence or 'none yet'}"
+        f"{day.through - day.direct:+.2f} ms added, error {day.error:.1f} min; evidence: {_evidence(story.report)}"
     )
+
+
+def _evidence(report: Report | None) -> str:
+    heights = {family.name: height(family, report) for family in report.families} if report else {}
+    return ", ".join(f"{name} {'alarm' if share >= 1 else f'{share:.0%}'}" for name, share in heights.items()) or "none"

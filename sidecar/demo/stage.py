@@ -14,9 +14,10 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an id
 GRACE = 8.0  # seconds for a process to end by itself
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LOG_SHOWN = 600  # characters
+PORTS = range(20_000, 32_000)
 PREFIX = "pilotfish-demo-"
 PARENTS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # where a folder of our own is made, with mode 0700
 LONGEST_PARENT = 50  # characters; a path of a Unix socket below it must stay under 108
@@ -171,9 +173,16 @@ def short_parent() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different TCP ports of 127.0.0.1 that the operating system finds free now."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return `count` different TCP ports of 127.0.0.1 on which nothing listens.
+
+    They lie below those that the system gives to outgoing connections, since between now and the moment when they are
+    used, a busy machine makes many of these. Raises DemoError when none can be had.
+    """
+    found: list[int] = []
+    for port in Random().sample(PORTS, len(PORTS)):
+        if len(found) == count:
+            return found
+        with socket.socket() as probe, suppress(OSError):  # it is taken: the next one
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    raise DemoError(f"no {count} free ports between {PORTS.start} and {PORTS.stop} on 127.0.0.1")

@@ -133,7 +133,7 @@ def hear(story: Story, message: AnyMessage) -> Story:
         case Gathering():
             return replace(story, gathering=message)
         case Retrained():
-            text = f"retrained on {message.rows:,} rows since the onset; model swapped, new profile handed over"
+            text = f"retrained on {message.rows:,} rows; model swapped, new profile handed over"
             return told(replace(story, retrained=message), text, "change")
         case Problem():
             return fail(story, message.reason)
@@ -194,7 +194,7 @@ def _with_trails(story: Story, report: Report) -> Story:
 
 
 def _longer(trails: dict[str, tuple[float, ...]], values: dict[str, float]) -> dict[str, tuple[float, ...]]:
-    return {name: (*trails.get(name, ()), value) for name, value in values.items()}
+    return trails | {name: (*trails.get(name, ()), value) for name, value in values.items()}
 
 
 def _day(story: Story, day: Day) -> Story:
@@ -203,7 +203,7 @@ def _day(story: Story, day: Day) -> Story:
     if len(story.days) == 1:
         story = told(replace(story, phase="stable"), "traffic begins: one second stands for one day of flights")
     if first_changed:
-        text = f"INJECTED: the feed of {story.plan.change_origin} now gives distances in kilometres, not miles"
+        text = f"INJECTED: {story.plan.change_origin}'s feed now gives distances in kilometres, not miles"
         story = told(replace(story, phase="changed"), text, "change")
     if story.alarm is None and day.number >= story.plan.change_day + SLOWEST_ALARM:
         return fail(story, f"no alarm within {SLOWEST_ALARM} days of the change")
@@ -228,7 +228,7 @@ def _alarm(story: Story, report: Report) -> Story:
 
 def _accepted(story: Story) -> Story:
     story = replace(story, phase="retraining")
-    return told(story, "webhook received; its signature is good: the trainer gathers labelled rows", "change")
+    return told(story, "webhook received, signature good; gathering labelled rows", "change")
 
 
 def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> Alarm:

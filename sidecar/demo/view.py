@@ -14,7 +14,7 @@ from pilotfish.sidecar.report import Feature, Report
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_DAYS = 24  # days that a line of small bars shows
-EVIDENCE_WIDTH = 18
+EVIDENCE_WIDTH = 16
 FEATURE_WIDTH = 8
 LARGE_PSI = 0.1  # a bar of this height is full as long as no value is larger
 TIMELINE = 8  # lines
@@ -24,7 +24,7 @@ PHASES = {
     "stable": ("stable stretch: no alarm is expected", "green"),
     "changed": ("the feed has changed; nobody was told", "yellow"),
     "alarmed": ("alarm: an episode is open", "bold red"),
-    "retraining": ("the trainer gathers labelled rows since the onset, then retrains", "yellow"),
+    "retraining": ("gathering labelled rows, then retraining:", "yellow"),
     "settling": ("new model, new profile: is it quiet?", "cyan"),
     "closed": ("the loop has closed", "bold green"),
     "failed": ("failed", "bold red"),
@@ -51,7 +51,7 @@ def _header(story: Story) -> Panel:
     line.append("   ")
     line.append(text, style=style)
     if story.phase == "retraining" and story.gathering is not None:
-        line.append(f"  {story.gathering.days} of {story.gathering.wanted} days", style=style)
+        line.append(f" {story.gathering.days} of {story.gathering.wanted} days", style=style)
     return Panel(
         line, title="pilotfish demo: flights from New York, one second a day", title_align="left", padding=(0, 1)
     )
@@ -65,8 +65,8 @@ def _traffic(story: Story) -> Panel:
         day = story.days[-1]
         table.add_row("requests/s", f"{day.requests:,}  ({day.rows:,} rows/s)")
         table.add_row("failed", str(sum(past.failures for past in story.days)))
-        table.add_row("latency", f"{day.direct:.2f} ms, {day.through - day.direct:+.2f} ms by the proxy")
-        table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15 min")
+        table.add_row("latency", f"{day.direct:.2f} ms, {day.through - day.direct:+.2f} added")
+        table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15")
         table.add_row("", Text(_errors(story), style="magenta"))
     return Panel(table, title="traffic", title_align="left", height=7)
 
@@ -85,7 +85,7 @@ def _evidence(story: Story) -> Panel:
         table.add_row(family.name, _bar(height(family, report)))  # type: ignore[arg-type]  # there is one if it has families
         table.add_row("", Text(spark(story.evidence.get(family.name, ())[-SPARK_DAYS:], 1.0), style="magenta"))
     table.add_row("episode", _episode(story))
-    return Panel(table, title="evidence (log scale), | is the threshold", title_align="left", height=7)
+    return Panel(table, title="evidence, on a log scale", title_align="left", height=7)
 
 
 def _bar(share: float) -> Text:

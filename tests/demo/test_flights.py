@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from pilotfish.sidecar.demo.flights import FEATURES, Flights, in_kilometres, load
+from pilotfish.sidecar.demo.flights import FEATURES, Flights, in_kilometres, load, mixed_days
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,17 @@ def test_every_day_from_may_to_september_has_flights(flights: Flights) -> None:
 def test_days_are_cut_out_whole(flights: Flights) -> None:
     assert len(flights.days(3, 4)) + len(flights.days(4, 6)) == len(flights.days(3, 6))
     assert set(flights.days(4, 6).day.tolist()) == {4, 5}
+
+
+def test_mixed_days_hold_the_same_rows_in_another_order(flights: Flights) -> None:
+    mixed = mixed_days(flights, np.random.default_rng(1))
+    assert (mixed.day == flights.day).all()
+    assert mixed.columns["departure"].tolist() != flights.columns["departure"].tolist()
+    for before, after in ((flights.days(3, 4), mixed.days(3, 4)), (flights.days(152, 153), mixed.days(152, 153))):
+        assert sorted(before.air_time.tolist()) == sorted(after.air_time.tolist())
+    chosen = slice(0, 500)
+    noon = np.median(mixed.days(0, 1).columns["departure"].astype(float))
+    assert abs(np.median(mixed.rows(chosen).columns["departure"].astype(float)) - noon) < 1
 
 
 def test_kilometres_come_from_one_airport_only(flights: Flights) -> None:
