@@ -1,0 +1,74 @@
+"""Columns whose distribution is known: reference rows, the true probabilities of a profile's cells, the information."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Protocol
+
+import numpy as np
+
+from pilotfish.detectors.profile import Feature
+
+NORMAL = NormalDist()
+
+
+class Column(Protocol):
+    """A distribution that rows are drawn from, and its Kullback-Leibler divergence from the quiet one, nats a row."""
+
+    @property
+    def information(self) -> float: ...
+
+    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray: ...
+
+    def cells(self, feature: Feature) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Normal:
+    """The standard normal, shifted, spread, or with `bump` times the density between two quantiles."""
+
+    shift: float = 0.0
+    sd: float = 1.0
+    bump: float = 1.0
+    window: tuple[float, float] = (0.425, 0.525)
+
+    @property
+    def information(self) -> float:
+        width = self.window[1] - self.window[0]
+        total = 1 + width * (self.bump - 1)
+        bump = width * self.bump / total * np.log(self.bump) - np.log(total)
+        return float((self.sd**2 + self.shift**2 - 1) / 2 - np.log(self.sd) + bump)
+
+    def below(self, x: float) -> float:
+        mass = NormalDist(self.shift, self.sd).cdf(x)
+        width = self.window[1] - self.window[0]
+        inside = min(max(mass - self.window[0], 0.0), width)
+        return (mass + inside * (self.bump - 1)) / (1 + width * (self.bump - 1))
+
+    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.normal(size=count)  # references are quiet
+
+    def cells(self, feature: Feature) -> np.ndarray:
+        cuts = feature.bins.cuts  # type: ignore[union-attr]  # a numeric feature
+        inner = np.diff([0.0, *(self.below(float(cut)) for cut in cuts), 1.0])
+        out: np.ndarray = np.concatenate([[0.0], inner, [0.0, 0.0]]) / inner.sum()
+        return out
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """A class "a" with this share, else "b"; quiet is one half."""
+
+    share: float = 0.5
+
+    @property
+    def information(self) -> float:
+        return float(self.share * np.log(2 * self.share) + (1 - self.share) * np.log(2 * (1 - self.share)))
+
+    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        return np.where(rng.random(count) < 0.5, "a", "b")
+
+    def cells(self, feature: Feature) -> np.ndarray:
+        shares = {"a": self.share, "b": 1 - self.share}
+        return np.array([shares.get(label, 0.0) for label in feature.labels])
