@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks import analyzer_section, proxy_section
+from tests.support.programs import missing
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SECTIONS = {"analyzer": analyzer_section.section, "proxy": proxy_section.section}
@@ -41,8 +42,8 @@ def main() -> int:
     names = arguments.section or list(SECTIONS)
     if unknown := set(names) - set(SECTIONS):
         parser.error(f"unknown section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    if "proxy" in names and (missing := proxy_section.missing()):
-        parser.error(f"{', '.join(missing)} not found: install Debian's packages nginx-light, haproxy and wrk")
+    if "proxy" in names and (absent := missing(*proxy_section.PROGRAMS)):
+        parser.error(f"{', '.join(absent)} not found: install Debian's packages nginx-light, haproxy and wrk")
     for name in names:
         text = f"{machine()}; {SECTIONS[name](quick=arguments.quick)}"
         print(text, flush=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.benchmarks import proxy_aiohttp
 from tests.benchmarks.proxy_load import FEATURES
 from tests.support.ports import accepts, free_port
+from tests.support.programs import find
 from tests.support.waiting import wait_until
 
 PILOTFISH = str(Path(sys.executable).with_name("pilotfish"))
@@ -74,7 +75,11 @@ def nginx(stack: ExitStack, folder: Path, http: str, port: int, name: str) -> in
         f"http {{ access_log off; keepalive_requests 100000000; client_body_buffer_size 64k; {places}\n{http}\n}}\n"
     )
     return started(
-        stack, ["nginx", "-c", str(config), "-p", str(folder), "-e", f"{folder}/{name}.err"], folder, name, port
+        stack,
+        [str(find("nginx")), "-c", str(config), "-p", str(folder), "-e", f"{folder}/{name}.err"],
+        folder,
+        name,
+        port,
     )
 
 
@@ -110,7 +115,9 @@ def start_haproxy(stack: ExitStack, folder: Path, upstream: int) -> Running:
         f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend model\n"
         f"backend model\n  server one 127.0.0.1:{upstream}\n"
     )
-    return Running(port, {PROXY: started(stack, ["haproxy", "-db", "-f", str(config)], folder, "haproxy", port)})
+    return Running(
+        port, {PROXY: started(stack, [str(find("haproxy")), "-db", "-f", str(config)], folder, "haproxy", port)}
+    )
 
 
 def start_aiohttp(stack: ExitStack, folder: Path, upstream: int) -> Running:
@@ -187,7 +194,7 @@ def versions() -> list[str]:
     """Return the versions of what is compared, as each program states it."""
     stated = []
     for command in (["nginx", "-v"], ["haproxy", "-v"], ["wrk", "-v"]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([str(find(command[0])), *command[1:]], capture_output=True, text=True, check=False)
         stated.append(
             (done.stdout + done.stderr).splitlines()[0].removeprefix("nginx version: ").split(" - ")[0].split(" [")[0]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -15,11 +14,6 @@ from tests.benchmarks.proxy_table import render
 
 FULL, QUICK = Plan(rounds=7, seconds=4, rate=1000), Plan(rounds=2, seconds=1, rate=1000)
 PROGRAMS = ("haproxy", "nginx", "wrk")
-
-
-def missing() -> list[str]:
-    """Return the programs that are needed and are not there."""
-    return [program for program in PROGRAMS if shutil.which(program) is None]
 
 
 def section(*, quick: bool) -> str:

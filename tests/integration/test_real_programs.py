@@ -17,9 +17,10 @@ from tests.benchmarks.proxy_load import run_wrk, wrk_script
 from tests.integration.process import Proxy, answers, counted, running_proxy, seen, written
 from tests.integration.reader import reading
 from tests.support.ports import free_port
+from tests.support.programs import find, needs
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("curl", "haproxy", "nginx", "openssl", "wrk")]
 
 FILE_SIZE = 5 * 1024 * 1024 + 17
 
@@ -174,7 +175,7 @@ def test_haproxy_checks_and_balances_through_the_proxy(site: Site, tmp_path: Pat
             f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend model\n"
             f"backend model\n  option httpchk GET /predict\n  server one {written(proxy.address)} check inter 100ms\n"
         )
-        stack.enter_context(child(["haproxy", "-db", "-f", str(config)], tmp_path, "haproxy"))
+        stack.enter_context(child([str(find("haproxy")), "-db", "-f", str(config)], tmp_path, "haproxy"))
         wait_until(lambda: answers(("127.0.0.1", port)), what="HAProxy to listen")
         assert curl(port, "/large")[2] == curl(site.ports["plain"], "/large")[2]
         assert curl(port, "/text.txt?[1-20]")[2] == curl(site.ports["plain"], "/text.txt?[1-20]")[2]

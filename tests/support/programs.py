@@ -1,0 +1,26 @@
+"""Programs that PyPI does not carry: where they are, and a skip that says which are missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+SEARCH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts servers, and not every user looks
+
+
+def find(name: str) -> str | None:
+    """Return the path of a program, or None when it is not installed."""
+    return shutil.which(name, path=SEARCH)
+
+
+def missing(*names: str) -> list[str]:
+    """Return those of the programs that are not installed."""
+    return [name for name in names if find(name) is None]
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test where one of the programs is missing, and says which."""
+    absent = missing(*names)
+    return pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}")
