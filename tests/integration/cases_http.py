@@ -290,6 +290,24 @@ def event_stream(w: Wire) -> None:
     w.end()
 
 
+def lines_ended_by_line_feeds_alone(w: Wire) -> None:
+    w.up(b"POST " + PATH + b" HTTP/1.1\nHost: m\nContent-Length: 2\n\nhi")
+    w.down(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nho")
+    w.end()
+
+
+def folded_header_lines(w: Wire) -> None:
+    w.up(post(INPUT, b"X-Folded: one\r\n two\r\n\tthree"))
+    w.down(answer(OUTPUT, b"X-Folded: one\r\n Content-Length: 7"))
+    w.end()
+
+
+def codings_before_chunked(w: Wire) -> None:
+    w.up(bare(b"POST", b"Transfer-Encoding: gzip, chunked") + chunked(b"not really gzip"))
+    w.down(head(b"200 OK", b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked") + chunked(b"nor this"))
+    w.end()
+
+
 def many_header_lines(w: Wire) -> None:
     lines = [b"X-%d: %d" % (number, number) for number in range(500)]
     w.up(post(INPUT, *lines))
@@ -311,6 +329,7 @@ CASES = (
     Case(chunk_sizes_in_any_writing, (P200,)),
     Case(chunked_both_ways, (P200, P200)),
     Case(chunked_with_trailers_and_extensions, (P200, P200)),
+    Case(codings_before_chunked, (P200,), clean=False),
     Case(connect_refused, ("CONNECT 403", P200), clean=False),
     Case(connection_close_asked_for, (P200,)),
     Case(content_length_stated_twice_the_same, (P200,)),
@@ -320,6 +339,7 @@ CASES = (
     Case(event_stream, (P200,)),
     Case(expect_continue, (P200, P200)),
     Case(expect_refused_but_body_sent, ("POST 417", P200)),
+    Case(folded_header_lines, (P200,)),
     Case(h2c_offered_and_refused, (P200, P200)),
     Case(h2c_refused_by_a_response_ended_by_close, (P200,), aborted=1),
     Case(half_close_by_the_client, (P200,)),
@@ -332,6 +352,7 @@ CASES = (
     Case(hundreds_of_pipelined_requests, (P200,) * 900, lockstep=False),
     Case(interim_responses, (P200, P200)),
     Case(keep_alive_reuse, (P200,) * 5),
+    Case(lines_ended_by_line_feeds_alone, (P200,)),
     Case(many_header_lines, (P200,), lockstep=False),
     Case(many_interim_responses, (P200,), lockstep=False),
     Case(no_content_and_not_modified, ("POST 204", "GET 304", "POST 304", P200)),

@@ -84,6 +84,9 @@ class Notes:
         if self.capture:
             exchange.capture = Bodies()
 
+    def answered(self, exchange: Exchange) -> None:
+        assert exchange.status
+
     def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
         pass  # events are not what is looked at here
 
