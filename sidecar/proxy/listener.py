@@ -112,10 +112,10 @@ class Listener:
             self._pair(client, server)
             self._connections.remove(connecting)
 
-        def refused() -> None:
+        def refused(left: bool) -> None:
             reset_socket(client)
             page.add(_OPEN, -1)
-            page.add(_UPSTREAM)
+            page.add(_RESET if left else _UPSTREAM)
             self._connections.remove(connecting)
 
         connecting = Connecting(self._reactor, self._upstream, client, connected, refused)

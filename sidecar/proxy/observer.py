@@ -101,26 +101,35 @@ class Observer:
         else:
             exchange.capture = BodyCapture(self._budget, self._settings.body_limit)
 
+    def place(self, exchange: Exchange) -> None:
+        """Give an exchange whose status is known the slot of its route; paths that nobody serves use none up."""
+        if exchange.slot != _OTHER or exchange.status in _UNKNOWN_ROUTE:
+            return
+        slot = self._slot(self._route(exchange)[0])
+        self.page.words[_OTHER + _IN_FLIGHT] -= 1
+        self.page.words[slot + _IN_FLIGHT] += 1
+        exchange.slot = slot
+
     def end(self, exchange: Exchange, listener: int, *, is_opaque: bool) -> None:
         """Count an exchange out, with its fate."""
-        base = final = exchange.slot
         status = exchange.status
-        if base == _OTHER and status and status not in _UNKNOWN_ROUTE:
-            final = self._slot(self._route(exchange)[0])
+        if exchange.slot == _OTHER and status:
+            self.place(exchange)
+        slot = exchange.slot
         fate = exchange.fate or self._hand_over(exchange, listener, is_opaque=is_opaque)
         page = self.page
         words = page.words
         words[_LOCK] += 1
-        words[base + _IN_FLIGHT] -= 1
-        words[final + _CODES + status // 100] += 1
+        words[slot + _IN_FLIGHT] -= 1
+        words[slot + _CODES + status // 100] += 1
         words[fate] += 1
         if exchange.request_bytes:
-            words[final + _BYTES_IN] += exchange.request_bytes
+            words[slot + _BYTES_IN] += exchange.request_bytes
         if exchange.response_bytes:
-            words[final + _BYTES_OUT] += exchange.response_bytes
+            words[slot + _BYTES_OUT] += exchange.response_bytes
         if exchange.first_byte:
-            page.observe(final + _FIRST_BYTE, exchange.first_byte - exchange.started)
-            page.observe(final + _DURATION, exchange.ended - exchange.started)
+            page.observe(slot + _FIRST_BYTE, exchange.first_byte - exchange.started)
+            page.observe(slot + _DURATION, exchange.ended - exchange.started)
         words[_LOCK] += 1
 
     def streamed(self, exchange: Exchange, elapsed: int, first: bool) -> None:
@@ -199,6 +208,7 @@ class ConnectionObserver:
         "_observer",
         "_opaque",
         "_tracker",
+        "answered",
         "client",
         "requested",
         "server",
@@ -210,7 +220,7 @@ class ConnectionObserver:
         self._listener = listener
         self._opaque = False
         self._event_at = 0
-        self.requested = observer.begin
+        self.requested, self.answered = observer.begin, observer.place
         self._tracker = tracker = Tracker(self)
         self.client, self.server, self.server_ended = tracker.client, tracker.server, tracker.server_ended
 

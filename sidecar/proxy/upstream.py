@@ -56,9 +56,9 @@ class Upstream:
 
 
 class Connecting:
-    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused()`.
+    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused(left)`.
 
-    The client is watched meanwhile: when it goes away, the attempts end as refused.
+    The client is watched meanwhile: when it leaves, the attempts end, and `left` is true.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Connecting:
         upstream: Upstream,
         client: socket.socket,
         on_connected: Callable[[socket.socket], None],
-        on_refused: Callable[[], None],
+        on_refused: Callable[[bool], None],
     ) -> None:
         self._reactor = reactor
         self._upstream = upstream
@@ -142,11 +142,11 @@ class Connecting:
 
     def _client_gone(self, events: int) -> None:
         if events & FAILED:
-            self._refuse()
+            self._refuse(left=True)
 
-    def _refuse(self) -> None:
+    def _refuse(self, *, left: bool = False) -> None:
         self._end()
-        self._on_refused()
+        self._on_refused(left)
 
     def _end(self) -> None:
         self.is_over = True

@@ -60,6 +60,9 @@ class Sink(Protocol):
     def requested(self, exchange: Exchange) -> None:
         """A request's head is complete; may set `exchange.capture`."""
 
+    def answered(self, exchange: Exchange) -> None:
+        """The head of the final response came, and the exchange goes on; not told of those that came in one piece."""
+
     def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
         """Bytes of an event stream came."""
 
@@ -253,6 +256,7 @@ class Tracker:
         exchange.status = head.status
         exchange.response_head = raw
         exchange.first_byte = self._responses.began
+        self._sink.answered(exchange)
         if head.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= head.status < 300):
             self._open_tunnel(exchange)
             return 0

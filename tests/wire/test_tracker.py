@@ -32,6 +32,9 @@ class Notes:
     def requested(self, exchange: Exchange) -> None:
         exchange.capture = Bodies()
 
+    def answered(self, exchange: Exchange) -> None:
+        assert exchange.status
+
     def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
         assert exchange.started <= now
 
