@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from tests.control.receiver import Receiver
@@ -64,9 +65,16 @@ def at_rest(stack: Stack, answered: int) -> bool:
     return counted and total(samples, "pilotfish_exchanges_queued") == 0 and settled(samples) == answered
 
 
+def expendable(pid: int) -> int:
+    """Return how gladly the kernel ends the process `pid` when memory is short."""
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
 def test_killed_and_stopped_members_cost_no_request_and_no_count(stack: Stack) -> None:
     stack.start()
     proxy = stack.pid("proxy")
+    wait_until(lambda: expendable(stack.pid("member")) == 500, what="the kernel to be told whom to end first")
+    assert expendable(proxy) == expendable(os.getpid())
 
     async def chaos(watcher: Watcher) -> int:
         async with loaded(stack.listen) as load:
