@@ -21,8 +21,6 @@ from pilotfish.sidecar.profiles.parquet import MAGIC, parquet_header, read_parqu
 from pilotfish.sidecar.profiles.table import Progress, Table
 from pilotfish.sidecar.profiles.times import epoch_seconds
 
-TEXT_KINDS = ("categorical", "boolean")
-
 
 @dataclass(frozen=True, slots=True)
 class Roles:
@@ -103,10 +101,10 @@ def _read(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> 
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
     _require_roles(path, header, roles)
     skipped = frozenset((*roles.labels, *roles.excluded))
-    as_text = frozenset(name for name, kind in roles.kinds.items() if kind in TEXT_KINDS)
+    as_names = frozenset(name for name, kind in roles.kinds.items() if kind == "categorical")
     if parquet:
-        return read_parquet(path, skipped, as_text, progress)
-    return read_csv(path, CsvOptions(options.na, as_text, skipped, options.delimiter), progress)
+        return read_parquet(path, skipped, as_names, progress)
+    return read_csv(path, CsvOptions(options.na, as_names, skipped, options.delimiter), progress)
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

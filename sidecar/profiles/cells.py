@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pilotfish.detectors.batch import Column, Floats
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
+ROUNDED = 2.0**53
 _NO_NUMBER = re.compile(r"_|(?:\A|\0)[+-]?0[0-9]")  # Python reads 1_000 and 007 as numbers; in data they are codes
 
 
@@ -28,14 +29,19 @@ def numbers(cells: Sequence[str], na: frozenset[str]) -> Floats | None:
 
 
 class ColumnBuilder:
-    """Takes a column's cells piece by piece. `late` tells that text came after numbers: their spelling is gone."""
+    """Takes a column's cells piece by piece. `late` tells that text came after numbers: their spelling is gone.
 
-    def __init__(self, na: frozenset[str], *, as_text: bool = False) -> None:
+    `names` is for numbers that name things: those that a double would round are kept as text. `spelled` keeps all as
+    text, as it is spelled.
+    """
+
+    def __init__(self, na: frozenset[str], *, names: bool = False, spelled: bool = False) -> None:
         self._na = na
         self._numbers: list[Floats] = []
         self._codes: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
         self._known: dict[str, int] = {}
-        self._text = as_text
+        self._names = names
+        self._text = spelled
         self.late = False
 
     def add(self, cells: Sequence[str]) -> None:
@@ -44,7 +50,7 @@ class ColumnBuilder:
             return
         if not self._text:
             found = numbers(cells, self._na)
-            if found is not None:
+            if found is not None and not (self._names and (np.abs(found) >= ROUNDED).any()):
                 self._numbers.append(found)
                 return
             self._text, self.late = True, any(not np.isnan(part).all() for part in self._numbers)
@@ -61,6 +67,12 @@ class ColumnBuilder:
             parts, self._numbers = self._numbers, []
             return Column(np.concatenate(parts) if parts else np.empty(0))
         codes = np.concatenate(self._codes) if self._codes else np.empty(0, np.int32)
-        texts = np.array([*self._known, None], dtype=object)  # code -1 is the last: missing
+        texts = np.array([*_booleans(self._known), None], dtype=object)  # code -1 is the last: missing
         self._codes, self._known = [], {}
         return Column(texts[codes], codes < 0)
+
+
+def _booleans(texts: Iterable[str]) -> list[object]:
+    """Return the texts, or true and false where they are nothing else: files write True, TRUE, true; JSON has one."""
+    lowered = [text.strip().lower() for text in texts]
+    return [text == "true" for text in lowered] if {"true", "false"}.issuperset(lowered) else list(texts)

@@ -24,15 +24,16 @@ CELLS = 200_000  # in one piece: bounds the memory of text that is not columns y
 DELIMITERS = (",", "\t", ";", "|")
 GZIP = b"\x1f\x8b"
 MOST_RAGGED = 0.1
+ZIP = b"PK\x03\x04"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class CsvOptions:
-    """How cells are read. `as_text` are columns that are no numbers even where they look so."""
+    """How cells are read. `names` are columns whose numbers name things, `skipped` those that are not wanted."""
 
     na: frozenset[str]
-    as_text: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     delimiter: str | None = None
 
@@ -50,11 +51,11 @@ class _Pass:
 
 def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
     """Return the columns of `path` (plain or gzip); raise ReferenceDataError that names the line and the remedy."""
-    first = _read(path, options, options.as_text, None, progress)
+    first = _read(path, options, None, progress)
     columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.late}
     late = frozenset(first.builders) - columns.keys()
     if late:
-        again = _read(path, options, late, late, progress)
+        again = _read(path, options, late, progress)
         columns |= {name: builder.finish() for name, builder in again.builders.items()}
     table = Table({name: columns[name] for name in first.names if name in columns}, first.rows)
     if first.ragged:
@@ -75,13 +76,15 @@ def csv_header(path: Path, delimiter: str | None = None) -> list[str]:
         return _header(path, lines, delimiter)[0]
 
 
-def _read(
-    path: Path, options: CsvOptions, as_text: frozenset[str], only: frozenset[str] | None, progress: Progress
-) -> _Pass:
+def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _Pass:
+    """One pass over all columns, or a second one over those of which text came late."""
     with _Lines(path, progress) as lines:
         names, reader = _header(path, lines, options.delimiter)
-        wanted = [name for name in names if name and name not in options.skipped and (only is None or name in only)]
-        found = _Pass(names, {name: ColumnBuilder(options.na, as_text=name in as_text) for name in wanted})
+        wanted = [name for name in names if name and name not in options.skipped and (late is None or name in late)]
+        builders = {
+            name: ColumnBuilder(options.na, names=name in options.names, spelled=late is not None) for name in wanted
+        }
+        found = _Pass(names, builders)
         places = [names.index(name) for name in wanted]
         size = max(16, CELLS // len(names))
         try:
@@ -130,7 +133,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         names = [name.strip() for name in next(reader)]
     except csv.Error as error:
         raise ReferenceDataError(f"{path}: line 1: {error}; the header cannot be read") from error
-    if all(_is_number(name) for name in names):
+    if all(_is_number(name) for name in names if name) and any(names):
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
     twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
@@ -177,6 +180,8 @@ class _Lines:
         while block := self._block(source):
             if not at and block[:2] in UTF16:
                 raise ReferenceDataError(f"{self._path}: is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+            if not at and block[:4] == ZIP:
+                raise ReferenceDataError(f"{self._path}: is a zip archive; unpack it and give the file inside")
             if not at:
                 block = block.removeprefix(b"\xef\xbb\xbf")
             cut = block.rfind(b"\n") + 1

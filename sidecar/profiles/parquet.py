@@ -20,21 +20,24 @@ def parquet_header(path: Path) -> list[str]:
     return list(_open(path).schema_arrow.names)
 
 
-def read_parquet(path: Path, skipped: Container[str], as_text: Container[str], progress: Progress) -> Table:
-    """Return the columns of `path`, read one at a time; raise ReferenceDataError."""
+def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> Table:
+    """Return the columns of `path`, read one at a time; raise ReferenceDataError.
+
+    The whole numbers of the columns in `names` name things and stay exact.
+    """
     import pyarrow as pa
 
     file = _open(path)
     table = Table({}, file.metadata.num_rows)
     if not table.rows:
         raise ReferenceDataError(f"{path}: holds no row; give reference rows")
-    names = list(file.schema_arrow.names)
-    for done, name in enumerate(names):
-        progress("reading", done / len(names))
+    header = list(file.schema_arrow.names)
+    for done, name in enumerate(header):
+        progress("reading", done / len(header))
         if name in skipped:
             continue
         try:
-            found = _column(pa, file.read(columns=[name]).column(0).combine_chunks(), as_text=name in as_text)
+            found = _column(pa, file.read(columns=[name]).column(0).combine_chunks(), exact=name in names)
         except (pa.ArrowException, OSError) as error:
             raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); is the file whole?") from error
         if found is None:
@@ -59,7 +62,7 @@ def _open(path: Path) -> Any:
         raise ReferenceDataError(f"{path}: cannot be read as Parquet ({error}); is the file whole?") from error
 
 
-def _column(pa: Any, array: Any, *, as_text: bool) -> Column | None:
+def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
     kind = array.type
@@ -67,7 +70,7 @@ def _column(pa: Any, array: Any, *, as_text: bool) -> Column | None:
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if as_text and (numeric or pa.types.is_boolean(kind)):
+    if exact and pa.types.is_integer(kind):
         array, kind, numeric = array.cast(pa.string()), pa.string(), False
     if numeric:
         values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)

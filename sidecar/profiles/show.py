@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -16,8 +17,10 @@ from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.sidecar.profiles.diff import Difference, missing_ratio
 from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
 
-NARROW, WIDE = 90, 130
+NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
+BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
 MOST_LISTED = 20
+SMALLEST = 1e-300
 BARS = ((WIDE, 24), (NARROW, 16), (0, 10))  # from which width on, how many
 
 
@@ -70,22 +73,20 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
 
 
 def print_features(console: Console, features: Sequence[Feature]) -> None:
-    """Print a line a feature, in as many columns as the width allows."""
-    width = console.width
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, width // 4))
-    table.add_column("kind", no_wrap=True)
-    table.add_column("reference", no_wrap=True, style="cyan")
-    if width >= NARROW:
-        table.add_column("1 % to 99 %, or commonest", overflow="ellipsis", no_wrap=True)
-    table.add_column("missing", justify="right", no_wrap=True)
-    if width >= WIDE:
-        table.add_column("independent rows", justify="right", no_wrap=True)
-    table.add_column("finds", justify="right", no_wrap=True)
-    table.add_column("1 sd in", justify="right", no_wrap=True)
-    for feature in features:
-        table.add_row(*_row(feature, width))
-    console.print(table)
+    """Print a line a feature, inputs first, in as many columns as the width allows."""
+    longest = max((len(feature.name) for feature in features), default=0)
+    columns = _columns(console.width, min(longest, max(12, console.width // 4)))
+    for side, title in (("input", "inputs"), ("prediction", "predictions")):
+        chosen = [feature for feature in features if feature.side == side]
+        if not chosen:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for index, column in enumerate(columns):
+            justify: JustifyMethod = "right" if column.right else "left"
+            table.add_column(column.title if index else title, no_wrap=True, width=column.width, justify=justify)
+        for feature in chosen:
+            table.add_row(*(printable(column.cell(feature)) for column in columns))
+        console.print(table)
     console.print("[dim]finds: the smallest shift, in standard deviations, that is ever found[/dim]")
     console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
 
@@ -96,7 +97,7 @@ def print_difference(console: Console, found: Difference) -> None:
     table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))
     table.add_column("PSI", justify="right", no_wrap=True)
     table.add_column("missing", justify="right", no_wrap=True)
-    bars = _bars(console.width)
+    bars = next(bars for least, bars in BARS if console.width >= least)
     for name in ("before", "after"):
         table.add_column(name, no_wrap=True, style="cyan")
     for item in found.moved:
@@ -116,34 +117,56 @@ def print_difference(console: Console, found: Difference) -> None:
             print_lines(console, [(f"  {printable(one.name).plain}", f"{one.kind} {one.side}") for one in features])
 
 
-def _row(feature: Feature, width: int) -> list[Text | str]:
-    delay = "never" if feature.delay_rows is None else f"{feature.delay_rows:,.0f}"
-    kind = feature.kind if feature.side == "input" else f"{feature.kind}, prediction"
-    cells: list[Text | str] = [printable(feature.name), kind, sparkline(feature, _bars(width))]
-    if width >= NARROW:
-        cells.append(printable(_typical(feature)))
-    cells.append(f"{missing_ratio(feature):.1%}")
-    if width >= WIDE:
-        cells.append(f"{feature.n_eff:,.0f}")
-    return [*cells, f"{feature.smallest_shift:.2g} sd", f"{delay} rows" if feature.delay_rows else delay]
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table of features; `least` is the width of the console from which on it is shown."""
+
+    title: str
+    width: int
+    cell: Callable[[Feature], str]
+    least: int = 0
+    right: bool = False
+
+
+def _columns(console: int, name: int) -> list[_Column]:
+    bars = next(bars for least, bars in BARS if console >= least)
+    wanted = [
+        _Column("", name, lambda feature: feature.name),
+        _Column("kind", 11, lambda feature: feature.kind, NARROW),
+        _Column("reference", bars, lambda feature: sparkline(feature, bars)),
+        _Column("1 % to 99 %, or commonest", 0, _typical, USUAL),
+        _Column("missing", 7, lambda feature: f"{missing_ratio(feature):.1%}", right=True),
+        _Column("independent rows", 16, lambda feature: f"{feature.n_eff:,.0f}", WIDE, right=True),
+        _Column("finds", 8, lambda feature: f"{feature.smallest_shift:.2g} sd", right=True),
+        _Column("1 sd in", 14, _delay, right=True),
+    ]
+    columns = [column for column in wanted if console >= column.least]
+    room = console - sum(column.width for column in columns) - 2 * len(columns)
+    return [column if column.width else replace(column, width=max(12, room)) for column in columns]
+
+
+def _delay(feature: Feature) -> str:
+    return "never" if feature.delay_rows is None else f"{feature.delay_rows:,.0f} rows"
 
 
 def _typical(feature: Feature) -> str:
     if isinstance(feature.bins, NumericBins):
         borders, below = cumulative(feature, feature.bins)
         low, high = np.interp([0.01, 0.99], below, borders)
-        return f"{low:.4g} … {high:.4g}"
+        return f"{_number(feature, low)} … {_number(feature, high)}"
     counts = feature.reference_counts
     total = max(1, int(counts.sum()))
     return ", ".join(f"{name} {counts[cell] / total:.0%}" for cell, name in enumerate(feature.bins.names[:3]))
 
 
+def _number(feature: Feature, value: float) -> str:
+    if feature.kind == "integer" and abs(value) < 1e15:
+        return f"{value:.0f}" if round(value) else "0"
+    return "0" if abs(value) < SMALLEST else f"{value:.4g}"
+
+
 def _psi(score: Score | None) -> str:
     return "other kind" if score is None else f"{score.value:.3f} ({score.low:.3f} … {score.high:.3f})"
-
-
-def _bars(width: int) -> int:
-    return next(bars for least, bars in BARS if width >= least)
 
 
 def _day(seconds: float) -> str:

@@ -85,10 +85,22 @@ def test_a_column_whose_first_text_comes_late_keeps_the_spelling_of_its_numbers(
     assert list(table.columns) == ["a", "b"]
 
 
-def test_columns_may_be_skipped_or_read_as_text(tmp_path: Path) -> None:
-    table = read(tmp_path, "a,b,c\n1,2,3\n", skipped=frozenset("b"), as_text=frozenset("c"))
-    assert list(table.columns) == ["a", "c"]
-    assert values(table, "c") == ["3"]
+def test_columns_may_be_skipped(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b\n1,2\n", skipped=frozenset("b"))
+    assert list(table.columns) == ["a"]
+
+
+def test_numbers_that_name_things_are_not_rounded(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b\n9007199254740993,1.0\n,2.0\n", names=frozenset({"a", "b"}))
+    assert values(table, "a") == ["9007199254740993", None]
+    assert values(table, "b") == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("spelling", ["true,false", "True,False", "TRUE,FALSE"])
+def test_truths_are_truths_however_they_are_spelled(tmp_path: Path, spelling: str) -> None:
+    yes, no = spelling.split(",")
+    assert values(read(tmp_path, f"a,b\n{yes},1\n,2\n{no},3\n"), "a") == [True, None, False]
+    assert values(read(tmp_path, f"a,b\n{yes},1\nmaybe,2\n"), "a") == [yes, "maybe"]
 
 
 def test_more_spellings_of_missing(tmp_path: Path) -> None:
@@ -117,6 +129,8 @@ def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
         (b"\n\n", "the file is empty"),
         (b"a,b\n", "no row below it"),
         (b"1,2\n3,4\n", "line 1 holds numbers"),
+        (b"1,2,\n3,4,\n", "line 1 holds numbers"),
+        (b"PK\x03\x04\x14\0", "zip archive"),
         (b"a,b,a\n1,2,3\n", "'a'"),
         (b"a,b\n1,2\n1,\xe9\n", r"line 3: byte 10 \(0xe9\) is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
@@ -175,13 +189,15 @@ def test_what_a_csv_writer_wrote_is_what_is_read(
 ) -> None:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerows([("first", "second"), *rows])
+    writer.writerows([("first", "second"), *rows, ("text", "text")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csvtable, "BLOCK", block)
         patch.setattr(csvtable, "CELLS", 4)
-        table = read(tmp_path_factory.getbasetemp(), text.getvalue(), as_text=frozenset({"first", "second"}))
+        table = read(tmp_path_factory.getbasetemp(), text.getvalue())
     for place, name in enumerate(("first", "second")):
-        assert values(table, name) == [None if row[place].strip() in NA else row[place] for row in rows]
+        assert values(table, name) == [
+            None if row[place].strip() in NA else row[place] for row in [*rows, ("text", "text")]
+        ]
 
 
 @given(st.binary(max_size=200))
