@@ -2,8 +2,8 @@
 
     records.sock --> channel.receiver --> worker.py ----------------------------------> publish.py --> Report
                                             |  core.py                                    |
-                                            |    ledger.py    each record has one fate    +--> http/      page, JSON, health
-                                            |    decode/      bytes --> rows | skip       +--> telemetry  /metrics
+                                            |    ledger.py    each record has one fate    +--> http/  page, JSON, health
+                                            |    decode/      bytes --> rows | skip       +--> telemetry
                                             |    ticks.py     which tick, when it closes
                                             |    watch.py     rows --> counts --> engine.py (evidence, effect sizes)
                                             +-> checkpoint.py, fates.py     durable first, shown afterwards

@@ -19,7 +19,7 @@ from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.report import Count
-from pilotfish.sidecar.telemetry.account import account
+from pilotfish.sidecar.telemetry.account import Account, account
 from tests.analyzer.made import SECOND, T0, record, setup
 
 REPLACED = 424242
@@ -123,7 +123,7 @@ class Sidecar(RuleBasedStateMachine):
 
     # --- how
 
-    def _account(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # an Account
+    def _account(self) -> Account:
         counts = [
             Count(*name.partition(":")[::2], amount)
             for name, amount in self.published.items()

@@ -54,9 +54,8 @@ def main() -> None:
     """Print the table."""
     hints = Hints(inputs=NAMES, outputs=("score",))
     plain = msgspec.json.Decoder()
-    print(
-        f"| {FEATURES} features | µs an exchange | msgspec alone, µs | bytes of the request |\n| --- | --- | --- | --- |"
-    )
+    print(f"| {FEATURES} features | µs an exchange | msgspec alone, µs | bytes of the request |")
+    print("| --- | --- | --- | --- |")
     for name, (path, request, response) in forms().items():
         exchange = record(request, response, path=path)
         found = decode(exchange, hints)
