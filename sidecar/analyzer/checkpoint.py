@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def save(path: Path, raw: bytes) -> None:
         fresh.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # what cannot be written may be impossible to remove, too
+            fresh.unlink(missing_ok=True)
         raise CheckpointError(
             f"cannot write {shown(str(path))}: {error}; a restart now would lose what came since"
         ) from error

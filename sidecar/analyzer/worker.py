@@ -96,7 +96,7 @@ class Worker:
                 self._keep(quiet)
             self._end()
         except BaseException as error:
-            self._refuse_rest()
+            self._close()
             self.finished.set_exception(error)
         else:
             self.finished.set_result(None)
@@ -168,18 +168,19 @@ class Worker:
         self.published = self._snapshot()
 
     def _end(self) -> None:
+        if self._receiver is not None:
+            self._take(self._receiver.finish())
+        self._save()
+        self._close()
+
+    def _close(self) -> None:
+        """Close channel and file, and refuse whatever was asked for in the meantime."""
         with self._lock:
             self._stopping = True
             receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            self._take(receiver.finish())
             receiver.close()
-        self._save()
-        self._refuse_rest()
-
-    def _refuse_rest(self) -> None:
-        with self._lock:
-            self._stopping = True
+        self._desk.fates.close()
         while not self._commands.empty():
             self._commands.get()[1].set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_single_bytes_give_the_same_frames() -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_chunks_give_the_same_frames(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RAW)]
-    assert fed(*(RAW[a:b] for a, b in zip(edges, edges[1:], strict=False))) == FRAMES
+    assert fed(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
 
 
 @given(st.binary(max_size=200))

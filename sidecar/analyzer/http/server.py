@@ -87,6 +87,7 @@ class AdminServer:
         if self._server is not None:
             self._server.close()
         if self._http is not None:
+            self._http.pre_shutdown()
             await self._http.shutdown(1.0)
 
     def _connection(self) -> asyncio.BaseProtocol:

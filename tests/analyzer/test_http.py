@@ -1,0 +1,294 @@
+"""The admin address: what it answers, to whom, and what it withstands."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from pilotfish.sidecar.analyzer.app import App, build
+from pilotfish.sidecar.analyzer.http import server
+from pilotfish.sidecar.analyzer.options import Options
+from pilotfish.sidecar.channel.page import CounterPage
+from pilotfish.sidecar.errors import UsageError
+from tests.analyzer.made import T0, monitor, profile
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+
+DOCUMENT = """
+apiVersion: pilotfish.dev/v1alpha1
+kind: ModelMonitor
+metadata: {name: m}
+spec:
+  model: {name: m}
+  profiles: [{path: profile.json}]
+  drift: {tick: 10s}
+  retrain: {webhook: {url: "https://trainer.example/hook?key=hidden"}}
+"""
+TOKEN = "s3cret"
+
+
+class Served:
+    def __init__(self, app: App, base: str, session: aiohttp.ClientSession) -> None:
+        self.app, self.base, self.session = app, base, session
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
+        async with self.session.get(self.base + path, headers=headers, allow_redirects=False) as response:
+            return response.status, await response.text(), response.headers
+
+    async def send(self, method: str, path: str, data: bytes = b"", **headers: str) -> tuple[int, str]:
+        async with self.session.request(method, self.base + path, data=data, headers=headers) as response:
+            return response.status, await response.text()
+
+
+@asynccontextmanager
+async def served(folder: Path, document: str | None = DOCUMENT, token: bool = False) -> AsyncIterator[Served]:
+    (folder / "profile.json").write_bytes(profile().to_bytes())
+    if document is not None:
+        (folder / "monitor.yaml").write_text(document)
+    (folder / "token").write_text(TOKEN + "\n")
+    shared = folder / "shared"
+    shared.mkdir(exist_ok=True)
+    CounterPage.open(shared / "page", now_ns=T0).close()
+    port = free_port()
+    options = Options(
+        shared=shared,
+        admin=f"127.0.0.1:{port}",
+        document=folder / "monitor.yaml" if document is not None else None,
+        token_file=folder / "token" if token else None,
+    )
+    app, stop = build(options, monitor), asyncio.Event()
+    serving = asyncio.create_task(app.serve(stop))
+    async with aiohttp.ClientSession() as session:
+        made = Served(app, f"http://127.0.0.1:{port}", session)
+        await eventually(lambda: _accepts(port) or serving.done(), what="the admin address")
+        try:
+            yield made
+        finally:
+            stop.set()
+            assert await serving == 0
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.asyncio
+async def test_every_address_answers(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        for path in ("/metrics", "/healthz", "/readyz", "/report", "/state", "/config"):
+            status, _, headers = await here.get(path)
+            assert status == 200, path
+            assert "Server" not in headers
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert (await here.get("/"))[0] == 302
+
+
+@pytest.mark.asyncio
+async def test_the_report_is_json_for_programs_and_a_page_for_browsers(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        report = json.loads((await here.get("/report"))[1])
+        assert report["state"] == "watching"
+        assert report["profile"]["hash"] == profile().hash
+        assert report["accounting"]["seen"] == 0
+        status, text, headers = await here.get("/report", Accept="text/html,application/xhtml+xml")
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert "amount" in text
+        assert "<script" not in text
+
+
+@pytest.mark.asyncio
+async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        text = (await here.get("/config"))[1]
+        assert "hidden" not in text
+        assert "trainer.example/hook" in text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "path",
+    ["/../etc/passwd", "/%2e%2e/etc/passwd", "/report/", "/static/x", "//etc", "/episodes/../close", "/shared/page"],
+)
+async def test_nothing_else_is_there(tmp_path: Path, path: str) -> None:
+    async with served(tmp_path) as here:
+        assert (await here.get(path))[0] == 404
+
+
+@pytest.mark.asyncio
+async def test_other_methods_are_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        assert (await here.send("DELETE", "/report"))[0] == 405
+        assert (await here.send("GET", "/profile"))[0] == 405
+        assert (await here.send("HEAD", "/metrics"))[0] == 200
+
+
+@pytest.mark.asyncio
+async def test_the_token_opens_all_but_metrics_and_health(tmp_path: Path) -> None:
+    basic = "Basic " + base64.b64encode(f"any:{TOKEN}".encode()).decode()
+    async with served(tmp_path, token=True) as here:
+        for path in ("/metrics", "/healthz", "/readyz"):
+            assert (await here.get(path))[0] == 200, path
+        for path in ("/", "/report", "/state", "/config", "/none"):
+            assert (await here.get(path))[0] == 401, path
+            assert (await here.get(path, Authorization=f"Bearer {TOKEN}"))[0] != 401, path
+        for wrong in ("Bearer", "Bearer ", "Bearer s3cre", f"Bearer {TOKEN}x", TOKEN, "Basic ???", "Bearer \u00e9"):
+            assert (await here.get("/report", Authorization=wrong))[0] == 401, wrong
+        assert (await here.get("/report", Authorization=basic))[0] == 200
+        assert (await here.send("PUT", "/profile", profile(1).to_bytes()))[0] == 401
+        (tmp_path / "token").write_text("changed")
+        assert (await here.get("/report", Authorization=f"Bearer {TOKEN}"))[0] == 401
+        assert (await here.get("/report", Authorization="Bearer changed"))[0] == 200
+        (tmp_path / "token").unlink()
+        assert (await here.get("/report", Authorization="Bearer changed"))[0] == 401
+
+
+@pytest.mark.asyncio
+async def test_a_page_of_another_site_changes_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        refused = await here.send("PUT", "/profile", profile(1).to_bytes(), Origin="https://elsewhere.example")
+        assert refused[0] == 403
+        assert (await here.send("POST", "/episodes/x/close", **{"Sec-Fetch-Site": "cross-site"}))[0] == 403
+
+
+@pytest.mark.asyncio
+async def test_a_profile_is_put_and_kept(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        status, text = await here.send("PUT", "/profile", gzip.compress(profile(1).to_bytes()))
+        assert (status, json.loads(text)) == (200, {"profile": profile(1).hash})
+        assert here.app.report.profile is not None
+        assert here.app.report.profile.hash == profile(1).hash
+    async with served(tmp_path) as here:
+        assert here.app.report.profile is not None
+        assert here.app.report.profile.hash == profile(1).hash
+
+
+@pytest.mark.asyncio
+async def test_a_profile_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        assert (await here.send("PUT", "/profile", b"{}"))[0] == 409
+        status, text = await here.send("PUT", "/profile", profile(model="other").to_bytes())
+        assert (status, "'other'" in text, "'m'" in text) == (409, True, True)
+        assert (await here.send("POST", "/episodes/none/close"))[0] == 404
+        assert here.app.report.profile is not None
+        assert here.app.report.profile.hash == profile().hash
+
+
+@pytest.mark.asyncio
+async def test_a_body_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_BODY_BYTES", 100_000)
+    async with served(tmp_path) as here:
+        assert (await here.send("PUT", "/profile", bytes(200_000)))[0] == 413
+        squeezed = gzip.compress(bytes(10_000_000))
+        assert (await here.send("PUT", "/profile", squeezed, **{"Content-Encoding": "gzip"}))[0] in {400, 413}
+        assert (await here.get("/healthz"))[0] == 200
+
+
+async def raw(here: Served, sent: bytes) -> bytes:
+    host, port = here.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(sent)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01 nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET /" + b"x" * 20000])
+async def test_what_is_no_request_gets_an_error_that_names_no_server(tmp_path: Path, sent: bytes) -> None:
+    async with served(tmp_path) as here:
+        answer = await raw(here, sent)
+        assert answer.startswith(b"HTTP/1.")
+        assert b"400" in answer.split(b"\r\n")[0]
+        assert b"erver:" not in answer
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_does_not_go_on_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "KEEPALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.05)
+    async with served(tmp_path) as here:
+        assert await raw(here, b"") == b""
+        assert await raw(here, b"GET /metrics HTT") == b""
+        assert await raw(here, b"PUT /profile HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow") == b""
+
+
+@pytest.mark.asyncio
+async def test_one_connection_too_many_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+    async with served(tmp_path) as here:
+        host, port = here.base.removeprefix("http://").split(":")
+        guests = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+        assert await raw(here, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        for _, writer in guests:
+            writer.close()
+        await eventually_ok(lambda: raw(here, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+
+
+async def eventually_ok(ask: Callable[[], Awaitable[bytes]]) -> None:
+    for _ in range(200):
+        try:
+            if b"200 OK" in await ask():
+                return
+        except ConnectionError:
+            continue
+    raise AssertionError("no answer after the guests left")
+
+
+BROKEN = {
+    "a bad document": DOCUMENT.replace("tick: 10s", "tick: ten"),
+    "a missing profile": DOCUMENT.replace("profile.json", "none.json"),
+}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("document", BROKEN.values(), ids=BROKEN.keys())
+async def test_what_cannot_be_used_leaves_it_idle_and_traffic_goes_on_showing(tmp_path: Path, document: str) -> None:
+    async with served(tmp_path, document) as here:
+        status, text, _ = await here.get("/readyz")
+        assert status == 503
+        assert "drift.tick" in text or "none.json" in text
+        assert (await here.get("/healthz"))[0] == 200
+        metrics = (await here.get("/metrics"))[1]
+        assert "pilotfish_ready 0.0" in metrics
+        assert "pilotfish_exchanges_seen_total 0.0" in metrics
+        assert "idle" in (await here.get("/report", Accept="text/html"))[1]
+        assert not (tmp_path / "shared" / "records.sock").exists()
+
+
+@pytest.mark.asyncio
+async def test_without_a_document_it_says_that_there_is_no_profile(tmp_path: Path) -> None:
+    async with served(tmp_path, None) as here:
+        assert json.loads((await here.get("/readyz"))[1])["state"] == "unprofiled"
+
+
+@pytest.mark.parametrize("address", ["", "9090", "localhost", "a:b", "127.0.0.1:99999", ":9090"])
+def test_what_is_no_address_is_a_usage_error(tmp_path: Path, address: str) -> None:
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9090"):
+        build(Options(shared=tmp_path, admin=address))
+
+
+def test_a_missing_token_file_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="token"):
+        build(Options(shared=tmp_path, admin="127.0.0.1:0", token_file=tmp_path / "none"))
+
+
+@pytest.mark.asyncio
+async def test_an_address_in_use_is_a_usage_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        app = build(Options(shared=tmp_path, admin=f"127.0.0.1:{taken.getsockname()[1]}"))
+        with pytest.raises(UsageError, match="listen"):
+            await app.serve(asyncio.Event())

@@ -1,0 +1,92 @@
+"""Profiles from a file, from gzip, put and kept; whatever is wrong names the place."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.analyzer import profiles
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
+from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile
+from tests.analyzer.made import profile
+
+
+def test_a_gzipped_profile_is_the_same() -> None:
+    assert parse_profile(gzip.compress(profile().to_bytes()), "x").hash == profile().hash
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"\x1f\x8b\x08nonsense", b"[" * 100_000, gzip.compress(b"{}")[:-9] + b"?"])
+def test_what_is_no_profile_is_refused_by_name(raw: bytes) -> None:
+    with pytest.raises(ProfileRefusedError, match="PUT /profile"):
+        parse_profile(raw, "PUT /profile")
+
+
+def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MAX_PLAIN", 1000)
+    with pytest.raises(ProfileRefusedError, match="unpacked"):
+        parse_profile(gzip.compress(bytes(100_000)), "x")
+
+
+def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MAX_RAW", 1000)
+    with pytest.raises(ProfileRefusedError, match="larger"):
+        parse_profile(bytes(1001), "x")
+
+
+def test_a_watch_sees_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    watch = FileWatch(path)
+    assert not watch.changed()
+    path.write_text("a")
+    assert watch.changed()
+    assert not watch.changed()
+    (tmp_path / "other").write_text("a")
+    os.replace(tmp_path / "other", path)
+    assert watch.changed()
+    path.unlink()
+    assert watch.changed()
+
+
+def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    shelf = ProfileShelf(source, tmp_path)
+    first = shelf.first()
+    assert first is not None
+    assert first.hash == profile().hash
+    shelf.keep(profile(1))
+    again = ProfileShelf(source, tmp_path)
+    kept = again.first()
+    assert kept is not None
+    assert kept.hash == profile(1).hash
+    source.write_bytes(profile(2).to_bytes())
+    changed = again.changed()
+    assert changed is not None
+    assert changed.hash == profile(2).hash
+    latest = ProfileShelf(source, tmp_path).first()
+    assert latest is not None
+    assert latest.hash == profile(2).hash
+
+
+def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    shelf = ProfileShelf(source, tmp_path)
+    shelf.first()
+    os.utime(source, (1, 1))
+    assert shelf.changed() is None
+
+
+def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
+    shelf = ProfileShelf(None, tmp_path)
+    assert shelf.first() is None
+    shelf.keep(profile())
+    assert ProfileShelf(None, tmp_path).first() is not None
+
+
+def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
+        ProfileShelf(tmp_path / "none.json", tmp_path).first()

@@ -1,0 +1,147 @@
+"""The thread over a real socket and real files: durable first, then shown; commands between records; a clean end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.analyzer import checkpoint
+from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, Warn
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
+from pilotfish.sidecar.analyzer.fates import FatesFile
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.worker import Desk, Worker
+from pilotfish.sidecar.channel.receiver import Receiver
+from pilotfish.sidecar.channel.sender import Sender
+from tests.analyzer.made import core, profile, record, setup
+from tests.support.waiting import wait_until
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self.state.mkdir()
+        self.sender = Sender(folder / "records.sock", 7)
+        self.fates = FatesFile(folder / "fates")
+        self.worker: Worker | None = None
+
+    def start(self, mind: Core | None = None) -> Worker:
+        desk = Desk(
+            core=mind or core(profile()),
+            fates=self.fates,
+            checkpoint=self.state / "checkpoint",
+            listen=lambda: Receiver(self.folder / "records.sock"),
+            now=time.time,
+        )
+        self.worker = Worker(desk, Publisher(0.0))
+        self.worker.start()
+        return self.worker
+
+    def send(self, *sequences: int) -> None:
+        wait_until(lambda: self.sender.connect(sequences[0]), what="a reader")
+        for sequence in sequences:
+            assert self.sender.offer(record(sequence, at_ns=time.time_ns()))
+        wait_until(lambda: self.sender.flush() or not self.sender.pending, what="the records to be sent")
+
+    def measured(self) -> int:
+        assert self.worker is not None
+        return sum(item.exchanges for item in self.worker.published.report.counts if item.fate == "measured")
+
+    def close(self) -> None:
+        self.sender.disconnect()
+        if self.worker is not None:
+            self.worker.stop()
+            wait_until(self.worker.finished.done)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def test_what_is_shown_is_on_disk(bench: Bench) -> None:
+    bench.start()
+    bench.send(1, 2, 3)
+    wait_until(lambda: bench.measured() == 3, what="3 measured")
+    saved = checkpoint.load(bench.state / "checkpoint")
+    assert saved is not None
+    assert saved["totals"]["measured"] == 3
+    kept = bench.fates.read()
+    assert kept is not None
+    assert kept[1]["measured"] == 3
+
+
+def test_the_end_counts_what_was_sent_before(bench: Bench) -> None:
+    worker = bench.start()
+    bench.send(*range(1, 200))
+    worker.stop()
+    worker.finished.result(timeout=10)
+    assert bench.measured() == 199
+
+
+def test_a_full_disk_is_shown_and_the_counts_go_on(bench: Bench) -> None:
+    worker = bench.start()
+    (bench.state / "checkpoint.new").mkdir()  # as good as a full disk, for root, too
+    bench.send(1, 2)
+    wait_until(lambda: bench.measured() == 2, what="2 measured")
+    shown = worker.published.report
+    assert shown.checkpoint.failures_total >= 1
+    assert "cannot write" in shown.checkpoint.error
+    assert any("cannot write" in text for text in shown.warnings)
+    (bench.state / "checkpoint.new").rmdir()
+    bench.send(3)
+    wait_until(lambda: worker.published.report.checkpoint.error == "", what="a checkpoint")
+
+
+def test_commands_are_answered(bench: Bench) -> None:
+    worker = bench.start()
+    worker.submit(SetProfile(profile(1))).result(timeout=10)
+    assert worker.published.report.profile is not None
+    assert worker.published.report.profile.hash == profile(1).hash
+    with pytest.raises(UnknownEpisodeError):
+        worker.submit(CloseEpisode("none")).result(timeout=10)
+    with pytest.raises(ProfileRefusedError):
+        worker.submit(SetProfile(profile(model="other"))).result(timeout=10)
+    worker.submit(Warn("topic", "look here")).result(timeout=10)
+    assert worker.published.report.warnings == ("look here",)
+    worker.submit(Warn("topic", "")).result(timeout=10)
+    assert worker.published.report.warnings == ()
+
+
+def test_after_the_end_commands_are_refused(bench: Bench) -> None:
+    worker = bench.start()
+    worker.stop()
+    worker.finished.result(timeout=10)
+    with pytest.raises(StoppingError):
+        worker.submit(CloseEpisode("x")).result(timeout=10)
+
+
+def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_comes(bench: Bench) -> None:
+    mind = Core(setup(), Ledger(1))
+    mind.idle_reason = "the profile is broken"
+    (bench.state / "checkpoint").write_bytes(b"evidence of before")
+    worker = bench.start(mind)
+    worker.submit(Warn("topic", "text")).result(timeout=10)
+    assert (bench.state / "checkpoint").read_bytes() == b"evidence of before"
+    assert not (bench.folder / "records.sock").exists()
+    worker.submit(SetProfile(profile())).result(timeout=10)
+    bench.send(1)
+    wait_until(lambda: bench.measured() == 1, what="1 measured")
+    assert checkpoint.load(bench.state / "checkpoint") is not None
+
+
+def test_a_defect_ends_the_worker_and_is_told(bench: Bench) -> None:
+    mind = core(profile())
+    mind.take = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
+    worker = bench.start(mind)
+    bench.send(1)
+    with pytest.raises(ZeroDivisionError):
+        worker.finished.result(timeout=10)

@@ -1,0 +1,101 @@
+"""A reading with something in every field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotfish.sidecar import report
+from pilotfish.sidecar.channel import layout
+from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
+from pilotfish.sidecar.telemetry.reading import Reading
+
+NOW = 1_700_000_000.0
+HOSTILE = 'a"b\\c\nd'
+
+
+@dataclass(frozen=True)
+class Intent:
+    kind: str = "retrain"
+    episode: str = HOSTILE
+    state: str = "dead"
+    reason: str = HOSTILE
+    attempts: int = 3
+    decided_at: float = NOW
+    next_at: float | None = None
+    error: str | None = HOSTILE
+
+
+@dataclass(frozen=True)
+class Control:
+    intents: tuple[Intent, ...] = (Intent(),)
+    problem: str | None = None
+    totals: tuple[tuple[str, str, str, int], ...] = (("retrain", "recommended", "mode", 1),)
+    pending: int = 1
+    dead: int = 2
+    unsaved: int = 3
+
+
+def page(path: Path) -> PageSnapshot:
+    if path.exists():
+        return read_page(path)
+    made = CounterPage.open(path, now_ns=int(NOW * 1e9))
+    for route in ("POST /v2/models/m/infer", f"GET /{HOSTILE}"):
+        slot = made.slot(route)
+        for milliseconds in (1, 2, 40, 200_000):
+            made.add(slot + layout.SLOT_CODES + layout.CODES.index("2xx"))
+            made.observe(slot + layout.SLOT_DURATION, milliseconds * 10**6)
+            made.observe(slot + layout.SLOT_FIRST_BYTE, milliseconds * 10**5)
+            made.observe(slot + layout.SLOT_FIRST_EVENT, milliseconds * 10**5)
+            made.observe(slot + layout.SLOT_EVENT_GAP, milliseconds * 10**5)
+            made.add(slot + layout.SLOT_BYTES_IN, 700)
+    made.add(layout.fate("accepted"), 6)
+    made.add(layout.fate("sampled_out", "rate"), 2)
+    made.close()
+    return read_page(path)
+
+
+def score(value: float) -> report.Score:
+    return report.Score(value, value / 2, value * 2)
+
+
+def whole_report() -> report.Report:
+    effects = report.Effects(
+        first_tick=1, last_tick=5, rows=100, psi=score(0.2), jensen_shannon=score(0.1), chi_square=score(0.3),
+        wasserstein=score(0.5), ks=score(0.1), missing_ratio=0.01, missing_ratio_reference=0.0, unseen_ratio=0.02,
+        out_of_range_ratio=0.03, mismatches=1,
+    )  # fmt: skip
+    feature = report.Feature(
+        name=HOSTILE, side="input", family="features", kind="numeric", evidence_ratio=2.0, onset_tick=3,
+        episode_id="e1", effects=effects,
+    )  # fmt: skip
+    member = report.EpisodeFeature(
+        name=HOSTILE, confirmed=True, active=True, onset_tick=3, joined_tick=4, closed_tick=None
+    )
+    return report.Report(
+        made_at=NOW,
+        started_at=NOW - 60,
+        state="watching",
+        model="m",
+        version="7",
+        profile=report.ProfileInfo(
+            hash="abc", model="m", version="7", created="now", rows=1000, features=1, excluded=(), warnings=()
+        ),
+        counts=(report.Count("measured", "", 4), report.Count("undecodable", "ragged", 1)),
+        rows=(report.Rows("m", "input", 40),),
+        ticks=report.Ticks(tick_seconds=60, open=(6,), last_closed=5, closed_total=5, late_rows=1),
+        families=(report.Family(name="features", evidence_ratio=2.0, threshold=1e5, share=1.0, alarms_total=1),),
+        features=(feature,),
+        episodes=(
+            report.Episode(
+                id="e1", family="features", opened_tick=4, onset_tick=3, closed_tick=None, closed_by=None, open=True,
+                features=(member,),
+            ),
+        ),
+        checkpoint=report.Durability(at=NOW - 5, failures_total=1),
+        warnings=(f"<b>{HOSTILE}</b>",),
+    )  # fmt: skip
+
+
+def reading(path: Path) -> Reading:
+    return Reading(report=whole_report(), page=page(path), control=Control(), now=NOW, memory_limit=1 << 28)

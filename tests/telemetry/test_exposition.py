@@ -1,0 +1,118 @@
+"""What is exposed is valid in both formats, is named in the one table, and adds up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from pilotfish.sidecar.telemetry.exposition import Exposition
+from pilotfish.sidecar.telemetry.names import METRICS
+from pilotfish.sidecar.telemetry.reading import Reading
+from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PREFIXES = ("pilotfish_", "process_")
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    body, content_type = Exposition(lambda: reading(tmp_path / "page")).render("text/plain")
+    assert content_type.startswith("text/plain")
+    return body.decode()
+
+
+@pytest.fixture
+def openmetrics(tmp_path: Path) -> str:
+    body, content_type = Exposition(lambda: reading(tmp_path / "page")).render(OPENMETRICS)
+    assert content_type.startswith("application/openmetrics-text")
+    return body.decode()
+
+
+def families(text: str) -> dict[str, Family]:
+    return {family.name: family for family in parse_text(text)}
+
+
+def test_openmetrics_is_valid(openmetrics: str) -> None:
+    assert openmetrics.endswith("# EOF\n")
+    assert len(list(parse_openmetrics(openmetrics))) > 30
+
+
+def test_both_formats_say_the_same(text: str, openmetrics: str) -> None:
+    volatile = ("process_cpu", "process_resident", "process_virtual", "pilotfish_memory_data", "process_open_fds")
+
+    def samples(found: list[Family]) -> set[tuple[str, str, float]]:
+        return {
+            (sample.name, str(sorted(sample.labels.items())), sample.value)
+            for family in found
+            for sample in family.samples
+            if not sample.name.startswith(volatile)
+        }
+
+    assert samples(list(parse_text(text))) == samples(list(parse_openmetrics(openmetrics)))
+
+
+def test_every_metric_of_the_table_is_exposed_and_no_other(text: str) -> None:
+    exposed = {family.name + ("_total" if family.type == "counter" else "") for family in families(text).values()}
+    assert exposed == {metric.name for metric in METRICS}
+
+
+def test_names_follow_prometheus() -> None:
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+    for metric in METRICS:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", metric.name)
+        assert metric.name.startswith(PREFIXES)
+        assert (metric.kind == "counter") == metric.name.endswith("_total")
+        assert metric.name.removesuffix("_total").endswith(metric.unit)
+        assert metric.help.endswith(".")
+        assert "|" not in metric.help, "it would break the table in the docs"
+
+
+def test_exchanges_add_up_to_those_seen(text: str) -> None:
+    found = families(text)
+    seen = found["pilotfish_exchanges_seen"].samples[0].value
+    queued = found["pilotfish_exchanges_queued"].samples[0].value
+    assert seen == 8
+    assert queued == 1
+    assert seen == queued + sum(sample.value for sample in found["pilotfish_exchanges"].samples)
+
+
+def test_histograms_have_four_bounds_a_decade_and_count_all(text: str) -> None:
+    samples = [
+        item
+        for item in families(text)["pilotfish_request_duration_seconds"].samples
+        if item.labels["route"] == "POST /v2/models/m/infer"
+    ]
+    buckets = [(item.labels["le"], item.value) for item in samples if item.name.endswith("_bucket")]
+    bounds = [float(bound) for bound, _ in buckets]
+    assert len(bounds) == 30
+    assert (bounds[0], bounds[4], bounds[-2], bounds[-1]) == (1e-5, 1e-4, 100.0, float("inf"))
+    assert [value for _, value in buckets] == sorted(value for _, value in buckets)
+    assert dict(buckets)["0.001"] == 1
+    assert buckets[-1][1] == next(item.value for item in samples if item.name.endswith("_count")) == 4
+    assert next(item.value for item in samples if item.name.endswith("_sum")) == pytest.approx(200.043)
+
+
+def test_names_of_others_are_escaped(text: str) -> None:
+    labels = {sample.labels["feature"] for sample in families(text)["pilotfish_feature_psi"].samples}
+    assert labels == {HOSTILE}
+
+
+def test_without_a_proxy_the_rest_is_exposed() -> None:
+    alone = Reading(report=whole_report(), page=None, control=None, now=NOW)
+    found = families(Exposition(lambda: alone).render("")[0].decode())
+    assert found["pilotfish_proxy_up"].samples[0].value == 0
+    assert "pilotfish_exchanges" not in found
+    assert "pilotfish_intents" not in found
+    assert found["pilotfish_drift_evidence_ratio"].samples[0].value == 2
+
+
+def test_a_proxy_that_has_stopped_is_not_up(tmp_path: Path) -> None:
+    whole = reading(tmp_path / "page")
+    later = Reading(report=whole.report, page=whole.page, control=None, now=NOW + 60)
+    found = families(Exposition(lambda: later).render("")[0].decode())
+    assert found["pilotfish_proxy_up"].samples[0].value == 0
