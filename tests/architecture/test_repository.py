@@ -54,5 +54,5 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_the_index_names_every_page() -> None:
     linked = LINK.findall((ROOT / "docs/README.md").read_text())
-    pages = {path.name for path in (ROOT / "docs").iterdir() if path.is_file()} - {"README.md"}
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert pages <= set(linked), f"docs/README.md does not link {sorted(pages - set(linked))}"
