@@ -1,0 +1,29 @@
+"""What the README tells people to type is understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar import cli
+from pilotfish.sidecar.settings.load import parse
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("pilotfish ")
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_parse(line: str) -> None:
+    _, name, *arguments = shlex.split(line, comments=True)
+    cli.build_parser(name).parse_args(arguments)
+
+
+@pytest.mark.parametrize("document", [text for kind, text in BLOCKS if kind == "yaml"])
+def test_documents_are_valid(document: str) -> None:
+    assert parse(document.encode(), "README.md", {}).kind == "ModelMonitor"
