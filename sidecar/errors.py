@@ -30,3 +30,8 @@ def raised_at(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown"
+
+
+def printable(text: str) -> str:
+    """Return foreign text as a terminal may have it: whatever is no printable character becomes a dot."""
+    return "".join(character if character.isprintable() else "·" for character in text)

@@ -14,6 +14,7 @@ from rich.text import Text
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.comparisons.score import Score
 from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.sidecar import errors
 from pilotfish.sidecar.profiles.diff import Difference, missing_ratio
 from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
 
@@ -26,7 +27,7 @@ BARS = ((WIDE, 24), (NARROW, 16), (0, 10))  # from which width on, how many
 
 def printable(text: str) -> Text:
     """Return foreign text for a terminal: no markup, no control characters."""
-    return Text("".join(character if character.isprintable() else "·" for character in text))
+    return Text(errors.printable(text))
 
 
 def print_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pilotfish.sidecar.errors import printable
 from pilotfish.sidecar.settings.checks import warnings
 from pilotfish.sidecar.settings.document import ModelMonitor
 from pilotfish.sidecar.settings.effective import promise, settings_in_force
@@ -65,7 +66,7 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     yield f"{path}: in force ({', '.join(_variables()) or 'nothing set by environment'})"
     for setting in settings:
         note = "default" if setting.default else ""
-        yield f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip()
+        yield printable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
     yield f"\n{promise(monitor)}"
 
 

@@ -27,7 +27,9 @@ Cores = Annotated[float, _unit("cores")]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
+DnsName = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 Name = Annotated[str, Meta(min_length=1, max_length=253)]
+OneLine = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]*$")]
 PathTemplate = Annotated[str, Meta(pattern=r"^/[!-~]*$", max_length=128)]
 
 
@@ -38,7 +40,7 @@ class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Metadata(_Block, frozen=True, kw_only=True):
     """Names the monitor; the rest is what Kubernetes keeps there and Pilotfish does not read."""
 
-    name: Annotated[Name, Meta(description="The monitor's name: it stands in events, metrics and the report.")]
+    name: Annotated[DnsName, Meta(description="The monitor's name: it stands in events, metrics and the report.")]
     namespace: Annotated[str | None, Meta(description="Namespace, in a cluster.")] = None
     labels: Annotated[dict[str, str] | None, Meta(description="Labels, as in Kubernetes.")] = None
     annotations: Annotated[dict[str, str] | None, Meta(description="Annotations, as in Kubernetes.")] = None
@@ -63,8 +65,10 @@ class TargetRef(_Block, frozen=True, kw_only=True):
 class Model(_Block, frozen=True, kw_only=True):
     """Which model is meant where a server has several, and which version runs."""
 
-    name: Annotated[str, Meta(description="Name in the request's path; empty takes every model.", max_length=253)] = ""
-    version: Annotated[str, Meta(description="Version that runs; it chooses the profile.", max_length=63)] = ""
+    name: Annotated[
+        OneLine, Meta(description="Name in the request's path; empty takes every model.", max_length=253)
+    ] = ""
+    version: Annotated[OneLine, Meta(description="Version that runs; it chooses the profile.", max_length=63)] = ""
 
 
 class Traffic(_Block, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ class Traffic(_Block, frozen=True, kw_only=True):
 class ProfileSource(_Block, frozen=True, kw_only=True):
     """Where the profile of one version of the model is; exactly one of path, configMap and url."""
 
-    version: Annotated[str, Meta(description="Version of the model; empty fits any.", max_length=63)] = ""
+    version: Annotated[OneLine, Meta(description="Version of the model; empty fits any.", max_length=63)] = ""
     path: Annotated[Name | None, Meta(description="File (.json or .json.gz), relative to the document's folder.")] = (
         None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pilotfish.sidecar.errors import PilotfishError
+from pilotfish.sidecar.errors import PilotfishError, printable
 
 MOST_SHOWN = 20
 
@@ -20,7 +20,8 @@ class Problem:
     line: int = 0
 
     def __str__(self) -> str:
-        at = f"{self.path} (line {self.line})" if self.line else self.path
+        path = printable(self.path)
+        at = f"{path} (line {self.line})" if self.line else path
         return f"{at}: {self.what}; {self.remedy}"
 
 

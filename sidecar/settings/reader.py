@@ -36,7 +36,7 @@ _BOUNDS = (
     ("lt", "less than {}", lambda value, bound: value < bound),
     ("min_length", "{} long at least", lambda value, bound: len(value) >= bound),
     ("max_length", "{} long at most", lambda value, bound: len(value) <= bound),
-    ("pattern", "as in {}", lambda value, bound: re.search(bound, value) is not None),
+    ("pattern", "as in {}", lambda value, bound: re.fullmatch(bound, value) is not None),
 )
 
 

@@ -78,12 +78,17 @@ def _read_json(text: str, where: str) -> Tree:
         _refuse(where, "$", f"{word} is no JSON number", "give a finite number")
 
     try:
-        return Tree(json.loads(text, object_pairs_hook=unique, parse_constant=constant))
+        root = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        json.dumps(root, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return Tree(root)
     except RecursionError:
         _refuse(where, "$", "the document is nested too deeply", f"at most {DEEPEST} levels are read")
-    except ValueError as error:
-        line = getattr(error, "lineno", 0)
-        _refuse(where, "$", f"not JSON ({getattr(error, 'msg', error)})", "correct the syntax, or write YAML", line)
+    except json.JSONDecodeError as error:
+        _refuse(where, "$", f"not JSON ({error.msg})", "correct the syntax, or write YAML", error.lineno)
+    except UnicodeEncodeError:
+        _refuse(where, "$", "a text has half a surrogate pair", "write the character itself")
+    except ValueError:
+        _refuse(where, "$", "a number has more than 4300 digits", "no setting needs as many")
 
 
 class _Reader:

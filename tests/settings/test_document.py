@@ -129,6 +129,7 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{retrain: {webhook: {url: 'https://a:b@c.example'}}}", "$.spec.retrain.webhook.url", "a password", "take it"),
         ("{retrain: {webhook: {url: 'http://[::1'}}}", "$.spec.retrain.webhook.url", "is 'http://[::1'", "https://"),
         ("{retrain: {webhook: {url: 'https://a.example:99999'}}}", "$.spec.retrain.webhook.url", "is 'https", "give"),
+        ("{model: {name: 'a\tb'}}", "$.spec.model.name", "is 'a", "as in"),
         ("[]", "$.spec", "is []", "an object with mode"),
     ],
 )
@@ -172,6 +173,10 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         (b"a: \xff\n", "not UTF-8"),
         (b"a: \x00\n", "not YAML"),
         (b'{"a": NaN}', "no JSON number"),
+        (b'{"a": "\\ud800"}', "half a surrogate"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
+        (b"apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: My Model}", "is 'My Model'"),
+        (b'apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: "a\\n"}', "is 'a"),
         (b"a: " + b"x" * 1024 * 1024, "bytes"),
         (b"42\n", "is 42"),
     ],
@@ -248,3 +253,7 @@ def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
     assert "no secret" in said
     assert "https" in said
     assert "https" not in " ".join(warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
+
+
+def test_a_key_cannot_write_to_the_terminal() -> None:
+    assert "\x1b" not in str(only_problem('{"\\x1b[31mtick": 1}'))
