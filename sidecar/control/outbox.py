@@ -148,8 +148,9 @@ class Outbox:
         self._descriptor, self._end = descriptor, len(data)
         self._compact_at = max(COMPACT_AT, 2 * len(data))
         self.ledger = Ledger().apply(operations)
-        self._step("outbox.replaced")
-        _sync_folder(self._path.parent)
+        with suppress(OSError):  # the file itself is safe; its new name is, too, with the folder's next sync
+            self._step("outbox.replaced")
+            _sync_folder(self._path.parent)
         return True
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,6 +205,34 @@ def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
     box.commit([])
     box.close()
     assert opened(path).ledger == box.ledger
+
+
+STEPS = st.sampled_from(("", "", "outbox.append", "outbox.written", "outbox.compacted", "outbox.replaced"))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(OPERATIONS, STEPS, st.booleans()), max_size=10))
+def test_whatever_fails_on_the_way_disk_and_memory_agree_in_the_end(
+    history: list[tuple[list[Operation], str, bool]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        failing = ""
+
+        def step(name: str) -> None:
+            if name == failing:
+                raise OSError(errno.ENOSPC, "no space")
+
+        path = Path(folder) / "outbox.jsonl"
+        box = Outbox(path, step=step)
+        box.open()
+        for operations, failing, compact in history:  # noqa: B007  # read by `step`
+            box._compact_at = 0 if compact else outbox.COMPACT_AT
+            box.commit(operations)
+        failing = ""
+        box.commit([])
+        assert (box.unsaved, box.problem) == (0, "")
+        box.close()
+        assert opened(path).ledger == box.ledger
 
 
 def test_without_a_folder_it_lives_in_memory_until_there_is_one(tmp_path: Path) -> None:
