@@ -37,6 +37,8 @@ ColumnData: TypeAlias = Column | Array | list[Any]
 class Batch:
     """Rows of one side of the traffic. Columns that the profile does not know are ignored.
 
+    BatchError if the columns differ in length.
+
     A column may be a plain list (the cheapest for a few rows of JSON): None is missing, and whatever else it
     holds, a string among numbers or an integer without bounds, is counted and never raises.
     """
@@ -47,11 +49,20 @@ class Batch:
 
     def __post_init__(self) -> None:
         for name, column in self.columns.items():
+            if type(column) is not list:
+                _check_shape(name, column)
             if length(column) != self.rows:
                 raise BatchError(
                     f"column {name!r} has {length(column)} entries in a batch of {self.rows} rows; "
                     "every column needs one entry a row"
                 )
+
+
+def _check_shape(name: str, data: ColumnData) -> None:
+    column = as_column(data)
+    shapes = [column.values.shape] if column.missing is None else [column.values.shape, column.missing.shape]
+    if any(len(shape) != 1 for shape in shapes) or len(set(shapes)) > 1:
+        raise BatchError(f"column {name!r} and its mask must be of one dimension and length, not {shapes}")
 
 
 def length(column: ColumnData) -> int:
@@ -81,7 +92,7 @@ def _array_of(values: list[Any]) -> Array:
 
 def is_missing(value: object) -> bool:
     """None and NaN; everything else is a value, even an unusable one."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
 def missing_mask(column: Column) -> Bools:

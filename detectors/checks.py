@@ -43,11 +43,11 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 
 
 def check_rows(profile: Profile, counts: Counts) -> None:
-    """Each row falls into exactly one cell of each feature of its side."""
+    """Each row falls into exactly one cell of each feature of its side, or lacks its column."""
     for feature in profile.features:
         rows = counts.input_rows if feature.side == "input" else counts.prediction_rows
-        found = int(counts.of(profile, feature.name).sum())
-        _equal(found, rows, f"rows in the cells of {feature.name!r}")
+        found = int(counts.of(profile, feature.name).sum()) + int(counts.absent[profile.index[feature.name]])
+        _equal(found, rows, f"rows in the cells of {feature.name!r}, or without it")
 
 
 def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:

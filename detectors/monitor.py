@@ -9,6 +9,7 @@ from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
 from pilotfish.detectors.history import History, Piece
+from pilotfish.detectors.presence import Presence
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import (
     Alarm,
@@ -40,6 +41,7 @@ class DriftMonitor:
         self.settings = settings or DriftSettings()
         self._families = tuple(FamilyDetector(table) for table in family_tables(profile, self.settings))
         self._history = History(profile)
+        self._presence = Presence(profile)
         self._yardsticks = [Yardstick.of(feature) for feature in profile.features]
         self._status: MonitorStatus | None = None
         self._tick: int | None = None
@@ -60,6 +62,7 @@ class DriftMonitor:
             raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
         self._tick = tick
         self._status = None
+        counts = self._presence.settle(counts)
         if not counts.cells.any():
             return TickResult(tick)
         self._ticks_closed += 1
@@ -114,6 +117,7 @@ class DriftMonitor:
         return {
             "families": {family.table.name: family.state() for family in self._families},
             "history": self._history.state(),
+            "presence": self._presence.state(),
             "profile_hash": self.profile.hash,
             "tick": self._tick,
             "ticks_closed": self._ticks_closed,
@@ -147,6 +151,7 @@ class DriftMonitor:
         for family in self._families:
             family.restore(state["families"][family.table.name])
         self._history.restore(state["history"])
+        self._presence.restore(state["presence"])
         self._tick = state["tick"]
         self._ticks_closed = int(state["ticks_closed"])
 
@@ -189,6 +194,7 @@ class DriftMonitor:
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
                     effects=self._effects(table.feature.name, stretch),
+                    seen=bool(self._presence.seen[self.profile.index[table.feature.name]]),
                 )
             )
         return out

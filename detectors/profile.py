@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -168,14 +168,9 @@ class Profile:
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:
         """The profile in a JSON document; ProfileError naming the path of whatever is wrong."""
-        try:
-            document = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise ProfileError(f"the profile is no JSON document: {error}; build it again") from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            found = document.get("format") if isinstance(document, dict) else document
-            raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
-        return _parse(document)
+        from pilotfish.detectors.reading import read  # reading makes what is defined here
+
+        return read(raw)
 
 
 def canonical(document: dict[str, Any]) -> bytes:
@@ -198,65 +193,3 @@ def _feature_document(feature: Feature) -> dict[str, Any]:
         "smallest_shift": feature.smallest_shift,
         "warnings": list(feature.warnings),
     }
-
-
-def _parse(document: dict[str, Any]) -> Profile:
-    try:
-        reference = Reference(**_keys(document["reference"], Reference, "reference"))
-        if reference.order not in get_args(Order):
-            raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
-        features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
-        excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
-        names = [feature.name for feature in features]
-        if len(set(names)) != len(names):
-            raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
-        return Profile(
-            model=str(document["model"]),
-            version=str(document["version"]),
-            created=str(document["created"]),
-            reference=reference,
-            features=features,
-            excluded=excluded,
-            warnings=_texts(document["warnings"]),
-            input_columns=_texts(document["input_columns"]),
-            prediction_columns=_texts(document["prediction_columns"]),
-        )
-    except KeyError as error:
-        raise ProfileError(f"the profile lacks the key {error}; build it again") from error
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
-
-
-def _texts(values: list[Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
-
-
-def _feature(document: dict[str, Any], where: str) -> Feature:
-    known = _keys(document, Feature, where)
-    where = f"{where} ({known['name']!r})"
-    if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
-        raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
-    bins_of = CategoryBins if "names" in known["bins"] else NumericBins
-    bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
-    inflation = np.array([float(value) for value in known["inflation"]])
-    if not np.all(np.isfinite(inflation)) or np.any(inflation < 1):
-        raise ProfileError(f"{where}.inflation must be numbers >= 1, not {shown(known['inflation'])}; build it again")
-    known.update(bins=bins, inflation=inflation, warnings=tuple(known["warnings"]))
-    for part in ("shaping", "bounding"):
-        known[part] = _counts(known[part], bins.size, f"{where}.{part}")
-    return Feature(**known)
-
-
-def _counts(values: list[Any], size: int, where: str) -> Ints:
-    if len(values) != size or not all(type(value) is int and 0 <= value < 2**53 for value in values):
-        raise ProfileError(f"{where} must be {size} counts, not {shown(values)}; build the profile again")
-    return np.array(values, dtype=np.int64)
-
-
-def _keys(document: dict[str, Any], of: type[Any], where: str) -> dict[str, Any]:
-    """The document, if its keys are the fields of a dataclass."""
-    expected = {field.name for field in fields(of)}
-    if set(document) != expected:
-        wrong = sorted(set(document) ^ expected)
-        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
-    return dict(document)

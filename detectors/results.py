@@ -82,7 +82,7 @@ class FeatureStatus:
     """One watched feature.
 
     `effects` are since the onset in an open episode, else of the recent window; they and `onset_tick` are None
-    without rows.
+    without rows. `seen` is false until traffic has carried the feature once.
     """
 
     name: str
@@ -92,6 +92,7 @@ class FeatureStatus:
     onset_tick: int | None
     episode_id: str | None
     effects: EffectSizes | None
+    seen: bool = True
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,9 @@ def text_of(value: object) -> str | None:
     """The one way to write a category: true, 3 (also for 3.0), text; None for what is no scalar."""
     if isinstance(value, str):
         return _shortened(value)
-    if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
         return _shortened(value.decode("utf-8", "replace"))

@@ -16,6 +16,7 @@ QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.9
 ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
 MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
 GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
+NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 SLACK = 1e-6  # relative; a value that went through float32 is still the same value
 LARGEST = 1e300  # reference values beyond it are taken for it, so that no cut overflows
 
@@ -143,15 +144,17 @@ def _parsed(values: Any, missing: Bools) -> tuple[Floats, int]:
     for row, value in enumerate(values.tolist()):
         if missing[row] or is_missing(value):
             continue
-        if not isinstance(value, (int, float)):
+        if not isinstance(value, NUMBERS):
             mismatches += 1
         out[row] = _number(value)
     return out, mismatches
 
 
 def _number(value: object) -> float:
+    if not isinstance(value, (*NUMBERS, str, bytes)):
+        return np.nan
     try:
-        return float(value)  # type: ignore[arg-type]  # whatever is no number is caught
+        return float(value)
     except OverflowError:
         return np.inf if value > 0 else -np.inf  # type: ignore[operator]  # only an integer overflows
     except (TypeError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,22 @@ class Counts:
         profile_hash: whose cells these are.
         cells: int64 [profile.cells].
         mismatches: int64 [features], values of another type than the feature's.
+        absent: int64 [features], rows of its side that had no such column; they are in no cell.
         input_rows, prediction_rows: rows of each side.
     """
 
     profile_hash: str
     cells: Ints
     mismatches: Ints
+    absent: Ints
     input_rows: int
     prediction_rows: int
 
     @classmethod
     def empty(cls, profile: Profile) -> Counts:
-        zero = np.zeros
-        return cls(profile.hash, zero(profile.cells, np.int64), zero(len(profile.features), np.int64), 0, 0)
+        features = len(profile.features)
+        cells, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.cells, features, features))
+        return cls(profile.hash, cells, mismatches, absent, 0, 0)
 
     def __add__(self, other: Counts) -> Counts:
         self._same_profile(other)
@@ -44,6 +47,7 @@ class Counts:
             self.profile_hash,
             self.cells + other.cells,
             self.mismatches + other.mismatches,
+            self.absent + other.absent,
             self.input_rows + other.input_rows,
             self.prediction_rows + other.prediction_rows,
         )
@@ -55,6 +59,7 @@ class Counts:
             self.profile_hash,
             np.maximum(self.cells, other.cells),
             np.maximum(self.mismatches, other.mismatches),
+            np.maximum(self.absent, other.absent),
             max(self.input_rows, other.input_rows),
             max(self.prediction_rows, other.prediction_rows),
         )
@@ -66,6 +71,7 @@ class Counts:
 
     def state(self) -> dict[str, Any]:
         return {
+            "absent": self.absent.astype("<i8").tobytes(),
             "cells": self.cells.astype("<i8").tobytes(),
             "input_rows": self.input_rows,
             "mismatches": self.mismatches.astype("<i8").tobytes(),
@@ -83,14 +89,15 @@ class Counts:
             )
         if state["profile_hash"] != profile.hash:
             raise CountsMismatchError(_two_profiles(state["profile_hash"], profile.hash))
-        cells = np.frombuffer(state["cells"], dtype="<i8").astype(np.int64)
-        mismatches = np.frombuffer(state["mismatches"], dtype="<i8").astype(np.int64)
-        if (len(cells), len(mismatches)) != (profile.cells, len(profile.features)):
+        cells, mismatches, absent = (
+            np.frombuffer(state[key], dtype="<i8").astype(np.int64) for key in ("cells", "mismatches", "absent")
+        )
+        if (len(cells), len(mismatches), len(absent)) != (profile.cells, *[len(profile.features)] * 2):
             raise StateError(
                 f"the counts' state has {len(cells)} cells of {len(mismatches)} features, the profile "
                 f"{profile.cells} of {len(profile.features)}; start afresh"
             )
-        return cls(profile.hash, cells, mismatches, int(state["input_rows"]), int(state["prediction_rows"]))
+        return cls(profile.hash, cells, mismatches, absent, int(state["input_rows"]), int(state["prediction_rows"]))
 
     def _same_profile(self, other: Counts) -> None:
         if self.profile_hash != other.profile_hash:
@@ -136,7 +143,7 @@ class TickCounts:
         self._encode("prediction")
         taken, self._counts = self._counts, Counts.empty(self._profile)
         rows, self._rows = self._rows, {"input": 0, "prediction": 0}
-        return Counts(taken.profile_hash, taken.cells, taken.mismatches, rows["input"], rows["prediction"])
+        return replace(taken, input_rows=rows["input"], prediction_rows=rows["prediction"])
 
     def _encode(self, side: Side) -> None:
         batches, rows = self._waiting[side], self._waiting_rows[side]
@@ -149,7 +156,7 @@ class TickCounts:
                 continue
             first, last = offsets[position], offsets[position + 1]
             columns, absent = _joined(batches, feature.name)
-            self._counts.cells[last - 1] += absent  # the last cell is `missing`
+            self._counts.absent[position] += absent
             for column in columns:
                 cells, mismatches = feature.bins.cells_of(column)
                 self._counts.cells[first:last] += np.bincount(cells, minlength=feature.bins.size)

@@ -57,7 +57,8 @@ class Traffic:
 
     def step(self, rows: int) -> TickResult:
         cells = np.concatenate([self.rng.multinomial(rows, p) for p in self.cells])
-        counts = Counts(self.monitor.profile.hash, cells, np.zeros(len(self.cells), np.int64), rows, 0)
+        none = np.zeros(len(self.cells), np.int64)
+        counts = Counts(self.monitor.profile.hash, cells, none, none, rows, 0)
         self.tick += 1
         return self.monitor.close_tick(self.tick, counts)
 

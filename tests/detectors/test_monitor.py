@@ -16,7 +16,7 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import family_tables
-from tests.detectors.material import QUICK, mixed_profile, normal_profile, normal_tick, tick
+from tests.detectors.material import QUICK, columns, counted, mixed_profile, normal_profile, normal_tick, tick
 
 PROFILE = mixed_profile()
 
@@ -56,6 +56,32 @@ def test_a_side_without_rows_leaves_its_family_as_it_was() -> None:
     monitor.close_tick(1, replace(counts, cells=cells, prediction_rows=0))
     assert monitor.status().families[1] == before
     assert monitor.status().families[0].evidence_ratio > 0
+
+
+def without(name: str, rng: np.random.Generator) -> Counts:
+    data = {key: values for key, values in columns(50, rng).items() if key != name}
+    return counted(PROFILE, data, 50)
+
+
+def test_a_column_that_traffic_never_carries_is_shown_and_raises_nothing() -> None:
+    monitor = DriftMonitor(PROFILE, QUICK)
+    rng = np.random.default_rng(8)
+    assert not any(monitor.close_tick(number, without("city", rng)).alarms for number in range(60))
+    (city,) = (feature for feature in monitor.status().features if feature.name == "city")
+    assert (city.seen, city.effects) == (False, None)
+
+
+def test_a_column_that_is_gone_counts_as_missing() -> None:
+    monitor = DriftMonitor(PROFILE, QUICK)
+    rng = np.random.default_rng(9)
+    for number in range(10):
+        monitor.close_tick(number, tick(PROFILE, rng))
+    monitor = DriftMonitor.from_state(PROFILE, QUICK, monitor.state())
+    alarms = [alarm for number in range(10, 14) for alarm in monitor.close_tick(number, without("city", rng)).alarms]
+    assert [[feature.name for feature in alarm.features] for alarm in alarms] == [["city"]]
+    effects = alarms[0].features[0].effects
+    assert effects is not None
+    assert effects.missing_ratio > 0.9
 
 
 def test_ticks_must_go_forward() -> None:

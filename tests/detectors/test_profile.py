@@ -65,6 +65,10 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown kind": (lambda d: _feature(d).update(kind="matrix"), "'matrix'"),
     "an unknown order": (lambda d: d["reference"].update(order="sideways"), "reference.order"),
     "one name twice": (lambda d: d["features"].append(_feature(d)), "same name twice"),
+    "a name that is no text": (lambda d: _feature(d).update(name=3), "name must be text"),
+    "an infinite number": (lambda d: _feature(d).update(n_eff=float("inf")), "Infinity is no number"),
+    "a number that is text": (lambda d: _feature(d).update(delay_rows="3"), "delay_rows must be a number"),
+    "half a row": (lambda d: d["reference"].update(rows=0.5), "rows must be a whole number"),
     "features that are no list": (lambda d: d.update(features=3), "wrong type"),
 }
 

@@ -1,0 +1,44 @@
+"""Which features live traffic carries at all.
+
+A column that no request has ever had is a difference of set-up, say a reference with a column that is not served: it
+is shown, and raises no alarm. A column that was there and is gone is a fault of its source: its rows count as missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools
+from pilotfish.detectors.errors import StateError
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.summaries.counts import Counts
+
+
+class Presence:
+    """Remembers the features that any closed tick has had; `seen` is [features]."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self.seen: Bools = np.zeros(len(profile.features), dtype=bool)
+
+    def settle(self, counts: Counts) -> Counts:
+        """The tick's counts, the rows without a column counted as missing where it was there before."""
+        self.seen = self.seen | (np.add.reduceat(counts.cells, self._profile.offsets[:-1]) > 0)
+        lost = np.where(self.seen, counts.absent, 0)
+        if not lost.any():
+            return counts
+        cells = counts.cells.copy()
+        cells[self._profile.offsets[1:] - 1] += lost  # the last cell is `missing`
+        return replace(counts, cells=cells)
+
+    def state(self) -> bytes:
+        return self.seen.tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """StateError if the number of features is another one."""
+        seen = np.frombuffer(state, dtype=bool).copy()
+        if len(seen) != len(self.seen):
+            raise StateError(f"a state of {len(seen)} features does not fit {len(self.seen)}; start afresh")
+        self.seen = seen

@@ -1,0 +1,140 @@
+"""From the bytes of a profile to a profile, or to an error that names the path of whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from math import isfinite
+from typing import Any, get_args
+
+import numpy as np
+
+from pilotfish.detectors.batch import Ints, Side
+from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.profile import FORMAT, Bins, Excluded, Feature, Kind, Order, Profile, Reference
+
+
+def read(raw: bytes) -> Profile:
+    """The profile in a JSON document.
+
+    Raises:
+        ProfileError: no JSON, another format, or a value that no profile can have.
+    """
+    try:
+        document = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ProfileError(f"the profile is no JSON document: {error}; build it again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else document
+        raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
+    return _parse(document)
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number of a profile")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_constant(text)
+
+
+def _parse(document: dict[str, Any]) -> Profile:
+    try:
+        reference = Reference(**_keys(document["reference"], Reference, "reference"))
+        _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
+        _types(vars(reference), "reference", numbers=("tick_seconds", "rows_per_tick", "first_time", "last_time"))
+        if reference.order not in get_args(Order):
+            raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
+        features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
+        excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
+        for item in excluded:
+            _types(vars(item), "excluded", texts=("name", "reason"))
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
+        return Profile(
+            model=str(document["model"]),
+            version=str(document["version"]),
+            created=str(document["created"]),
+            reference=reference,
+            features=features,
+            excluded=excluded,
+            warnings=_texts(document["warnings"]),
+            input_columns=_texts(document["input_columns"]),
+            prediction_columns=_texts(document["prediction_columns"]),
+        )
+    except KeyError as error:
+        raise ProfileError(f"the profile lacks the key {error}; build it again") from error
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
+def _feature(document: dict[str, Any], where: str) -> Feature:
+    known = _keys(document, Feature, where)
+    _types(known, where, texts=("name",), numbers=("n_eff", "smallest_shift", "delay_rows"))
+    where = f"{where} ({shown(known['name'])})"
+    if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
+        raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
+    bins_of = CategoryBins if "names" in known["bins"] else NumericBins
+    bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
+    inflation = np.array([float(value) for value in known["inflation"]])
+    if not np.all(np.isfinite(inflation)) or np.any(inflation < 1):
+        raise ProfileError(f"{where}.inflation must be numbers >= 1, not {shown(known['inflation'])}; build it again")
+    known.update(bins=bins, inflation=inflation, warnings=tuple(known["warnings"]))
+    for part in ("shaping", "bounding"):
+        known[part] = _counts(known[part], bins.size, f"{where}.{part}")
+    return Feature(**known)
+
+
+def _types(
+    values: Mapping[str, Any],
+    where: str,
+    *,
+    texts: Iterable[str] = (),
+    whole: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+) -> None:
+    """ProfileError unless the values are strings, whole numbers from 0, and numbers or null."""
+    for names, good, what in (
+        (texts, _is_text, "text"),
+        (whole, _is_whole, "a whole number"),
+        (numbers, _is_number, "a number or null"),
+    ):
+        for name in names:
+            if not good(values[name]):
+                raise ProfileError(f"{where}.{name} must be {what}, not {shown(values[name])}; build it again")
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_number(value: object) -> bool:
+    return value is None or type(value) in {int, float}
+
+
+def _counts(values: list[Any], size: int, where: str) -> Ints:
+    if len(values) != size or not all(map(_is_whole, values)):
+        raise ProfileError(f"{where} must be {size} counts, not {shown(values)}; build the profile again")
+    return np.array(values, dtype=np.int64)
+
+
+def _keys(document: dict[str, Any], of: type[Any], where: str) -> dict[str, Any]:
+    """The document, if its keys are the fields of a dataclass."""
+    expected = {field.name for field in fields(of)}
+    if set(document) != expected:
+        wrong = sorted(set(document) ^ expected)
+        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
+    return dict(document)

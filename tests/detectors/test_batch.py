@@ -1,0 +1,40 @@
+"""A batch contradicts itself loudly, and takes any value silently."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.batch import Batch, Column, ColumnData, as_column, missing_mask
+from pilotfish.detectors.errors import BatchError
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([1, 2], "'x' has 2 entries in a batch of 3 rows"),
+        (np.zeros((3, 2)), "one dimension"),
+        (np.array(1.0), "one dimension"),
+        (Column(np.zeros(3), np.zeros(2, dtype=bool)), "one dimension and length"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(column: ColumnData, message: str) -> None:
+    with pytest.raises(BatchError, match=message):
+        Batch({"x": column}, 3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1, 2.5, None], ["a", None, float("nan")], [True, None, 3], [10**400, None, float("nan")], [[1], {}, None]],
+)
+def test_lists_keep_every_type(values: list[object]) -> None:
+    column = as_column(values)
+    assert len(column.values) == 3
+    assert missing_mask(column).tolist() == [value is None or value != value for value in values]
+
+
+def test_masks_add_to_what_is_missing_by_itself() -> None:
+    column = Column(np.array([1.0, np.nan, 3.0]), np.array([True, False, False]))
+    assert missing_mask(column).tolist() == [True, True, False]
+    dates = Column(np.array(["2024-01-01", "NaT"], dtype="M8[s]"))
+    assert missing_mask(dates).tolist() == [False, True]
