@@ -33,13 +33,21 @@ def openmetrics(tmp_path: Path) -> str:
     return body.decode()
 
 
+def plain(text: str) -> list[Family]:
+    return list(parse_text(text))
+
+
+def open_(text: str) -> list[Family]:
+    return list(parse_openmetrics(text))
+
+
 def families(text: str) -> dict[str, Family]:
-    return {family.name: family for family in parse_text(text)}
+    return {family.name: family for family in plain(text)}
 
 
 def test_openmetrics_is_valid(openmetrics: str) -> None:
     assert openmetrics.endswith("# EOF\n")
-    assert len(list(parse_openmetrics(openmetrics))) > 30
+    assert len(open_(openmetrics)) > 30
 
 
 def test_both_formats_say_the_same(text: str, openmetrics: str) -> None:
@@ -53,7 +61,7 @@ def test_both_formats_say_the_same(text: str, openmetrics: str) -> None:
             if not sample.name.startswith(volatile)
         }
 
-    assert samples(list(parse_text(text))) == samples(list(parse_openmetrics(openmetrics)))
+    assert samples(plain(text)) == samples(open_(openmetrics))
 
 
 def test_every_metric_of_the_table_is_exposed_and_no_other(text: str) -> None:
