@@ -2,7 +2,7 @@
 
     Report's episodes, settings, clock --> Situation                                     situation.py
     Situation --policy--> Intent (wanted, whatever may forbid it)                        policy.py
-    Intent --guard--> Decision: executed | recommended | refused, with its reason        guard.py
+    Intent --guard--> Decision: pending | recommended | refused, with its reason         guard.py
     Decision --> Ledger: one Entry per intent, folded from operations                    ledger.py
     operations --> Outbox: the ledger's durable form, an append-only file                outbox.py
     Entry that is due --> event --> signature --> webhook                            event.py signature.py webhook.py

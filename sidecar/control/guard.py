@@ -47,26 +47,20 @@ def cooling(intent: Intent, situation: Situation) -> float:
     """Return for how many seconds more the model rests after the last retraining that was asked for; 0 if it does not.
 
     It rests from the decision on, whatever the profile: a new model is not retrained at once because of its newness.
-    While only recommendations are made, they count as if they had been carried out. A clock that was set back never
-    makes the rest longer than the cooldown.
+    A superseded request counts if it was sent: its answer may have been lost. While only recommendations are made, they
+    count as if they had been carried out. A clock that was set back never makes the rest longer than the cooldown.
     """
     cooldown = situation.retrain.cooldown if situation.retrain else 0.0
-    model, counts = intent.subject.model, _RESTS[situation.mode == ACT]
+    asked = {PENDING, DELIVERED} if situation.mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
     starts = (
         entry.decided_at
         for entry in situation.ledger.entries.values()
-        if entry.id != intent.id and entry.model == model and _asked(entry, counts)
+        if entry.id != intent.id
+        and entry.model == intent.subject.model
+        and (entry.state in asked or (entry.state == SUPERSEDED and entry.attempts > 0))
     )
     rests = (cooldown - (situation.now - start) for start in starts)
     return max((min(rest, cooldown) for rest in rests), default=0.0)
-
-
-_RESTS = {True: frozenset((PENDING, DELIVERED)), False: frozenset((PENDING, DELIVERED, RECOMMENDED))}
-
-
-def _asked(entry: Entry, counts: frozenset[str]) -> bool:
-    """Tell whether a retraining was asked for, or may have been: an attempt without an answer counts as one."""
-    return entry.state in counts or (entry.state == SUPERSEDED and entry.attempts > 0)
 
 
 def _misdirected(entry: Entry, situation: Situation) -> bool:

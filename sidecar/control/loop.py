@@ -50,6 +50,7 @@ class ControlLoop:
             while not stop.is_set():
                 try:
                     await self.cycle()
+                    self._failed = ""
                 except Exception as error:
                     self._fail(error)
                 try:
