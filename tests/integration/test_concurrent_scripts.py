@@ -35,5 +35,7 @@ def test_scripts_do_not_touch_each_other(stage: Stage) -> None:
     after = stage.settled(counted(before) + sum(case.total for case in chosen))
     assert seen(after) - seen(before) == counted(after) - counted(before) == sum(case.total for case in chosen)
     steps = {name: after.connections[name] - before.connections[name] for name in after.connections}
-    assert steps["accepted"] == steps["ended"] + steps["reset"] == SCRIPTS, steps
+    # a server that resets at once may have done so before its connection is seen to stand: it refused
+    assert steps["accepted"] == steps["ended"] + steps["reset"] + steps["refused_upstream"] == SCRIPTS, steps
+    assert steps["refused_upstream"] <= sum(case.name == "nothing_sent_then_server_rst" for case in chosen)
     assert steps["opaque"] == sum(case.downgrade is not None for case in chosen)
