@@ -76,7 +76,7 @@ def _rows(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...]) -
         return _matrix(_plain(tree), base, known)
     if kinds != {dict}:
         raise DeclineError("ragged")
-    return _named_rows(tree)
+    return _completed(_named_rows(tree), known)
 
 
 def _matrix(tree: list[Any], base: str, known: tuple[str, ...]) -> Rows:
@@ -99,6 +99,15 @@ def _named_rows(rows: list[dict[str, Any]]) -> Rows:
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows])
     return Rows(columns, len(rows))
+
+
+def _completed(rows: Rows, known: tuple[str, ...]) -> Rows:
+    """A key that no row of a request has is as missing as one that some of its rows lack."""
+    columns = rows.columns
+    lacking = [name for name in known if name not in columns]
+    if 0 < len(lacking) < len(known):
+        columns.update((name, [None] * rows.count) for name in lacking)
+    return rows
 
 
 def _add_cells(columns: dict[str, list[object]], name: str, cells: list[Any]) -> None:

@@ -51,6 +51,12 @@ def test_values_that_are_lists_become_columns_and_absent_ones_are_missing() -> N
     assert found.inputs.columns == {"v[0]": [1, 3, None], "v[1]": [2, 4, None], "w": [None, None, 1]}
 
 
+def test_a_known_key_that_no_row_has_is_missing_in_all() -> None:
+    hints = Hints(inputs=("a", "b", "c"))
+    assert decoded({"instances": [{"a": 1}]}, hints=hints).inputs.columns == {"a": [1], "b": [None], "c": [None]}
+    assert decoded({"instances": [{"x": 1}]}, hints=hints).inputs.columns == {"x": [1]}
+
+
 def test_the_column_form() -> None:
     found = decoded({"inputs": {"a": [1, 2], "b": [[1, 2], [3, 4]], "c": [["x"], ["y"]]}})
     assert found.inputs.columns == {"a": [1, 2], "b[0]": [1, 3], "b[1]": [2, 4], "c": ["x", "y"]}
