@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +17,7 @@ from pilotfish.detectors.errors import ProfileError, shown
 NAMED = 63  # categories with a cell of their own
 BUCKETS = 16  # hash buckets for the others
 KNOWN_TAIL = 1024  # so many other categories are told from unseen ones; beyond, the vocabulary counts as open
+REMEMBERED = 4096  # spellings whose cell is looked up at once after the first time
 LABEL_CHARACTERS = 200  # a longer category is known by its beginning and its hash
 
 
@@ -78,14 +80,15 @@ class CategoryBins:
         values = column.values.tolist()
         look_up = self._cell
         try:
-            found = [look_up.get(value, -1) for value in values]
+            cells = np.fromiter(map(look_up.get, values, repeat(-1)), dtype=np.int64, count=len(values))
         except TypeError:  # something unhashable: a list, a dictionary
-            found = [-1] * len(values)
-        cells = np.array(found, dtype=np.int64)
+            cells = np.full(len(values), -1, dtype=np.int64)
         mismatches = 0
         for row in np.flatnonzero(cells < 0).tolist():
             cells[row], wrong = self._other(values[row])
             mismatches += wrong
+            if type(values[row]) is str and len(values[row]) <= LABEL_CHARACTERS and len(look_up) < REMEMBERED:
+                look_up[values[row]] = int(cells[row])
         if column.missing is not None:
             cells[column.missing] = self.size - 1
         return cells, mismatches
