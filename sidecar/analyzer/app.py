@@ -50,7 +50,9 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     fates = FatesFile(options.shared / FATES_FILE)
     saved, damage = _saved(options)
     totals = (saved["ledger_id"], saved["totals"]) if saved else None
-    core = Core(configured.setup, Ledger(*restore(fates.read(), totals, fresh_id())), saved)
+    ledger = Ledger(*restore(fates.read(), totals, fresh_id()))
+    fates.write(ledger.id, ledger.totals)  # from now on it is known which checkpoints are of this ledger
+    core = Core(configured.setup, ledger, saved)
     shelf = ProfileShelf(configured.profile_path, options.state_folder)
     _begin(core, shelf)
     core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})

@@ -71,10 +71,10 @@ class Core:
 
     # --- what the channel brings
 
-    def greet(self, hello: Hello, fresh_id: int) -> None:
-        """Take the greeting of a new connection."""
-        self.ledger.greet(hello, fresh_id)
+    def greet(self, hello: Hello, fresh_id: int) -> bool:
+        """Take the greeting of a new connection; return False when the ledger began anew, with a new counter page."""
         self.changes += 1
+        return self.ledger.greet(hello, fresh_id)
 
     def take(self, record: Record, now_ns: int) -> None:
         """Decode and count one record; one that was sent again is not counted again."""

@@ -22,7 +22,7 @@ from pilotfish.sidecar.analyzer.errors import StoppingError
 from pilotfish.sidecar.analyzer.fates import FatesFile
 from pilotfish.sidecar.analyzer.publish import Published, Publisher
 from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.channel.record import Frame, Hello
+from pilotfish.sidecar.channel.record import Frame, Record
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.report import Durability
 
@@ -116,10 +116,12 @@ class Worker:
         core, now_ns = self._desk.core, 0
         for frame in frames:
             now_ns = now_ns or self._now_ns()  # the time after the wait, once for all that came with it
-            if isinstance(frame, Hello):
-                core.greet(frame, fresh_id())
-            else:
+            if isinstance(frame, Record):
                 core.take(frame, now_ns)
+            elif not core.greet(frame, fresh_id()):
+                # the old totals must not outlive the old page, or a restart would count on from them
+                self._desk.fates.write(core.ledger.id, {})
+                self._save()
         return now_ns > 0
 
     def _obey(self) -> None:

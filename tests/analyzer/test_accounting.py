@@ -22,8 +22,6 @@ from pilotfish.sidecar.report import Count
 from pilotfish.sidecar.telemetry.account import Account, account
 from tests.analyzer.made import SECOND, T0, record, setup
 
-REPLACED = 424242
-
 
 class Sidecar(RuleBasedStateMachine):
     """A proxy, which counts on a real page and queues, and an analyzer, which reads, saves, publishes and is killed."""
@@ -33,6 +31,7 @@ class Sidecar(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.shown: dict[tuple[str, str], int] = {}
         self.disk_full = False
+        self.ids = 0
 
     @initialize()
     def begin(self) -> None:
@@ -42,6 +41,16 @@ class Sidecar(RuleBasedStateMachine):
         self._start_analyzer()
 
     # --- the proxy
+
+    @rule()
+    def the_page_is_lost_and_made_anew(self) -> None:
+        self.page.close()
+        (self.folder / "page").unlink()
+        self.page = CounterPage.open(self.folder / "page", now_ns=T0)
+        self.queue.clear()
+        self.epoch += 1
+        self.shown = {}
+        self._connect()
 
     @rule(fate=st.sampled_from(layout.FATES[1:]))
     def an_exchange_is_not_handed_over(self, fate: tuple[str, str]) -> None:
@@ -143,7 +152,9 @@ class Sidecar(RuleBasedStateMachine):
         self.fates = FatesFile(self.folder / "fates")
         saved = checkpoint.load(self.folder / "checkpoint")
         totals = (saved["ledger_id"], saved["totals"]) if saved else None
-        self.core = Core(setup(), Ledger(*restore(self.fates.read(), totals, 77)), saved)
+        ledger = Ledger(*restore(self.fates.read(), totals, self._fresh_id()))
+        self.fates.write(ledger.id, ledger.totals)
+        self.core = Core(setup(), ledger, saved)
         self.published = dict(self.core.ledger.totals)
         self._connect()
 
@@ -153,8 +164,13 @@ class Sidecar(RuleBasedStateMachine):
 
     def _connect(self) -> None:
         upcoming = self.queue[0] if self.queue else self.page.words[layout.fate("accepted")] + 1
-        self.core.greet(Hello(self.epoch, upcoming), REPLACED)
-        assert self.core.ledger.id != REPLACED, "the page is still the same one"
+        if not self.core.greet(Hello(self.epoch, upcoming), self._fresh_id()):
+            self.fates.write(self.core.ledger.id, {})
+            self.it_saves_and_publishes()
+
+    def _fresh_id(self) -> int:
+        self.ids += 1
+        return self.ids
 
 
 TestSidecar = Sidecar.TestCase

@@ -45,7 +45,9 @@ class Served:
         async with self.session.get(self.base + path, headers=headers, allow_redirects=False) as response:
             return response.status, await response.text(), response.headers
 
-    async def send(self, method: str, path: str, data: bytes = b"", **headers: str) -> tuple[int, str]:
+    async def send(
+        self, method: str, path: str, data: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
         async with self.session.request(method, self.base + path, data=data, headers=headers) as response:
             return response.status, await response.text()
 
@@ -157,9 +159,9 @@ async def test_the_token_opens_all_but_metrics_and_health(tmp_path: Path) -> Non
 @pytest.mark.asyncio
 async def test_a_page_of_another_site_changes_nothing(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
-        refused = await here.send("PUT", "/profile", profile(1).to_bytes(), Origin="https://elsewhere.example")
+        refused = await here.send("PUT", "/profile", profile(1).to_bytes(), {"Origin": "https://elsewhere.example"})
         assert refused[0] == 403
-        assert (await here.send("POST", "/episodes/x/close", **{"Sec-Fetch-Site": "cross-site"}))[0] == 403
+        assert (await here.send("POST", "/episodes/x/close", b"", {"Sec-Fetch-Site": "cross-site"}))[0] == 403
 
 
 @pytest.mark.asyncio
@@ -191,7 +193,7 @@ async def test_a_body_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: p
     async with served(tmp_path) as here:
         assert (await here.send("PUT", "/profile", bytes(200_000)))[0] == 413
         squeezed = gzip.compress(bytes(10_000_000))
-        assert (await here.send("PUT", "/profile", squeezed, **{"Content-Encoding": "gzip"}))[0] in {400, 413}
+        assert (await here.send("PUT", "/profile", squeezed, {"Content-Encoding": "gzip"}))[0] in {400, 413}
         assert (await here.get("/healthz"))[0] == 200
 
 
