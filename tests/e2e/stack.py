@@ -15,7 +15,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e import upstream
-from tests.support.ports import accepts, free_port
+from tests.support.ports import free_port
 from tests.support.processes import Child, Children
 from tests.support.waiting import wait_until
 
@@ -60,7 +60,7 @@ class Stack:
         fresh.replace(self.folder / name)
 
     def start(self, *more: str, document: bool = True) -> None:
-        """Start it, and wait until the traffic passes."""
+        """Start it, and wait until the traffic passes and signals are heard, or until it has ended."""
         flags = ["--file", str(self.folder / "monitor.yaml")] if document else []
         self.child = self.spawn.pilotfish(
             "run",
@@ -79,7 +79,8 @@ class Stack:
             *flags,
             *more,
         )
-        wait_until(lambda: accepts(self.listen), what="the proxy")
+        child = self.child
+        wait_until(lambda: "relaying" in child.errors() or not child.running(), what="the proxy")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it and return its exit status."""
