@@ -21,7 +21,7 @@ one day of flights. In the middle of it the feed of one airport changes from mil
 | replay   | a process: sends the days as traffic and the labels to the trainer, measures latency |
 | inbox    | decides on each webhook delivery: accepted, repeated or refused |
 | trainer  | a process: takes webhooks and labels, retrains, swaps model and profile |
-| story    | what has happened so far, folded from the processes' messages and the analyzer's report; when it is over |
+| story    | what has happened so far; plot: how it goes on, folded from messages and reports, and when it is over |
 | view     | the story as a picture for a terminal; lines: as plain lines; screen: which of both |
 | summary  | the end: what was promised, what was measured (measured: from outside, as a user would) |
 | stage    | the temporary folder and the processes |

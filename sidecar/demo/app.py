@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import time
 from contextlib import suppress
@@ -16,12 +17,14 @@ from rich.text import Text
 
 from pilotfish.sidecar.demo.cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
 from pilotfish.sidecar.demo.measured import accounting_at_rest, overhead_of
-from pilotfish.sidecar.demo.messages import AnyMessage, Problem
+from pilotfish.sidecar.demo.messages import AnyMessage, Problem, reason_of
+from pilotfish.sidecar.demo.plot import hear, look, told
 from pilotfish.sidecar.demo.screen import Screen, save_picture, screen_for
 from pilotfish.sidecar.demo.stage import DemoError, Stage
-from pilotfish.sidecar.demo.story import Plan, Story, hear, look, told
+from pilotfish.sidecar.demo.story import Plan, Story
 from pilotfish.sidecar.demo.summary import Result, summarise, unkept
 from pilotfish.sidecar.demo.wire import INFER_PATH
+from pilotfish.sidecar.errors import UsageError, shown
 from pilotfish.sidecar.report import Report
 
 PLAN = Plan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
@@ -42,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; return 0 when the loop has closed and every promise was kept, else 1."""
     console = Console()
+    if args.picture is not None and not os.access(args.picture.absolute().parent, os.W_OK):
+        raise UsageError(
+            f"--picture {shown(str(args.picture))}: its folder is missing or not writable; give another one"
+        )
     try:
         return asyncio.run(_interruptible(args, console))
     except DemoError as error:
@@ -110,7 +117,9 @@ async def _look(queue: Queue, cast: Cast, client: aiohttp.ClientSession) -> None
             seen = time.monotonic()
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             if time.monotonic() - seen > BLIND:
-                queue.put_nowait(Problem(reason=f"no report for {BLIND:.0f} s: {error!r}; {cast.run.last_words()}"))
+                queue.put_nowait(
+                    Problem(reason=f"no report for {BLIND:.0f} s: {reason_of(error)}; {cast.run.last_words()}")
+                )
         await asyncio.sleep(LOOK_EVERY)
 
 
@@ -121,8 +130,8 @@ def _print_summary(console: Console, results: list[Result]) -> None:
         mark, style = marks[result.holds]
         line = Text.assemble((f"{mark:<4}", style), (f"{result.what:<21}", "bold"), result.measured)
         console.print(line, soft_wrap=True)
-    for reason in unkept(results):
-        console.print(Text(f"not kept: {reason}", style="bold red"), soft_wrap=True)
+    if unkept(results):
+        console.print(Text(f"not kept: {', '.join(unkept(results))}", style="bold red"), soft_wrap=True)
 
 
 async def _keep(console: Console, cast: Cast, folder: Path) -> None:

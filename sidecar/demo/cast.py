@@ -16,6 +16,7 @@ import numpy as np
 
 from pilotfish.sidecar.demo import reference, server, trainer
 from pilotfish.sidecar.demo.flights import Flights, load, mixed_days
+from pilotfish.sidecar.demo.messages import reason_of
 from pilotfish.sidecar.demo.model import Model, fit
 from pilotfish.sidecar.demo.replay import ReplaySettings
 from pilotfish.sidecar.demo.stage import PATIENCE, Actor, DemoError, Stage, free_ports
@@ -135,7 +136,7 @@ async def _watching(run: Actor, admin: str, token: str, profile_hash: str) -> No
             try:
                 report = await fetch_report(client, admin, token)
             except (aiohttp.ClientError, TimeoutError) as error:
-                state = f"its report cannot be had: {error!r}"
+                state = f"its report cannot be had: {reason_of(error)}"
             else:
                 if report.state == "watching" and report.profile is not None and report.profile.hash == profile_hash:
                     return

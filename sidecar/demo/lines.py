@@ -23,7 +23,7 @@ def _standing(story: Story) -> str:
     day = story.days[-1]
     return (
         f"{date_of(day.number):%d %b}    {day.rows} rows/s in {day.requests} requests/s, "
-        f"{day.through - day.direct:+.2f} ms added, error {day.error:.1f} min; evidence: {_evidence(story.report)}"
+        f"{day.added:+.2f} ms added, error {day.error:.1f} min; evidence: {_evidence(story.report)}"
     )
 
 

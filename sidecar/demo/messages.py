@@ -21,7 +21,9 @@ class Day(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     rows, requests what was sent; `failures` are requests without a good answer
     changed        the injected change was in force
     error          mean absolute error of the predictions, minutes; `close` is the share of them within 15 minutes
-    direct, through  milliseconds: medians of paired calls, straight to the server and through the proxy
+    direct, added  milliseconds, from paired calls: the median straight to the server, and what the proxy adds to it
+
+    The last three are 0 on a day without a single good answer.
     """
 
     number: int
@@ -33,7 +35,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     error: float
     close: float
     direct: float
-    through: float
+    added: float
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
@@ -74,6 +76,11 @@ def tell(message: AnyMessage) -> None:
     """Write `message` to standard output at once."""
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def reason_of(error: Exception) -> str:
+    """Return what `error` says, or its name when it says nothing, as TimeoutError does."""
+    return str(error) or type(error).__name__
 
 
 def heard(line: bytes) -> AnyMessage:

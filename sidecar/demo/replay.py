@@ -144,10 +144,10 @@ def summary_of(flights: Flights, sent: Sent, number: int, tick: int, changed: bo
         requests=sent.requests,
         failures=sent.failures,
         changed=changed,
-        error=float(errors.mean()) if len(errors) else math.nan,
+        error=float(errors.mean()) if len(errors) else 0.0,
         close=float((errors <= CLOSE).mean()) if len(errors) else 0.0,
-        direct=float(np.median(sent.direct)) * 1e3 if sent.direct else math.nan,
-        through=float(np.median(sent.through)) * 1e3 if sent.through else math.nan,
+        direct=float(np.median(sent.direct)) * 1e3 if sent.direct else 0.0,
+        added=float(np.median(sent.through) - np.median(sent.direct)) * 1e3 if sent.direct else 0.0,
     )
 
 

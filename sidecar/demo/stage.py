@@ -21,8 +21,6 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from pilotfish.sidecar.demo.messages import AnyMessage, Problem, Ready, heard
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.report import Report
@@ -128,7 +126,7 @@ class Stage:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE if own else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if own else errors,  # a pipe would stay open as long as any child of it
                 stderr=errors,
                 start_new_session=True,
                 preexec_fn=None if own else _end_with_parent,
@@ -143,12 +141,11 @@ async def _read(actor: Actor) -> None:
     """Pass on what a process says; say so when it ends without having been asked to."""
     stdout = actor.process.stdout
     while stdout is not None and (line := await stdout.readline()):
-        with suppress(msgspec.DecodeError):  # a line for people, such as `pilotfish run` may print
-            message = heard(line)
-            if isinstance(message, Ready):
-                actor.ready.set_result(message.port)
-            else:
-                actor.messages.put_nowait(message)
+        message = heard(line)
+        if isinstance(message, Ready):
+            actor.ready.set_result(message.port)
+        else:
+            actor.messages.put_nowait(message)
     status = await actor.process.wait()
     reason = f"the {actor.name} ended with status {status}; {actor.last_words()}"
     if not actor.ready.done():

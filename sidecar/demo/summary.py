@@ -28,8 +28,8 @@ def summarise(story: Story, accounting: Accounting | None, overhead: Overhead | 
 
 
 def unkept(results: list[Result]) -> list[str]:
-    """Return what does not hold."""
-    return [f"{result.what}: {result.measured}" for result in results if result.holds is False]
+    """Return the names of what does not hold."""
+    return [result.what for result in results if result.holds is False]
 
 
 def _traffic(story: Story, accounting: Accounting | None, overhead: Overhead | None, seconds: float) -> list[Result]:
@@ -46,8 +46,8 @@ def _traffic(story: Story, accounting: Accounting | None, overhead: Overhead | N
             Result("accounting", f"{accounting.seen:,} seen = {fates or '0'}; {accounting.rows:,} rows", exact)
         )
     if story.days:
-        direct, through = (median(getattr(day, name) for day in story.days) for name in ("direct", "through"))
-        text = f"{through - direct:+.2f} ms at the median ({direct:.2f} direct, {through:.2f} through)"
+        direct, added = (median(getattr(day, name) for day in story.days) for name in ("direct", "added"))
+        text = f"{added:+.2f} ms at the median, {direct:.2f} ms without it"
         if overhead is not None:
             core = overhead.cpu_seconds / len(story.days)  # a day takes a second
             text += f"; {core:.1%} of a core, {overhead.resident / 2**20:.0f} MiB"

@@ -22,7 +22,7 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.sidecar.demo import reference
 from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, Columns, Flights
 from pilotfish.sidecar.demo.inbox import LARGEST_EVENT, STATUS, Event, Inbox
-from pilotfish.sidecar.demo.messages import Delivery, Gathering, Problem, Ready, Retrained, tell
+from pilotfish.sidecar.demo.messages import Delivery, Gathering, Problem, Ready, Retrained, reason_of, tell
 from pilotfish.sidecar.demo.model import Model, fit
 from pilotfish.sidecar.demo.serving import serve_until_input_ends
 
@@ -110,7 +110,7 @@ class Trainer:
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
         except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
-            tell(Problem(reason=f"retraining for {event.data.episode} failed: {error!r}"))
+            tell(Problem(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
         else:
             tell(Retrained(rows=len(flights), profile=profile.hash))
 

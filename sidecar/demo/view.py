@@ -65,14 +65,14 @@ def _traffic(story: Story) -> Panel:
         day = story.days[-1]
         table.add_row("requests/s", f"{day.requests:,}  ({day.rows:,} rows/s)")
         table.add_row("failed", str(sum(past.failures for past in story.days)))
-        table.add_row("latency", f"{day.direct:.2f} ms, {day.through - day.direct:+.2f} added")
+        table.add_row("latency", f"{day.direct:.2f} ms, {day.added:+.2f} added")
         table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15")
         table.add_row("", Text(_errors(story), style="magenta"))
     return Panel(table, title="traffic", title_align="left", height=7)
 
 
 def _errors(story: Story) -> str:
-    top = max(day.error for day in story.days)
+    top = max(1.0, *(day.error for day in story.days))
     return spark([day.error for day in story.days[-SPARK_DAYS:]], top)
 
 

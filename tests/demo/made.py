@@ -51,7 +51,7 @@ def day(number: int, *, error: float = 7.0, failures: int = 0) -> Day:
         error=error,
         close=0.9,
         direct=1.0,
-        through=1.2,
+        added=0.2,
     )
 
 

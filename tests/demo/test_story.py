@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pilotfish.sidecar.demo.messages import AnyMessage, Delivery, Problem, Retrained
-from pilotfish.sidecar.demo.story import SLOWEST_ALARM, Story, hear, look, progress
+from pilotfish.sidecar.demo.plot import SLOWEST_ALARM, hear, look
+from pilotfish.sidecar.demo.story import Story, progress
 from pilotfish.sidecar.report import Report
 from tests.demo.made import PLAN, day, episode, report
 

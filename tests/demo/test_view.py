@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from pilotfish.sidecar.demo.lines import fresh_lines
+from pilotfish.sidecar.demo.plot import fail
 from pilotfish.sidecar.demo.screen import Lines, Picture, save_picture, screen_for
-from pilotfish.sidecar.demo.story import Story, fail
+from pilotfish.sidecar.demo.story import Story
 from pilotfish.sidecar.demo.view import render, spark
 from tests.demo.made import PLAN, day
 from tests.demo.test_story import loop, told
