@@ -17,8 +17,9 @@ from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError, shown
 from pilotfish.sidecar.proxy.address import Address, listen, parse_address
+from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
 from pilotfish.sidecar.proxy.health import HealthServer
-from pilotfish.sidecar.proxy.listener import CONNECTION_LIMIT, Connections, Listener, connection_limit
+from pilotfish.sidecar.proxy.listener import Connections, Listener, connection_limit
 from pilotfish.sidecar.proxy.observer import Observer
 from pilotfish.sidecar.proxy.pump import Pump
 from pilotfish.sidecar.proxy.reactor import IN, SECOND, Reactor
@@ -27,7 +28,6 @@ from pilotfish.sidecar.settings.proxy import ProxySettings, ProxySettingsError, 
 
 _LOG = logging.getLogger("pilotfish.proxy")
 
-DRAIN_SECONDS = 30
 _BEAT = SECOND // 2
 
 
@@ -36,29 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pair_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
     parser.add_argument("--health", metavar="HOST:PORT", help="answer GET /healthz there")
-
-
-def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the listen/upstream pairs and their limits, which `pilotfish run` has too."""
-    for option, text in (
-        ("--listen", "accept clients there"),
-        ("--upstream", "relay them there, in the order of the --listen"),
-    ):
-        parser.add_argument(
-            option,
-            required=True,
-            action="append",
-            metavar="HOST:PORT|unix:/PATH",
-            help=f"{text}; may be given several times",
-        )
-    parser.add_argument(
-        "--drain-seconds", type=float, default=DRAIN_SECONDS, metavar="S",
-        help="after SIGTERM, how long open connections may take to end (default %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--max-connections", type=int, default=CONNECTION_LIMIT, metavar="N",
-        help="refuse clients beyond so many (default %(default)s, and what the limit of descriptors allows)",
-    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,18 +51,6 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"--shared {shown(str(args.shared))} cannot be used: {error.strerror or error}") from error
     return proxy.run()
-
-
-def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[Address, Address]]:
-    """Return the listen/upstream pairs; raise UsageError when they do not pair up."""
-    if len(listens) != len(upstreams):
-        raise UsageError(
-            f"{len(listens)} --listen but {len(upstreams)} --upstream: give one --upstream for each --listen"
-        )
-    return [
-        (parse_address(listen_at), parse_address(upstream))
-        for listen_at, upstream in zip(listens, upstreams, strict=True)
-    ]
 
 
 class Proxy:
@@ -105,6 +70,7 @@ class Proxy:
         self._draining = False
         self._settings_seen: tuple[int, int] | None = None
         self._reactor = reactor = Reactor()
+        self._catch_signals()  # before anybody can connect, so that none of them is cut off
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
         self._pump = Pump(reactor, sender, lambda: self._observer.next_sequence)
@@ -121,7 +87,6 @@ class Proxy:
         """Relay until told to end; return the exit status."""
         self._beat()
         self._pump.start()
-        self._catch_signals()
         for listener in self._listeners:
             listener.start()
         if self._health is not None:

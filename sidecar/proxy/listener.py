@@ -17,7 +17,6 @@ from pilotfish.sidecar.proxy.upstream import Connecting, Upstream, descriptor_re
 
 ACCEPTS_A_ROUND = 64
 OWN_DESCRIPTORS = 32
-CONNECTION_LIMIT = 10_000
 _PAUSE = SECOND // 20
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 

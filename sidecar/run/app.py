@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pilotfish.sidecar.proxy.app import add_pair_arguments, parse_pairs
+from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
 from pilotfish.sidecar.run.arguments import add_member_arguments, make_folder, member_flags
 from pilotfish.sidecar.run.supervision import MEMBER, PROXY
 from pilotfish.sidecar.run.supervisor import supervise

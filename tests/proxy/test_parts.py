@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.proxy.address import Address, listen, parse_address
-from pilotfish.sidecar.proxy.app import parse_pairs
+from pilotfish.sidecar.proxy.arguments import parse_pairs
 from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, Budget
 from pilotfish.sidecar.proxy.health import HealthServer
 from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
