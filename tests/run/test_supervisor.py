@@ -26,14 +26,15 @@ def lives(pid: int) -> bool:
 
 
 class Family:
-    """A supervisor whose children write their pids, one a line, into files."""
+    """A supervisor whose children write their pids, one a line, into files: where SAY stands, else at once."""
 
     def __init__(self, spawn: Children, folder: Path, proxy: str, member: str) -> None:
         self.files = {name: folder / name for name in ("proxy", "member")}
         for file in self.files.values():
             file.touch()
         scripts = [
-            f"echo $$ >> {self.files[name]}; {script}" for name, script in (("proxy", proxy), ("member", member))
+            (script if "SAY" in script else f"SAY; {script}").replace("SAY", f"echo $$ >> {self.files[name]}")
+            for name, script in (("proxy", proxy), ("member", member))
         ]
         self.supervisor: Child = spawn(sys.executable, SUPERVISED, *scripts)
 
@@ -47,7 +48,7 @@ class Family:
         return self.supervisor.process.wait(timeout=20)
 
 
-SLEEP = "sleep 60 & trap 'kill $!' TERM; wait $!"
+SLEEP = "sleep 60 & trap 'kill $!' TERM; SAY; wait $!"
 
 
 @pytest.mark.parametrize("status", [0, 7])
@@ -93,7 +94,9 @@ def test_signals_reach_the_proxy(spawn: Children, tmp_path: Path, number: int, s
 
 def test_no_orphan_stays_when_the_supervisor_is_killed(spawn: Children, tmp_path: Path) -> None:
     drained = tmp_path / "drained"
-    family = Family(spawn, tmp_path, f"trap 'touch {drained}; exit 0' TERM; {FOREVER}", f"trap '' TERM; {FOREVER}")
+    family = Family(
+        spawn, tmp_path, f"trap 'touch {drained}; exit 0' TERM; SAY; {FOREVER}", f"trap '' TERM; SAY; {FOREVER}"
+    )
     proxy, member = family.pid("proxy"), family.pid("member")
     family.supervisor.process.kill()
     wait_until(lambda: not lives(proxy) and not lives(member), what="the end of both children")
@@ -101,7 +104,7 @@ def test_no_orphan_stays_when_the_supervisor_is_killed(spawn: Children, tmp_path
 
 
 def test_a_stopped_member_cannot_hold_up_the_end(spawn: Children, tmp_path: Path) -> None:
-    family = Family(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; wait $!", SLEEP)
+    family = Family(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; SAY; wait $!", SLEEP)
     os.kill(family.pid("member"), signal.SIGSTOP)
     os.kill(family.pid("proxy"), signal.SIGTERM)
     assert family.wait() == 0
