@@ -7,10 +7,8 @@ own processes end when their standard input does, and the kernel tells `pilotfis
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -28,14 +26,11 @@ from pilotfish.sidecar.report import Report
 PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from
 PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an idle machine
 GRACE = 8.0  # seconds for a process to end by itself
-PR_SET_PDEATHSIG = 1  # prctl(2)
 LOG_SHOWN = 600  # characters
 PORTS = range(20_000, 32_000)
 PREFIX = "pilotfish-demo-"
 PARENTS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # where a folder of our own is made, with mode 0700
 LONGEST_PARENT = 50  # characters; a path of a Unix socket below it must stay under 108
-
-_libc = ctypes.CDLL(None)
 
 
 class DemoError(PilotfishError):
@@ -117,7 +112,14 @@ class Stage:
 
     async def pilotfish(self, *arguments: str) -> Actor:
         """Start the command `pilotfish` with `arguments`."""
-        command = (*PYTHON, "pilotfish.sidecar.cli", *arguments)
+        command = (
+            *PYTHON,
+            "pilotfish.sidecar.demo.leash",
+            str(os.getpid()),
+            *PYTHON,
+            "pilotfish.sidecar.cli",
+            *arguments,
+        )
         return await self._start(f"pilotfish {arguments[0]}", command, own=False)
 
     async def _start(self, name: str, command: tuple[str, ...], *, own: bool) -> Actor:
@@ -129,7 +131,6 @@ class Stage:
                 stdout=asyncio.subprocess.PIPE if own else errors,  # a pipe would stay open as long as any child of it
                 stderr=errors,
                 start_new_session=True,
-                preexec_fn=None if own else _end_with_parent,
             )
         actor = Actor(name, process, log, self.messages, asyncio.get_running_loop().create_future())
         self._exits.push_async_callback(actor.dismiss)
@@ -153,11 +154,6 @@ async def _read(actor: Actor) -> None:
         actor.ready.exception()  # somebody may be past asking for it
     if not actor.dismissed:
         actor.messages.put_nowait(Problem(reason=reason))
-
-
-def _end_with_parent() -> None:
-    """Have the kernel send SIGTERM when the demo dies; runs between fork and exec."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def short_parent() -> str:
