@@ -158,11 +158,13 @@ class App:
         return not problem and found.document != self._configured.document
 
     async def _profile_changed(self) -> None:
+        if not await asyncio.to_thread(self._shelf.changed):
+            return
         try:
-            profile = await asyncio.to_thread(self._shelf.changed)
+            profile = await asyncio.to_thread(self._shelf.newer)
             if profile is not None:
                 await asyncio.wrap_future(self.submit(SetProfile(profile)))
-                self.submit(Warn("profile", ""))
+            self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
             self.submit(Warn("profile", f"the profile's file changed, the former profile stays in force: {error}"))
 

@@ -34,18 +34,6 @@ def parse_profile(raw: bytes, where: str) -> Profile:
         raise ProfileRefusedError(f"{where}: {error}") from error
 
 
-def read_profile(path: Path) -> tuple[Profile, str]:
-    """Return the profile in the file and the SHA-256 of its bytes; raise ProfileRefusedError."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_RAW + 1)
-    except OSError as error:
-        raise ProfileRefusedError(
-            f"profile {shown(str(path))}: {error.strerror}; check spec.profiles[].path"
-        ) from error
-    return parse_profile(raw, f"profile {shown(str(path))}"), hashlib.sha256(raw).hexdigest()
-
-
 @dataclass
 class FileWatch:
     """Tells when a file was replaced or written to, by what `stat` says; a missing file is a state like any other."""
@@ -82,20 +70,24 @@ class ProfileShelf:
 
     def first(self) -> Profile | None:
         """Return the profile to begin with, None without any; raise ProfileRefusedError when it cannot be used."""
-        profile = None
-        if self.source is not None:
-            self._digest = ""
-            profile, self._digest = read_profile(self.source)
-        return self._kept_profile() or profile
+        if self.source is None:
+            return self._kept_profile()
+        raw, problem = _read(self.source)
+        self._digest = _digest(raw)
+        return self._kept_profile() or _parsed(self.source, raw, problem)
 
-    def changed(self) -> Profile | None:
-        """Return the file's new profile after it changed, None when it did not; raise ProfileRefusedError."""
-        if self._watch is None or self.source is None or not self._watch.changed():
+    def changed(self) -> bool:
+        """Tell whether the file was touched since the last call."""
+        return self._watch is not None and self._watch.changed()
+
+    def newer(self) -> Profile | None:
+        """Return the file's profile, None if it is still the one known; raise ProfileRefusedError."""
+        assert self.source is not None
+        raw, problem = _read(self.source)
+        if not problem and _digest(raw) == self._digest:
             return None
-        profile, digest = read_profile(self.source)
-        if digest == self._digest:
-            return None
-        self._digest = digest
+        profile = _parsed(self.source, raw, problem)
+        self._digest = _digest(raw)
         self._kept.unlink(missing_ok=True)
         return profile
 
@@ -111,6 +103,26 @@ class ProfileShelf:
         if replaces.decode("ascii", "replace") != self._digest:
             return None
         return parse_profile(raw, f"kept profile {shown(str(self._kept))}")
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """Return the file's bytes (one more than the limit at most), or none and why it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_RAW + 1), ""
+    except OSError as error:
+        return b"", error.strerror or str(error)
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest() if raw else ""
+
+
+def _parsed(path: Path, raw: bytes, problem: str) -> Profile:
+    where = f"profile {shown(str(path))}"
+    if problem:
+        raise ProfileRefusedError(f"{where}: {problem}; check spec.profiles[].path")
+    return parse_profile(raw, where)
 
 
 def _plain(raw: bytes, where: str) -> bytes:

@@ -63,7 +63,8 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     assert kept is not None
     assert kept.hash == profile(1).hash
     source.write_bytes(profile(2).to_bytes())
-    changed = again.changed()
+    assert again.changed()
+    changed = again.newer()
     assert changed is not None
     assert changed.hash == profile(2).hash
     latest = ProfileShelf(source, tmp_path).first()
@@ -77,7 +78,8 @@ def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
     shelf = ProfileShelf(source, tmp_path)
     shelf.first()
     os.utime(source, (1, 1))
-    assert shelf.changed() is None
+    assert shelf.changed()
+    assert shelf.newer() is None
 
 
 def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
@@ -90,3 +92,13 @@ def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
 def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
         ProfileShelf(tmp_path / "none.json", tmp_path).first()
+
+
+def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(b"{}")
+    shelf = ProfileShelf(source, tmp_path)
+    with pytest.raises(ProfileRefusedError):
+        shelf.first()
+    shelf.keep(profile())
+    assert ProfileShelf(source, tmp_path).first() is not None

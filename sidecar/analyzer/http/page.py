@@ -72,6 +72,11 @@ def _head(report: Report, title: str) -> str:
 
 def _notices(report: Report) -> str:
     lines = []
+    for episode in report.episodes:
+        if episode.open:
+            names = ", ".join(item.name for item in episode.features if item.active)
+            since = _tick(episode.onset_tick, report.ticks.tick_seconds)
+            lines.append(f'<p class="notice open"><b>Drift</b> in {escape(names)} since {since}</p>')
     if report.reason:
         lines.append(f'<p class="notice {report.state}">{escape(report.reason)}</p>')
     lines += [f'<p class="notice">{escape(text)}</p>' for text in report.warnings]
@@ -105,7 +110,10 @@ def _families(report: Report) -> str:
         )
         for item in report.families
     ]
-    note = '<p class="soft">Evidence over its threshold, on a logarithmic scale; a full bar, 1, is an alarm.</p>'
+    note = (
+        '<p class="soft">Evidence over its threshold, on a logarithmic scale; a full bar, 1, is an alarm. '
+        "After an alarm it begins anew, without the features of the open episode.</p>"
+    )
     return _section("Evidence of drift", note, ("family", "evidence", "#alarms"), rows)
 
 
@@ -169,9 +177,11 @@ def _feature(feature: Feature, report: Report) -> tuple[str, ...]:
     name = f"{escape(feature.name)}<br><small>{escape(feature.kind)}, {escape(feature.side)}</small>"
     evidence = ""
     if report.families and feature.evidence_ratio is not None:
-        evidence = f"{figures.meter(feature.evidence_ratio)}{_evidence(feature.evidence_ratio)}"
+        evidence = (
+            f'<span class="fixed">{figures.meter(feature.evidence_ratio)}{_evidence(feature.evidence_ratio)}</span>'
+        )
     if feature.onset_tick is not None and feature.episode_id:
-        evidence += f"<br><small>since {_tick(feature.onset_tick, report.ticks.tick_seconds)}</small>"
+        evidence += f'<br><small class="fixed">since {_tick(feature.onset_tick, report.ticks.tick_seconds)}</small>'
     effects = feature.effects
     if effects is None:
         return (name, evidence, "", "", "", "", "")
@@ -208,7 +218,7 @@ def _routes(reading: Reading) -> str:
         if total or route.in_flight:
             codes = ", ".join(f"{code} {_whole(amount)}" for code, amount in route.codes.items() if amount)
             waits = route.histograms["duration"]
-            quantiles = (_milliseconds(waits.quantile(0.5)), _milliseconds(waits.quantile(0.99)))
+            quantiles = (_duration(waits.quantile(0.5)), _duration(waits.quantile(0.99)))
             rows.append((escape(route.route), _whole(total), codes, *quantiles, _whole(route.in_flight)))
     return _section("Traffic", "", ("route", "#requests", "by status", "#p50", "#p99", "#in flight"), rows)
 
@@ -273,8 +283,10 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds * 1e3:.3g} ms"
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
 def _whole(number: int) -> str:
