@@ -12,10 +12,11 @@ from pilotfish.detectors.bank import Bank, build_bank
 from pilotfish.detectors.batch import Bools, Column, ColumnData, Floats, Ints, Side, as_column, length
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins, numbers
-from pilotfish.detectors.blocks import Blocks, blocks_of, inflation, rows_of_ticks, split_rows
+from pilotfish.detectors.blocks import Blocks, blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, rows_of, texts_of
+from pilotfish.detectors.inflation import inflation
 from pilotfish.detectors.profile import Bins, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pilotfish.detectors.bank import build_bank
 from pilotfish.detectors.batch import Batch, Column, ColumnData
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.checks import HOSTILE, check_rows
@@ -137,6 +138,18 @@ def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
     shuffled = build_profile({"walk": RNG.permutation(data["walk"])}, rows_per_tick=50)
     assert np.median(shuffled.feature("walk").inflation) < 2
     assert np.all(build_profile(data, exchangeable=True).feature("walk").inflation == 1)
+
+
+def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -> None:
+    level = np.repeat(RNG.normal(size=400) * 0.3, 50)
+    feature = build_profile({"x": level + RNG.normal(size=20_000)}, rows_per_tick=10).features[0]
+    bank = build_bank(feature.bins, feature.shaping, 0.0025)
+    found = {group: feature.inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
+    wider, narrower = found["scale"][[0, 2, 4]], found["scale"][[1, 3, 5]]
+    assert found["location"].max() > 4
+    assert np.all(wider[1:] > narrower[1:])
+    assert wider.max() == found["outside"].max() == found["location"].max()
+    assert np.all(found["special"] == 1)
 
 
 def test_very_many_categories_stay_bounded() -> None:
