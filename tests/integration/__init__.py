@@ -1,5 +1,6 @@
 """The proxy as a process of its own, over real sockets: what it must not change, and what it must have seen.
 
+Files
     case.py        a script over a connection and the traces it leaves; cases_*.py hold them
     wire.py        both ends of one connection, moved by a script in one thread
     process.py     a proxy process and its counters
