@@ -103,14 +103,15 @@ class Core:
     # --- what is asked for
 
     def set_profile(self, profile: Profile) -> None:
-        """Count against `profile` from now on; ProfileRefusedError when it is of another model or version."""
+        """Count against `profile` from now on; ProfileRefusedError when it does not fit, and the old one stays."""
         if self.setup.problem:
             raise ProfileRefusedError(f"no profile is taken while the document cannot be used: {self.setup.problem}")
         self._require_fit(profile)
         if self.watch is not None and self.watch.profile.hash == profile.hash:
             return
+        fresh = self._new_watch(profile)
         self._end_watch()
-        self.watch = self._new_watch(profile)
+        self.watch = fresh
         self.columns = Columns()
         self.hints = msgspec.structs.replace(
             self.setup.hints, inputs=profile.columns("input"), outputs=profile.columns("prediction")
@@ -222,10 +223,11 @@ class Core:
             except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
                 self.warnings["checkpoint"] = f"evidence starts afresh, the checkpoint does not fit: {error}"
             else:
-                open_ids = {episode.id for episode in watch.status.episodes}
-                self.history = tuple(episode for episode in self.history if episode.id not in open_ids)
                 return watch
-        return Watch(profile, factory(profile, drift, None))
+        try:
+            return Watch(profile, factory(profile, drift, None))
+        except DetectorError as error:
+            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
 
     def _resume(self, saved: Mapping[str, Any]) -> None:
         self.ledger.epoch = int(saved.get("epoch", 0))

@@ -95,6 +95,7 @@ def _locked(path: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(descriptor, SIZE)
+        os.posix_fallocate(descriptor, 0, SIZE)  # a store into a page that a full disk cannot give would be a SIGBUS
     except OSError as error:
         os.close(descriptor)
         raise UsageError(

@@ -127,6 +127,8 @@ class Worker:
     def _obey(self) -> None:
         while not self._commands.empty():
             command, answer = self._commands.get()
+            if not answer.set_running_or_notify_cancel():
+                continue  # whoever asked has left
             try:
                 self._do(command)
             except PilotfishError as error:
@@ -184,7 +186,9 @@ class Worker:
             receiver.close()
         self._desk.fates.close()
         while not self._commands.empty():
-            self._commands.get()[1].set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+            _, answer = self._commands.get()
+            if answer.set_running_or_notify_cancel():
+                answer.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
 
     # --- small matters
 

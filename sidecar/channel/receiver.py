@@ -16,7 +16,7 @@ from pathlib import Path
 from pilotfish.sidecar.channel.record import FRAME, MAX_FRAME, Frame, FrameError, decode
 from pilotfish.sidecar.errors import UsageError, shown
 
-PORTION = 256 * 1024
+PORTION = 64 * 1024
 BACKLOG = 4
 
 

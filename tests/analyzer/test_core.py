@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.core import Core
@@ -13,7 +18,7 @@ from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisod
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.report import Durability, Report, Unprofiled
-from tests.analyzer.made import SECOND, T0, core, drifting, profile, record, setup
+from tests.analyzer.made import SECOND, T0, core, drifting, monitor, profile, record, setup
 
 
 def rows_counted(of: Core) -> int:
@@ -114,6 +119,22 @@ def test_a_profile_of_another_model_is_refused_with_both_named(model: str, versi
         made.set_profile(profile(model=model, version=version))
     assert "'m'" in str(refused.value) or "'7'" in str(refused.value)
     assert made.watch is None
+
+
+def test_a_profile_that_the_engine_refuses_leaves_the_old_one_in_force() -> None:
+    def picky(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
+        if made.hash == profile(1).hash:
+            raise ProfileError("built for another bank of functions")
+        return monitor(made, drift, state)
+
+    made = Core(setup(engine_factory=picky), Ledger(1))
+    made.set_profile(profile())
+    made.take(record(1), T0)
+    with pytest.raises(ProfileRefusedError, match="another bank"):
+        made.set_profile(profile(1))
+    assert rows_counted(made) == 1
+    assert made.watch is not None
+    assert made.watch.profile.hash == profile().hash
 
 
 def test_a_person_closes_an_episode_once() -> None:

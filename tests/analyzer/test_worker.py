@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,16 @@ def test_commands_are_answered(bench: Bench) -> None:
     assert worker.published.report.warnings == ("look here",)
     worker.submit(Warn("topic", "")).result(timeout=10)
     assert worker.published.report.warnings.count("look here") == 0
+
+
+def test_a_command_that_nobody_waits_for_any_more_is_not_done(bench: Bench) -> None:
+    worker = bench.start()
+    left: Future[None] = Future()
+    assert left.cancel()
+    worker._commands.put((SetProfile(profile(1)), left))
+    worker.submit(Warn("topic", "")).result(timeout=10)
+    assert worker.published.report.profile is not None
+    assert worker.published.report.profile.hash == profile().hash
 
 
 def test_after_the_end_commands_are_refused(bench: Bench) -> None:
