@@ -34,6 +34,7 @@ COMMANDS = {
     "demo": Command("see the closed loop on real data, on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
     "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
+    "replay": Command("run stored rows through the detector", "pilotfish.sidecar.profiles.replay"),
     "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",

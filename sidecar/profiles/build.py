@@ -72,8 +72,8 @@ def build(
     progress: Progress,
 ) -> Built:
     """Return the profile of the rows in `path`; raise ReferenceDataError."""
-    table = _read(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
-    times, notes = _times(table, roles.time)
+    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
+    times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
     sides: dict[str, Side] = {name: "prediction" for name in roles.predictions if name in columns}
     try:
@@ -96,7 +96,8 @@ def build(
     return Built(profile, _left_out(table, roles, profile), [*table.notes, *notes])
 
 
-def _read(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> Table:
+def read_table(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> Table:
+    """Return the columns of a CSV or Parquet file that some role needs; raise ReferenceDataError."""
     parquet = _starts_with(path, MAGIC)
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
     _require_roles(path, header, roles)
@@ -133,8 +134,8 @@ def _require_roles(path: Path, header: Sequence[str], roles: Roles) -> None:
                 raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")
 
 
-def _times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]:
-    """Return the times of the rows that have one, and take the other rows out of the table."""
+def row_times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]:
+    """Return the times (epoch s) of the rows that have one and notes on them; take the other rows out of the table."""
     if name is None:
         return None, []
     if name not in table.columns:

@@ -22,7 +22,6 @@ NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
 MOST_LISTED = 20
 SMALLEST = 1e-300
-BARS = ((WIDE, 24), (NARROW, 16), (0, 10))  # from which width on, how many
 
 
 def printable(text: str) -> Text:

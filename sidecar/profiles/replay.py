@@ -1,0 +1,211 @@
+"""The role `pilotfish replay`: try a profile and the knobs on stored rows, before anything is deployed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from pilotfish.detectors.batch import Column, Floats
+from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import Alarm
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.sidecar.profiles.csvtable import CsvOptions
+from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from pilotfish.sidecar.profiles.files import read_profile
+from pilotfish.sidecar.profiles.progress import shown_progress
+from pilotfish.sidecar.profiles.replaying import Closed, Replay, Span, spans_of_rows, spans_of_times
+from pilotfish.sidecar.profiles.show import printable
+from pilotfish.sidecar.profiles.table import Progress
+from pilotfish.sidecar.settings.units import UNITS, read_duration, show_duration
+
+NAMED = 5  # features that the line of an alarm shows
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pilotfish replay`."""
+    add = parser.add_argument
+    add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
+    add("--profile", type=Path, required=True, metavar="FILE", help="what normal looks like")
+    add("--time", metavar="COL", help="when each row happened; without it, the order of rows counts as time")
+    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows in a tick (default: as in the profile)")
+    knobs = parser.add_argument_group("knobs, as in the document's spec.drift")
+    knobs.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
+    knobs.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
+    knobs.add_argument(
+        "--tolerance", type=float, default=0.0025, metavar="T", help="harmless drift (default %(default)s)"
+    )
+    add("--delimiter", metavar="CHAR", help="of CSV, instead of what the header line tells")
+    add("--json", action="store_true", help="print JSON lines: an `alarm` each and a `summary`")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay and return the exit status: 0, whether there were alarms or not."""
+    profile = read_profile(args.profile)
+    settings = _settings(args, profile)
+    with shown_progress(Console(stderr=True)) as progress:
+        columns, times = _read(args, profile, progress)
+        rows = len(next(iter(columns.values())).values)
+        spans = _spans(args, profile, settings, times, rows)
+        replayed = Replay(profile, settings)
+        alarms = 0
+        for closed in replayed.run(columns, spans):
+            progress("replaying", closed.row / max(rows, 1))
+            for alarm in closed.alarms:
+                alarms += 1
+                _say(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
+    _say(args.json, _summary(replayed, settings, spans, rows, alarms))
+    return 0
+
+
+def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
+    tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
+    if not tick:
+        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+    count, _, period = args.false_alarms.partition("/")
+    seconds = read_duration(period)
+    number = _positive(count)
+    if not seconds or number is None:
+        raise UsageError(f"--false-alarms {shown(args.false_alarms)}: give N/DURATION, such as 1/30d")
+    try:
+        return DriftSettings(tick, number, seconds, args.tolerance)
+    except DetectorError as error:
+        raise UsageError(str(error)) from error
+
+
+def _positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None
+
+
+def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
+    """Return the watched columns in the order of time, and the times of the rows."""
+    kinds = {feature.name: feature.kind for feature in profile.features if feature.kind == "categorical"}
+    table = read_table(
+        args.data, Roles(time=args.time), CsvOptions(NA, frozenset(kinds), delimiter=args.delimiter), progress
+    )
+    times, _ = row_times(table, args.time)
+    watched = {feature.name for feature in profile.features}
+    columns = {name: column for name, column in table.columns.items() if name in watched}
+    if not columns or not table.rows:
+        raise ReferenceDataError(
+            f"{args.data}: has {table.rows:,} rows and none of the profile's columns {shown(sorted(watched), 300)}"
+            if not columns
+            else f"{args.data}: has no rows to replay"
+        )
+    if times is None:
+        return columns, None
+    order = np.argsort(times, kind="stable")
+    return {name: _ordered(column, order) for name, column in columns.items()}, times[order]
+
+
+def _ordered(column: Column, order: np.ndarray[Any, np.dtype[np.intp]]) -> Column:
+    return Column(column.values[order], None if column.missing is None else column.missing[order])
+
+
+def _spans(
+    args: argparse.Namespace, profile: Profile, settings: DriftSettings, times: Floats | None, rows: int
+) -> list[Span]:
+    if times is not None:
+        if args.rows_per_tick is not None:
+            raise UsageError("--time and --rows-per-tick contradict each other: the times tell the ticks; keep one")
+        return spans_of_times(times, settings.tick_seconds)
+    wanted = args.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    if wanted < 1:
+        raise UsageError(f"--rows-per-tick {wanted:g}: give 1 or more; ticks without rows are not replayed")
+    return spans_of_rows(rows, wanted)
+
+
+def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings | None) -> dict[str, Any]:
+    """Return an alarm as plain values; `clock` is given where ticks are times."""
+    onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
+    return {
+        "event": "alarm",
+        "tick": alarm.tick,
+        "row": closed.row,
+        "time": None if clock is None else _iso((alarm.tick + 1) * clock.tick_seconds),
+        "family": alarm.family,
+        "episode": alarm.episode_id,
+        "evidence_ratio": alarm.evidence_ratio,
+        "onset_tick": alarm.onset_tick,
+        "onset_row": onset,
+        "features": [asdict(feature) for feature in alarm.features],
+    }
+
+
+def _summary(replayed: Replay, settings: DriftSettings, spans: list[Span], rows: int, alarms: int) -> dict[str, Any]:
+    return {
+        "event": "summary",
+        "rows": rows,
+        "ticks": len(spans),
+        "alarms": alarms,
+        "false_alarms_expected_at_most": len(spans) / settings.ticks_per_false_alarm,
+        "ticks_per_false_alarm": settings.ticks_per_false_alarm,
+        "tick_seconds": settings.tick_seconds,
+        "tolerance": settings.tolerance,
+        "type_mismatches": replayed.mismatches,
+        "episodes": [asdict(episode) for episode in replayed.episodes],
+    }
+
+
+def _say(as_json: bool, event: Mapping[str, Any]) -> None:
+    if as_json:
+        print(json.dumps(event), flush=True)
+        return
+    console = Console(file=sys.stdout, highlight=False)
+    for line in _alarm_lines(event) if event["event"] == "alarm" else _summary_lines(event):
+        console.print(printable(line), soft_wrap=True)
+
+
+def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
+    when = f"tick {event['tick']:,}" + (f", {event['time']}" if event["time"] else "")
+    yield f"ALARM  {event['family']}  at row {event['row']:,} ({when}); changed since row {event['onset_row']:,}"
+    features = event["features"]
+    for feature in features[:NAMED]:
+        sure = "" if feature["confirmed"] else "  (not confirmed)"
+        yield f"       {feature['name']}{_effect(feature['effects'])}{sure}"
+    if len(features) > NAMED:
+        yield f"       and {len(features) - NAMED} more"
+
+
+def _effect(effects: Mapping[str, Any] | None) -> str:
+    if effects is None:
+        return ""
+    parts = [f"PSI {effects['psi']['value']:.2g}"]
+    if effects["wasserstein"] is not None:
+        parts.append(f"moved by {effects['wasserstein']['value']:.2g} sd")
+    if abs(effects["missing_ratio"] - effects["missing_ratio_reference"]) >= 0.01:
+        parts.append(f"missing {effects['missing_ratio_reference']:.1%} -> {effects['missing_ratio']:.1%}")
+    if effects["unseen_ratio"] >= 0.001:
+        parts.append(f"unseen {effects['unseen_ratio']:.1%}")
+    return "  " + ", ".join(parts)
+
+
+def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
+    budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
+    yield f"{event['rows']:,} rows in {event['ticks']:,} ticks: {event['alarms']} alarms"
+    yield f"budget: {budget}, so {event['false_alarms_expected_at_most']:.2g} at most are expected here without drift"
+    still = sum(episode["open"] for episode in event["episodes"])
+    if event["episodes"]:
+        yield f"episodes: {len(event['episodes'])}, of which {still} still open at the end"
+    if event["type_mismatches"]:
+        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,84 @@
+"""Stored rows through the same counts and the same detector as live traffic: what would have been an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pilotfish.detectors.batch import Batch, Column, Floats, Side
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import Alarm, EpisodeStatus
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.summaries.counts import Counts, TickCounts
+
+SIDES: tuple[Side, ...] = ("input", "prediction")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One tick's rows: `start` to `stop` in the order of time."""
+
+    tick: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A tick that was closed: `row` counts the rows up to and with its last one."""
+
+    tick: int
+    row: int
+    alarms: tuple[Alarm, ...]
+
+
+class Replay:
+    """One run over stored rows. After it, `mismatches` counts values of another type than their feature's."""
+
+    def __init__(self, profile: Profile, settings: DriftSettings) -> None:
+        self._profile = profile
+        self._monitor = DriftMonitor(profile, settings)
+        self._counts = TickCounts(profile)
+        self.mismatches = 0
+
+    def run(self, columns: Mapping[str, Column], spans: list[Span]) -> Iterator[Closed]:
+        """Close tick after tick over `columns` ([rows] each, in the order of time)."""
+        for span in spans:
+            counts = self._count(columns, span)
+            self.mismatches += int(counts.mismatches.sum())
+            yield Closed(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
+
+    @property
+    def episodes(self) -> tuple[EpisodeStatus, ...]:
+        """Return the episodes so far, oldest first."""
+        return self._monitor.status().episodes
+
+    def _count(self, columns: Mapping[str, Column], span: Span) -> Counts:
+        for side in SIDES:
+            served = {name: _cut(columns[name], span) for name in self._profile.names(side) if name in columns}
+            if served:
+                self._counts.add(Batch(served, span.stop - span.start, side))
+        return self._counts.take()
+
+
+def spans_of_rows(rows: int, rows_per_tick: float) -> list[Span]:
+    """Return the ticks of rows that follow each other evenly, `rows_per_tick` (1 or more) in each."""
+    edges = np.minimum(np.ceil(np.arange(0, rows / rows_per_tick + 1) * rows_per_tick), rows).astype(int)
+    return [Span(tick, int(edges[tick]), int(edges[tick + 1])) for tick in range(len(edges) - 1)]
+
+
+def spans_of_times(times: Floats, tick_seconds: float) -> list[Span]:
+    """Return the ticks of rows that happened at `times` (epoch s, ascending); ticks without rows are left out."""
+    ticks = np.floor(times / tick_seconds).astype(np.int64)
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1, [len(ticks)]])
+    pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    return [Span(int(ticks[start]), start, stop) for start, stop in pairs if stop > start]
+
+
+def _cut(column: Column, span: Span) -> Column:
+    missing = column.missing
+    part = slice(span.start, span.stop)
+    return Column(column.values[part], None if missing is None else missing[part])

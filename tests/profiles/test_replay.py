@@ -1,0 +1,124 @@
+import json
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.cli import main
+from pilotfish.sidecar.profiles.replaying import spans_of_rows, spans_of_times
+
+ROWS, CHANGE = 6000, 4000
+
+
+def table(path: Path, rows: int, *, change: int | None = None, seed: int = 1) -> Path:
+    random = np.random.default_rng(seed)
+    age, income, answer = random.normal(40, 10, rows), random.exponential(1.0, rows), random.normal(size=rows)
+    if change is not None:
+        income[change:] *= 1000
+    lines = ["at,age,income,answer"]
+    for row in range(rows):
+        at = datetime.fromtimestamp(1_767_225_600 + row, UTC).isoformat()
+        lines.append(f"{at},{age[row]:.4f},{income[row]:.5f},{answer[row]:.4f}")
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    data, out = table(tmp_path / "reference.csv", 8000), str(tmp_path / "profile.json")
+    options = ("--prediction", "answer", "--exclude", "at", "--exchangeable", "--out", out)
+    assert main(["profile", "build", str(data), *options]) == 0
+    return out
+
+
+def events(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict]:
+    capsys.readouterr()
+    assert main(["replay", *arguments, "--json"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_rows_like_the_reference_raise_no_alarm(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = table(tmp_path / "quiet.csv", ROWS, seed=2)
+    (summary,) = events(capsys, str(data), "--profile", profile, "--rows-per-tick", "20")
+    assert (summary["event"], summary["rows"], summary["ticks"], summary["alarms"]) == ("summary", ROWS, 300, 0)
+
+
+def test_a_change_of_units_is_found_where_it_begins(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3)
+    alarm, summary = events(capsys, str(data), "--profile", profile, "--rows-per-tick", "20")
+    assert (alarm["event"], alarm["family"], alarm["features"][0]["name"]) == ("alarm", "features", "income")
+    assert CHANGE < alarm["row"] <= CHANGE + 60
+    assert alarm["onset_row"] == CHANGE
+    assert summary["alarms"] == 1
+
+
+def test_times_make_the_ticks_and_disorder_does_not_matter(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3)
+    header, *lines = data.read_text().splitlines()
+    data.write_text("\n".join([header, *np.random.default_rng(0).permutation(lines)]))
+    alarm, summary = events(capsys, str(data), "--profile", profile, "--time", "at", "--tick", "60s")
+    assert CHANGE < alarm["row"] <= CHANGE + 120
+    assert alarm["time"].startswith("2026-01-01T01:0")
+    assert summary["ticks"] == 100
+
+
+def test_people_are_told_what_changed_and_what_the_budget_is(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3)
+    assert main(["replay", str(data), "--profile", profile, "--rows-per-tick", "20", "--false-alarms", "2/7d"]) == 0
+    out = capsys.readouterr().out
+    assert "ALARM  features" in out
+    assert "income  PSI" in out
+    assert "one false alarm in 5,040 ticks of 60s" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--false-alarms", "often"), "N/DURATION"),
+        (("--false-alarms", "0/30d"), "N/DURATION"),
+        (("--tick", "60"), "--tick"),
+        (("--tolerance", "7"), "between 0 and 1"),
+        (("--rows-per-tick", "0.5"), "1 or more"),
+        (("--time", "at", "--rows-per-tick", "5"), "contradict"),
+        (("--time", "nowhere"), "no such column"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_remedy(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    data = table(tmp_path / "quiet.csv", 50)
+    assert main(["replay", str(data), "--profile", profile, *arguments]) != 0
+    assert said in capsys.readouterr().err
+
+
+def test_rows_without_any_known_column_are_refused(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.csv").write_text("x,y\n1,2\n")
+    assert main(["replay", str(tmp_path / "other.csv"), "--profile", profile]) != 0
+    assert "none of the profile's columns" in capsys.readouterr().err
+
+
+@given(st.integers(0, 500), st.floats(1, 50))
+def test_even_ticks_hold_each_row_once(rows: int, rows_per_tick: float) -> None:
+    spans = spans_of_rows(rows, rows_per_tick)
+    assert [row for span in spans for row in range(span.start, span.stop)] == list(range(rows))
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=100), st.floats(0.1, 1e4))
+def test_ticks_by_time_hold_each_row_once_and_ascend(times: list[float], tick_seconds: float) -> None:
+    spans = spans_of_times(np.sort(np.array(times)), tick_seconds)
+    assert [row for span in spans for row in range(span.start, span.stop)] == list(range(len(times)))
+    assert all(first.tick < second.tick for first, second in pairwise(spans))
