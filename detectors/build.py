@@ -80,7 +80,8 @@ def build_profile(
         sides: which columns are predictions; the others are inputs.
         kinds: overrides what is inferred.
         tick_seconds: width of a tick, with `times`.
-        rows_per_tick: without `times`, how many rows a live tick will carry.
+        rows_per_tick: without `times`, how many rows a live tick will carry. If not given, live ticks may have as many
+            rows as the longest block, an eighth of the reference, before their evidence is scaled down.
         exchangeable: the rows are in no order, so that no serial correlation can be measured; only for data that
             were shuffled or sampled independently, as live evidence is then not tempered at all.
         keep: columns to watch even where they would be excluded.
@@ -154,13 +155,18 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
     kind: Order = "exchangeable" if exchangeable else "rows" if times is None else "time"
     lengths = [] if exchangeable else blocks_of(ticks, None if by_time is None else tick_seconds)
     shaping, by_days = split_rows(by_time, rows)
+    dense = rows_of_ticks(ticks)
+    if kind == "rows" and per_tick is None and lengths:
+        dense *= lengths[
+            -1
+        ].length  # row order is all the time there is, so a live tick is a block of rows like another
     reference = Reference(
         rows=rows,
         ticks=len(np.unique(ticks)),
         order=kind,
         split="days" if by_days else "rows",
         tick_seconds=None if by_time is None else float(tick_seconds),
-        rows_per_tick=None if exchangeable else rows_of_ticks(ticks),
+        rows_per_tick=None if exchangeable else dense,
         first_time=None if by_time is None else float(by_time[0]),
         last_time=None if by_time is None else float(by_time[-1]),
         longest_block=lengths[-1].length if lengths else 0,

@@ -45,6 +45,7 @@ class DriftMonitor:
         self._yardsticks = [Yardstick.of(feature) for feature in profile.features]
         self._status: MonitorStatus | None = None
         self._tick: int | None = None
+        self._density: float | None = None
         self._ticks_closed = 0
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
@@ -66,6 +67,9 @@ class DriftMonitor:
         if not counts.cells.any():
             return TickResult(tick)
         self._ticks_closed += 1
+        self._density = (
+            max((family.table.density(counts.cells) or 0.0 for family in self._families), default=0.0) or None
+        )
         self._history.add(tick, counts)
         alarms: list[Alarm] = []
         changes: list[EpisodeChange] = []
@@ -110,11 +114,13 @@ class DriftMonitor:
             families=tuple(_family_status(family) for family in self._families),
             features=tuple(features),
             episodes=tuple(episode.status() for family in self._families for episode in family.book.episodes),
+            density=self._density,
         )
 
     def state(self) -> dict[str, Any]:
         """All that the future depends on, in plain values and bytes."""
         return {
+            "density": self._density,
             "families": {family.table.name: family.state() for family in self._families},
             "history": self._history.state(),
             "presence": self._presence.state(),
@@ -152,6 +158,7 @@ class DriftMonitor:
             family.restore(state["families"][family.table.name])
         self._history.restore(state["history"])
         self._presence.restore(state["presence"])
+        self._density = state["density"]
         self._tick = state["tick"]
         self._ticks_closed = int(state["ticks_closed"])
 

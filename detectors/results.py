@@ -123,7 +123,11 @@ class EpisodeStatus:
 
 @dataclass(frozen=True)
 class MonitorStatus:
-    """Everything a person would ask a monitor."""
+    """Everything a person would ask a monitor.
+
+    `density` is the largest number of rows of a feature in the last tick over those of a reference tick; beyond 1,
+    evidence is divided by it. None if the reference has no order, or before the first tick.
+    """
 
     tick: int | None
     ticks_closed: int
@@ -131,6 +135,7 @@ class MonitorStatus:
     families: tuple[FamilyStatus, ...]
     features: tuple[FeatureStatus, ...]
     episodes: tuple[EpisodeStatus, ...]
+    density: float | None = None
 
 
 def ratio(log_ratio: float) -> float:

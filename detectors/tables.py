@@ -78,6 +78,11 @@ class FamilyTable:
     def log_threshold(self) -> float:
         return float(np.log(self.threshold))
 
+    def density(self, cells: Ints) -> float | None:
+        """Rows of the feature with most, over those of a reference tick."""
+        rows = max(int(cells[table.cells].sum()) for table in self.features)
+        return None if self.rows_per_tick is None else rows / self.rows_per_tick
+
     def live_inflation(self, rows: int) -> float:
         """What a tick with more rows than the reference's adds to v: slow effects grow with traffic."""
         return 1.0 if self.rows_per_tick is None else max(1.0, rows / self.rows_per_tick)
@@ -149,7 +154,7 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         starts=np.array([table.functions.start for table in tables], dtype=np.int64),
         log_weights=np.concatenate(weights),
         rows_per_tick=_live_rows(profile, settings),
-        hold=max(profile.reference.longest_block, settings.day_ticks),
+        hold=max(_live_ticks(profile, settings), settings.day_ticks),
     )
 
 
@@ -158,6 +163,13 @@ def _feature(profile: Profile, feature: Feature, functions: slice, log_h: Ints, 
     cells = slice(int(profile.offsets[position]), int(profile.offsets[position + 1]))
     h, u = log_h.astype(np.float64), log_u.astype(np.float64)
     return FeatureTable(feature, cells, functions, h, u, feature.inflation)
+
+
+def _live_ticks(profile: Profile, settings: DriftSettings) -> int:
+    """The longest block of the reference, in live ticks."""
+    reference = profile.reference
+    scale = 1.0 if reference.tick_seconds is None else reference.tick_seconds / settings.tick_seconds
+    return round(reference.longest_block * scale)
 
 
 def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:

@@ -45,12 +45,15 @@ class NumericBins:
         distinct, counts = np.unique(values, return_counts=True)
         discrete = len(distinct) <= max(2, min(MAX_DISCRETE, len(values) // 2))
         atoms = distinct if discrete else distinct[counts > ATOM_MASS * len(values)]
-        low, high = _outwards(distinct[0], -1), _outwards(distinct[-1], 1)
-        inner = np.concatenate([_outwards(atoms, -1), _outwards(atoms, 1)])
+        below, above = _around(distinct)
+        low, high = below[0], above[-1]
+        at = np.searchsorted(distinct, atoms)
+        inner = np.concatenate([below[at], above[at]])
         if not discrete:
             edges = np.unique(np.quantile(values, QUANTILES, method="inverted_cdf"))
             edges = edges[(edges > distinct[0]) & (edges < distinct[-1])]
-            inner = np.concatenate([inner, _outside(edges, atoms)])
+            taken = np.searchsorted(below[at], edges, side="right") > np.searchsorted(above[at], edges, side="left")
+            inner = np.concatenate([inner, edges[~taken]])
         inner = np.unique(inner[(inner > low) & (inner < high)])
         reach = max((high - low) / 2, abs(high) * SLACK, abs(low) * SLACK, 1e-300)
         reach = 0.5 * max(abs(low), 1.0) if len(distinct) == 1 else reach
@@ -161,17 +164,13 @@ def _number(value: object) -> float:
         return np.nan
 
 
-def _outwards(values: Any, sign: int) -> Any:
-    """The value moved by the slack, at least to the next number, so that it stays inside."""
-    return np.nextafter(values + sign * np.abs(values) * SLACK, sign * np.inf)
-
-
-def _outside(edges: Floats, atoms: Floats) -> Floats:
-    """The edges that do not cut through an atom."""
-    if not len(atoms):
-        return edges
-    inside = [np.any((_outwards(atoms, -1) <= edge) & (edge <= _outwards(atoms, 1))) for edge in edges]
-    return edges[~np.array(inside)]
+def _around(distinct: Floats) -> tuple[Floats, Floats]:
+    """For ascending values the borders of what still counts as each of them: the slack, well before a neighbour."""
+    gaps = np.diff(distinct) / 4
+    slack = np.abs(distinct) * SLACK
+    below = distinct - np.minimum(slack, np.concatenate([[np.inf], gaps]))
+    above = distinct + np.minimum(slack, np.concatenate([gaps, [np.inf]]))
+    return np.nextafter(below, -np.inf), np.nextafter(above, np.inf)
 
 
 def _atoms_of_cells(cuts: Floats, atoms: Floats) -> Floats:

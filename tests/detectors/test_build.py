@@ -152,6 +152,31 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
     assert np.all(found["special"] == 1)
 
 
+def test_neighbouring_codes_keep_their_cells_however_large() -> None:
+    codes = [10**8 + i for i in range(6)] * 100
+    feature = build_profile({"code": codes, "x": RNG.normal(size=600)}).feature("code")
+    cells, _ = feature.bins.cells_of(Column(np.array(codes)))
+    assert len(set(cells.tolist())) == 6
+    rounded, _ = feature.bins.cells_of(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
+    assert {feature.roles[cell] for cell in rounded} == {"far"}
+
+
+def test_values_that_went_through_float32_keep_their_cells() -> None:
+    values = np.array([0.1, 0.2, 0.3, 0.7] * 100)
+    feature = build_profile({"x": values}).features[0]
+    exact, _ = feature.bins.cells_of(Column(values))
+    rounded, _ = feature.bins.cells_of(Column(values.astype(np.float32)))
+    assert rounded.tolist() == exact.tolist()
+
+
+def test_without_time_a_live_tick_may_be_as_long_as_the_longest_block() -> None:
+    data = {"x": RNG.normal(size=4000)}
+    assert build_profile(data, rows_per_tick=20).reference.rows_per_tick == pytest.approx(20)
+    inferred = build_profile(data).reference.rows_per_tick
+    assert inferred is not None
+    assert 400 <= inferred <= 600
+
+
 def test_very_many_categories_stay_bounded() -> None:
     values = [f"user {i}" for i in range(300_000)]
     assert build_profile({"x": RNG.normal(size=300_000), "user": values}).excluded[0].name == "user"

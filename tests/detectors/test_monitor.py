@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.attribution import confirmed, leading
+from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import DetectorError, StateError
 from pilotfish.detectors.history import A_LEVEL, LEVELS, History
 from pilotfish.detectors.monitor import DriftMonitor
@@ -82,6 +83,15 @@ def test_a_column_that_is_gone_counts_as_missing() -> None:
     effects = alarms[0].features[0].effects
     assert effects is not None
     assert effects.missing_ratio > 0.9
+
+
+def test_traffic_denser_than_the_reference_is_told() -> None:
+    profile = build_profile({"x": np.random.default_rng(1).normal(size=4000)}, rows_per_tick=20)
+    monitor = DriftMonitor(profile, QUICK)
+    assert monitor.status().density is None
+    monitor.close_tick(0, normal_tick(profile, np.random.default_rng(2), rows=60))
+    assert monitor.status().density == pytest.approx(3)
+    assert DriftMonitor.from_state(profile, QUICK, monitor.state()).status() == monitor.status()
 
 
 def test_ticks_must_go_forward() -> None:
