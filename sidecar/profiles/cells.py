@@ -11,7 +11,9 @@ from pilotfish.detectors.batch import Column, Floats
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
 ROUNDED = 2.0**53
+SAMPLE = 1000
 _NO_NUMBER = re.compile(r"_|(?:\A|\0)[+-]?0[0-9]")  # Python reads 1_000 and 007 as numbers; in data they are codes
 
 
@@ -26,6 +28,14 @@ def numbers(cells: Sequence[str], na: frozenset[str]) -> Floats | None:
         except ValueError:
             return None
     return None if _NO_NUMBER.search("\0".join(cells)) else found
+
+
+def has_decimal_commas(column: Column) -> bool:
+    """Whether the texts of a column are numbers in the spelling of much of Europe; the first ones tell."""
+    if column.values.dtype != object:
+        return False
+    texts = [value for value in column.values[:SAMPLE].tolist() if isinstance(value, str)]
+    return bool(texts) and all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any("," in text for text in texts)
 
 
 class ColumnBuilder:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles.cells import ColumnBuilder
+from pilotfish.sidecar.profiles.cells import ColumnBuilder, has_decimal_commas
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.table import Progress, Table
 
@@ -58,6 +58,11 @@ def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
         again = _read(path, options, late, progress)
         columns |= {name: builder.finish() for name, builder in again.builders.items()}
     table = Table({name: columns[name] for name in first.names if name in columns}, first.rows)
+    table.notes += [
+        f"column {name}: looks like numbers with a decimal comma, and is read as text; write them with a point"
+        for name, column in table.columns.items()
+        if has_decimal_commas(column)
+    ]
     if first.ragged:
         seen = first.rows + first.ragged
         what = f"{first.ragged:,} of {seen:,} rows do not have the header's number of cells ({first.first_ragged})"
@@ -128,7 +133,8 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         yield first
         yield from text
 
-    reader = csv.reader(again(), delimiter=delimiter, strict=True)
+    padded = all(part[:1] == " " for part in first.split(delimiter)[1:]) and delimiter in first
+    reader = csv.reader(again(), delimiter=delimiter, skipinitialspace=padded, strict=True)
     try:
         names = [name.strip() for name in next(reader)]
     except csv.Error as error:

@@ -116,6 +116,21 @@ def test_rows_of_another_length_are_left_out_and_counted(tmp_path: Path) -> None
     assert "the first is row 21, with 1 instead of 2" in note
 
 
+def test_a_space_after_each_delimiter_of_the_header_is_no_part_of_the_cells(tmp_path: Path) -> None:
+    table = read(tmp_path, 'a, b, c\n1, x, "u, v"\n2, y, w\n')
+    assert values(table, "b") == ["x", "y"]
+    assert values(table, "c") == ["u, v", "w"]
+    assert values(read(tmp_path, "a,b\n1, x\n"), "b") == [" x"]
+
+
+def test_decimal_commas_are_told(tmp_path: Path) -> None:
+    table = read(tmp_path, "a;b;c\n1,5;x,1;00501\n2;y;10001\n")
+    assert values(table, "a") == ["1,5", "2"]
+    assert table.notes == [
+        "column a: looks like numbers with a decimal comma, and is read as text; write them with a point"
+    ]
+
+
 def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
     table = read(tmp_path, ",a\n0,x\n1,y\n")
     assert list(table.columns) == ["a"]
