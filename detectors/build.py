@@ -157,9 +157,7 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
     shaping, by_days = split_rows(by_time, rows)
     dense = rows_of_ticks(ticks)
     if kind == "rows" and per_tick is None and lengths:
-        dense *= lengths[
-            -1
-        ].length  # row order is all the time there is, so a live tick is a block of rows like another
+        dense *= lengths[-1].length  # row order is all the time there is: a live tick is a block like another
     reference = Reference(
         rows=rows,
         ticks=len(np.unique(ticks)),

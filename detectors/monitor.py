@@ -67,9 +67,8 @@ class DriftMonitor:
         if not counts.cells.any():
             return TickResult(tick)
         self._ticks_closed += 1
-        self._density = (
-            max((family.table.density(counts.cells) or 0.0 for family in self._families), default=0.0) or None
-        )
+        densities = (family.table.density(counts.cells) or 0.0 for family in self._families)
+        self._density = max(densities, default=0.0) or None
         self._history.add(tick, counts)
         alarms: list[Alarm] = []
         changes: list[EpisodeChange] = []
