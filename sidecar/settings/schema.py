@@ -27,7 +27,7 @@ def _show_units(struct: type[msgspec.Struct], properties: dict[str, Any]) -> Non
         schema = properties[item.encode_name]
         unit = unit_of(annotations_of(struct)[item.name])
         if unit is not None:
-            schema.update(type=["string", "number"], pattern=UNITS[unit].pattern)
+            schema.update(UNITS[unit].schema)
             if not item.required:
                 schema["default"] = UNITS[unit].show(item.default)
         if item.default is None or isinstance(item.default, msgspec.Struct):

@@ -31,12 +31,12 @@ LONGEST = 64
 
 
 class Unit(NamedTuple):
-    """How values of one dimension are read and shown; `read` returns None for what is none of them."""
+    """How values of one dimension are read (None for what is none of them), shown, and told in a JSON schema."""
 
     read: Callable[[object], float | int | None]
     show: Callable[[float], str]
     wants: str
-    pattern: str
+    schema: Mapping[str, object]
 
 
 def read_duration(value: object) -> float | None:
@@ -88,15 +88,27 @@ def show_quantity(value: float) -> str:
     return f"{value:.12g}" if value == int(value) else f"{value * 1000:.12g}m"
 
 
+_QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?([EPTGMK]i|[EPTGMk]|m)?$"
+_DURATION_PATTERN = r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d|w))+)$"
 UNITS: Mapping[str, Unit] = MappingProxyType(
     {
-        "cores": Unit(read_quantity, show_quantity, 'a number of cores such as "250m" or 4', r"^[0-9.]+[a-zA-Z]*$"),
+        "cores": Unit(
+            read_quantity,
+            show_quantity,
+            'a number of cores such as "250m" or 4',
+            {"type": ["string", "number"], "pattern": _QUANTITY_PATTERN, "minimum": 0},
+        ),
         "duration": Unit(
             read_duration,
             show_duration,
             'a duration with its unit, such as "250ms", "60s", "1h30m" or "30d"',
-            r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d|w))+)$",
+            {"type": ["string", "integer"], "pattern": _DURATION_PATTERN, "minimum": 0, "maximum": 0},
         ),
-        "size": Unit(read_size, show_size, 'a size such as 65536, "512Ki" or "1Mi"', r"^[0-9]+(\.[0-9]+)?[a-zA-Z]*$"),
+        "size": Unit(
+            read_size,
+            show_size,
+            'a size such as 65536, "512Ki" or "1Mi"',
+            {"type": ["string", "integer"], "pattern": _QUANTITY_PATTERN, "minimum": 0},
+        ),
     }
 )

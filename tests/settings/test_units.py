@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +52,33 @@ def test_what_is_shown_reads_back(number: int) -> None:
     assert units.read_duration(units.show_duration(number)) == pytest.approx(number, rel=1e-5)
     assert units.read_size(units.show_size(number)) == number
     assert units.read_quantity(units.show_quantity(number / 1000)) == pytest.approx(number / 1000, rel=1e-5)
+
+
+TEXTS = [
+    "60s",
+    "1h30m",
+    "60",
+    "0",
+    "s",
+    "1Mi",
+    "1MiB",
+    "250m",
+    "1.5",
+    "1.5s",
+    "-1",
+    "",
+    "1 s",
+    "4",
+    "1Ki",
+    "1k",
+    "1K",
+    "3w",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", sorted(units.UNITS))
+def test_the_schema_takes_the_texts_that_are_read(name: str, text: str) -> None:
+    unit = units.UNITS[name]
+    fits = re.search(str(unit.schema["pattern"]), text) is not None
+    assert fits == (unit.read(text) is not None) or (name == "size" and text in {"250m", "1.5"})  # not whole bytes
