@@ -23,7 +23,7 @@ from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
 from pilotfish.sidecar.analyzer.engine import EngineFactory
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.ledger import MEASURED, UNDECODABLE, Ledger
-from pilotfish.sidecar.analyzer.ticks import TickClock
+from pilotfish.sidecar.analyzer.ticks import SECOND, TickClock
 from pilotfish.sidecar.analyzer.watch import Watch
 from pilotfish.sidecar.channel.record import Hello, Record
 from pilotfish.sidecar.errors import shown
@@ -93,7 +93,12 @@ class Core:
 
     def advance(self, now_ns: int) -> None:
         """Close the ticks that are over."""
-        for tick in self.clock.due(now_ns):
+        due = self.clock.due(now_ns)
+        self.warnings.pop("clock", None)
+        if self.clock.shift_ns:
+            ahead = self.clock.shift_ns / SECOND
+            self.warnings["clock"] = f"the clock was set back: ticks go on, {ahead:g} s ahead of it"
+        for tick in due:
             self.clock.close(tick)
             result = self.watch.close(tick) if self.watch else None
             if result is not None:

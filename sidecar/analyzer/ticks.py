@@ -11,15 +11,20 @@ from dataclasses import dataclass, field
 SECOND = 1_000_000_000
 MAX_OPEN = 2
 GRACE_SECONDS = 2.0
+BACK_TICKS, BACK_SECONDS = 2, 60  # a wall clock that is set back by less is waited for
 
 
 @dataclass
 class TickClock:
-    """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any."""
+    """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any.
+
+    `shift_ns`, whole ticks, is how far the ticks' clock is ahead of the wall clock, after that was set back.
+    """
 
     tick_ns: int
     closed_through: int = -1
     newest_ns: int = 0
+    shift_ns: int = 0
     open: list[int] = field(default_factory=list)
 
     @classmethod
@@ -32,7 +37,8 @@ class TickClock:
 
         A time in the future counts as now, or one wrong clock would close all the ticks up to it.
         """
-        at_ns = min(at_ns, now_ns)
+        now_ns = self._followed(now_ns)
+        at_ns = min(at_ns + self.shift_ns, now_ns)
         self.newest_ns = max(self.newest_ns, at_ns)
         tick = at_ns // self.tick_ns
         if tick in self.open:
@@ -46,6 +52,7 @@ class TickClock:
 
     def due(self, now_ns: int) -> list[int]:
         """Return the open ticks that must close now, in their order, the surplus ones included."""
+        now_ns = self._followed(now_ns)
         grace = min(int(GRACE_SECONDS * SECOND), self.tick_ns)
         passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one are over
         surplus = max(0, len(self.open) - MAX_OPEN)
@@ -55,3 +62,12 @@ class TickClock:
         """Note that `tick`, the oldest open one, is closed."""
         self.open.remove(tick)
         self.closed_through = max(self.closed_through, tick)
+
+    def _followed(self, now_ns: int) -> int:
+        """Return `now_ns` on the clock of ticks, which goes on where it was when the wall clock is set back far."""
+        top = self.open[-1] if self.open else self.closed_through
+        if now_ns + self.shift_ns < (top - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:
+            self.shift_ns = (top - now_ns // self.tick_ns) * self.tick_ns
+        elif self.shift_ns and now_ns // self.tick_ns > top:
+            self.shift_ns = 0  # the wall clock is where it was before
+        return now_ns + self.shift_ns

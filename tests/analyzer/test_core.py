@@ -82,6 +82,20 @@ def test_late_rows_count_in_the_open_tick_and_are_said() -> None:
     assert report(made).ticks.late_rows == 1
 
 
+def test_a_clock_that_is_set_back_is_said_and_counts_go_on() -> None:
+    made = core(profile())
+    made.take(record(1, at_ns=T0 + 86400 * SECOND), T0 + 86400 * SECOND)
+    made.advance(T0 + 86413 * SECOND)
+    made.take(record(2, at_ns=T0), T0)
+    made.advance(T0 + SECOND)
+    assert "set back" in report(made).warnings[0]
+    made.take(record(3, at_ns=T0 + 30 * SECOND), T0 + 30 * SECOND)
+    made.advance(T0 + 60 * SECOND)
+    assert report(made).ticks.closed_total == 3
+    made.advance(T0 + 86500 * SECOND)
+    assert not report(made).warnings
+
+
 def test_a_shift_is_found_and_named() -> None:
     made = report(alarmed())
     (episode,) = (item for item in made.episodes if item.open)

@@ -66,6 +66,40 @@ def test_a_time_in_the_future_counts_as_now() -> None:
     assert clock.newest_ns == 25 * SECOND
 
 
+def test_a_clock_that_was_ahead_and_is_set_back_stops_no_tick() -> None:
+    clock, year = TickClock.of(10), 365 * 86400 * SECOND
+    clock.place(year, year)
+    assert closed(clock, year + 13 * SECOND) == [year // TEN]
+    assert clock.place(100 * SECOND, 100 * SECOND) == (year // TEN + 1, True)
+    assert clock.place(110 * SECOND, 110 * SECOND) == (year // TEN + 1, False)
+    assert clock.place(120 * SECOND, 120 * SECOND) == (year // TEN + 2, False)
+    assert closed(clock, 122 * SECOND) == [year // TEN + 1]
+    later = year + 1000 * SECOND
+    assert clock.place(later, later) == (later // TEN, False)
+    assert clock.shift_ns == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**5), st.integers(0, 10**5)), max_size=20),
+    st.integers(0, 10**5),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_clock_did_ticks_close_soon_once_it_runs(jumps: list[tuple[int, int]], start: int) -> None:
+    clock = TickClock.of(10)
+    for at, now in jumps:
+        clock.place(at * SECOND, now * SECOND)
+        closed(clock, now * SECOND)
+    before = clock.closed_through
+    order = []
+    for step in range(30):
+        now = (start + 10 * step) * SECOND
+        clock.place(now, now)
+        order += closed(clock, now + 3 * SECOND)
+    assert len(order) >= 15
+    assert order == sorted(set(order))
+    assert order[0] > before
+
+
 @given(st.lists(st.tuples(st.integers(0, 200 * SECOND), st.integers(0, 200 * SECOND), st.booleans()), max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_ticks_close_once_and_in_order_whatever_the_clocks_do(steps: list[tuple[int, int, bool]]) -> None:
