@@ -45,7 +45,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature of the profile: evidence of its own (1 = alarm), the likely onset, recent effect sizes."""
+    """One feature of the profile: evidence of its own (1 = alarm; None in a pod), onset, effect sizes."""
 
     name: str
     side: str

@@ -75,8 +75,13 @@ def _features(profile: Profile | None, status: MonitorStatus | None) -> tuple[re
     if profile is None or status is None:
         return ()
     kinds = {feature.name: feature.kind for feature in profile.features}
-    found = (msgspec.convert(item, report.Feature, from_attributes=True) for item in status.features)
-    return tuple(msgspec.structs.replace(item, kind=kinds[item.name]) for item in found)
+    found = tuple(
+        msgspec.structs.replace(msgspec.convert(item, report.Feature, from_attributes=True), kind=kinds[item.name])
+        for item in status.features
+    )
+    if status.families:
+        return found
+    return tuple(msgspec.structs.replace(item, evidence_ratio=None) for item in found)  # nobody gathers any here
 
 
 def _families(status: MonitorStatus | None, totals: Mapping[str, int]) -> tuple[report.Family, ...]:

@@ -218,6 +218,7 @@ def test_a_pod_knows_effect_sizes_and_raises_no_alarm() -> None:
     assert effects["amount"].wasserstein is not None
     assert effects["amount"].wasserstein.value == pytest.approx(1.0, abs=0.15)
     assert not shown.families
+    assert {item.evidence_ratio for item in shown.features} == {None}
     assert not shown.episodes
     resumed = Core(setup(engine_factory=effect_sizes_only), Ledger(1), restarted(made))
     resumed.set_profile(profile())
