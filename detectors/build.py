@@ -15,7 +15,7 @@ from pilotfish.detectors.binning.numeric import NumericBins, numbers
 from pilotfish.detectors.blocks import Blocks, blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, rows_of, texts_of
+from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, names_times, rows_of, texts_of
 from pilotfish.detectors.inflation import inflation
 from pilotfish.detectors.profile import Bins, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
@@ -213,7 +213,9 @@ def _alarms_for_ever(column: Column, named: bool, rows: _Rows) -> str:
     """Why a column would alarm at once and always, or nothing."""
     if named:
         is_new = names_rows(texts_of(rows_of(column, rows.shaping)), texts_of(rows_of(column, ~rows.shaping)))
-        return "new in every block, as identifiers are: it would alarm at once and for ever" if is_new else ""
+        if is_new:
+            return "new in every block, as identifiers are: it would alarm at once and for ever"
+        return "dates or times, of which new ones keep coming" if names_times(texts_of(column)) else ""
     if rows.reference.order != "exchangeable" and is_clock(numbers(column)[0]):
         return "monotone in time: it would alarm at once and for ever"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from pilotfish.detectors.profile import Kind
 FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
 LOOKED_AT = 20_000  # rows that are enough to see it
+DATES = 20  # different dates from which on a column of dates does not consist of a few fixed ones
 NEW = 0.5  # share of values never seen in the other part, from which a column names rows
 
 
@@ -92,6 +94,22 @@ def names_rows(shaping: list[str], bounding: list[str]) -> bool:
     known = Counter(shaping)
     new = sum(text not in known for text in bounding)
     return len(bounding) >= 20 and new > NEW * len(bounding)
+
+
+def names_times(texts: list[str]) -> bool:
+    """Whether texts, in time order, are dates or times (ISO 8601) that go on: new ones will never have been seen."""
+    times = {text: _epoch_seconds(text) for text in set(texts)}
+    if len(times) < 2 or None in times.values():
+        return False
+    return len(times) >= DATES or is_clock(np.array([times[text] for text in texts], dtype=np.float64))
+
+
+def _epoch_seconds(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def rows_of(column: Column, rows: Array) -> Column:

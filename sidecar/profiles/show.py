@@ -20,6 +20,7 @@ from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
+LEAST_NAME = len("predictions")
 MOST_LISTED = 20
 SMALLEST = 1e-300
 
@@ -75,7 +76,7 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
 def print_features(console: Console, features: Sequence[Feature]) -> None:
     """Print a line a feature, inputs first, in as many columns as the width allows."""
     longest = max((len(feature.name) for feature in features), default=0)
-    columns = _columns(console.width, min(longest, max(12, console.width // 4)))
+    columns = _columns(console.width, min(max(longest, LEAST_NAME), max(12, console.width // 4)))
     for side, title in (("input", "inputs"), ("prediction", "predictions")):
         chosen = [feature for feature in features if feature.side == side]
         if not chosen:

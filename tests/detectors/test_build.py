@@ -110,6 +110,21 @@ def test_a_clock_is_found_whatever_the_order_of_the_rows() -> None:
     assert [excluded.name for excluded in profile.excluded] == ["when"]
 
 
+def test_dates_and_times_as_text_are_left_out_but_a_few_fixed_dates_are_categories() -> None:
+    rows = np.arange(3000)
+    columns = {
+        "sorted": [f"2024-01-{1 + row // 300:02d}" for row in rows],
+        "cycling": [f"2024-01-{1 + row % 28:02d}T08:00:00+01:00" for row in rows],
+        "launch": [("2019-05-01", "2021-09-30", "2023-01-15")[row % 3] for row in rows],
+        "words": [("a", "b")[row % 2] for row in rows],
+    }
+    profile = build_profile(columns)
+    assert profile.names("input") == ("launch", "words")
+    assert {excluded.name: excluded.reason for excluded in profile.excluded} == dict.fromkeys(
+        ("sorted", "cycling"), "dates or times, of which new ones keep coming"
+    )
+
+
 def test_the_split_is_by_days_when_there_are_ten() -> None:
     rows = 2000
     for days, split in ((9, "rows"), (12, "days")):
