@@ -98,10 +98,15 @@ def names_rows(shaping: list[str], bounding: list[str]) -> bool:
 
 def names_times(texts: list[str]) -> bool:
     """Whether texts, in time order, are dates or times (ISO 8601) that go on: new ones will never have been seen."""
-    times = {text: _epoch_seconds(text) for text in set(texts)}
-    if len(times) < 2 or None in times.values():
+    times: dict[str, float] = {}
+    for text in set(texts):
+        seconds = _epoch_seconds(text)
+        if seconds is None:
+            return False
+        times[text] = seconds
+    if len(times) < 2:
         return False
-    return len(times) >= DATES or is_clock(np.array([times[text] for text in texts], dtype=np.float64))
+    return len(times) >= DATES or is_clock(np.array([times[text] for text in texts]))
 
 
 def _epoch_seconds(text: str) -> float | None:
