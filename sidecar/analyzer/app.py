@@ -44,7 +44,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     A document or profile that cannot be used leaves it idle, with the reason in the report. Raises UsageError for
     folders, addresses and files of the command line.
     """
-    memory.limit_data(options.memory_limit)
+    memory.limit_data(options.memory_limit, used_memory()[2])
     _check(options)
     configured = configure(options.document, engine_factory or effect_sizes_only)
     fates = FatesFile(options.shared / FATES_FILE)

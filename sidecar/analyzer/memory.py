@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import resource
 
+from pilotfish.sidecar.errors import UsageError
+
 RECYCLE_SHARE = 0.85
+FIRST_NEEDS = 16 * 1024 * 1024  # threads, sockets, a profile
 
 
-def limit_data(size: int) -> None:
-    """Let the process have at most `size` bytes of data (RLIMIT_DATA); 0 leaves it as it is."""
+def limit_data(size: int, used: int) -> None:
+    """Let the process have at most `size` bytes of data (RLIMIT_DATA); 0 leaves it as it is.
+
+    UsageError when it has `used` so much already that it would have to start anew at once.
+    """
+    if worn_out(used + FIRST_NEEDS, size):
+        raise UsageError(
+            f"--memory-limit of {size >> 20} MiB is too little: the analyzer has {used >> 20} MiB of data before its "
+            "first record; give 256Mi or more"
+        )
     if size:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         allowed = size if hard == resource.RLIM_INFINITY else min(size, hard)

@@ -15,6 +15,7 @@ from pilotfish.sidecar.analyzer import memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.settings.proxy import parse_proxy_settings
 from tests.analyzer.made import monitor, profile, record
 from tests.support.ports import free_port
@@ -141,6 +142,11 @@ async def test_a_worn_out_process_asks_for_a_new_start(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(("used", "size", "worn"), [(84, 100, False), (85, 100, True), (10**12, 0, False)])
 def test_worn_out_is_85_percent_of_a_limit(used: int, size: int, worn: bool) -> None:
     assert memory.worn_out(used, size) is worn
+
+
+def test_a_limit_below_what_it_needs_itself_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="256Mi"):
+        build(Options(shared=tmp_path, admin="127.0.0.1:0", memory_limit=10 << 20))
 
 
 @pytest.mark.asyncio
