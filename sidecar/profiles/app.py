@@ -101,7 +101,10 @@ def _print_next(console: Console, path: Path, size: int, built: Built) -> None:
     lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
     if size <= CONFIG_MAP:
         lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
-        lines.append(f"  and in the document: profiles: [{{version: {_quoted(profile.version)}, configMap: {name}}}]")
+        version = f"version: {_quoted(profile.version)}, " if profile.version else ""
+        lines.append(
+            f"  and in the document: profiles: [{{{version}configMap: {name}}}], or on this machine {{path: ...}}"
+        )
     elif path.suffix != ".gz":
         lines.append(f"  too large for a ConfigMap ({CONFIG_MAP:,} bytes): give --out {shlex.quote(f'{path}.gz')}")
     else:
