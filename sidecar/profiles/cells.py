@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,15 +19,19 @@ _NO_NUMBER = re.compile(r"_|(?:\A|\0)[+-]?0[0-9]")  # Python reads 1_000 and 007
 
 def numbers(cells: Sequence[str], na: frozenset[str]) -> Floats | None:
     """Return the cells as numbers [cells], NaN where one is NA; None when one is neither."""
+    found = _floats(cells)
+    if found is None:
+        found = _floats(["nan" if cell in na else cell for cell in cells])
+    if found is None:
+        found = _floats(["nan" if cell.strip() in na else cell for cell in cells])
+    return None if found is None or _NO_NUMBER.search("\0".join(cells)) else found
+
+
+def _floats(cells: Sequence[str]) -> Floats | None:
     try:
-        found = np.fromiter(map(float, cells), np.float64, len(cells))
+        return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
-        try:
-            values = (float("nan") if cell.strip() in na else float(cell) for cell in cells)
-            found = np.fromiter(values, np.float64, len(cells))
-        except ValueError:
-            return None
-    return None if _NO_NUMBER.search("\0".join(cells)) else found
+        return None
 
 
 def has_decimal_commas(column: Column) -> bool:
@@ -68,7 +72,7 @@ class ColumnBuilder:
             self._numbers = []
         if not self.late:
             known, na = self._known, self._na
-            codes = (-1 if cell.strip() in na else known.setdefault(cell, len(known)) for cell in cells)
+            codes = (-1 if cell in na else known.setdefault(cell, len(known)) for cell in cells)
             self._codes.append(np.fromiter(codes, np.int32, len(cells)))
 
     def finish(self) -> Column:
@@ -77,12 +81,16 @@ class ColumnBuilder:
             parts, self._numbers = self._numbers, []
             return Column(np.concatenate(parts) if parts else np.empty(0))
         codes = np.concatenate(self._codes) if self._codes else np.empty(0, np.int32)
-        texts = np.array([*_booleans(self._known), None], dtype=object)  # code -1 is the last: missing
+        texts = [None if text.strip() in self._na else text for text in self._known]
         self._codes, self._known = [], {}
-        return Column(texts[codes], codes < 0)
+        values = np.array([*_booleans(texts), None], dtype=object)  # code -1 is the last: missing
+        missing = np.array([text is None for text in texts] + [True])
+        return Column(values[codes], missing[codes])
 
 
-def _booleans(texts: Iterable[str]) -> list[object]:
+def _booleans(texts: Sequence[str | None]) -> Sequence[object]:
     """Return the texts, or true and false where they are nothing else: files write True, TRUE, true; JSON has one."""
-    lowered = [text.strip().lower() for text in texts]
-    return [text == "true" for text in lowered] if {"true", "false"}.issuperset(lowered) else list(texts)
+    lowered = [None if text is None else text.strip().lower() for text in texts]
+    if not {"true", "false", None}.issuperset(lowered):
+        return texts
+    return [None if text is None else text == "true" for text in lowered]
