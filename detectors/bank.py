@@ -15,6 +15,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.numeric import FIRST_VALUE, NumericBins
 from pilotfish.detectors.profile import Bins
 
 Group: TypeAlias = Literal["location", "scale", "bump", "category", "outside", "special"]
@@ -24,7 +26,9 @@ FLOOR = 1e-4
 SHIFTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 SPREADS = (1.1, 1.3, 1.8)
 CATEGORY_SHIFTS = (0.1, 0.3, 0.8)
+EMPTYING = (0.05, 0.1, 0.2)  # shares of the mass at either end
 HEAVY = 20
+LATTICE = 0.1  # mass on values with a cell of their own, from which leaving them is an alternative
 STEPS = (1.25, 1.5, 2.0)  # of a special cell, beyond what the tolerance allows
 SHARES: dict[Group, float] = {
     "bump": 0.2, "category": 0.5, "location": 0.4, "outside": 0.1, "scale": 0.2, "special": 0.2,
@@ -53,14 +57,13 @@ def build_bank(bins: Bins, shaping: Ints, tolerance: float) -> Bank:
     p = smoothed(shaping)
     roles = np.array(bins.roles)
     shapes: list[Shape] = list(_special(p, roles, float(shaping.sum()), tolerance))
-    ordered = hasattr(bins, "cuts")
     ordinary = np.isin(roles, list(ORDINARY))
-    if np.count_nonzero(ordinary) > 1 and (not ordered or bins.discrete):  # type: ignore[union-attr]  # see Bins
+    if np.count_nonzero(ordinary) > 1 and (isinstance(bins, CategoryBins) or bins.discrete):
         shapes += _categories(p, ordinary)
-    if ordered and np.count_nonzero(roles == "value") > 1:
+    if isinstance(bins, NumericBins) and np.count_nonzero(roles == "value") > 1:
         scores = normal_scores(p, roles)
         shapes += [*_tilts("location", p, _location_exponents(scores)), *_tilts("scale", p, _scale_exponents(scores))]
-        shapes += [] if bins.discrete else _bumps(p, roles)  # type: ignore[union-attr]  # as above
+        shapes += [] if bins.discrete else [*_bumps(p, roles), *_lattice(p, bins)]
     groups = tuple(group for group, _ in shapes)
     sizes = {group: groups.count(group) for group in set(groups)}
     weights = np.array([SHARES[group] / sizes[group] for group in groups])
@@ -97,15 +100,30 @@ def _scale_exponents(scores: Floats) -> list[Floats]:
 
 
 def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
-    """Windows of a tenth of the mass, at a stride of half a window, twice and half as likely."""
+    """Windows of a tenth of the mass, at a stride of half a window, twice and half as likely; and ends that empty.
+
+    A shift empties one end of a skewed or bounded distribution long before it moves the middle by as much.
+    """
     mass = np.where(roles == "value", p, 0.0)
     upper = np.cumsum(mass) / mass.sum()
-    lower = upper - mass / mass.sum()
-    for start in np.arange(0, 0.951, 0.05) - 0.025:
-        overlap = np.clip(np.minimum(upper, start + 0.1) - np.maximum(lower, start), 0, None)
+    cells = np.stack([upper - mass / mass.sum(), upper])
+    windows = [(start - 0.025, start + 0.075, factor) for start in np.arange(0, 0.951, 0.05) for factor in (2.0, 0.5)]
+    ends = [(low, high, 1 / 8) for size in EMPTYING for low, high in ((0.0, size), (1 - size, 1.0))]
+    for low, high, factor in [*windows, *ends]:
+        overlap = np.clip(np.minimum(cells[1], high) - np.maximum(cells[0], low), 0, None)
         share = overlap / np.where(mass > 0, mass / mass.sum(), 1.0)
-        for factor in (2.0, 0.5):
-            h = 1 + share * (factor - 1)
+        h = 1 + share * (factor - 1)
+        yield "bump", h / (p @ h)
+
+
+def _lattice(p: Floats, bins: NumericBins) -> Iterator[Shape]:
+    """Mass that leaves the values with a cell of their own, as any shift or new unit makes it, or gathers there."""
+    atoms = np.isin(np.arange(len(p)), FIRST_VALUE + np.flatnonzero(~np.isnan(bins.atoms)))
+    between = np.isin(np.arange(len(p)), FIRST_VALUE + np.flatnonzero(np.isnan(bins.atoms)))
+    mass, left = float(p[between].sum()), float(p[atoms].sum())
+    if left >= LATTICE and mass > 0:
+        for target in (mass + left / 2, mass + left * 0.9, mass / 2):
+            h = np.where(between, target / mass, np.where(atoms, (mass + left - target) / left, 1.0))
             yield "bump", h / (p @ h)
 
 

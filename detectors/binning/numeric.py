@@ -17,6 +17,7 @@ ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its ow
 MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
 GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
 NUMBERS = (int, float, np.integer, np.floating, np.bool_)
+FIRST_VALUE = 3  # the cell of the first value, after -inf, far below and below
 SLACK = 1e-6  # relative; a value that went through float32 is still the same value
 LARGEST = 1e300  # reference values beyond it are taken for it, so that no cut overflows
 

@@ -105,6 +105,20 @@ def test_each_kind_of_drift_is_found_and_named(what: str) -> None:
     raise AssertionError(f"{what} was not found in 2000 rows")
 
 
+def test_a_shift_off_the_lattice_of_common_values_is_found_at_once() -> None:
+    """Wind in whole knots, say, and now with an offset of a third of one."""
+    rng = np.random.default_rng(12)
+    knots = np.round(rng.gamma(4.0, 5.0, size=5000), 1)
+    knots = np.where(rng.random(5000) < 0.6, np.round(knots / 4) * 4, knots)
+    monitor = DriftMonitor(build_profile({"wind": knots}, exchangeable=True), MONTH)
+    counts = TickCounts(monitor.profile)
+    for number in range(10):
+        counts.add(Batch({"wind": rng.permutation(knots)[:20] + 1 / 3}, 20))
+        if monitor.close_tick(number, counts.take()).alarms:
+            return
+    raise AssertionError("not found in 200 rows")
+
+
 def test_rows_that_follow_one_another_do_not_alarm_without_drift() -> None:
     """A level that wanders with a memory of 20 ticks; independence assumed, it alarms again and again."""
 
