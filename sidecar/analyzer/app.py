@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
 from concurrent.futures import Future
 
@@ -14,7 +15,7 @@ from pilotfish.sidecar.analyzer.configure import Configured, configure, proxy_se
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile
+from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile, locked
 from pilotfish.sidecar.analyzer.http.access import read_token
 from pilotfish.sidecar.analyzer.http.server import AdminServer, split_address
 from pilotfish.sidecar.analyzer.http.views import Sources, Views
@@ -35,6 +36,7 @@ from pilotfish.sidecar.telemetry.reading import ControlStatus, Reading
 
 RECYCLE_STATUS = 75
 LOOK_SECONDS = 1.0
+LOCK_FILE = "lock"
 YOUNG_OBJECTS = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
 
 
@@ -48,6 +50,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     _check(options)
     configured = configure(options.document, engine_factory or effect_sizes_only)
     fates = FatesFile(options.shared / FATES_FILE)
+    lock = locked(options.state_folder / LOCK_FILE, "--state")
     saved, damage = _saved(options)
     totals = (saved["ledger_id"], saved["totals"]) if saved else None
     ledger = Ledger(*restore(fates.read(), totals, fresh_id()))
@@ -63,17 +66,20 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         listen=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
-    return App(options, configured, shelf, Worker(desk, Publisher(time.time())))
+    return App(options, configured, shelf, Worker(desk, Publisher(time.time())), lock)
 
 
 class App:
     """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
 
-    def __init__(self, options: Options, configured: Configured, shelf: ProfileShelf, worker: Worker) -> None:
+    def __init__(
+        self, options: Options, configured: Configured, shelf: ProfileShelf, worker: Worker, lock: int
+    ) -> None:
         self._options = options
         self._configured = configured
         self._shelf = shelf
         self._worker = worker
+        self._lock = lock
         self._control: ControlStatus | None = None
         self._document_watch = FileWatch(options.document) if options.document else None
         self._views = Views(
@@ -112,8 +118,8 @@ class App:
         UsageError when an address cannot be listened at. At the end `stop` is set, and a last checkpoint is written.
         """
         server = AdminServer(self._views.answer)
-        await server.start(self._options.admin)
         try:
+            await server.start(self._options.admin)
             self._start()
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._look_around())
@@ -125,15 +131,20 @@ class App:
             return await _result(watched)
         finally:
             await server.stop()
+            os.close(self._lock)
 
     def _start(self) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS)
-        if not self._configured.setup.problem:
+        self._worker.start()
+        if self._configured.setup.problem:
+            return
+        try:
             path = self._options.shared / SETTINGS_FILE
             write_proxy_settings(path, proxy_settings(self._configured.document))
-        self._worker.start()
+        except OSError as error:
+            self.submit(Warn("proxy", f"the proxy keeps its former settings, spec.traffic cannot be written: {error}"))
 
     async def _look_around(self) -> int:
         """Look each second at memory, document and profile; return the status with which to end."""

@@ -28,7 +28,7 @@ class FatesFile:
 
     def __init__(self, path: Path) -> None:
         """Take the file at `path`, made anew when it is missing or strange; UsageError when another analyzer has it."""
-        self._descriptor = _locked(path)
+        self._descriptor = locked(path, "--shared", SIZE)
         self._backing = mmap.mmap(self._descriptor, SIZE)
         self._words = memoryview(self._backing).cast("Q")
         self._slots: dict[str, int] = {}
@@ -86,19 +86,23 @@ def _total(slot: int) -> int:
     return HEADER_WORDS + slot * SLOT_WORDS + NAME_BYTES // 8
 
 
-def _locked(path: Path) -> int:
-    """Return the descriptor of the file at `path`, locked and of the right size."""
+def locked(path: Path, flag: str, size: int = 0) -> int:
+    """Return the descriptor of the file at `path`, made if need be, of `size` bytes, and ours until it is closed.
+
+    UsageError that names the command line's `flag` when the file cannot be had, or another process has it.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot use {shown(str(path))}: {error}; give a --shared folder that is writable") from error
+        raise UsageError(f"cannot use {shown(str(path))}: {error}; give a {flag} folder that is writable") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, SIZE)
-        os.posix_fallocate(descriptor, 0, SIZE)  # a store into a page that a full disk cannot give would be a SIGBUS
+        if size:
+            os.ftruncate(descriptor, size)
+            os.posix_fallocate(descriptor, 0, size)  # a store into a page that a full disk cannot give is a SIGBUS
     except OSError as error:
         os.close(descriptor)
         raise UsageError(
-            f"cannot use {shown(str(path))}: {error}; has another analyzer the same --shared folder?"
+            f"cannot use {shown(str(path))}: {error}; has another analyzer the same {flag} folder?"
         ) from error
     return descriptor

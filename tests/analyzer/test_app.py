@@ -144,6 +144,21 @@ def test_worn_out_is_85_percent_of_a_limit(used: int, size: int, worn: bool) -> 
     assert memory.worn_out(used, size) is worn
 
 
+@pytest.mark.asyncio
+async def test_a_second_analyzer_of_the_same_state_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        other = Options(shared=tmp_path / "other", state=tmp_path / "shared", admin="127.0.0.1:0")
+        with pytest.raises(UsageError, match="--state"):
+            build(other)
+
+
+@pytest.mark.asyncio
+async def test_settings_that_the_proxy_cannot_be_given_are_said(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "proxy.json").mkdir(parents=True)
+    async with running(tmp_path) as (made, _, _):
+        await eventually(lambda: any("spec.traffic" in text for text in made.report.warnings), what="a warning")
+
+
 def test_a_limit_below_what_it_needs_itself_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="256Mi"):
         build(Options(shared=tmp_path, admin="127.0.0.1:0", memory_limit=10 << 20))

@@ -42,7 +42,7 @@ def render(shown: Shown) -> str:
     report = shown.published.report
     title = f"{report.model or 'Model'} {report.version}".strip()
     parts = (
-        _head(report, title),
+        _head(report, title, shown.reading.now),
         _notices(report),
         _tiles(shown),
         _families(report),
@@ -61,11 +61,11 @@ def render(shown: Shown) -> str:
     )
 
 
-def _head(report: Report, title: str) -> str:
+def _head(report: Report, title: str, now: float) -> str:
     mode = f" · mode {escape(report.mode)}" if report.mode else ""
     return (
         f'<h1>{escape(title)} <span class="badge {report.state}">{STATES[report.state]}</span></h1>'
-        f'<p class="soft">as of {_time(report.made_at)}{mode} · since {_time(report.started_at)} · '
+        f'<p class="soft">as of {_time(now)}{mode} · since {_time(report.started_at)} · '
         "the same as JSON: <code>GET /report</code> · numbers for Prometheus: <code>GET /metrics</code></p>"
     )
 
