@@ -47,7 +47,10 @@ def add_columns(
         raise DeclineError("too_many_values")
     names = _names(base, width, known, given)
     before = len(columns)
-    columns.update((name, flat[index::width] if width > 1 else flat) for index, name in enumerate(names))
+    if len(flat) == width:
+        columns.update(zip(names, [[value] for value in flat], strict=True))
+    else:
+        columns.update(zip(names, [flat[index::width] for index in range(width)], strict=True))
     if len(columns) != before + width:
         raise DeclineError("duplicate_name")
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 CONTENT_TYPE = b"\ncontent-type:"
 CONTENT_ENCODING = b"\ncontent-encoding:"
 JSON_SIZE = b"\ninference-header-content-length:"
-LONGEST_PATH = 512
+LONGEST_LINE = 512
 LONGEST_ID = 128
 
 _TARGETS = (
@@ -33,9 +33,8 @@ class Target(NamedTuple):
 
 def target(head: bytes) -> Target:
     """Return what the request line of `head` points at."""
-    first = head.find(b" ") + 1
-    path = head[first : head.find(b" ", first)].partition(b"?")[0]
-    return _known_target(path) if len(path) <= LONGEST_PATH else _target(path)
+    line = head[: head.find(b"\n")]
+    return _known_target(line) if len(line) <= LONGEST_LINE else _target(line)
 
 
 def header(head: bytes, lowered: bytes, name: bytes) -> str | None:
@@ -56,7 +55,8 @@ def request_id(head: bytes, lowered: bytes) -> str | None:
     return None
 
 
-def _target(path: bytes) -> Target:
+def _target(line: bytes) -> Target:
+    path = line.split(b" ", 2)[1].partition(b"?")[0] if b" " in line else b""
     for protocol, pattern in _TARGETS:
         found = pattern.search(path)
         if found:

@@ -17,7 +17,7 @@ from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
 from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError, Part, Rows
 
 LARGEST_DIMENSION = 2**31
-_NAMED = ("names", "columns", "feature_names")
+_NAMED = frozenset(("names", "columns", "feature_names"))
 _ONE = [1]
 _DATATYPES = frozenset(binary.DATATYPES)
 
@@ -82,11 +82,10 @@ def _split(body: Body) -> tuple[bytes, bytes | None]:
 
 
 def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...]) -> Rows:
-    if len(tensors) > 1 or not known:
-        columns = _one_row(tensors)
-        if 0 < len(tensors) == len(columns) <= arrays.MOST_COLUMNS and not tail:
-            return Rows(columns, 1)
-        known = ()
+    known = known if len(tensors) == 1 else ()
+    columns = _one_row(tensors)
+    if 0 < len(tensors) == len(columns) <= arrays.MOST_COLUMNS and not tail:
+        return Rows(columns if len(known) != 1 else {known[0]: columns[tensors[0].name]}, 1)
     if not tensors:
         raise DeclineError("no_rows")
     if len(tensors) > arrays.MOST_COLUMNS:
@@ -114,6 +113,7 @@ def _one_row(tensors: list[Tensor]) -> dict[str, list[object]]:
         and len(tensor.data) == 1
         and type(tensor.data[0]) is not list
         and tensor.datatype in _DATATYPES
+        and (tensor.parameters is None or _NAMED.isdisjoint(tensor.parameters))
     }
 
 
@@ -133,7 +133,7 @@ def _add(
     width = size // count
     given = None
     if tensor.parameters is not None:
-        given = next((tensor.parameters[key] for key in _NAMED if key in tensor.parameters), None)
+        given = next((value for key, value in tensor.parameters.items() if key in _NAMED), None)
     arrays.add_columns(columns, tensor.name, flat, width, known, given)
 
 

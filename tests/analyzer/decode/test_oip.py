@@ -53,6 +53,11 @@ def test_names_in_the_request_win_over_the_reference(names: object) -> None:
     assert decoded(body, hints=Hints(inputs=("a", "b", "c"))).inputs.columns == {"u": [1], "v": [2], "w": [3]}
 
 
+def test_names_in_the_request_win_for_a_single_value_too() -> None:
+    body = inputs(tensor("x", [1], [1], parameters={"names": "u"}), tensor("y", [1], [2], parameters={"a": 1}))
+    assert decoded(body).inputs.columns == {"u": [1], "y": [2]}
+
+
 def test_a_reference_of_another_width_gives_no_names() -> None:
     found = decoded(inputs(tensor("x", [1, 2], [1, 2])), hints=Hints(inputs=("a", "b", "c")))
     assert list(found.inputs.columns) == ["x[0]", "x[1]"]
