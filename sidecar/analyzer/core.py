@@ -240,9 +240,10 @@ class Core:
             self.clock.closed_through = int(saved["closed_through"])
             self.clock.newest_ns = int(saved["newest_ns"])
             self.clock.open = [int(tick) for tick in saved["open"]]
-        else:
+        else:  # numbers of ticks mean other times now
             self._saved = None
-            self.warnings["tick"] = "the length of a tick changed: counts and evidence start afresh"
+            self.warnings["tick"] = "the length of a tick changed: counts, evidence and episodes start afresh"
+            return
         self.columns.resume(saved.get("columns", []))
         episodes = msgspec.convert(saved.get("episodes", []), tuple[Episode, ...])
         self.history = tuple(

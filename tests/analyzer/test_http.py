@@ -157,8 +157,11 @@ async def test_the_token_opens_all_but_metrics_and_health(tmp_path: Path) -> Non
 
 
 @pytest.mark.asyncio
-async def test_a_page_of_another_site_changes_nothing(tmp_path: Path) -> None:
+async def test_a_page_of_another_site_reads_and_changes_nothing(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
+        assert (await here.get("/report", **{"Sec-Fetch-Dest": "empty"}))[0] == 403
+        assert (await here.get("/report", **{"Sec-Fetch-Dest": "iframe"}))[0] == 403
+        assert (await here.get("/report", **{"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}))[0] == 200
         refused = await here.send("PUT", "/profile", profile(1).to_bytes(), {"Origin": "https://elsewhere.example"})
         assert refused[0] == 403
         assert (await here.send("POST", "/episodes/x/close", b"", {"Sec-Fetch-Site": "cross-site"}))[0] == 403

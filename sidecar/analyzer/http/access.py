@@ -39,7 +39,12 @@ def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> b
 
 
 def foreign(method: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether a page of a browser sent this request to change something; no page of ours does."""
+    """Tell whether a page in a browser sent this request, by a script or a form: ours has neither.
+
+    So a page of another site reads and changes nothing, not even under a name that it made point here.
+    """
+    if headers.get("Sec-Fetch-Dest", "document") != "document":
+        return True
     return method not in ("GET", "HEAD") and ("Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none")
 
 
