@@ -14,7 +14,7 @@ from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.history import History
 from pilotfish.detectors.results import EpisodeChange
-from pilotfish.detectors.sequential.closing import ClosingBet
+from pilotfish.detectors.sequential.closing import ClosingBet, Stretch
 from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import FamilyTable, FeatureTable
@@ -45,6 +45,7 @@ class FamilyDetector:
         self.book = EpisodeBook()
         self.alarms_total = 0
         self._bets: dict[str, tuple[tuple[int, float], ClosingBet]] = {}
+        self._stretches: dict[str, Stretch] = {}
 
     @property
     def log_ratio(self) -> float:
@@ -76,7 +77,7 @@ class FamilyDetector:
         self.evidence.step(tick, steps, active & self._outside_functions())
         if self.listing is not None:
             self.listing = np.where(active, np.logaddexp(self.listing, 0.0) + steps, self.listing)
-        changes = self._close_recovered(tick, counts.cells)
+        changes = self._close_recovered(tick, counts.cells, steps)
         pages = []
         log_ratio = self.log_ratio
         if log_ratio >= 0:
@@ -178,7 +179,7 @@ class FamilyDetector:
         self.evidence.forget(self._table(member.name).functions)
         return EpisodeChange(episode.id, kind, member.name, member.joined_tick)
 
-    def _close_recovered(self, tick: int, cells: Ints) -> list[EpisodeChange]:
+    def _close_recovered(self, tick: int, cells: Ints, steps: Floats) -> list[EpisodeChange]:
         changes: list[EpisodeChange] = []
         for episode in self.book.open:
             for member in episode.active:
@@ -187,10 +188,7 @@ class FamilyDetector:
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                inflation = float(table.inflation.max()) * self.table.live_inflation(rows)
-                step = self._bet(member).increment(counts, inflation)
-                member.log_k = float(np.logaddexp(member.log_k, 0.0)) + step
-                if member.log_k >= self.table.log_threshold:
+                if self._is_back(member, table, counts, steps[table.functions]):
                     member.closed_tick = tick
                     self._release(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))
@@ -200,8 +198,26 @@ class FamilyDetector:
         self._settle()
         return changes
 
+    def _is_back(self, member: Member, table: FeatureTable, counts: Ints, steps: Floats) -> bool:
+        """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [functions] are its own."""
+        inflation = float(table.inflation.max()) * self.table.live_inflation(int(counts.sum()))
+        if member.log_k <= 0 or member.name not in self._stretches:
+            self._stretches[member.name] = Stretch.empty(len(steps), len(counts))
+        stretch = self._stretches[member.name]
+        stretch.add(steps, counts)
+        member.log_k = float(np.logaddexp(member.log_k, 0.0)) + self._bet(member).increment(counts, inflation)
+        if member.log_k < self.table.log_threshold:
+            return False
+        other = stretch.still_drifting(self.table.log_threshold)
+        if other is None:
+            return True
+        member.function, member.log_k = other, -np.inf
+        member.drifted = float(table.h(other) @ stretch.counts) / max(float(stretch.counts.sum()), 1.0)
+        return False
+
     def _release(self, member: Member) -> None:
         """Watch a feature again, from nothing."""
+        self._stretches.pop(member.name, None)
         functions = self._table(member.name).functions
         self.evidence.forget(functions)
         if self.listing is not None:
@@ -232,6 +248,7 @@ class FamilyDetector:
             "episodes": self.book.state(),
             "evidence": self.evidence.state(),
             "listing": None if self.listing is None else self.listing.astype("<f8").tobytes(),
+            "stretches": {name: stretch.state() for name, stretch in self._stretches.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -243,3 +260,4 @@ class FamilyDetector:
             raise StateError(f"a listing of {len(self.listing)} functions does not fit {self.table.size}; start afresh")
         self.book = EpisodeBook.from_state(state["episodes"])
         self.alarms_total = int(state["alarms_total"])
+        self._stretches = {name: Stretch.from_state(stored) for name, stored in state["stretches"].items()}

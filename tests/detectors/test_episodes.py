@@ -7,10 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.results import EpisodeChange, TickResult
 from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.summaries.counts import TickCounts
 from tests.detectors.material import normal_profile, normal_tick
 
 SETTINGS = DriftSettings(per_seconds=60 * 2000.0)
@@ -118,3 +121,26 @@ def test_stable_stretches_close_nothing_by_mistake() -> None:
     traffic.run(20)
     traffic.run(10, x0=0.6)
     assert [change.kind for change in changes(traffic.run(800, x0=0.6)) if "closed" in change.kind] == []
+
+
+def test_a_drift_that_changes_its_shape_has_not_ended() -> None:
+    rng = np.random.default_rng(5)
+    profile = build_profile({"c": np.full(4000, 5.0), "x": rng.normal(size=4000)}, exchangeable=True)
+    monitor = DriftMonitor(profile, SETTINGS)
+    results: list[TickResult] = []
+
+    def serve(ticks: int, value: float) -> list[TickResult]:
+        first = len(results)
+        for _ in range(ticks):
+            counts = TickCounts(profile)
+            counts.add(Batch({"c": np.full(5, value), "x": rng.normal(size=5)}, 5))
+            results.append(monitor.close_tick(len(results), counts.take()))
+        return results[first:]
+
+    assert not changes(serve(100, 5.0))
+    for value in (4.0, 6.0, 4.5, 1e6, 4.0, 5.5):
+        serve(100, value)
+    assert [change.kind for change in changes(results)] == ["opened"]
+    assert DriftMonitor.from_state(profile, SETTINGS, monitor.state()).state() == monitor.state()
+    assert [change.kind for change in changes(serve(100, 5.0))] == ["feature_closed", "closed"]
+    assert pages(results) == 1
