@@ -28,7 +28,9 @@ _ROUTE_MEMO = 4096
 _CLOCK_STEP = 1_000_000_000
 
 # module names are cheaper than attributes of a module, and these are used in every exchange
-_LOCK, _IN_FLIGHT, _CODES = at.AT_LOCK, at.SLOT_IN_FLIGHT, at.SLOT_CODES
+_LOCK, _IN_FLIGHT = at.AT_LOCK, at.SLOT_IN_FLIGHT
+# by status; one beyond 599 is to be taken for a 5xx (RFC 9110, 15)
+_CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
 _OTHER = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
@@ -121,7 +123,7 @@ class Observer:
         words = page.words
         words[_LOCK] += 1
         words[slot + _IN_FLIGHT] -= 1
-        words[slot + _CODES + status // 100] += 1
+        words[slot + _CODE[status]] += 1
         words[fate] += 1
         if exchange.request_bytes:
             words[slot + _BYTES_IN] += exchange.request_bytes

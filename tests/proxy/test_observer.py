@@ -109,6 +109,14 @@ def test_bodies_beyond_the_limit_are_marked_and_sizes_stay_whole(observer: Obser
     assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
 
 
+@pytest.mark.parametrize(("status", "code"), [(100 + 1, "1xx"), (299, "2xx"), (599, "5xx"), (666, "5xx"), (999, "5xx")])
+def test_every_status_is_counted_in_a_class(observer: Observer, tmp_path: Path, status: int, code: str) -> None:
+    exchange(observer, post(b""), b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status).closed(3)
+    routes = snapshot(tmp_path).routes
+    assert sum(route.codes[code] for route in routes) == sum(sum(route.codes.values()) for route in routes) == 1
+    assert not any(any(route.grpc) for route in routes)
+
+
 def test_unknown_paths_do_not_use_up_slots(observer: Observer, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         exchange(observer, post(b"", f"/{name}".encode()), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")

@@ -101,7 +101,9 @@ def test_response_length_follows_from_its_fields(raw: bytes, length: int, is_str
     assert (head.length, head.is_stream) == (length, is_stream)
 
 
-@pytest.mark.parametrize("line", ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000", "ICY 200 OK", "HTTP/1.1  200 OK"])
+@pytest.mark.parametrize(
+    "line", ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 No", "HTTP/1.1 2000", "ICY 200 OK", "HTTP/1.1  200 OK"]
+)
 def test_response_line_of_another_form_is_refused(line: str) -> None:
     with pytest.raises(WireError):
         parse_response(response(line=line))
