@@ -10,7 +10,7 @@ from pilotfish.sidecar.proxy.reactor import FAILED, IN, OUT, SECOND, Reactor
 
 GATHER = SECOND // 50  # records wait this long for company, since one write costs as much as looking at an exchange
 GATHER_BYTES = 64 * 1024
-RECONNECT = SECOND // 2
+RECONNECT = SECOND // 20
 
 
 class Pump:
@@ -29,12 +29,13 @@ class Pump:
         return self._sender.connected
 
     def start(self) -> None:
-        """Connect now and whenever the reader is lost."""
-        if not self._sender.connected and self._sender.connect(self._next_sequence()):
-            self._blocked = False
-            self._reactor.watch(self._sender.fileno(), IN, self._ready, self._lose)
-            self._write()
-        self._reactor.call_later(RECONNECT, self.start)
+        """Connect, now or as soon as somebody listens, and again whenever the reader is lost."""
+        if not self._sender.connect(self._next_sequence()):
+            self._reactor.call_later(RECONNECT, self.start)
+            return
+        self._blocked = False
+        self._reactor.watch(self._sender.fileno(), IN, self._ready, self._lose)
+        self._write()
 
     def offer(self, record: Record) -> bool:
         """Queue a record; return False, with nothing changed, when there is no reader or no room."""
@@ -74,3 +75,4 @@ class Pump:
     def _lose(self) -> None:
         self._reactor.forget(self._sender.fileno())
         self._sender.disconnect()
+        self._reactor.call_later(RECONNECT, self.start)
