@@ -57,7 +57,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     fates.write(ledger.id, ledger.totals)  # from now on it is known which checkpoints are of this ledger
     core = Core(configured.setup, ledger, saved)
     shelf = ProfileShelf(configured.profile_path, options.state_folder)
-    _begin(core, shelf)
+    kept = _begin(core, shelf)
     core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})
     desk = Desk(
         core=core,
@@ -66,7 +66,9 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         listen=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
-    return App(options, configured, shelf, Worker(desk, Publisher(time.time())), lock)
+    worker = Worker(desk, Publisher(time.time()))
+    worker.submit(Warn("profile", kept))
+    return App(options, configured, shelf, worker, lock)
 
 
 class App:
@@ -175,16 +177,19 @@ class App:
             profile = await asyncio.to_thread(self._shelf.newer)
             if profile is not None:
                 await asyncio.wrap_future(self.submit(SetProfile(profile)))
+                await asyncio.to_thread(self._shelf.accept)
             self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
-            self.submit(Warn("profile", f"the profile's file changed, the former profile stays in force: {error}"))
+            former = "the former profile stays in force: " if self.report.profile else ""
+            self.submit(Warn("profile", f"the profile's file changed, {former}{error}"))
 
     async def _take_profile(self, raw: bytes) -> str:
         """Put the profile in `raw` into force and keep it; return its hash."""
         profile: Profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
         await asyncio.wrap_future(self.submit(SetProfile(profile)))
         try:
-            await asyncio.to_thread(self._shelf.keep, profile)
+            await asyncio.to_thread(self._shelf.keep, raw)
+            self.submit(Warn("profile", ""))
         except checkpoint.CheckpointError as error:
             self.submit(Warn("profile", f"the profile is in force but not kept: {error}"))
         return profile.hash
@@ -229,16 +234,27 @@ def _saved(options: Options) -> tuple[checkpoint.State | None, str]:
         return None, f"evidence starts afresh: {error}"
 
 
-def _begin(core: Core, shelf: ProfileShelf) -> None:
-    """Give the core its first profile; one that cannot be used leaves it idle."""
+def _begin(core: Core, shelf: ProfileShelf) -> str:
+    """Give the core its first profile; one that cannot be used leaves it idle. Return what is to be said of a kept one.
+
+    A kept profile that cannot be used gives way to the document's own.
+    """
     if core.setup.problem:
-        return
+        return ""
+    note = ""
     try:
-        profile = shelf.first()
-        if profile is not None:
-            core.set_profile(profile)
+        if (kept := shelf.kept()) is not None:
+            core.set_profile(kept)
+            return ""
+    except ProfileRefusedError as error:
+        note = f"{error}; {shelf.set_aside()}, put it anew (PUT /profile) to have it back"
+    try:
+        if (own := shelf.newer()) is not None:
+            core.set_profile(own)
+            shelf.accept()
     except ProfileRefusedError as error:
         core.idle_reason = str(error)
+    return note
 
 
 def _page(options: Options) -> PageSnapshot | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from pilotfish.sidecar.errors import shown
 
 KEPT_FILE = "profile"
+ASIDE_FILE = "profile.refused"
 MAX_RAW = 16 * 1024 * 1024
+MAX_FILE = MAX_RAW + 1024  # a kept one begins with a line of its own
 MAX_PLAIN = 64 * 1024 * 1024
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 
@@ -66,50 +69,71 @@ class ProfileShelf:
         self.source = source
         self._kept = folder / KEPT_FILE
         self._digest = ""
+        self._unused = True
         self._watch = FileWatch(source) if source else None
 
-    def first(self) -> Profile | None:
-        """Return the profile to begin with, None without any; raise ProfileRefusedError when it cannot be used."""
+    def kept(self) -> Profile | None:
+        """Return the profile that was put in place of the file as it is; raise ProfileRefusedError if it is damaged."""
+        if self.source is not None:
+            self._digest = _digest(_read(self.source)[0])
+        where = f"kept profile {shown(str(self._kept))}"
+        if not self._kept.exists():
+            return None
+        content, problem = _read(self._kept)
+        if problem:
+            raise ProfileRefusedError(f"{where}: {problem}")
+        replaces, _, raw = content.partition(b"\n")
+        if replaces.decode("ascii", "replace") != self._digest:
+            return None
+        profile = parse_profile(raw, where)
+        self._unused = False
+        return profile
+
+    def set_aside(self) -> str:
+        """Rename the kept profile, which cannot be used, so that the next start does not meet it; say what was done."""
+        self._unused = True
+        aside = self._kept.with_name(ASIDE_FILE)
+        try:
+            self._kept.replace(aside)
+        except OSError as error:
+            return f"it cannot be set aside: {error.strerror}"
+        return f"it was set aside as {shown(str(aside))}"
+
+    def newer(self) -> Profile | None:
+        """Return the file's profile, None if it is the one in use already (or no file is named).
+
+        Raises ProfileRefusedError. `accept` what is taken; until then it is offered again.
+        """
         if self.source is None:
-            return self._kept_profile()
+            return None
         raw, problem = _read(self.source)
-        self._digest = _digest(raw)
-        return self._kept_profile() or _parsed(self.source, raw, problem)
+        digest = _digest(raw)
+        if not problem and digest == self._digest and not self._unused:
+            return None
+        self._digest, self._unused = digest, True
+        return _parsed(self.source, raw, problem)
+
+    def accept(self) -> None:
+        """Note that what `newer` returned is in force: it replaces the kept one."""
+        self._unused = False
+        with suppress(OSError):  # one that stays is of another file, so that nobody uses it
+            self._kept.unlink(missing_ok=True)
 
     def changed(self) -> bool:
         """Tell whether the file was touched since the last call."""
         return self._watch is not None and self._watch.changed()
 
-    def newer(self) -> Profile | None:
-        """Return the file's profile, None if it is still the one known; raise ProfileRefusedError."""
-        assert self.source is not None
-        raw, problem = _read(self.source)
-        if not problem and _digest(raw) == self._digest:
-            return None
-        profile = _parsed(self.source, raw, problem)
-        self._digest = _digest(raw)
-        self._kept.unlink(missing_ok=True)
-        return profile
-
-    def keep(self, profile: Profile) -> None:
-        """Write a profile that was put, so that it is there after a restart; raise CheckpointError on a full disk."""
-        save(self._kept, self._digest.encode() + b"\n" + profile.to_bytes())
-
-    def _kept_profile(self) -> Profile | None:
-        try:
-            replaces, _, raw = self._kept.read_bytes().partition(b"\n")
-        except OSError:
-            return None
-        if replaces.decode("ascii", "replace") != self._digest:
-            return None
-        return parse_profile(raw, f"kept profile {shown(str(self._kept))}")
+    def keep(self, raw: bytes) -> None:
+        """Write a profile that was put, as it came, to be there after a restart; CheckpointError on a full disk."""
+        save(self._kept, self._digest.encode() + b"\n" + raw)
+        self._unused = False
 
 
 def _read(path: Path) -> tuple[bytes, str]:
-    """Return the file's bytes (one more than the limit at most), or none and why it cannot be read."""
+    """Return the file's bytes (a few more than the limit at most), or none and why it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(MAX_RAW + 1), ""
+            return file.read(MAX_FILE), ""
     except OSError as error:
         return b"", error.strerror or str(error)
 

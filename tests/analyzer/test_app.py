@@ -172,3 +172,38 @@ async def test_a_damaged_checkpoint_is_left_behind_and_said(tmp_path: Path) -> N
     async with running(tmp_path) as (made, _, _):
         assert measured(made) == 5
         assert any("torn" in text or "checkpoint" in text for text in made.report.warnings)
+
+
+async def put(folder: Path, raw: bytes) -> None:
+    async with running(folder) as (made, _, _):
+        await made._take_profile(raw)
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_kept_profile_gives_way_to_the_documents_own(tmp_path: Path) -> None:
+    await put(tmp_path, profile(1).to_bytes())
+    kept = tmp_path / "shared" / "profile"
+    kept.write_bytes(kept.read_bytes()[:-3])
+    async with running(tmp_path) as (made, _, _):
+        await eventually(lambda: any("kept profile" in text for text in made.report.warnings), what="a warning")
+        assert made.report.state == "watching"
+        assert made.report.profile is not None
+        assert made.report.profile.hash == profile().hash
+        await made._take_profile(profile(1).to_bytes())
+        await eventually(lambda: not made.report.warnings, what="the warning to go")
+    async with running(tmp_path) as (made, _, _):
+        assert made.report.profile is not None
+        assert made.report.profile.hash == profile(1).hash
+
+
+@pytest.mark.asyncio
+async def test_an_idle_one_takes_up_a_file_as_soon_as_it_is_mended(tmp_path: Path) -> None:
+    given = options(tmp_path)
+    (tmp_path / "profile.json").write_bytes(b"{}")
+    made, stop = build(given, monitor), asyncio.Event()
+    serving = asyncio.create_task(made.serve(stop))
+    assert made.report.state == "idle"
+    (tmp_path / "profile.json").write_bytes(profile().to_bytes())
+    await eventually(lambda: made.report.state == "watching", what="the profile")
+    stop.set()
+    await serving

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from pilotfish.detectors.profile import Profile
 from pilotfish.sidecar.analyzer import profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile
 from tests.analyzer.made import profile
+
+
+def first(shelf: ProfileShelf) -> Profile | None:
+    found = shelf.kept()
+    if found is None and (found := shelf.newer()) is not None:
+        shelf.accept()
+    return found
 
 
 def test_a_gzipped_profile_is_the_same() -> None:
@@ -54,12 +62,12 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     shelf = ProfileShelf(source, tmp_path)
-    first = shelf.first()
-    assert first is not None
-    assert first.hash == profile().hash
-    shelf.keep(profile(1))
+    own = first(shelf)
+    assert own is not None
+    assert own.hash == profile().hash
+    shelf.keep(profile(1).to_bytes())
     again = ProfileShelf(source, tmp_path)
-    kept = again.first()
+    kept = first(again)
     assert kept is not None
     assert kept.hash == profile(1).hash
     source.write_bytes(profile(2).to_bytes())
@@ -67,7 +75,8 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     changed = again.newer()
     assert changed is not None
     assert changed.hash == profile(2).hash
-    latest = ProfileShelf(source, tmp_path).first()
+    again.accept()
+    latest = first(ProfileShelf(source, tmp_path))
     assert latest is not None
     assert latest.hash == profile(2).hash
 
@@ -76,7 +85,7 @@ def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     shelf = ProfileShelf(source, tmp_path)
-    shelf.first()
+    first(shelf)
     os.utime(source, (1, 1))
     assert shelf.changed()
     assert shelf.newer() is None
@@ -84,14 +93,14 @@ def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
 
 def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
     shelf = ProfileShelf(None, tmp_path)
-    assert shelf.first() is None
-    shelf.keep(profile())
-    assert ProfileShelf(None, tmp_path).first() is not None
+    assert first(shelf) is None
+    shelf.keep(profile().to_bytes())
+    assert first(ProfileShelf(None, tmp_path)) is not None
 
 
 def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
-        ProfileShelf(tmp_path / "none.json", tmp_path).first()
+        first(ProfileShelf(tmp_path / "none.json", tmp_path))
 
 
 def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_path: Path) -> None:
@@ -99,6 +108,40 @@ def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_pat
     source.write_bytes(b"{}")
     shelf = ProfileShelf(source, tmp_path)
     with pytest.raises(ProfileRefusedError):
-        shelf.first()
-    shelf.keep(profile())
-    assert ProfileShelf(source, tmp_path).first() is not None
+        first(shelf)
+    shelf.keep(profile().to_bytes())
+    assert first(ProfileShelf(source, tmp_path)) is not None
+
+
+def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    shelf = ProfileShelf(source, tmp_path)
+    assert shelf.newer() is not None
+    assert shelf.newer() is not None
+    shelf.accept()
+    assert shelf.newer() is None
+
+
+def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    shelf = ProfileShelf(source, tmp_path)
+    first(shelf)
+    shelf.keep(profile(1).to_bytes())
+    kept = tmp_path / profiles.KEPT_FILE
+    kept.write_bytes(kept.read_bytes()[:-3])
+    again = ProfileShelf(source, tmp_path)
+    with pytest.raises(ProfileRefusedError, match="kept profile"):
+        again.kept()
+    assert profiles.ASIDE_FILE in again.set_aside()
+    assert not kept.exists()
+    own = first(again)
+    assert own is not None
+    assert own.hash == profile().hash
+
+
+def test_a_profile_is_kept_as_it_came(tmp_path: Path) -> None:
+    ProfileShelf(None, tmp_path).keep(gzip.compress(profile().to_bytes()))
+    assert ProfileShelf(None, tmp_path).kept() is not None
+    assert (tmp_path / profiles.KEPT_FILE).stat().st_size < len(profile().to_bytes())
