@@ -15,7 +15,16 @@ from pilotfish.detectors.binning.numeric import NumericBins, numbers
 from pilotfish.detectors.blocks import Blocks, blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import infer_kind, is_clock, names_rows, names_times, rows_of, texts_of
+from pilotfish.detectors.inference import (
+    infer_kind,
+    is_clock,
+    names_periods,
+    names_rows,
+    names_times,
+    numbers_rows,
+    rows_of,
+    texts_of,
+)
 from pilotfish.detectors.inflation import inflation
 from pilotfish.detectors.profile import Bins, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
@@ -25,6 +34,7 @@ LARGEST_TICK = 1000
 TOLERANCE = 0.0025
 FALSE_ALARM_TICKS = 43_200.0  # one in 30 days at 60 s
 UNCOVERED = "season not covered"
+SORTED = "grows or falls from row to row, though the rows are said to be in no order"
 
 Progress = Callable[[int, int, str], None]
 
@@ -52,6 +62,7 @@ class _Draft:
     bounding: Ints
     inflation: Floats
     season_not_covered: bool
+    sorted_in_no_order: bool
 
 
 def build_profile(
@@ -188,7 +199,8 @@ def _draft(
     bounding = np.bincount(cells[~rows.shaping], minlength=bins.size)
     bank = build_bank(bins, shaping, tolerance)
     measured = inflation(cells, bank, bins.size, rows.lengths)
-    return _Draft(name, kind, bins, bank, shaping, bounding, measured.values, measured.season_not_covered)
+    is_sorted = rows.reference.order == "exchangeable" and not named and is_clock(numbers(column)[0])
+    return _Draft(name, kind, bins, bank, shaping, bounding, measured.values, measured.season_not_covered, is_sorted)
 
 
 def _finite(column: Column) -> Floats:
@@ -211,14 +223,19 @@ def _category_bins(column: Column, rows: _Rows) -> CategoryBins | None:
 
 def _alarms_for_ever(column: Column, named: bool, rows: _Rows) -> str:
     """Why a column would alarm at once and always, or nothing."""
+    ordered = rows.reference.order != "exchangeable"
     if named:
         is_new = names_rows(texts_of(rows_of(column, rows.shaping)), texts_of(rows_of(column, ~rows.shaping)))
         if is_new:
             return "new in every block, as identifiers are: it would alarm at once and for ever"
-        return "dates or times, of which new ones keep coming" if names_times(texts_of(column)) else ""
-    if rows.reference.order != "exchangeable" and is_clock(numbers(column)[0]):
+        texts = texts_of(column)
+        if ordered and names_periods(texts):
+            return "new in every third of the reference, as dates and batches are: it would alarm at once and for ever"
+        return "dates or times, of which new ones keep coming" if names_times(texts) else ""
+    values = numbers(column)[0]
+    if ordered and is_clock(values):
         return "monotone in time: it would alarm at once and for ever"
-    return ""
+    return "counts the rows: new numbers keep coming" if numbers_rows(values) else ""
 
 
 def _feature(draft: _Draft, side: Side, lg: float, tolerance: float, threshold: float) -> Feature:
@@ -237,6 +254,8 @@ def _feature(draft: _Draft, side: Side, lg: float, tolerance: float, threshold: 
         warnings.append(f"{INVISIBLE}: too few independent reference rows; give a longer reference")
     if draft.season_not_covered:
         warnings.append(f"{UNCOVERED}: it still varies at the longest block; give a longer reference")
+    if draft.sorted_in_no_order:
+        warnings.append(f"{SORTED}: exclude it if it goes on so, as row numbers do")
     return Feature(
         name=draft.name,
         side=side,
@@ -256,7 +275,7 @@ def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str,
     out = []
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
-    for text in (INVISIBLE, UNCOVERED):
+    for text in (INVISIBLE, UNCOVERED, SORTED):
         names = [feature.name for feature in features if any(w.startswith(text) for w in feature.warnings)]
         if names:
             out.append(f"{text}: {', '.join(names)}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 import numpy as np
@@ -17,7 +16,8 @@ FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
 LOOKED_AT = 20_000  # rows that are enough to see it
 DATES = 20  # different dates from which on a column of dates does not consist of a few fixed ones
-NEW = 0.5  # share of values never seen in the other part, from which a column names rows
+NEW = 0.5  # share of values never seen in the other part, from which a column names rows or periods
+FEWEST = 20  # rows in a part, below which nothing is said of it
 
 
 def infer_kind(column: Column) -> Kind:
@@ -35,7 +35,7 @@ def infer_kind(column: Column) -> Kind:
     texts = {str(value) for value in present if isinstance(value, str)}
     if {text.lower() for text in texts} <= {"true", "false"} and types == {str}:
         return "boolean" if len(texts) > 1 else "constant"
-    if any(_keeps_its_zeros(text) for text in texts):
+    if any(_is_code(text) for text in texts):
         return "categorical"
     if np.isnan(numbers(Column(values[:FIRST]))[0]).any():
         return "constant" if len(texts) == 1 and types == {str} else "categorical"
@@ -45,9 +45,9 @@ def infer_kind(column: Column) -> Kind:
     return "categorical"
 
 
-def _keeps_its_zeros(text: str) -> bool:
-    """A code such as 00501 is no number."""
-    return len(text) > 1 and text[0] == "0" and text.isdigit()
+def _is_code(text: str) -> bool:
+    """Codes such as 00501 and 1_000 are no numbers, though Python reads them as such."""
+    return "_" in text or (len(text) > 1 and text[0] == "0" and text.isdigit())
 
 
 def _or_constant(kind: str, values: Array) -> Kind:
@@ -91,30 +91,41 @@ def _ranks(values: Floats) -> Floats:
 
 def names_rows(shaping: list[str], bounding: list[str]) -> bool:
     """Whether most values of one part of the reference never occur in the other: an identifier."""
-    known = Counter(shaping)
+    known = set(shaping)
     new = sum(text not in known for text in bounding)
-    return len(bounding) >= 20 and new > NEW * len(bounding)
+    return len(bounding) >= FEWEST and new > NEW * len(bounding)
+
+
+def names_periods(texts: list[str]) -> bool:
+    """Whether most values of the middle third of texts, in time order, are new, and most of the last third again.
+
+    Batches, days in any spelling, releases: new ones keep coming. One change of the values is not enough.
+    """
+    third = len(texts) // 3
+    first, middle, last = texts[:third], texts[third : 2 * third], texts[2 * third :]
+    return names_rows(first, middle) and names_rows(texts[: 2 * third], last)
 
 
 def names_times(texts: list[str]) -> bool:
-    """Whether texts, in time order, are dates or times (ISO 8601) that go on: new ones will never have been seen."""
-    times: dict[str, float] = {}
-    for text in set(texts):
-        seconds = _epoch_seconds(text)
-        if seconds is None:
-            return False
-        times[text] = seconds
-    if len(times) < 2:
-        return False
-    return len(times) >= DATES or is_clock(np.array([times[text] for text in texts]))
+    """Whether texts, in any order, are many dates or times (ISO 8601): new ones will never have been seen."""
+    different = set(texts)
+    return len(different) >= DATES and all(map(_is_time, different))
 
 
-def _epoch_seconds(text: str) -> float | None:
+def _is_time(text: str) -> bool:
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+        datetime.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def numbers_rows(values: Floats) -> bool:
+    """Whether values [rows], in any order, are successive whole numbers, each once: the rows of a table, counted."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < FEWEST or finite.max() != finite.min() + (len(finite) - 1) or finite[0] != np.round(finite[0]):
+        return False
+    return bool(np.all(np.diff(np.sort(finite)) == 1))
 
 
 def rows_of(column: Column, rows: Array) -> Column:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from pilotfish.detectors.summaries.counts import TickCounts
 
 DAY = 86_400.0
 RNG = np.random.default_rng(9)
+NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS = 400
 
 
@@ -110,19 +114,67 @@ def test_a_clock_is_found_whatever_the_order_of_the_rows() -> None:
     assert [excluded.name for excluded in profile.excluded] == ["when"]
 
 
-def test_dates_and_times_as_text_are_left_out_but_a_few_fixed_dates_are_categories() -> None:
+def test_dates_as_text_are_left_out_in_any_order_but_a_few_fixed_dates_are_categories() -> None:
     rows = np.arange(3000)
     columns = {
-        "sorted": [f"2024-01-{1 + row // 300:02d}" for row in rows],
         "cycling": [f"2024-01-{1 + row % 28:02d}T08:00:00+01:00" for row in rows],
         "launch": [("2019-05-01", "2021-09-30", "2023-01-15")[row % 3] for row in rows],
         "words": [("a", "b")[row % 2] for row in rows],
     }
-    profile = build_profile(columns)
-    assert profile.names("input") == ("launch", "words")
-    assert {excluded.name: excluded.reason for excluded in profile.excluded} == dict.fromkeys(
-        ("sorted", "cycling"), "dates or times, of which new ones keep coming"
+    for exchangeable in (False, True):
+        profile = build_profile(columns, exchangeable=exchangeable)
+        assert profile.names("input") == ("launch", "words")
+        assert profile.excluded[0].reason == "dates or times, of which new ones keep coming"
+
+
+GROWING: dict[str, Callable[[int], str]] = {
+    "batch": lambda row: f"b{row // 200:03d}",
+    "date": lambda row: (NEW_YEAR + timedelta(minutes=row)).strftime("%Y-%m-%d"),
+    "american date": lambda row: (NEW_YEAR + timedelta(minutes=row)).strftime("%m/%d/%Y"),
+    "date in words": lambda row: (NEW_YEAR + timedelta(minutes=row)).strftime("%b %d %Y"),
+    "month": lambda row: ("Jan", "Feb", "Mar", "Apr", "May", "Jun")[row // 3334],
+    "two lines": lambda row: f"{'AB'[row % 2]}{row // (300 + row % 2)}",
+}
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_labels_that_go_on_are_left_out_however_they_are_spelled(what: str) -> None:
+    rows, random = 20_000, np.random.default_rng(2)
+    labels, x = [GROWING[what](row) for row in range(rows)], random.normal(size=rows)
+    profile = build_profile({what: labels, "x": x}, rows_per_tick=30)
+    assert [(e.name, e.reason[:18]) for e in profile.excluded] == [(what, "new in every third")]
+    shuffled = random.permutation(rows)
+    by_time = build_profile(
+        {what: [labels[row] for row in shuffled], "x": x}, times=shuffled.astype(np.float64) * 30.0, tick_seconds=900.0
     )
+    assert [e.name for e in by_time.excluded] == [what]
+
+
+@pytest.mark.parametrize("newcomers", [0, 1, 5])
+def test_categories_with_rare_tails_late_newcomers_or_one_change_are_watched(newcomers: int) -> None:
+    rows, random = 6000, np.random.default_rng(2)
+    tail = [f"N{min(int(number), 4000)}" for number in random.zipf(1.3, rows)]
+    late = [f"new {row % newcomers}" if newcomers and row > 5000 and row % 3 else f"c{row % 7}" for row in range(rows)]
+    changed = ["v1" if row < 4000 else "v2" for row in range(rows)]
+    profile = build_profile({"tail": tail, "late": late, "changed": changed})
+    assert profile.excluded == ()
+
+
+def test_row_numbers_are_left_out_and_sorted_numbers_told_where_rows_are_in_no_order() -> None:
+    rows, random = 1000, np.random.default_rng(2)
+    x = random.normal(size=rows)
+    data = {"id": np.arange(rows), "drawn id": random.permutation(rows) + 7, "sorted": np.sort(x), "x": x}
+    profile = build_profile(data, exchangeable=True)
+    assert {e.name: e.reason for e in profile.excluded} == dict.fromkeys(
+        ("id", "drawn id"), "counts the rows: new numbers keep coming"
+    )
+    assert [w for w in profile.warnings if "in no order" in w] == [
+        "grows or falls from row to row, though the rows are said to be in no order: sorted"
+    ]
+
+
+def test_underscores_make_no_number() -> None:
+    assert build_profile({"x": objects("1_000", "2_000", "3")}).features[0].kind == "categorical"
 
 
 def test_the_split_is_by_days_when_there_are_ten() -> None:
