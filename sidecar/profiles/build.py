@@ -12,9 +12,9 @@ import numpy as np
 from pilotfish.detectors.batch import Column, Floats, Side
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.profile import Kind, Profile
+from pilotfish.detectors.profile import Excluded, Kind, Profile
 from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.sidecar.profiles.cells import NA, text_among_numbers
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, csv_header, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.parquet import MAGIC, parquet_header, read_parquet
@@ -161,5 +161,12 @@ def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:
         **dict.fromkeys(roles.labels, "label"),
         **dict.fromkeys(roles.excluded, "by --exclude"),
         **table.left_out,
-        **{excluded.name: excluded.reason for excluded in profile.excluded},
+        **{excluded.name: _better(table, roles, excluded) for excluded in profile.excluded},
     }
+
+
+def _better(table: Table, roles: Roles, excluded: Excluded) -> str:
+    """Return why a column is left out: text among its numbers, if that made it look like names."""
+    if excluded.name in roles.kinds:
+        return excluded.reason
+    return text_among_numbers(excluded.name, table.columns[excluded.name]) or excluded.reason

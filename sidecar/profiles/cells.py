@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from pilotfish.detectors.batch import Column, Floats
+from pilotfish.sidecar.errors import shown
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
+_NO_THOUSANDS = re.compile(r",(?![0-9]{3}\s*$)|^\s*[+-]?0,")  # 51,234 may be either; 5,1 and 0,125 tell
+_AROUND = str.maketrans("", "", "$€£¥₹%,")
 ROUNDED = 2.0**53
 SAMPLE = 1000
+MOST_TEXT = 0.5  # share of cells up to which text is an exception in a column of numbers
 _NO_NUMBER = re.compile(r"_|(?:\A|\0)[+-]?0[0-9]")  # Python reads 1_000 and 007 as numbers; in data they are codes
 
 
@@ -39,7 +44,23 @@ def has_decimal_commas(column: Column) -> bool:
     if column.values.dtype != object:
         return False
     texts = [value for value in column.values[:SAMPLE].tolist() if isinstance(value, str)]
-    return bool(texts) and all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any("," in text for text in texts)
+    return all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any(_NO_THOUSANDS.search(text) for text in texts)
+
+
+def text_among_numbers(name: str, column: Column) -> str:
+    """Return what keeps a column of numbers from being one, and the remedy; nothing for a column of other texts."""
+    if column.values.dtype != object:
+        return ""
+    missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing
+    cells = Counter(value for value in column.values[~missing].tolist() if isinstance(value, str))
+    texts = {text: count for text, count in cells.items() if _floats([text]) is None}
+    total, found = sum(cells.values()), sum(texts.values())
+    if not found:
+        return ""
+    what = f"text in {found:,} of {total:,} cells, e.g. {shown(next(iter(texts)))}"
+    if all(_floats([text.translate(_AROUND)]) is not None for text in texts):
+        return f"{what}; write them as plain numbers"
+    return f"{what}; give --type {name}=numeric or --na TEXT" if found <= MOST_TEXT * total else ""
 
 
 class ColumnBuilder:

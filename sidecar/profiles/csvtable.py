@@ -98,7 +98,7 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
         except csv.Error as error:
             hint = "; is a quote not closed?" if "field larger" in str(error) or "end of data" in str(error) else ""
             raise ReferenceDataError(f"{path}: line {reader.line_num:,}: {error}{hint}") from error
-    if not found.rows:
+    if not found.rows and not found.ragged:
         raise ReferenceDataError(f"{path}: there is a header but no row below it; give reference rows")
     return found
 

@@ -33,6 +33,7 @@ def _numeric(feature: Feature, bins: NumericBins, width: int) -> Floats:
         step = -(-len(counts) // width)
         return np.add.reduceat(counts, np.arange(0, len(counts), step))
     borders, below = cumulative(feature, bins)
+    borders = borders / np.abs(borders).max()  # the slopes between borders near the smallest double overflow
     low, high = np.interp([0.01, 0.99], below, borders)
     return np.diff(np.interp(np.linspace(low, high, width + 1), borders, below))
 

@@ -22,7 +22,7 @@ NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
 LEAST_NAME = len("predictions")
 MOST_LISTED = 20
-SMALLEST = 1e-300
+SMALLEST = 1e-320  # the borders of the value 0 itself are smaller
 
 
 def printable(text: str) -> Text:
@@ -48,7 +48,7 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     if reference.first_time is not None and reference.last_time is not None:
         yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
     if reference.rows_per_tick is not None:
-        yield "", f"about {reference.rows_per_tick:,.0f} rows in a tick"
+        yield "", f"a live tick may carry up to {reference.rows_per_tick:,.0f} rows until its evidence is scaled down"
     yield "split", f"by {reference.split}: 30 % shape the alternatives, 70 % bound them"
     sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
     yield "watched", ", ".join(sides)

@@ -132,6 +132,44 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
     assert "1 rows have no time: left out" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("every", "text", "remedy"),
+    [
+        (200, "err", "text in 25 of 5,000 cells, e.g. 'err'; give --type price=numeric or --na TEXT"),
+        (10, "-", "text in 500 of 5,000 cells, e.g. '-'; give --type price=numeric or --na TEXT"),
+        (1, "$51.{row}", "text in 5,000 of 5,000 cells, e.g. '$51.0'; write them as plain numbers"),
+    ],
+)
+def test_text_among_numbers_is_told_with_the_remedy(
+    tmp_path: Path, every: int, text: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, path = np.random.default_rng(3), tmp_path / "rows.csv"
+    prices = [f"{random.normal(50):.6f}" if row % every else text.format(row=row) for row in range(5000)]
+    path.write_text("price,x\n" + "".join(f"{price},{random.random()}\n" for price in prices))
+    built(path, "--rows-per-tick", "10")
+    said = capsys.readouterr().out
+    assert remedy in " ".join(said.split())
+    assert "5,000 rows in 500 ticks" in said
+    assert "a live tick may carry up to 10 rows" in said
+    if every > 1:
+        assert "price" in built(path, "--type", "price=numeric").index
+        assert "price" in built(path, "--na", text).index
+
+
+def test_the_smallest_numbers_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    path = tmp_path / "rows.csv"
+    random = np.random.default_rng(3)
+    path.write_text("x\n" + "".join(f"{(1 + random.random()) * 1e-310}\n" for _ in range(2000)))
+    built(path)
+    assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"x +numeric +[▁▂▃▄▅▆▇█]{24} +1\.0\d*e-310 … 1\.9\d*e-310 ", said.out)
+    assert "Warning" not in said.out + said.err
+
+
 def test_parquet_gives_the_same_as_csv(data: Path) -> None:
     import pyarrow as pa
     import pyarrow.csv

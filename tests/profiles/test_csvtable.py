@@ -131,6 +131,20 @@ def test_decimal_commas_are_told(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [(["51,234", "7,120"], False), (["51,234", "7,12"], True), (["0,125", "0,250"], True), (["5", "6"], False)],
+)
+def test_thousands_are_no_decimal_commas(tmp_path: Path, cells: list[str], told: bool) -> None:
+    notes = read(tmp_path, "a;b\n" + "".join(f"{cell};x\n" for cell in cells)).notes
+    assert ["decimal comma" in note for note in notes] == [True] * told
+
+
+def test_rows_that_are_all_ragged_are_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ReferenceDataError, match=r"2 of 2 rows do not have the header's number of cells.*--delimiter"):
+        read(tmp_path, "a,b\n1;2\n3;4\n")
+
+
 def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
     table = read(tmp_path, ",a\n0,x\n1,y\n")
     assert list(table.columns) == ["a"]
