@@ -7,8 +7,9 @@ import base64
 import gzip
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import aiohttp
 import pytest
 
 from pilotfish.sidecar.analyzer.app import App, build
-from pilotfish.sidecar.analyzer.http import server
+from pilotfish.sidecar.analyzer.http import connections, server
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.errors import UsageError
@@ -217,6 +218,9 @@ async def test_what_is_no_request_gets_an_error_that_names_no_server(tmp_path: P
         assert answer.startswith(b"HTTP/1.")
         assert b"400" in answer.split(b"\r\n")[0]
         assert b"erver:" not in answer
+        assert list(json.loads(answer.partition(b"\r\n\r\n")[2])) == ["error"]
+        assert b"nonsense" not in answer
+        assert len(answer) < 1000
 
 
 @pytest.mark.asyncio
@@ -229,26 +233,66 @@ async def test_a_client_that_does_not_go_on_is_left(tmp_path: Path, monkeypatch:
         assert await raw(here, b"PUT /profile HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow") == b""
 
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
 @pytest.mark.asyncio
-async def test_one_connection_too_many_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+async def test_silent_connections_make_room_for_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     async with served(tmp_path) as here:
         host, port = here.base.removeprefix("http://").split(":")
-        guests = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
-        assert await raw(here, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        guests = [await asyncio.open_connection(host, int(port)) for _ in range(10)]
+        assert b"200 OK" in await raw(here, HEALTH)
+        assert await guests[0][0].read() == b""
         for _, writer in guests:
             writer.close()
-        await eventually_ok(lambda: raw(here, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
 
 
-async def eventually_ok(ask: Callable[[], Awaitable[bytes]]) -> None:
-    for _ in range(200):
-        try:
-            if b"200 OK" in await ask():
-                return
-        except ConnectionError:
-            continue
-    raise AssertionError("no answer after the guests left")
+@pytest.mark.asyncio
+async def test_requests_that_are_whole_are_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    async with served(tmp_path) as here:
+        started, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(_: bytes) -> str:
+            started.set()
+            await go_on.wait()
+            return "taken"
+
+        monkeypatch.setattr(here.app._views, "_sources", replace(here.app._views._sources, take_profile=slow))
+        put = b"PUT /profile HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
+        first = asyncio.create_task(raw(here, put))
+        await started.wait()
+        started.clear()
+        second = asyncio.create_task(raw(here, put))
+        await started.wait()
+        assert await refused(here) == b""
+        go_on.set()
+        assert b"taken" in await first
+        assert b"taken" in await second
+        assert b"200 OK" in await raw(here, HEALTH)
+
+
+async def refused(here: Served) -> bytes:
+    try:
+        return await raw(here, HEALTH)
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.asyncio
+async def test_a_first_head_has_its_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+    async with served(tmp_path) as here:
+        assert await raw(here, b"GET /metrics HTT") == b""
+        assert (await here.get("/healthz"))[0] == 200
+
+
+@pytest.mark.asyncio
+async def test_a_body_in_another_coding_than_it_says_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        status, text = await here.send("PUT", "/profile", b"{} no gzip", {"Content-Encoding": "gzip"})
+        assert (status, list(json.loads(text))) == (400, ["error"])
 
 
 BROKEN = {
@@ -295,5 +339,6 @@ async def test_an_address_in_use_is_a_usage_error(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         app = build(Options(shared=tmp_path, admin=f"127.0.0.1:{taken.getsockname()[1]}"))
-        with pytest.raises(UsageError, match="listen"):
+        with pytest.raises(UsageError, match="listen") as caught:
             await app.serve(asyncio.Event())
+        assert str(caught.value).count(str(taken.getsockname()[1])) == 1

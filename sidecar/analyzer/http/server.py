@@ -1,17 +1,18 @@
-"""The sockets of the admin address: bounded connections, bodies and time, headers that give nothing away."""
+"""The server of the admin address: bounded bodies and time, headers that give nothing away."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
+from pilotfish.sidecar.analyzer.http.connections import Connections
 from pilotfish.sidecar.errors import UsageError, shown
 
-MAX_CONNECTIONS = 128
 MAX_BODY_BYTES = 16 * 1024 * 1024
 REQUEST_SECONDS = 30.0
 KEEPALIVE_SECONDS = 20.0
@@ -40,21 +41,13 @@ class Request(web.BaseRequest):
         response.headers.setdefault("Content-Security-Policy", POLICY)
 
 
-class Refusal(asyncio.Protocol):
-    """Ends a connection that is one too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it before it costs anything."""
-        transport.close()
-
-
 class AdminServer:
     """Serves `handler` at one address between `start` and `stop`."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._server: asyncio.Server | None = None
-        self._http: web.Server | None = None
+        self._http: Connections | None = None
 
     @property
     def port(self) -> int:
@@ -66,9 +59,9 @@ class AdminServer:
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when that is not possible."""
         host, port = split_address(address)
-        self._http = web.Server(
+        self._http = Connections(
             self._serve,
-            request_factory=_request,
+            _request,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=2.0,
@@ -76,11 +69,9 @@ class AdminServer:
         )
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._connection, host, port, backlog=64)
+            self._server = await loop.create_server(self._http, host, port, backlog=64)
         except OSError as error:
-            raise AddressError(
-                f"cannot listen at {shown(address)}: {error.strerror or error}; give another --admin"
-            ) from error
+            raise AddressError(f"cannot listen at {shown(address)}: {_reason(error)}; give another --admin") from error
 
     async def stop(self) -> None:
         """Stop listening and end the connections."""
@@ -90,17 +81,15 @@ class AdminServer:
             self._http.pre_shutdown()
             await self._http.shutdown(1.0)
 
-    def _connection(self) -> asyncio.BaseProtocol:
-        assert self._http is not None
-        return self._http() if len(self._http.connections) < MAX_CONNECTIONS else Refusal()
-
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer within the time limit, the sending of the answer included."""
+        assert self._http is not None
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                response = await self._handler(request)
-                await response.prepare(request)
-                await response.write_eof()
+            with self._http.asking(request):
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    response = await self._handler(request)
+                    await response.prepare(request)
+                    await response.write_eof()
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
@@ -114,6 +103,12 @@ def split_address(address: str) -> tuple[str, int]:
     if not port.isdecimal() or int(port) > 65535 or not host:
         raise AddressError(f"{shown(address)} is no address; give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _reason(error: OSError) -> str:
+    """Return why, without the address, which asyncio puts into the text of its errors."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:

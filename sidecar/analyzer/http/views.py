@@ -81,6 +81,8 @@ class Views:
             return await view(request)
         except RefusedError as error:
             return _json({"error": str(error)}, error.status)
+        except web.RequestPayloadError:
+            return _json({"error": "the body is not in the coding that its headers name"}, 400, {"Connection": "close"})
         except web.HTTPRequestEntityTooLarge:
             return _json({"error": "the body is larger than 16 MiB"}, 413, {"Connection": "close"})
 
