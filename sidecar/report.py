@@ -67,6 +67,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     alarms_total: int
 
 
+RESTART = "restart"  # `closed_by` of an episode whose evidence was lost in a restart, the profile being the same
+
+
 class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
     """A feature that an episode names; `confirmed` by a false-discovery bound, `active` until it is back."""
 

@@ -27,7 +27,7 @@ from pilotfish.sidecar.analyzer.ticks import SECOND, TickClock
 from pilotfish.sidecar.analyzer.watch import Watch
 from pilotfish.sidecar.channel.record import Hello, Record
 from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import Episode
+from pilotfish.sidecar.report import RESTART, Episode
 
 KEPT_EPISODES = 50
 MAX_MODELS = 16
@@ -198,14 +198,14 @@ class Core:
             self.ledger.add(f"alarms:{alarm.family}")
 
     def _require_fit(self, profile: Profile) -> None:
-        for word, ours, theirs in (
-            ("model", self.setup.model, profile.model),
-            ("version", self.setup.version, profile.version),
+        for word, key, ours, theirs in (
+            ("model", "name", self.setup.model, profile.model),
+            ("version", "version", self.setup.version, profile.version),
         ):
             if ours and theirs and ours != theirs:
                 raise ProfileRefusedError(
                     f"the profile {profile.hash[:12]} is of {word} {shown(theirs)}, the document is of {shown(ours)}; "
-                    f"build it with --{word} {ours}, or change spec.model.{word}"
+                    f"build it with --{word} {ours}, or change spec.model.{key}"
                 )
 
     def _end_watch(self) -> None:
@@ -220,6 +220,8 @@ class Core:
         """Return the watch of `profile`, resumed from the checkpoint if that is of the same profile."""
         saved, self._saved = self._saved, None
         mine = saved.get("watch") if saved else None
+        if saved is not None and (mine is None or mine.get("profile_hash") != profile.hash):
+            self.history = self._ended(saved, "profile")
         factory, drift = self.setup.engine_factory, self.setup.drift
         if mine is not None and mine.get("profile_hash") == profile.hash and saved is not None:
             try:
@@ -245,10 +247,10 @@ class Core:
             self.warnings["tick"] = "the length of a tick changed: counts, evidence and episodes start afresh"
             return
         self.columns.resume(saved.get("columns", []))
+        self.history = self._ended(saved, RESTART)
+
+    def _ended(self, saved: Mapping[str, Any], by: str) -> tuple[Episode, ...]:
+        """Return the checkpoint's episodes, those that were open as ended; a watch that goes on has them still."""
         episodes = msgspec.convert(saved.get("episodes", []), tuple[Episode, ...])
-        self.history = tuple(
-            msgspec.structs.replace(episode, open=False, closed_by="profile", closed_tick=self.clock.closed_through)
-            if episode.open
-            else episode
-            for episode in episodes
-        )
+        closed = {"open": False, "closed_by": by, "closed_tick": self.clock.closed_through}
+        return tuple(msgspec.structs.replace(item, **closed) if item.open else item for item in episodes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pilotfish.sidecar.control.delivery import LONGEST_ASKED
 from pilotfish.sidecar.control.ledger import PENDING, SUPERSEDED, Change, Entry
 from pilotfish.sidecar.control.situation import ACT, Episode, Situation, Subject
+from pilotfish.sidecar.report import RESTART
 
 RETRAIN = "retrain"
 
@@ -41,10 +42,10 @@ def wanted(situation: Situation) -> tuple[Intent, ...]:
 def overtaken(situation: Situation) -> tuple[Change, ...]:
     """Return what supersedes each pending entry whose episode has ended or whose profile is no longer in force.
 
-    An episode that the Report does not list says nothing: it may have been lost with a checkpoint, and a retraining
-    that was decided on is delivered.
+    An episode that the Report does not list, or that a restart ended, says nothing: it was lost with a checkpoint, and
+    a retraining that was decided on is delivered.
     """
-    ends = {episode.id: episode.closed_by for episode in situation.episodes}
+    ends = {episode.id: episode.closed_by for episode in situation.episodes if episode.closed_by != RESTART}
     changes = []
     for entry in pending(situation):
         subject = situation.subject

@@ -23,7 +23,8 @@ class Subject:
 class Episode:
     """One cause as the Report shows it.
 
-    `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovery`, `profile` or `person`.
+    `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovery`, `profile`, `person` or
+    `restart`.
     `detail` is what a receiver should read about it (JSON values): features, effect sizes, onset.
     """
 

@@ -203,6 +203,12 @@ def test_a_state_of_another_engine_starts_evidence_afresh_and_says_so() -> None:
     other = Core(setup(engine_factory=effect_sizes_only), Ledger(1), restarted(made))
     other.set_profile(profile())
     assert "another kind of engine" in other.warnings["checkpoint"]
+    assert [(item.open, item.closed_by) for item in other.episodes()] == [(False, "restart")]
+
+
+def test_a_profile_of_another_model_names_the_key_to_change() -> None:
+    with pytest.raises(ProfileRefusedError, match=r"spec\.model\.name"):
+        core(profile(model="other"))
 
 
 def test_a_pod_knows_effect_sizes_and_raises_no_alarm() -> None:

@@ -107,6 +107,17 @@ def test_guard(case: Situation, expected: tuple[str, str] | None) -> None:
     assert (decision and (decision.state, decision.reason)) == expected
 
 
+@pytest.mark.parametrize("state", [PENDING, DELIVERED])
+def test_a_drift_that_goes_on_after_evidence_was_lost_asks_once(state: str) -> None:
+    lost, again = episode(closed_by="restart"), episode("e2", at=NOON + HOUR)
+    case = situation(lost, again, now=NOON + HOUR, done=[own(state)])
+    assert overtaken(case) == ()
+    (intent,) = wanted(case)
+    decision = judge(intent, case)
+    assert decision is not None
+    assert (decision.state, decision.reason) == (REFUSED, "cooldown")
+
+
 def test_two_episodes_at_once_ask_for_one_retraining() -> None:
     case = situation(OLDER, NEWER)
     states = []
@@ -145,8 +156,18 @@ def test_an_intents_id_follows_from_its_cause_alone() -> None:
         (situation(episode(closed_by="person"), done=[put()]), ["person"]),
         (situation(episode(), done=[put(profile_hash="bb")]), ["profile"]),
         (situation(episode(closed_by="recovery"), done=[put(state=DELIVERED)]), []),
+        (situation(episode(closed_by="restart"), done=[put()]), []),
     ],
-    ids=["open", "not-listed", "no-profile", "recovery", "closed-by-a-person", "new-profile", "delivered-before"],
+    ids=[
+        "open",
+        "not-listed",
+        "no-profile",
+        "recovery",
+        "closed-by-a-person",
+        "new-profile",
+        "delivered-before",
+        "evidence-lost",
+    ],
 )
 def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[str]) -> None:
     assert [(change.state, change.reason) for change in overtaken(case)] == [(SUPERSEDED, end) for end in expected]
