@@ -111,8 +111,11 @@ class App:
         return self._worker.submit(command)
 
     def set_control(self, status: ControlStatus) -> None:
-        """Show `status` in report and metrics from now on."""
+        """Show `status` in report and metrics from now on; what hinders the loop is a warning, too."""
+        former = self._control.problem if self._control else None
         self._control = status
+        if status.problem != former:
+            self.submit(Warn("control", status.problem or ""))
 
     async def serve(self, stop: asyncio.Event) -> int:
         """Count and answer until `stop` is set (then 0) or it is time to start anew (75); raise what ended the worker.

@@ -6,6 +6,7 @@ CRC-32 of the JSON in hex, its length in bytes, the JSON itself, which holds no 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,20 +15,23 @@ import msgspec
 
 from pilotfish.sidecar.control.ledger import Operation
 
+_ID = re.compile(rb'"id":"([\w-]{1,64})"')
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Operation] = msgspec.json.Decoder(Operation)
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What a file held: operations in order, the bytes up to the end of its last line, lines that are damaged.
+    """What a file held: operations in order, the bytes up to the end of its last line, the places that are damaged.
+
+    A place is the line's number with the entry's id, where that can still be read.
 
     What follows `end` is a line that a crash cut short: it was never acknowledged, so it counts as never written.
     """
 
     operations: tuple[Operation, ...]
     end: int
-    damaged: int
+    damaged: tuple[str, ...]
 
 
 def encode(operations: Iterable[Operation]) -> bytes:
@@ -36,16 +40,21 @@ def encode(operations: Iterable[Operation]) -> bytes:
 
 
 def decode(raw: bytes) -> Journal:
-    """Return what the file's content `raw` says; never raises. A damaged line inside is left out and counted."""
+    """Return what the file's content `raw` says; never raises. A damaged line inside is left out and named."""
     end = raw.rfind(b"\n") + 1
-    found, damaged = [], 0
-    for line in raw[:end].splitlines():
+    found, damaged = [], []
+    for number, line in enumerate(raw[:end].split(b"\n")[:-1], 1):
         operation = _operation(line)
         if operation is None:
-            damaged += 1
+            damaged.append(_place(number, line))
         else:
             found.append(operation)
-    return Journal(tuple(found), end, damaged)
+    return Journal(tuple(found), end, tuple(damaged))
+
+
+def _place(number: int, line: bytes) -> str:
+    entry = _ID.search(line)
+    return f"line {number} ({entry[1].decode()})" if entry else f"line {number}"
 
 
 def _line(operation: Operation) -> bytes:

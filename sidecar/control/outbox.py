@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,8 +18,11 @@ from pilotfish.sidecar.control import journal
 from pilotfish.sidecar.control.errors import OutboxError
 from pilotfish.sidecar.control.ledger import Ledger, Operation
 
+_LOG = logging.getLogger("pilotfish.control")
+
 COMPACT_AT = 256 * 1024  # bytes; a rewritten file of this size or more waits until it has doubled
 MOST_UNSAVED = 256  # operations held for a full disk; beyond it they are held in their shortest form
+SHOWN = 5  # damaged lines that are named
 LARGEST = 64 * 1024 * 1024  # bytes; a file beyond this was not written here
 
 Step = Callable[[str], None]
@@ -34,7 +38,7 @@ class Outbox:
     def __init__(self, path: Path, *, step: Step = no_step) -> None:
         self.ledger = Ledger()
         self.problem = ""
-        self.damaged = 0
+        self.damaged: tuple[str, ...] = ()
         self._path = path
         self._step = step
         self._descriptor: int | None = None
@@ -47,6 +51,15 @@ class Outbox:
     def unsaved(self) -> int:
         """How many operations the disk has not taken yet."""
         return len(self._waiting)
+
+    @property
+    def damage(self) -> str:
+        """What is to be said of damaged lines; empty when there are none."""
+        if not self.damaged:
+            return ""
+        more = f" and {len(self.damaged) - SHOWN} more" if len(self.damaged) > SHOWN else ""
+        places = ", ".join(self.damaged[:SHOWN]) + more
+        return f"outbox {self._path}: {places} damaged and left out; what it asked for may be asked again or never"
 
     def open(self) -> None:
         """Read the file and lock it, or make one; raise OutboxError when it is there but cannot be had.
@@ -103,6 +116,8 @@ class Outbox:
             raise
         self._descriptor, self._end, self.damaged = descriptor, found.end, found.damaged
         self.problem = ""
+        if found.damaged:
+            _LOG.error("%s", self.damage)
         self.ledger = Ledger().apply((*found.operations, *self._waiting))
         self._save()
 

@@ -38,6 +38,7 @@ class ControlStatus:
     pending: int = 0
     dead: int = 0
     unsaved: int = 0
+    damaged: int = 0
     problem: str | None = None
 
 
@@ -50,7 +51,8 @@ def status_of(outbox: Outbox) -> ControlStatus:
         pending=sum(entry.state == PENDING for entry in entries),
         dead=sum(entry.state == DEAD for entry in entries),
         unsaved=outbox.unsaved,
-        problem=outbox.problem or (f"{outbox.damaged} damaged lines in the outbox" if outbox.damaged else None),
+        damaged=len(outbox.damaged),
+        problem="; ".join(filter(None, (outbox.problem, outbox.damage))) or None,
     )
 
 

@@ -21,4 +21,6 @@ def collect(reading: Reading) -> Iterator[Family]:
     entries.add_metric(("dead",), status.dead)
     entries.add_metric(("pending",), status.pending)
     unsaved.add_metric((), status.unsaved)
-    yield from (intents, entries, unsaved)
+    damaged = names.OUTBOX_DAMAGED.gauge()
+    damaged.add_metric((), status.damaged)
+    yield from (intents, entries, unsaved, damaged)

@@ -235,6 +235,12 @@ OUTBOX = Metric(
 OUTBOX_UNSAVED = Metric(
     "pilotfish_outbox_unsaved", "gauge", "Changes of the outbox that could not be written to disk yet.", CONTROL
 )
+OUTBOX_DAMAGED = Metric(
+    "pilotfish_outbox_damaged_lines",
+    "gauge",
+    "Lines of the outbox that were damaged when it was read, and left out.",
+    CONTROL,
+)
 
 INFO = Metric("pilotfish_build_info", "gauge", "1, with the version.", OWN, ("version",))
 READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts, 0 while it is idle.", OWN)

@@ -73,6 +73,10 @@ class ControlStatus(Protocol):
     def unsaved(self) -> int:
         """Changes that are not on disk yet."""
 
+    @property
+    def damaged(self) -> int:
+        """Lines of the outbox that were left out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:

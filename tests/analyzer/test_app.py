@@ -15,6 +15,7 @@ from pilotfish.sidecar.analyzer import memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.control.status import ControlStatus
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.settings.proxy import parse_proxy_settings
 from tests.analyzer.made import monitor, profile, record
@@ -207,3 +208,12 @@ async def test_an_idle_one_takes_up_a_file_as_soon_as_it_is_mended(tmp_path: Pat
     await eventually(lambda: made.report.state == "watching", what="the profile")
     stop.set()
     await serving
+
+
+@pytest.mark.asyncio
+async def test_what_hinders_the_control_loop_is_a_warning(tmp_path: Path) -> None:
+    async with running(tmp_path) as (made, _, _):
+        made.set_control(ControlStatus(problem="line 2 damaged"))
+        await eventually(lambda: "line 2 damaged" in made.report.warnings, what="a warning")
+        made.set_control(ControlStatus())
+        await eventually(lambda: not made.report.warnings, what="the warning to go")

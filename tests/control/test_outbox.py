@@ -52,7 +52,7 @@ def test_a_file_cut_anywhere_is_the_fold_of_its_whole_lines(operations: list[Ope
     for cut in range(0, len(raw) + 1, 7):
         whole = raw[:cut].count(b"\n")
         found = journal.decode(raw[:cut])
-        assert (found.operations, found.damaged) == (tuple(operations[:whole]), 0)
+        assert (found.operations, found.damaged) == (tuple(operations[:whole]), ())
         assert raw[: found.end].count(b"\n") == whole
 
 
@@ -111,12 +111,17 @@ def test_a_half_line_is_cut_off_and_the_file_goes_on(tmp_path: Path) -> None:
     assert set(opened(path).ledger.entries) == {"a", "c"}
 
 
-def test_a_damaged_line_is_shown(tmp_path: Path) -> None:
+def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "outbox.jsonl"
-    path.write_bytes(journal.encode([put("a")]) + b"0000 3 {}\n" + journal.encode([put("c")]))
+    damaged = journal.encode([put("retrain-b")]).replace(b"pending", b"pfnding")
+    path.write_bytes(journal.encode([put("a")]) + damaged + b"0000 3 {}\n" + journal.encode([put("c")]))
     box = opened(path)
     assert set(box.ledger.entries) == {"a", "c"}
-    assert status_of(box).problem == "1 damaged lines in the outbox"
+    assert box.damaged == ("line 2 (retrain-b)", "line 3")
+    status = status_of(box)
+    assert status.damaged == 2
+    assert "line 2 (retrain-b), line 3 damaged" in (status.problem or "")
+    assert [item.getMessage() for item in caplog.records] == [status.problem]
 
 
 def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:

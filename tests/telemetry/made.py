@@ -34,6 +34,7 @@ class Control:
     pending: int = 1
     dead: int = 2
     unsaved: int = 3
+    damaged: int = 4
 
 
 def page(path: Path) -> PageSnapshot:
