@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import time
 from concurrent.futures import Future
@@ -16,7 +17,7 @@ from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile, locked
-from pilotfish.sidecar.analyzer.http.access import read_token
+from pilotfish.sidecar.analyzer.http.access import read_token, unguarded
 from pilotfish.sidecar.analyzer.http.server import AdminServer, split_address
 from pilotfish.sidecar.analyzer.http.views import Sources, Views
 from pilotfish.sidecar.analyzer.ledger import Ledger, restore
@@ -33,6 +34,8 @@ from pilotfish.sidecar.settings.document import ModelMonitor
 from pilotfish.sidecar.settings.proxy import write_proxy_settings
 from pilotfish.sidecar.telemetry.own import memory as used_memory
 from pilotfish.sidecar.telemetry.reading import ControlStatus, Reading
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 RECYCLE_STATUS = 75
 LOOK_SECONDS = 1.0
@@ -66,6 +69,9 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         listen=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
+    if open_to_all := unguarded(split_address(options.admin)[0], options.token_file):
+        core.warnings["admin"] = open_to_all
+        _LOG.warning("%s", open_to_all)
     worker = Worker(desk, Publisher(time.time()))
     worker.submit(Warn("profile", kept))
     return App(options, configured, shelf, worker, lock)

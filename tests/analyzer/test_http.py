@@ -328,6 +328,27 @@ def test_what_is_no_address_is_a_usage_error(tmp_path: Path, address: str) -> No
         build(Options(shared=tmp_path, admin=address))
 
 
+@pytest.mark.parametrize(
+    ("admin", "token", "open_to_all"),
+    [
+        ("127.0.0.1:0", False, False),
+        ("[::1]:0", False, False),
+        ("localhost:0", False, False),
+        ("0.0.0.0:0", False, True),
+        ("[::]:0", False, True),
+        ("monitor.example:0", False, True),
+        ("0.0.0.0:0", True, False),
+    ],
+)
+def test_an_address_that_anyone_may_change_things_at_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, admin: str, token: bool, open_to_all: bool
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    made = build(Options(shared=tmp_path, admin=admin, token_file=tmp_path / "token" if token else None))
+    assert any("--token-file" in text for text in made.report.warnings) is open_to_all
+    assert len(caplog.records) == open_to_all
+
+
 def test_a_missing_token_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="token"):
         build(Options(shared=tmp_path, admin="127.0.0.1:0", token_file=tmp_path / "none"))

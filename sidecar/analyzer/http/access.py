@@ -6,6 +6,7 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from pilotfish.sidecar.errors import UsageError, shown
@@ -25,6 +26,20 @@ def read_token(path: Path) -> bytes:
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise UsageError(f"the token file {shown(str(path))} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
     return token
+
+
+def unguarded(host: str, token_file: Path | None) -> str:
+    """Return a warning where whoever reaches `host` may change something without a token; empty where nobody can."""
+    try:
+        near = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name: who is behind it is not known
+        near = False
+    if near or token_file is not None:
+        return ""
+    return (
+        f"whoever reaches the admin address ({shown(host)}) may put a profile and close episodes: give --token-file, "
+        "or an address of the loopback"
+    )
 
 
 def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
