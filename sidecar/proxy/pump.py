@@ -8,7 +8,7 @@ from pilotfish.sidecar.channel.record import Record
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.proxy.reactor import FAILED, IN, OUT, SECOND, Reactor
 
-GATHER = SECOND // 50  # records wait this long for company, since one write costs as much as looking at an exchange
+GATHER = SECOND // 200  # records wait so long for company, since one write costs as much as looking at an exchange
 GATHER_BYTES = 64 * 1024
 RECONNECT = SECOND // 20
 

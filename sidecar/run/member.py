@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -39,6 +40,7 @@ from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
 USAGE_STATUS = 2
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 EXPENDABLE = "500"  # when memory is short, the kernel ends this process before the one that carries the traffic
+NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
 LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
 OUTBOX_FILE = "outbox.jsonl"
 
@@ -50,13 +52,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shared", required=True, type=Path)
     add_member_arguments(parser)
     args = parser.parse_args(argv)
-    with suppress(OSError):  # no such file, or not ours to write: then the kernel chooses by size
-        OOM_SCORE.write_text(EXPENDABLE)
+    _stand_back()
     try:
         return asyncio.run(_serve(args.role, options_of(args)))
     except PilotfishError as error:
         print(f"pilotfish: {error}", file=sys.stderr)
         return USAGE_STATUS
+
+
+def _stand_back() -> None:
+    """Let the traffic go first, on the processors and when memory is short."""
+    with suppress(OSError):  # no such file, or not ours to write: then the kernel chooses by size
+        OOM_SCORE.write_text(EXPENDABLE)
+    with suppress(OSError, AttributeError):  # a sandbox or a system that does not know it: then all are alike
+        os.nice(NICENESS)
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # never preempts what is not
 
 
 def options_of(args: argparse.Namespace) -> Options:
