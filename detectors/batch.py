@@ -29,6 +29,10 @@ class Column:
     values: Array
     missing: Bools | None = None
 
+    def take(self, rows: Array | slice) -> Column:
+        """The column at some rows: by mask, by number, or a stretch of them."""
+        return Column(self.values[rows], None if self.missing is None else self.missing[rows])
+
 
 ColumnData: TypeAlias = Column | Array | list[Any]
 

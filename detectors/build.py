@@ -22,7 +22,6 @@ from pilotfish.detectors.inference import (
     names_rows,
     names_times,
     numbers_rows,
-    rows_of,
     texts_of,
 )
 from pilotfish.detectors.inflation import inflation
@@ -109,7 +108,7 @@ def build_profile(
     for done, (name, data) in enumerate(columns.items()):
         if progress is not None:
             progress(done, len(columns), name)
-        column = rows_of(as_column(data), arranged.order)
+        column = as_column(data).take(arranged.order)
         drafted.append(_draft(name, column, kinds.get(name), arranged, tolerance, watch_anyway=name in keep))
     drafts = [draft for draft in drafted if isinstance(draft, _Draft)]
     excluded = [draft for draft in drafted if isinstance(draft, Excluded)]
@@ -210,14 +209,14 @@ def _finite(column: Column) -> Floats:
 
 def _numeric_bins(column: Column, rows: _Rows) -> NumericBins | None:
     """From the shaping part, or from all rows if that part holds no number."""
-    values = _finite(rows_of(column, rows.shaping))
+    values = _finite(column.take(rows.shaping))
     values = values if len(values) else _finite(column)
     return NumericBins.from_values(values) if len(values) else None
 
 
 def _category_bins(column: Column, rows: _Rows) -> CategoryBins | None:
     """From the shaping part, or from all rows if that part holds no value."""
-    texts = Counter(texts_of(rows_of(column, rows.shaping))) or Counter(texts_of(column))
+    texts = Counter(texts_of(column.take(rows.shaping))) or Counter(texts_of(column))
     return CategoryBins.from_values(texts) if texts else None
 
 
@@ -225,7 +224,7 @@ def _alarms_for_ever(column: Column, named: bool, rows: _Rows) -> str:
     """Why a column would alarm at once and always, or nothing."""
     ordered = rows.reference.order != "exchangeable"
     if named:
-        is_new = names_rows(texts_of(rows_of(column, rows.shaping)), texts_of(rows_of(column, ~rows.shaping)))
+        is_new = names_rows(texts_of(column.take(rows.shaping)), texts_of(column.take(~rows.shaping)))
         if is_new:
             return "new in every block, as identifiers are: it would alarm at once and for ever"
         texts = texts_of(column)

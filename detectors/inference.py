@@ -126,8 +126,3 @@ def numbers_rows(values: Floats) -> bool:
     if len(finite) < FEWEST or finite.max() != finite.min() + (len(finite) - 1) or finite[0] != np.round(finite[0]):
         return False
     return bool(np.all(np.diff(np.sort(finite)) == 1))
-
-
-def rows_of(column: Column, rows: Array) -> Column:
-    """The column at some rows, by mask or by number."""
-    return Column(column.values[rows], None if column.missing is None else column.missing[rows])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Floats, Side
+from pilotfish.detectors.batch import Floats, Side
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.profile import Excluded, Kind, Profile
@@ -146,14 +146,10 @@ def row_times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]
     without = len(times) - int(with_time.sum())
     if without:
         notes.append(f"{without:,} rows have no time: left out")
-        table.columns = {key: _only(column, with_time) for key, column in table.columns.items()}
+        table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
     return times, notes
-
-
-def _only(column: Column, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Column:
-    return Column(column.values[rows], None if column.missing is None else column.missing[rows])
 
 
 def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:

@@ -111,11 +111,7 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
     if times is None:
         return columns, None
     order = np.argsort(times, kind="stable")
-    return {name: _ordered(column, order) for name, column in columns.items()}, times[order]
-
-
-def _ordered(column: Column, order: np.ndarray[Any, np.dtype[np.intp]]) -> Column:
-    return Column(column.values[order], None if column.missing is None else column.missing[order])
+    return {name: column.take(order) for name, column in columns.items()}, times[order]
 
 
 def _spans(

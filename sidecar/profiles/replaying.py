@@ -57,8 +57,9 @@ class Replay:
         return self._monitor.status().episodes
 
     def _count(self, columns: Mapping[str, Column], span: Span) -> Counts:
+        rows = slice(span.start, span.stop)
         for side in SIDES:
-            served = {name: _cut(columns[name], span) for name in self._profile.names(side) if name in columns}
+            served = {name: columns[name].take(rows) for name in self._profile.names(side) if name in columns}
             if served:
                 self._counts.add(Batch(served, span.stop - span.start, side))
         return self._counts.take()
@@ -76,9 +77,3 @@ def spans_of_times(times: Floats, tick_seconds: float) -> list[Span]:
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1, [len(ticks)]])
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     return [Span(int(ticks[start]), start, stop) for start, stop in pairs if stop > start]
-
-
-def _cut(column: Column, span: Span) -> Column:
-    missing = column.missing
-    part = slice(span.start, span.stop)
-    return Column(column.values[part], None if missing is None else missing[part])
