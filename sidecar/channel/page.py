@@ -88,7 +88,7 @@ class CounterPage:
         self.words = words
         self._descriptor = descriptor  # held open for its lock: a page has one writer
         self._backing = backing
-        self._slots = {self._name(slot): slot for slot in range(at.FIRST_ROUTE, at.OTHER) if self._name(slot)}
+        self._slots = {name: slot for slot in range(at.FIRST_ROUTE, at.OTHER) if (name := _slot_name(words, slot))}
         for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
             self._set_name(slot, name)
 
@@ -155,9 +155,6 @@ class CounterPage:
         self.words.release()
         self._backing.close()
         os.close(self._descriptor)
-
-    def _name(self, slot: int) -> str:
-        return _slot_name(self.words, slot)
 
     def _set_name(self, slot: int, name: str) -> None:
         raw = name.encode("utf-8", "replace")[: at.NAME_WORDS * 8].decode("utf-8", "ignore").encode()

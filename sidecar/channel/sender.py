@@ -46,16 +46,12 @@ class Sender:
         assert self._socket is not None
         return self._socket.fileno()
 
-    def has_room(self, size: int) -> bool:
-        """Return whether a record of `size` bytes would be taken now."""
-        return self.queued_bytes + size <= self._limit
-
     def offer(self, record: Record) -> bool:
         """Queue the record; return False, with nothing changed, when there is no reader or no room."""
         if self._socket is None:
             return False
         frame = encode_record(record)
-        if not self.has_room(len(frame)):
+        if self.queued_bytes + len(frame) > self._limit:
             return False
         self._frames.append((record.sequence, frame))
         self.queued_bytes += len(frame)

@@ -12,6 +12,7 @@ from pilotfish.sidecar.wire.heads import CHUNKED
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
 
+_EMPTY_LINES = (b"\r\n", b"\n")  # allowed before a start line (RFC 9112, 2.2)
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r?\n\Z")
 
@@ -92,7 +93,7 @@ class Framer:
             self._remaining -= size
             self.body_bytes += size
             return True
-        return self.state == _STOPPED
+        return False
 
     def stop(self) -> None:
         """Look at nothing any more and let go of what was buffered."""
@@ -134,22 +135,18 @@ class Framer:
                 self.began = now
             position = used
 
-    def end_of_file(self) -> bool:
-        """Tell the end of the stream; return whether it ended a message that lasts until close."""
-        if self.state != _UNTIL_CLOSE:
-            return False
-        self.state = _HEAD
-        self._on_end()
-        return True
+    def end_of_file(self) -> None:
+        """Tell the end of the stream, which ends a message that lasts until close."""
+        if self.state == _UNTIL_CLOSE:
+            self.state = _HEAD
+            self._on_end()
 
     def _head(self, data: bytes, position: int) -> int:
         if self.held:
             if len(data) - position > HEAD_LIMIT:
                 raise WireError("too_large")
             return -1
-        while data.startswith(
-            (b"\r\n", b"\n"), position
-        ):  # empty lines before a start line are allowed (RFC 9112, 2.2)
+        while data.startswith(_EMPTY_LINES, position):
             position += 2 if data[position] == 13 else 1
             self._scanned = 0
         match = _HEAD_END.search(data, max(position, position + self._scanned - 3))

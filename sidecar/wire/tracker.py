@@ -143,10 +143,6 @@ class Tracker:
             if self.opaque is not None:  # the calls above may have set it
                 self._sink.passed(0, len(seen))  # type: ignore[unreachable]
 
-    def client_ended(self, now: int) -> None:
-        """The client half-closed; its last request may be incomplete."""
-        self._now = now
-
     def server_ended(self, now: int) -> None:
         """The server half-closed: this completes a response that lasts until close."""
         self._now = now

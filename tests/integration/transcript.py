@@ -110,7 +110,8 @@ def track(events: list[Event], *, capture: bool = True) -> Notes:
     tracker = Tracker(notes)
     for now, (side, data) in enumerate(events, 1):
         if data is None:
-            (tracker.client_ended if side == "client" else tracker.server_ended)(now)
+            if side == "server":  # the end of a client's stream ends no message
+                tracker.server_ended(now)
         else:
             (tracker.client if side == "client" else tracker.server)(memoryview(data), now)
     tracker.closed(len(events) + 1)
