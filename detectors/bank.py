@@ -21,6 +21,7 @@ from pilotfish.detectors.profile import Bins
 
 Group: TypeAlias = Literal["location", "scale", "bump", "category", "outside", "special"]
 
+VERSION = 1  # of the functions and their order, which the inflations in a profile belong to
 CLIP = 20.0
 FLOOR = 1e-4
 SHIFTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from pilotfish.detectors.errors import BatchError
 
-Side: TypeAlias = Literal["input", "prediction"]
+Family: TypeAlias = Literal["features", "multivariate", "performance", "predictions"]
+Side: TypeAlias = Literal["input", "prediction", "label"]
+SIDES: tuple[Side, ...] = ("input", "prediction", "label")
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -23,7 +25,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 class Column:
     """Values [rows] of any numpy type, and a mask [rows] that is true where a value is missing.
 
-    NaN, None and NaT count as missing without a mask, too.
+    NaN, None and NaT count as missing without a mask, too. The values of an array column are [rows, ...].
     """
 
     values: Array
@@ -41,6 +43,9 @@ ColumnData: TypeAlias = Column | Array | list[Any]
 class Batch:
     """Rows of one side of the traffic. Columns that the profile does not know are ignored.
 
+    `at` is when the rows' exchange happened (epoch s, for all rows or [rows]), where that is known. Rows of the side
+    "label" are those whose label came: their columns are predictions and labels together.
+
     BatchError if the columns differ in length.
 
     A column may be a plain list (the cheapest for a few rows of JSON): None is missing, and whatever else it
@@ -50,8 +55,13 @@ class Batch:
     columns: Mapping[str, ColumnData]
     rows: int
     side: Side = "input"
+    at: Floats | float | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.at, np.ndarray) and self.at.shape != (self.rows,):
+            raise BatchError(
+                f"{self.at.shape} times in a batch of {self.rows} rows; every row needs one, or all the same"
+            )
         for name, column in self.columns.items():
             if type(column) is not list:
                 _check_shape(name, column)
@@ -64,9 +74,10 @@ class Batch:
 
 def _check_shape(name: str, data: ColumnData) -> None:
     column = as_column(data)
-    shapes = [column.values.shape] if column.missing is None else [column.values.shape, column.missing.shape]
-    if any(len(shape) != 1 for shape in shapes) or len(set(shapes)) > 1:
-        raise BatchError(f"column {name!r} and its mask must be of one dimension and length, not {shapes}")
+    shape, mask = column.values.shape, column.missing
+    if not shape or (mask is not None and mask.shape != shape[:1]):
+        masked = None if mask is None else mask.shape
+        raise BatchError(f"column {name!r} has the shape {shape}, its mask {masked}; both need one entry a row")
 
 
 def length(column: ColumnData) -> int:
@@ -102,7 +113,9 @@ def is_missing(value: object) -> bool:
 def missing_mask(column: Column) -> Bools:
     """True [rows] where a value is missing: masked, None, NaN or NaT."""
     values = column.values
-    if values.dtype.kind == "f":
+    if values.ndim > 1:  # an array is a value, whatever stands in it
+        mask = np.zeros(len(values), dtype=bool)
+    elif values.dtype.kind == "f":
         mask = np.isnan(values)
     elif values.dtype.kind in "mM":
         mask = np.isnat(values)

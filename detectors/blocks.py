@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.mixing import mixed
 
 DAY_SECONDS = 86_400
 FEWEST_BLOCKS = 8
@@ -59,13 +59,5 @@ def split_rows(times: Floats | None, rows: int) -> tuple[Bools, bool]:
         if days.max() >= 9:
             return np.isin(days % 10, [1, 4, 8]), True
     tens = np.arange(-(-rows // 10) * 10, dtype=np.uint64).reshape(-1, 10)
-    ranks = np.argsort(np.argsort(_mixed(tens), axis=1), axis=1)
+    ranks = np.argsort(np.argsort(mixed(tens), axis=1), axis=1)
     return (ranks < 3).ravel()[:rows], False
-
-
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Numbers without any order (the finaliser of SplitMix64), so that no period in the rows meets one of the split."""
-    z = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

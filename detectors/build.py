@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
-from pilotfish.detectors.bank import Bank, build_bank
-from pilotfish.detectors.batch import Bools, Column, ColumnData, Floats, Ints, Side, as_column, length
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins, numbers
-from pilotfish.detectors.blocks import Blocks, blocks_of, rows_of_ticks, split_rows
+from pilotfish.detectors.bank import VERSION
+from pilotfish.detectors.batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
+from pilotfish.detectors.blocks import blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
+from pilotfish.detectors.drafting import Draft, Rows, draft
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import (
-    infer_kind,
-    is_clock,
-    names_periods,
-    names_rows,
-    names_times,
-    numbers_rows,
-    texts_of,
-)
-from pilotfish.detectors.inflation import inflation
-from pilotfish.detectors.profile import Bins, Excluded, Feature, Kind, Order, Profile, Reference
+from pilotfish.detectors.inference import infer_kind
+from pilotfish.detectors.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
+from pilotfish.detectors.transforms import Transform, fit
 
 TICKS_WANTED = 500  # of a row-ordered reference whose live traffic is unknown
 LARGEST_TICK = 1000
@@ -38,32 +28,6 @@ SORTED = "grows or falls from row to row, though the rows are said to be in no o
 Progress = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The reference in time order: the permutation, its ticks, and which rows shape the alternatives."""
-
-    order: Ints
-    ticks: Ints
-    lengths: list[Blocks]
-    shaping: Bools
-    reference: Reference
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """A feature before the bounds that depend on how many features there are."""
-
-    name: str
-    kind: Kind
-    bins: Bins
-    bank: Bank
-    shaping: Ints
-    bounding: Ints
-    inflation: Floats
-    season_not_covered: bool
-    sorted_in_no_order: bool
-
-
 def build_profile(
     columns: Mapping[str, ColumnData],
     *,
@@ -72,7 +36,7 @@ def build_profile(
     created: str = "",
     times: Floats | None = None,
     sides: Mapping[str, Side] | None = None,
-    kinds: Mapping[str, Kind] | None = None,
+    kinds: Mapping[str, ColumnType] | None = None,
     tick_seconds: float = 60.0,
     rows_per_tick: float | None = None,
     exchangeable: bool = False,
@@ -84,10 +48,10 @@ def build_profile(
     """The profile of reference rows.
 
     Args:
-        columns: by name, [rows] each; without labels and without the time column.
+        columns: by name, [rows] each; without the time column.
         model, version, created: kept as given.
         times: epoch seconds [rows], in any order. Without them the order of the rows counts as time.
-        sides: which columns are predictions; the others are inputs.
+        sides: which columns are predictions or labels; the others are inputs.
         kinds: overrides what is inferred.
         tick_seconds: width of a tick, with `times`.
         rows_per_tick: without `times`, how many rows a live tick will carry. If not given, live ticks may have as many
@@ -104,21 +68,20 @@ def build_profile(
     sides, kinds = sides or {}, kinds or {}
     rows = _checked(columns, times, [*sides, *kinds])
     arranged = _arrange(rows, times, tick_seconds, rows_per_tick, exchangeable)
-    drafted: list[_Draft | Excluded] = []
-    for done, (name, data) in enumerate(columns.items()):
-        if progress is not None:
-            progress(done, len(columns), name)
-        column = as_column(data).take(arranged.order)
-        drafted.append(_draft(name, column, kinds.get(name), arranged, tolerance, watch_anyway=name in keep))
-    drafts = [draft for draft in drafted if isinstance(draft, _Draft)]
-    excluded = [draft for draft in drafted if isinstance(draft, Excluded)]
-    if not drafts:
-        raise ProfileError(f"no column can be watched: {shown([(e.name, e.reason) for e in excluded])}; keep some")
-    lg = log_confidence(sum(len(draft.bank.groups) for draft in drafts))
-    threshold = false_alarm_ticks * len(drafts)
-    features = tuple(_feature(draft, sides.get(draft.name, "input"), lg, tolerance, threshold) for draft in drafts)
+    ordered = {name: _in_order(as_column(data), arranged.order) for name, data in columns.items()}
+    side_of: dict[str, Side] = {name: sides.get(name, "input") for name in columns}
+    drafter = _Drafter(arranged, tolerance, progress, len(columns))
+    types: dict[str, ColumnType] = {}
+    for name, column in ordered.items():
+        type_ = kinds.get(name) or infer_kind(column)
+        if side_of[name] == "label" or drafter.column(name, side_of[name], column, type_, watch_anyway=name in keep):
+            types[name] = type_
+    at = None if times is None else np.asarray(times, dtype=np.float64)[arranged.order]
+    whole = fit.Reference(ordered, side_of, types, arranged.shaping, at)
+    transforms = drafter.transformed(whole)
+    features = drafter.features(false_alarm_ticks)
     if progress is not None:
-        progress(len(columns), len(columns), "")
+        progress(drafter.total, drafter.total, "")
     warnings = _warnings(arranged.reference, features)
     return Profile(
         model=model,
@@ -126,11 +89,76 @@ def build_profile(
         created=created,
         reference=arranged.reference,
         features=features,
-        excluded=tuple(excluded),
+        excluded=tuple(drafter.excluded),
         warnings=warnings,
-        input_columns=tuple(name for name in columns if sides.get(name, "input") == "input"),
-        prediction_columns=tuple(name for name in columns if sides.get(name, "input") == "prediction"),
+        input_columns=tuple(name for name in columns if side_of[name] == "input"),
+        prediction_columns=tuple(name for name in columns if side_of[name] == "prediction"),
+        transforms=transforms,
+        bank=VERSION,
     )
+
+
+def _in_order(column: Column, order: Ints | None) -> Column:
+    return column if order is None else column.take(order)
+
+
+class _Drafter:
+    """Gathers the features, and what is left out, from columns as they come and as transforms make them."""
+
+    def __init__(self, rows: Rows, tolerance: float, progress: Progress | None, total: int) -> None:
+        self._rows = rows
+        self.total = total
+        self._tolerance = tolerance
+        self._progress = progress
+        self._drafts: list[tuple[Draft, Side, Family]] = []
+        self.excluded: list[Excluded] = []
+
+    def column(self, name: str, side: Side, column: Column, type_: ColumnType, *, watch_anyway: bool) -> bool:
+        """Draft a column as it comes; tell whether it is watched, or waits for a transform that takes its type."""
+        if type_ == "array" or type_ == "text" or type_ == "timestamp":
+            return True
+        family: Family = "features" if side == "input" else "predictions"
+        return self._add(name, side, family, column, type_, watch_anyway=watch_anyway)
+
+    def transformed(self, whole: fit.Reference) -> tuple[Transform, ...]:
+        """Draft what transforms make of the reference; the transforms of which anything is watched."""
+        kept = []
+        found = fit.fitted(whole)
+        self.total += sum(len(transform.outputs) for transform in found)
+        for transform in found:
+            made = transform.apply(whole.block(transform.inputs))
+            watched = [
+                self._add(name, transform.side, transform.family, made[name], infer_kind(made[name]), watch_anyway=True)
+                for name in transform.outputs
+            ]
+            if any(watched):
+                kept.append(transform)
+        taken = {name for transform in kept for name in transform.inputs}
+        for name, type_ in whole.types.items():
+            if type_ not in get_args(Kind) and name not in taken:
+                self.excluded.append(Excluded(name, f"nothing is watched of a column of type {type_}"))
+        return tuple(kept)
+
+    def features(self, false_alarm_ticks: float) -> tuple[Feature, ...]:
+        """All the features, with the bounds that depend on how many there are."""
+        if not self._drafts:
+            left_out = shown([(item.name, item.reason) for item in self.excluded])
+            raise ProfileError(f"no column can be watched: {left_out}; keep some")
+        lg = log_confidence(sum(len(draft.bank.groups) for draft, _, _ in self._drafts))
+        threshold = false_alarm_ticks * len(self._drafts)
+        return tuple(
+            _feature(draft, side, family, lg, self._tolerance, threshold) for draft, side, family in self._drafts
+        )
+
+    def _add(self, name: str, side: Side, family: Family, column: Column, kind: Kind, *, watch_anyway: bool) -> bool:
+        if self._progress is not None:
+            self._progress(len(self._drafts) + len(self.excluded), self.total, name)
+        found = draft(name, column, kind, self._rows, self._tolerance, watch_anyway=watch_anyway)
+        if isinstance(found, Excluded):
+            self.excluded.append(found)
+            return False
+        self._drafts.append((found, side, family))
+        return True
 
 
 def _checked(columns: Mapping[str, ColumnData], times: Floats | None, named: list[str]) -> int:
@@ -150,12 +178,12 @@ def _checked(columns: Mapping[str, ColumnData], times: Floats | None, named: lis
     return next(iter(sizes.values()))
 
 
-def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool) -> _Rows:
+def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool) -> Rows:
     if not (np.isfinite(tick_seconds) and tick_seconds > 0):
         raise ProfileError(f"tick_seconds must be a positive number, not {shown(tick_seconds)}")
     if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
         raise ProfileError(f"rows_per_tick must be at least 1, not {shown(per_tick)}")
-    order = np.arange(rows) if times is None else np.argsort(times, kind="stable")
+    order = None if times is None else np.argsort(times, kind="stable")
     by_time = None if times is None else np.asarray(times, dtype=np.float64)[order]
     if by_time is not None:
         ticks = np.floor(by_time / tick_seconds).astype(np.int64)
@@ -179,65 +207,10 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
         last_time=None if by_time is None else float(by_time[-1]),
         longest_block=lengths[-1].length if lengths else 0,
     )
-    return _Rows(order, ticks, lengths, shaping, reference)
+    return Rows(order, ticks, lengths, shaping, reference)
 
 
-def _draft(
-    name: str, column: Column, kind: Kind | None, rows: _Rows, tolerance: float, *, watch_anyway: bool
-) -> _Draft | Excluded:
-    kind = kind or infer_kind(column)
-    named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
-    bins = _category_bins(column, rows) if named else _numeric_bins(column, rows)
-    if bins is None:
-        return Excluded(name, "holds no value")
-    reason = _alarms_for_ever(column, named, rows)
-    if reason and not watch_anyway:
-        return Excluded(name, reason)
-    cells, _ = bins.cells_of(column)
-    shaping = np.bincount(cells[rows.shaping], minlength=bins.size)
-    bounding = np.bincount(cells[~rows.shaping], minlength=bins.size)
-    bank = build_bank(bins, shaping, tolerance)
-    measured = inflation(cells, bank, bins.size, rows.lengths)
-    is_sorted = rows.reference.order == "exchangeable" and not named and is_clock(numbers(column)[0])
-    return _Draft(name, kind, bins, bank, shaping, bounding, measured.values, measured.season_not_covered, is_sorted)
-
-
-def _finite(column: Column) -> Floats:
-    values, _ = numbers(column)
-    return values[np.isfinite(values)]
-
-
-def _numeric_bins(column: Column, rows: _Rows) -> NumericBins | None:
-    """From the shaping part, or from all rows if that part holds no number."""
-    values = _finite(column.take(rows.shaping))
-    values = values if len(values) else _finite(column)
-    return NumericBins.from_values(values) if len(values) else None
-
-
-def _category_bins(column: Column, rows: _Rows) -> CategoryBins | None:
-    """From the shaping part, or from all rows if that part holds no value."""
-    texts = Counter(texts_of(column.take(rows.shaping))) or Counter(texts_of(column))
-    return CategoryBins.from_values(texts) if texts else None
-
-
-def _alarms_for_ever(column: Column, named: bool, rows: _Rows) -> str:
-    """Why a column would alarm at once and always, or nothing."""
-    ordered = rows.reference.order != "exchangeable"
-    if named:
-        is_new = names_rows(texts_of(column.take(rows.shaping)), texts_of(column.take(~rows.shaping)))
-        if is_new:
-            return "new in every block, as identifiers are: it would alarm at once and for ever"
-        texts = texts_of(column)
-        if ordered and names_periods(texts):
-            return "new in every third of the reference, as dates and batches are: it would alarm at once and for ever"
-        return "dates or times, of which new ones keep coming" if names_times(texts) else ""
-    values = numbers(column)[0]
-    if ordered and is_clock(values):
-        return "monotone in time: it would alarm at once and for ever"
-    return "counts the rows: new numbers keep coming" if numbers_rows(values) else ""
-
-
-def _feature(draft: _Draft, side: Side, lg: float, tolerance: float, threshold: float) -> Feature:
+def _feature(draft: Draft, side: Side, family: Family, lg: float, tolerance: float, threshold: float) -> Feature:
     seen = sensitivity(
         draft.bins,
         draft.bank,
@@ -258,6 +231,7 @@ def _feature(draft: _Draft, side: Side, lg: float, tolerance: float, threshold: 
     return Feature(
         name=draft.name,
         side=side,
+        family=family,
         kind=draft.kind,
         bins=draft.bins,
         shaping=draft.shaping,

@@ -45,7 +45,9 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 def check_rows(profile: Profile, counts: Counts) -> None:
     """Each row falls into exactly one cell of each feature of its side, or lacks its column."""
     for feature in profile.features:
-        rows = counts.input_rows if feature.side == "input" else counts.prediction_rows
+        if feature.name in profile.made:  # a transform may choose among the rows
+            continue
+        rows = counts.rows(feature.side)
         found = int(counts.of(profile, feature.name).sum()) + int(counts.absent[profile.index[feature.name]])
         _equal(found, rows, f"rows in the cells of {feature.name!r}, or without it")
 

@@ -10,13 +10,15 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints, Side
+from pilotfish.detectors.batch import Family, Floats, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.transforms import Transform, to_document
 
 FORMAT = "pilotfish.dev/profile/v1"
 Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
+ColumnType: TypeAlias = Kind | Literal["array", "text", "timestamp"]
 Order: TypeAlias = Literal["time", "rows", "exchangeable"]
 Bins: TypeAlias = NumericBins | CategoryBins
 
@@ -57,9 +59,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Feature:
-    """One watched column.
+    """One watched column, of the rows as they come or made by a transform.
 
     Attributes:
+        family: the features with which it shares a part of the false-alarm budget.
         shaping: counts [cells] of the 30 % of the reference that shape bins and alternatives.
         bounding: counts [cells] of the other 70 %, which bound the alternatives' means.
         inflation: [functions of the bank] how much more block sums vary than independent rows would (>= 1).
@@ -71,6 +74,7 @@ class Feature:
 
     name: str
     side: Side
+    family: Family
     kind: Kind
     bins: Bins
     shaping: Ints
@@ -99,7 +103,8 @@ class Profile:
     """Features in a fixed order, each with its cells one after another in every counts array.
 
     `input_columns` and `prediction_columns` name the reference's columns in their order, excluded ones too: what
-    gives a name to the columns of a request that has none.
+    gives a name to the columns of a request that has none. `transforms` make the columns of those features that no row
+    carries; `bank` is the version of the functions that the inflations belong to.
     """
 
     model: str
@@ -111,6 +116,8 @@ class Profile:
     warnings: tuple[str, ...]
     input_columns: tuple[str, ...]
     prediction_columns: tuple[str, ...]
+    transforms: tuple[Transform, ...]
+    bank: int
 
     @cached_property
     def offsets(self) -> Ints:
@@ -131,15 +138,24 @@ class Profile:
             raise ProfileError(f"the profile has no feature {name!r}; it has {shown(sorted(self.index))}")
         return self.features[self.index[name]]
 
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """The features whose columns a transform makes."""
+        return frozenset(name for transform in self.transforms for name in transform.outputs)
+
     def columns(self, side: Side) -> tuple[str, ...]:
-        """The reference's columns of a side, excluded ones too, in their order."""
-        return self.input_columns if side == "input" else self.prediction_columns
+        """The reference's columns of a side, excluded ones too, in their order; none of labels."""
+        return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
 
     def names(self, side: Side) -> tuple[str, ...]:
-        return tuple(feature.name for feature in self.features if feature.side == side)
+        """The columns of a side that counting needs: those watched, and those that transforms read."""
+        watched = [f.name for f in self.features if f.side == side and f.name not in self.made]
+        read = [name for transform in self.transforms if transform.side == side for name in transform.inputs]
+        return tuple(dict.fromkeys([*watched, *read]))
 
     def document(self) -> dict[str, Any]:
         return {
+            "bank": self.bank,
             "created": self.created,
             "excluded": [vars(excluded) for excluded in self.excluded],
             "features": [_feature_document(feature) for feature in self.features],
@@ -148,6 +164,7 @@ class Profile:
             "model": self.model,
             "prediction_columns": list(self.prediction_columns),
             "reference": vars(self.reference),
+            "transforms": [to_document(transform) for transform in self.transforms],
             "version": self.version,
             "warnings": list(self.warnings),
         }
@@ -184,6 +201,7 @@ def _feature_document(feature: Feature) -> dict[str, Any]:
         "bins": feature.bins.document(),
         "bounding": feature.bounding.tolist(),
         "delay_rows": feature.delay_rows,
+        "family": feature.family,
         "inflation": feature.inflation.tolist(),
         "kind": feature.kind,
         "n_eff": feature.n_eff,

@@ -10,11 +10,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from pilotfish.detectors.batch import Ints, Side
+from pilotfish.detectors.bank import VERSION
+from pilotfish.detectors.batch import Family, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.profile import FORMAT, Bins, Excluded, Feature, Kind, Order, Profile, Reference
+from pilotfish.detectors.transforms import from_document
 
 
 def read(raw: bytes) -> Profile:
@@ -30,6 +32,11 @@ def read(raw: bytes) -> Profile:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else document
         raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
+    if document.get("bank") != VERSION:
+        raise ProfileError(
+            f"the profile was built for functions of version {shown(document.get('bank'))}, not {VERSION}; "
+            "build it with this version"
+        )
     return _parse(document)
 
 
@@ -53,6 +60,7 @@ def _parse(document: dict[str, Any]) -> Profile:
         excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
         for item in excluded:
             _types(vars(item), "excluded", texts=("name", "reason"))
+        transforms = tuple(from_document(item, f"transforms[{i}]") for i, item in enumerate(document["transforms"]))
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
@@ -66,6 +74,8 @@ def _parse(document: dict[str, Any]) -> Profile:
             warnings=_texts(document["warnings"]),
             input_columns=_texts(document["input_columns"]),
             prediction_columns=_texts(document["prediction_columns"]),
+            transforms=transforms,
+            bank=VERSION,
         )
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
@@ -83,6 +93,8 @@ def _feature(document: dict[str, Any], where: str) -> Feature:
     where = f"{where} ({shown(known['name'])})"
     if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
         raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
+    if known["family"] not in get_args(Family):
+        raise ProfileError(f"{where}.family must be one of {get_args(Family)}, not {shown(known['family'])}")
     bins_of = CategoryBins if "names" in known["bins"] else NumericBins
     bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
     inflation = np.array([float(value) for value in known["inflation"]])

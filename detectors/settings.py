@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
+from pilotfish.detectors.batch import Family
 from pilotfish.detectors.errors import DetectorError, shown
 
 DAY = 86_400.0
-SHARES: Mapping[str, float] = {"features": 0.5, "predictions": 0.2}
+SHARES: Mapping[Family, float] = {"features": 0.5, "predictions": 0.2, "multivariate": 0.15, "performance": 0.15}
 
 
 @dataclass(frozen=True)

@@ -117,10 +117,9 @@ def _linear(table: FeatureTable, counts: Ints, rows: int) -> Floats:
 
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
     """The families that the profile has features for, their shares of the budget summing to one."""
-    sides = {"features": "input", "predictions": "prediction"}
     watched = {
-        family: [f for f in profile.features if f.side == side and f.name not in settings.ignore]
-        for family, side in sides.items()
+        family: [f for f in profile.features if f.family == family and f.name not in settings.ignore]
+        for family in SHARES
     }
     present = {family: features for family, features in watched.items() if features}
     total = sum(SHARES[family] for family in present)

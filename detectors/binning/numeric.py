@@ -129,6 +129,8 @@ def numbers(column: Column) -> tuple[Floats, int]:
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing
     mismatches = 0
+    if values.ndim > 1:
+        return np.full(len(values), np.nan), len(values)
     if kind in "fiub":
         out = values.astype(np.float64, copy=missing is not None)
     elif kind == "M":

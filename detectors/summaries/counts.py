@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Bools, Column, Ints, Side, as_column
+from pilotfish.detectors.batch import SIDES, Batch, Column, Ints, Side
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.summaries.joining import aligned, by_type, times
+from pilotfish.detectors.transforms import Block, picked
 
 BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Counts:
         cells: int64 [profile.cells].
         mismatches: int64 [features], values of another type than the feature's.
         absent: int64 [features], rows of its side that had no such column; they are in no cell.
-        input_rows, prediction_rows: rows of each side.
+        input_rows, prediction_rows, label_rows: rows of each side.
     """
 
     profile_hash: str
@@ -34,6 +36,7 @@ class Counts:
     absent: Ints
     input_rows: int
     prediction_rows: int
+    label_rows: int = 0
 
     @classmethod
     def empty(cls, profile: Profile) -> Counts:
@@ -50,6 +53,7 @@ class Counts:
             self.absent + other.absent,
             self.input_rows + other.input_rows,
             self.prediction_rows + other.prediction_rows,
+            self.label_rows + other.label_rows,
         )
 
     def maximum(self, other: Counts) -> Counts:
@@ -62,7 +66,12 @@ class Counts:
             np.maximum(self.absent, other.absent),
             max(self.input_rows, other.input_rows),
             max(self.prediction_rows, other.prediction_rows),
+            max(self.label_rows, other.label_rows),
         )
+
+    def rows(self, side: Side) -> int:
+        """Rows of a side."""
+        return {"input": self.input_rows, "prediction": self.prediction_rows, "label": self.label_rows}[side]
 
     def of(self, profile: Profile, name: str) -> Ints:
         """int64 [cells of the feature]."""
@@ -74,6 +83,7 @@ class Counts:
             "absent": self.absent.astype("<i8").tobytes(),
             "cells": self.cells.astype("<i8").tobytes(),
             "input_rows": self.input_rows,
+            "label_rows": self.label_rows,
             "mismatches": self.mismatches.astype("<i8").tobytes(),
             "prediction_rows": self.prediction_rows,
             "profile_hash": self.profile_hash,
@@ -97,7 +107,8 @@ class Counts:
                 f"the counts' state has {len(cells)} cells of {len(mismatches)} features, the profile "
                 f"{profile.cells} of {len(profile.features)}; start afresh"
             )
-        return cls(profile.hash, cells, mismatches, absent, int(state["input_rows"]), int(state["prediction_rows"]))
+        rows = (int(state[key]) for key in ("input_rows", "prediction_rows", "label_rows"))
+        return cls(profile.hash, cells, mismatches, absent, *rows)
 
     def _same_profile(self, other: Counts) -> None:
         if self.profile_hash != other.profile_hash:
@@ -114,19 +125,19 @@ class TickCounts:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._counts = Counts.empty(profile)
-        self._waiting: dict[Side, list[Batch]] = {"input": [], "prediction": []}
-        self._waiting_rows: dict[Side, int] = {"input": 0, "prediction": 0}
-        self._rows: dict[Side, int] = {"input": 0, "prediction": 0}
+        self._waiting: dict[Side, list[Batch]] = {side: [] for side in SIDES}
+        self._waiting_rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
+        self._rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
+        self._encoded: dict[Side, int] = dict.fromkeys(SIDES, 0)
+        self._transforms = {side: [t for t in profile.transforms if t.side == side] for side in SIDES}
+        self._features = {
+            side: [(position, feature) for position, feature in enumerate(profile.features) if feature.side == side]
+            for side in SIDES
+        }
 
-    @property
-    def rows(self) -> int:
-        """Input rows since the last `take`."""
-        return self._rows["input"]
-
-    @property
-    def prediction_rows(self) -> int:
-        """Prediction rows since the last `take`."""
-        return self._rows["prediction"]
+    def rows(self, side: Side) -> int:
+        """Rows of a side since the last `take`."""
+        return self._rows[side]
 
     def add(self, batch: Batch) -> None:
         """Count the rows of a batch. The batch must not be changed before the next `take`."""
@@ -139,54 +150,46 @@ class TickCounts:
 
     def take(self) -> Counts:
         """The counts since the last call; counting starts afresh."""
-        self._encode("input")
-        self._encode("prediction")
+        for side in SIDES:
+            self._encode(side)
         taken, self._counts = self._counts, Counts.empty(self._profile)
-        rows, self._rows = self._rows, {"input": 0, "prediction": 0}
-        return replace(taken, input_rows=rows["input"], prediction_rows=rows["prediction"])
+        rows, self._rows = self._rows, dict.fromkeys(SIDES, 0)
+        return replace(taken, input_rows=rows["input"], prediction_rows=rows["prediction"], label_rows=rows["label"])
 
     def _encode(self, side: Side) -> None:
         batches, rows = self._waiting[side], self._waiting_rows[side]
         self._waiting[side], self._waiting_rows[side] = [], 0
         if not rows:
             return
-        offsets = self._profile.offsets
-        for position, feature in enumerate(self._profile.features):
-            if feature.side != side:
+        made = self._made(side, batches, rows)
+        self._encoded[side] += rows
+        for position, feature in self._features[side]:
+            if feature.name in made:
+                self._count(position, [made[feature.name]])
                 continue
-            first, last = offsets[position], offsets[position + 1]
-            columns, absent = _joined(batches, feature.name)
+            columns, absent = by_type(batches, feature.name)
             self._counts.absent[position] += absent
-            for column in columns:
-                cells, mismatches = feature.bins.cells_of(column)
-                self._counts.cells[first:last] += np.bincount(cells, minlength=feature.bins.size)
-                self._counts.mismatches[position] += mismatches
+            self._count(position, columns)
 
+    def _made(self, side: Side, batches: list[Batch], rows: int) -> dict[str, Column]:
+        """The columns that transforms make of the batches."""
+        transforms = self._transforms[side]
+        if not transforms:
+            return {}
+        names = dict.fromkeys(name for transform in transforms for name in transform.inputs)
+        whole = Block({name: aligned(batches, name) for name in names}, rows, times(batches))
+        made: dict[str, Column] = {}
+        for transform in transforms:
+            block = whole
+            if transform.share < 1:
+                block = whole.take(picked(self._encoded[side], rows, transform.share))
+            made.update(transform.apply(block.of(transform.inputs)))
+        return made
 
-def _joined(batches: list[Batch], name: str) -> tuple[list[Column], int]:
-    """One column of all lists, one of the arrays of each type (so that no value changes its type), and rows without."""
-    listed: list[Any] = []
-    by_type: dict[str, list[Column]] = {}
-    absent = 0
-    for batch in batches:
-        data = batch.columns.get(name)
-        if type(data) is list:
-            listed += data
-        elif data is None:
-            absent += batch.rows
-        else:
-            column = as_column(data)
-            by_type.setdefault(column.values.dtype.char, []).append(column)
-    joined = [columns[0] if len(columns) == 1 else _concatenated(columns) for columns in by_type.values()]
-    return [*joined, as_column(listed)] if listed else joined, absent
-
-
-def _concatenated(columns: list[Column]) -> Column:
-    values = np.concatenate([column.values for column in columns])
-    if all(column.missing is None for column in columns):
-        return Column(values)
-    return Column(values, np.concatenate([_mask(column) for column in columns]))
-
-
-def _mask(column: Column) -> Bools:
-    return np.zeros(len(column.values), dtype=bool) if column.missing is None else column.missing
+    def _count(self, position: int, columns: list[Column]) -> None:
+        bins = self._profile.features[position].bins
+        first, last = self._profile.offsets[position], self._profile.offsets[position + 1]
+        for column in columns:
+            cells, mismatches = bins.cells_of(column)
+            self._counts.cells[first:last] += np.bincount(cells, minlength=bins.size)
+            self._counts.mismatches[position] += mismatches

@@ -170,7 +170,7 @@ class Core:
         if self.watch is None:
             self.columns.add(decoded)
         else:
-            self.watch.add(tick, decoded)
+            self.watch.add(tick, decoded, at_ns / SECOND)
         self._count_rows(decoded.model, "input", decoded.inputs.count)
         if decoded.outputs is not None:
             self._count_rows(decoded.model, "prediction", decoded.outputs.count)

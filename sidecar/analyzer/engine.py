@@ -34,7 +34,6 @@ EngineFactory = Callable[[Profile, DriftSettings, dict[str, Any] | None], TickEn
 
 RECENT_TICKS = 60
 STATE_VERSION = 1
-FAMILIES = {"input": "features", "prediction": "predictions"}
 
 
 class EffectSizesOnly:
@@ -63,7 +62,7 @@ class EffectSizesOnly:
         piece = self._history.latest(RECENT_TICKS)
         features = tuple(
             FeatureStatus(
-                feature.name, feature.side, FAMILIES[feature.side], 0.0, None, None,
+                feature.name, feature.side, feature.family, 0.0, None, None,
                 self._effects(feature.name, yardstick, piece),
             )
             for feature, yardstick in self._yardsticks

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Ints, Side
+from pilotfish.detectors.batch import SIDES, Batch, Floats, Ints, Side
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
@@ -25,34 +25,40 @@ class OpenTick:
 
     def __init__(self, profile: Profile, taken: Counts) -> None:
         self._incoming = TickCounts(profile)
-        self._waiting: dict[Side, Waiting] = {"input": Waiting("input"), "prediction": Waiting("prediction")}
+        self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
+        self._timed = bool(profile.transforms)  # nothing else asks when a row came
         self.taken = taken
 
-    def add(self, decoded: Decoded) -> None:
-        """Count the rows of one exchange."""
-        self._add("input", decoded.inputs)
-        if decoded.outputs is not None:
-            self._add("prediction", decoded.outputs)
+    def add(self, side: Side, rows: Rows, at: float) -> None:
+        """Count rows whose exchange happened `at` (epoch s); those of the side "label" when their label came."""
+        waiting = self._waiting[side]
+        waiting.parts.append(rows)
+        waiting.times.append(at)
+        waiting.rows += rows.count
+        if waiting.rows >= BLOCK_ROWS:
+            self._encode(waiting)
 
     def settle(self) -> Counts:
         """Return all the counts so far."""
         for waiting in self._waiting.values():
             self._encode(waiting)
-        if self._incoming.rows or self._incoming.prediction_rows:
+        if any(self._incoming.rows(side) for side in SIDES):
             self.taken += self._incoming.take()
         return self.taken
 
-    def _add(self, side: Side, rows: Rows) -> None:
-        waiting = self._waiting[side]
-        waiting.parts.append(rows)
-        waiting.rows += rows.count
-        if waiting.rows >= BLOCK_ROWS:
-            self._encode(waiting)
-
     def _encode(self, waiting: Waiting) -> None:
-        parts, waiting.parts, waiting.rows = waiting.parts, [], 0
-        for rows in joined(parts):
-            self._incoming.add(Batch(rows.columns, rows.count, waiting.side))
+        parts, times = waiting.parts, waiting.times
+        waiting.parts, waiting.times, waiting.rows = [], [], 0
+        together = joined(parts)
+        if not self._timed:
+            for rows in together:
+                self._incoming.add(Batch(rows.columns, rows.count, waiting.side))
+            return
+        at: Floats = np.repeat(times, [part.count for part in parts])
+        first = 0
+        for rows in together:
+            self._incoming.add(Batch(rows.columns, rows.count, waiting.side, at[first : first + rows.count]))
+            first += rows.count
 
 
 @dataclass
@@ -61,6 +67,7 @@ class Waiting:
 
     side: Side
     parts: list[Rows] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     rows: int = 0
 
 
@@ -106,12 +113,22 @@ class Watch:
         """The counts of the open ticks, as of the last `settle`."""
         return {tick: opened.taken for tick, opened in sorted(self._open.items())}
 
-    def add(self, tick: int, decoded: Decoded) -> None:
-        """Count the rows of one exchange in `tick`."""
+    def add(self, tick: int, decoded: Decoded, at: float) -> None:
+        """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
+        opened = self._opened(tick)
+        opened.add("input", decoded.inputs, at)
+        if decoded.outputs is not None:
+            opened.add("prediction", decoded.outputs, at)
+
+    def add_labels(self, tick: int, rows: Rows, at: float) -> None:
+        """Count rows of predictions whose labels came `at` (epoch s), both in the columns of `rows`, in `tick`."""
+        self._opened(tick).add("label", rows, at)
+
+    def _opened(self, tick: int) -> OpenTick:
         opened = self._open.get(tick)
         if opened is None:
             opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile))
-        opened.add(decoded)
+        return opened
 
     def settle(self) -> None:
         """Encode what waits in the open ticks."""

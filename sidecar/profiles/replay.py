@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from pilotfish.detectors.batch import Column, Floats
+from pilotfish.detectors.batch import SIDES, Column, Floats
 from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import Alarm
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         spans = _spans(args, profile, settings, times, rows)
         replayed = Replay(profile, settings)
         alarms = 0
-        for closed in replayed.run(columns, spans):
+        for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
             for alarm in closed.alarms:
                 alarms += 1
@@ -100,7 +100,7 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
         args.data, Roles(time=args.time), CsvOptions(NA, frozenset(kinds), delimiter=args.delimiter), progress
     )
     times, _ = row_times(table, args.time)
-    watched = {feature.name for feature in profile.features}
+    watched = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in watched}
     if not columns or not table.rows:
         raise ReferenceDataError(

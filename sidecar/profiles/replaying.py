@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Column, Floats, Side
+from pilotfish.detectors.batch import SIDES, Batch, Column, Floats
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import Alarm, EpisodeStatus
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
-
-SIDES: tuple[Side, ...] = ("input", "prediction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,10 @@ class Replay:
         self._counts = TickCounts(profile)
         self.mismatches = 0
 
-    def run(self, columns: Mapping[str, Column], spans: list[Span]) -> Iterator[Closed]:
-        """Close tick after tick over `columns` ([rows] each, in the order of time)."""
+    def run(self, columns: Mapping[str, Column], spans: list[Span], times: Floats | None = None) -> Iterator[Closed]:
+        """Close tick after tick over `columns` ([rows] each, in the order of time); `times` are epoch s [rows]."""
         for span in spans:
-            counts = self._count(columns, span)
+            counts = self._count(columns, span, times)
             self.mismatches += int(counts.mismatches.sum())
             yield Closed(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
 
@@ -56,12 +54,14 @@ class Replay:
         """Return the episodes so far, oldest first."""
         return self._monitor.status().episodes
 
-    def _count(self, columns: Mapping[str, Column], span: Span) -> Counts:
+    def _count(self, columns: Mapping[str, Column], span: Span, times: Floats | None) -> Counts:
         rows = slice(span.start, span.stop)
+        at = None if times is None else times[rows]
         for side in SIDES:
-            served = {name: columns[name].take(rows) for name in self._profile.names(side) if name in columns}
-            if served:
-                self._counts.add(Batch(served, span.stop - span.start, side))
+            names = self._profile.names(side)
+            served = {name: columns[name].take(rows) for name in names if name in columns}
+            if served and (side != "label" or len(served) == len(names)):  # rows without labels are no labelled rows
+                self._counts.add(Batch(served, span.stop - span.start, side, at))
         return self._counts.take()
 
 

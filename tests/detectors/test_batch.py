@@ -13,9 +13,9 @@ from pilotfish.detectors.errors import BatchError
     ("column", "message"),
     [
         ([1, 2], "'x' has 2 entries in a batch of 3 rows"),
-        (np.zeros((3, 2)), "one dimension"),
-        (np.array(1.0), "one dimension"),
-        (Column(np.zeros(3), np.zeros(2, dtype=bool)), "one dimension and length"),
+        (np.zeros((2, 3)), "'x' has 2 entries in a batch of 3 rows"),
+        (np.array(1.0), "one entry a row"),
+        (Column(np.zeros(3), np.zeros(2, dtype=bool)), "one entry a row"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(column: ColumnData, message: str) -> None:

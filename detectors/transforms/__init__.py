@@ -1,0 +1,39 @@
+"""Columns made of columns: what lets text, times, arrays, relations and losses be watched like any number.
+
+A transform is fitted when a profile is built, and stored in it. It turns a block of rows into further columns, which
+are binned and counted as features of their own; so adding up over pods, evidence and effect sizes are the same for all.
+
+    columns of a block -> Transform.apply -> further columns -> bins -> counts
+
+    base    Transform, and the Block of rows that it is given
+    fit     which transforms a reference calls for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.transforms.base import Block, Transform, picked
+
+TRANSFORMS: dict[str, type[Transform]] = {}
+
+
+def from_document(document: Mapping[str, Any], where: str) -> Transform:
+    """The transform in a document; ProfileError if there is none of its kind, or it is damaged."""
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in TRANSFORMS:
+        raise ProfileError(
+            f"{where}.kind is {shown(kind)}, not one of {sorted(TRANSFORMS)}; build it with this version"
+        )
+    rest = {key: value for key, value in document.items() if key != "kind"}
+    return TRANSFORMS[kind].from_document(rest, where)
+
+
+def to_document(transform: Transform) -> dict[str, Any]:
+    """The document of a transform, its kind with it."""
+    return {"kind": transform.kind, **transform.document()}
+
+
+__all__ = ["TRANSFORMS", "Block", "Transform", "from_document", "picked", "to_document"]
