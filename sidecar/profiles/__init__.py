@@ -6,7 +6,7 @@
     Table --> build.py   roles of the columns, times.py reads the time column; detectors.build_profile does the rest
           --> files.py   profile.json[.gz], written in one step, read within a bound
           --> show.py    a table with small histograms (histogram.py)     diff.py   two profiles side by side
-    Table + profile --> replaying.py  counts per tick, the detector --> replay.py  alarms as lines or JSON
+    Table + profile --> detectors.replay  counts per tick, the detector --> replay.py  alarms as lines or JSON
 
 Glossary
     reference  the rows that a profile is made of

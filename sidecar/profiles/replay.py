@@ -17,6 +17,7 @@ from rich.console import Console
 from pilotfish.detectors.batch import SIDES, Column, Floats
 from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
 from pilotfish.detectors.results import Alarm
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.errors import UsageError, shown
@@ -26,7 +27,6 @@ from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.files import read_profile
 from pilotfish.sidecar.profiles.progress import shown_progress
-from pilotfish.sidecar.profiles.replaying import Closed, Replay, Span, spans_of_rows, spans_of_times
 from pilotfish.sidecar.profiles.show import printable
 from pilotfish.sidecar.profiles.table import Progress
 from pilotfish.sidecar.settings.units import UNITS, read_duration, show_duration

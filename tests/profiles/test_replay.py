@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotfish.detectors.replay import spans_of_rows, spans_of_times
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.replaying import spans_of_rows, spans_of_times
 
 ROWS, CHANGE = 6000, 4000
 
