@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -58,6 +58,24 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class HeldOutAlarm:
+    """An alarm of the trial: the reference row after which it came, in time order, and the features that it named."""
+
+    row: int
+    family: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The last third of the reference replayed against a trial profile of the first two thirds."""
+
+    rows: int
+    ticks: int
+    alarms: tuple[HeldOutAlarm, ...]
+
+
+@dataclass(frozen=True)
 class Feature:
     """One watched column, of the rows as they come or made by a transform.
 
@@ -104,7 +122,8 @@ class Profile:
 
     `input_columns` and `prediction_columns` name the reference's columns in their order, excluded ones too: what
     gives a name to the columns of a request that has none. `transforms` make the columns of those features that no row
-    carries; `bank` is the version of the functions that the inflations belong to.
+    carries; `bank` is the version of the functions that the inflations belong to. `held_out` is None where no trial was
+    made.
     """
 
     model: str
@@ -118,6 +137,7 @@ class Profile:
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
+    held_out: HeldOut | None = None
 
     @cached_property
     def offsets(self) -> Ints:
@@ -160,6 +180,7 @@ class Profile:
             "excluded": [vars(excluded) for excluded in self.excluded],
             "features": [_feature_document(feature) for feature in self.features],
             "format": FORMAT,
+            "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
             "model": self.model,
             "prediction_columns": list(self.prediction_columns),

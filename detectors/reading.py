@@ -15,7 +15,7 @@ from pilotfish.detectors.batch import Family, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.profile import FORMAT, Bins, Excluded, Feature, Kind, Order, Profile, Reference
+from pilotfish.detectors.profile import FORMAT, Bins, Excluded, Feature, HeldOut, HeldOutAlarm, Kind, Order, Profile, Reference
 from pilotfish.detectors.transforms import from_document
 
 
@@ -76,11 +76,26 @@ def _parse(document: dict[str, Any]) -> Profile:
             prediction_columns=_texts(document["prediction_columns"]),
             transforms=transforms,
             bank=VERSION,
+            held_out=_held_out(document["held_out"]),
         )
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _held_out(document: dict[str, Any] | None) -> HeldOut | None:
+    if document is None:
+        return None
+    known = _keys(document, HeldOut, "held_out")
+    _types(known, "held_out", whole=("rows", "ticks"))
+    alarms = []
+    for position, item in enumerate(known["alarms"]):
+        where = f"held_out.alarms[{position}]"
+        alarm = _keys(item, HeldOutAlarm, where)
+        _types(alarm, where, whole=("row",), texts=("family",))
+        alarms.append(HeldOutAlarm(alarm["row"], alarm["family"], _texts(alarm["features"])))
+    return HeldOut(known["rows"], known["ticks"], tuple(alarms))
 
 
 def _texts(values: list[Any]) -> tuple[str, ...]:

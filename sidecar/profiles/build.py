@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Side
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.batch import ColumnData, Floats, Side
+from pilotfish.detectors.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.heldout import with_held_out
 from pilotfish.detectors.profile import Excluded, Kind, Profile
 from pilotfish.sidecar.errors import shown
 from pilotfish.sidecar.profiles.cells import NA, text_among_numbers
@@ -76,8 +77,9 @@ def build(
     times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
     sides: dict[str, Side] = {name: "prediction" for name in roles.predictions if name in columns}
-    try:
-        profile = build_profile(
+
+    def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
+        return build_profile(
             columns,
             model=names.model,
             version=names.version,
@@ -90,6 +92,16 @@ def build(
             exchangeable=rhythm.exchangeable,
             keep=roles.kept,
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
+        )
+
+    try:
+        profile = with_held_out(
+            made,
+            columns,
+            times,
+            tolerance=TOLERANCE,
+            false_alarm_ticks=FALSE_ALARM_TICKS,
+            progress=lambda done, total, _: progress("trying it on its last third", done / max(1, total)),
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
