@@ -40,6 +40,7 @@ test: venv ## the tests that need nothing beyond PyPI
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
+	.ci/extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	$(BIN)/python -m pytest -m real
 
 bench: venv ## the benchmark table
@@ -60,6 +61,7 @@ lock: venv ## resolve the dependencies anew, into .ci/locks
 	$(COMPILE) --upgrade --output-file .ci/locks/runtime.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
+	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra river --extra evidently --output-file .ci/locks/extras.txt pyproject.toml
 
 clean: ## remove what was built
 	rm -rf .venv build dist *.egg-info
