@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from pilotfish.detectors.drafting import Draft, Rows, draft
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.inference import infer_kind
 from pilotfish.detectors.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
+from pilotfish.detectors.quality import duplicate_ratio
 from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
 from pilotfish.detectors.transforms import Transform, fit
 
@@ -87,7 +89,12 @@ def build_profile(
         model=model,
         version=version,
         created=created,
-        reference=arranged.reference,
+        reference=replace(
+            arranged.reference,
+            duplicate_ratio=duplicate_ratio(
+                {feature.name: ordered[feature.name] for feature in features if side_of.get(feature.name) == "input"}
+            ),
+        ),
         features=features,
         excluded=tuple(drafter.excluded),
         warnings=warnings,

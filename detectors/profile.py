@@ -44,6 +44,7 @@ class Reference:
         rows_per_tick: rows in the tick of an average row; None if exchangeable.
         first_time, last_time: epoch seconds; None unless the order is "time".
         longest_block: ticks of the longest block whose variance was measured.
+        duplicate_ratio: share of the rows that repeat one shortly before them.
     """
 
     rows: int
@@ -55,6 +56,7 @@ class Reference:
     first_time: float | None
     last_time: float | None
     longest_block: int
+    duplicate_ratio: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -144,12 +144,92 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     alarms_total: int
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with the recent rows as rows: `kind` is one of `detectors.quality`; it raises no alarm."""
+
+    kind: str
+    side: str
+    column: str
+    renamed_to: str
+    since_tick: int
+    rows: int
+    share: float
+
+
 class Durability(msgspec.Struct, frozen=True, kw_only=True):
     """The last checkpoint; `error` is empty while they succeed."""
 
     at: float | None = None
     failures_total: int = 0
     error: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Labels that met one outcome: joined, direct, late, duplicate, unknown or invalid."""
+
+    outcome: str
+    labels: int
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """Seconds from an exchange to its label: the median, and what 95 % of the labels stay below."""
+
+    p50: float
+    p95: float
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """The labels that came, and the predictions that wait for theirs.
+
+    `labels` are counted since the beginning of the counters; `pending` are rows that are kept without a label.
+    `identified_ratio` is the share of measured exchanges that carry a request id; `coverage` the labelled share of the
+    predicted rows of the time that is kept; `reused` counts exchanges whose id an earlier one had. `reason` says why
+    labels are counted only, and is empty when they are judged.
+    """
+
+    labels: tuple[Outcome, ...] = ()
+    pending: int = 0
+    reused: int = 0
+    identified_ratio: float | None = None
+    coverage: float | None = None
+    lag: Lag | None = None
+    lag_buckets: tuple[tuple[float, int], ...] = ()
+    lag_seconds: float = 0.0
+    reason: str = ""
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """A mean loss over `rows` rows with its interval; ticks are None where it is no stretch of ticks."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    first_tick: int | None = None
+    last_tick: int | None = None
+
+
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
+    """How well the model does: its loss in the reference, on labelled rows, and as estimated without labels.
+
+    `loss` names the loss of the `task`. `realized` is of the recent ticks, `since_onset` of the open episode of the
+    family performance. `estimated` is of the recent ticks' rows, labelled or not; `calibrated` says whether its scores
+    may be taken for probabilities, `calibration` why not, empty where they may. `believed` names the one to go by.
+    """
+
+    task: str
+    loss: str
+    label: str
+    prediction: str
+    score: str | None
+    reference: float
+    realized: Loss | None = None
+    since_onset: Loss | None = None
+    estimated: Loss | None = None
+    calibrated: bool = False
+    calibration: str = ""
+    believed: Literal["realized", "estimated", "none"] = "none"
+    labelled_rows: int = 0
 
 
 class Unprofiled(msgspec.Struct, frozen=True):
@@ -183,4 +263,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None = None
     checkpoint: Durability = Durability()
     columns: tuple[Unprofiled, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    findings_total: dict[str, int] = {}
+    feedback: Feedback = Feedback()
+    performance: Performance | None = None
     warnings: tuple[str, ...] = ()

@@ -196,6 +196,8 @@ class Core:
         self.ledger.add("ticks")
         for alarm in result.alarms:
             self.ledger.add(f"alarms:{alarm.family}")
+        for finding in self.watch.new_findings() if self.watch else ():
+            self.ledger.add(f"finding:{finding.kind}")
 
     def _require_fit(self, profile: Profile) -> None:
         for word, key, ours, theirs in (

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.quality import KINDS
 from pilotfish.detectors.results import MonitorStatus
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.sidecar import report
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.ledger import DROPPED, MEASURED, UNDECODABLE
+from pilotfish.sidecar.analyzer.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Publisher:
             budget=_budget(core.setup.drift, totals.get("ticks", 0), alarms),
             checkpoint=checkpoint,
             columns=core.columns.listing(),
+            findings=_findings(watch),
+            findings_total={kind: totals.get(f"finding:{kind}", 0) for kind in KINDS},
             warnings=(*core.warnings.values(), *problems.values()),
         )
         return Published(made, profile, self._recent, watch.open_counts if watch else {})
@@ -88,6 +92,11 @@ def _families(status: MonitorStatus | None, totals: Mapping[str, int]) -> tuple[
     """Return the families with the ledger's alarms: the engine's own begin anew with each profile."""
     found = (msgspec.convert(item, report.Family, from_attributes=True) for item in (status.families if status else ()))
     return tuple(msgspec.structs.replace(item, alarms_total=totals.get(f"alarms:{item.name}", 0)) for item in found)
+
+
+def _findings(watch: Watch | None) -> tuple[report.Finding, ...]:
+    found = watch.quality.findings if watch else ()
+    return tuple(msgspec.convert(item, report.Finding, from_attributes=True) for item in found)
 
 
 def _counts(totals: Mapping[str, int]) -> tuple[report.Count, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from pilotfish.detectors.batch import SIDES, Batch, Floats, Ints, Side
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.quality import Finding, QualityWatch
 from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.sidecar.analyzer.decode import Decoded, Rows
@@ -23,8 +24,9 @@ RECENT_TICKS = 30  # the histograms show between one and two times as many close
 class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
-    def __init__(self, profile: Profile, taken: Counts) -> None:
+    def __init__(self, profile: Profile, taken: Counts, see: Callable[[Batch], None]) -> None:
         self._incoming = TickCounts(profile)
+        self._see = see
         self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
         self.taken = taken
@@ -50,14 +52,13 @@ class OpenTick:
         parts, times = waiting.parts, waiting.times
         waiting.parts, waiting.times, waiting.rows = [], [], 0
         together = joined(parts)
-        if not self._timed:
-            for rows in together:
-                self._incoming.add(Batch(rows.columns, rows.count, waiting.side))
-            return
-        at: Floats = np.repeat(times, [part.count for part in parts])
+        at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._timed else None
         first = 0
         for rows in together:
-            self._incoming.add(Batch(rows.columns, rows.count, waiting.side, at[first : first + rows.count]))
+            then = None if at is None else at[first : first + rows.count]
+            batch = Batch(rows.columns, rows.count, waiting.side, then)
+            self._see(batch)
+            self._incoming.add(batch)
             first += rows.count
 
 
@@ -91,6 +92,8 @@ class Watch:
         self.engine = engine
         self._status: MonitorStatus | None = None
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
+        self.quality = QualityWatch(profile)
+        self._found: list[Finding] = []
         self._open: dict[int, OpenTick] = {}
         self._recent = Counts.empty(profile)
         self._before = Counts.empty(profile)
@@ -127,7 +130,7 @@ class Watch:
     def _opened(self, tick: int) -> OpenTick:
         opened = self._open.get(tick)
         if opened is None:
-            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile))
+            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile), self.quality.see)
         return opened
 
     def settle(self) -> None:
@@ -145,7 +148,13 @@ class Watch:
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
         self._remember(counts)
+        self._found += self.quality.close_tick(tick, counts)
         return result
+
+    def new_findings(self) -> list[Finding]:
+        """Return what has been found since the last call."""
+        found, self._found = self._found, []
+        return found
 
     def close_episode(self, episode_id: str, by: str) -> tuple[EpisodeChange, ...]:
         """End one episode; StateError when none of that id is open."""
@@ -166,6 +175,7 @@ class Watch:
         return {
             "profile_hash": self.profile.hash,
             "engine": self.engine.state(),
+            "quality": self.quality.state(),
             "open": {str(tick): opened.taken.state() for tick, opened in self._open.items()},
             "mismatches": self.mismatches.astype("<i8").tobytes(),
             "recent": self._recent.state(),
@@ -180,7 +190,8 @@ class Watch:
         if mismatches.shape != self.mismatches.shape:
             raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
         recent, before = (Counts.from_state(self.profile, state[name]) for name in ("recent", "before"))
-        self._open = {tick: OpenTick(self.profile, item) for tick, item in counts.items()}
+        self.quality.restore(state["quality"])
+        self._open = {tick: OpenTick(self.profile, item, self.quality.see) for tick, item in counts.items()}
         self.mismatches, self._recent, self._before = mismatches, recent, before
         self._recent_ticks = int(state["recent_ticks"])
 

@@ -26,6 +26,7 @@ def collect(reading: Reading) -> Iterator[Family]:
     yield from _rows(report)
     yield from _families(report)
     yield from _features(report.model, report.features)
+    yield from _findings(report)
     yield from _profile(report)
     yield from _checkpoint(report, reading.now)
 
@@ -61,6 +62,14 @@ def _features(model: str, features: tuple[Feature, ...]) -> Iterator[Family]:
         if feature.evidence_ratio is not None:
             evidence.add_metric((model, feature.name), feature.evidence_ratio)
     yield evidence
+
+
+def _findings(report: Report) -> Iterator[Family]:
+    total, now = names.FINDINGS.counter(), names.FINDINGS_OPEN.gauge()
+    for kind, amount in report.findings_total.items():
+        total.add_metric((report.model, kind), amount)
+        now.add_metric((report.model, kind), sum(item.kind == kind for item in report.findings))
+    yield from (total, now)
 
 
 def _profile(report: Report) -> Iterator[Family]:

@@ -38,7 +38,8 @@ class Metric:
         return HistogramMetricFamily(self.name, self.help, labels=self.labels, unit=self.unit)
 
 
-TRAFFIC, ACCOUNT, DRIFT, CONTROL, OWN = "Traffic", "Accounting", "Drift", "Retraining", "Pilotfish itself"
+TRAFFIC, ACCOUNT, DRIFT, LABELS = "Traffic", "Accounting", "Drift", "Labels and performance"
+CONTROL, OWN = "Retraining", "Pilotfish itself"
 _ROUTE = ("route",)
 _FEATURE = ("model", "feature")
 _FAMILY = ("model", "family")
@@ -202,6 +203,20 @@ TYPE_MISMATCHES = Metric(
     DRIFT,
     ("model",),
 )
+FINDINGS = Metric(
+    "pilotfish_data_quality_findings_total",
+    "counter",
+    "Findings about rows as rows, when they begin: constant, missing, new, renamed columns; repeated rows; other types.",
+    DRIFT,
+    ("model", "kind"),
+)
+FINDINGS_OPEN = Metric(
+    "pilotfish_data_quality_findings_open",
+    "gauge",
+    "Findings about the recent rows, by kind.",
+    DRIFT,
+    ("model", "kind"),
+)
 EVIDENCE = Metric(
     "pilotfish_drift_evidence_ratio",
     "gauge",
@@ -217,6 +232,49 @@ PROFILE_INFO = Metric(
     "pilotfish_profile_info", "gauge", "1 for the profile in force.", DRIFT, ("model", "version", "hash")
 )
 PROFILE_ROWS = Metric("pilotfish_profile_rows", "gauge", "Reference rows of the profile in force.", DRIFT, ("model",))
+
+FEEDBACK = Metric(
+    "pilotfish_feedback_total",
+    "counter",
+    "Labels by outcome: joined, direct, late, duplicate, unknown, invalid.",
+    LABELS,
+    ("outcome",),
+)
+FEEDBACK_PENDING = Metric(
+    "pilotfish_feedback_pending_rows", "gauge", "Predicted rows that are kept and have no label yet.", LABELS
+)
+FEEDBACK_LAG = Metric(
+    "pilotfish_feedback_lag_seconds",
+    "histogram",
+    "From an exchange to the label of its row.",
+    LABELS,
+    (),
+    "seconds",
+)
+FEEDBACK_COVERAGE = Metric(
+    "pilotfish_feedback_coverage_ratio",
+    "gauge",
+    "Labelled share of the predicted rows of the time for which predictions are kept.",
+    LABELS,
+    (),
+    "ratio",
+)
+REQUEST_ID_RATIO = Metric(
+    "pilotfish_request_id_ratio", "gauge", "Share of measured exchanges that carry a request id.", LABELS, (), "ratio"
+)
+REUSED_IDS = Metric(
+    "pilotfish_request_ids_reused_total",
+    "counter",
+    "Exchanges whose request id an earlier one had: labels join the earlier one.",
+    LABELS,
+)
+MODEL_LOSS = Metric(
+    "pilotfish_model_loss",
+    "gauge",
+    "Mean loss: kind reference, realized (labelled rows) or estimated (without labels), the last two of recent ticks.",
+    LABELS,
+    ("model", "kind"),
+)
 
 INTENTS = Metric(
     "pilotfish_intents_total",

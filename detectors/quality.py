@@ -1,0 +1,286 @@
+"""Data quality: what is wrong with rows as rows, whatever their distribution.
+
+A finding is something to look into, not an alarm: it opens when a share of the recent rows is beyond what the reference
+explains, closes by itself, and spends nothing of the false-alarm budget.
+
+kind              what it says
+----------------  -----------------------------------------------------------------------------------------------
+constant_column   a feature that varied in the reference has had one value, or one cell of values, in all recent rows
+duplicate_rows    rows repeat each other far more often than those of the reference do
+missing_column    rows lack a column that the profile knows
+new_column        rows carry a column that the reference has not
+renamed_column    a column is missing, and one with a name much like it is new
+type_change       values of another type than the feature's: numbers sent as text, objects instead of names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from pilotfish.detectors.bank import smoothed
+from pilotfish.detectors.batch import Batch, Column, ColumnData, Ints, Side, as_column
+from pilotfish.detectors.errors import StateError, shown
+from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.detectors.summaries.counts import Counts
+
+Kind = Literal["constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Key = tuple[Kind, Side, str]
+WATCHED: tuple[Side, ...] = ("input", "prediction")
+
+FEWEST_ROWS = 100  # of a stretch of which anything is said
+HALF_TICKS = 30  # recent are between one and two times as many closed ticks
+LEAST_SHARE = 0.001  # of rows that lack a column, or values of another type
+DUPLICATES_BEYOND = 0.05  # the reference's own share
+UNLIKELY = -20.0  # log probability that a varying feature stays in one cell by chance
+COMPARED = 256  # rows of a batch that are compared with each other
+STRETCHES = 40  # of the reference in which rows are compared
+STRANGERS = 50  # new columns that are remembered by name
+ALIKE = 0.6  # names, from which one looks renamed
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look into, over the recent rows.
+
+    Attributes:
+        column: empty where it is about whole rows.
+        renamed_to: the new name of a renamed column, else empty.
+        since_tick: of the first tick in a row of recent stretches that showed it.
+        rows, share: how many rows show it, of those that could.
+    """
+
+    kind: Kind
+    side: Side
+    column: str
+    renamed_to: str
+    since_tick: int
+    rows: int
+    share: float
+
+
+@dataclass
+class _Stretch:
+    """Some closed ticks."""
+
+    counts: Counts
+    strangers: dict[tuple[Side, str], int]
+    duplicates: int = 0
+    compared: int = 0
+    ticks: int = 0
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "compared": self.compared,
+            "counts": self.counts.state(),
+            "duplicates": self.duplicates,
+            "strangers": [[*key, rows] for key, rows in self.strangers.items()],
+            "ticks": self.ticks,
+        }
+
+    @classmethod
+    def restored(cls, profile: Profile, state: Mapping[str, Any]) -> _Stretch:
+        return cls(
+            Counts.from_state(profile, state["counts"]),
+            {(side, name): int(rows) for side, name, rows in state["strangers"]},
+            int(state["duplicates"]),
+            int(state["compared"]),
+            int(state["ticks"]),
+        )
+
+    def added(self, other: _Stretch) -> _Stretch:
+        strangers = {
+            key: self.strangers.get(key, 0) + other.strangers.get(key, 0)
+            for key in {**self.strangers, **other.strangers}
+        }
+        return _Stretch(
+            self.counts + other.counts,
+            strangers,
+            self.duplicates + other.duplicates,
+            self.compared + other.compared,
+            self.ticks + other.ticks,
+        )
+
+
+class DuplicateCount:
+    """How many rows repeat another one in the same stretch of `COMPARED` rows."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._rows = 0
+
+    def add(self, columns: list[list[Any]]) -> tuple[int, int]:
+        """Compare rows, as columns of equal length: how many repeat another, and how many could be compared."""
+        try:
+            hashes = list(map(hash, zip(*columns, strict=True)))
+        except TypeError:  # lists or objects among the values
+            return 0, 0
+        repeated = 0
+        for value in hashes:
+            if self._rows == COMPARED:
+                self._seen.clear()
+                self._rows = 0
+            self._rows += 1
+            repeated += value in self._seen
+            self._seen.add(value)
+        return repeated, len(hashes)
+
+
+def duplicate_ratio(columns: Mapping[str, Column]) -> float:
+    """The share of rows of a reference that repeat one shortly before them, from stretches all over it."""
+    rows = min((len(column.values) for column in columns.values()), default=0)
+    count = DuplicateCount()
+    repeated = compared = 0
+    for first in range(0, rows, max(COMPARED, rows // STRETCHES)):
+        piece = [_listed(column.take(slice(first, first + COMPARED))) for column in columns.values()]
+        found, able = count.add(piece)
+        repeated, compared = repeated + found, compared + able
+    return round(repeated / compared, 4) if compared else 0.0
+
+
+class QualityWatch:
+    """Looks at the rows of one pod as they come, and says after each tick what is wrong with the recent ones."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._known = {side: frozenset(profile.columns(side)) for side in WATCHED}
+        self._duplicates = DuplicateCount()
+        self._open = self._fresh()
+        self._recent = self._fresh()
+        self._before = self._fresh()
+        self._since: dict[Key, int] = {}
+        self.findings: tuple[Finding, ...] = ()
+
+    def see(self, batch: Batch) -> None:
+        """Look at rows before they are counted; those of labels are left alone."""
+        known = self._known.get(batch.side)
+        if not known:
+            return
+        if not batch.columns.keys() <= known:
+            for name in sorted(batch.columns.keys() - known):
+                key = (batch.side, name)
+                if key in self._open.strangers or len(self._open.strangers) < STRANGERS:
+                    self._open.strangers[key] = self._open.strangers.get(key, 0) + batch.rows
+        if batch.side == "input":
+            repeated, compared = self._duplicates.add([_listed(data) for data in batch.columns.values()])
+            self._open.duplicates += repeated
+            self._open.compared += compared
+
+    def close_tick(self, tick: int, counts: Counts) -> tuple[Finding, ...]:
+        """Take in the counts of a closed tick; return the findings that were not there before, of all kinds."""
+        closed, self._open = self._open, self._fresh()
+        self._recent = self._recent.added(replace(closed, counts=counts, ticks=1))
+        found = {(item.kind, item.side, item.column): item for item in self._found(tick)}
+        new = tuple(item for key, item in found.items() if key not in self._since)
+        self._since = {key: self._since.get(key, tick) for key in found}
+        ordered = sorted(found.items(), key=lambda pair: (-pair[1].share, pair[0]))
+        self.findings = tuple(replace(item, since_tick=self._since[key]) for key, item in ordered)
+        if self._recent.ticks >= HALF_TICKS:
+            self._before, self._recent = self._recent, self._fresh()
+        return new
+
+    def state(self) -> dict[str, Any]:
+        """All that the next findings depend on, in plain values; rows of the open tick are looked at once only."""
+        return {
+            "before": self._before.state(),
+            "open": self._open.state(),
+            "recent": self._recent.state(),
+            "since": [[*key, tick] for key, tick in self._since.items()],
+            "version": STATE_VERSION,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """StateError or KeyError if the state is of another version or profile."""
+        if state.get("version") != STATE_VERSION:
+            raise StateError(f"findings of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
+        before, opened, recent = (_Stretch.restored(self._profile, state[key]) for key in ("before", "open", "recent"))
+        self._before, self._open, self._recent = before, opened, recent
+        self._since = {(kind, side, column): int(tick) for kind, side, column, tick in state["since"]}
+        last = max(self._since.values(), default=0)
+        self.findings = tuple(
+            replace(item, since_tick=self._since.get((item.kind, item.side, item.column), last))
+            for item in self._found(last)
+        )
+
+    def _fresh(self) -> _Stretch:
+        return _Stretch(Counts.empty(self._profile), {})
+
+    def _found(self, tick: int) -> Iterator[Finding]:
+        whole = self._before.added(self._recent)
+        columns = {column for _, column in whole.strangers}
+        taken: set[tuple[Side, str]] = set()
+        for position, feature in enumerate(self._profile.features):
+            if feature.name in self._profile.made:
+                continue
+            rows = whole.counts.rows(feature.side)
+            lacking = int(whole.counts.absent[position])
+            if rows >= FEWEST_ROWS and lacking >= max(LEAST_SHARE * rows, 1):
+                new_name = _renamed(feature, whole.strangers, lacking) if columns else ""
+                taken |= {(feature.side, new_name)} if new_name else set()
+                kind: Kind = "renamed_column" if new_name else "missing_column"
+                yield Finding(kind, feature.side, feature.name, new_name, tick, lacking, lacking / rows)
+            yield from _of_values(self._profile, feature, whole.counts, tick)
+        for (side, column), amount in sorted(whole.strangers.items()):
+            rows = whole.counts.rows(side)
+            if rows >= FEWEST_ROWS and (side, column) not in taken:
+                yield Finding("new_column", side, column, "", tick, amount, min(1.0, amount / rows))
+        yield from self._duplicated(whole, tick)
+
+    def _duplicated(self, whole: _Stretch, tick: int) -> Iterator[Finding]:
+        if whole.compared < FEWEST_ROWS:
+            return
+        share = whole.duplicates / whole.compared
+        if share > self._profile.reference.duplicate_ratio + DUPLICATES_BEYOND:
+            yield Finding("duplicate_rows", "input", "", "", tick, whole.duplicates, share)
+
+
+def _of_values(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
+    cells = counts.of(profile, feature.name)
+    rows = int(cells.sum())
+    if rows < FEWEST_ROWS:
+        return
+    mismatches = int(counts.mismatches[profile.index[feature.name]])
+    if mismatches >= LEAST_SHARE * rows:
+        yield Finding("type_change", feature.side, feature.name, "", tick, mismatches, mismatches / rows)
+    if is_stuck(feature, cells):
+        yield Finding("constant_column", feature.side, feature.name, "", tick, rows, 1.0)
+
+
+def is_stuck(feature: Feature, cells: Ints) -> bool:
+    """Whether all values lie in one cell of counts [cells], and in the reference that would be no chance.
+
+    Rows in time order resemble each other, so that only one in v of them is taken for a draw of its own.
+    """
+    present = cells[:-1]  # the last cell is `missing`
+    if np.count_nonzero(present) != 1 or feature.kind == "constant":
+        return False
+    p = smoothed(feature.reference_counts)[int(np.argmax(present))]
+    return bool(np.log(p) * present.sum() / float(feature.inflation.max(initial=1.0)) < UNLIKELY)
+
+
+def _renamed(feature: Feature, strangers: Mapping[tuple[Side, str], int], lacking: int) -> str:
+    """The new column whose name is much like the feature's, and which about as many rows have as lack it."""
+    candidates = [
+        (SequenceMatcher(None, _plain(feature.name), _plain(name)).ratio(), name)
+        for (side, name), rows in strangers.items()
+        if side == feature.side and 0.5 * lacking <= rows <= 2 * lacking
+    ]
+    likeness, name = max(candidates, default=(0.0, ""))
+    return name if likeness >= ALIKE else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _listed(data: ColumnData) -> list[Any]:
+    if isinstance(data, list):
+        return data
+    values: list[Any] = as_column(data).values.tolist()
+    return values

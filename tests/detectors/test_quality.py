@@ -1,0 +1,147 @@
+"""What is wrong with rows as rows is found, and only that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.errors import StateError
+from pilotfish.detectors.quality import HALF_TICKS, STRANGERS, DuplicateCount, Finding, QualityWatch
+from pilotfish.detectors.summaries.counts import TickCounts
+
+RANDOM = np.random.default_rng(1)
+ROWS = 2000
+REFERENCE = {
+    "age": RANDOM.normal(40, 10, ROWS),
+    "city": RANDOM.choice(["Rome", "Oslo", "Lima"], ROWS),
+    "score": RANDOM.random(ROWS),
+}
+PROFILE = build_profile(REFERENCE, sides={"score": "prediction"}, exchangeable=True)
+
+
+def _inputs(rows: int = 200, seed: int = 2) -> dict[str, list[Any]]:
+    random = np.random.default_rng(seed)
+    return {"age": random.normal(40, 10, rows).tolist(), "city": random.choice(["Rome", "Oslo"], rows).tolist()}
+
+
+def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityWatch, list[Finding]]:
+    """Each tick's rows through watch and counts; what was new in any."""
+    watch, counting = QualityWatch(PROFILE), TickCounts(PROFILE)
+    new: list[Finding] = []
+    for tick, columns in enumerate(ticks):
+        batch = Batch(columns, len(next(iter(columns.values()))))
+        watch.see(batch)
+        counting.add(batch)
+        new += watch.close_tick(tick, counting.take())
+    return watch, new
+
+
+def _kinds(columns: dict[str, list[Any]]) -> dict[str, tuple[str, str, float]]:
+    watch, _ = _watched([columns])
+    return {item.kind: (item.column, item.renamed_to, round(item.share, 2)) for item in watch.findings}
+
+
+def test_rows_like_the_reference_have_no_findings() -> None:
+    assert _kinds(_inputs()) == {}
+
+
+def test_numbers_sent_as_text_are_a_change_of_type() -> None:
+    rows = _inputs()
+    rows["age"][:50] = [str(value) for value in rows["age"][:50]]
+    assert _kinds(rows) == {"type_change": ("age", "", 0.25)}
+
+
+def test_a_column_that_got_stuck_is_constant() -> None:
+    rows = _inputs()
+    rows["age"] = [40.0] * 200
+    assert _kinds(rows)["constant_column"] == ("age", "", 1.0)
+
+
+def test_a_common_category_for_a_while_is_no_constant() -> None:
+    watch, _ = _watched([{key: values[:10] for key, values in _inputs().items()} | {"city": ["Rome"] * 10}])
+    assert watch.findings == ()
+
+
+def test_a_column_that_is_not_sent_is_missing() -> None:
+    rows = _inputs()
+    del rows["city"]
+    assert _kinds(rows) == {"missing_column": ("city", "", 1.0)}
+
+
+def test_a_column_that_the_reference_has_not_is_new() -> None:
+    assert _kinds(_inputs() | {"zodiac": ["Leo"] * 200}) == {"new_column": ("zodiac", "", 1.0)}
+
+
+def test_a_missing_column_with_a_new_one_of_like_name_is_renamed() -> None:
+    rows = _inputs()
+    rows["City_"] = rows.pop("city")
+    assert _kinds(rows) == {"renamed_column": ("city", "City_", 1.0)}
+
+
+def test_rows_that_are_sent_again_are_duplicates() -> None:
+    rows = {key: values[:100] * 2 for key, values in _inputs().items()}
+    assert _kinds(rows) == {"duplicate_rows": ("", "", 0.5)}
+
+
+def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
+    coin = RANDOM.integers(0, 2, 1000)
+    profile = build_profile({"coin": coin}, exchangeable=True)
+    assert profile.reference.duplicate_ratio > 0.9
+    watch, counting = QualityWatch(profile), TickCounts(profile)
+    batch = Batch({"coin": coin[:300]}, 300)
+    watch.see(batch)
+    counting.add(batch)
+    assert watch.close_tick(0, counting.take()) == ()
+
+
+def test_a_finding_is_new_once_and_goes_when_its_rows_are_past() -> None:
+    broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
+    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * HALF_TICKS)]])
+    assert [item.kind for item in new] == ["new_column"]
+    assert watch.findings == ()
+
+
+def test_a_finding_tells_since_when() -> None:
+    broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
+    watch, _ = _watched([_inputs(seed=1), _inputs(seed=2), *broken])
+    assert [item.since_tick for item in watch.findings] == [2]
+
+
+def test_new_names_without_end_are_remembered_in_part() -> None:
+    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * STRANGERS)}])
+    assert sum(item.kind == "new_column" for item in watch.findings) == STRANGERS
+
+
+def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding() -> None:
+    profile = build_profile({"age": REFERENCE["age"]}, exchangeable=True)
+    watch, counting = QualityWatch(profile), TickCounts(profile)
+    watch.see(Batch({"score": [0.5] * 300}, 300, "prediction"))
+    watch.see(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
+    assert watch.close_tick(0, counting.take()) == ()
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), [1], {}, 10**400, "\ud800", object(), np.zeros(2)])
+def test_no_value_makes_it_raise(value: object) -> None:
+    watch = QualityWatch(PROFILE)
+    watch.see(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
+    watch.see(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
+
+
+def test_duplicates_are_sought_in_bounded_stretches() -> None:
+    count = DuplicateCount()
+    assert count.add([list(range(256))]) == (0, 256)
+    assert count.add([[0, 0]]) == (1, 2)
+
+
+def test_findings_survive_a_restart() -> None:
+    watch, _ = _watched([_inputs(), _inputs(seed=3) | {"zodiac": ["Leo"] * 200}])
+    again = QualityWatch(PROFILE)
+    again.restore(watch.state())
+    assert again.findings == watch.findings
+    assert again.state() == watch.state()
+    with pytest.raises(StateError, match="version 7"):
+        again.restore(watch.state() | {"version": 7})
