@@ -21,11 +21,14 @@ KEPT = 32  # closed episodes that are still listed
 
 @dataclass
 class Member:
-    """A feature in an episode: which function showed the drift, its mean then, and the log of the closing evidence."""
+    """A feature in an episode: which function showed the drift, and the log of the closing evidence.
+
+    `excess` is the function's mean since the onset, over its lowest bound.
+    """
 
     name: str
     function: int
-    drifted: float
+    excess: float
     onset_tick: int
     joined_tick: int
     confirmed: bool

@@ -10,6 +10,7 @@ import numpy as np
 
 from pilotfish.detectors.attribution import confirmed, leading
 from pilotfish.detectors.batch import Bools, Floats, Ints
+from pilotfish.detectors.bounds import RUNGS
 from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.history import History
@@ -40,11 +41,11 @@ class FamilyDetector:
 
     def __init__(self, table: FamilyTable) -> None:
         self.table = table
-        self.evidence = ShiryaevRoberts(table.size)
+        self.evidence = ShiryaevRoberts(len(RUNGS), table.size)
         self.listing: Floats | None = None
         self.book = EpisodeBook()
         self.alarms_total = 0
-        self._bets: dict[str, tuple[tuple[int, float], ClosingBet]] = {}
+        self._bets: dict[str, tuple[tuple[int, int, float], ClosingBet]] = {}
         self._stretches: dict[str, Stretch] = {}
 
     @property
@@ -73,7 +74,7 @@ class FamilyDetector:
 
     def step(self, tick: int, counts: Counts, history: History) -> tuple[list[Page], list[EpisodeChange]]:
         """Close a tick, whose counts `history` has already."""
-        steps, active = self.table.increments(counts.cells)
+        steps, active = self.table.increments(tick, counts.cells)
         self.evidence.step(tick, steps, active & self._outside_functions())
         if self.listing is not None:
             self.listing = np.where(active, np.logaddexp(self.listing, 0.0) + steps, self.listing)
@@ -108,7 +109,7 @@ class FamilyDetector:
         """A feature's function with the largest evidence."""
         functions = self.table.features[position].functions
         shown = self.evidence.log_r if self.listing is None else self.listing
-        return int(np.argmax((shown + self.table.log_weights)[functions]))
+        return int(np.argmax(self.table.weighted(shown)[functions]))
 
     def _cross(self, tick: int, log_ratio: float, history: History) -> tuple[Page | None, list[EpisodeChange]]:
         """Name the features, put each into an episode old or new, and start the evidence afresh."""
@@ -170,9 +171,11 @@ class FamilyDetector:
         table = self.table.features[position]
         function, onset = self._strongest(position), self.onset(position)
         piece = history.since(onset)
-        counts = np.zeros(table.log_h.shape[1]) if piece is None else piece.counts.cells[table.cells]
-        drifted = float(table.h(function) @ counts) / max(float(counts.sum()), 1.0)
-        return Member(table.feature.name, function, drifted, onset, tick, sure)
+        if piece is None:
+            return Member(table.feature.name, function, 1.0, onset, tick, sure)
+        counts = piece.counts.cells[table.cells]
+        excess = float(table.at(tick).excess(counts)[function]) / max(int(counts.sum()), 1)
+        return Member(table.feature.name, function, excess, onset, tick, sure)
 
     def _admit(self, episode: Episode, member: Member, kind: Kind) -> EpisodeChange:
         episode.admit(member)
@@ -188,7 +191,7 @@ class FamilyDetector:
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                if self._is_back(member, table, counts, steps[table.functions]):
+                if self._is_back(tick, member, table, counts, steps[:, table.functions]):
                     member.closed_tick = tick
                     self._release(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))
@@ -198,21 +201,21 @@ class FamilyDetector:
         self._settle()
         return changes
 
-    def _is_back(self, member: Member, table: FeatureTable, counts: Ints, steps: Floats) -> bool:
-        """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [functions] are its own."""
+    def _is_back(self, tick: int, member: Member, table: FeatureTable, counts: Ints, steps: Floats) -> bool:
+        """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [rungs, functions] are its own."""
         inflation = float(table.inflation.max()) * self.table.live_inflation(int(counts.sum()))
         if member.log_k <= 0 or member.name not in self._stretches:
-            self._stretches[member.name] = Stretch.empty(len(steps), len(counts))
+            self._stretches[member.name] = Stretch.empty(*steps.shape)
         stretch = self._stretches[member.name]
-        stretch.add(steps, counts)
-        member.log_k = float(np.logaddexp(member.log_k, 0.0)) + self._bet(member).increment(counts, inflation)
+        stretch.add(steps, table.at(tick).excess(counts), int(counts.sum()))
+        member.log_k = float(np.logaddexp(member.log_k, 0.0)) + self._bet(tick, member).increment(counts, inflation)
         if member.log_k < self.table.log_threshold:
             return False
-        other = stretch.still_drifting(self.table.log_threshold)
+        other = stretch.still_drifting(table.log_k, self.table.log_threshold)
         if other is None:
             return True
         member.function, member.log_k = other, -np.inf
-        member.drifted = float(table.h(other) @ stretch.counts) / max(float(stretch.counts.sum()), 1.0)
+        member.excess = stretch.mean_excess(other)
         return False
 
     def _release(self, member: Member) -> None:
@@ -221,19 +224,19 @@ class FamilyDetector:
         functions = self._table(member.name).functions
         self.evidence.forget(functions)
         if self.listing is not None:
-            self.listing[functions] = -np.inf
+            self.listing[:, functions] = -np.inf
 
     def _settle(self) -> None:
         if not self.book.open:
             self.listing = None
 
-    def _bet(self, member: Member) -> ClosingBet:
-        """Made once for each stay in an episode; it follows from the member alone."""
-        terms = (member.function, member.drifted)
+    def _bet(self, tick: int, member: Member) -> ClosingBet:
+        """The member's bet at a tick: made once for as long as the feature's functions stay the same."""
+        functions = self._table(member.name).at(tick)
+        terms = (id(functions), member.function, member.excess)
         if member.name not in self._bets or self._bets[member.name][0] != terms:
-            table = self._table(member.name)
-            h, upper = table.h(member.function), table.upper(member.function)
-            self._bets[member.name] = terms, ClosingBet.against(h, table.p, upper, member.drifted)
+            h, upper = functions.h(member.function), functions.upper(member.function)
+            self._bets[member.name] = terms, ClosingBet.against(h, functions.p, upper, member.excess)
         return self._bets[member.name][1]
 
     def _table(self, name: str) -> FeatureTable:
@@ -253,11 +256,13 @@ class FamilyDetector:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """StateError if the state is of another version or size."""
-        self.evidence = ShiryaevRoberts.from_state(self.table.size, state["evidence"])
+        self.evidence = ShiryaevRoberts.from_state(len(RUNGS), self.table.size, state["evidence"])
         listing = state["listing"]
         self.listing = None if listing is None else np.frombuffer(listing, "<f8").astype(np.float64)
-        if self.listing is not None and len(self.listing) != self.table.size:
-            raise StateError(f"a listing of {len(self.listing)} functions does not fit {self.table.size}; start afresh")
+        if self.listing is not None:
+            if len(self.listing) != self.table.size * len(RUNGS):
+                raise StateError(f"a listing of {len(self.listing)} values does not fit this profile; start afresh")
+            self.listing = self.listing.reshape(len(RUNGS), self.table.size)
         self.book = EpisodeBook.from_state(state["episodes"])
         self.alarms_total = int(state["alarms_total"])
         self._stretches = {name: Stretch.from_state(stored) for name, stored in state["stretches"].items()}

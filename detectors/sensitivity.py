@@ -38,7 +38,7 @@ def sensitivity(
 
     The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment.
     """
-    upper = upper_means(bank.h, shaping, bounding, inflation, lg, tolerance)
+    upper = upper_means(bank.h, smoothed(shaping), bounding, inflation, lg, tolerance)
     n_eff = independent_rows(bank, inflation, int(bounding.sum()))
     rates = (np.log(bank.h) @ reference_shift(bins, bank, shaping) - np.log(upper)) / inflation
     delays = (np.log(threshold) - np.log(bank.weights)) / np.where(rates > 0, rates, 1.0)

@@ -5,15 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotfish.detectors.bank import build_bank, smoothed
 from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.bounds import FRACTION_BITS, bounded, log_confidence
+from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, log_capitals, log_confidence
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.settings import SHARES, DriftSettings
 
 EXACT = 2.0**53  # integers that float64 holds
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A feature's functions made ready.
+
+    Attributes:
+        log_h: fixed point [functions, cells].
+        log_u: fixed point [rungs, functions]; float64 that holds integers.
+        p: [cells] the reference's probabilities that they were made from.
+    """
+
+    log_h: NDArray[np.int32]
+    log_u: Floats
+    p: Floats
+
+    def h(self, function: int) -> Floats:
+        """h [cells] of one function, as rounded."""
+        out: Floats = np.exp(self.log_h[function] / 2**FRACTION_BITS)
+        return out
+
+    def upper(self, function: int) -> float:
+        """Its lowest bound."""
+        return float(np.exp(self.log_u[0, function] / 2**FRACTION_BITS))
+
+    def excess(self, counts: Ints) -> Floats:
+        """[functions] sum of h over its lowest bound, over the rows of `counts` [cells]."""
+        out: Floats = np.exp((self.log_h - self.log_u[0][:, None]) / 2**FRACTION_BITS) @ counts
+        return out
+
+    def linear(self, counts: Ints) -> Floats:
+        """[rungs, functions] sum c log h - n log U, exact: in float64 while it can hold it, else in integers."""
+        rows = int(counts.sum())
+        if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
+            out: Floats = self.log_h.astype(np.float64) @ counts.astype(np.float64) - rows * self.log_u
+            return out
+        exact = self.log_h.astype(object) @ counts.astype(object)
+        return np.array(exact - rows * self.log_u.astype(np.int64).astype(object), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -23,29 +62,20 @@ class FeatureTable:
     Attributes:
         cells: where its cells are in a flat counts array.
         functions: where its functions are in the family's arrays.
-        log_h: fixed point [functions, cells]; float64 that holds integers, so that products are exact and fast.
-        log_u: fixed point [functions], likewise.
         inflation: v [functions].
+        log_k: [rungs] what the reference says against a mean above the rung before.
     """
 
     feature: Feature
     cells: slice
     functions: slice
-    log_h: Floats
-    log_u: Floats
     inflation: Floats
+    log_k: Floats
+    made: Functions
 
-    def h(self, function: int) -> Floats:
-        """h [cells] of one function, as rounded."""
-        out: Floats = np.exp(self.log_h[function] / 2**FRACTION_BITS)
-        return out
-
-    def upper(self, function: int) -> float:
-        return float(np.exp(self.log_u[function] / 2**FRACTION_BITS))
-
-    @property
-    def p(self) -> Floats:
-        return smoothed(self.feature.shaping)
+    def at(self, tick: int) -> Functions:  # noqa: ARG002  # the hour will matter
+        """The functions as they are at a tick."""
+        return self.made
 
 
 @dataclass(frozen=True)
@@ -56,6 +86,7 @@ class FamilyTable:
         threshold: A over the family's share: ticks per false alarm of this family alone.
         starts: [features] where each feature's functions begin.
         log_weights: [functions] prior weight within the feature.
+        log_k: [rungs, functions] each feature's.
         rows_per_tick: of the reference, in live ticks; None if evidence is not to be scaled to live traffic.
         hold: ticks after its closing in which a feature's return belongs to the old episode.
     """
@@ -67,6 +98,7 @@ class FamilyTable:
     features: tuple[FeatureTable, ...]
     starts: Ints
     log_weights: Floats
+    log_k: Floats
     rows_per_tick: float | None
     hold: int
 
@@ -87,32 +119,28 @@ class FamilyTable:
         """What a tick with more rows than the reference's adds to v: slow effects grow with traffic."""
         return 1.0 if self.rows_per_tick is None else max(1.0, rows / self.rows_per_tick)
 
-    def increments(self, cells: Ints) -> tuple[Floats, Bools]:
-        """L and whether there were rows [functions], for the flat counts of a tick."""
-        steps = np.zeros(self.size)
+    def increments(self, tick: int, cells: Ints) -> tuple[Floats, Bools]:
+        """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
+        steps = np.zeros((len(RUNGS), self.size))
         active = np.zeros(self.size, dtype=bool)
         for table in self.features:
             counts = cells[table.cells]
             rows = int(counts.sum())
             if rows:
                 scale = 2.0**FRACTION_BITS * self.live_inflation(rows)
-                steps[table.functions] = _linear(table, counts, rows) / (table.inflation * scale)
+                steps[:, table.functions] = table.at(tick).linear(counts) / (table.inflation * scale)
                 active[table.functions] = True
         return steps, active
 
+    def weighted(self, log_r: Floats) -> Floats:
+        """[functions] log of each one's part of its feature's evidence, from log R [rungs, functions]."""
+        out: Floats = (log_r + self.log_k).min(axis=0) + self.log_weights
+        return out
+
     def by_feature(self, log_r: Floats) -> Floats:
-        """[features] log of the evidence for each feature, over its functions."""
-        out: Floats = np.logaddexp.reduceat(log_r + self.log_weights, self.starts)
+        """[features] log of the evidence for each feature, from log R [rungs, functions]."""
+        out: Floats = np.logaddexp.reduceat(self.weighted(log_r), self.starts)
         return out
-
-
-def _linear(table: FeatureTable, counts: Ints, rows: int) -> Floats:
-    """sum c log h - n log U, an exact integer: in float64 while it holds one, else in Python's integers."""
-    if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
-        out: Floats = table.log_h @ counts.astype(np.float64) - rows * table.log_u
-        return out
-    exact = table.log_h.astype(np.int64).astype(object) @ counts.astype(object)
-    return np.array(exact - rows * table.log_u.astype(np.int64).astype(object), dtype=np.float64)
 
 
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
@@ -139,9 +167,11 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
                 f"{feature.name!r} has {len(feature.inflation)} inflations for {len(bank.groups)} functions; "
                 "build the profile with this version"
             )
-        bound = bounded(bank, feature.shaping, feature.bounding, feature.inflation, lg, tolerance)
         functions = slice(start, start + len(bank.groups))
-        tables.append(_feature(profile, feature, functions, bound.log_h, bound.log_u))
+        p = smoothed(feature.shaping)
+        bound = bounded(bank, p, feature.bounding, feature.inflation, lg, tolerance)
+        made = Functions(bound.log_h.astype(np.int32), bound.log_u.astype(np.float64), p)
+        tables.append(_feature(profile, feature, functions, log_capitals(lg, 1), made))
         weights.append(np.log(bank.weights))
         start = functions.stop
     return FamilyTable(
@@ -152,16 +182,16 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         features=tuple(tables),
         starts=np.array([table.functions.start for table in tables], dtype=np.int64),
         log_weights=np.concatenate(weights),
+        log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
         rows_per_tick=_live_rows(profile, settings),
         hold=max(_live_ticks(profile, settings), settings.day_ticks),
     )
 
 
-def _feature(profile: Profile, feature: Feature, functions: slice, log_h: Ints, log_u: Ints) -> FeatureTable:
+def _feature(profile: Profile, feature: Feature, functions: slice, log_k: Floats, made: Functions) -> FeatureTable:
     position = profile.index[feature.name]
     cells = slice(int(profile.offsets[position]), int(profile.offsets[position + 1]))
-    h, u = log_h.astype(np.float64), log_u.astype(np.float64)
-    return FeatureTable(feature, cells, functions, h, u, feature.inflation)
+    return FeatureTable(feature, cells, functions, feature.inflation, log_k, made)
 
 
 def _live_ticks(profile: Profile, settings: DriftSettings) -> int:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from pilotfish.detectors.batch import Floats, Ints
 from pilotfish.detectors.bounds import FRACTION_BITS
-
-State = Mapping[str, bytes]
 
 SHARE = 0.25  # of the way from the bound to the drift
 
@@ -30,11 +28,11 @@ class ClosingBet:
     log_factors: Ints
 
     @classmethod
-    def against(cls, h: Floats, p: Floats, upper: float, drifted: float) -> ClosingBet:
-        """The bet for h [cells], whose mean is at most `upper` without drift and was `drifted` since the onset."""
+    def against(cls, h: Floats, p: Floats, upper: float, excess: float) -> ClosingBet:
+        """The bet for h [cells], at most `upper` on average without drift and `excess` times that since the onset."""
         mean = float(h @ p)
         spread = float((h - mean) ** 2 @ p)
-        level = upper + SHARE * max(drifted - upper, 0.0)
+        level = upper * (1 + SHARE * max(excess - 1, 0.0))
         gap = max(level - mean, 1e-6)
         stake = min(gap / (spread + gap**2), 0.9 / max(float(h.max()) - level, 1e-6))
         return cls(np.floor(np.log1p(stake * (level - h)) * 2**FRACTION_BITS).astype(np.int64))
@@ -49,30 +47,42 @@ class Stretch:
     """What came since the closing bet last stood at nothing: a drift may change its shape instead of ending.
 
     Attributes:
-        evidence: [functions of the feature] sum of the increments L; all fall when the feature is back.
-        counts: [cells of the feature].
+        evidence: [rungs, functions of the feature] sum of the increments L; all fall when the feature is back.
+        excess: [functions of the feature] sum over rows of h over its lowest bound.
+        rows: in the stretch.
     """
 
     evidence: Floats
-    counts: Ints
+    excess: Floats
+    rows: int
 
     @classmethod
-    def empty(cls, functions: int, cells: int) -> Self:
-        return cls(np.zeros(functions), np.zeros(cells, np.int64))
+    def empty(cls, rungs: int, functions: int) -> Self:
+        return cls(np.zeros((rungs, functions)), np.zeros(functions), 0)
 
-    def add(self, increments: Floats, counts: Ints) -> None:
+    def add(self, increments: Floats, excess: Floats, rows: int) -> None:
         self.evidence = self.evidence + increments
-        self.counts = self.counts + counts
+        self.excess = self.excess + excess
+        self.rows += rows
 
-    def still_drifting(self, log_needed: float) -> int | None:
+    def still_drifting(self, log_k: Floats, log_needed: float) -> int | None:
         """The function that shows best that the feature still differs; None when none reaches `log_needed`."""
-        best = int(np.argmax(self.evidence))
-        return best if self.evidence[best] >= log_needed else None
+        evidence = (self.evidence + log_k[:, None]).min(axis=0)
+        best = int(np.argmax(evidence))
+        return best if evidence[best] >= log_needed else None
 
-    def state(self) -> dict[str, bytes]:
-        return {"counts": self.counts.astype("<i8").tobytes(), "evidence": self.evidence.astype("<f8").tobytes()}
+    def mean_excess(self, function: int) -> float:
+        return float(self.excess[function]) / max(self.rows, 1)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "evidence": self.evidence.astype("<f8").tobytes(),
+            "excess": self.excess.astype("<f8").tobytes(),
+            "rows": self.rows,
+        }
 
     @classmethod
-    def from_state(cls, state: State) -> Self:
-        counts = np.frombuffer(state["counts"], "<i8").astype(np.int64)
-        return cls(np.frombuffer(state["evidence"], "<f8").astype(np.float64), counts)
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        excess = np.frombuffer(state["excess"], "<f8").astype(np.float64)
+        evidence = np.frombuffer(state["evidence"], "<f8").astype(np.float64)
+        return cls(evidence.reshape(-1, len(excess)), excess, int(state["rows"]))

@@ -10,7 +10,7 @@ import pytest
 from pilotfish.detectors.bank import Bank, build_bank, smoothed
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.bounds import FRACTION_BITS, bounded, log_confidence, upper_means
+from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, log_capitals, log_confidence, upper_means
 from tests.detectors.material import mixed_profile
 
 
@@ -33,7 +33,7 @@ def test_means_stay_below_their_bounds_under_the_true_reference(rows: int) -> No
     for seed in range(10):
         bank, truth, shaping, bounding = one_reference(seed, rows, 0.0)
         lg = log_confidence(len(bank.groups))
-        upper = upper_means(bank.h, shaping, bounding, np.ones(len(bank.groups)), lg, 0.0)
+        upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), lg, 0.0)
         assert np.all(bank.h @ truth <= upper + 1e-12)
 
 
@@ -49,7 +49,7 @@ def test_without_the_reference_error_the_bound_would_not_hold() -> None:
 def test_means_stay_below_their_bounds_for_every_tolerated_drift(tolerance: float) -> None:
     bank, truth, shaping, bounding = one_reference(1, 5000, tolerance)
     lg = log_confidence(len(bank.groups))
-    upper = upper_means(bank.h, shaping, bounding, np.ones(len(bank.groups)), lg, tolerance)
+    upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), lg, tolerance)
     for h, bound in zip(bank.h, upper, strict=True):
         centred = h - h @ truth
         direction = truth * centred / np.sqrt(centred**2 @ truth + 1e-300)
@@ -62,7 +62,7 @@ def test_bounds_tighten_with_the_reference_and_never_exceed_the_largest_value() 
     found = []
     for rows in (50, 1000, 100_000):
         bank, truth, shaping, bounding = one_reference(2, rows, 0.0)
-        upper = upper_means(bank.h, shaping, bounding, np.ones(len(bank.groups)), 12.0, 0.0)
+        upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), 12.0, 0.0)
         assert np.all(upper <= bank.h.max(axis=1))
         location = [group == "location" for group in bank.groups]
         found.append(float(np.mean(upper[location] - bank.h[location] @ truth)))
@@ -72,8 +72,8 @@ def test_bounds_tighten_with_the_reference_and_never_exceed_the_largest_value() 
 def test_correlated_references_have_wider_bounds() -> None:
     bank, _, shaping, bounding = one_reference(3, 5000, 0.0)
     v = np.full(len(bank.groups), 20.0)
-    narrow = upper_means(bank.h, shaping, bounding, np.ones(len(bank.groups)), 12.0, 0.0)
-    wide = upper_means(bank.h, shaping, bounding, v, 12.0, 0.0)
+    narrow = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), 12.0, 0.0)
+    wide = upper_means(bank.h, smoothed(shaping), bounding, v, 12.0, 0.0)
     assert np.all(wide >= narrow)
     assert wide.mean() > narrow.mean()
 
@@ -81,11 +81,26 @@ def test_correlated_references_have_wider_bounds() -> None:
 def test_rounding_to_fixed_point_is_on_the_safe_side() -> None:
     bank, _, shaping, bounding = one_reference(4, 5000, 0.0025)
     v = np.ones(len(bank.groups))
-    fixed = bounded(bank, shaping, bounding, v, 12.0, 0.0025)
-    upper = upper_means(bank.h, shaping, bounding, v, 12.0, 0.0025)
+    fixed = bounded(bank, smoothed(shaping), bounding, v, 12.0, 0.0025)
+    upper = upper_means(bank.h, smoothed(shaping), bounding, v, 12.0, 0.0025)
     assert fixed.log_h.dtype == fixed.log_u.dtype == np.int64
     assert np.all(np.exp(fixed.log_h / 2**FRACTION_BITS) <= bank.h * (1 + 1e-12))
-    assert np.all(np.exp(fixed.log_u / 2**FRACTION_BITS) >= upper * (1 - 1e-12))
+    assert np.all(np.exp(fixed.log_u[-1] / 2**FRACTION_BITS) >= upper * (1 - 1e-12))
+
+
+def test_what_the_reference_says_against_its_true_mean_is_at_most_one_on_average() -> None:
+    """The ladder's k_g, for the rung g that the true mean lies below: an e-value over references."""
+    capitals = []
+    for seed in range(100):
+        bank, truth, shaping, bounding = one_reference(seed, 300, 0.0)
+        ones, p = np.ones(len(bank.groups)), smoothed(shaping)
+        rungs = np.array([upper_means(bank.h, p, bounding, ones, 12.0, 0.0, rung) for rung in RUNGS])
+        assert np.all(np.diff(rungs, axis=0) >= -1e-9)
+        below = (rungs < bank.h @ truth).sum(axis=0)
+        assert np.all(below < len(RUNGS))
+        capitals.append(float(np.exp(log_capitals(12.0, 1)[below]).mean()))
+    assert np.mean(capitals) <= 1
+    assert max(capitals) > 1
 
 
 @pytest.mark.parametrize("name", mixed_profile().index)
