@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.settings.document import Drift, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from pilotfish.sidecar.settings.document import (
+    Drift,
+    Feedback,
+    ModelMonitor,
+    Resources,
+    Scaling,
+    Spec,
+    Traffic,
+    Webhook,
+)
 from pilotfish.sidecar.settings.errors import Problem
 from pilotfish.sidecar.settings.units import show_duration, show_size
 
@@ -15,6 +24,7 @@ LONGEST_TICK = 86400.0
 FEWEST_TICKS = 20  # of a false alarm's period: below, nearly every tick would have to be an alarm to be one
 SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
 LONGEST_TIMEOUT = 300.0
+SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -24,6 +34,7 @@ def problems(monitor: ModelMonitor) -> Iterator[Problem]:
     yield from _traffic(spec.traffic)
     yield from _profiles(spec)
     yield from _drift(spec.drift)
+    yield from _feedback(spec.feedback)
     if spec.scaling:
         yield from _scaling(spec.scaling)
     if spec.resources:
@@ -66,8 +77,6 @@ def _retrain_warnings(spec: Spec, *, cluster: bool) -> Iterator[str]:
     if mode != "act":
         fate = "recorded" if mode == "recommend" else "not even recorded"
         yield f"mode is {mode}: a retraining is {fate}, never sent"
-    if "performance" in spec.retrain.on:
-        yield "spec.retrain.on: performance needs labels, and no role takes any"
     if webhook.secret_ref and not cluster:
         yield "spec.retrain.webhook.secretRef is found in a cluster only; here give secretFile"
     if not webhook.secret_ref and not webhook.secret_file:
@@ -125,6 +134,12 @@ def _drift(drift: Drift) -> Iterator[Problem]:
     for name, feature in drift.features.items():
         if feature.ignore and feature.tolerance is not None:
             yield Problem(f"{path}.features.{name}", "is ignored and has a tolerance", "keep one of them")
+
+
+def _feedback(feedback: Feedback) -> Iterator[Problem]:
+    if not SHORTEST_KEEP <= feedback.keep <= LONGEST_KEEP:
+        bounds = f"{show_duration(SHORTEST_KEEP)} to {show_duration(LONGEST_KEEP)}"
+        yield Problem("$.spec.feedback.keep", f"is {show_duration(feedback.keep)}", f"give {bounds}")
 
 
 def _scaling(scaling: Scaling) -> Iterator[Problem]:

@@ -144,6 +144,21 @@ class Drift(_Block, frozen=True, kw_only=True):
     features: Annotated[dict[str, FeatureDrift], Meta(description="Exceptions by feature name.")] = {}
 
 
+class Feedback(_Block, frozen=True, kw_only=True):
+    """Predictions that wait for their labels."""
+
+    keep: Annotated[Duration, Meta(description="How long after an exchange a label is still joined to it.")] = DAY
+    max_rows: Annotated[
+        int,
+        Meta(
+            description="Predicted rows at most that are kept for their labels, about 100 bytes each; the oldest make "
+            "room. 0 keeps none: then only labels that bring their prediction count.",
+            ge=0,
+            le=10**6,
+        ),
+    ] = 100_000
+
+
 class ConcurrencySignal(_Block, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
     """Requests in flight a replica."""
 
@@ -244,6 +259,7 @@ class Spec(_Block, frozen=True, kw_only=True):
         Meta(description="One profile a version; without any, the traffic alone is measured."),
     ] = ()
     drift: Annotated[Drift, Meta(description="Detection.")] = Drift()
+    feedback: Annotated[Feedback, Meta(description="Labels that come to `POST /v1/feedback`.")] = Feedback()
     scaling: Annotated[Scaling | None, Meta(description="Replicas.")] = None
     resources: Annotated[Resources | None, Meta(description="CPU and memory.")] = None
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None

@@ -1,0 +1,57 @@
+"""The Report's labels and losses as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric as Family
+
+from pilotfish.sidecar.report import Feedback, Performance
+from pilotfish.sidecar.telemetry import names
+from pilotfish.sidecar.telemetry.reading import Reading
+
+
+def collect(reading: Reading) -> Iterator[Family]:
+    """Yield the families of feedback and performance."""
+    yield from _feedback(reading.report.feedback)
+    if reading.report.performance is not None:
+        yield _loss(reading.report.model, reading.report.performance)
+
+
+def _feedback(feedback: Feedback) -> Iterator[Family]:
+    outcomes, reused, pending = names.FEEDBACK.counter(), names.REUSED_IDS.counter(), names.FEEDBACK_PENDING.gauge()
+    for item in feedback.labels:
+        outcomes.add_metric((item.outcome,), item.labels)
+    reused.add_metric((), feedback.reused)
+    pending.add_metric((), feedback.pending)
+    yield from (outcomes, reused, pending)
+    for metric, value in (
+        (names.FEEDBACK_COVERAGE, feedback.coverage),
+        (names.REQUEST_ID_RATIO, feedback.identified_ratio),
+    ):
+        family = metric.gauge()
+        if value is not None:
+            family.add_metric((), value)
+        yield family
+    yield _lag(feedback)
+
+
+def _lag(feedback: Feedback) -> Family:
+    """Return the lags as cumulative buckets, with all of them under +Inf."""
+    family, below = names.FEEDBACK_LAG.histogram(), 0
+    buckets = []
+    for edge, labels in feedback.lag_buckets:
+        below += labels
+        buckets.append(("+Inf" if edge == float("inf") else f"{edge:g}", below))
+    if buckets:
+        family.add_metric((), buckets, feedback.lag_seconds)
+    return family
+
+
+def _loss(model: str, performance: Performance) -> Family:
+    family = names.MODEL_LOSS.gauge()
+    family.add_metric((model, "reference"), performance.reference)
+    for kind, loss in (("realized", performance.realized), ("estimated", performance.estimated)):
+        if loss is not None:
+            family.add_metric((model, kind), loss.value)
+    return family
