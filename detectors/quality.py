@@ -64,6 +64,10 @@ class Finding:
     rows: int
     share: float
 
+    @property
+    def key(self) -> Key:
+        return self.kind, self.side, self.column
+
 
 @dataclass
 class _Stretch:
@@ -176,14 +180,12 @@ class QualityWatch:
         """Take in the counts of a closed tick; return the findings that were not there before, of all kinds."""
         closed, self._open = self._open, self._fresh()
         self._recent = self._recent.added(replace(closed, counts=counts, ticks=1))
-        found = {(item.kind, item.side, item.column): item for item in self._found(tick)}
-        new = tuple(item for key, item in found.items() if key not in self._since)
-        self._since = {key: self._since.get(key, tick) for key in found}
-        ordered = sorted(found.items(), key=lambda pair: (-pair[1].share, pair[0]))
-        self.findings = tuple(replace(item, since_tick=self._since[key]) for key, item in ordered)
+        known = self._since
+        self.findings = self._found(tick)
+        self._since = {item.key: item.since_tick for item in self.findings}
         if self._recent.ticks >= HALF_TICKS:
             self._before, self._recent = self._recent, self._fresh()
-        return new
+        return tuple(item for item in self.findings if item.key not in known)
 
     def state(self) -> dict[str, Any]:
         """All that the next findings depend on, in plain values; rows of the open tick are looked at once only."""
@@ -202,16 +204,17 @@ class QualityWatch:
         before, opened, recent = (_Stretch.restored(self._profile, state[key]) for key in ("before", "open", "recent"))
         self._before, self._open, self._recent = before, opened, recent
         self._since = {(kind, side, column): int(tick) for kind, side, column, tick in state["since"]}
-        last = max(self._since.values(), default=0)
-        self.findings = tuple(
-            replace(item, since_tick=self._since.get((item.kind, item.side, item.column), last))
-            for item in self._found(last)
-        )
+        self.findings = self._found(max(self._since.values(), default=0))
+
+    def _found(self, tick: int) -> tuple[Finding, ...]:
+        """What is wrong with the recent rows, the largest share first; what is new is so since `tick`."""
+        found = sorted(self._all(tick), key=lambda item: (-item.share, item.key))
+        return tuple(replace(item, since_tick=self._since.get(item.key, tick)) for item in found)
 
     def _fresh(self) -> _Stretch:
         return _Stretch(Counts.empty(self._profile), {})
 
-    def _found(self, tick: int) -> Iterator[Finding]:
+    def _all(self, tick: int) -> Iterator[Finding]:
         whole = self._before.added(self._recent)
         columns = {column for _, column in whole.strangers}
         taken: set[tuple[Side, str]] = set()

@@ -206,7 +206,7 @@ TYPE_MISMATCHES = Metric(
 FINDINGS = Metric(
     "pilotfish_data_quality_findings_total",
     "counter",
-    "Findings about rows as rows, when they begin: constant, missing, new, renamed columns; repeated rows; other types.",
+    "Findings about rows as rows, as they begin: constant, missing, new, renamed columns; repeats; other types.",
     DRIFT,
     ("model", "kind"),
 )

@@ -105,6 +105,19 @@ def test_a_shift_is_found_and_named() -> None:
     assert {item.name: item.alarms_total for item in made.families} == {"features": 1, "predictions": 0}
 
 
+def test_numbers_sent_as_text_are_a_finding_that_is_counted_once() -> None:
+    watched = core(profile())
+    for sequence in range(1, 5):
+        watched.take(record(sequence, amounts=[str(value / 50) for value in range(50)]), T0)
+    watched.advance(T0 + 13 * SECOND)
+    assert watched.watch is not None
+    assert ("type_change", "amount", 200) in [(f.kind, f.column, f.rows) for f in watched.watch.quality.findings]
+    assert watched.ledger.totals["finding:type_change"] == 1
+    resumed = core(profile(), saved=watched.state())
+    assert resumed.watch is not None
+    assert resumed.watch.quality.findings == watched.watch.quality.findings
+
+
 def test_a_new_profile_ends_the_episodes_and_loses_no_count() -> None:
     made = alarmed()
     taken = made.ledger.totals["measured"]
