@@ -15,7 +15,7 @@ LINKS := build/tree/pilotfish
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo test test-real bench check lock format generate clean
+.PHONY: help venv demo test test-real bench bench-detection check lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -41,11 +41,16 @@ test: venv ## the tests that need nothing beyond PyPI
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
 	.ci/extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
+	$(BIN)/python -m tests.support.datasets > build/datasets || true # says itself what is missing
 	$(BIN)/python -m pytest -m real
 
 bench: venv ## the benchmark table
 	.ci/programs
 	$(BIN)/python -m tests.benchmarks
+
+bench-detection: venv ## what is promised of drift detection, measured: 40 minutes; QUICK=1 takes 5
+	$(BIN)/python -m tests.support.datasets || true
+	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

@@ -12,7 +12,10 @@ from tests.benchmarks.proxy_table import spread
 
 ROOT = Path(__file__).parents[2]
 FEATURES = (20, 100)
-BINNING = "from tests.benchmarks.detection_quick import values_per_second; print(values_per_second() / 1e6)"
+BINNING = (
+    "from tests.benchmarks.detection.speed import throughput as speed; "
+    "print(speed([0], kind='numeric', whole=False, batches=200)[0] / 1e6)"
+)
 COST = re.compile(r"([\d.]+) us CPU a request.* resident (\d+) MB")
 TIMEOUT = 300
 

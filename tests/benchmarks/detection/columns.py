@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
+from math import erfc, sqrt
 from typing import Protocol
 
 import numpy as np
 
+from pilotfish.detectors.batch import Column as Rows
 from pilotfish.detectors.profile import Feature
-
-NORMAL = NormalDist()
 
 
 class Column(Protocol):
@@ -19,9 +18,11 @@ class Column(Protocol):
     @property
     def information(self) -> float: ...
 
-    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray: ...
+    def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Rows of the quiet distribution."""
 
-    def cells(self, feature: Feature) -> np.ndarray: ...
+    def cells(self, feature: Feature) -> np.ndarray:
+        """The probability of each cell under this one."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,23 @@ class Normal:
         bump = width * self.bump / total * np.log(self.bump) - np.log(total)
         return float((self.sd**2 + self.shift**2 - 1) / 2 - np.log(self.sd) + bump)
 
-    def below(self, x: float) -> float:
-        mass = NormalDist(self.shift, self.sd).cdf(x)
-        width = self.window[1] - self.window[0]
-        inside = min(max(mass - self.window[0], 0.0), width)
-        return (mass + inside * (self.bump - 1)) / (1 + width * (self.bump - 1))
-
     def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        return rng.normal(size=count)  # references are quiet
+        return rng.normal(size=count)
 
     def cells(self, feature: Feature) -> np.ndarray:
         cuts = feature.bins.cuts  # type: ignore[union-attr]  # a numeric feature
-        inner = np.diff([0.0, *(self.below(float(cut)) for cut in cuts), 1.0])
-        out: np.ndarray = np.concatenate([[0.0], inner, [0.0, 0.0]]) / inner.sum()
-        return out
+        masses = np.diff([0.0, *(self._below(float(cut)) for cut in cuts), 1.0])
+        inside = np.concatenate([[cuts[0] - 1], (cuts[1:] + cuts[:-1]) / 2, [cuts[-1] + 1]])
+        out = np.zeros(feature.bins.size)
+        np.add.at(out, feature.bins.cells_of(Rows(inside))[0], masses)
+        probabilities: np.ndarray = out / out.sum()
+        return probabilities
+
+    def _below(self, x: float) -> float:
+        mass = _below((x - self.shift) / self.sd)
+        width = self.window[1] - self.window[0]
+        inside = min(max(mass - self.window[0], 0.0), width)
+        return (mass + inside * (self.bump - 1)) / (1 + width * (self.bump - 1))
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,7 @@ class TwoClasses:
     def cells(self, feature: Feature) -> np.ndarray:
         shares = {"a": self.share, "b": 1 - self.share}
         return np.array([shares.get(label, 0.0) for label in feature.labels])
+
+
+def _below(x: float) -> float:
+    return erfc(-x / sqrt(2)) / 2

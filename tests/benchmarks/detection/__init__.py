@@ -1,0 +1,28 @@
+"""`make bench-detection`: what the documentation says of drift detection, measured anew.
+
+__main__.py      the command: which groups, how long, what is written where
+groups.py        the table of all groups, in the order of the report
+runner.py        cases in two processes, each result kept as soon as it is there
+results.py       what a case measured, with 99 % bounds, and whether that is what was wanted
+table.py         results as Markdown, put into docs/detection.md
+svg.py, plots.py small pictures of them, without any library
+
+Groups
+------
+independent.py   false alarms where rows are independent, with references of any size
+serial.py        false alarms where rows follow one another
+delays.py        rows until the alarm, beside the least that any method needs
+real.py          real data in its order, and shuffled
+relations.py     a correlation that breaks, labels, naming what drifted
+merging.py       one pod or a thousand, in any order, twice, restarted: the same to the bit
+speed.py         throughput, memory, a leader of a thousand pods, beside River and Evidently
+episodes.py      how often a lasting drift pages, and when its episode ends
+baselines.py     River, Evidently, and an alarm that always rings, on the same rows
+
+Words
+-----
+columns.py       distributions whose cells' probabilities and information are known
+traffic.py       ticks drawn from them
+seed             a number of a run, from which all its randomness follows
+outcome          what one run found: plain values
+"""

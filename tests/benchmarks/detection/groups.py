@@ -1,0 +1,115 @@
+"""All groups, in the order of the report; those that measure time run last."""
+
+from __future__ import annotations
+
+from tests.benchmarks.detection import (
+    baselines,
+    delays,
+    episodes,
+    independent,
+    merging,
+    real,
+    relations,
+    serial,
+    speed,
+)
+from tests.benchmarks.detection.runner import Group
+
+GROUPS: dict[str, Group] = {
+    "quiet": Group(
+        "False alarms, independent rows",
+        "Crossings of the threshold over what the budget allows (A = 200 ticks), looked at every tick; 20 features, "
+        "tolerance 0, a fresh reference in each run.",
+        independent.large,
+    ),
+    "quiet-small": Group(
+        "False alarms, small references",
+        "The same with references whose error counts.",
+        independent.small,
+    ),
+    "serial": Group(
+        "False alarms, rows that follow one another",
+        "Fourteen reference days of one-minute ticks, 10 rows each, 5 features, tolerance 0, a fresh reference in each "
+        "run; beside it the ticks until a shift of 1 sd in one feature is found.",
+        serial.cases,
+    ),
+    "delay": Group(
+        "Delay, one feature",
+        "Rows to the alarm over log(A) / KL; A = 43,200, a reference of 1,000,000 rows, tolerance 0.",
+        delays.alone,
+    ),
+    "delay-among": Group(
+        "Delay, one of 100 features",
+        "The same in one of 100 features.",
+        delays.among,
+    ),
+    "delay-tolerant": Group(
+        "Delay with the default tolerance",
+        "The same with tolerance .0025, which forgives .05 sd; over log(A) / ((shift - .05)^2 / 2).",
+        delays.tolerant,
+    ),
+    "delay-small": Group(
+        "Delay, a tiny reference",
+        "A = 43,200, tolerance 0.",
+        delays.small_reference,
+    ),
+    "real": Group(
+        "Real data in its order",
+        "One row a tick, tolerance .0025, A = 43,200; the detector runs from the end of the reference on.",
+        real.ordered_cases,
+    ),
+    "shuffled": Group(
+        "Real data, shuffled",
+        "Two thirds are the reference, the rest is live, 20 rows a tick; A is 20 times the length of the run, "
+        "tolerance .0025; in the other runs a random column of continuous numbers is shifted from row 200 on.",
+        real.shuffled_cases,
+    ),
+    "correlation": Group(
+        "A correlation breaks",
+        "Every column keeps its distribution. Reference of 100,000 rows, A = 43,200, tolerance .0025, one row a tick; "
+        "rows to the alarm over log(A) / KL.",
+        relations.cases_correlation,
+    ),
+    "labels": Group(
+        "A model errs more often",
+        "Labelled rows to the alarm over log(A) / KL. Reference of 100,000 labelled rows, A = 43,200.",
+        relations.cases_labels,
+    ),
+    "naming": Group(
+        "Which features",
+        "Reference of 100,000 rows, A = 43,200, tolerance 0: what an episode lists as confirmed.",
+        relations.cases_naming,
+    ),
+    "merging": Group(
+        "Many pods, one result",
+        "Each pod sends cumulative counts; the leader takes the largest of each and adds them up.",
+        merging.cases,
+    ),
+    "episodes": Group(
+        "One cause, one page",
+        "20 features, reference of 100,000 rows, 50 rows a tick, A = 43,200, tolerance .0025.",
+        episodes.cases,
+    ),
+    "baselines": Group(
+        "The same stream through others",
+        "One column of independent values, + .5 sd at the end; each detector as it comes, Pilotfish with a reference "
+        "of 10,000 rows, ten rows a tick and A = 43,200 (so at most .23 false alarms per 100,000 rows).",
+        baselines.cases,
+    ),
+    "throughput": Group(
+        "Throughput of one core",
+        "CPU time of counting, or of a detector's update; medians.",
+        speed.cases,
+        alone=True,
+    ),
+    "evidently": Group(
+        "Beside Evidently",
+        "Its preset for data drift on every batch against the same reference, CPU time of both in one run.",
+        speed.cases_evidently,
+        alone=True,
+    ),
+    "leader": Group(
+        "A leader of many pods", "Wall time on one core; medians of ticks.", speed.cases_leader, alone=True
+    ),
+    "memory": Group("Memory", "Without Python's own overhead of objects.", speed.cases_memory, alone=True),
+}

@@ -1,0 +1,181 @@
+"""Real data: in its order, where a change is known, and shuffled, where there is none unless one is put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column, Floats
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows
+from pilotfish.detectors.settings import DriftSettings
+from tests.benchmarks.detection.datasets import SOURCES, Columns, columns, rows_of, taken
+from tests.benchmarks.detection.results import Judged, share_at_least
+from tests.benchmarks.detection.runner import Case
+from tests.benchmarks.detection.traffic import settings
+
+TOLERANCE = 0.0025
+ROWS_A_TICK = 20
+MOST_ROWS = 60_000  # of a shuffle
+REFERENCE_SHARE = 2 / 3
+LENGTHS_A_FALSE_ALARM = 20  # A, in lengths of the run
+SHIFT, FOUND_WITHIN, QUIET_ROWS = 0.3, 1000, 200
+POINTS, LOWEST = 600, -12.0  # of a picture
+
+
+@dataclass(frozen=True)
+class Known:
+    """A stretch of real rows with a change: reference rows `first` to `last`, `named` before `change + within`."""
+
+    source: str
+    first: int
+    last: int
+    change: int
+    within: int
+    named: tuple[str, ...]
+    least_named: int
+    most_before: int
+
+
+KNOWN = {
+    "Elec2, a change at row 17,424": Known(
+        "Elec2", 0, 8064, 17_424, 48, ("feat_4", "feat_5", "feat_6"), least_named=2, most_before=2
+    ),
+    "rainfall, a change at row 12,000": Known(
+        "rainfall", 8050, 11_000, 12_000, 60, ("sea-level pressure", "dew point"), least_named=1, most_before=0
+    ),
+}
+
+
+def in_order(seeds: Sequence[int], *, known: Known) -> list[dict[str, Any]]:
+    """Replay the rows after the reference, one a tick, to a while after the change."""
+    data = columns(known.source)
+    profile = build_profile(taken(data, slice(known.first, known.last)), rows_per_tick=1)
+    start, stop = known.last, known.change + 1000
+    live = taken(data, slice(start, stop))
+    replay = _Watched(profile, DriftSettings(tolerance=TOLERANCE))
+    pages = [
+        (start + closed.row, tuple(feature.name for feature in alarm.features))
+        for closed in replay.run(live, spans_of_rows(rows_of(live), 1))
+        for alarm in closed.alarms
+    ]
+    return [{"pages": pages, "evidence": replay.thinned(start)} for _ in seeds]
+
+
+class _Watched(Replay):
+    """A replay that remembers how the evidence went: log10 of the largest over its threshold, after each tick."""
+
+    def __init__(self, profile: Profile, chosen: DriftSettings) -> None:
+        super().__init__(profile, chosen)
+        self._heights: list[float] = []
+
+    def run(self, columns: Columns, spans: list[Span], times: Floats | None = None) -> Iterator[Closed]:  # type: ignore[override]
+        for closed in super().run(columns, spans, times):
+            alarmed = [np.log(alarm.evidence_ratio) for alarm in closed.alarms]
+            now = [family.log_ratio for family in self._monitor._families]
+            self._heights.append(float(max([*alarmed, *now])) / np.log(10))
+            yield closed
+
+    def thinned(self, start: int) -> list[tuple[int, float]]:
+        """(row, largest height since the last point)."""
+        width = max(1, len(self._heights) // POINTS)
+        pieces = [self._heights[i : i + width] for i in range(0, len(self._heights), width)]
+        return [(start + i * width, round(max(*piece, LOWEST), 2)) for i, piece in enumerate(pieces)]
+
+
+def _judge_order(outcomes: Sequence[dict[str, Any]], known: Known) -> Judged:
+    (found,) = outcomes
+    before = [page for page in found["pages"] if page[0] <= known.change]
+    after = [page for page in found["pages"] if known.change < page[0] <= known.change + known.within]
+    named = {name for _, names in after for name in names} & set(known.named)
+    early = {name for _, names in before for name in names} & set(known.named)
+    good = len(before) <= known.most_before and len(named) >= known.least_named and not early
+    where = "; ".join(f"row {row:,} naming {', '.join(names)}" for row, names in after) or "none in time"
+    return Judged(f"{len(before)} pages before; then {where}", "", good, found)
+
+
+def shuffled(seeds: Sequence[int], *, source: str, shifted: bool) -> list[int]:
+    """For each seed, alarms in shuffled rows; or, with one column shifted by .3 sd, the rows until its alarm."""
+    found = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 5])
+        data = columns(source)
+        picked = rng.permutation(rows_of(data))[:MOST_ROWS]
+        border = int(len(picked) * REFERENCE_SHARE)
+        profile = build_profile(taken(data, picked[:border]), exchangeable=True)
+        live = taken(data, picked[border:])
+        ticks = rows_of(live) // ROWS_A_TICK
+        monitor = Replay(profile, settings(LENGTHS_A_FALSE_ALARM * ticks, TOLERANCE))
+        if shifted:
+            live = _shifted(live, profile, rng)
+        pages = [
+            closed.row for closed in monitor.run(live, spans_of_rows(rows_of(live), ROWS_A_TICK)) for _ in closed.alarms
+        ]
+        late = [row - QUIET_ROWS for row in pages if row > QUIET_ROWS]
+        found.append((late or [rows_of(live)])[0] if shifted else len(pages))
+    return found
+
+
+def _shifted(live: Columns, profile: Profile, rng: np.random.Generator) -> Columns:
+    """A short run, after whose first rows one continuous column is larger by .3 reference standard deviations."""
+    short = taken(live, slice(0, QUIET_ROWS + 2 * FOUND_WITHIN))
+    names = [
+        f.name for f in profile.features if f.name in live and isinstance(f.bins, NumericBins) and not f.bins.discrete
+    ]
+    name = names[int(rng.integers(len(names)))]
+    column, feature = short[name], profile.feature(name)
+    values = column.values.astype(np.float64)
+    values[QUIET_ROWS:] += SHIFT * feature.bins.spread  # type: ignore[union-attr]  # picked among the numeric ones
+    return {**short, name: Column(values, column.missing)}
+
+
+def _judge_quiet(outcomes: Sequence[int]) -> Judged:
+    judged = share_at_least([alarms == 0 for alarms in outcomes], 0.95)
+    return Judged(
+        f"{judged.measured} without an alarm ({sum(outcomes)} alarms)", judged.bound, judged.met, judged.figures
+    )
+
+
+def _judge_found(outcomes: Sequence[int]) -> Judged:
+    judged = share_at_least([rows <= FOUND_WITHIN for rows in outcomes], 0.9)
+    middle = f"{judged.measured}; half of them within {np.median(outcomes):.0f}"
+    return Judged(middle, judged.bound, judged.met, judged.figures)
+
+
+def ordered_cases(_: bool) -> list[Case]:
+    return [
+        Case(
+            name=name,
+            target=f"a page <= {known.within} rows after it naming {known.least_named} of {', '.join(known.named)}; "
+            f"<= {known.most_before} before",
+            measure=in_order,
+            judge=partial(_judge_order, known=known),
+            options={"known": known},
+        )
+        for name, known in KNOWN.items()
+    ]
+
+
+def shuffled_cases(quick: bool) -> list[Case]:
+    runs = 4 if quick else 40
+    cases = []
+    for name in SOURCES:
+        for shifted, target in ((False, "no alarm in >= 95 %"), (True, "found within 1,000 rows in >= 90 %")):
+            cases.append(
+                Case(
+                    name=f"{name}, shuffled" + (", + .3 sd in one column" if shifted else ""),
+                    target=target,
+                    measure=shuffled,
+                    judge=_judge_found if shifted else _judge_quiet,
+                    runs=runs,
+                    chunk=4 if quick else 10,
+                    options={"source": name, "shifted": shifted},
+                )
+            )
+    return cases

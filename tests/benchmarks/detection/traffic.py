@@ -1,0 +1,95 @@
+"""Ticks of independent columns x0, x1, ..., their counts drawn from the true probabilities of the cells.
+
+A tick's counts of a column of independent rows are multinomial, so that drawing them is the same as drawing rows and
+counting those, only faster. Where rows depend on each other, or a feature is made of several columns, rows are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.family import FamilyDetector
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import TickResult
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.tables import family_tables
+from tests.benchmarks.detection.columns import Column
+
+MONTH = 43_200.0  # ticks
+
+
+def settings(ticks_per_false_alarm: float, tolerance: float = 0.0) -> DriftSettings:
+    return DriftSettings(per_seconds=60 * ticks_per_false_alarm, tolerance=tolerance)
+
+
+def reference(columns: Sequence[Column], rows: int, tolerance: float, seed: Sequence[int]) -> Profile:
+    """A profile of so many quiet rows, of the columns themselves only."""
+    rng = np.random.default_rng([*seed, 11])
+    data = {f"x{i}": column.rows(rows, rng) for i, column in enumerate(columns)}
+    return columns_only(build_profile(data, exchangeable=True, tolerance=tolerance))
+
+
+def columns_only(profile: Profile) -> Profile:
+    """The profile without the features that are made of several columns."""
+    features = tuple(feature for feature in profile.features if feature.family != "multivariate")
+    return replace(profile, features=features, transforms=())
+
+
+class Draw:
+    """Draws the counts of ticks."""
+
+    def __init__(self, profile: Profile, columns: Sequence[Column], rng: np.random.Generator) -> None:
+        self._profile = profile
+        self._rng = rng
+        self._cells = [column.cells(feature) for column, feature in zip(columns, profile.features, strict=True)]
+
+    def change(self, column: Column, position: int = 0) -> None:
+        """From now on, a column is drawn from another distribution."""
+        self._cells[position] = column.cells(self._profile.features[position])
+
+    def cells(self, rows: int) -> np.ndarray:
+        """Flat counts of one tick [cells of the profile]."""
+        return np.concatenate([self._rng.multinomial(rows, p) for p in self._cells])
+
+    def counts(self, rows: int) -> Counts:
+        return replace(Counts.empty(self._profile), cells=self.cells(rows), input_rows=rows)
+
+
+class Traffic:
+    """Ticks through one monitor, as a user has it."""
+
+    def __init__(self, profile: Profile, columns: Sequence[Column], chosen: DriftSettings, seed: Sequence[int]) -> None:
+        self.monitor = DriftMonitor(profile, chosen)
+        self.draw = Draw(profile, columns, np.random.default_rng(seed))
+        self.tick = 0
+
+    def step(self, rows: int) -> TickResult:
+        self.tick += 1
+        return self.monitor.close_tick(self.tick, self.draw.counts(rows))
+
+
+class Crossings:
+    """The evidence of a profile's first family, which starts afresh after each crossing and does nothing else.
+
+    What the promise is about: every crossing counts, also those that a user would not see as they belong to an
+    episode that is open.
+    """
+
+    def __init__(self, profile: Profile, chosen: DriftSettings) -> None:
+        self._family = FamilyDetector(family_tables(profile, chosen)[0])
+
+    def step(self, tick: int, cells: np.ndarray) -> bool:
+        """Take in the flat counts of a tick; whether the threshold is crossed."""
+        family = self._family
+        steps, active = family.table.increments(tick, cells)
+        family.evidence.step(tick, steps, active)
+        if family.log_ratio < 0:
+            return False
+        family.evidence.log_r[...] = -np.inf
+        return True
