@@ -27,6 +27,7 @@ from pilotfish.detectors.batch import Batch, Column, ColumnData, Ints, Side, as_
 from pilotfish.detectors.errors import StateError, shown
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.summaries.heavy import HeavyHitters
 
 Kind = Literal["constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -40,6 +41,7 @@ DUPLICATES_BEYOND = 0.05  # the reference's own share
 UNLIKELY = -20.0  # log probability that a varying feature stays in one cell by chance
 COMPARED = 256  # rows of a batch that are compared with each other
 STRETCHES = 40  # of the reference in which rows are compared
+TOLD = 5  # rows that have a new value, from which it is told: a rarer one may be of one person
 STRANGERS = 50  # new columns that are remembered by name
 ALIKE = 0.6  # names, from which one looks renamed
 STATE_VERSION = 1
@@ -75,6 +77,7 @@ class _Stretch:
 
     counts: Counts
     strangers: dict[tuple[Side, str], int]
+    novel: dict[str, HeavyHitters]
     duplicates: int = 0
     compared: int = 0
     ticks: int = 0
@@ -84,6 +87,7 @@ class _Stretch:
             "compared": self.compared,
             "counts": self.counts.state(),
             "duplicates": self.duplicates,
+            "novel": {name: heavy.state() for name, heavy in self.novel.items()},
             "strangers": [[*key, rows] for key, rows in self.strangers.items()],
             "ticks": self.ticks,
         }
@@ -93,6 +97,7 @@ class _Stretch:
         return cls(
             Counts.from_state(profile, state["counts"]),
             {(side, name): int(rows) for side, name, rows in state["strangers"]},
+            {str(name): HeavyHitters.from_state(heavy) for name, heavy in state["novel"].items()},
             int(state["duplicates"]),
             int(state["compared"]),
             int(state["ticks"]),
@@ -103,9 +108,14 @@ class _Stretch:
             key: self.strangers.get(key, 0) + other.strangers.get(key, 0)
             for key in {**self.strangers, **other.strangers}
         }
+        novel = {
+            name: self.novel.get(name, HeavyHitters()) + other.novel.get(name, HeavyHitters())
+            for name in {**self.novel, **other.novel}
+        }
         return _Stretch(
             self.counts + other.counts,
             strangers,
+            novel,
             self.duplicates + other.duplicates,
             self.compared + other.compared,
             self.ticks + other.ticks,
@@ -176,6 +186,17 @@ class QualityWatch:
             self._open.duplicates += repeated
             self._open.compared += compared
 
+    def meet(self, feature: str, values: list[str]) -> None:
+        """Remember which categories of a feature the reference has not, the commonest of them."""
+        known = self._open.novel.get(feature, HeavyHitters())
+        self._open.novel[feature] = known + HeavyHitters.of(values)
+
+    def new_values(self) -> dict[str, list[tuple[str, int]]]:
+        """By feature the categories that are new in the recent rows, with at least how many rows; not the rare ones."""
+        novel = self._before.added(self._recent).novel
+        found = {name: [(value, n) for value, n in heavy.largest() if n >= TOLD] for name, heavy in novel.items()}
+        return {name: values for name, values in found.items() if values}
+
     def close_tick(self, tick: int, counts: Counts) -> tuple[Finding, ...]:
         """Take in the counts of a closed tick; return the findings that were not there before, of all kinds."""
         closed, self._open = self._open, self._fresh()
@@ -212,7 +233,7 @@ class QualityWatch:
         return tuple(replace(item, since_tick=self._since.get(item.key, tick)) for item in found)
 
     def _fresh(self) -> _Stretch:
-        return _Stretch(Counts.empty(self._profile), {})
+        return _Stretch(Counts.empty(self._profile), {}, {})
 
     def _all(self, tick: int) -> Iterator[Finding]:
         whole = self._before.added(self._recent)

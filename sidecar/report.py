@@ -44,6 +44,13 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     mismatches: int
 
 
+class NewValue(msgspec.Struct, frozen=True):
+    """A category that the reference has not, and in how many of the recent rows it was at least."""
+
+    value: str
+    rows: int
+
+
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of the profile: evidence of its own (1 = alarm; None in a pod), onset, effect sizes."""
 
@@ -55,6 +62,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     onset_tick: int | None = None
     episode_id: str | None = None
     effects: Effects | None = None
+    new_values: tuple[NewValue, ...] = ()
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pilotfish.detectors.batch import SIDES, Batch, Column, Ints, Side
+from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
+from pilotfish.detectors.inference import texts_of
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.summaries.joining import aligned, by_type, times
 from pilotfish.detectors.transforms import Block, picked
@@ -122,8 +124,10 @@ def _two_profiles(one: str, other: str) -> str:
 class TickCounts:
     """Counts the rows of the open tick. Nothing in the values of a batch can make it raise."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, meet: Callable[[str, list[str]], None] | None = None) -> None:
+        """Count against a profile; `meet` is told the name of a feature and its values that the reference has not."""
         self._profile = profile
+        self._meet = meet
         self._counts = Counts.empty(profile)
         self._waiting: dict[Side, list[Batch]] = {side: [] for side in SIDES}
         self._waiting_rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
@@ -187,9 +191,14 @@ class TickCounts:
         return made
 
     def _count(self, position: int, columns: list[Column]) -> None:
-        bins = self._profile.features[position].bins
+        feature = self._profile.features[position]
+        bins = feature.bins
         first, last = self._profile.offsets[position], self._profile.offsets[position + 1]
         for column in columns:
             cells, mismatches = bins.cells_of(column)
             self._counts.cells[first:last] += np.bincount(cells, minlength=bins.size)
             self._counts.mismatches[position] += mismatches
+            if self._meet is not None and isinstance(bins, CategoryBins):
+                unseen = np.flatnonzero(cells == bins.size - 2)
+                if len(unseen):
+                    self._meet(feature.name, texts_of(column.take(unseen)))

@@ -24,22 +24,30 @@ def by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
         else:
             column = as_column(data)
             arrays.setdefault(f"{column.values.dtype.char}{column.values.shape[1:]}", []).append(column)
-    joined = [_concatenated(columns) for columns in arrays.values()]
+    joined = [concatenated(columns) for columns in arrays.values()]
     return [*joined, as_column(listed)] if listed else joined, absent
 
 
 def aligned(batches: Sequence[Batch], name: str) -> Column:
     """One entry for every row of the batches, masked where a batch has no such column."""
     parts: list[Column] = []
+    listed: list[Any] = []  # of batches that follow each other: many small ones become one array
     for batch in batches:
         data = batch.columns.get(name)
         if data is None:
-            parts.append(Column(np.full(batch.rows, None), np.ones(batch.rows, dtype=bool)))
+            listed += [None] * batch.rows
+        elif type(data) is list:
+            listed += data
         else:
+            if listed:
+                parts.append(as_column(listed))
+                listed = []
             parts.append(as_column(data))
+    if listed:
+        parts.append(as_column(listed))
     if len({(part.values.dtype.kind, part.values.shape[1:]) for part in parts}) > 1:
         parts = [Column(_objects(part.values), part.missing) for part in parts]
-    return _concatenated(parts)
+    return concatenated(parts)
 
 
 def times(batches: Sequence[Batch]) -> Floats | None:
@@ -61,7 +69,8 @@ def _objects(values: Any) -> Any:
     return out
 
 
-def _concatenated(columns: list[Column]) -> Column:
+def concatenated(columns: list[Column]) -> Column:
+    """The rows of one column after those of another."""
     if len(columns) == 1:
         return columns[0]
     values = np.concatenate([column.values for column in columns])

@@ -44,7 +44,7 @@ class Publisher:
         status = watch.status if watch else None
         if status is not self._status:
             self._status = status
-            self._features = _features(profile, status)
+            self._features = _features(watch, status)
             self._recent = watch.recent if watch else None
         totals = core.ledger.totals
         alarms = sum(amount for name, amount in totals.items() if name.startswith("alarms:"))
@@ -75,12 +75,17 @@ class Publisher:
         return Published(made, profile, self._recent, watch.open_counts if watch else {})
 
 
-def _features(profile: Profile | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:
-    if profile is None or status is None:
+def _features(watch: Watch | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:
+    if watch is None or status is None:
         return ()
-    kinds = {feature.name: feature.kind for feature in profile.features}
+    kinds = {feature.name: feature.kind for feature in watch.profile.features}
+    novel = watch.quality.new_values()
     found = tuple(
-        msgspec.structs.replace(msgspec.convert(item, report.Feature, from_attributes=True), kind=kinds[item.name])
+        msgspec.structs.replace(
+            msgspec.convert(item, report.Feature, from_attributes=True),
+            kind=kinds[item.name],
+            new_values=tuple(report.NewValue(value, rows) for value, rows in novel.get(item.name, ())),
+        )
         for item in status.features
     )
     if status.families:

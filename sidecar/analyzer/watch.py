@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -24,9 +24,9 @@ RECENT_TICKS = 30  # the histograms show between one and two times as many close
 class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
-    def __init__(self, profile: Profile, taken: Counts, see: Callable[[Batch], None]) -> None:
-        self._incoming = TickCounts(profile)
-        self._see = see
+    def __init__(self, profile: Profile, taken: Counts, quality: QualityWatch) -> None:
+        self._incoming = TickCounts(profile, quality.meet)
+        self._see = quality.see
         self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
         self.taken = taken
@@ -130,7 +130,7 @@ class Watch:
     def _opened(self, tick: int) -> OpenTick:
         opened = self._open.get(tick)
         if opened is None:
-            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile), self.quality.see)
+            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile), self.quality)
         return opened
 
     def settle(self) -> None:
@@ -191,7 +191,7 @@ class Watch:
             raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
         recent, before = (Counts.from_state(self.profile, state[name]) for name in ("recent", "before"))
         self.quality.restore(state["quality"])
-        self._open = {tick: OpenTick(self.profile, item, self.quality.see) for tick, item in counts.items()}
+        self._open = {tick: OpenTick(self.profile, item, self.quality) for tick, item in counts.items()}
         self.mismatches, self._recent, self._before = mismatches, recent, before
         self._recent_ticks = int(state["recent_ticks"])
 

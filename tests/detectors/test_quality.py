@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.quality import HALF_TICKS, STRANGERS, DuplicateCount, Finding, QualityWatch
 from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.detectors.summaries.heavy import KEPT, HeavyHitters
 
 RANDOM = np.random.default_rng(1)
 ROWS = 2000
@@ -129,6 +133,29 @@ def test_no_value_makes_it_raise(value: object) -> None:
     watch = QualityWatch(PROFILE)
     watch.see(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
     watch.see(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
+
+
+def test_new_categories_are_told_by_name_and_rare_ones_are_not() -> None:
+    watch = QualityWatch(PROFILE)
+    counting = TickCounts(PROFILE, watch.meet)
+    counting.add(Batch({"city": ["Rome"] * 50 + ["Bern"] * 7 + ["Ann's house"] * 2}, 59))
+    watch.close_tick(0, counting.take())
+    assert watch.new_values() == {"city": [("Bern", 7)]}
+    again = QualityWatch(PROFILE)
+    again.restore(watch.state())
+    assert again.new_values() == watch.new_values()
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"))))
+def test_heavy_hitters_keep_their_bound_however_they_are_added_up(parts: list[list[str]]) -> None:
+    whole = sum((HeavyHitters.of(part) for part in parts), HeavyHitters())
+    true = Counter(value for part in parts for value in part)
+    assert whole.rows == true.total()
+    assert len(whole.counts) <= KEPT
+    assert whole.lost <= whole.rows / (KEPT + 1)
+    for value, rows in true.items():
+        assert whole.counts.get(value, 0) <= rows <= whole.counts.get(value, 0) + whole.lost
+    assert HeavyHitters.from_state(whole.state()) == whole
 
 
 def test_duplicates_are_sought_in_bounded_stretches() -> None:
