@@ -1,0 +1,171 @@
+"""A profile out of stored rows, in a process of its own, with its own memory, time and priority.
+
+    python -m pilotfish.sidecar.rows.learn FOLDER NAME OUT WANTED
+
+The rows as they came, not histograms of fixed logarithmic buckets, are what is learnt from: edges are exact quantiles,
+kinds are inferred from all the values, relations between columns and block variances exist at all, and the path is the
+one of `profile build`, trial on the last third included. The price is the rows on disk until it is done.
+
+It says on its standard output, one JSON object a line, how far it is, and at last what came of it (`Outcome`). Nothing
+of a row is ever among that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pilotfish.detectors.batch import ColumnData, Floats, as_column
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.errors import DetectorError
+from pilotfish.detectors.heldout import with_held_out
+from pilotfish.detectors.profile import HeldOut, Profile
+from pilotfish.sidecar.errors import raised_at, shown
+from pilotfish.sidecar.rows.errors import RowsError
+from pilotfish.sidecar.rows.log import read_blocks
+from pilotfish.sidecar.rows.table import Table, table_of
+
+FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
+TELL_SECONDS = 1.0
+PR_SET_PDEATHSIG = 1  # prctl(2)
+NICENESS = 19
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+EXPENDABLE = "900"  # before the analyzer, which goes before the proxy
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be learnt: from the first `rows` rows; `gathered` (epoch s) dates it; `memory` bytes, 0 for any."""
+
+    model: str
+    version: str
+    rows: int
+    gathered: float
+    tick_seconds: float
+    tolerance: float
+    false_alarm_ticks: float
+    memory: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """How far the work is, of 1."""
+
+    share: float
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
+    """What came of it: `problem` is empty when OUT holds a profile of `rows` rows that was quiet on itself."""
+
+    rows: int = 0
+    problem: str = ""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Learn, say what came of it, and return 0, whatever that is."""
+    folder, name, out, raw = argv
+    wanted = msgspec.json.decode(raw, type=Wanted)
+    _stand_back(wanted.memory)
+    try:
+        _say(_learnt(Path(folder), name, Path(out), wanted))
+    except MemoryError:
+        _say(Outcome(problem=f"the rows need more than {wanted.memory >> 20} MiB of memory; give fewer rows"))
+    except (DetectorError, RowsError) as error:
+        _say(Outcome(problem=str(error)))
+    except Exception as error:  # its message could hold a value of a row
+        _say(Outcome(problem=f"{type(error).__name__} at {raised_at(error)}; this is a defect, please report it"))
+    return 0
+
+
+def learn(table: Table, wanted: Wanted) -> Profile:
+    """Return the profile of the rows of `table`; DetectorError when there is nothing to watch."""
+    told = 0.0
+
+    def progress(done: int, total: int, _: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            _say(Progress(done / max(1, total)))
+
+    def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
+        return build_profile(
+            columns,
+            model=wanted.model,
+            version=wanted.version,
+            created=datetime.fromtimestamp(wanted.gathered, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            times=times,
+            sides=table.sides,
+            tick_seconds=wanted.tick_seconds,
+            progress=progress,
+        )
+
+    columns, times = _in_time(table, wanted.tick_seconds)
+    return with_held_out(
+        made, columns, times, tolerance=wanted.tolerance, false_alarm_ticks=wanted.false_alarm_ticks, progress=progress
+    )
+
+
+def unstable(held_out: HeldOut | None) -> str:
+    """Return why rows are not to be learnt from, as the trial on their last third says; empty when they are."""
+    if held_out is None:
+        return "too few rows for a trial on their last third"
+    if not held_out.alarms:
+        return ""
+    names = list(dict.fromkeys(name for alarm in held_out.alarms for name in alarm.features))
+    return f"the rows were not stable: their last third differs from the first two in {shown(names, 200)}"
+
+
+def _learnt(folder: Path, name: str, out: Path, wanted: Wanted) -> Outcome:
+    table = table_of(read_blocks(folder, name), wanted.rows)
+    rows = len(table.times)
+    if not rows:
+        raise RowsError("no rows are stored any more")
+    profile = learn(table, wanted)
+    problem = unstable(profile.held_out)
+    if not problem:
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(gzip.compress(profile.to_bytes(), mtime=0))
+    return Outcome(rows=rows, problem=problem)
+
+
+def _in_time(table: Table, tick_seconds: float) -> tuple[dict[str, ColumnData], Floats | None]:
+    """Return columns and times; no times, but the rows in their order, where the stretch is short of ticks."""
+    order = np.argsort(table.times, kind="stable")
+    times = table.times[order]
+    if (times[-1] - times[0]) / tick_seconds >= FEWEST_TICKS:
+        return table.columns, table.times
+    if np.array_equal(order, np.arange(len(order))):
+        return table.columns, None
+    return {name: as_column(data).take(order) for name, data in table.columns.items()}, None
+
+
+def _stand_back(memory: int) -> None:
+    """End with the parent; let everything else go first, on the processors and when memory is short."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    with suppress(OSError):
+        OOM_SCORE.write_text(EXPENDABLE)
+    with suppress(OSError):
+        os.nice(NICENESS)
+    if memory:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+
+
+def _say(message: Progress | Outcome) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""A log of rows on disk: segments that only grow, bounded in rows and bytes. One process writes, any may read.
+
+Nothing is synced: what a kill -9 leaves is whole up to the block that was being written, and what a power cut takes is
+a sample of traffic, not evidence. A log that keeps its newest rows drops whole segments, an eighth of its bound each:
+so appending never rewrites anything. (A uniform sample of all time would rewrite single rows, and mix what was with
+what is; a report on recent rows wants the recent ones.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.rows.blocks import MAGIC, Block, parse, render, scan, size_of
+from pilotfish.sidecar.rows.errors import RowsError
+
+SEGMENTS = 8
+SUFFIX = ".rows"
+
+
+@dataclass
+class Segment:
+    """One file and what is whole in it."""
+
+    path: Path
+    rows: int
+    size: int
+
+
+class RowLog:
+    """The log `name` in `folder`, of `most_rows` and `most_bytes`; keeps the `newest`, or the first ones and no more.
+
+    `cut` counts bytes that were torn off at the last opening; `problem` says why the last write failed, else is empty.
+    """
+
+    def __init__(self, folder: Path, name: str, *, most_rows: int, most_bytes: int, newest: bool) -> None:
+        self.most_rows, self.most_bytes = most_rows, most_bytes
+        self.cut = 0
+        self.problem = ""
+        self._folder, self._name, self._newest = folder, name, newest
+        self._segments: list[Segment] = []
+        self._descriptor = -1
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._segments = [segment for path in segments_of(folder, name) if (segment := self._taken(path))]
+        except OSError as error:
+            self.problem = f"rows cannot be kept in {shown(str(folder))}: {error.strerror}"
+
+    @property
+    def rows(self) -> int:
+        """How many rows are on disk."""
+        return sum(segment.rows for segment in self._segments)
+
+    @property
+    def size(self) -> int:
+        """How many bytes they take."""
+        return sum(segment.size for segment in self._segments)
+
+    def append(self, blocks: Sequence[Block]) -> int:
+        """Write `blocks`; return how many of their rows were not kept: no room, values that cannot be written."""
+        lost = 0
+        for block in blocks:
+            try:
+                raw = render(block)
+            except RowsError:
+                lost += len(block.at)
+                continue
+            if not self._fits(len(raw)) or not self._written(raw, len(block.at)):
+                lost += len(block.at)
+        return lost
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._close()
+        for segment in self._segments:
+            segment.path.unlink(missing_ok=True)
+        self._segments = []
+        self.problem = ""
+
+    def _fits(self, size: int) -> bool:
+        if size > self.most_bytes // SEGMENTS + len(MAGIC):
+            return False
+        return self._newest or (self.rows < self.most_rows and self.size + size <= self.most_bytes)
+
+    def _written(self, raw: bytes, rows: int) -> bool:
+        try:
+            segment = self._open()
+            left = memoryview(raw)
+            while left:  # a disk that takes a part says with the next one why
+                left = left[os.write(self._descriptor, left) :]
+        except OSError as error:
+            self.problem = f"rows cannot be kept in {shown(str(self._folder))}: {error.strerror}"
+            self._mend()
+            return False
+        segment.rows, segment.size, self.problem = segment.rows + rows, segment.size + len(raw), ""
+        if self._newest:
+            self._forget()
+        return True
+
+    def _open(self) -> Segment:
+        """Return the segment that is written to, a new one when the last has its share."""
+        last = self._segments[-1] if self._segments else None
+        if last is None or last.rows >= self.most_rows / SEGMENTS or last.size >= self.most_bytes / SEGMENTS:
+            self._close()
+            number = int(last.path.name.split(".")[-2]) + 1 if last else 1
+            last = Segment(self._folder / f"{self._name}.{number:012d}{SUFFIX}", 0, 0)
+        if self._descriptor < 0:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._descriptor = os.open(last.path, flags, 0o600)
+        if not last.size:
+            if last not in self._segments:
+                self._segments.append(last)
+            last.size = os.write(self._descriptor, MAGIC)
+        return last
+
+    def _forget(self) -> None:
+        """Remove the oldest segments that the bounds do not need any more."""
+        while len(self._segments) > 1:
+            oldest = self._segments[0]
+            if self.rows - oldest.rows < self.most_rows and self.size <= self.most_bytes:
+                return
+            oldest.path.unlink(missing_ok=True)
+            del self._segments[0]
+
+    def _mend(self) -> None:
+        """Cut off what a failed write left."""
+        if self._descriptor >= 0 and self._segments:
+            with suppress(OSError):  # what stays is torn, and the next opening cuts it off
+                os.ftruncate(self._descriptor, self._segments[-1].size)
+        self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _taken(self, path: Path) -> Segment | None:
+        """Return the segment at `path` as far as it is whole, cutting off the rest; None removes it."""
+        with path.open("rb") as file:
+            known = file.read(len(MAGIC)) == MAGIC
+            found = Segment(path, 0, len(MAGIC))
+            for rows, payload in scan(file) if known else ():
+                found.rows += rows
+                found.size += size_of(payload)
+        whole = path.stat().st_size
+        if not found.rows:
+            self.cut += whole
+            path.unlink()
+            return None
+        if whole > found.size:
+            self.cut += whole - found.size
+            os.truncate(path, found.size)
+        return found
+
+
+def segments_of(folder: Path, name: str) -> list[Path]:
+    """Return the segments of the log `name`, oldest first."""
+    return sorted(path for path in folder.glob(f"{name}.*{SUFFIX}") if path.name.split(".")[-2].isdigit())
+
+
+def read_blocks(folder: Path, name: str) -> Iterator[Block]:
+    """Yield the blocks of the log `name`, oldest first, also while it is written to; what is damaged is left out."""
+    for path in segments_of(folder, name):
+        with suppress(FileNotFoundError), path.open("rb") as file:  # its bound dropped it in the meantime
+            if file.read(len(MAGIC)) != MAGIC:
+                continue
+            for _, payload in scan(file):
+                with suppress(RowsError):
+                    yield parse(payload)
+
+
+def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[Block]:
+    """Yield the newest `rows` rows of the log `name`, oldest first."""
+    kept: deque[Block] = deque()
+    held = 0
+    for block in read_blocks(folder, name):
+        kept.append(block)
+        held += len(block.at)
+        while held - len(kept[0].at) >= rows:
+            held -= len(kept.popleft().at)
+    over = held - rows
+    for block in kept:
+        yield block if over <= 0 else _without(block, over)
+        over = 0
+
+
+def _without(block: Block, first: int) -> Block:
+    columns = ({name: values[first:] for name, values in side.items()} for side in (block.inputs, block.outputs))
+    return Block(block.at[first:], *columns)

@@ -1,0 +1,90 @@
+"""From blocks to columns, as a reference wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column as MaskedColumn
+from pilotfish.detectors.batch import ColumnData, Floats, Side
+from pilotfish.sidecar.rows.blocks import Block
+
+MAX_COLUMNS = 2000
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name [rows], which of them are predictions, and when each row happened (epoch s).
+
+    `left_out` says of a column why it is not among them.
+    """
+
+    columns: dict[str, ColumnData]
+    sides: dict[str, Side]
+    times: Floats
+    left_out: dict[str, str]
+
+
+def table_of(blocks: Iterable[Block], most_rows: int) -> Table:
+    """Return the first `most_rows` rows of `blocks`; what a row does not have is missing there.
+
+    A prediction with the name of an input is left out: a profile knows one column of a name.
+    """
+    filling = _Filling(most_rows)
+    for block in blocks:
+        if filling.rows >= most_rows:
+            break
+        filling.add(block)
+    return filling.table()
+
+
+class _Filling:
+    def __init__(self, most_rows: int) -> None:
+        self._most_rows = most_rows
+        self._values: dict[str, list[Any]] = {}
+        self._sides: dict[str, Side] = {}
+        self._left_out: dict[str, str] = {}
+        self._at: list[float] = []
+
+    @property
+    def rows(self) -> int:
+        return len(self._at)
+
+    def add(self, block: Block) -> None:
+        first, room = self.rows, self._most_rows - self.rows
+        self._at += block.at[:room]
+        self._add(block.inputs, "input", first, room)
+        self._add(block.outputs, "prediction", first, room)
+
+    def table(self) -> Table:
+        columns = {name: _column(_padded(values, self.rows)) for name, values in self._values.items()}
+        return Table(columns, self._sides, np.array(self._at, dtype=np.float64), self._left_out)
+
+    def _add(self, columns: dict[str, list[Any]], side: Side, first: int, room: int) -> None:
+        for name, values in columns.items():
+            if name not in self._values:
+                if len(self._values) >= MAX_COLUMNS:
+                    self._left_out[name[:80]] = f"more than {MAX_COLUMNS} columns"
+                    continue
+                self._values[name], self._sides[name] = [], side
+            if self._sides[name] != side:
+                self._left_out[name] = "an input has the same name"
+                continue
+            _padded(self._values[name], first).extend(values[:room])
+
+
+def _padded(values: list[Any], rows: int) -> list[Any]:
+    values.extend([None] * (rows - len(values)))
+    return values
+
+
+def _column(values: list[Any]) -> ColumnData:
+    """Return numbers with gaps as an array with a mask, a tenth of the memory; anything else as it is."""
+    types = set(map(type, values))
+    if type(None) in types and types <= {int, float, type(None)}:
+        missing = np.array([value is None for value in values])
+        return MaskedColumn(np.array([np.nan if value is None else float(value) for value in values]), missing)
+    return values

@@ -1,0 +1,140 @@
+"""Rows on disk: what was appended is read back, whatever a kill, a full disk or a stranger left of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.rows.blocks import MAGIC, Block, parse, render, scan
+from pilotfish.sidecar.rows.errors import RowsError
+from pilotfish.sidecar.rows.log import RowLog, newest_blocks, read_blocks, segments_of
+from pilotfish.sidecar.rows.tap import Tap
+
+MIB = 1 << 20
+
+
+def opened(folder: Path, *, rows: int = 1000, size: int = MIB, newest: bool = False) -> RowLog:
+    return RowLog(folder, "recent", most_rows=rows, most_bytes=size, newest=newest)
+
+
+def block(first: int, rows: int = 10) -> Block:
+    numbers: list[Any] = list(range(first, first + rows))
+    return Block([float(number) for number in numbers], {"a": numbers, "b": ["x"] * rows}, {"y": [None] * rows})
+
+
+def numbers(folder: Path) -> list[int]:
+    return [number for item in read_blocks(folder, "recent") for number in item.inputs["a"]]
+
+
+def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
+    assert opened(tmp_path).append([block(0), block(10)]) == 0
+    again = opened(tmp_path)
+    again.append([block(20)])
+    assert (again.rows, numbers(tmp_path)) == (30, list(range(30)))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.append([block(0), block(10)])
+    (path,) = segments_of(tmp_path, "recent")
+    os.truncate(path, log.size - 3)
+    again = opened(tmp_path)
+    assert (again.rows, again.cut > 0, numbers(tmp_path)) == (10, True, list(range(10)))
+    again.append([block(50)])
+    assert numbers(tmp_path) == [*range(10), *range(50, 60)]
+
+
+def test_the_first_rows_are_kept_and_no_more(tmp_path: Path) -> None:
+    log = opened(tmp_path, rows=30)
+    assert log.append([block(10 * index) for index in range(5)]) == 20
+    assert numbers(tmp_path) == list(range(30))
+
+
+def test_the_newest_rows_are_kept_within_an_eighth_more(tmp_path: Path) -> None:
+    log = opened(tmp_path, rows=80, newest=True)
+    assert log.append([block(10 * index) for index in range(100)]) == 0
+    assert 80 <= log.rows <= 90
+    found = [number for item in newest_blocks(tmp_path, "recent", 75) for number in item.inputs["a"]]
+    assert found == list(range(925, 1000))
+
+
+def test_bytes_are_bounded_and_too_large_a_block_is_counted(tmp_path: Path) -> None:
+    log = opened(tmp_path, rows=10**6, size=64 * 1024, newest=True)
+    assert log.append([Block([0.0], {"text": ["x" * 60_000]}, {})]) == 1
+    for index in range(200):
+        log.append([Block([0.0], {"text": ["x" * 1000], "a": [index]}, {})])
+        assert log.size <= 64 * 1024
+    assert numbers(tmp_path)[-1] == 199
+
+
+def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = opened(tmp_path)
+    log.append([block(0)])
+    write, room = os.write, [20]
+
+    def full(descriptor: int, raw: Any) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken, room[0] = raw[: room[0]], 0
+        return write(descriptor, taken)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pilotfish.sidecar.rows.log.os.write", full)
+        assert log.append([block(10)]) == 10
+    assert "No space left" in log.problem
+    assert log.append([block(20)]) == 0
+    assert (log.problem, numbers(tmp_path)) == ("", [*range(10), *range(20, 30)])
+
+
+def test_numbers_beyond_64_bits_and_numpy_values_are_written_others_are_refused() -> None:
+    (found,) = scan(BytesIO(render(Block([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
+    assert parse(found[1]).inputs == {"a": [1e30], "b": [2.0], "c": [[0, 1]]}
+    with pytest.raises(RowsError, match="cannot be written"):
+        render(Block([1.0], {"a": [object()]}, {}))
+
+
+def test_a_tap_leaves_masked_columns_out_and_joins_what_has_the_same_columns() -> None:
+    tap = Tap(frozenset({"name"}))
+    tap.add(1.0, 2, {"a": [1, 2], "name": ["x", "y"]}, {"p": [0.1, 0.2]})
+    tap.add(2.0, 1, {"a": [3], "name": ["z"]}, {"p": [0.3]})
+    tap.add(3.0, 1, {"b": [4]}, {})
+    assert tap.rows == 4
+    assert tap.take() == [
+        Block([1.0, 1.0, 2.0], {"a": [1, 2, 3]}, {"p": [0.1, 0.2, 0.3]}),
+        Block([3.0], {"b": [4]}, {}),
+    ]
+    assert (tap.rows, tap.take()) == (0, [])
+
+
+@given(st.binary(max_size=300), st.integers(0, 400))
+def test_no_bytes_break_the_reader(damage: bytes, place: int) -> None:
+    whole = render(block(0)) + render(block(10))
+    raw = whole[:place] + damage + whole[place + len(damage) :]
+    for rows, payload in scan(BytesIO(raw)):
+        assert rows < 2**32
+        with suppress(RowsError):  # refused, which is what it may do
+            parse(payload)
+
+
+@given(st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.integers(-9, 9) | st.text(max_size=3), st.lists)))
+def test_no_payload_breaks_the_parser(payload: Any) -> None:
+    raw = payload if isinstance(payload, bytes) else msgspec.msgpack.encode(payload)
+    framed = MAGIC + struct.pack("<III", len(raw), 1, zlib.crc32(raw)) + raw
+    file = BytesIO(framed)
+    file.read(len(MAGIC))
+    ((_, found),) = scan(file)
+    with suppress(RowsError):  # refused, which is what it may do
+        parse(found)
