@@ -1,0 +1,154 @@
+"""Live traffic raises what `pilotfish replay` says of the same rows: alarm, tick, names, evidence, to the bit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.replay import Replay, spans_of_times
+from pilotfish.detectors.settings import DriftSettings
+from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
+from pilotfish.sidecar.cli import main
+from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.sidecar.profiles.csvtable import CsvOptions
+from tests.e2e.stack import Stack
+from tests.e2e.upstream import BODY
+from tests.support.waiting import wait_until
+
+TICK = 0.5  # seconds
+QUIET, DRIFTED = 3, 8  # ticks
+REQUESTS, ROWS = 6, 5  # in a tick, in a request
+SHIFT = 0.8
+ATTEMPTS = 4
+COLUMNS = ("a", "b")
+Exchange = tuple[int, dict[str, list[float]]]  # the tick that it counted in, and its rows
+
+
+class StalledError(Exception):
+    """The machine stood still around the end of a tick, so that nobody outside can tell where an exchange counted."""
+
+
+@pytest.fixture
+def profile() -> bytes:
+    random = np.random.default_rng(1)
+    columns = {"a": random.normal(size=20_000), "b": random.normal(size=20_000)}
+    columns["y"] = np.resize(answers(), 20_000)
+    made = build_profile(columns, sides={"y": "prediction"}, model="m", version="1", exchangeable=True)
+    return made.to_bytes()
+
+
+def answers() -> list[float]:
+    """Return the predictions that the model server gives for each request."""
+    found: list[float] = json.loads(BODY)["outputs"][0]["data"]
+    return found
+
+
+def test_live_traffic_raises_the_alarm_of_a_replay(
+    stack: Stack, profile: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = undisturbed(stack)
+    wait_until(lambda: stack.report()["ticks"]["last_closed"] == sent[-1][0], 20, "the last tick's end")
+    (live,) = stack.episodes()
+    assert stack.stop() == 0
+    saved = parse((stack.folder / "state" / CHECKPOINT_FILE).read_bytes(), "the checkpoint")
+
+    data = written(tmp_path / "sent.csv", sent)
+    capsys.readouterr()
+    replayed = ["replay", str(data), "--profile", str(stack.folder / "profile.json"), "--time", "at", "--tick", "500ms"]
+    assert main([*replayed, "--json"]) == 0
+    alarm, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (live["id"], live["opened_tick"], live["onset_tick"]) == (
+        alarm["episode"],
+        alarm["tick"],
+        alarm["onset_tick"],
+    )
+    assert live == {**summary["episodes"][0], "features": list(summary["episodes"][0]["features"])}
+    assert [feature["name"] for feature in alarm["features"]] == ["a"]
+    assert alarm["tick"] >= sent[0][0] + QUIET
+    assert saved["watch"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
+
+
+def undisturbed(stack: Stack) -> list[Exchange]:
+    """Start and send the traffic, and begin anew should the machine stand still at the wrong moment."""
+    stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
+    for _ in range(ATTEMPTS):
+        stack.start()
+        wait_until(stack.ready, 20, "the member")
+        try:
+            return traffic(stack)
+        except StalledError:
+            stack.stop()
+            shutil.rmtree(stack.folder / "state")
+    pytest.fail(f"the machine stood still at the end of a tick in each of {ATTEMPTS} attempts")
+
+
+def traffic(stack: Stack) -> list[Exchange]:
+    """Send rows tick by tick, the later ones shifted; return each exchange with the tick that it counted in."""
+    random = np.random.default_rng(2)
+    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    sent: list[Exchange] = []
+    for number, _ in enumerate(ticks(QUIET + DRIFTED)):
+        for _ in range(REQUESTS):
+            rows = {"a": random.normal(SHIFT * (number >= QUIET), 1, ROWS), "b": random.normal(size=ROWS)}
+            listed = {name: values.tolist() for name, values in rows.items()}
+            sent.append((exchange(connection, listed), listed))
+    connection.close()
+    return sent
+
+
+def ticks(count: int) -> Iterator[int]:
+    """Yield the next ticks of the wall clock, each when it has just begun."""
+    last = int(time.time() / TICK)
+    for _ in range(count):
+        wait_until(lambda last=last: int(time.time() / TICK) > last, what="the next tick")  # type: ignore[misc]
+        last = int(time.time() / TICK)
+        yield last
+
+
+def exchange(connection: HTTPConnection, rows: dict[str, list[float]]) -> int:
+    """Send rows and return the tick that the exchange began in; StalledError when that cannot be told."""
+    inputs = [{"name": name, "datatype": "FP64", "shape": [ROWS], "data": data} for name, data in rows.items()]
+    before = int(time.time() / TICK)
+    connection.request("POST", "/v2/models/m/infer", json.dumps({"inputs": inputs}))
+    response = connection.getresponse()
+    assert response.read() == BODY
+    if int(time.time() / TICK) != before:
+        raise StalledError
+    return before
+
+
+def written(path: Path, sent: list[Exchange]) -> Path:
+    """Write the rows as a CSV file with the time of their tick."""
+    lines = ["at,a,b,y"]
+    for tick, rows in sent:
+        at = datetime.fromtimestamp((tick + 0.5) * TICK, UTC).isoformat()
+        lines += [f"{at},{a!r},{b!r},{y!r}" for a, b, y in zip(rows["a"], rows["b"], answers(), strict=True)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def state_of_replay(profile: Profile, data: Path) -> Any:
+    """Return all that a replay of the file knows at its end, as it would stand in a checkpoint."""
+    table = read_table(data, Roles(time="at"), CsvOptions(NA), lambda *_: None)
+    times, _ = row_times(table, "at")
+    assert times is not None
+    replay = Replay(profile, DriftSettings(tick_seconds=TICK))
+    columns = {name: column for name, column in table.columns.items() if name != "at"}
+    for _ in replay.run(columns, spans_of_times(times, TICK), times):
+        pass
+    monitor: DriftMonitor = replay._monitor
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.state()))
