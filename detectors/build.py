@@ -8,23 +8,25 @@ from typing import get_args
 
 import numpy as np
 
-from pilotfish.detectors.bank import VERSION
+from pilotfish.detectors.bank import VERSION, build_bank, smoothed, within
 from pilotfish.detectors.batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
 from pilotfish.detectors.blocks import blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
 from pilotfish.detectors.drafting import Draft, Rows, draft
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import infer_kind
+from pilotfish.detectors.inference import infer_kind, infer_type
 from pilotfish.detectors.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.quality import duplicate_ratio
-from pilotfish.detectors.sensitivity import INVISIBLE, sensitivity
-from pilotfish.detectors.transforms import Transform, fit
+from pilotfish.detectors.sensitivity import INVISIBLE, Part, sensitivity
+from pilotfish.detectors.slots import SLOTS, Slots, slots_of
+from pilotfish.detectors.transforms import COARSE, Transform, fit, spoken
 
 TICKS_WANTED = 500  # of a row-ordered reference whose live traffic is unknown
 LARGEST_TICK = 1000
 TOLERANCE = 0.0025
 FALSE_ALARM_TICKS = 43_200.0  # one in 30 days at 60 s
 UNCOVERED = "season not covered"
+HOURLY = "compared by the hour of the day (UTC)"
 SORTED = "grows or falls from row to row, though the rows are said to be in no order"
 
 Progress = Callable[[int, int, str], None]
@@ -75,8 +77,9 @@ def build_profile(
     drafter = _Drafter(arranged, tolerance, progress, len(columns))
     types: dict[str, ColumnType] = {}
     for name, column in ordered.items():
-        type_ = kinds.get(name) or infer_kind(column)
-        if side_of[name] == "label" or drafter.column(name, side_of[name], column, type_, watch_anyway=name in keep):
+        is_label = side_of[name] == "label"
+        type_ = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, arranged.shaping))
+        if is_label or drafter.column(name, side_of[name], column, type_, watch_anyway=name in keep):
             types[name] = type_
     at = None if times is None else np.asarray(times, dtype=np.float64)[arranged.order]
     whole = fit.Reference(ordered, side_of, types, arranged.shaping, at)
@@ -133,11 +136,8 @@ class _Drafter:
         found = fit.fitted(whole)
         self.total += sum(len(transform.outputs) for transform in found)
         for transform in found:
-            made = transform.apply(whole.block(transform.inputs))
-            watched = [
-                self._add(name, transform.side, transform.family, made[name], infer_kind(made[name]), watch_anyway=True)
-                for name in transform.outputs
-            ]
+            made = fit.applied(transform, whole)
+            watched = [self._made(transform, name, made[name]) for name in transform.outputs]
             if any(watched):
                 kept.append(transform)
         taken = {name for transform in kept for name in transform.inputs}
@@ -151,16 +151,33 @@ class _Drafter:
         if not self._drafts:
             left_out = shown([(item.name, item.reason) for item in self.excluded])
             raise ProfileError(f"no column can be watched: {left_out}; keep some")
-        lg = log_confidence(sum(len(draft.bank.groups) for draft, _, _ in self._drafts))
+        functions = sum(len(draft.bank.groups) for draft, _, _ in self._drafts)
         threshold = false_alarm_ticks * len(self._drafts)
         return tuple(
-            _feature(draft, side, family, lg, self._tolerance, threshold) for draft, side, family in self._drafts
+            _feature(draft, side, family, functions, self._tolerance, threshold) for draft, side, family in self._drafts
         )
 
+    def _made(self, transform: Transform, name: str, column: Column) -> bool:
+        """Draft a column that a transform made, over the rows of which it says something."""
+        rows, kept = self._rows, spoken(transform.family, column)
+        if kept is not None:
+            rows, column = rows.only(kept), column.take(kept)
+        self._tell(name)
+        coarse = transform.kind in COARSE
+        kind = infer_kind(column)
+        found = draft(name, column, kind, rows, self._tolerance, watch_anyway=True, coarse=coarse)
+        return self._keep(found, transform.side, transform.family)
+
     def _add(self, name: str, side: Side, family: Family, column: Column, kind: Kind, *, watch_anyway: bool) -> bool:
+        self._tell(name)
+        found = draft(name, column, kind, self._rows, self._tolerance, watch_anyway=watch_anyway)
+        return self._keep(found, side, family)
+
+    def _tell(self, name: str) -> None:
         if self._progress is not None:
             self._progress(len(self._drafts) + len(self.excluded), self.total, name)
-        found = draft(name, column, kind, self._rows, self._tolerance, watch_anyway=watch_anyway)
+
+    def _keep(self, found: Draft | Excluded, side: Side, family: Family) -> bool:
         if isinstance(found, Excluded):
             self.excluded.append(found)
             return False
@@ -214,25 +231,28 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
         last_time=None if by_time is None else float(by_time[-1]),
         longest_block=lengths[-1].length if lengths else 0,
     )
-    return Rows(order, ticks, lengths, shaping, reference)
+    slots = slots_of(ticks, tick_seconds) if kind == "time" else None
+    return Rows(order, ticks, lengths, shaping, reference, slots)
 
 
-def _feature(draft: Draft, side: Side, family: Family, lg: float, tolerance: float, threshold: float) -> Feature:
-    seen = sensitivity(
-        draft.bins,
-        draft.bank,
-        draft.shaping,
-        draft.bounding,
-        draft.inflation,
-        lg=lg,
-        tolerance=tolerance,
-        threshold=threshold,
-    )
+def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance: float, threshold: float) -> Feature:
+    """The feature, with slots if they find a shift of one standard deviation sooner."""
+    whole = [Part(draft.bank, smoothed(draft.shaping), draft.bounding)]
+    lg = log_confidence(functions)
+    seen = sensitivity(draft.bins, whole, draft.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
+    slots = draft.slots
+    if slots is not None:
+        parts, lg = _parts(draft, slots, tolerance), log_confidence(functions, SLOTS)
+        found = sensitivity(draft.bins, parts, slots.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
+        sooner = (found.delay_rows or np.inf) < (seen.delay_rows or np.inf)
+        seen, slots = (found, slots) if sooner else (seen, None)
     warnings = []
     if seen.delay_rows is None:
         warnings.append(f"{INVISIBLE}: too few independent reference rows; give a longer reference")
     if draft.season_not_covered:
         warnings.append(f"{UNCOVERED}: it still varies at the longest block; give a longer reference")
+    if slots is not None:
+        warnings.append(f"{HOURLY}: with the same hour of the reference, as it has a cycle of a day")
     if draft.sorted_in_no_order:
         warnings.append(f"{SORTED}: exclude it if it goes on so, as row numbers do")
     return Feature(
@@ -248,14 +268,25 @@ def _feature(draft: Draft, side: Side, family: Family, lg: float, tolerance: flo
         smallest_shift=seen.smallest_shift,
         delay_rows=seen.delay_rows,
         warnings=tuple(warnings),
+        slots=slots,
     )
+
+
+def _parts(draft: Draft, slots: Slots, tolerance: float) -> list[Part]:
+    """Slot by slot, those that the reference has rows of."""
+    whole = smoothed(draft.shaping)
+    return [
+        Part(build_bank(draft.bins, draft.shaping, tolerance, shaping), within(shaping, whole), bounding)
+        for shaping, bounding in zip(slots.shaping, slots.bounding, strict=True)
+        if bounding.any()
+    ]
 
 
 def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str, ...]:
     out = []
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
-    for text in (INVISIBLE, UNCOVERED, SORTED):
+    for text in (INVISIBLE, UNCOVERED, SORTED, HOURLY):
         names = [feature.name for feature in features if any(w.startswith(text) for w in feature.warnings)]
         if names:
             out.append(f"{text}: {', '.join(names)}")

@@ -10,27 +10,46 @@ import numpy as np
 from pilotfish.detectors.bank import Bank, build_bank
 from pilotfish.detectors.batch import Bools, Column, Floats, Ints
 from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins, numbers
+from pilotfish.detectors.binning.losses import LossBins
+from pilotfish.detectors.binning.numeric import COARSE, QUANTILES, NumericBins, numbers
 from pilotfish.detectors.blocks import Blocks
 from pilotfish.detectors.inference import is_clock, names_periods, names_rows, names_times, numbers_rows, texts_of
-from pilotfish.detectors.inflation import inflation
+from pilotfish.detectors.inflation import Inflation, inflation
+from pilotfish.detectors.performance.description import LOSS
 from pilotfish.detectors.profile import Bins, Excluded, Kind, Reference
+from pilotfish.detectors.slots import SLOTS, Slots
+
+HALVED = 0.5  # of the inflation, from which on the hours of the day are told apart
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The reference in time order: the permutation (None if it was), its ticks, and which rows shape alternatives."""
+    """The reference in time order: the permutation (None if it was), its ticks, and which rows shape alternatives.
+
+    `slots` [rows] is the hour of the day of each, None if the reference cannot tell hours apart.
+    """
 
     order: Ints | None
     ticks: Ints
     lengths: list[Blocks]
     shaping: Bools
     reference: Reference
+    slots: Ints | None
+
+    def only(self, kept: Bools) -> Rows:
+        """Some of the rows [rows], in the blocks of time that they were in."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        lengths = [Blocks(blocks.length, before[blocks.starts]) for blocks in self.lengths]
+        slots = None if self.slots is None else self.slots[kept]
+        return Rows(self.order, self.ticks[kept], lengths, self.shaping[kept], self.reference, slots)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A feature before the bounds that depend on how many features there are."""
+    """A feature before the bounds that depend on how many features there are.
+
+    `slots` is what it looks like hour by hour, where that at least halves how much its sums vary.
+    """
 
     name: str
     kind: Kind
@@ -41,14 +60,18 @@ class Draft:
     inflation: Floats
     season_not_covered: bool
     sorted_in_no_order: bool
+    slots: Slots | None
 
 
 def draft(
-    name: str, column: Column, kind: Kind, rows: Rows, tolerance: float, *, watch_anyway: bool
+    name: str, column: Column, kind: Kind, rows: Rows, tolerance: float, *, watch_anyway: bool, coarse: bool = False
 ) -> Draft | Excluded:
-    """The feature that a column [rows], in time order, makes; or why it is not watched, unless it is to be anyway."""
+    """The feature that a column [rows], in time order, makes; or why it is not watched, unless it is to be anyway.
+
+    `coarse` is for numbers that need few cells.
+    """
     named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
-    bins = _category_bins(column, rows) if named else _numeric_bins(column, rows)
+    bins = _category_bins(column, rows) if named else _numeric_bins(column, rows, COARSE if coarse else QUANTILES)
     if bins is None:
         return Excluded(name, "holds no value")
     reason = _alarms_for_ever(column, named, rows)
@@ -58,9 +81,38 @@ def draft(
     shaping = np.bincount(cells[rows.shaping], minlength=bins.size)
     bounding = np.bincount(cells[~rows.shaping], minlength=bins.size)
     bank = build_bank(bins, shaping, tolerance)
-    measured = inflation(cells, bank, bins.size, rows.lengths)
+    measured = inflation(cells, bank, rows.lengths)
+    slots, within_slots = _by_slot(cells, bank, bins, measured, rows, tolerance)
     is_sorted = rows.reference.order == "exchangeable" and not named and is_clock(numbers(column)[0])
-    return Draft(name, kind, bins, bank, shaping, bounding, measured.values, measured.season_not_covered, is_sorted)
+    season = within_slots.season_not_covered
+    return Draft(name, kind, bins, bank, shaping, bounding, measured.values, season, is_sorted, slots)
+
+
+def draft_loss(losses: Column, bins: LossBins, rows: Rows) -> Draft:
+    """The feature of the losses [rows] of labelled rows, each of which has one."""
+    cells, _ = bins.cells_of(losses)
+    shaping, bounding = (np.bincount(cells[part], minlength=bins.size) for part in (rows.shaping, ~rows.shaping))
+    bank = build_bank(bins, shaping, 0.0)
+    measured = inflation(cells, bank, rows.lengths)
+    season = measured.season_not_covered
+    return Draft(LOSS, "numeric", bins, bank, shaping, bounding, measured.values, season, False, None)
+
+
+def _by_slot(
+    cells: Ints, bank: Bank, bins: Bins, measured: Inflation, rows: Rows, tolerance: float
+) -> tuple[Slots | None, Inflation]:
+    """The feature hour by hour and its inflation then, if that is at most half of what was `measured`."""
+    common = np.isin(bank.groups, ["location", "category"])
+    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / HALVED:
+        return None, measured
+    key = (rows.slots * 2 + ~rows.shaping) * bins.size + cells
+    counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
+    shaping = counts[:, 0].sum(axis=0)
+    banks = [build_bank(bins, shaping, tolerance, slot) for slot in counts[:, 0]]
+    found = inflation(cells, bank, rows.lengths, rows.slots, banks)
+    if np.median(found.values[common]) > HALVED * np.median(measured.values[common]):
+        return None, measured
+    return Slots(counts[:, 0], counts[:, 1], found.values), found
 
 
 def _finite(column: Column) -> Floats:
@@ -68,11 +120,11 @@ def _finite(column: Column) -> Floats:
     return values[np.isfinite(values)]
 
 
-def _numeric_bins(column: Column, rows: Rows) -> NumericBins | None:
+def _numeric_bins(column: Column, rows: Rows, quantiles: Floats) -> NumericBins | None:
     """From the shaping part, or from all rows if that part holds no number."""
     values = _finite(column.take(rows.shaping))
     values = values if len(values) else _finite(column)
-    return NumericBins.from_values(values) if len(values) else None
+    return NumericBins.from_values(values, quantiles) if len(values) else None
 
 
 def _category_bins(column: Column, rows: Rows) -> CategoryBins | None:

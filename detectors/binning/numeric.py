@@ -13,6 +13,7 @@ from pilotfish.detectors.binning.grid import Grid
 from pilotfish.detectors.errors import ProfileError, shown
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
+COARSE = np.arange(1, 16) / 16  # quantiles for what needs few cells
 ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
 MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
 GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
@@ -40,8 +41,8 @@ class NumericBins:
     spread: float
 
     @classmethod
-    def from_values(cls, values: Floats) -> NumericBins:
-        """Bins for finite reference values [n], n >= 1, from their quantiles, atoms and range."""
+    def from_values(cls, values: Floats, quantiles: Floats = QUANTILES) -> NumericBins:
+        """Bins for finite reference values [n], n >= 1, from some of their quantiles, their atoms and range."""
         values = np.clip(values, -LARGEST, LARGEST)
         distinct, counts = np.unique(values, return_counts=True)
         discrete = len(distinct) <= max(2, min(MAX_DISCRETE, len(values) // 2))
@@ -51,7 +52,7 @@ class NumericBins:
         at = np.searchsorted(distinct, atoms)
         inner = np.concatenate([below[at], above[at]])
         if not discrete:
-            edges = np.unique(np.quantile(values, QUANTILES, method="inverted_cdf"))
+            edges = np.unique(np.quantile(values, quantiles, method="inverted_cdf"))
             edges = edges[(edges > distinct[0]) & (edges < distinct[-1])]
             taken = np.searchsorted(below[at], edges, side="right") > np.searchsorted(above[at], edges, side="left")
             inner = np.concatenate([inner, edges[~taken]])

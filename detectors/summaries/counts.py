@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Batch, Column, Ints, Side
+from pilotfish.detectors.batch import SIDES, Batch, Column, Family, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.inference import texts_of
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.summaries.joining import aligned, by_type, times
-from pilotfish.detectors.transforms import Block, picked
+from pilotfish.detectors.transforms import Block, picked, spoken
 
 BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once
 STATE_VERSION = 2
@@ -121,6 +121,12 @@ def _two_profiles(one: str, other: str) -> str:
     return f"counts of profile {one!r} and of profile {other!r} do not add up; drop those of the profile not in force"
 
 
+def _spoken(family: Family, column: Column) -> Column:
+    """The rows of a made column that count."""
+    kept = spoken(family, column)
+    return column if kept is None else column.take(kept)
+
+
 class TickCounts:
     """Counts the rows of the open tick. Nothing in the values of a batch can make it raise."""
 
@@ -133,6 +139,10 @@ class TickCounts:
         self._waiting_rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
         self._rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
         self._encoded: dict[Side, int] = dict.fromkeys(SIDES, 0)
+        self._read = {
+            side: dict.fromkeys(name for t in profile.transforms if t.side == side for name in t.inputs)
+            for side in SIDES
+        }
         self._transforms = {side: [t for t in profile.transforms if t.side == side] for side in SIDES}
         self._features = {
             side: [(position, feature) for position, feature in enumerate(profile.features) if feature.side == side]
@@ -165,24 +175,21 @@ class TickCounts:
         self._waiting[side], self._waiting_rows[side] = [], 0
         if not rows:
             return
-        made = self._made(side, batches, rows)
+        whole = {name: aligned(batches, name) for name in self._read[side]}
+        made = self._made(side, Block(whole, rows, times(batches) if whole else None))
         self._encoded[side] += rows
         for position, feature in self._features[side]:
             if feature.name in made:
-                self._count(position, [made[feature.name]])
+                self._count(position, [_spoken(feature.family, made[feature.name])])
                 continue
             columns, absent = by_type(batches, feature.name)
             self._counts.absent[position] += absent
             self._count(position, columns)
 
-    def _made(self, side: Side, batches: list[Batch], rows: int) -> dict[str, Column]:
-        """The columns that transforms make of the batches."""
-        transforms = self._transforms[side]
-        if not transforms:
-            return {}
-        names = dict.fromkeys(name for transform in transforms for name in transform.inputs)
-        whole = Block({name: aligned(batches, name) for name in names}, rows, times(batches))
+    def _made(self, side: Side, whole: Block) -> dict[str, Column]:
+        """The columns that transforms make of a block."""
         made: dict[str, Column] = {}
+        transforms, rows = self._transforms[side], whole.rows
         for transform in transforms:
             block = whole
             if transform.share < 1:

@@ -5,6 +5,7 @@ are binned and counted as features of their own; so adding up over pods, evidenc
 
     columns of a block -> Transform.apply -> further columns -> bins -> counts
 
+    arrays, text, timestamps    what describes one column of its type; single: what these share
     base    Transform, and the Block of rows that it is given
     fit     which transforms a reference calls for
 """
@@ -15,9 +16,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.transforms.base import Block, Transform, picked
+from pilotfish.detectors.transforms.arrays import Arrays, Lists
+from pilotfish.detectors.transforms.base import Block, Transform, picked, spoken
+from pilotfish.detectors.transforms.cosines import Cosines
+from pilotfish.detectors.transforms.loss import LossTransform
+from pilotfish.detectors.transforms.relations import Relations
+from pilotfish.detectors.transforms.text import Text
+from pilotfish.detectors.transforms.timestamps import Timestamps
 
-TRANSFORMS: dict[str, type[Transform]] = {}
+TRANSFORMS: dict[str, type[Transform]] = {
+    "array": Arrays,
+    "cosines": Cosines,
+    "list": Lists,
+    "loss": LossTransform,
+    "relations": Relations,
+    "text": Text,
+    "timestamp": Timestamps,
+}
+
+COARSE = frozenset({Cosines.kind})  # many features of bounded values: few cells each are enough
 
 
 def from_document(document: Mapping[str, Any], where: str) -> Transform:
@@ -36,4 +53,4 @@ def to_document(transform: Transform) -> dict[str, Any]:
     return {"kind": transform.kind, **transform.document()}
 
 
-__all__ = ["TRANSFORMS", "Block", "Transform", "from_document", "picked", "to_document"]
+__all__ = ["COARSE", "TRANSFORMS", "Block", "Transform", "from_document", "picked", "spoken", "to_document"]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Family, Floats, Ints, Side
+from pilotfish.detectors.batch import Bools, Column, Family, Floats, Ints, Side, missing_mask
 from pilotfish.detectors.mixing import mixed
 
 
@@ -39,6 +39,17 @@ def picked(first: int, rows: int, share: float) -> Ints:
     """Which of `rows` rows, of which so many came before, belong to a share of all: chosen by their number alone."""
     draws = mixed(np.arange(first, first + rows, dtype=np.uint64))
     return np.flatnonzero(draws < np.uint64(min(share, 1 - 2**-53) * 2**64))
+
+
+def spoken(family: Family, column: Column) -> Bools | None:
+    """[rows] of which a made column says something, None if of all: only those count, where it speaks of relations.
+
+    What is missing is an event of its own column; that nothing can be said of its relations is none.
+    """
+    if family != "multivariate":
+        return None
+    silent = missing_mask(column)
+    return ~silent if silent.any() else None
 
 
 class Transform(Protocol):

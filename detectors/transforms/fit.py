@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from pilotfish.detectors.batch import Bools, Column, Floats, Side
 from pilotfish.detectors.profile import ColumnType
+from pilotfish.detectors.summaries.joining import concatenated
+from pilotfish.detectors.transforms.arrays import fit_arrays
 from pilotfish.detectors.transforms.base import Block, Transform
+from pilotfish.detectors.transforms.relating import fit_relations
+from pilotfish.detectors.transforms.text import fit_text
+from pilotfish.detectors.transforms.timestamps import fit_timestamps
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,24 @@ class Reference:
         return Reference(picked, self.sides, self.types, self.shaping[self.shaping], at)
 
 
-Fit = Callable[[Reference], list[Transform]]
+STRETCH = 65_536  # rows that are transformed at once
 
-FITS: tuple[Fit, ...] = ()
+Fit = Callable[[Reference], Sequence[Transform]]
+
+FITS: tuple[Fit, ...] = (fit_timestamps, fit_text, fit_arrays, fit_relations)
 
 
 def fitted(reference: Reference) -> list[Transform]:
     """Every transform that the reference calls for, fitted on its shaping part."""
     part = reference.shaping_part()
     return [transform for fit in FITS for transform in fit(part)]
+
+
+def applied(transform: Transform, whole: Reference) -> Mapping[str, Column]:
+    """What a transform makes of all the rows, a stretch of them at a time."""
+    block = whole.block(transform.inputs)
+    if whole.rows <= STRETCH:
+        return transform.apply(block)
+    starts = range(0, whole.rows, STRETCH)
+    parts = [transform.apply(block.take(np.arange(start, min(start + STRETCH, whole.rows)))) for start in starts]
+    return {name: concatenated([part[name] for part in parts]) for name in transform.outputs}

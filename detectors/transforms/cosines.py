@@ -1,0 +1,90 @@
+"""Random cosines of whole rows: a change in any relation, of whatever shape, moves some of their means.
+
+cos(w' z + b) with normal w and uniform b are the features of a Gaussian kernel (Rahimi, Recht: Random features for
+large-scale kernel machines, 2007), so that the means of many of them are the maximum mean discrepancy in effect. The
+columns are made independent first, for the kernel is as wide as typical rows are apart: columns that say nearly the
+same would else drown what tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column, Family, Floats, Side
+from pilotfish.detectors.transforms.base import Block
+from pilotfish.detectors.transforms.linear import (
+    MOST_COLUMNS,
+    Scales,
+    matrix,
+    names_of,
+    on_lattice,
+    packed,
+    share_of,
+    unpacked,
+)
+
+MOST_COSINES = 64
+FEWEST_KNOWN = 2
+
+
+@dataclass(frozen=True)
+class Cosines:
+    """Cosines of random projections of the input columns; a value that is unknown (see `Scales`) counts as the mean.
+
+    Attributes:
+        inputs: the columns.
+        outputs: "cosine:number".
+        scales: of the columns.
+        directions: [cosines, columns] of the standardised columns.
+        phases: [cosines] in radians.
+    """
+
+    kind: ClassVar[str] = "cosines"
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    share: float
+    scales: Scales
+    directions: Floats
+    phases: Floats
+
+    @property
+    def side(self) -> Side:
+        return "input"
+
+    @property
+    def family(self) -> Family:
+        return "multivariate"
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        z, known = self.scales.standardised(matrix(block, self.inputs))
+        silent = known.sum(axis=0) < FEWEST_KNOWN
+        values = on_lattice(np.cos(self.directions @ z + self.phases[:, None]))
+        return {name: Column(row, silent) for name, row in zip(self.outputs, values, strict=True)}
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "directions": packed(self.directions),
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "phases": packed(self.phases),
+            "scales": self.scales.document(),
+            "share": self.share,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        inputs = names_of(document["inputs"], f"{where}.inputs", MOST_COLUMNS)
+        outputs = names_of(document["outputs"], f"{where}.outputs", MOST_COSINES)
+        return cls(
+            inputs=inputs,
+            outputs=outputs,
+            share=share_of(document["share"], f"{where}.share"),
+            scales=Scales.from_document(document["scales"], len(inputs), f"{where}.scales"),
+            directions=unpacked(document["directions"], (len(outputs), len(inputs)), f"{where}.directions"),
+            phases=unpacked(document["phases"], (len(outputs),), f"{where}.phases"),
+        )

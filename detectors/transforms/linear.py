@@ -1,0 +1,159 @@
+"""Several columns of numbers on one scale, and the arrays that a profile keeps of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools, Floats
+from pilotfish.detectors.binning.numeric import numbers
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.transforms.base import Block
+
+MOST_COLUMNS = 100
+RARE = 0.0005  # the range of a column is between the values that so few lie beyond
+HEAVY = 8.0  # of the middle half's sds: a range that reaches farther is taken on a logarithmic scale
+LATTICE = 2.0**20  # results are rounded to its inverse, so that what is equal but for rounding falls into one cell
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Brings columns to mean 0 and variance 1, each array [columns].
+
+    A value counts as unknown when it is missing, no number, or beyond the range of the reference by more than half its
+    width: what it says is said by its own column, and it can tell nothing about relations.
+
+    Attributes:
+        centre, spread: median, and sd by the middle half.
+        heavy: whether arcsinh((x - centre) / spread) is what is standardised, for columns with a heavy tail.
+        mean, sd: of what is standardised.
+        low, high: the range, standardised.
+    """
+
+    centre: Floats
+    spread: Floats
+    heavy: Bools
+    mean: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, values: Floats) -> tuple[Scales, Bools]:
+        """Scales for finite or NaN values [columns, rows] and which columns have one; the scales are of those."""
+        with np.errstate(all="ignore"):
+            found = [_scale(row[np.isfinite(row)]) for row in values]
+        usable = np.array([scale is not None for scale in found])
+        parts = np.array([scale for scale in found if scale is not None]).reshape(-1, 7).T
+        return cls(parts[0], parts[1], parts[2] > 0, *parts[3:]), usable
+
+    def take(self, columns: Bools) -> Scales:
+        """The scales of some columns."""
+        rest = {name: values[columns] for name, values in vars(self).items() if name != "heavy"}
+        return Scales(heavy=self.heavy[columns], **rest)
+
+    def standardised(self, values: Floats) -> tuple[Floats, Bools]:
+        """Standardised values [columns, rows], 0 where unknown, and which are known."""
+        with np.errstate(all="ignore"):
+            out = values - self.centre[:, None]
+            out /= self.spread[:, None]
+            if self.heavy.any():
+                out[self.heavy] = np.arcsinh(out[self.heavy])
+            out -= self.mean[:, None]
+            out /= self.sd[:, None]
+            known = (out >= self.low[:, None]) & (out <= self.high[:, None])
+        out[~known] = 0.0
+        return out, known
+
+    def document(self) -> dict[str, Any]:
+        return {name: packed(values.astype(np.float64), "<f8") for name, values in vars(self).items()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], columns: int, where: str) -> Scales:
+        """ProfileError where an array is damaged, a width is not positive or a range is empty."""
+        arrays = {
+            name: unpacked(document[name], (columns,), f"{where}.{name}", "<f8") for name in cls.__dataclass_fields__
+        }
+        heavy = arrays.pop("heavy") > 0
+        made = cls(heavy=heavy, **arrays)
+        if not (np.all(made.spread > 0) and np.all(made.sd > 0) and np.all(made.low < made.high)):
+            raise ProfileError(f"{where} has a width that is not positive; build the profile again")
+        return made
+
+
+def _scale(values: Floats) -> tuple[float, ...] | None:
+    """A column's centre, spread, heavy, mean, sd, low and high; None if its values do not vary."""
+    if len(values) < 3:
+        return None
+    rare = max(RARE, 1.5 / len(values))
+    at = (rare, 0.25, 0.5, 0.75, 1 - rare)
+    bottom, lower, centre, upper, top = (float(x) for x in np.quantile(values, at, method="inverted_cdf"))
+    spread = (upper - lower) / 1.349 or (top - bottom) / 6
+    if not (np.isfinite(spread) and spread > 1e-12 * max(abs(bottom), abs(top))):
+        return None
+    scaled = (values - centre) / spread
+    ends = (np.array([bottom, top]) - centre) / spread
+    heavy = bool(np.abs(ends).max() > HEAVY)
+    scaled, ends = (np.arcsinh(scaled), np.arcsinh(ends)) if heavy else (scaled, ends)
+    half = (ends[1] - ends[0]) / 2
+    low, high = ends[0] - half, ends[1] + half
+    inside = scaled[(scaled >= low) & (scaled <= high)]
+    mean, sd = float(inside.mean()), float(inside.std())
+    out = (centre, spread, float(heavy), mean, sd, (low - mean) / sd, (high - mean) / sd)
+    return out if sd > 0 and np.all(np.isfinite(out)) else None
+
+
+def matrix(block: Block, names: tuple[str, ...]) -> Floats:
+    """The named columns as numbers [columns, rows], NaN where a value is missing or none."""
+    out = np.empty((len(names), block.rows))
+    for position, name in enumerate(names):
+        out[position] = numbers(block.columns[name])[0]
+    return out
+
+
+def on_lattice(values: Floats) -> Floats:
+    """Rounded, so that the same rows in other blocks give the same cells though sums are added in another order."""
+    out: Floats = np.rint(values * LATTICE)
+    out /= LATTICE
+    return out
+
+
+def packed(values: Floats, type_: str = "<f4") -> str:
+    """An array as base64 of little-endian floats."""
+    return base64.b64encode(np.ascontiguousarray(values).astype(type_).tobytes()).decode("ascii")
+
+
+def unpacked(text: object, shape: tuple[int, ...], where: str, type_: str = "<f4") -> Floats:
+    """The array of `packed`, as float64; ProfileError if it is no base64, of another size, or not finite."""
+    size = int(np.prod(shape)) * np.dtype(type_).itemsize
+    try:
+        raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != size:
+        raise ProfileError(f"{where} is no array of {shape} numbers but {shown(text)}; build the profile again")
+    out = np.frombuffer(raw, dtype=type_).astype(np.float64).reshape(shape)
+    if not np.all(np.isfinite(out)):
+        raise ProfileError(f"{where} holds a number that is not finite; build the profile again")
+    return out
+
+
+def names_of(value: object, where: str, most: int) -> tuple[str, ...]:
+    """Different column names, at most so many; ProfileError if they are not."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ProfileError(f"{where} must be a list of names, not {shown(value)}; build the profile again")
+    if not 1 <= len(value) <= most or len(set(value)) != len(value):
+        raise ProfileError(f"{where} must be 1 to {most} different names, not {shown(value)}; build the profile again")
+    return tuple(value)
+
+
+def share_of(value: object, where: str) -> float:
+    """A share in (0, 1]; ProfileError if it is none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 1:
+        raise ProfileError(f"{where} must be above 0 and at most 1, not {shown(value)}; build the profile again")
+    return float(value)

@@ -1,0 +1,148 @@
+"""How columns hang together: what each is beyond what the others say of it, and how odd a row is as a whole.
+
+With standardised columns z and the inverse P of their correlations, the residual of column i is
+(P z)_i / sqrt(P_ii), of variance 1: a correlation that falls from .8 to 0 makes its variance 4.6, though no column by
+itself has changed. The Mahalanobis distance is sqrt(z' P z); the PCA error is what remains of z beside the principal
+components that hold most of the variance.
+
+A value that is unknown (see `Scales`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
+unknown value in a row, one step of Jacobi's iteration for more. So the residuals of its partners stay what they were,
+and a missing or absurd value in one column is no event in others; its own residual is not counted in that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.transforms.base import Block
+from pilotfish.detectors.transforms.linear import (
+    MOST_COLUMNS,
+    Scales,
+    matrix,
+    names_of,
+    on_lattice,
+    packed,
+    share_of,
+    unpacked,
+)
+
+RESIDUAL = "residual:"
+DISTANCE = "mahalanobis"
+ERROR = "pca_error"
+PARTNERS = 3  # of a residual, that are named
+PARTIAL = 0.1  # the least partial correlation of a partner
+FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Residuals, distance and error of the input columns.
+
+    Attributes:
+        inputs: the columns.
+        outputs: "residual:column" of those columns of which the others say enough, "mahalanobis", "pca_error".
+        scales: of the columns.
+        precision: P [columns, columns].
+        components: [columns, components], orthonormal.
+    """
+
+    kind: ClassVar[str] = "relations"
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    share: float
+    scales: Scales
+    precision: Floats
+    components: Floats
+
+    @property
+    def side(self) -> Side:
+        return "input"
+
+    @property
+    def family(self) -> Family:
+        return "multivariate"
+
+    @cached_property
+    def partners(self) -> dict[str, tuple[str, ...]]:
+        """Of each residual the columns that say most of it, by the size of their partial correlation, at most three."""
+        root = np.sqrt(np.diag(self.precision))
+        partial = np.abs(self.precision) / np.outer(root, root)
+        np.fill_diagonal(partial, 0.0)
+        out = {}
+        for row, name in enumerate(self.inputs):
+            best = np.argsort(-partial[row], kind="stable")[:PARTNERS]
+            out[RESIDUAL + name] = tuple(self.inputs[i] for i in best if partial[row, i] >= PARTIAL)
+        return out
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        z, known = self.scales.standardised(matrix(block, self.inputs))
+        z, product = self._completed(z, known)
+        silent = known.sum(axis=0) < FEWEST_KNOWN
+        distance = np.sqrt(np.maximum(np.einsum("ij,ij->j", z, product), 0.0))
+        kept = self.components.T @ z
+        error = np.sqrt(np.maximum(np.einsum("ij,ij->j", z, z) - np.einsum("ij,ij->j", kept, kept), 0.0))
+        product /= np.sqrt(np.diag(self.precision))[:, None]
+        rows = dict(zip((RESIDUAL + name for name in self.inputs), on_lattice(product), strict=True))
+        made = {name: Column(rows[name], ~known[row] | silent) for row, name in enumerate(rows)}
+        made |= {DISTANCE: Column(on_lattice(distance), silent), ERROR: Column(on_lattice(error), silent)}
+        return {name: made[name] for name in self.outputs}
+
+    def _completed(self, z: Floats, known: Bools) -> tuple[Floats, Floats]:
+        """Values with what is unknown filled in, and their product with P."""
+        product = self.precision @ z
+        rows = np.flatnonzero(~known.all(axis=0))
+        if len(rows):
+            expected = -product[:, rows] / np.diag(self.precision)[:, None]
+            z[:, rows] = np.where(known[:, rows], z[:, rows], expected)
+            product[:, rows] = self.precision @ z[:, rows]
+        return z, product
+
+    def document(self) -> dict[str, Any]:
+        upper = np.triu_indices(len(self.inputs))
+        return {
+            "components": packed(self.components),
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "precision": packed(self.precision[upper]),
+            "scales": self.scales.document(),
+            "share": self.share,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        inputs = names_of(document["inputs"], f"{where}.inputs", MOST_COLUMNS)
+        columns = len(inputs)
+        outputs = names_of(document["outputs"], f"{where}.outputs", columns + 2)
+        unknown = sorted(set(outputs) - {DISTANCE, ERROR, *(RESIDUAL + name for name in inputs)})
+        if unknown:
+            raise ProfileError(f"{where}.outputs holds {shown(unknown)}, which it cannot make; build the profile again")
+        flat = unpacked(document["precision"], (columns * (columns + 1) // 2,), f"{where}.precision")
+        precision = np.zeros((columns, columns))
+        precision[np.triu_indices(columns)] = flat
+        precision += np.triu(precision, 1).T
+        if np.any(np.diag(precision) <= 0):
+            raise ProfileError(f"{where}.precision has a diagonal that is not positive; build the profile again")
+        return cls(
+            inputs=inputs,
+            outputs=outputs,
+            share=share_of(document["share"], f"{where}.share"),
+            scales=Scales.from_document(document["scales"], columns, f"{where}.scales"),
+            precision=precision,
+            components=_components(document["components"], columns, f"{where}.components"),
+        )
+
+
+def _components(text: object, columns: int, where: str) -> Floats:
+    """[columns, components]: as many components as the text has room for."""
+    size = len(text) * 3 // 4 // (4 * columns) if isinstance(text, str) else 0
+    if not 1 <= size <= columns:
+        raise ProfileError(f"{where} must hold 1 to {columns} components, not {shown(text)}; build the profile again")
+    return unpacked(text, (columns, size), where)
