@@ -12,7 +12,7 @@ evidence     R: grows by the factor (h / U)^(1/v) a row; its false alarms are bo
 family       features that share a part of the budget (`tables`, `family`)
 alarm        the evidence of a family reached its threshold; features are named by e-BH (`attribution`)
 episode      one cause, from the alarm to the recovery (`episodes`)
-effect size  how large a change is, for people; raises nothing (`effects`, `comparisons`, `history`)
+effect size  how large a change is, for people; raises nothing (`effects`, `comparisons`, `windows`)
 
 The way of the data
 -------------------

@@ -12,6 +12,7 @@ from pilotfish.detectors.comparisons import COMPARISONS
 from pilotfish.detectors.comparisons.score import Score
 from pilotfish.detectors.profile import Feature
 
+OUTSIDE = ("above", "below", "far", "inf")  # roles of cells beyond the reference
 WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
 
 
@@ -61,7 +62,7 @@ class Yardstick:
             ordered=hasattr(feature.bins, "cuts"),
             missing=roles == "missing",
             unseen=roles == "unseen",
-            outside=np.isin(roles, ["below", "above", "far", "inf"]),
+            outside=np.isin(roles, OUTSIDE),
         )
 
     def measure(self, counts: Ints, mismatches: int, first_tick: int, last_tick: int) -> EffectSizes | None:

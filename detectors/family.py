@@ -13,12 +13,12 @@ from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.bounds import RUNGS
 from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.history import History
 from pilotfish.detectors.results import EpisodeChange
 from pilotfish.detectors.sequential.closing import ClosingBet, Stretch
 from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import FamilyTable, FeatureTable
+from pilotfish.detectors.windows import Windows
 
 Kind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
@@ -45,6 +45,7 @@ class FamilyDetector:
         self.listing: Floats | None = None
         self.book = EpisodeBook()
         self.alarms_total = 0
+        self.peak = -np.inf
         self._bets: dict[str, tuple[tuple[int, int, float], ClosingBet]] = {}
         self._stretches: dict[str, Stretch] = {}
 
@@ -72,20 +73,20 @@ class FamilyDetector:
         """The onset of a feature's change, by its strongest function; negative before its first row."""
         return int(self.evidence.onset[self.table.features[position].functions][self._strongest(position)])
 
-    def step(self, tick: int, counts: Counts, history: History) -> tuple[list[Page], list[EpisodeChange]]:
-        """Close a tick, whose counts `history` has already."""
+    def step(self, tick: int, counts: Counts, windows: Windows) -> tuple[list[Page], list[EpisodeChange]]:
+        """Close a tick, whose counts `windows` has already; `peak` is the evidence at its end."""
         steps, active = self.table.increments(tick, counts.cells)
         self.evidence.step(tick, steps, active & self._outside_functions())
         if self.listing is not None:
             self.listing = np.where(active, np.logaddexp(self.listing, 0.0) + steps, self.listing)
         changes = self._close_recovered(tick, counts.cells, steps)
         pages = []
-        log_ratio = self.log_ratio
+        self.peak = log_ratio = self.log_ratio
         if log_ratio >= 0:
-            page, named = self._cross(tick, log_ratio, history)
+            page, named = self._cross(tick, log_ratio, windows)
             pages = [page] if page is not None else []
             changes += named
-        changes += self._refine(tick, history)
+        changes += self._refine(tick, windows)
         return pages, changes
 
     def close_episode(self, episode: Episode, tick: int, by: str) -> list[EpisodeChange]:
@@ -111,7 +112,7 @@ class FamilyDetector:
         shown = self.evidence.log_r if self.listing is None else self.listing
         return int(np.argmax(self.table.weighted(shown)[functions]))
 
-    def _cross(self, tick: int, log_ratio: float, history: History) -> tuple[Page | None, list[EpisodeChange]]:
+    def _cross(self, tick: int, log_ratio: float, windows: Windows) -> tuple[Page | None, list[EpisodeChange]]:
         """Name the features, put each into an episode old or new, and start the evidence afresh."""
         outside = self._outside()
         by_feature = np.where(outside, self.table.by_feature(self.evidence.log_r), -np.inf)
@@ -123,7 +124,7 @@ class FamilyDetector:
         changes: list[EpisodeChange] = []
         fresh: list[Member] = []
         for position in named:
-            member = self._member(position, tick, position in sure, history)
+            member = self._member(position, tick, position in sure, windows)
             old = self.book.returned_to(member.name, tick, self.table.hold)
             episode = old or self.book.joinable(member.onset_tick)
             if episode is None:
@@ -146,7 +147,7 @@ class FamilyDetector:
         self.alarms_total += 1
         return Page(episode, log_ratio, {member.name: ratios[member.name] for member in members})
 
-    def _refine(self, tick: int, history: History) -> list[EpisodeChange]:
+    def _refine(self, tick: int, windows: Windows) -> list[EpisodeChange]:
         """While an episode is open, confirm its features, and let those join that drifted before its page."""
         changes: list[EpisodeChange] = []
         if self.listing is None:
@@ -158,7 +159,7 @@ class FamilyDetector:
                 continue
             joined = self.book.joinable(self.onset(position)) if self.onset(position) >= 0 else None
             if joined is not None:
-                changes.append(self._admit(joined, self._member(position, tick, True, history), "joined"))
+                changes.append(self._admit(joined, self._member(position, tick, True, windows), "joined"))
         return changes
 
     def _confirmed(self) -> list[int]:
@@ -167,10 +168,10 @@ class FamilyDetector:
         found = confirmed(self.table.by_feature(self.listing), self.table.log_threshold)
         return [int(position) for position in found]
 
-    def _member(self, position: int, tick: int, sure: bool, history: History) -> Member:
+    def _member(self, position: int, tick: int, sure: bool, windows: Windows) -> Member:
         table = self.table.features[position]
         function, onset = self._strongest(position), self.onset(position)
-        piece = history.since(onset)
+        piece = windows.since(onset)
         if piece is None:
             return Member(table.feature.name, function, 1.0, onset, tick, sure)
         counts = piece.counts.cells[table.cells]

@@ -8,7 +8,6 @@ from typing import Any
 from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
-from pilotfish.detectors.history import History, Piece
 from pilotfish.detectors.presence import Presence
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import (
@@ -24,8 +23,9 @@ from pilotfish.detectors.results import (
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import family_tables
+from pilotfish.detectors.windows import Piece, Windows, levels_of
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 RECENT_TICKS = 60
 
 
@@ -40,7 +40,7 @@ class DriftMonitor:
         self.profile = profile
         self.settings = settings or DriftSettings()
         self._families = tuple(FamilyDetector(table) for table in family_tables(profile, self.settings))
-        self._history = History(profile)
+        self.windows = Windows(profile, levels_of(self.settings.tick_seconds))
         self._presence = Presence(profile)
         self._yardsticks = [Yardstick.of(feature) for feature in profile.features]
         self._status: MonitorStatus | None = None
@@ -69,13 +69,14 @@ class DriftMonitor:
         self._ticks_closed += 1
         densities = (family.table.density(counts.cells) or 0.0 for family in self._families)
         self._density = max(densities, default=0.0) or None
-        self._history.add(tick, counts)
+        self.windows.add(tick, counts)
         alarms: list[Alarm] = []
         changes: list[EpisodeChange] = []
         for family in self._families:
-            pages, changed = family.step(tick, counts, self._history)
+            pages, changed = family.step(tick, counts, self.windows)
             alarms += [self._alarm(tick, page) for page in pages]
             changes += changed
+        self.windows.mark({family.table.name: family.peak for family in self._families})
         return TickResult(tick, tuple(alarms), tuple(changes))
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
@@ -121,12 +122,12 @@ class DriftMonitor:
         return {
             "density": self._density,
             "families": {family.table.name: family.state() for family in self._families},
-            "history": self._history.state(),
             "presence": self._presence.state(),
             "profile_hash": self.profile.hash,
             "tick": self._tick,
             "ticks_closed": self._ticks_closed,
             "version": STATE_VERSION,
+            "windows": self.windows.state(),
         }
 
     @classmethod
@@ -155,7 +156,7 @@ class DriftMonitor:
             raise StateError(f"a state of families {shown(sorted(state['families']))}, not {names}; start afresh")
         for family in self._families:
             family.restore(state["families"][family.table.name])
-        self._history.restore(state["history"])
+        self.windows.restore(state["windows"])
         self._presence.restore(state["presence"])
         self._density = state["density"]
         self._tick = state["tick"]
@@ -169,7 +170,7 @@ class DriftMonitor:
                 confirmed=member.confirmed,
                 evidence_ratio=ratio(page.log_ratios[member.name]),
                 onset_tick=member.onset_tick,
-                effects=self._effects(member.name, self._history.since(member.onset_tick)),
+                effects=self._effects(member.name, self.windows.since(member.onset_tick)),
             )
             for member in (episode.members[name] for name in page.log_ratios)
         ]
@@ -184,13 +185,13 @@ class DriftMonitor:
         return self._yardsticks[position].measure(counts, mismatches, piece.first, piece.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
-        recent = self._history.latest(RECENT_TICKS)
+        recent = self.windows.latest(RECENT_TICKS)
         log_ratios = family.log_ratios()
         out = []
         for position, table in enumerate(family.table.features):
             episode = family.book.of(table.feature.name)
             onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
-            stretch = recent if episode is None else self._history.since(onset)
+            stretch = recent if episode is None else self.windows.since(onset)
             out.append(
                 FeatureStatus(
                     name=table.feature.name,

@@ -15,7 +15,18 @@ from pilotfish.detectors.batch import Family, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.profile import FORMAT, Bins, Excluded, Feature, HeldOut, HeldOutAlarm, Kind, Order, Profile, Reference
+from pilotfish.detectors.profile import (
+    FORMAT,
+    Bins,
+    Excluded,
+    Feature,
+    HeldOut,
+    HeldOutAlarm,
+    Kind,
+    Order,
+    Profile,
+    Reference,
+)
 from pilotfish.detectors.transforms import from_document
 
 
@@ -53,7 +64,11 @@ def _parse(document: dict[str, Any]) -> Profile:
     try:
         reference = Reference(**_keys(document["reference"], Reference, "reference"))
         _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
-        _types(vars(reference), "reference", numbers=("tick_seconds", "rows_per_tick", "first_time", "last_time", "duplicate_ratio"))
+        _types(
+            vars(reference),
+            "reference",
+            numbers=("tick_seconds", "rows_per_tick", "first_time", "last_time", "duplicate_ratio"),
+        )
         if reference.order not in get_args(Order):
             raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
         features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))

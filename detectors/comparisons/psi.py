@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from pilotfish.detectors.bank import smoothed
 from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored, squared_noise
+from pilotfish.detectors.comparisons.score import Distance, Score, interval, probabilities, scored, squared_noise
 
 
 def psi(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature for all
     """The sum of both Kullback-Leibler divergences, in nats; .1 and .25 are the customary marks."""
     p, q, rows = probabilities(reference, current)
+    return scored(_distance(p, q, rows), p, q, reference, current)
+
+
+def psi_each(reference: Ints, current: Ints) -> tuple[Floats, Floats, Floats]:
+    """`psi` and its interval for each of `current` [n, cells]; NaN [n] where it has no rows."""
+    have, n = np.maximum(current.sum(-1), 1), max(int(reference.sum()), 1)
+    p, q = smoothed(reference), np.stack([smoothed(row) for row in current])
+    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n, have)
+    value, low, high = (np.where(current.any(-1), part, np.nan) for part in found)
+    return value, low, high
+
+
+def _distance(p: Floats, q: Floats, rows: float | Floats) -> Distance:
     ratio = np.log(q / p)
     noise_mean, noise_sd = squared_noise(len(p), rows)
-    distance = Distance(float((q - p) @ ratio), 1 - q / p - ratio, 1 - p / q + ratio, True, noise_mean, noise_sd)
-    return scored(distance, p, q, reference, current)
+    value = ((q - p) * ratio).sum(-1)
+    return Distance(value, 1 - q / p - ratio, 1 - p / q + ratio, True, noise_mean, noise_sd)

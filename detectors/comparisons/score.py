@@ -32,23 +32,26 @@ class Comparison(Protocol):
 class Distance:
     """A distance of probabilities as it is, its derivatives by each, and what noise alone makes of it.
 
+    The numbers may be [n], the derivatives [n, cells], for n current samples against one reference.
+
     Attributes:
         squared: noise adds to a squared distance itself (PSI), and to the square of a plain one (Wasserstein).
         noise_mean, noise_sd: of the distance between two samples of the same distribution.
     """
 
-    value: float
+    value: float | Floats
     by_reference: Floats
     by_current: Floats
     squared: bool
-    noise_mean: float
-    noise_sd: float
+    noise_mean: float | Floats
+    noise_sd: float | Floats
 
     @property
-    def without_noise(self) -> float:
+    def without_noise(self) -> Floats:
         if self.squared:
-            return max(0.0, self.value - self.noise_mean)
-        return float(np.sqrt(max(0.0, self.value**2 - self.noise_mean**2 - self.noise_sd**2)))
+            return np.maximum(0.0, self.value - self.noise_mean)
+        squared: Floats = np.maximum(0.0, self.value**2 - self.noise_mean**2 - self.noise_sd**2)
+        return np.sqrt(squared)
 
 
 def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float]:
@@ -62,19 +65,28 @@ def scored(distance: Distance, p: Floats, q: Floats, reference: Ints, current: I
 
     The interval is the delta method's, which is blind where nothing has changed, widened by the noise found there.
     """
-    variance = _variance(distance.by_reference, p) / max(int(reference.sum()), 1)
-    variance += _variance(distance.by_current, q) / max(int(current.sum()), 1)
-    reach = Z * float(np.hypot(np.sqrt(variance), distance.noise_sd))
+    return Score(*map(float, interval(distance, p, q, max(int(reference.sum()), 1), max(int(current.sum()), 1))))
+
+
+def interval(
+    distance: Distance, p: Floats, q: Floats, reference_rows: float, current_rows: float | Floats
+) -> tuple[Floats, Floats, Floats]:
+    """The distance less its noise and both ends of its interval, for `q` [cells] or [n, cells] with `current_rows` [n].
+
+    The method is that of `scored`.
+    """
+    variance = _variance(distance.by_reference, p) / reference_rows + _variance(distance.by_current, q) / current_rows
+    reach = Z * np.hypot(np.sqrt(variance), distance.noise_sd)
     value = distance.without_noise
-    return Score(value, max(0.0, value - reach), value + reach)
+    return value, np.maximum(0.0, value - reach), value + reach
 
 
-def squared_noise(cells: int, rows: float) -> tuple[float, float]:
+def squared_noise(cells: int, rows: float | Floats) -> tuple[float | Floats, float | Floats]:
     """Mean and sd of sum (q - p)^2 / p between two samples, `rows` = 1/n + 1/m: chi-square."""
     freedom = cells - 1
     return freedom * rows, float(np.sqrt(2 * freedom)) * rows
 
 
-def _variance(derivative: Floats, p: Floats) -> float:
-    mean = float(derivative @ p)
-    return max(float((derivative - mean) ** 2 @ p), 0.0)
+def _variance(derivative: Floats, p: Floats) -> Floats:
+    mean = (derivative * p).sum(-1, keepdims=True)
+    return np.maximum(((derivative - mean) ** 2 * p).sum(-1), 0.0)

@@ -7,15 +7,19 @@ from typing import Any, Protocol
 
 from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.history import History, Piece
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.windows import Piece, Windows, levels_of
 
 
 class TickEngine(Protocol):
     """Fed with the counts of each closed tick, in the order of the ticks; `detectors.monitor.DriftMonitor` is one."""
+
+    @property
+    def windows(self) -> Windows:
+        """The counts of the past, by tick, hour and day."""
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
         """Take the counts of `tick` (greater than any before); return alarms and what changed in the episodes."""
@@ -33,7 +37,7 @@ class TickEngine(Protocol):
 EngineFactory = Callable[[Profile, DriftSettings, dict[str, Any] | None], TickEngine]
 
 RECENT_TICKS = 60
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class EffectSizesOnly:
@@ -42,10 +46,10 @@ class EffectSizesOnly:
     Evidence is gathered where all the pods' counts come together; each pod for itself would spend the budget anew.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, drift: DriftSettings) -> None:
         self._profile = profile
         self._yardsticks = [(feature, Yardstick.of(feature)) for feature in profile.features]
-        self._history = History(profile)
+        self.windows = Windows(profile, levels_of(drift.tick_seconds))
         self._tick: int | None = None
         self._ticks_closed = 0
 
@@ -53,13 +57,13 @@ class EffectSizesOnly:
         """Remember the counts of `tick`."""
         self._tick = tick
         if counts.cells.any():
-            self._history.add(tick, counts)
+            self.windows.add(tick, counts)
             self._ticks_closed += 1
         return TickResult(tick)
 
     def status(self) -> MonitorStatus:
         """Return the effect sizes of the last 60 closed ticks or a little more."""
-        piece = self._history.latest(RECENT_TICKS)
+        piece = self.windows.latest(RECENT_TICKS)
         features = tuple(
             FeatureStatus(
                 feature.name, feature.side, feature.family, 0.0, None, None,
@@ -80,14 +84,14 @@ class EffectSizesOnly:
             "kind": "effect_sizes",
             "tick": self._tick,
             "ticks_closed": self._ticks_closed,
-            "history": self._history.state(),
+            "windows": self.windows.state(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned; StateError when another engine made it."""
         if (state.get("kind"), state.get("version")) != ("effect_sizes", STATE_VERSION):
             raise StateError("the checkpoint is of another kind of engine; effect sizes start afresh")
-        self._history.restore(state["history"])
+        self.windows.restore(state["windows"])
         self._tick, self._ticks_closed = state["tick"], int(state["ticks_closed"])
 
     def _effects(self, name: str, yardstick: Yardstick, piece: Piece | None) -> EffectSizes | None:
@@ -97,9 +101,9 @@ class EffectSizesOnly:
         return yardstick.measure(piece.counts.of(self._profile, name), mismatches, piece.first, piece.last)
 
 
-def effect_sizes_only(profile: Profile, _: DriftSettings, state: dict[str, Any] | None) -> TickEngine:
+def effect_sizes_only(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> TickEngine:
     """Return the engine of a pod, resumed from `state` if there is one."""
-    engine = EffectSizesOnly(profile)
+    engine = EffectSizesOnly(profile, drift)
     if state is not None:
         engine.resume(state)
     return engine

@@ -11,7 +11,6 @@ import pytest
 from pilotfish.detectors.attribution import confirmed, leading
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import DetectorError, StateError
-from pilotfish.detectors.history import A_LEVEL, LEVELS, History
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
@@ -165,7 +164,7 @@ def test_damaged_states_are_refused() -> None:
         {"version": 99},
         {"families": {}},
         {"families": None},
-        {"history": [1]},
+        {"windows": [1]},
         {"profile_hash": "x"},
     )
     for damage in damages:
@@ -196,21 +195,3 @@ def test_e_benjamini_hochberg_names_the_largest_that_pass_together() -> None:
 def test_without_a_confirmed_feature_the_largest_and_those_near_it_are_named() -> None:
     assert leading(np.array([0.0, 3.0, 2.5, 1.0])).tolist() == [1, 2]
     assert leading(np.array([-np.inf, 3.0])).tolist() == [1]
-
-
-def test_history_keeps_recent_ticks_apart_and_old_ones_together() -> None:
-    history, profile = History(normal_profile()), normal_profile()
-    one = normal_tick(profile, np.random.default_rng(7), rows=10)
-    for number in range(500):
-        history.add(number, one)
-    assert len(history.state()) <= A_LEVEL * LEVELS
-    recent = history.latest(60)
-    assert recent is not None
-    assert 60 <= recent.ticks <= 120
-    assert recent.counts.input_rows == recent.ticks * 10
-    since = history.since(498)
-    assert since is not None
-    assert (since.first, since.last) == (498, 499)
-    everything = history.since(0)
-    assert everything is not None
-    assert everything.counts.input_rows == 5000
