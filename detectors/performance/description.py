@@ -1,0 +1,99 @@
+"""What a profile says about labels: the task, the columns, and the figures that no counts can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any, Literal, TypeAlias, get_args
+
+from pilotfish.detectors.errors import ProfileError, shown
+
+Task: TypeAlias = Literal["classification", "regression", "ranking"]
+
+LOSS = "loss"  # the feature that is watched
+BY_SCORE = "loss:by_score"  # the counts of score cells and levels, of which no alarm comes
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether scores are probabilities, on the reference's labelled rows.
+
+    Attributes:
+        of: what the score would be the probability of: "the class NAME" or "the predicted class".
+        error: expected calibration error: the mean distance, over rows, of a score cell's mean score to its frequency.
+        calibrated: false where that distance is beyond chance and beyond .02.
+    """
+
+    of: str
+    error: float
+    calibrated: bool
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The labels of a profile.
+
+    Attributes:
+        task: which loss.
+        label: the label's column.
+        prediction: the prediction column that the loss compares with the label: a class, a value or a score.
+        score: the score column for the estimate without labels; None where there is none.
+        scale: of a regression: the absolute error that counts as a loss of 1; None for other tasks.
+        rows: labelled reference rows that have a loss.
+        rows_at_once: labels in a live tick beyond which evidence is scaled down: as many as the longest stretch had
+            whose sums were measured. None if the reference has no order.
+        levels: the loss that each level of "loss:by_score" stands for; empty without a score.
+        calibration: None where the score is no probability of anything.
+    """
+
+    task: Task
+    label: str
+    prediction: str
+    score: str | None
+    scale: float | None
+    rows: int
+    rows_at_once: float | None
+    levels: tuple[float, ...]
+    calibration: Calibration | None
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "levels": list(self.levels)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any] | None, where: str) -> Performance | None:
+        """The same again, None for None; ProfileError naming the path of what is wrong."""
+        if document is None:
+            return None
+        known = _keys(document, cls, where)
+        if known["task"] not in get_args(Task):
+            raise ProfileError(f"{where}.task must be one of {get_args(Task)}, not {shown(known['task'])}")
+        known["calibration"] = _calibration(known["calibration"], f"{where}.calibration")
+        known["levels"] = tuple(float(level) for level in known["levels"])
+        texts = [known["label"], known["prediction"], known["score"] or ""]
+        numbers = [known["rows"], known["scale"] or 0.0, known["rows_at_once"] or 0.0, *known["levels"]]
+        if not all(type(text) is str for text in texts) or not all(map(_is_number, numbers)):
+            raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
+        return cls(**known)
+
+
+def _calibration(document: Mapping[str, Any] | None, where: str) -> Calibration | None:
+    if document is None:
+        return None
+    known = _keys(document, Calibration, where)
+    if type(known["of"]) is not str or not _is_number(known["error"]) or type(known["calibrated"]) is not bool:
+        raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
+    return Calibration(**known)
+
+
+def _keys(document: Mapping[str, Any], of: type[Any], where: str) -> dict[str, Any]:
+    expected = {field.name for field in fields(of)}
+    if set(document) != expected:
+        wrong = sorted(set(document) ^ expected)
+        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
+    return dict(document)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and isfinite(value)  # type: ignore[arg-type]  # it is one of the two

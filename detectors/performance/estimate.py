@@ -1,0 +1,126 @@
+"""What loss to expect of rows whose labels have not come: that of the reference's rows with the same scores.
+
+Method: confidence-based performance estimation (NannyML's documentation describes it as CBPE), with the reference's own
+loss in each cell of the score in the place of a calibrated probability. So it needs no calibrated scores; it does
+need that rows with a certain score are right as often as they were in the reference. Where what is learned does
+change (concept drift) that is false, which only labels can tell: as soon as labelled rows contradict it cell by cell,
+the estimate says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.performance.calibration import normal_score
+from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
+from pilotfish.detectors.performance.realized import independence, interval
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.summaries.counts import Counts
+
+CONTRADICTED = 4.0  # normal score beyond which labels and estimate contradict each other
+WIDEST = 0.25  # variance of a loss of which nothing is known
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The loss to expect; an estimate, never an alarm.
+
+    Attributes:
+        value, low, high: in [0, 1]; 95 % for the mean loss that the labels of these rows will show.
+        rows: rows with a prediction, of which it is made.
+        reference: the mean loss of the reference's labelled rows.
+        calibrated: whether rows with a certain score still lose as much as in the reference, as far as labels came.
+        reason: why not, or nothing.
+        checked: labelled rows by which that was checked; with 0 of them nobody knows.
+    """
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    reference: float
+    calibrated: bool
+    reason: str
+    checked: int
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Labelled rows by score cell: how many [cells], the sum of their losses, and the variance within."""
+
+    rows: Ints
+    sums: Floats
+    variance: Floats
+
+    @classmethod
+    def of(cls, counts: Ints, size: int, levels: Floats) -> _Cells:
+        """From the counts of "loss:by_score" [its cells]."""
+        by_level = counts[_NUMBERS][: size * len(levels)].reshape(size, len(levels))
+        rows = by_level.sum(axis=1)
+        sums = by_level @ levels
+        mean = sums / np.maximum(rows, 1)
+        variance = (by_level * (levels - mean[:, None]) ** 2).sum(axis=1) / np.maximum(rows, 1)
+        return cls(rows, sums, variance)
+
+    @property
+    def mean(self) -> Floats:
+        """[cells] the loss, that of all where a cell has no rows, as one more row would draw it."""
+        overall = float(self.sums.sum()) / max(int(self.rows.sum()), 1)
+        out: Floats = (self.sums + overall) / (self.rows + 1)
+        return out
+
+    @property
+    def noise(self) -> Floats:
+        """[cells] the variance of a single row's loss, drawn to the widest by one row."""
+        out: Floats = (self.rows * self.variance + WIDEST) / (self.rows + 1)
+        return out
+
+
+_NUMBERS = slice(3, -4)  # the cells of whole numbers, between what lies below and above them
+
+
+def estimate(profile: Profile, counts: Counts) -> Estimate | None:
+    """The loss to expect of the rows in `counts`; None without scores in the profile or rows in `counts`."""
+    said = profile.performance
+    if said is None or said.score not in profile.index or BY_SCORE not in profile.index or LOSS not in profile.index:
+        return None
+    live = counts.of(profile, said.score)
+    rows = int(live.sum())
+    if rows == 0:
+        return None
+    levels = np.array(said.levels)
+    reference = _Cells.of(profile.feature(BY_SCORE).reference_counts, len(live), levels)
+    labelled = _Cells.of(counts.of(profile, BY_SCORE), len(live), levels)
+    alike = max(independence(profile.feature(name)) for name in (LOSS, said.score))
+    share = live / rows
+    mean, noise = reference.mean, reference.noise
+    value = float(share @ mean)
+    of_rows = float(share @ (noise + mean**2)) - value**2
+    of_reference = float(share**2 @ (noise / (reference.rows + 1)))
+    low, high = interval(value, alike * (of_rows / rows + of_reference), rows / alike)
+    overall = float(reference.sums.sum()) / max(int(reference.rows.sum()), 1)
+    reason = _contradiction(said, reference, labelled, alike)
+    return Estimate(value, low, high, rows, overall, not reason, reason, int(labelled.rows.sum()))
+
+
+def _contradiction(said: Performance, reference: _Cells, labelled: _Cells, alike: float) -> str:
+    """Why labelled rows [score cells] say that the reference's losses by score no longer hold, or nothing."""
+    used = labelled.rows > 0
+    if not used.any():
+        return ""
+    rows = labelled.rows[used]
+    mean, noise, known = reference.mean[used], reference.noise[used], reference.rows[used]
+    expected, seen = float(rows @ mean), float(labelled.sums.sum())
+    variance = alike * noise * rows * (1 + rows / (known + 1))
+    overall = abs(seen - expected) / float(np.sqrt(variance.sum()))
+    by_cell = normal_score(float(((labelled.sums[used] - rows * mean) ** 2 / variance).sum()), len(rows))
+    if overall <= CONTRADICTED and by_cell <= CONTRADICTED:
+        return ""
+    total = int(rows.sum())
+    return (
+        f"{total} labelled rows lose {seen / total:.3g} where the reference's rows with such {said.score!r} lost "
+        f"{expected / total:.3g}: what was learned has changed, believe the labels"
+    )

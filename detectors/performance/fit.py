@@ -1,0 +1,159 @@
+"""From labelled reference rows to the transform that makes losses, and to what a person should know of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from pilotfish.detectors.batch import Bools, Column, Floats, missing_mask
+from pilotfish.detectors.binning.losses import LossBins
+from pilotfish.detectors.binning.numeric import NumericBins, numbers
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.performance.calibration import calibration
+from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Calibration, Performance
+from pilotfish.detectors.performance.losses import Distance, Loss, Mistake, Rank, classes, grid
+from pilotfish.detectors.performance.roles import Roles
+from pilotfish.detectors.transforms.base import Block
+from pilotfish.detectors.transforms.loss import ByScore, LossTransform
+
+LARGEST = 0.95  # quantile of the reference's absolute errors that counts as a loss of 1
+LEVELS = 6  # sizes of a loss that is counted by score
+YES = ("1", "yes", "y", "positive", "pos")  # of two classes the positive one, where one is called so
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The transform, the cells of its "loss", and which reference rows [rows] have one."""
+
+    transform: LossTransform
+    bins: LossBins
+    usable: Bools
+    performance: Performance
+
+
+def fitted(roles: Roles, whole: Block, shaping: Bools, score_bins: NumericBins | None) -> Fitted:
+    """The losses of reference rows.
+
+    Args:
+        roles: what to compare.
+        whole: all the rows, labelled or not, with the columns of `roles`.
+        shaping: [rows] true for the part that may shape what is watched for.
+        score_bins: the cells of the score's feature; without them no estimate is made.
+
+    Raises:
+        ProfileError: too few labelled rows, or columns that do not fit the task.
+    """
+    label, prediction = whole.columns[roles.label], whole.columns[roles.prediction]
+    labelled = ~missing_mask(label)
+    loss = _loss(roles, label.take(shaping & labelled), prediction.take(shaping & labelled))
+    losses = loss.of(prediction, label)
+    usable = ~np.isnan(losses)
+    if not (usable & shaping).any() or not (usable & ~shaping).any():
+        raise ProfileError(
+            f"{int(usable.sum())} rows have both {roles.label!r} and {roles.prediction!r} in a form that can be "
+            "compared; give more rows whose label is known"
+        )
+    bins = LossBins.of_errors() if roles.task == "classification" else LossBins.of_losses(losses[usable & shaping])
+    by_score = None
+    levels: tuple[float, ...] = ()
+    if roles.score is not None and score_bins is not None:
+        by_score = ByScore(roles.score, score_bins, _borders(roles, losses[usable & shaping]))
+        levels = _levels(by_score.borders, losses[usable])
+    transform = LossTransform(loss, roles.prediction, roles.label, by_score)
+    performance = Performance(
+        task=roles.task,
+        label=roles.label,
+        prediction=roles.prediction,
+        score=None if by_score is None else roles.score,
+        scale=loss.scale if isinstance(loss, Distance) else None,
+        rows=int(usable.sum()),
+        rows_at_once=None,
+        levels=levels,
+        calibration=None if by_score is None else _calibration(roles, whole, by_score.bins, loss, losses),
+    )
+    return Fitted(transform, bins, usable, performance)
+
+
+def clashing(names: list[str]) -> None:
+    """ProfileError where a column has the name of a feature that losses make."""
+    taken = sorted({LOSS, BY_SCORE} & set(names))
+    if taken:
+        raise ProfileError(f"a column is called {shown(taken[0])}, as the losses of labelled rows are; rename it")
+
+
+def _loss(roles: Roles, label: Column, prediction: Column) -> Loss:
+    """The loss fitted on labelled rows of the shaping part."""
+    if roles.task == "classification":
+        return Mistake()
+    if roles.task == "regression":
+        return Distance(_scale(roles, label, prediction))
+    scores, named = numbers(prediction)[0], np.array(classes(label), dtype=object)
+    found = Counter(name for name in named if name is not None)
+    if len(found) != 2:
+        raise ProfileError(
+            f"a ranking needs a label of two classes, and {roles.label!r} holds {shown(sorted(found))}; "
+            "name another task, or another label"
+        )
+    finite = np.isfinite(scores)
+    of = {name: scores[(named == name) & finite] for name in sorted(found)}
+    if not all(map(len, of.values())):
+        raise ProfileError(f"{roles.prediction!r} has no score for one class of {roles.label!r}; give more rows")
+    positive = next((name for name in of if name.lower() in YES), None) or max(of, key=lambda name: of[name].mean())
+    negative = next(name for name in of if name != positive)
+    return Rank(positive, negative, grid(of[positive]), grid(of[negative]))
+
+
+def _scale(roles: Roles, label: Column, prediction: Column) -> float:
+    """The error that counts as 1: what one error in twenty exceeds."""
+    said, truth = numbers(prediction)[0], numbers(label)[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = np.abs(said - truth)
+    errors = errors[np.isfinite(errors)]
+    if not len(errors):
+        raise ProfileError(
+            f"no row has numbers in both {roles.label!r} and {roles.prediction!r}; name another task, or give more rows"
+        )
+    scale = float(np.quantile(errors, LARGEST)) or float(errors.max())
+    return scale or float(np.std(truth[np.isfinite(truth)])) or 1.0
+
+
+def _borders(roles: Roles, losses: Floats) -> Floats:
+    """Ascending losses between the levels."""
+    if roles.task == "classification":
+        return np.array([0.5])
+    borders = np.unique(np.quantile(losses, np.arange(1, LEVELS) / LEVELS))
+    out: Floats = borders[borders > losses.min()]
+    return out
+
+
+def _levels(borders: Floats, losses: Floats) -> tuple[float, ...]:
+    """The mean loss of each level; its lower border where the reference has none in it."""
+    level = np.searchsorted(borders, losses, side="right")
+    rows = np.bincount(level, minlength=len(borders) + 1)
+    sums = np.bincount(level, weights=losses, minlength=len(borders) + 1)
+    means = np.where(rows > 0, sums / np.maximum(rows, 1), np.concatenate([[0.0], borders]))
+    return tuple(np.clip(means, 0.0, 1.0).tolist())
+
+
+def _calibration(roles: Roles, whole: Block, bins: NumericBins, loss: Loss, losses: Floats) -> Calibration | None:
+    """Of what the score comes closest to being the probability, and how close; None if it is no probability."""
+    if roles.score is None or roles.task == "regression":
+        return None
+    column = whole.columns[roles.score]
+    scores, usable = numbers(column)[0], ~np.isnan(losses)
+    usable &= np.isfinite(scores)
+    if not usable.any() or scores[usable].min() < 0 or scores[usable].max() > 1:
+        return None
+    cells, _ = bins.cells_of(column.take(usable))
+    named = np.array(classes(whole.columns[roles.label].take(usable)), dtype=object)
+    outcomes: dict[str, Bools] = {}
+    if isinstance(loss, Rank):
+        outcomes[f"the class {loss.positive}"] = named == loss.positive
+    else:
+        outcomes["the predicted class"] = losses[usable] == 0
+        found = sorted(set(named.tolist()))
+        outcomes |= {f"the class {name}": named == name for name in found if len(found) == 2}
+    measured = [calibration(of, scores[usable], happened, cells) for of, happened in outcomes.items()]
+    return min(measured, key=lambda one: one.error)

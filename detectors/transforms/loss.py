@@ -1,0 +1,105 @@
+"""The transform that makes losses of labelled rows, and counts them by the score that the rows had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, get_args
+
+import numpy as np
+
+from pilotfish.detectors.batch import Column, Family, Floats, Side
+from pilotfish.detectors.binning.losses import whole_number_bins
+from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Task
+from pilotfish.detectors.performance.losses import Loss, loss_from
+from pilotfish.detectors.transforms.base import Block
+
+
+@dataclass(frozen=True)
+class ByScore:
+    """Losses by score cell: the number `cell * levels + level` of a row.
+
+    Attributes:
+        score: the score's column.
+        bins: its feature's.
+        borders: ascending losses between the levels.
+    """
+
+    score: str
+    bins: NumericBins
+    borders: Floats
+
+    @property
+    def levels(self) -> int:
+        return len(self.borders) + 1
+
+    @property
+    def counted(self) -> NumericBins:
+        """A cell for each number."""
+        return whole_number_bins(self.bins.size * self.levels)
+
+    def of(self, score: Column, losses: Floats) -> Floats:
+        """[rows] NaN where there is no loss."""
+        cells, _ = self.bins.cells_of(score)
+        numbers = cells * self.levels + np.searchsorted(self.borders, losses, side="right")
+        return np.where(np.isnan(losses), np.nan, numbers)
+
+
+@dataclass(frozen=True)
+class LossTransform:
+    """Losses of the rows whose label came."""
+
+    kind: ClassVar[str] = "loss"
+    side: ClassVar[Side] = "label"
+    family: ClassVar[Family] = "performance"
+    share: ClassVar[float] = 1.0
+    loss: Loss
+    prediction: str
+    label: str
+    by_score: ByScore | None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        score = () if self.by_score is None else (self.by_score.score,)
+        return tuple(dict.fromkeys((self.prediction, self.label, *score)))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (LOSS,) if self.by_score is None else (LOSS, BY_SCORE)
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        losses = self.loss.of(block.columns[self.prediction], block.columns[self.label])
+        made = {LOSS: Column(losses)}
+        if self.by_score is not None:
+            made[BY_SCORE] = Column(self.by_score.of(block.columns[self.by_score.score], losses))
+        return made
+
+    def document(self) -> dict[str, Any]:
+        by = self.by_score
+        return {
+            "by_score": None
+            if by is None
+            else {"bins": by.bins.document(), "borders": by.borders.tolist(), "score": by.score},
+            "label": self.label,
+            "loss": self.loss.document(),
+            "prediction": self.prediction,
+            "task": self.loss.task,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        if document["task"] not in get_args(Task):
+            raise ProfileError(f"{where}.task must be one of {get_args(Task)}, not {shown(document['task'])}")
+        loss = loss_from(document["task"], document["loss"], f"{where}.loss")
+        by = document["by_score"]
+        by_score = None if by is None else _by_score(by, f"{where}.by_score")
+        return cls(loss, str(document["prediction"]), str(document["label"]), by_score)
+
+
+def _by_score(document: Mapping[str, Any], where: str) -> ByScore:
+    borders = np.array([float(border) for border in document["borders"]])
+    if not (np.all(np.isfinite(borders)) and np.all(np.diff(borders) > 0)):
+        raise ProfileError(f"{where}.borders must be ascending numbers; build the profile again")
+    return ByScore(str(document["score"]), NumericBins.from_document(document["bins"], f"{where}.bins"), borders)
