@@ -8,7 +8,7 @@ bank decides what is found fast, and never whether the promise holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal, TypeAlias
 
@@ -16,10 +16,11 @@ import numpy as np
 
 from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.losses import LossBins, tested
 from pilotfish.detectors.binning.numeric import FIRST_VALUE, NumericBins
 from pilotfish.detectors.profile import Bins
 
-Group: TypeAlias = Literal["location", "scale", "bump", "category", "outside", "special"]
+Group: TypeAlias = Literal["location", "loss", "scale", "bump", "category", "outside", "special"]
 
 VERSION = 1  # of the functions and their order, which the inflations in a profile belong to
 CLIP = 20.0
@@ -29,10 +30,12 @@ SPREADS = (1.1, 1.3, 1.8)
 CATEGORY_SHIFTS = (0.1, 0.3, 0.8)
 EMPTYING = (0.05, 0.1, 0.2)  # shares of the mass at either end
 HEAVY = 20
+LOSS_STEPS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # more loss, in reference sd
+LOSS_KEPT = 0.95  # of h that a row without any loss may lose
 LATTICE = 0.1  # mass on values with a cell of their own, from which leaving them is an alternative
 STEPS = (1.25, 1.5, 2.0)  # of a special cell, beyond what the tolerance allows
 SHARES: dict[Group, float] = {
-    "bump": 0.2, "category": 0.5, "location": 0.4, "outside": 0.1, "scale": 0.2, "special": 0.2,
+    "bump": 0.2, "category": 0.5, "location": 0.4, "loss": 1.0, "outside": 0.1, "scale": 0.2, "special": 0.2,
 }  # fmt: skip
 ORDINARY = frozenset({"value", "tail"})
 Shape: TypeAlias = tuple[Group, Floats]
@@ -40,11 +43,19 @@ Shape: TypeAlias = tuple[Group, Floats]
 
 @dataclass(frozen=True)
 class Bank:
-    """h [functions, cells], each function's group, and prior weights [functions] that sum to one."""
+    """h [functions, cells], each function's group, and prior weights [functions] that sum to one.
+
+    `slopes` [functions] are of those that are linear in a loss: what a loss of one more adds to h.
+    """
 
     h: Floats
     groups: tuple[Group, ...]
     weights: Floats
+    slopes: Floats | None = None
+
+    def on(self, cells: slice) -> Bank:
+        """The same functions of some cells."""
+        return replace(self, h=self.h[:, cells])
 
 
 def smoothed(counts: Ints) -> Floats:
@@ -53,22 +64,58 @@ def smoothed(counts: Ints) -> Floats:
     return p
 
 
-def build_bank(bins: Bins, shaping: Ints, tolerance: float) -> Bank:
-    """The functions for one feature, in an order that depends on bins and `shaping` [cells] alone."""
-    p = smoothed(shaping)
+def within(part: Ints, whole: Floats) -> Floats:
+    """Cell probabilities of a part of the reference, counts [cells], drawn to the whole by half a row a cell."""
+    prior = 0.5 * len(part)
+    p: Floats = (part + prior * whole) / (part.sum() + prior)
+    return p
+
+
+def build_bank(bins: Bins, shaping: Ints, tolerance: float, slot: Ints | None = None) -> Bank:
+    """The functions for one feature, in an order that depends on bins and `shaping` [cells] alone.
+
+    With `slot`, the counts [cells] of the shaping rows of one slot, they are the same alternatives to what is usual
+    in that slot.
+    """
+    whole = smoothed(shaping)
+    p = whole if slot is None else within(slot, whole)
+    if isinstance(bins, LossBins):
+        return _loss_bank(p, bins)
     roles = np.array(bins.roles)
     shapes: list[Shape] = list(_special(p, roles, float(shaping.sum()), tolerance))
     ordinary = np.isin(roles, list(ORDINARY))
     if np.count_nonzero(ordinary) > 1 and (isinstance(bins, CategoryBins) or bins.discrete):
-        shapes += _categories(p, ordinary)
+        shapes += _categories(p, whole, ordinary)
     if isinstance(bins, NumericBins) and np.count_nonzero(roles == "value") > 1:
         scores = normal_scores(p, roles)
         shapes += [*_tilts("location", p, _location_exponents(scores)), *_tilts("scale", p, _scale_exponents(scores))]
-        shapes += [] if bins.discrete else [*_bumps(p, roles), *_lattice(p, bins)]
+        shapes += [] if bins.discrete else [*_bumps(p, roles), *_lattice(p, whole, bins)]
     groups = tuple(group for group, _ in shapes)
     sizes = {group: groups.count(group) for group in set(groups)}
     weights = np.array([SHARES[group] / sizes[group] for group in groups])
     return Bank(np.clip([h for _, h in shapes], FLOOR, CLIP), groups, weights / weights.sum())
+
+
+def _loss_bank(p: Floats, bins: LossBins) -> Bank:
+    """Functions that are linear in the loss r of a cell and grow with it: h = 1 + slope (r - m), m the mean under p.
+
+    So the mean of h under any distribution q is that of a line: 1 + slope (E_q r - m). It depends on the mean loss
+    alone, and rises with it. If E r <= U is known of the reference, then 1 + slope (U + tolerance - m) bounds the mean
+    of h for every q whose mean loss is at most `tolerance` above the reference's, whatever its shape, and h over it is
+    an e-value of exactly that hypothesis; a smaller loss can only lower the evidence. Slopes are the best ones for
+    losses of `LOSS_STEPS` reference standard deviations more (for right or wrong h is then the likelihood ratio), as
+    far as h stays positive and below the clip. A row without a loss is in no such cell (`tested`).
+    """
+    cells = tested(bins)
+    mass = p[cells] / p[cells].sum()
+    mean = float(mass @ bins.atoms)
+    spread = float(np.sqrt((bins.atoms - mean) ** 2 @ mass))
+    most = min(LOSS_KEPT / max(mean, 1e-9), (CLIP - 1) / max(1 - mean, 1e-9))
+    slopes = np.minimum(np.array(LOSS_STEPS) / max(spread, 1e-9), most)
+    h = np.ones((len(slopes), len(p)))
+    h[:, cells] = 1 + slopes[:, None] * (bins.atoms - mean)
+    groups: tuple[Group, ...] = ("loss",) * len(slopes)
+    return Bank(h, groups, np.full(len(slopes), 1 / len(slopes)), slopes)
 
 
 def normal_scores(p: Floats, roles: np.typing.NDArray[np.str_]) -> Floats:
@@ -117,21 +164,21 @@ def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
         yield "bump", h / (p @ h)
 
 
-def _lattice(p: Floats, bins: NumericBins) -> Iterator[Shape]:
+def _lattice(p: Floats, whole: Floats, bins: NumericBins) -> Iterator[Shape]:
     """Mass that leaves the values with a cell of their own, as any shift or new unit makes it, or gathers there."""
     atoms = np.isin(np.arange(len(p)), FIRST_VALUE + np.flatnonzero(~np.isnan(bins.atoms)))
     between = np.isin(np.arange(len(p)), FIRST_VALUE + np.flatnonzero(np.isnan(bins.atoms)))
     mass, left = float(p[between].sum()), float(p[atoms].sum())
-    if left >= LATTICE and mass > 0:
+    if whole[atoms].sum() >= LATTICE and mass > 0:
         for target in (mass + left / 2, mass + left * 0.9, mass / 2):
             h = np.where(between, target / mass, np.where(atoms, (mass + left - target) / left, 1.0))
             yield "bump", h / (p @ h)
 
 
-def _categories(p: Floats, ordinary: Bools) -> Iterator[Shape]:
-    """Each heavy category against all else, and the light ones together."""
+def _categories(p: Floats, whole: Floats, ordinary: Bools) -> Iterator[Shape]:
+    """Each category that is heavy in the whole reference against all else, and the light ones together."""
     candidates = np.flatnonzero(ordinary)
-    heavy = candidates[np.argsort(-p[candidates], kind="stable")][:HEAVY]
+    heavy = candidates[np.argsort(-whole[candidates], kind="stable")][:HEAVY]
     groups = [np.arange(len(p)) == cell for cell in heavy]
     rest = ordinary & ~np.isin(np.arange(len(p)), heavy)
     groups = groups[:1] if len(candidates) <= 2 else groups  # of two, one is the other's mirror
@@ -140,7 +187,7 @@ def _categories(p: Floats, ordinary: Bools) -> Iterator[Shape]:
         score = (inside - mass) / np.sqrt(mass * (1 - mass))
         steps = [sign * theta for theta in CATEGORY_SHIFTS for sign in (1, -1)]
         yield from _tilts("category", p, [np.clip(step * score, -3.0, 3.0) for step in steps])
-        if mass < 0.1:
+        if whole[inside].sum() < 0.1:
             yield "category", _ratio(inside, mass, 3 * mass)
 
 

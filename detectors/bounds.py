@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pilotfish.detectors.bank import Bank
-from pilotfish.detectors.batch import Floats, Ints
+from pilotfish.detectors.batch import Bools, Floats, Ints
 
 RISK = 0.01  # that any bound of the profile is wrong
 RUNGS = (0.09, 0.3, 0.6, 1.0)  # l of each rung, over Lg
@@ -58,7 +58,7 @@ def log_capitals(lg: float, slots: int) -> Floats:
 
 def bounded(bank: Bank, p: Floats, bounding: Ints, inflation: Floats, lg: float, tolerance: float) -> Bounded:
     """log h and log U of one feature for `inflation` [functions] and the confidence of `log_confidence`."""
-    uppers = [upper_means(bank.h, p, bounding, inflation, lg, tolerance, rung) for rung in RUNGS]
+    uppers = [upper_means(bank.h, p, bounding, inflation, lg, tolerance, rung, bank.slopes) for rung in RUNGS]
     one = float(2**FRACTION_BITS)
     log_h = np.floor(np.log(bank.h) * one).astype(np.int64)
     log_u = np.ceil(np.log(uppers) * one).astype(np.int64)
@@ -66,7 +66,14 @@ def bounded(bank: Bank, p: Floats, bounding: Ints, inflation: Floats, lg: float,
 
 
 def upper_means(
-    h: Floats, p: Floats, bounding: Ints, inflation: Floats, lg: float, tolerance: float, rung: float = 1.0
+    h: Floats,
+    p: Floats,
+    bounding: Ints,
+    inflation: Floats,
+    lg: float,
+    tolerance: float,
+    rung: float = 1.0,
+    slopes: Floats | None = None,
 ) -> Floats:
     """U [functions] = U0 + sqrt(tolerance) s+, with U0 >= E h and s+ >= sd h under the reference.
 
@@ -78,13 +85,26 @@ def upper_means(
         lg: log of one over the risk.
         tolerance: chi-square distance that counts as no drift.
         rung: of `lg`, for U0.
+        slopes: of functions that are linear in a loss: then U = U0 + slopes tolerance, in units of the loss.
     """
+    means = betting_bound(h, p, bounding, inflation, rung * lg)
+    if slopes is not None:
+        linear: Floats = np.minimum(means + slopes * tolerance, h.max(axis=1))
+        return linear
     mean = h @ p
     squares = (h - mean[:, None]) ** 2
-    means = betting_bound(h, p, bounding, inflation, rung * lg)
     spreads = np.sqrt(betting_bound(squares, p, bounding, inflation, lg)) if tolerance > 0 else np.zeros(len(h))
     upper: Floats = np.minimum(means + np.sqrt(tolerance) * spreads, h.max(axis=1))
     return upper
+
+
+def has_say(h: Floats, upper: Floats) -> Bools:
+    """[functions] whether any rows at all could raise the evidence: not where the reference has too few to bound it.
+
+    Those that cannot would only lose what was gathered in other slots, or wait, as R grows by one each tick.
+    """
+    out: Bools = h.max(axis=1) > upper
+    return out
 
 
 def betting_bound(h: Floats, p: Floats, counts: Ints, inflation: Floats, lg: float) -> Floats:

@@ -10,16 +10,23 @@ import numpy as np
 
 from pilotfish.detectors.bank import VERSION, build_bank, smoothed, within
 from pilotfish.detectors.batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
+from pilotfish.detectors.binning.losses import LossBins, tested
+from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.blocks import blocks_of, rows_of_ticks, split_rows
 from pilotfish.detectors.bounds import log_confidence
-from pilotfish.detectors.drafting import Draft, Rows, draft
+from pilotfish.detectors.drafting import Draft, Rows, draft, draft_loss
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.inference import infer_kind, infer_type
+from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
+from pilotfish.detectors.performance.fit import clashing, fitted
+from pilotfish.detectors.performance.roles import Roles, Wanted, settled
 from pilotfish.detectors.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
 from pilotfish.detectors.quality import duplicate_ratio
-from pilotfish.detectors.sensitivity import INVISIBLE, Part, sensitivity
+from pilotfish.detectors.sensitivity import INVISIBLE, INVISIBLE_LOSS, Part, sensitivity
+from pilotfish.detectors.settings import LOSS_TOLERANCE
 from pilotfish.detectors.slots import SLOTS, Slots, slots_of
 from pilotfish.detectors.transforms import COARSE, Transform, fit, spoken
+from pilotfish.detectors.transforms.loss import ByScore, LossTransform
 
 TICKS_WANTED = 500  # of a row-ordered reference whose live traffic is unknown
 LARGEST_TICK = 1000
@@ -45,6 +52,7 @@ def build_profile(
     rows_per_tick: float | None = None,
     exchangeable: bool = False,
     keep: Container[str] = (),
+    labels: Wanted | None = None,
     tolerance: float = TOLERANCE,
     false_alarm_ticks: float = FALSE_ALARM_TICKS,
     progress: Progress | None = None,
@@ -63,11 +71,14 @@ def build_profile(
         exchangeable: the rows are in no order, so that no serial correlation can be measured; only for data that
             were shuffled or sampled independently, as live evidence is then not tempered at all.
         keep: columns to watch even where they would be excluded.
+        labels: what the label is compared with, and how, where that should not be inferred. Rows without a label are
+            reference rows like others; losses are made of those that have one.
         tolerance, false_alarm_ticks: for the expected delays that the profile shows; nothing else.
         progress: called as (features done, features in all, name).
 
     Raises:
-        ProfileError: no rows, columns of different lengths, unknown names, no column that can be watched.
+        ProfileError: no rows, columns of different lengths, unknown names, no column that can be watched, a label that
+            cannot be compared with a prediction.
     """
     sides, kinds = sides or {}, kinds or {}
     rows = _checked(columns, times, [*sides, *kinds])
@@ -84,6 +95,7 @@ def build_profile(
     at = None if times is None else np.asarray(times, dtype=np.float64)[arranged.order]
     whole = fit.Reference(ordered, side_of, types, arranged.shaping, at)
     transforms = drafter.transformed(whole)
+    performance = drafter.losses(settled(labels or Wanted(), ordered, sides, types), whole)
     features = drafter.features(false_alarm_ticks)
     if progress is not None:
         progress(drafter.total, drafter.total, "")
@@ -103,7 +115,8 @@ def build_profile(
         warnings=warnings,
         input_columns=tuple(name for name in columns if side_of[name] == "input"),
         prediction_columns=tuple(name for name in columns if side_of[name] == "prediction"),
-        transforms=transforms,
+        transforms=(*transforms, *drafter.lossy),
+        performance=performance,
         bank=VERSION,
     )
 
@@ -121,7 +134,9 @@ class _Drafter:
         self._tolerance = tolerance
         self._progress = progress
         self._drafts: list[tuple[Draft, Side, Family]] = []
+        self._counted: list[Feature] = []
         self.excluded: list[Excluded] = []
+        self.lossy: list[LossTransform] = []
 
     def column(self, name: str, side: Side, column: Column, type_: ColumnType, *, watch_anyway: bool) -> bool:
         """Draft a column as it comes; tell whether it is watched, or waits for a transform that takes its type."""
@@ -146,6 +161,25 @@ class _Drafter:
                 self.excluded.append(Excluded(name, f"nothing is watched of a column of type {type_}"))
         return tuple(kept)
 
+    def losses(self, roles: Roles | None, whole: fit.Reference) -> Performance | None:
+        """Draft the losses of labelled rows, and count them by score; nothing without roles."""
+        if roles is None:
+            return None
+        clashing(list(whole.columns))
+        bins = next((draft.bins for draft, _, _ in self._drafts if draft.name == roles.score), None)
+        score_bins = bins if isinstance(bins, NumericBins) else None
+        names = tuple({roles.label, roles.prediction, roles.score or roles.prediction})
+        found = fitted(roles, whole.block(names), whole.shaping, score_bins)
+        rows = self._rows.only(found.usable)
+        made = fit.applied(found.transform, whole)
+        self._keep(draft_loss(made[LOSS].take(found.usable), found.bins, rows), "label", "performance")
+        if found.transform.by_score is not None:
+            self._counted.append(_by_score(made[BY_SCORE].take(found.usable), found.transform.by_score, rows))
+        self.lossy.append(found.transform)
+        longest = max(1, rows.reference.longest_block)
+        at_once = None if rows.reference.rows_per_tick is None else rows_of_ticks(rows.ticks) * longest
+        return replace(found.performance, rows_at_once=at_once)
+
     def features(self, false_alarm_ticks: float) -> tuple[Feature, ...]:
         """All the features, with the bounds that depend on how many there are."""
         if not self._drafts:
@@ -153,9 +187,10 @@ class _Drafter:
             raise ProfileError(f"no column can be watched: {left_out}; keep some")
         functions = sum(len(draft.bank.groups) for draft, _, _ in self._drafts)
         threshold = false_alarm_ticks * len(self._drafts)
-        return tuple(
+        watched = [
             _feature(draft, side, family, functions, self._tolerance, threshold) for draft, side, family in self._drafts
-        )
+        ]
+        return (*watched, *self._counted)
 
     def _made(self, transform: Transform, name: str, column: Column) -> bool:
         """Draft a column that a transform made, over the rows of which it says something."""
@@ -237,7 +272,9 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
 
 def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance: float, threshold: float) -> Feature:
     """The feature, with slots if they find a shift of one standard deviation sooner."""
-    whole = [Part(draft.bank, smoothed(draft.shaping), draft.bounding)]
+    looked_at, is_loss = tested(draft.bins), isinstance(draft.bins, LossBins)
+    tolerance = LOSS_TOLERANCE if is_loss else tolerance
+    whole = [Part(draft.bank.on(looked_at), smoothed(draft.shaping[looked_at]), draft.bounding[looked_at])]
     lg = log_confidence(functions)
     seen = sensitivity(draft.bins, whole, draft.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
     slots = draft.slots
@@ -248,7 +285,9 @@ def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance
         seen, slots = (found, slots) if sooner else (seen, None)
     warnings = []
     if seen.delay_rows is None:
-        warnings.append(f"{INVISIBLE}: too few independent reference rows; give a longer reference")
+        warnings.append(
+            f"{INVISIBLE_LOSS if is_loss else INVISIBLE}: too few independent reference rows; give a longer reference"
+        )
     if draft.season_not_covered:
         warnings.append(f"{UNCOVERED}: it still varies at the longest block; give a longer reference")
     if slots is not None:
@@ -282,11 +321,32 @@ def _parts(draft: Draft, slots: Slots, tolerance: float) -> list[Part]:
     ]
 
 
+def _by_score(numbers: Column, by_score: ByScore, rows: Rows) -> Feature:
+    """The counts of losses by score, of which no alarm comes."""
+    bins = by_score.counted
+    cells, _ = bins.cells_of(numbers)
+    shaping, bounding = (np.bincount(cells[part], minlength=bins.size) for part in (rows.shaping, ~rows.shaping))
+    return Feature(
+        name=BY_SCORE,
+        side="label",
+        family="performance",
+        kind="integer",
+        bins=bins,
+        shaping=shaping,
+        bounding=bounding,
+        inflation=np.zeros(0),
+        n_eff=float(len(cells)),
+        smallest_shift=0.0,
+        delay_rows=None,
+        warnings=(),
+    )
+
+
 def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str, ...]:
     out = []
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
-    for text in (INVISIBLE, UNCOVERED, SORTED, HOURLY):
+    for text in (INVISIBLE, INVISIBLE_LOSS, UNCOVERED, SORTED, HOURLY):
         names = [feature.name for feature in features if any(w.startswith(text) for w in feature.warnings)]
         if names:
             out.append(f"{text}: {', '.join(names)}")

@@ -14,7 +14,9 @@ from pilotfish.detectors.batch import Family, Floats, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.transforms import Transform, to_document
+from pilotfish.detectors.performance.description import Performance
+from pilotfish.detectors.slots import Slots
+from pilotfish.detectors.transforms import ARRAYS, Relations, Transform, to_document
 
 FORMAT = "pilotfish.dev/profile/v1"
 Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
@@ -90,6 +92,7 @@ class Feature:
         smallest_shift: in reference standard deviations; smaller ones are never found.
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
         warnings: what a person should know before trusting silence.
+        slots: the feature hour by hour, where the hours of the day are told apart; sensitivity is with them then.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Feature:
     smallest_shift: float
     delay_rows: float | None
     warnings: tuple[str, ...]
+    slots: Slots | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -112,6 +116,11 @@ class Feature:
     @property
     def roles(self) -> tuple[str, ...]:
         return self.bins.roles
+
+    @property
+    def watched(self) -> bool:
+        """Whether it can raise alarms; a feature without functions is counted only."""
+        return len(self.inflation) > 0
 
     @cached_property
     def reference_counts(self) -> Ints:
@@ -140,6 +149,7 @@ class Profile:
     transforms: tuple[Transform, ...]
     bank: int
     held_out: HeldOut | None = None
+    performance: Performance | None = None
 
     @cached_property
     def offsets(self) -> Ints:
@@ -165,6 +175,17 @@ class Profile:
         """The features whose columns a transform makes."""
         return frozenset(name for transform in self.transforms for name in transform.outputs)
 
+    @cached_property
+    def arrays(self) -> frozenset[str]:
+        """The columns that hold an array or a list a row."""
+        return frozenset(name for transform in self.transforms if transform.kind in ARRAYS for name in transform.inputs)
+
+    @cached_property
+    def partners(self) -> dict[str, tuple[str, ...]]:
+        """Of each feature that is about a column's relations, the columns that it is most related to."""
+        found = [transform.partners for transform in self.transforms if isinstance(transform, Relations)]
+        return {name: partners for one in found for name, partners in one.items()}
+
     def columns(self, side: Side) -> tuple[str, ...]:
         """The reference's columns of a side, excluded ones too, in their order; none of labels."""
         return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
@@ -185,6 +206,7 @@ class Profile:
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
             "model": self.model,
+            "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
             "reference": vars(self.reference),
             "transforms": [to_document(transform) for transform in self.transforms],
@@ -231,6 +253,7 @@ def _feature_document(feature: Feature) -> dict[str, Any]:
         "name": feature.name,
         "shaping": feature.shaping.tolist(),
         "side": feature.side,
+        "slots": None if feature.slots is None else {key: part.tolist() for key, part in vars(feature.slots).items()},
         "smallest_shift": feature.smallest_shift,
         "warnings": list(feature.warnings),
     }

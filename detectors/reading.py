@@ -11,10 +11,12 @@ from typing import Any, get_args
 import numpy as np
 
 from pilotfish.detectors.bank import VERSION
-from pilotfish.detectors.batch import Family, Ints, Side
+from pilotfish.detectors.batch import Family, Floats, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.losses import LossBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.performance.description import Performance
 from pilotfish.detectors.profile import (
     FORMAT,
     Bins,
@@ -27,6 +29,7 @@ from pilotfish.detectors.profile import (
     Profile,
     Reference,
 )
+from pilotfish.detectors.slots import SLOTS, Slots
 from pilotfish.detectors.transforms import from_document
 
 
@@ -92,6 +95,7 @@ def _parse(document: dict[str, Any]) -> Profile:
             transforms=transforms,
             bank=VERSION,
             held_out=_held_out(document["held_out"]),
+            performance=Performance.from_document(document["performance"], "performance"),
         )
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
@@ -125,15 +129,34 @@ def _feature(document: dict[str, Any], where: str) -> Feature:
         raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
     if known["family"] not in get_args(Family):
         raise ProfileError(f"{where}.family must be one of {get_args(Family)}, not {shown(known['family'])}")
-    bins_of = CategoryBins if "names" in known["bins"] else NumericBins
+    bins_of = CategoryBins if "names" in known["bins"] else LossBins if "loss" in known["bins"] else NumericBins
     bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
-    inflation = np.array([float(value) for value in known["inflation"]])
-    if not np.all(np.isfinite(inflation)) or np.any(inflation < 1):
-        raise ProfileError(f"{where}.inflation must be numbers >= 1, not {shown(known['inflation'])}; build it again")
-    known.update(bins=bins, inflation=inflation, warnings=tuple(known["warnings"]))
+    inflation = _inflation(known["inflation"], f"{where}.inflation")
+    slots = None if known["slots"] is None else _slots(known["slots"], bins.size, len(inflation), f"{where}.slots")
+    known.update(bins=bins, inflation=inflation, slots=slots, warnings=tuple(known["warnings"]))
     for part in ("shaping", "bounding"):
         known[part] = _counts(known[part], bins.size, f"{where}.{part}")
     return Feature(**known)
+
+
+def _inflation(values: list[Any], where: str) -> Floats:
+    out = np.array([float(value) for value in values])
+    if not np.all(np.isfinite(out)) or np.any(out < 1):
+        raise ProfileError(f"{where} must be numbers >= 1, not {shown(values)}; build the profile again")
+    return out
+
+
+def _slots(document: dict[str, Any], cells: int, functions: int, where: str) -> Slots:
+    known = _keys(document, Slots, where)
+    inflation = _inflation(known["inflation"], f"{where}.inflation")
+    parts = {}
+    for part in ("shaping", "bounding"):
+        if len(known[part]) != SLOTS:
+            raise ProfileError(f"{where}.{part} must have {SLOTS} slots, not {len(known[part])}; build it again")
+        parts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
+    if len(inflation) != functions:
+        raise ProfileError(f"{where}.inflation has {len(inflation)} entries, not {functions}; build it again")
+    return Slots(inflation=inflation, **parts)
 
 
 def _types(

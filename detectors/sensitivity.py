@@ -2,64 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.bank import Bank, smoothed
+from pilotfish.detectors.bank import LOSS_STEPS, Bank
 from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.bounds import upper_means
+from pilotfish.detectors.bounds import has_say, upper_means
 from pilotfish.detectors.profile import Bins
 
 INVISIBLE = "cannot see 1 sd"
+INVISIBLE_LOSS = "cannot see 5 points more loss"
+MORE_LOSS = 0.05  # of which a loss tells the delay
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """As in `profile.Feature`."""
+    """As in `profile.Feature`; of a loss the delay is for a mean that is .05 higher."""
 
     n_eff: float
     smallest_shift: float
     delay_rows: float | None
 
 
+@dataclass(frozen=True)
+class Part:
+    """The whole reference, or one slot of it: its functions, the probabilities they came from, counts [cells]."""
+
+    bank: Bank
+    p: Floats
+    bounding: Ints
+
+
 def sensitivity(
-    bins: Bins,
-    bank: Bank,
-    shaping: Ints,
-    bounding: Ints,
-    inflation: Floats,
-    *,
-    lg: float,
-    tolerance: float,
-    threshold: float,
+    bins: Bins, parts: Sequence[Part], inflation: Floats, *, lg: float, tolerance: float, threshold: float
 ) -> Sensitivity:
     """For a threshold on one feature's evidence, the number of features already in it.
 
-    The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment.
+    The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment; with
+    slots the mean over their rows. The effective rows are then those of an average slot.
     """
-    upper = upper_means(bank.h, smoothed(shaping), bounding, inflation, lg, tolerance)
-    n_eff = independent_rows(bank, inflation, int(bounding.sum()))
-    rates = (np.log(bank.h) @ reference_shift(bins, bank, shaping) - np.log(upper)) / inflation
+    bank = parts[0].bank
+    sizes = np.array([part.bounding.sum() for part in parts], dtype=np.float64)
+    shares = sizes / max(sizes.sum(), 1.0)
+    rates = sum(share * _rates(bins, part, inflation, lg, tolerance) for share, part in zip(shares, parts, strict=True))
+    n_eff = independent_rows(bank, inflation, float(sizes.mean()))
     delays = (np.log(threshold) - np.log(bank.weights)) / np.where(rates > 0, rates, 1.0)
-    smallest = 0.025 + float(np.sqrt(2 * lg / max(n_eff, 1e-9))) + float(np.sqrt(tolerance))
-    visible = smallest <= 1 and bool((rates > 0).any())
+    allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
+    smallest = 0.025 + float(np.sqrt(2 * lg / max(n_eff, 1e-9))) + float(allowed)
+    visible = (smallest <= 1 or bank.slopes is not None) and bool((rates > 0).any())
     delay = round(float(delays[rates > 0].min()), 1) if visible else None
     return Sensitivity(round(n_eff, 1), round(smallest, 4), delay)
 
 
-def independent_rows(bank: Bank, values: Floats, rows: int) -> float:
+def _rates(bins: Bins, part: Part, inflation: Floats, lg: float, tolerance: float) -> Floats:
+    """[functions] evidence a row after a shift of one standard deviation, against the last rung."""
+    h = part.bank.h
+    upper = upper_means(h, part.p, part.bounding, inflation, lg, tolerance, slopes=part.bank.slopes)
+    rates = (np.log(h) @ reference_shift(bins, part.bank, part.p) - np.log(upper)) / inflation
+    return np.where(has_say(h, upper), rates, 0.0)
+
+
+def independent_rows(bank: Bank, values: Floats, rows: float) -> float:
     """n_eff: `rows` over the median inflation of the functions that look for ordinary shifts."""
     kinds = np.isin(bank.groups, ["location", "category"])
     return rows / float(np.median(values[kinds])) if kinds.any() else rows / float(values.max(initial=1.0))
 
 
-def reference_shift(bins: Bins, bank: Bank, shaping: Ints) -> Floats:
-    """[cells] what the reference would look like after a shift of one standard deviation.
+def reference_shift(bins: Bins, bank: Bank, p: Floats) -> Floats:
+    """[cells] what a reference of probabilities `p` would look like after a shift of one standard deviation.
 
-    That is the tilt of a location function from .8 to 1; for categories the commonest one's; a constant has left.
+    That is the tilt of a location function from .8 to 1; for categories the commonest one's; a constant has left; a
+    loss is larger.
     """
-    p = smoothed(shaping)
+    if bank.slopes is not None:
+        return _more_loss(bank, p)
     for group, step in (("location", 0.8), ("category", 0.8)):
         if group in bank.groups:
             strongest = 8 if group == "location" else 4
@@ -69,3 +87,12 @@ def reference_shift(bins: Bins, bank: Bank, shaping: Ints) -> Floats:
     left = next(cell for cell, role in enumerate(bins.roles) if role in {"above", "unseen"})
     out: Floats = np.eye(len(p))[left]
     return out
+
+
+def _more_loss(bank: Bank, p: Floats) -> Floats:
+    """[cells] `p` tilted along the loss until its mean is `MORE_LOSS` higher, or as far as a tilt goes."""
+    line = bank.h[0] - bank.h[0] @ p
+    gain = float(bank.h[0] @ (p * line)) / float(bank.slopes[0]) if bank.slopes is not None else 0.0
+    tilt = np.maximum(1 + line * MORE_LOSS / max(gain, 1e-12), 0.0)
+    q: Floats = p * tilt
+    return q / float(q.sum())

@@ -10,6 +10,7 @@ from pilotfish.detectors.batch import Family
 from pilotfish.detectors.errors import DetectorError, shown
 
 DAY = 86_400.0
+LOSS_TOLERANCE = 0.005
 SHARES: Mapping[Family, float] = {"features": 0.5, "predictions": 0.2, "multivariate": 0.15, "performance": 0.15}
 
 
@@ -21,6 +22,7 @@ class DriftSettings:
         tick_seconds: width of a tick of live traffic.
         false_alarms, per_seconds: at most so many false alarms are expected in so many seconds, over all features.
         tolerance: drift too small to matter, in chi-square units (about PSI): .0025 is about .05 sd, .01 about .1.
+        loss_tolerance: more loss of labelled rows too small to matter, absolute: .005 is half a point of accuracy.
         feature_tolerance: by feature, instead of `tolerance`.
         ignore: features that raise no alarm.
     """
@@ -31,13 +33,15 @@ class DriftSettings:
     tolerance: float = 0.0025
     feature_tolerance: Mapping[str, float] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    loss_tolerance: float = LOSS_TOLERANCE
 
     def __post_init__(self) -> None:
         for name in ("tick_seconds", "false_alarms", "per_seconds"):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0):
                 raise DetectorError(f"{name} must be a positive number, not {shown(value)}")
-        for name, value in {"tolerance": self.tolerance, **self.feature_tolerance}.items():
+        tolerances = {"tolerance": self.tolerance, "loss_tolerance": self.loss_tolerance, **self.feature_tolerance}
+        for name, value in tolerances.items():
             if not 0 <= value <= 1:
                 raise DetectorError(f"the tolerance {name!r} must be between 0 and 1, not {shown(value)}")
         if self.ticks_per_false_alarm < 2:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.detectors.bank import build_bank, smoothed
+from pilotfish.detectors.bank import Bank, build_bank, smoothed, within
 from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, log_capitals, log_confidence
+from pilotfish.detectors.binning.losses import LossBins, tested
+from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.settings import SHARES, DriftSettings
+from pilotfish.detectors.slots import SLOT_SECONDS, SLOTS, slot_of
 
 EXACT = 2.0**53  # integers that float64 holds
 
@@ -25,11 +27,21 @@ class Functions:
         log_h: fixed point [functions, cells].
         log_u: fixed point [rungs, functions]; float64 that holds integers.
         p: [cells] the reference's probabilities that they were made from.
+        say: [functions] which ones can show drift at all; the others are left where they are.
     """
 
     log_h: NDArray[np.int32]
     log_u: Floats
     p: Floats
+    say: Bools
+
+    @classmethod
+    def of(cls, bank: Bank, p: Floats, bounding: Ints, inflation: Floats, lg: float, tolerance: float) -> Functions:
+        """The functions of a bank, made from `p` [cells], with the bounds that `bounding` [cells] gives them."""
+        bound = bounded(bank, p, bounding, inflation, lg, tolerance)
+        upper = np.exp(bound.log_u[-1] / 2**FRACTION_BITS)
+        log_u = bound.log_u.astype(np.float64)
+        return cls(bound.log_h.astype(np.int32), log_u, p, has_say(bank.h, upper))
 
     def h(self, function: int) -> Floats:
         """h [cells] of one function, as rounded."""
@@ -64,6 +76,8 @@ class FeatureTable:
         functions: where its functions are in the family's arrays.
         inflation: v [functions].
         log_k: [rungs] what the reference says against a mean above the rung before.
+        lg: the confidence of the last rung.
+        tick_seconds: of a live tick, if its hour of the day matters; else None.
     """
 
     feature: Feature
@@ -71,11 +85,33 @@ class FeatureTable:
     functions: slice
     inflation: Floats
     log_k: Floats
-    made: Functions
+    lg: float
+    tolerance: float
+    tick_seconds: float | None
+    _made: dict[int | None, Functions] = field(default_factory=dict)
 
-    def at(self, tick: int) -> Functions:  # noqa: ARG002  # the hour will matter
-        """The functions as they are at a tick."""
-        return self.made
+    def at(self, tick: int) -> Functions:
+        """The functions as they are at a tick; made when they are needed first, for a slot's are large."""
+        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        if slot not in self._made:
+            self._made[slot] = self._make(slot)
+        return self._made[slot]
+
+    def in_one_slot(self, first: int, last: int) -> bool:
+        """Whether the functions are the same from one tick to another."""
+        if self.tick_seconds is None:
+            return True
+        ends = slot_of(first, self.tick_seconds), slot_of(last, self.tick_seconds)
+        return ends[0] == ends[1] and (last - first) * self.tick_seconds <= SLOT_SECONDS
+
+    def _make(self, slot: int | None) -> Functions:
+        feature, slots, looked_at = self.feature, self.feature.slots, tested(self.feature.bins)
+        p, shaping, bounding = smoothed(feature.shaping[looked_at]), None, feature.bounding[looked_at]
+        if slot is not None and slots is not None:
+            shaping, bounding = slots.shaping[slot], slots.bounding[slot]
+            p = within(shaping, p)
+        bank = build_bank(feature.bins, feature.shaping, self.tolerance, shaping)
+        return Functions.of(bank.on(looked_at), p, bounding, self.inflation, self.lg, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -128,8 +164,9 @@ class FamilyTable:
             rows = int(counts.sum())
             if rows:
                 scale = 2.0**FRACTION_BITS * self.live_inflation(rows)
-                steps[:, table.functions] = table.at(tick).linear(counts) / (table.inflation * scale)
-                active[table.functions] = True
+                functions = table.at(tick)
+                steps[:, table.functions] = functions.linear(counts) / (table.inflation * scale)
+                active[table.functions] = functions.say
         return steps, active
 
     def weighted(self, log_r: Floats) -> Floats:
@@ -146,7 +183,7 @@ class FamilyTable:
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
     """The families that the profile has features for, their shares of the budget summing to one."""
     watched = {
-        family: [f for f in profile.features if f.family == family and f.name not in settings.ignore]
+        family: [f for f in profile.features if f.family == family and f.watched and f.name not in settings.ignore]
         for family in SHARES
     }
     present = {family: features for family, features in watched.items() if features}
@@ -155,12 +192,11 @@ def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTabl
 
 
 def _family(profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float) -> FamilyTable:
-    lg = log_confidence(sum(len(feature.inflation) for feature in profile.features))
     tables: list[FeatureTable] = []
     weights: list[Floats] = []
     start = 0
     for feature in features:
-        tolerance = settings.feature_tolerance.get(feature.name, settings.tolerance)
+        tolerance = _tolerance(settings, feature)
         bank = build_bank(feature.bins, feature.shaping, tolerance)
         if len(bank.groups) != len(feature.inflation):
             raise ProfileError(
@@ -168,10 +204,7 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
                 "build the profile with this version"
             )
         functions = slice(start, start + len(bank.groups))
-        p = smoothed(feature.shaping)
-        bound = bounded(bank, p, feature.bounding, feature.inflation, lg, tolerance)
-        made = Functions(bound.log_h.astype(np.int32), bound.log_u.astype(np.float64), p)
-        tables.append(_feature(profile, feature, functions, log_capitals(lg, 1), made))
+        tables.append(_feature(profile, settings, feature, functions, tolerance))
         weights.append(np.log(bank.weights))
         start = functions.stop
     return FamilyTable(
@@ -183,15 +216,35 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         starts=np.array([table.functions.start for table in tables], dtype=np.int64),
         log_weights=np.concatenate(weights),
         log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
-        rows_per_tick=_live_rows(profile, settings),
+        rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_at_once(profile),
         hold=max(_live_ticks(profile, settings), settings.day_ticks),
     )
 
 
-def _feature(profile: Profile, feature: Feature, functions: slice, log_k: Floats, made: Functions) -> FeatureTable:
+def _feature(
+    profile: Profile, settings: DriftSettings, feature: Feature, functions: slice, tolerance: float
+) -> FeatureTable:
     position = profile.index[feature.name]
-    cells = slice(int(profile.offsets[position]), int(profile.offsets[position + 1]))
-    return FeatureTable(feature, cells, functions, feature.inflation, log_k, made)
+    first = int(profile.offsets[position])
+    looked_at = range(feature.bins.size)[tested(feature.bins)]
+    cells = slice(first + looked_at.start, first + looked_at.stop)
+    by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
+    inflation = feature.slots.inflation if feature.slots is not None and by_slot else feature.inflation
+    slots = SLOTS if by_slot else 1
+    lg = log_confidence(sum(len(one.inflation) for one in profile.features), slots)
+    tick_seconds = settings.tick_seconds if by_slot else None
+    return FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+
+
+def _tolerance(settings: DriftSettings, feature: Feature) -> float:
+    if isinstance(feature.bins, LossBins):
+        return settings.loss_tolerance
+    return settings.feature_tolerance.get(feature.name, settings.tolerance)
+
+
+def _labels_at_once(profile: Profile) -> float | None:
+    """Labels that come together are of rows of a stretch of time, which inflation was measured for."""
+    return None if profile.performance is None else profile.performance.rows_at_once
 
 
 def _live_ticks(profile: Profile, settings: DriftSettings) -> int:

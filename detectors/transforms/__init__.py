@@ -34,6 +34,8 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "timestamp": Timestamps,
 }
 
+ARRAYS = frozenset({Arrays.kind, Lists.kind})  # of columns that hold an array or a list a row
+BULKY = ARRAYS | {Text.kind}  # of columns whose values may be large
 COARSE = frozenset({Cosines.kind})  # many features of bounded values: few cells each are enough
 
 
@@ -53,4 +55,16 @@ def to_document(transform: Transform) -> dict[str, Any]:
     return {"kind": transform.kind, **transform.document()}
 
 
-__all__ = ["COARSE", "TRANSFORMS", "Block", "Transform", "from_document", "picked", "spoken", "to_document"]
+__all__ = [
+    "ARRAYS",
+    "BULKY",
+    "COARSE",
+    "TRANSFORMS",
+    "Block",
+    "Relations",
+    "Transform",
+    "from_document",
+    "picked",
+    "spoken",
+    "to_document",
+]
