@@ -34,6 +34,7 @@ TOLERANCE = 0.0025
 FALSE_ALARM_TICKS = 43_200.0  # one in 30 days at 60 s
 UNCOVERED = "season not covered"
 HOURLY = "compared by the hour of the day (UTC)"
+NOTHING_SAID = {"timestamp": "dates or times, of which new ones keep coming"}  # where neither lag nor hour tells
 SORTED = "grows or falls from row to row, though the rows are said to be in no order"
 
 Progress = Callable[[int, int, str], None]
@@ -158,7 +159,7 @@ class _Drafter:
         taken = {name for transform in kept for name in transform.inputs}
         for name, type_ in whole.types.items():
             if type_ not in get_args(Kind) and name not in taken:
-                self.excluded.append(Excluded(name, f"nothing is watched of a column of type {type_}"))
+                self.excluded.append(Excluded(name, NOTHING_SAID.get(type_, f"nothing can be told of its {type_}s")))
         return tuple(kept)
 
     def losses(self, roles: Roles | None, whole: fit.Reference) -> Performance | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Column, Floats, missing_mask
-from pilotfish.detectors.binning.categories import text_of
+from pilotfish.detectors.batch import Array, Bools, Column, Floats, missing_mask
+from pilotfish.detectors.binning.categories import KNOWN_TAIL, NAMED, text_of
 from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.profile import Kind
+from pilotfish.detectors.moments import from_text
+
+if TYPE_CHECKING:
+    from pilotfish.detectors.profile import ColumnType, Kind
 
 FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
@@ -18,6 +20,48 @@ LOOKED_AT = 20_000  # rows that are enough to see it
 DATES = 20  # different dates from which on a column of dates does not consist of a few fixed ones
 NEW = 0.5  # share of values never seen in the other part, from which a column names rows or periods
 FEWEST = 20  # rows in a part, below which nothing is said of it
+WORDS = 3  # that a text needs to be one, rather than a name or a code
+CHARACTERS = 8  # the same for scripts that write no spaces
+UNSPACED = 0x0E00  # Thai, and all of Asia behind it
+LISTS = (list, tuple, np.ndarray)
+
+
+def infer_type(column: Column, shaping: Bools) -> ColumnType:
+    """What a column holds: arrays, times, free text, or values of a kind. `shaping` are the rows of that part."""
+    if column.values.ndim > 1 or _are_lists(column):
+        return "array"
+    if column.values.dtype.kind == "M":
+        return "timestamp"
+    kind = infer_kind(column)
+    if kind != "categorical":
+        return kind
+    texts = texts_of(column)
+    if names_times(texts):
+        return "timestamp"
+    different = set(texts)
+    known = len(different) <= NAMED + KNOWN_TAIL and not names_rows(
+        texts_of(column.take(shaping)), texts_of(column.take(~shaping))
+    )
+    return "categorical" if known or not _are_sentences(sorted(different)) else "text"
+
+
+def _are_lists(column: Column) -> bool:
+    if column.values.dtype != object:
+        return False
+    present = column.values[~missing_mask(column)][:FIRST]
+    return len(present) > 0 and sum(isinstance(value, LISTS) for value in present) > NEW * len(present)
+
+
+def _are_sentences(texts: list[str]) -> bool:
+    """Whether most texts are words in a row: mostly letters, and not identifiers, codes, paths or hashes."""
+    some = texts[:: max(1, len(texts) // FIRST)]
+    return sum(map(_is_sentence, some)) > NEW * len(some)
+
+
+def _is_sentence(text: str) -> bool:
+    if 2 * sum(map(str.isalpha, text)) < len(text):
+        return False
+    return len(text.split()) >= WORDS or sum(ord(character) >= UNSPACED for character in text) >= CHARACTERS
 
 
 def infer_kind(column: Column) -> Kind:
@@ -109,15 +153,7 @@ def names_periods(texts: list[str]) -> bool:
 def names_times(texts: list[str]) -> bool:
     """Whether texts, in any order, are many dates or times (ISO 8601): new ones will never have been seen."""
     different = set(texts)
-    return len(different) >= DATES and all(map(_is_time, different))
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text.strip())
-    except ValueError:
-        return False
-    return True
+    return len(different) >= DATES and all(from_text(text) is not None for text in different)
 
 
 def numbers_rows(values: Floats) -> bool:

@@ -13,10 +13,11 @@ from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.inference import texts_of
 from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.joining import aligned, by_type, times
-from pilotfish.detectors.transforms import Block, picked, spoken
+from pilotfish.detectors.summaries.joining import aligned, bulk, by_type, times
+from pilotfish.detectors.transforms import BULKY, Block, picked, spoken
 
-BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once
+BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once,
+BLOCK_BYTES = 4 * 1024 * 1024  # or so much of texts and arrays
 STATE_VERSION = 2
 
 
@@ -143,6 +144,11 @@ class TickCounts:
             side: dict.fromkeys(name for t in profile.transforms if t.side == side for name in t.inputs)
             for side in SIDES
         }
+        self._bulky = {
+            side: dict.fromkeys(t.inputs[0] for t in profile.transforms if t.side == side and t.kind in BULKY)
+            for side in SIDES
+        }
+        self._waiting_bytes: dict[Side, int] = dict.fromkeys(SIDES, 0)
         self._transforms = {side: [t for t in profile.transforms if t.side == side] for side in SIDES}
         self._features = {
             side: [(position, feature) for position, feature in enumerate(profile.features) if feature.side == side]
@@ -159,7 +165,10 @@ class TickCounts:
         self._waiting[side].append(batch)
         self._waiting_rows[side] += batch.rows
         self._rows[side] += batch.rows
-        if self._waiting_rows[side] >= BLOCK_ROWS:
+        for name in self._bulky[side]:
+            if name in batch.columns:
+                self._waiting_bytes[side] += bulk(batch.columns[name])
+        if self._waiting_rows[side] >= BLOCK_ROWS or self._waiting_bytes[side] >= BLOCK_BYTES:
             self._encode(side)
 
     def take(self) -> Counts:
@@ -172,7 +181,7 @@ class TickCounts:
 
     def _encode(self, side: Side) -> None:
         batches, rows = self._waiting[side], self._waiting_rows[side]
-        self._waiting[side], self._waiting_rows[side] = [], 0
+        self._waiting[side], self._waiting_rows[side], self._waiting_bytes[side] = [], 0, 0
         if not rows:
             return
         whole = {name: aligned(batches, name) for name in self._read[side]}

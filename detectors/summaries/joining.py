@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Bools, Column, Floats, as_column
+from pilotfish.detectors.batch import Batch, Bools, Column, ColumnData, Floats, as_column
 
 
 def by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
@@ -48,6 +48,20 @@ def aligned(batches: Sequence[Batch], name: str) -> Column:
     if len({(part.values.dtype.kind, part.values.shape[1:]) for part in parts}) > 1:
         parts = [Column(_objects(part.values), part.missing) for part in parts]
     return concatenated(parts)
+
+
+def bulk(data: ColumnData) -> int:
+    """About how many bytes the values of a column hold."""
+    values = data.values if isinstance(data, Column) else data
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return int(values.nbytes)
+    return sum(map(_size, values))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    return 8 + 8 * len(value) if isinstance(value, (str, bytes, list, tuple)) else 8
 
 
 def times(batches: Sequence[Batch]) -> Floats | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pilotfish.detectors.batch import is_missing
@@ -37,8 +36,7 @@ class Columns:
         self._counts = {(side, name): [int(values), int(missing)] for side, name, values, missing in state}
 
     def _add(self, side: str, rows: Rows) -> None:
-        columns: Mapping[str, list[object]] = rows.columns
-        for name, values in columns.items():
+        for name, values in rows.columns.items():
             counts = self._counts.get((side, name))
             if counts is None:
                 if len(self._counts) >= MAX_COLUMNS:

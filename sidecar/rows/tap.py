@@ -19,8 +19,8 @@ class Tap:
         self._waiting: list[Exchange] = []
         self.rows = 0
 
-    def add(self, at: float, rows: int, inputs: Mapping[str, list[Any]], outputs: Mapping[str, list[Any]]) -> None:
-        """Take the rows of one exchange, which happened `at` (epoch s)."""
+    def add(self, at: float, rows: int, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """Take the rows of one exchange, which happened `at` (epoch s): columns as lists, or as numpy arrays."""
         self._waiting.append((at, rows, self._shown(inputs), self._shown(outputs)))
         self.rows += rows
 
@@ -29,8 +29,16 @@ class Tap:
         waiting, self._waiting, self.rows = self._waiting, [], 0
         return [_joined(list(group)) for _, group in groupby(waiting, key=_names)]
 
-    def _shown(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        return {name: values for name, values in columns.items() if name not in self._masked}
+    def _shown(self, columns: Mapping[str, Any]) -> dict[str, list[Any]]:
+        return {name: _plain(values) for name, values in columns.items() if name not in self._masked}
+
+
+def _plain(values: Any) -> list[Any]:
+    """The values as lists, all the way down."""
+    if type(values) is not list:
+        plain: list[Any] = values.tolist()
+        return plain
+    return [value.tolist() if hasattr(value, "tolist") else value for value in values]
 
 
 def _names(exchange: Exchange) -> tuple[tuple[str, ...], tuple[str, ...]]:

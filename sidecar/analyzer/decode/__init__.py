@@ -9,6 +9,7 @@
 Glossary
     hints   what document and profile know beforehand: protocol, model, names of the columns in their order
     rows    named columns as plain lists; many requests' rows become one batch in the pipeline
+    cells   a column's values: a list, or a numpy array [rows, numbers] where a row holds an array
     skip    an exchange that is counted under `undecodable{reason}`; `REASONS` is the whole table
 
 A request that does not decode is a skip. A request that does, with a response that does not, is measured without
@@ -16,6 +17,6 @@ outputs, and `outputs_reason` says why.
 """
 
 from pilotfish.sidecar.analyzer.decode.table import PROTOCOLS, decode
-from pilotfish.sidecar.analyzer.decode.types import REASONS, Decoded, Hints, Rows, Skip
+from pilotfish.sidecar.analyzer.decode.types import REASONS, Cells, Decoded, Hints, Rows, Skip
 
-__all__ = ["PROTOCOLS", "REASONS", "Decoded", "Hints", "Rows", "Skip", "decode"]
+__all__ = ["PROTOCOLS", "REASONS", "Cells", "Decoded", "Hints", "Rows", "Skip", "decode"]

@@ -1,16 +1,24 @@
-"""Nested lists to columns: flattened level by level without recursion, lengths checked, the number of cells bounded."""
+"""Nested lists to columns: flattened level by level without recursion, lengths checked, the number of cells bounded.
+
+What is an array to the profile, or wider than 64 numbers, stays one column of arrays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import chain
 
-from pilotfish.sidecar.analyzer.decode.types import DeclineError
+import numpy as np
+
+from pilotfish.sidecar.analyzer.decode.types import ARRAY_KINDS, Cells, DeclineError
 
 MOST_COLUMNS = 16_384
 MOST_CELLS = 4 * 1024 * 1024
 DEEPEST = 8
+_NUMBERS = frozenset((bool, float, int))
+MOST_FLAT = 64  # numbers a row that become columns where no one says otherwise
 
 
 def flatten(data: list[object]) -> tuple[list[object], int]:
@@ -28,24 +36,37 @@ def flatten(data: list[object]) -> tuple[list[object], int]:
 
 
 def add_columns(
-    columns: dict[str, list[object]],
+    columns: dict[str, Cells],
     base: str,
-    flat: list[object],
+    flat: Cells,
     width: int,
     known: Sequence[str] = (),
     given: object = None,
+    *,
+    alone: bool = False,
+    arrays: AbstractSet[str] = frozenset(),
 ) -> None:
     """Cut row-major `flat` into `width` columns and add them under their names; decline a name that is there already.
 
     Names are as the request gives them (`given`), else those of `known` by position, else `base`, or `base[0]`,
-    `base[1]`. `known` are the reference's columns: pass () where other columns stand beside these, as position then
-    means nothing. What is wider than `MOST_COLUMNS` is an image or an embedding: its cells are no features.
+    `base[1]`. `known` are the reference's columns; position means something only if these columns are `alone`. What the
+    reference knows as one of `arrays` is one column [rows, width], and so is what has more than 64 numbers and is not
+    known number by number.
     """
-    if not 0 < width <= MOST_COLUMNS:
+    if width <= 0:
+        return
+    if given is None and (arrays or width > MOST_FLAT):
+        name = _array_name(base, width, known, alone, arrays)
+        if name:
+            add_column(columns, name, _matrix(flat, width))
+            return
+    if width > MOST_COLUMNS:
         return
     if len(columns) + width > MOST_COLUMNS:
         raise DeclineError("too_many_values")
-    names = _names(base, width, known, given)
+    if not isinstance(flat, list):
+        flat = flat.tolist()
+    names = _names(base, width, known if alone else (), given)
     before = len(columns)
     if len(flat) == width:
         columns.update(zip(names, [[value] for value in flat], strict=True))
@@ -53,6 +74,45 @@ def add_columns(
         columns.update(zip(names, [flat[index::width] for index in range(width)], strict=True))
     if len(columns) != before + width:
         raise DeclineError("duplicate_name")
+
+
+def add_column(columns: dict[str, Cells], name: str, cells: Cells) -> None:
+    """Add one column as it is; decline a name that is there already."""
+    if name in columns:
+        raise DeclineError("duplicate_name")
+    columns[name] = cells
+
+
+def array_of(cell: object) -> object:
+    """Return a list of numbers, however nested, as a numpy array; everything else as it is."""
+    if type(cell) is not list:
+        return cell
+    try:
+        flat, _ = flatten(cell)
+        if not _NUMBERS.issuperset(map(type, flat)):  # numpy would make every text as wide as the longest
+            return cell
+        array = np.asarray(flat)
+    except (DeclineError, OverflowError):  # lists of several lengths, or a number beyond a double
+        return cell
+    return array if array.dtype.kind in ARRAY_KINDS else cell
+
+
+def _array_name(base: str, width: int, known: Sequence[str], alone: bool, arrays: AbstractSet[str]) -> str:
+    """Return under which name the values stay one column of arrays; nothing where they do not."""
+    if alone and len(known) == 1 and known[0] in arrays:
+        return known[0]
+    if base in arrays:
+        return base
+    one_by_one = width <= MOST_FLAT or (alone and len(known) == width) or f"{base}[0]" in known
+    return "" if one_by_one else base
+
+
+def _matrix(flat: Cells, width: int) -> Cells:
+    """Return row-major values as [rows, width], or as a list of rows where they are not all numbers."""
+    whole = array_of(flat)
+    if isinstance(whole, np.ndarray) and whole.ndim == 1:
+        return whole.reshape(-1, width)
+    return [flat[start : start + width] for start in range(0, len(flat), width)]
 
 
 def _names(base: str, width: int, known: Sequence[str], given: object) -> Sequence[str]:

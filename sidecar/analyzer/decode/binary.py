@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pilotfish.sidecar.analyzer.decode.types import DeclineError
+from pilotfish.sidecar.analyzer.decode.types import Cells, DeclineError
 
 DATATYPES = MappingProxyType(
     {
@@ -34,8 +34,8 @@ DATATYPES = MappingProxyType(
 _LENGTH = struct.Struct("<I")
 
 
-def values(raw: bytes, datatype: str, size: int) -> list[object]:
-    """Return the `size` values of a tensor; decline when `raw` does not hold exactly as many."""
+def values(raw: bytes, datatype: str, size: int) -> Cells:
+    """Return the `size` values of a tensor, numbers as an array; decline when `raw` does not hold exactly as many."""
     code = DATATYPES.get(datatype)
     if code is None:
         raise DeclineError("datatype")
@@ -46,8 +46,7 @@ def values(raw: bytes, datatype: str, size: int) -> list[object]:
     array = np.frombuffer(raw, code)
     if datatype == "BF16":
         array = (array.astype("<u4") << 16).view("<f4")
-    found: list[object] = array.tolist()
-    return found
+    return array
 
 
 def _strings(raw: bytes, size: int) -> list[object]:

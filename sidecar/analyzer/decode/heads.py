@@ -10,6 +10,8 @@ from urllib.parse import unquote_to_bytes
 CONTENT_TYPE = b"\ncontent-type:"
 CONTENT_ENCODING = b"\ncontent-encoding:"
 JSON_SIZE = b"\ninference-header-content-length:"
+REQUEST_IDS = (b"\nx-request-id:", b"\nce-id:")
+TRACE = b"\ntraceparent:"
 LONGEST_LINE = 512
 LONGEST_ID = 128
 
@@ -17,6 +19,7 @@ _TARGETS = (
     ("oip", re.compile(rb"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer/?\Z")),
     ("v1", re.compile(rb"/v1/models/([^/:]+)(?:/(?:versions|labels)/([^/:]+))?:predict\Z")),
 )
+_TRACE = re.compile(r"[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z")
 _ADMINISTRATIVE = re.compile(
     rb"/v[12]/(?:models|health|repository|logging|trace|systemsharedmemory|cudasharedmemory)\b|/v2/?\Z"
 )
@@ -48,11 +51,18 @@ def header(head: bytes, lowered: bytes, name: bytes) -> str | None:
 
 def request_id(head: bytes, lowered: bytes) -> str | None:
     """Return the id that a header gives the exchange: X-Request-Id, else the CloudEvents id."""
-    for name in (b"\nx-request-id:", b"\nce-id:"):
+    for name in REQUEST_IDS:
         value = header(head, lowered, name)
         if value:
             return value[:LONGEST_ID]
     return None
+
+
+def trace_id(head: bytes, lowered: bytes) -> str | None:
+    """Return the trace id of a W3C traceparent: one exchange a trace is taken for granted, so it is the last resort."""
+    value = header(head, lowered, TRACE)
+    found = _TRACE.match(value) if value else None
+    return found["trace"] if found else None
 
 
 def _target(line: bytes) -> Target:

@@ -2,7 +2,7 @@
 
 Source: the protocol's "inference" section, https://github.com/kserve/open-inference-protocol. A tensor [n] or [n, 1]
 is one column, [n, d] or deeper is d columns a row, named by its parameter `names` (a list, or separated by commas),
-else by position in the reference when it is the only tensor, else `name[i]`.
+else by position in the reference when it is the only tensor, else `name[i]`; or one column of arrays (`arrays.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from pilotfish.sidecar.analyzer.decode import arrays, binary
 from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
-from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError, Part, Rows
+from pilotfish.sidecar.analyzer.decode.types import Body, Cells, DeclineError, Hints, Part, Rows
 
 LARGEST_DIMENSION = 2**31
 _NAMED = frozenset(("names", "columns", "feature_names"))
@@ -55,25 +55,26 @@ _REQUEST = msgspec.json.Decoder(Request)
 _RESPONSE = msgspec.json.Decoder(Response)
 
 
-def decode_request(body: Body, known: tuple[str, ...]) -> Part:
-    """Return the rows of a request; `known` are the reference's input columns."""
+def decode_request(body: Body, hints: Hints) -> Part:
+    """Return the rows of a request."""
     text, tail = _split(body)
     request = parse(_REQUEST, text, body.head)
     keys = 1 + (request.id is not None) + _keys(request.parameters)
     if request.outputs is not None:
         keys += 1 + sum(len(output) + len(output.get("parameters", ())) for output in request.outputs)
     require_unique_keys(text, keys + _tensor_keys(request.inputs))
-    return Part(_rows(request.inputs, tail, known), request.id)
+    return Part(_rows(request.inputs, tail, hints.inputs, hints), request.id)
 
 
-def decode_response(body: Body, known: tuple[str, ...]) -> Part:
-    """Return the rows of a response; `known` are the reference's prediction columns."""
+def decode_response(body: Body, hints: Hints) -> Part:
+    """Return the rows of a response."""
     text, tail = _split(body)
     response = parse(_RESPONSE, text, body.head)
     given = (response.id, response.model_name, response.model_version)
     keys = 4 - given.count(None) + _keys(response.parameters)
     require_unique_keys(text, keys + _tensor_keys(response.outputs))
-    return Part(_rows(response.outputs, tail, known), response.id, response.model_name, response.model_version)
+    rows = _rows(response.outputs, tail, hints.outputs, hints)
+    return Part(rows, response.id, response.model_name, response.model_version)
 
 
 def _split(body: Body) -> tuple[bytes, bytes | None]:
@@ -81,11 +82,11 @@ def _split(body: Body) -> tuple[bytes, bytes | None]:
     return (raw, None) if size is None else (raw[:size], raw[size:])
 
 
-def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...]) -> Rows:
-    known = known if len(tensors) == 1 else ()
+def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hints: Hints) -> Rows:
+    alone = len(tensors) == 1
     columns = _one_row(tensors)
     if 0 < len(tensors) == len(columns) <= arrays.MOST_COLUMNS and not tail:
-        return Rows(columns if len(known) != 1 else {known[0]: columns[tensors[0].name]}, 1)
+        return Rows({known[0]: columns[tensors[0].name]} if alone and len(known) == 1 else columns, 1)
     if not tensors:
         raise DeclineError("no_rows")
     if len(tensors) > arrays.MOST_COLUMNS:
@@ -94,16 +95,18 @@ def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...]) -> 
     count = tensors[0].shape[0] if tensors[0].shape else -1
     at = 0
     for tensor in tensors:
-        data = tensor.data
+        data: Cells | None = tensor.data
         if data is None:
             data, at = _binary(tensor, tail, at)
-        _add(columns, tensor, data, count, known)
+        flat = arrays.flatten(data)[0] if isinstance(data, list) else data
+        width = _width(tensor, len(flat), count)
+        arrays.add_columns(columns, tensor.name, flat, width, known, _given(tensor), alone=alone, arrays=hints.arrays)
     if tail is not None and at != len(tail):
         raise DeclineError("binary_layout")
     return Rows(columns, count)
 
 
-def _one_row(tensors: list[Tensor]) -> dict[str, list[object]]:
+def _one_row(tensors: list[Tensor]) -> dict[str, Cells]:
     """Return the columns of the tensors that hold one value: nearly always all of them, so this is the fast way."""
     return {
         tensor.name: tensor.data
@@ -117,27 +120,28 @@ def _one_row(tensors: list[Tensor]) -> dict[str, list[object]]:
     }
 
 
-def _add(
-    columns: dict[str, list[object]], tensor: Tensor, data: list[object], count: int, known: tuple[str, ...]
-) -> None:
+def _width(tensor: Tensor, values: int, count: int) -> int:
+    """Return the values a row of a tensor that came with so many, in a body of `count` rows."""
     if tensor.datatype not in _DATATYPES:
         raise DeclineError("datatype")
     size = _size(tensor.shape)
-    flat, _ = arrays.flatten(data)
-    if len(flat) != size:
+    if values != size:
         raise DeclineError("shape_mismatch")
     if tensor.shape[0] != count:
         raise DeclineError("row_mismatch")
     if not size:
         raise DeclineError("no_rows")
-    width = size // count
-    given = None
-    if tensor.parameters is not None:
-        given = next((value for key, value in tensor.parameters.items() if key in _NAMED), None)
-    arrays.add_columns(columns, tensor.name, flat, width, known, given)
+    return size // count
 
 
-def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[list[object], int]:
+def _given(tensor: Tensor) -> object:
+    """Return the names of columns that a tensor carries."""
+    if tensor.parameters is None:
+        return None
+    return next((value for key, value in tensor.parameters.items() if key in _NAMED), None)
+
+
+def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[Cells, int]:
     parameters = tensor.parameters or {}
     if "shared_memory_region" in parameters:
         raise DeclineError("unreferenced_data")

@@ -15,12 +15,12 @@ from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RE
 
 
 class Codec(Protocol):
-    """What the module of a protocol offers. `known` are the reference's columns in their order, () when unknown."""
+    """What the module of a protocol offers."""
 
-    def decode_request(self, body: Body, known: tuple[str, ...]) -> Part:
+    def decode_request(self, body: Body, hints: Hints) -> Part:
         """Return what the body of a request says; raise DeclineError."""
 
-    def decode_response(self, body: Body, known: tuple[str, ...]) -> Part:
+    def decode_response(self, body: Body, hints: Hints) -> Part:
         """Return what the body of a response says; raise DeclineError."""
 
 
@@ -55,9 +55,9 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     body = _body(record.request_body, record.request_head, lowered, hints)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
-    request = codec.decode_request(body, hints.inputs)
+    request = codec.decode_request(body, hints)
     response, reason = _response(record, codec, request.rows.count, hints)
-    own_id = request.request_id
+    request_id, response_id = _ids(record, lowered, request, response)
     return Decoded(
         target.model or (response and response.model) or hints.model,
         target.version or (response and response.version) or None,
@@ -65,8 +65,19 @@ def _decode(record: Record, hints: Hints) -> Decoded:
         request.rows,
         response.rows if response else None,
         reason,
-        own_id[: heads.LONGEST_ID] if own_id else heads.request_id(record.request_head, lowered),
+        request_id,
+        response_id,
     )
+
+
+def _ids(record: Record, lowered: bytes, request: Part, response: Part | None) -> tuple[str | None, str | None]:
+    """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
+    first = request.request_id or heads.request_id(record.request_head, lowered)
+    head = record.response_head
+    second = (response and response.request_id) or heads.request_id(head, head.lower())
+    first = first or second or heads.trace_id(record.request_head, lowered)
+    first, second = first and first[: heads.LONGEST_ID], second and second[: heads.LONGEST_ID]
+    return first or None, second if second and second != first else None
 
 
 def _require_inference(record: Record, target: heads.Target, hints: Hints) -> None:
@@ -103,7 +114,7 @@ def _response(record: Record, codec: Codec, count: int, hints: Hints) -> tuple[P
         return None, "truncated"
     head = record.response_head
     try:
-        part = codec.decode_response(_body(record.response_body, head, head.lower(), hints), hints.outputs)
+        part = codec.decode_response(_body(record.response_body, head, head.lower(), hints), hints)
     except DeclineError as declined:
         return None, declined.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+from numpy.typing import NDArray
 
 MIB = 1024 * 1024
 
@@ -47,6 +48,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     model       the document's model name; an exchange whose path names another one is declined; "" takes any
     inputs      the reference's input columns in their order, for requests without names
     outputs     the same for predictions
+    arrays      those of both that hold an array or a list a row, and stay one column
     body_limit  bytes of one body at most, after its content coding is undone
     """
 
@@ -54,16 +56,23 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
+
+
+Cells: TypeAlias = list[object] | NDArray[Any]
+ARRAY_KINDS = "fiub"  # of numpy's types, those of an array of numbers
 
 
 class Rows(msgspec.Struct, frozen=True, gc=False):
     """Decoded rows as plain lists, `columns[name][row]`; every list has `count` entries; None is a missing value.
 
+    A column of arrays is a numpy array [count, numbers a row], or a list of arrays and lists where they differ.
+
     A value is what JSON made of it (number, string, boolean, rarely an object): its type is the encoder's matter.
     """
 
-    columns: dict[str, list[object]]
+    columns: dict[str, Cells]
     count: int
 
 
@@ -71,7 +80,8 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     """One exchange as rows.
 
     `outputs` is None when the response gave none that belong to the inputs; `outputs_reason`, a key of REASONS, says
-    why. `model` is "" and `version` None where neither path, body nor document names them.
+    why. `request_id` is the id of the request, else of its response, else of its trace; `response_id` another one that
+    the response gave. `model` is "" and `version` None where neither path, body nor document names them.
     """
 
     model: str
@@ -81,6 +91,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     outputs: Rows | None
     outputs_reason: str | None
     request_id: str | None
+    response_id: str | None = None
 
 
 class Skip(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest. A row is a scalar, a list (nested ones are flattened) or an
 object of named values; the column form is an object of named lists, or one list. Columns without a name take the
-profile's by position, else `inputs[i]` and `predictions[i]`. {"b64": ...} stands for the text that it encodes.
+profile's by position, else `inputs[i]` and `predictions[i]`. {"b64": ...} stands for the text that it encodes. The
+values of an object within an object are columns `outer.inner`; lists that differ in length stay one column of lists.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from pilotfish.sidecar.analyzer.decode import arrays
 from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
-from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError, Part, Rows
+from pilotfish.sidecar.analyzer.decode.types import Body, Cells, DeclineError, Hints, Part, Rows
 
 Tree = list[Any] | dict[str, Any] | None
 
@@ -39,20 +40,23 @@ _REQUEST = msgspec.json.Decoder(Request)
 _RESPONSE = msgspec.json.Decoder(Response)
 
 
-def decode_request(body: Body, known: tuple[str, ...]) -> Part:
-    """Return the rows of a request; `known` are the reference's input columns."""
+def decode_request(body: Body, hints: Hints) -> Part:
+    """Return the rows of a request."""
     request = parse(_REQUEST, body.raw, body.head)
-    tree = _either(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
-    return Part(_rows(tree, "inputs", known))
+    tree = either(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
+    return Part(rows_of(tree, "inputs", hints.inputs, hints))
 
 
-def decode_response(body: Body, known: tuple[str, ...]) -> Part:
-    """Return the rows of a response; `known` are the reference's prediction columns."""
+def decode_response(body: Body, hints: Hints) -> Part:
+    """Return the rows of a response."""
     response = parse(_RESPONSE, body.raw, body.head)
-    return Part(_rows(_either(body.raw, response.predictions, response.outputs, 0), "predictions", known))
+    return Part(
+        rows_of(either(body.raw, response.predictions, response.outputs, 0), "predictions", hints.outputs, hints)
+    )
 
 
-def _either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dict[str, Any]:
+def either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dict[str, Any]:
+    """Return the one of two that is there, from a body that has no key twice; `keys` others stand beside it."""
     if (rows is None) == (columns is None):
         raise DeclineError("wrong_structure")
     tree = rows or columns or []
@@ -64,41 +68,67 @@ def _either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | di
     return tree
 
 
-def _rows(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...]) -> Rows:
+def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
+    """Return what either form says; `known` are the reference's columns of its side."""
     if not tree:
         raise DeclineError("no_rows")
     if isinstance(tree, dict):
-        return _column_form(tree)
+        return _column_form(tree, known, hints)
     kinds = set(map(type, tree))
     if dict not in kinds:
-        return _matrix(tree, base, known)
+        return _matrix(tree, base, known, hints)
     if all(map(_is_base64, tree)):
-        return _matrix(_plain(tree), base, known)
+        return _matrix(_plain(tree), base, known, hints)
     if kinds != {dict}:
         raise DeclineError("ragged")
-    return _completed(_named_rows(tree), known)
+    return _completed(_named_rows(tree, known, hints), known)
 
 
-def _matrix(tree: list[Any], base: str, known: tuple[str, ...]) -> Rows:
-    columns: dict[str, list[object]] = {}
+def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
+    columns: dict[str, Cells] = {}
     flat, count = arrays.flatten(tree)
     width = len(flat) // count
     if not width:
         raise DeclineError("no_rows")
-    arrays.add_columns(columns, base, _plain(flat), width, known)
+    arrays.add_columns(columns, base, _plain(flat), width, known, alone=True, arrays=hints.arrays)
     return Rows(columns, count)
 
 
-def _named_rows(rows: list[dict[str, Any]]) -> Rows:
-    names = dict.fromkeys(rows[0]) if len(rows) == 1 else dict.fromkeys(name for row in rows for name in row)
+def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints) -> Rows:
+    if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
+        if len(rows[0]) > arrays.MOST_COLUMNS:
+            raise DeclineError("too_many_values")
+        return Rows({name: [value] for name, value in rows[0].items()}, 1)
+    rows = [dotted(row) if dict in map(type, row.values()) else row for row in rows]
+    names = dict.fromkeys(name for row in rows for name in row)
     if len(names) > arrays.MOST_COLUMNS or len(names) * len(rows) > arrays.MOST_CELLS:
         raise DeclineError("too_many_values")
-    if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
-        return Rows({name: [value] for name, value in rows[0].items()}, 1)
-    columns: dict[str, list[object]] = {}
+    columns: dict[str, Cells] = {}
     for name in names:
-        _add_cells(columns, name, [row.get(name) for row in rows])
+        _add_cells(columns, name, [row.get(name) for row in rows], known, hints)
     return Rows(columns, len(rows))
+
+
+def dotted(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of objects within a row beside its own, by names with dots; decline too many, or too deep."""
+    found: dict[str, Any] = {}
+    _spread(found, row, "", arrays.DEEPEST)
+    return found
+
+
+def _spread(found: dict[str, Any], values: dict[str, Any], prefix: str, depth: int) -> None:
+    if not depth:
+        raise DeclineError("too_deep")
+    for key, value in values.items():
+        name = prefix + key
+        if type(value) is dict and not _is_base64(value):
+            _spread(found, value, name + ".", depth - 1)
+        elif name in found:
+            raise DeclineError("duplicate_name")
+        else:
+            found[name] = value
+    if len(found) > arrays.MOST_COLUMNS:
+        raise DeclineError("too_many_values")
 
 
 def _completed(rows: Rows, known: tuple[str, ...]) -> Rows:
@@ -110,39 +140,63 @@ def _completed(rows: Rows, known: tuple[str, ...]) -> Rows:
     return rows
 
 
-def _add_cells(columns: dict[str, list[object]], name: str, cells: list[Any]) -> None:
+def _add_cells(columns: dict[str, Cells], name: str, cells: list[Any], known: tuple[str, ...], hints: Hints) -> None:
     """Add one named value of each row: a scalar, or a list of one length for all rows that have it."""
     kinds = set(map(type, cells))
     if list not in kinds:
         arrays.add_columns(columns, name, _plain(cells), 1)
         return
-    flat = [[cell] if cell is None else arrays.flatten(cell if type(cell) is list else [cell])[0] for cell in cells]
+    flat = None if name in hints.arrays else _flat(cells)
+    if flat is None:
+        arrays.add_column(columns, name, [arrays.array_of(cell) for cell in cells])
+        return
+    width = len(flat) // len(cells)
+    arrays.add_columns(columns, name, _plain(flat), width, known, arrays=hints.arrays)
+
+
+def _flat(cells: list[Any]) -> list[Any] | None:
+    """Return the values of lists of one length in row-major order; None where they differ or hold objects."""
+    try:
+        flat = [[cell] if cell is None else arrays.flatten(cell if type(cell) is list else [cell])[0] for cell in cells]
+    except DeclineError:
+        return None
     widths = {len(row) for row, cell in zip(flat, cells, strict=True) if cell is not None}
-    if len(widths) != 1:
-        raise DeclineError("ragged")
     width = widths.pop()
+    if widths or any(dict in map(type, row) and not all(map(_is_base64, row)) for row in flat):
+        return None
     if width * len(cells) > arrays.MOST_CELLS:
         raise DeclineError("too_many_values")
     absent: list[object] = [None] * width
-    whole = [value for row, cell in zip(flat, cells, strict=True) for value in (absent if cell is None else row)]
-    arrays.add_columns(columns, name, _plain(whole), width)
+    return [value for row, cell in zip(flat, cells, strict=True) for value in (absent if cell is None else row)]
 
 
-def _column_form(tree: dict[str, Any]) -> Rows:
-    columns: dict[str, list[object]] = {}
+def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:
     if not any(type(value) is list for value in tree.values()):
-        return _named_rows([tree])
+        return _named_rows([tree], known, hints)
+    if any(type(value) is list and value and type(value[0]) is dict for value in tree.values()):
+        return _objects_in_columns(tree, known, hints)
+    columns: dict[str, Cells] = {}
     counts = set()
     for name, value in tree.items():
         if type(value) is not list or not value:
             raise DeclineError("row_mismatch" if value else "no_rows")
+        counts.add(len(value))
+        if name in hints.arrays:
+            arrays.add_column(columns, name, [arrays.array_of(cell) for cell in value])
+            continue
         flat, count = arrays.flatten(value)
-        counts.add(count)
-        width = len(flat) // count
-        arrays.add_columns(columns, name, _plain(flat), width)
+        arrays.add_columns(columns, name, _plain(flat), len(flat) // count, known, arrays=hints.arrays)
     if len(counts) != 1:
         raise DeclineError("row_mismatch")
     return Rows(columns, counts.pop())
+
+
+def _objects_in_columns(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:
+    if not all(type(value) is list for value in tree.values()) or len(set(map(len, tree.values()))) != 1:
+        raise DeclineError("row_mismatch")
+    return _named_rows(
+        [dict(zip(tree, cells, strict=True)) for cells in zip(*tree.values(), strict=True)], known, hints
+    )
 
 
 def _is_base64(value: object) -> bool:

@@ -79,8 +79,12 @@ def test_a_deeper_tensor_becomes_columns_row_by_row() -> None:
     assert found.inputs.columns == {"x[0]": [1], "x[1]": [2], "x[2]": [3], "x[3]": [4]}
 
 
-def test_an_image_counts_as_a_row_without_columns() -> None:
-    found = decoded(inputs(tensor("image", [1, 200, 200], [0] * 40_000, "UINT8"), tensor("a", [1], [1])))
+def test_an_image_is_one_column_of_arrays() -> None:
+    found = decoded(inputs(tensor("image", [1, 200, 200], [7] * 40_000, "UINT8"), tensor("a", [1], [1])))
+    image = found.inputs.columns.pop("image")
+    assert isinstance(image, np.ndarray)
+    assert image.shape == (1, 40_000)
+    assert (image == 7).all()
     assert (found.inputs.columns, found.inputs.count) == ({"a": [1]}, 1)
 
 

@@ -1,0 +1,240 @@
+"""Embeddings, images and lists as features: size, mean, and where they lie along the reference's main directions."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from pilotfish.detectors.batch import Array, Bools, Column, Floats, Ints, missing_mask
+from pilotfish.detectors.errors import ProfileError, shown
+from pilotfish.detectors.mixing import mixed
+from pilotfish.detectors.transforms.base import Block
+from pilotfish.detectors.transforms.single import OfColumn, column_of
+
+if TYPE_CHECKING:
+    from pilotfish.detectors.transforms.fit import Reference
+
+FOLDED = 512  # numbers from which directions are fitted; longer arrays are folded to as many
+DIRECTIONS = 6
+FITTED_ROWS = 4096
+AT_ONCE = 2**16  # numbers worked on together: as many as stay in the cache
+LONGEST_OF_ALL = 2**14  # arrays longer than this are looked at in a part of the rows only
+ALIKE = 0.95  # share of rows that must be arrays of one length, else it is lists whose length is watched
+KINDS = "fiub"
+NUMBERS = frozenset((bool, float, int, np.bool_, np.float32, np.float64, np.int32, np.int64))
+
+
+@dataclass(frozen=True)
+class Arrays(OfColumn):
+    """Of arrays of `length` numbers: norm, mean, coordinates along the main directions, and the rest beside those.
+
+    An array longer than 512 is first folded to 512 numbers: every 512th are added up with fixed random signs, which
+    keeps distances in expectation (Charikar, Chen, Farach-Colton, 2002: count sketch). An array of another length, or
+    with a NaN, an infinity or a text in it, is a mismatch and missing.
+
+    Attributes:
+        length: how many numbers an array has, however nested.
+        centre: mean of the folded reference arrays, and
+        directions: its first principal components one after another; float32, little-endian, base64.
+    """
+
+    kind: ClassVar[str] = "array"
+    length: int
+    centre: str
+    directions: str
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        found = len(self._directions)
+        coordinates = [f"pc{place + 1}" for place in range(found)]
+        return self._named("norm", "mean", *coordinates, *["rest"] * (found < len(self._centre)))
+
+    @property
+    def share(self) -> float:
+        return min(1.0, LONGEST_OF_ALL / self.length)
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        column = block.columns[self.column]
+        missing = missing_mask(column)
+        outputs = self.outputs
+        values = np.full((block.rows, len(outputs)), np.nan)
+        wrong = ~missing
+        for rows, arrays in _pieces(column, missing, self.length):
+            whole = np.isfinite(arrays).all(axis=1)
+            values[rows[whole]] = self._described(arrays[whole])
+            wrong[rows[whole]] = False
+        return {name: column_of(values[:, place], wrong) for place, name in enumerate(outputs)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        length = document["length"]
+        if type(length) is not int or not 0 < length < 2**31:
+            raise ProfileError(f"{where}.length must be a whole number from 1, not {shown(length)}; build it again")
+        width = min(length, FOLDED)
+        centre, directions = _unpacked(document["centre"]), _unpacked(document["directions"])
+        if len(centre) != width or len(directions) % width or not np.isfinite([centre.sum(), directions.sum()]).all():
+            raise ProfileError(f"{where} needs a centre and directions of {width} finite numbers each; build it again")
+        return super().from_document(document, where)
+
+    def _described(self, arrays: Floats) -> Floats:
+        """[rows, outputs] of arrays [rows, length]."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm = np.sqrt(np.einsum("ij,ij->i", arrays, arrays))
+            away = folded(arrays) - self._centre
+            along = away @ self._directions.T
+            out = [norm, arrays.mean(axis=1), *along.T]
+            if len(self._directions) < len(self._centre):
+                rest = np.einsum("ij,ij->i", away, away) - np.einsum("ij,ij->i", along, along)
+                out.append(np.sqrt(np.maximum(rest, 0.0)))
+            return np.stack(out, axis=1).astype(np.float32)  # where a row stands among others leaves no trace
+
+    @cached_property
+    def _centre(self) -> Floats:
+        return _unpacked(self.centre)
+
+    @cached_property
+    def _directions(self) -> Floats:
+        return _unpacked(self.directions).reshape(-1, len(self._centre))
+
+
+@dataclass(frozen=True)
+class Lists(OfColumn):
+    """How many entries the lists of a column have; anything else is a mismatch."""
+
+    kind: ClassVar[str] = "list"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._named("count")
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        column = block.columns[self.column]
+        counts = np.fromiter(map(_entries, column.values), dtype=np.float64, count=block.rows)
+        missing = missing_mask(column)
+        counts[missing] = np.nan
+        return {self.outputs[0]: column_of(counts, ~missing & np.isnan(counts))}
+
+
+def fit_arrays(reference: Reference) -> list[Arrays | Lists]:
+    """Arrays for columns that hold as many numbers in nearly every row, else Lists."""
+    made: list[Arrays | Lists] = []
+    for name, type_ in reference.types.items():
+        side = reference.sides[name]
+        if type_ == "array" and side != "label":
+            length = _common_length(reference.columns[name])
+            if length:
+                centre, directions = _main_directions(reference.columns[name], length)
+                made.append(Arrays(name, side, length, _packed(centre), _packed(directions)))
+            else:
+                made.append(Lists(name, side))
+    return made
+
+
+def folded(arrays: Floats) -> Floats:
+    """Arrays [rows, length] as [rows, 512 at most]: every 512th added up, with a sign that its place alone tells."""
+    length = arrays.shape[1]
+    if length <= FOLDED:
+        return arrays
+    together = math.ceil(length / FOLDED)
+    signs = 1.0 - 2.0 * (mixed(np.arange(length, dtype=np.uint64)) >> np.uint64(63)).astype(np.float64)
+    padded = np.zeros((len(arrays), together * FOLDED))
+    np.multiply(arrays, signs, out=padded[:, :length])
+    sums: Floats = padded.reshape(len(arrays), together, FOLDED).sum(axis=1)
+    return sums
+
+
+def _pieces(column: Column, missing: Bools, length: int) -> Iterator[tuple[Ints, Floats]]:
+    """Row numbers and their arrays [rows, length], a bounded piece at a time; rows without one are left out."""
+    rows, values = np.flatnonzero(~missing), column.values
+    step = max(1, AT_ONCE // length)
+    if values.ndim > 1 and values.dtype.kind in KINDS:
+        if math.prod(values.shape[1:]) == length:
+            for first in range(0, len(rows), step):
+                some = rows[first : first + step]
+                yield some, values[some].reshape(len(some), length).astype(np.float64)
+        return
+    for first in range(0, len(rows), step):
+        good, found = [], []
+        for row in rows[first : first + step].tolist():
+            array = _numbers_of(values[row])
+            if array is not None and array.size == length:
+                good.append(row)
+                found.append(array.ravel())
+        if good:
+            with np.errstate(over="ignore"):
+                yield np.array(good), np.array(found, dtype=np.float64)
+
+
+def _numbers_of(value: object) -> Array | None:
+    """A list or an array of nothing but numbers as an array; None for everything else."""
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        return None
+    try:
+        array = np.asarray(value, dtype=None if isinstance(value, np.ndarray) else object)
+        if array.dtype == object and NUMBERS.issuperset(map(type, array.ravel().tolist())):
+            array = array.astype(np.float64)
+    except (ValueError, TypeError, OverflowError, RecursionError):  # lists of several lengths, or too deep
+        return None
+    return array if array.ndim and array.dtype.kind in KINDS else None
+
+
+def _entries(value: object) -> float:
+    return (
+        float(len(value))
+        if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
+        else np.nan
+    )
+
+
+def _common_length(column: Column) -> int:
+    """How many numbers nearly every array has; 0 where they differ, or are few, or no numbers."""
+    values, missing = column.values, missing_mask(column)
+    if values.ndim > 1:
+        return math.prod(values.shape[1:]) if values.dtype.kind in KINDS else 0
+    present = np.flatnonzero(~missing)
+    some = present[:: max(1, len(present) // FITTED_ROWS)].tolist()
+    sizes = Counter(0 if array is None else array.size for array in (_numbers_of(values[row]) for row in some))
+    size, rows = sizes.most_common(1)[0] if sizes else (0, 0)
+    return size if rows >= ALIKE * len(some) else 0
+
+
+def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
+    """Mean [width] and first principal components [directions, width] of some rows, evenly spread, folded to width."""
+    present = np.flatnonzero(~missing_mask(column))
+    spread = present[np.unique(np.linspace(0, len(present) - 1, min(FITTED_ROWS, len(present))).astype(int))]
+    some = column.take(spread)
+    parts = [
+        folded(arrays[np.isfinite(arrays).all(axis=1)])
+        for _, arrays in _pieces(some, np.zeros(len(spread), dtype=bool), length)
+    ]
+    width = min(length, FOLDED)
+    rows = np.concatenate([np.zeros((0, width)), *parts])
+    if not len(rows):
+        return np.zeros(width), np.zeros((0, width))
+    centre = np.clip(rows.mean(axis=0), -_LARGEST, _LARGEST)
+    away = np.clip(rows - centre, -_LARGEST, _LARGEST)
+    scale = float(np.abs(away).max()) or 1.0
+    variances, vectors = np.linalg.eigh((away / scale).T @ (away / scale))
+    first = np.argsort(variances)[::-1][:DIRECTIONS]
+    first = first[variances[first] > 1e-9 * max(float(variances.max()), 1e-300)]
+    directions = vectors[:, first].T
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    return centre, directions * np.sign(largest)
+
+
+_LARGEST = 1e37  # what float32 holds
+
+
+def _packed(numbers: Floats) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype="<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> Floats:
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float64)

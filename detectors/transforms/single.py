@@ -1,0 +1,59 @@
+"""What the transforms of one column share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
+from pilotfish.detectors.errors import ProfileError, shown
+
+
+@dataclass(frozen=True)
+class OfColumn:
+    """Describes a column by further ones, "column:what" each, which are watched with the family of its side."""
+
+    column: str
+    side: Side
+
+    @property
+    def family(self) -> Family:
+        return "predictions" if self.side == "prediction" else "features"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def share(self) -> float:
+        return 1.0
+
+    def _named(self, *whats: str) -> tuple[str, ...]:
+        return tuple(f"{self.column}:{what}" for what in whats)
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        column, side = document["column"], document["side"]
+        if type(column) is not str or side not in {"input", "prediction"}:
+            raise ProfileError(f"{where} is of column {shown(column)} on side {shown(side)}; build the profile again")
+        return cls(**document)
+
+
+def column_of(values: Floats, wrong: Bools) -> Column:
+    """Values [rows], missing where NaN; rows of a wrong type or shape are missing and count as mismatches too."""
+    if not wrong.any():
+        return Column(values)
+    cells = values.astype(object)
+    cells[wrong] = _NO_NUMBER
+    return Column(cells)
+
+
+class _Wrong:
+    """Stands for a value that is none of the column's type: every encoder counts it as a mismatch."""
+
+
+_NO_NUMBER = _Wrong()

@@ -1,0 +1,119 @@
+"""Free text as features: its length and the shares of classes of characters, which need no language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from pilotfish.detectors.batch import Array, Column, Floats, missing_mask
+from pilotfish.detectors.transforms.base import Block
+from pilotfish.detectors.transforms.single import OfColumn, column_of
+
+if TYPE_CHECKING:
+    from pilotfish.detectors.transforms.fit import Reference
+
+LOOKED_AT = 4096  # characters of a text whose classes are counted
+AT_ONCE = 2**17  # characters counted together, which bounds the memory
+CLASSES = ("digits", "letters", "non_ascii", "punctuation", "spaces", "upper", "vowels")
+_DOTTED_I = "\u0130"  # the one letter whose lower case is longer than itself
+
+
+@dataclass(frozen=True)
+class Text(OfColumn):
+    """The length in characters, and what share of its first 4,096 are of each class.
+
+    Letters are a to z in either case; upper-case ones are those of any script; vowels are told of the letters; what is
+    not ASCII is a class of its own. An empty text has a length and no shares. No text is kept.
+    """
+
+    kind: ClassVar[str] = "text"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._named("length", *CLASSES)
+
+    def apply(self, block: Block) -> Mapping[str, Column]:
+        column = block.columns[self.column]
+        missing, values = missing_mask(column), column.values
+        found = np.zeros(block.rows, dtype=bool)
+        texts: list[str] = []
+        for row, value in enumerate(values if values.ndim > 1 else values.tolist()):
+            if isinstance(value, str) and not missing[row]:
+                found[row] = True
+                texts.append(value)
+        wrong = ~found & ~missing
+        made = {}
+        for name, counted in zip(self.outputs, described(texts), strict=True):
+            whole = np.full(block.rows, np.nan)
+            whole[found] = counted
+            made[name] = column_of(whole, wrong)
+        return made
+
+
+def fit_text(reference: Reference) -> list[Text]:
+    """One for each column of free text."""
+    return [
+        Text(name, reference.sides[name])
+        for name, type_ in reference.types.items()
+        if type_ == "text" and reference.sides[name] != "label"
+    ]
+
+
+def described(texts: Sequence[str]) -> list[Floats]:
+    """The lengths [texts] of texts, then for each class the share of characters that are of it, NaN where of none."""
+    lengths = np.fromiter(map(len, texts), dtype=np.float64, count=len(texts))
+    beginnings = [text[:LOOKED_AT] for text in texts]
+    sizes = np.minimum(lengths, LOOKED_AT).astype(np.int64)
+    counts = np.zeros((len(texts), len(_BITS)))
+    first = 0
+    while first < len(texts):
+        reach = np.searchsorted(np.cumsum(sizes[first : first + AT_ONCE]), AT_ONCE, side="right")
+        last = first + max(1, int(reach))
+        counts[first:last] = _counted("".join(beginnings[first:last]), sizes[first:last])
+        first = last
+    of = np.repeat(sizes[:, None].astype(np.float64), len(CLASSES), axis=1)
+    of[:, CLASSES.index("vowels")] = counts[:, CLASSES.index("letters")]
+    with np.errstate(invalid="ignore"):
+        shares = np.where(of > 0, counts / of, np.nan)
+    return [lengths, *shares.T]
+
+
+def _counted(text: str, sizes: Array) -> Floats:
+    """How many characters of each class [texts, classes] the texts have that were joined to one."""
+    codes = _codes(text)
+    bits = _CLASS_OF[np.minimum(codes, 128)]
+    lowered = text.replace(_DOTTED_I, "I").lower()
+    if len(lowered) == len(text):
+        bits |= np.where(_codes(lowered) != codes, _BITS["upper"], 0).astype(np.uint8)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    out = np.empty((len(sizes), len(_BITS)))
+    for place, bit in enumerate(_BITS.values()):
+        sums = np.concatenate([[0], np.cumsum((bits & bit) != 0)])
+        out[:, place] = sums[ends[1:]] - sums[ends[:-1]]
+    return out
+
+
+def _codes(text: str) -> Array:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+_BITS = {name: np.uint8(1 << place) for place, name in enumerate(CLASSES)}
+
+
+def _classes_of_codes() -> Array:
+    """[129] the classes of each ASCII character as bits, and last of all others."""
+    table = np.zeros(129, dtype=np.uint8)
+    for code in range(128):
+        character = chr(code)
+        letter = character.isalpha()
+        table[code] |= _BITS["letters"] * letter | _BITS["vowels"] * (character in "aeiouAEIOU")
+        table[code] |= _BITS["digits"] * character.isdigit() | _BITS["spaces"] * character.isspace()
+        table[code] |= _BITS["punctuation"] * (32 < code < 127 and not character.isalnum())
+    table[128] = _BITS["non_ascii"]
+    return table
+
+
+_CLASS_OF = _classes_of_codes()
