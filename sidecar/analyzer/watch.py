@@ -14,7 +14,8 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.quality import Finding, QualityWatch
 from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
-from pilotfish.sidecar.analyzer.decode import Decoded, Rows
+from pilotfish.detectors.transforms import BULKY
+from pilotfish.sidecar.analyzer.decode import Cells, Decoded, Rows
 from pilotfish.sidecar.analyzer.engine import TickEngine
 
 BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
@@ -29,6 +30,7 @@ class OpenTick:
         self._see = quality.see
         self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
+        self._bulky = any(t.kind in BULKY for t in profile.transforms)  # large values wait where their size is bounded
         self.taken = taken
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
@@ -37,7 +39,7 @@ class OpenTick:
         waiting.parts.append(rows)
         waiting.times.append(at)
         waiting.rows += rows.count
-        if waiting.rows >= BLOCK_ROWS:
+        if waiting.rows >= BLOCK_ROWS or self._bulky:
             self._encode(waiting)
 
     def settle(self) -> Counts:
@@ -78,7 +80,9 @@ def joined(parts: list[Rows]) -> list[Rows]:
         return parts
     dicts = [part.columns for part in parts]
     try:
-        columns = {name: list(chain.from_iterable([part[name] for part in dicts])) for name in dicts[0]}
+        columns: dict[str, Cells] = {
+            name: list(chain.from_iterable([part[name] for part in dicts])) for name in dicts[0]
+        }
     except KeyError:  # as many columns, but other ones
         return parts
     return [Rows(columns, sum(part.count for part in parts))]
