@@ -62,6 +62,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     onset_tick: int | None = None
     episode_id: str | None = None
     effects: Effects | None = None
+    partners: tuple[str, ...] = ()
     new_values: tuple[NewValue, ...] = ()
 
 
@@ -100,6 +101,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     closed_by: str | None
     open: bool
     features: tuple[EpisodeFeature, ...]
+    part_of: str | None = None
 
 
 class ProfileInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +222,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """How well the model does: its loss in the reference, on labelled rows, and as estimated without labels.
 
-    `loss` names the loss of the `task`. `realized` is of the recent ticks, `since_onset` of the open episode of the
+    `loss` names the loss of the `task`, `scale` is a regression's error of loss 1. `realized` is of the recent ticks, `since_onset` of the open episode of the
     family performance. `estimated` is of the recent ticks' rows, labelled or not; `calibrated` says whether its scores
     may be taken for probabilities, `calibration` why not, empty where they may. `believed` names the one to go by.
     """
@@ -230,6 +232,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     prediction: str
     score: str | None
+    scale: float | None = None
     reference: float
     realized: Loss | None = None
     since_onset: Loss | None = None
@@ -238,6 +241,51 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     calibration: str = ""
     believed: Literal["realized", "estimated", "none"] = "none"
     labelled_rows: int = 0
+
+
+class Learning(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile in the making, out of rows of the traffic; `kind` rebaseline where a person asked for it.
+
+    `state` gathering: `rows` of the `wanted` are stored; building: a process makes the profile, `progress` of 1 is
+    done; gave_up: `tries` came to nothing, `problem` says why the last one did.
+    """
+
+    id: str
+    kind: Literal["learn", "rebaseline"]
+    state: Literal["building", "gathering", "gave_up"] = "gathering"
+    rows: int = 0
+    wanted: int
+    tries: int = 1
+    progress: float = 0.0
+    problem: str = ""
+    by: str = ""
+    reason: str = ""
+    began: float
+    gathered: float | None = None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided of profiles and episodes, and by whom: one line of the audit. `old` and `new` are hashes."""
+
+    time: float
+    action: str
+    outcome: str
+    by: str = ""
+    reason: str = ""
+    old: str = ""
+    new: str = ""
+    rows: int = 0
+    episode: str = ""
+
+
+class KeptRows(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of the traffic on disk: `recent` ones, or those to learn from; `not_kept` since the counters began."""
+
+    store: str
+    rows: int
+    bytes: int
+    not_kept: int
+    torn_bytes: int = 0
 
 
 class Unprofiled(msgspec.Struct, frozen=True):
@@ -275,4 +323,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings_total: dict[str, int] = {}
     feedback: Feedback = Feedback()
     performance: Performance | None = None
+    learning: Learning | None = None
+    kept_rows: tuple[KeptRows, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     warnings: tuple[str, ...] = ()

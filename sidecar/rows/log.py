@@ -46,7 +46,6 @@ class RowLog:
         self._segments: list[Segment] = []
         self._descriptor = -1
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._segments = [segment for path in segments_of(folder, name) if (segment := self._taken(path))]
         except OSError as error:
             self.problem = f"rows cannot be kept in {shown(str(folder))}: {error.strerror}"
@@ -110,6 +109,7 @@ class RowLog:
             number = int(last.path.name.split(".")[-2]) + 1 if last else 1
             last = Segment(self._folder / f"{self._name}.{number:012d}{SUFFIX}", 0, 0)
         if self._descriptor < 0:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._descriptor = os.open(last.path, flags, 0o600)
         if not last.size:

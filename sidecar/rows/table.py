@@ -82,9 +82,21 @@ def _padded(values: list[Any], rows: int) -> list[Any]:
 
 
 def _column(values: list[Any]) -> ColumnData:
-    """Return numbers with gaps as an array with a mask, a tenth of the memory; anything else as it is."""
+    """Return numbers with gaps, and lists of numbers, as arrays, a tenth of the memory; anything else as it is."""
     types = set(map(type, values))
+    if list in types and types <= {list, type(None)}:
+        return _arrays(values)
     if type(None) in types and types <= {int, float, type(None)}:
         missing = np.array([value is None for value in values])
         return MaskedColumn(np.array([np.nan if value is None else float(value) for value in values]), missing)
     return values
+
+
+def _arrays(values: list[Any]) -> ColumnData:
+    missing = np.array([value is None for value in values])
+    try:
+        shape = np.asarray(next(value for value in values if value is not None), dtype=np.float64).shape
+        gap = np.full(shape, np.nan)
+        return MaskedColumn(np.array([gap if value is None else value for value in values], dtype=np.float64), missing)
+    except (TypeError, ValueError):  # ragged, or no numbers
+        return values

@@ -23,6 +23,7 @@ SHORTEST_TICK = 0.1
 LONGEST_TICK = 86400.0
 FEWEST_TICKS = 20  # of a false alarm's period: below, nearly every tick would have to be an alarm to be one
 SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
+SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
 LONGEST_TIMEOUT = 300.0
 SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -33,6 +34,7 @@ def problems(monitor: ModelMonitor) -> Iterator[Problem]:
     spec = monitor.spec
     yield from _traffic(spec.traffic)
     yield from _profiles(spec)
+    yield from _stores(spec)
     yield from _drift(spec.drift)
     yield from _feedback(spec.feedback)
     if spec.scaling:
@@ -56,7 +58,7 @@ def warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
         if spec.traffic.ports:
             yield "spec.traffic.ports acts in a cluster only; here --listen and --upstream tell it"
         for index, source in enumerate(spec.profiles):
-            if source.path is None:
+            if source.path is None and source.learn is None:
                 yield f"spec.profiles[{index}] is found in a cluster only; here give path"
     if not spec.profiles:
         yield "spec.profiles is empty: the traffic is measured, drift is not"
@@ -106,15 +108,24 @@ def _profiles(spec: Spec) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, source in enumerate(spec.profiles):
         path = f"$.spec.profiles[{index}]"
-        places = [name for name in ("path", "config_map", "url") if getattr(source, name) is not None]
+        places = [name for name in ("path", "config_map", "url", "learn") if getattr(source, name) is not None]
         if len(places) != 1:
-            yield Problem(path, f"names {len(places)} places", "give exactly one of path, configMap and url")
+            yield Problem(path, f"names {len(places)} places", "give exactly one of path, configMap, url and learn")
         if source.version in seen:
             what = f"is the second profile for version {shown(source.version)}"
             yield Problem(path, what, f"keep this one or $.spec.profiles[{seen[source.version]}]")
         seen.setdefault(source.version, index)
         if source.url is not None:
             yield from _url(source.url, f"{path}.url", ("https",))
+
+
+def _stores(spec: Spec) -> Iterator[Problem]:
+    """Yield what is wrong with the bounds of rows that are kept on disk."""
+    found = [(f"$.spec.profiles[{index}].learn", source.learn) for index, source in enumerate(spec.profiles)]
+    for path, store in (*found, ("$.spec.traffic.keepRows", spec.traffic.keep_rows)):
+        if store is not None and not SMALLEST_STORE <= store.bytes <= LARGEST_STORE:
+            bounds = f"{show_size(SMALLEST_STORE)} to {show_size(LARGEST_STORE)}"
+            yield Problem(f"{path}.bytes", f"is {show_size(store.bytes)}", f"give {bounds}")
 
 
 def _drift(drift: Drift) -> Iterator[Problem]:

@@ -71,6 +71,14 @@ class Model(_Block, frozen=True, kw_only=True):
     version: Annotated[OneLine, Meta(description="Version that runs; it chooses the profile.", max_length=63)] = ""
 
 
+class KeepRows(_Block, frozen=True, kw_only=True):
+    """The newest rows, kept on disk in the state folder for reports on rows; nothing is kept unless this block stands."""
+
+    rows: Annotated[int, Meta(description="Newest rows that are kept.", ge=100, le=10**6)]
+    bytes: Annotated[Size, Meta(description="Bytes on disk at most; the oldest rows make room.")] = 64 * 1024 * 1024
+    mask: Annotated[tuple[Name, ...], Meta(description="Columns that are never written.", max_length=1000)] = ()
+
+
 class Traffic(_Block, frozen=True, kw_only=True):
     """What of the traffic is looked at."""
 
@@ -102,10 +110,25 @@ class Traffic(_Block, frozen=True, kw_only=True):
         tuple[PathTemplate, ...],
         Meta(description="Paths counted as probes, beside those of the kubelet.", max_length=30),
     ] = ()
+    keep_rows: Annotated[
+        KeepRows | None, Meta(description="Keep the newest rows on disk, for reports on rows; off without this block.")
+    ] = None
+
+
+class Learn(_Block, frozen=True, kw_only=True):
+    """A profile out of the first rows of the traffic, which are on disk, in the state folder, until it is made."""
+
+    rows: Annotated[int, Meta(description="Rows that are learnt from.", ge=1000, le=10**6)] = 20_000
+    bytes: Annotated[
+        Size, Meta(description="Bytes on disk at most; when they are full, the rows there are will do.")
+    ] = 256 * 1024 * 1024
+    mask: Annotated[
+        tuple[Name, ...], Meta(description="Columns that are never written, and so not watched.", max_length=1000)
+    ] = ()
 
 
 class ProfileSource(_Block, frozen=True, kw_only=True):
-    """Where the profile of one version of the model is; exactly one of path, configMap and url."""
+    """Where the profile of one version of the model is; exactly one of path, configMap, url and learn."""
 
     version: Annotated[OneLine, Meta(description="Version of the model; empty fits any.", max_length=63)] = ""
     path: Annotated[Name | None, Meta(description="File (.json or .json.gz), relative to the document's folder.")] = (
@@ -113,6 +136,7 @@ class ProfileSource(_Block, frozen=True, kw_only=True):
     )
     config_map: Annotated[Name | None, Meta(description="ConfigMap with `profile.json` or `profile.json.gz`.")] = None
     url: Annotated[Name | None, Meta(description="Address (https) to fetch it from.")] = None
+    learn: Annotated[Learn | None, Meta(description="Learn it from the first rows of the traffic.")] = None
 
 
 class FalseAlarms(_Block, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ def collect(reading: Reading) -> Iterator[Family]:
     yield from _features(report.model, report.features)
     yield from _findings(report)
     yield from _profile(report)
+    yield from _stored(report)
     yield from _checkpoint(report, reading.now)
 
 
@@ -79,6 +80,20 @@ def _profile(report: Report) -> Iterator[Family]:
         rows.add_metric((report.model,), report.profile.rows)
         mismatches.add_metric((report.model,), report.type_mismatches)
     yield from (info, rows, mismatches)
+
+
+def _stored(report: Report) -> Iterator[Family]:
+    rows, tries = names.LEARNING_ROWS.gauge(), names.LEARNING_TRIES.gauge()
+    if report.learning is not None:
+        rows.add_metric((report.model, "stored"), report.learning.rows)
+        rows.add_metric((report.model, "wanted"), report.learning.wanted)
+        tries.add_metric((report.model, report.learning.state), report.learning.tries)
+    kept, size, unkept = names.KEPT_ROWS.gauge(), names.KEPT_BYTES.gauge(), names.UNKEPT_ROWS.counter()
+    for store in report.kept_rows:
+        kept.add_metric((store.store,), store.rows)
+        size.add_metric((store.store,), store.bytes)
+        unkept.add_metric((store.store,), store.not_kept)
+    yield from (rows, tries, kept, size, unkept)
 
 
 def _checkpoint(report: Report, now: float) -> Iterator[Family]:

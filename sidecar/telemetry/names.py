@@ -233,6 +233,32 @@ PROFILE_INFO = Metric(
 )
 PROFILE_ROWS = Metric("pilotfish_profile_rows", "gauge", "Reference rows of the profile in force.", DRIFT, ("model",))
 
+LEARNING_ROWS = Metric(
+    "pilotfish_learning_rows",
+    "gauge",
+    "Rows stored to learn a profile from, while one is learnt; kind wanted is how many it takes.",
+    DRIFT,
+    ("model", "kind"),
+)
+LEARNING_TRIES = Metric(
+    "pilotfish_learning_tries",
+    "gauge",
+    "Stretches of rows that the profile in the making was tried with; state gave_up when none was stable.",
+    DRIFT,
+    ("model", "state"),
+)
+KEPT_ROWS = Metric("pilotfish_kept_rows", "gauge", "Rows of the traffic on disk.", ACCOUNT, ("store",))
+KEPT_BYTES = Metric(
+    "pilotfish_kept_rows_bytes", "gauge", "Bytes that rows of the traffic take on disk.", ACCOUNT, ("store",), "bytes"
+)
+UNKEPT_ROWS = Metric(
+    "pilotfish_rows_not_kept_total",
+    "counter",
+    "Rows that were to be kept on disk and were not: no room, or values that cannot be written.",
+    ACCOUNT,
+    ("store",),
+)
+
 FEEDBACK = Metric(
     "pilotfish_feedback_total",
     "counter",

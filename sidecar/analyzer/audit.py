@@ -1,0 +1,75 @@
+"""The audit: who decided what of profiles and episodes, one JSON object a line, in a file that only grows.
+
+`by` and `reason` are what whoever asked said of themselves: the token tells who may, not who did. At 8 MiB, some twenty
+thousand decisions, the file becomes `audit.jsonl.1`, in place of the one before.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.report import Decision
+
+AUDIT_FILE = "audit.jsonl"
+NEWEST = 20
+LARGEST = 8 * 1024 * 1024
+_READ = 64 * 1024  # bytes of its end that hold the newest
+
+
+class Audit:
+    """The file in `folder`, and the newest of it; `problem` says why the last one is not in the file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / AUDIT_FILE
+        self._lock = threading.Lock()
+        self.problem = ""
+        self.newest: tuple[Decision, ...] = self._load()
+
+    def note(self, decision: Decision) -> None:
+        """Write one decision, durably."""
+        line = msgspec.json.encode(decision) + b"\n"
+        with self._lock:
+            self.newest = (*self.newest, decision)[-NEWEST:]
+            try:
+                self._append(line)
+                self.problem = ""
+            except OSError as error:
+                self.problem = f"a decision is not in the audit, {shown(str(self._path))}: {error.strerror}"
+
+    def _append(self, line: bytes) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size >= LARGEST:
+                os.replace(self._path, f"{self._path}.1")
+                os.close(descriptor)
+                descriptor = os.open(self._path, flags, 0o600)
+                size = 0
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a kill tore the line before
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):
+                raise OSError(0, "the disk took a part of it")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _load(self) -> tuple[Decision, ...]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, self._path.stat().st_size - _READ))
+                lines = file.read(_READ).split(b"\n")
+        except OSError:
+            return ()
+        found = []
+        for line in lines:
+            try:
+                found.append(msgspec.json.decode(line, type=Decision))
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # torn, or cut by where the reading began
+                continue
+        return tuple(found[-NEWEST:])

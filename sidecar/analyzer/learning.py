@@ -1,0 +1,89 @@
+"""Where learning a profile stands: rows are gathered, a profile is built of them, and put into force. Pure.
+
+gathering --rows or room are all--> building --profile in force--> (ended)
+    ^                                  |
+    +---- the rows were no good -------+---- three times ----> gave_up, until a person asks anew
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pilotfish.sidecar.analyzer.errors import LearningRefusedError
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.report import Learning
+
+MOST_TRIES = 3
+FEWEST_ROWS = 1000  # that a profile is made of when they fill the room that they have
+
+
+class Learner:
+    """The learning that is under way, if any: part of the worker's mind and of the checkpoint."""
+
+    def __init__(self) -> None:
+        self.learning: Learning | None = None
+
+    @property
+    def gathering(self) -> bool:
+        """Whether rows are stored for it."""
+        return self.learning is not None and self.learning.state == "gathering"
+
+    def begin(self, learning: Learning) -> None:
+        """Gather rows for `learning`; LearningRefusedError while another one is in the making."""
+        now = self.learning
+        if now is not None and now.state != "gave_up":
+            whose = f"of {shown(now.by)} " if now.by else ""
+            raise LearningRefusedError(
+                f"a profile is in the making already: {now.kind} {whose}with {now.rows} of {now.wanted} rows; "
+                "DELETE /rebaseline ends it"
+            )
+        self.learning = learning
+
+    def stored(self, rows: int, *, full: bool, now: float) -> None:
+        """Note that `rows` are on disk, and whether no more have room, at `now` (epoch s)."""
+        learning = self.learning
+        if learning is None or learning.state != "gathering":
+            return
+        changes: dict[str, Any] = {"rows": rows}
+        if rows >= learning.wanted or (full and rows >= FEWEST_ROWS):
+            changes |= {"state": "building", "gathered": now, "progress": 0.0}
+        elif full:
+            problem = f"only {rows} rows have room on disk; mask wide columns, or allow more bytes"
+            changes |= {"state": "gave_up", "problem": problem}
+        self.learning = msgspec.structs.replace(learning, **changes)
+
+    def note(self, id_: str, progress: float, problem: str) -> None:
+        """Note how far the building is, or begin to gather anew for `problem`; too often, and it is given up."""
+        learning = self.require(id_)
+        if not problem:
+            self.learning = msgspec.structs.replace(learning, progress=progress)
+        elif learning.tries >= MOST_TRIES:
+            self.learning = msgspec.structs.replace(learning, state="gave_up", problem=problem)
+        else:
+            self.learning = msgspec.structs.replace(
+                learning, state="gathering", rows=0, tries=learning.tries + 1, gathered=None, problem=problem
+            )
+
+    def end(self, id_: str) -> None:
+        """End the learning `id_`."""
+        self.require(id_)
+        self.learning = None
+
+    def require(self, id_: str) -> Learning:
+        """Return the learning, if it is `id_`; LearningRefusedError when that has ended in the meantime."""
+        if self.learning is None or self.learning.id != id_:
+            raise LearningRefusedError(f"learning {shown(id_)} has ended")
+        return self.learning
+
+    def state(self) -> dict[str, Any] | None:
+        """Return it as plain values."""
+        return None if self.learning is None else msgspec.to_builtins(self.learning)
+
+    def resume(self, state: object) -> None:
+        """Take over what `state` returned; what does not fit is left behind, and so are its rows."""
+        try:
+            self.learning = msgspec.convert(state, Learning | None)
+        except msgspec.ValidationError:
+            self.learning = None

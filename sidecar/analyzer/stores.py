@@ -1,0 +1,80 @@
+"""The worker's rows on disk: what waits in the core's tap goes into the recent rows, and into those to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.report import KeptRows
+from pilotfish.sidecar.rows.log import RowLog
+from pilotfish.sidecar.settings.document import KeepRows, Learn
+
+ROWS_FOLDER = "rows"
+RECENT, LEARNING = "recent", "learning"
+
+
+class Stores:
+    """The logs in `folder`/rows; only the worker's thread writes."""
+
+    def __init__(self, folder: Path, core: Core) -> None:
+        self.folder = folder / ROWS_FOLDER
+        self._core = core
+        self._keep, self._learn = core.setup.keep_rows, core.setup.learn or Learn()
+        self._recent = self._log(RECENT)
+        self._learning = self._log(LEARNING)
+
+    @property
+    def problem(self) -> str:
+        """Why rows that should be kept are not; empty while they are."""
+        return next((log.problem for log in (self._recent, self._learning) if log is not None and log.problem), "")
+
+    def store(self, now: float) -> None:
+        """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learner says."""
+        blocks = self._core.tap.take()
+        if self._recent is not None and blocks:
+            self._count(RECENT, self._recent.append(blocks))
+        learner = self._core.learner
+        if learner.learning is None or learner.learning.state == "gave_up":
+            self._drop()
+        elif learner.gathering:
+            log = self._learning or self._log(LEARNING)
+            assert log is not None
+            self._learning = log
+            if learner.learning.rows == 0:  # a new one, or a new try
+                log.clear()
+            log.most_rows = learner.learning.wanted
+            missed = log.append(blocks)
+            full = bool(missed) and not log.problem
+            if not full and log.rows < learner.learning.wanted:
+                self._count(LEARNING, missed)
+            learner.stored(log.rows, full=full, now=now)
+
+    def kept(self) -> tuple[KeptRows, ...]:
+        """Return what is on disk."""
+        logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
+        totals = self._core.ledger.totals
+        return tuple(
+            KeptRows(
+                store=name, rows=log.rows, bytes=log.size, not_kept=totals.get(_total(name), 0), torn_bytes=log.cut
+            )
+            for name, log in logs
+        )
+
+    def _drop(self) -> None:
+        if self._learning is not None:
+            self._learning.clear()
+            self._learning = None
+
+    def _count(self, store: str, rows: int) -> None:
+        if rows:
+            self._core.ledger.add(_total(store), rows)
+
+    def _log(self, store: str) -> RowLog | None:
+        bounds: KeepRows | Learn | None = self._keep if store == RECENT else self._learn
+        if bounds is None:
+            return None
+        return RowLog(self.folder, store, most_rows=bounds.rows, most_bytes=bounds.bytes, newest=store == RECENT)
+
+
+def _total(store: str) -> str:
+    return f"not_kept:{store}"

@@ -1,0 +1,46 @@
+"""Rows as JSON lines, which any tool reads: `{"at": epoch s, "inputs": {...}, "outputs": {...}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from pilotfish.sidecar.rows.blocks import Block, Columns
+from pilotfish.sidecar.rows.errors import RowsError
+
+
+class _Line(msgspec.Struct, frozen=True):
+    at: float
+    inputs: dict[str, object]
+    outputs: dict[str, object]
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def as_lines(block: Block) -> bytes:
+    """Return the rows of `block`."""
+    rows = zip(block.at, _rows(block.inputs, len(block.at)), _rows(block.outputs, len(block.at)), strict=True)
+    return _ENCODER.encode_lines([_Line(*row) for row in rows])
+
+
+def from_lines(lines: Iterable[bytes]) -> Iterator[Block]:
+    """Yield a block for each of `lines`; RowsError naming the first that is none."""
+    for number, line in enumerate(lines, 1):
+        try:
+            row = _DECODER.decode(line)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise RowsError(f"line {number} is no row ({error}); give what GET /rows answers") from None
+        yield Block([row.at], _columns(row.inputs), _columns(row.outputs))
+
+
+def _rows(columns: Columns, rows: int) -> list[dict[str, object]]:
+    if not columns:
+        return [{}] * rows
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _columns(row: dict[str, object]) -> Columns:
+    return {name: [value] for name, value in row.items()}
