@@ -28,8 +28,10 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
 from pilotfish.sidecar.analyzer.core import Core, Setup
 from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile
+from pilotfish.sidecar.analyzer.feedback.journal import Journal
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.analyzer.worker import Desk, Worker
 from pilotfish.sidecar.channel import SOCKET_FILE
 from pilotfish.sidecar.channel.receiver import Receiver
@@ -100,6 +102,8 @@ def start(folder: Path, features: int) -> Worker:
         core=core,
         fates=FatesFile(folder / FATES_FILE),
         checkpoint=folder / CHECKPOINT_FILE,
+        journal=Journal(folder),
+        stores=Stores(folder, core),
         listen=lambda: Receiver(folder / SOCKET_FILE),
         now=time.time,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from typing import Any
 
-from pilotfish.detectors.batch import Column
-from pilotfish.sidecar.profiles.build import Roles, read_table
+from pilotfish.detectors.batch import Column, Floats
+from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.benchmarks.detection.runner import NotMeasuredError
@@ -34,27 +34,27 @@ SOURCES = {
 
 @cache
 def columns(name: str) -> Columns:
-    """All rows of a data set; NotMeasuredError where its package cannot be had."""
-    source = SOURCES[name]
+    """All rows of a source."""
+    return table(SOURCES[name].file, SOURCES[name].left_out)[0]
+
+
+def table(file: str, left_out: tuple[str, ...] = (), time: str | None = None) -> tuple[Columns, Floats | None]:
+    """Columns and times of a data set, read as `pilotfish profile build` does; NotMeasuredError without its package."""
     try:
-        path = dataset(source.file)
+        path = dataset(file)
     except DatasetError as error:
         raise NotMeasuredError(str(error)) from error
-    return table(path, source.left_out)
-
-
-def table(path: Path, left_out: tuple[str, ...] = ()) -> Columns:
-    """The columns of a CSV file, as `pilotfish profile build` reads them."""
-    read = read_table(path, Roles(), CsvOptions(NA), _silent)
-    return {name: column for name, column in read.columns.items() if name not in left_out}
+    read = read_table(path, Roles(time=time), CsvOptions(NA), _silent)
+    times, _ = row_times(read, time)
+    return {name: column for name, column in read.columns.items() if name not in (*left_out, time)}, times
 
 
 def rows_of(data: Columns) -> int:
     return len(next(iter(data.values())).values)
 
 
-def taken(data: Columns, rows: object) -> Columns:
-    return {name: column.take(rows) for name, column in data.items()}  # type: ignore[arg-type]
+def taken(data: Columns, rows: Any) -> Columns:
+    return {name: column.take(rows) for name, column in data.items()}
 
 
 def _silent(_: str, __: float) -> None:

@@ -44,7 +44,7 @@ def least(drift: Column, tolerance: float) -> float:
 
 def rows_of_tick(drift: Column) -> int:
     """So many that the width of a tick is small beside the delay."""
-    return int(np.clip(LOG_A / drift.information / 40, 1, 20))
+    return int(np.clip(LOG_A / drift.information / 25, 1, 20))
 
 
 def run(seeds: Sequence[int], *, drift: Column, features: int, n0: int, tolerance: float) -> list[int]:

@@ -27,6 +27,12 @@ GROUPS: dict[str, Group] = {
         "The same with references whose error counts.",
         independent.small,
     ),
+    "quiet-all": Group(
+        "False alarms, everything that is watched",
+        "Pages of all families: 30 columns in related pairs, their residuals, distance and cosines, a prediction and "
+        "labels; rows are drawn, A = 200, tolerance 0, a fresh reference in each run.",
+        independent.everything,
+    ),
     "serial": Group(
         "False alarms, rows that follow one another",
         "Fourteen reference days of one-minute ticks, 10 rows each, 5 features, tolerance 0, a fresh reference in each "

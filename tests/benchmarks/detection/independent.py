@@ -7,7 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from pilotfish.detectors.batch import Batch, Side
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection.columns import Normal
+from tests.benchmarks.detection.relations import ERROR, answers, pairs
 from tests.benchmarks.detection.results import false_alarms
 from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.traffic import Crossings, Draw, reference, settings
@@ -24,13 +29,47 @@ def crossings(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> list[i
     for seed in seeds:
         profile = reference(columns, n0, 0.0, [seed, rows, n0])
         draw = Draw(profile, columns, np.random.default_rng([seed, rows, n0, 1]))
-        evidence = Crossings(profile, settings(A))
-        found.append(sum(evidence.step(tick, draw.cells(rows)) for tick in range(ticks)))
+        evidence = Crossings(profile, A)
+        found.append(sum(len(evidence.step(tick, draw.cells(rows))) for tick in range(ticks)))
     return found
 
 
-def _cases(sizes: Sequence[int], quick: bool) -> list[Case]:
-    runs, ticks = (16, 500) if quick else (200, 2000)
+def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> list[int]:
+    """Pages of each run over all families: columns in related pairs, what is made of them, predictions and labels."""
+    found = []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, rows, n0, 2])
+        sides: dict[str, Side] = {"answer": "prediction", "truth": "label"}
+        columns = {**pairs(n0, rng, broken=False), **answers(n0, ERROR, rng)}
+        profile = build_profile(columns, sides=sides, exchangeable=True, tolerance=0.0)
+        monitor, counts, pages = DriftMonitor(profile, settings(A)), TickCounts(profile), 0
+        for tick in range(ticks):
+            answered = answers(rows, ERROR, rng)
+            counts.add(Batch(pairs(rows, rng, broken=False), rows))
+            counts.add(Batch({"answer": answered["answer"]}, rows, "prediction"))
+            counts.add(Batch(answered, rows, "label"))
+            pages += len(monitor.close_tick(tick, counts.take()).alarms)
+        found.append(pages)
+    return found
+
+
+def everything(quick: bool) -> list[Case]:
+    runs, ticks = (4, 200) if quick else (60, 600)
+    return [
+        Case(
+            name=f"reference of {n0:,} rows, 50 rows a tick",
+            target="<= 1.0 at its bound",
+            measure=pages_of_all,
+            judge=partial(false_alarms, allowed=ticks / A),
+            runs=runs,
+            chunk=2 if quick else 5,
+            options={"rows": 50, "n0": n0, "ticks": ticks},
+        )
+        for n0 in (2_000, 20_000)
+    ]
+
+
+def _cases(sizes: Sequence[int], runs: int, ticks: int) -> list[Case]:
     return [
         Case(
             name=f"reference of {n0:,} rows, {rows} rows a tick",
@@ -38,7 +77,7 @@ def _cases(sizes: Sequence[int], quick: bool) -> list[Case]:
             measure=crossings,
             judge=partial(false_alarms, allowed=ticks / A),
             runs=runs,
-            chunk=4 if quick else 10,
+            chunk=max(4, runs // 20),
             options={"rows": rows, "n0": n0, "ticks": ticks},
         )
         for n0 in sizes
@@ -47,8 +86,8 @@ def _cases(sizes: Sequence[int], quick: bool) -> list[Case]:
 
 
 def large(quick: bool) -> list[Case]:
-    return _cases([100_000], quick)
+    return _cases([100_000], *((16, 400) if quick else (200, 2000)))
 
 
 def small(quick: bool) -> list[Case]:
-    return _cases([1_000, 10_000], quick)
+    return _cases([1_000, 10_000], *((16, 200) if quick else (200, 1000)))

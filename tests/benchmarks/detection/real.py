@@ -13,12 +13,12 @@ from pilotfish.detectors.batch import Column, Floats
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows
+from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
 from pilotfish.detectors.settings import DriftSettings
-from tests.benchmarks.detection.datasets import SOURCES, Columns, columns, rows_of, taken
+from tests.benchmarks.detection.datasets import SOURCES, Columns, columns, rows_of, table, taken
 from tests.benchmarks.detection.results import Judged, share_at_least
 from tests.benchmarks.detection.runner import Case
-from tests.benchmarks.detection.traffic import settings
+from tests.benchmarks.detection.traffic import MONTH, settings
 
 TOLERANCE = 0.0025
 ROWS_A_TICK = 20
@@ -31,41 +31,94 @@ POINTS, LOWEST = 600, -12.0  # of a picture
 
 @dataclass(frozen=True)
 class Known:
-    """A stretch of real rows with a change: reference rows `first` to `last`, `named` before `change + within`."""
+    """Real rows with a change that is known.
 
-    source: str
-    first: int
-    last: int
+    Attributes:
+        files: of the reference rows and of the live ones; or one file of both.
+        left_out: columns that no model is given.
+        reference: rows of the first file.
+        stop: last row of the live ones; they begin after the reference, or with the second file.
+        change: the live row at which it comes.
+        within: rows after it in which a page is wanted that names `least` of `names`.
+        before: pages that are forgiven before it.
+        time, tick_seconds: the column of times; without one every row is a tick.
+    """
+
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    reference: tuple[int, int]
+    stop: int
     change: int
     within: int
-    named: tuple[str, ...]
-    least_named: int
-    most_before: int
+    names: tuple[str, ...]
+    least: int
+    before: int
+    time: str | None = None
+    tick_seconds: float = 60.0
+    predictions: tuple[str, ...] = ()
+
+    @property
+    def first_live(self) -> int:
+        return self.reference[1] if len(self.files) == 1 else 0
 
 
 KNOWN = {
     "Elec2, a change at row 17,424": Known(
-        "Elec2", 0, 8064, 17_424, 48, ("feat_4", "feat_5", "feat_6"), least_named=2, most_before=2
+        ("elec.csv",), ("target",), (0, 8064), 18_424, 17_424, 48, ("feat_4", "feat_5", "feat_6"), 2, before=2
     ),
     "rainfall, a change at row 12,000": Known(
-        "rainfall", 8050, 11_000, 12_000, 60, ("sea-level pressure", "dew point"), least_named=1, most_before=0
+        ("rainfall.csv",), ("", "rain"), (8050, 11_000), 13_000, 12_000, 60, ("sea-level pressure", "dew point"), 1, 0
     ),
-}
+    "car loans by the hour, a change at row 25,000": Known(
+        ("synthetic_car_loan_reference.csv", "synthetic_car_loan_analysis.csv"), ("id", "repaid"), (0, 50_000),
+        27_000, 25_000, 300, ("car_value",), 1, 0, "timestamp", 3600.0, ("y_pred", "y_pred_proba"),
+    ),
+}  # fmt: skip
 
 
 def in_order(seeds: Sequence[int], *, known: Known) -> list[dict[str, Any]]:
-    """Replay the rows after the reference, one a tick, to a while after the change."""
-    data = columns(known.source)
-    profile = build_profile(taken(data, slice(known.first, known.last)), rows_per_tick=1)
-    start, stop = known.last, known.change + 1000
-    live = taken(data, slice(start, stop))
-    replay = _Watched(profile, DriftSettings(tolerance=TOLERANCE))
-    pages = [
-        (start + closed.row, tuple(feature.name for feature in alarm.features))
-        for closed in replay.run(live, spans_of_rows(rows_of(live), 1))
+    """Replay the rows after the reference to a while after the change."""
+    data, times = table(known.files[0], known.left_out, known.time)
+    profile = _profile(known, data, times, slice(*known.reference))
+    if len(known.files) > 1:
+        data, times = table(known.files[1], known.left_out, known.time)
+    start = known.first_live
+    replay = _Watched(profile, settings(MONTH, TOLERANCE, known.tick_seconds))
+    pages = _pages(replay, known, data, times, slice(start, known.stop))
+    return [{"pages": [(start + row, names) for row, names in pages], "evidence": replay.thinned(start)} for _ in seeds]
+
+
+def held_out(seeds: Sequence[int], *, known: Known) -> list[int]:
+    """Pages when the last third of the reference is replayed against the first two."""
+    data, times = table(known.files[0], known.left_out, known.time)
+    first, last = known.reference
+    border = first + (last - first) * 2 // 3
+    profile = _profile(known, data, times, slice(first, border))
+    replay = Replay(profile, settings(MONTH, TOLERANCE, known.tick_seconds))
+    return [len(_pages(replay, known, data, times, slice(border, last))) for _ in seeds]
+
+
+def _profile(known: Known, data: Columns, times: Floats | None, rows: slice) -> Profile:
+    return build_profile(
+        taken(data, rows),
+        times=None if times is None else times[rows],
+        sides=dict.fromkeys(known.predictions, "prediction"),
+        tick_seconds=known.tick_seconds,
+        rows_per_tick=1 if times is None else None,
+    )
+
+
+def _pages(
+    replay: Replay, known: Known, data: Columns, times: Floats | None, rows: slice
+) -> list[tuple[int, tuple[str, ...]]]:
+    """(rows so far, names) of each page."""
+    live, at = taken(data, rows), None if times is None else times[rows]
+    spans = spans_of_rows(rows_of(live), 1) if at is None else spans_of_times(at, known.tick_seconds)
+    return [
+        (closed.row, tuple(feature.name for feature in alarm.features))
+        for closed in replay.run(live, spans, at)
         for alarm in closed.alarms
     ]
-    return [{"pages": pages, "evidence": replay.thinned(start)} for _ in seeds]
 
 
 class _Watched(Replay):
@@ -93,9 +146,9 @@ def _judge_order(outcomes: Sequence[dict[str, Any]], known: Known) -> Judged:
     (found,) = outcomes
     before = [page for page in found["pages"] if page[0] <= known.change]
     after = [page for page in found["pages"] if known.change < page[0] <= known.change + known.within]
-    named = {name for _, names in after for name in names} & set(known.named)
-    early = {name for _, names in before for name in names} & set(known.named)
-    good = len(before) <= known.most_before and len(named) >= known.least_named and not early
+    named = {name for _, names in after for name in names} & set(known.names)
+    early = {name for _, names in before for name in names} & set(known.names)
+    good = len(before) <= known.before and len(named) >= known.least and not early
     where = "; ".join(f"row {row:,} naming {', '.join(names)}" for row, names in after) or "none in time"
     return Judged(f"{len(before)} pages before; then {where}", "", good, found)
 
@@ -152,8 +205,8 @@ def ordered_cases(_: bool) -> list[Case]:
     return [
         Case(
             name=name,
-            target=f"a page <= {known.within} rows after it naming {known.least_named} of {', '.join(known.named)}; "
-            f"<= {known.most_before} before",
+            target=f"a page <= {known.within} rows after it naming {known.least} of {', '.join(known.names)}; "
+            f"<= {known.before} before",
             measure=in_order,
             judge=partial(_judge_order, known=known),
             options={"known": known},

@@ -12,6 +12,7 @@ from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.detectors.transforms.relations import RESIDUAL
 from tests.benchmarks.detection.columns import Normal
 from tests.benchmarks.detection.delays import LOG_A
 from tests.benchmarks.detection.results import Judged, mean_and_half, mean_ratio
@@ -62,12 +63,11 @@ def correlation(seeds: Sequence[int], *, tolerance: float) -> list[dict[str, Any
 
 
 def _note(named: dict[str, int], monitor: DriftMonitor, rows: int) -> None:
-    """Remember at which row each column came to be named, by itself or in the name of what is made of it."""
+    """Remember at which row each column came to be named: by itself, by its residual, or as a partner of one."""
     for episode in monitor.status().episodes:
         for feature in episode.features:
-            for name in (f"x{i}" for i in range(PAIR_COLUMNS)):
-                if name in feature.name.replace(":", " ").replace(",", " ").split():
-                    named.setdefault(name, rows)
+            for name in (feature.name.removeprefix(RESIDUAL), *monitor.profile.partners.get(feature.name, ())):
+                named.setdefault(name, rows)
 
 
 def _judge_correlation(outcomes: Sequence[dict[str, Any]]) -> Judged:
@@ -120,7 +120,7 @@ def labels(seeds: Sequence[int], *, tolerance: float) -> list[int]:
     """For each seed, labelled rows from a worse model to the alarm of the family `performance`."""
     rng = np.random.default_rng([seeds[0], 12])
     profile = build_profile(
-        _answers(N0, ERROR, rng), sides={"answer": "prediction", "truth": "label"}, exchangeable=True
+        answers(N0, ERROR, rng), sides={"answer": "prediction", "truth": "label"}, exchangeable=True
     )
     if not any(feature.family == "performance" for feature in profile.features):
         raise NotMeasuredError("this build watches no labels")
@@ -130,7 +130,7 @@ def labels(seeds: Sequence[int], *, tolerance: float) -> list[int]:
         monitor, counts, seen = DriftMonitor(profile, settings(MONTH, tolerance)), TickCounts(profile), 0
         for tick in range(2000):
             error = ERROR if tick < 10 else WORSE
-            counts.add(Batch(_answers(LABEL_ROWS, error, rng), LABEL_ROWS, side="label"))
+            counts.add(Batch(answers(LABEL_ROWS, error, rng), LABEL_ROWS, side="label"))
             seen += LABEL_ROWS * (tick >= 10)
             alarms = monitor.close_tick(tick, counts.take()).alarms
             if seen and any(alarm.family == "performance" for alarm in alarms):
@@ -139,7 +139,7 @@ def labels(seeds: Sequence[int], *, tolerance: float) -> list[int]:
     return found
 
 
-def _answers(count: int, error: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def answers(count: int, error: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """A class that a model answers, and the true one; wrong with a probability, whatever the class."""
     truth = rng.random(count) < 0.5
     wrong = rng.random(count) < error

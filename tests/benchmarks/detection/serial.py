@@ -19,7 +19,7 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection.results import Judged, false_alarms, mean_at_most
 from tests.benchmarks.detection.runner import Case
-from tests.benchmarks.detection.traffic import MONTH, Crossings, columns_only, settings
+from tests.benchmarks.detection.traffic import MONTH, Crossings, columns_only
 
 DAY_TICKS, REFERENCE_DAYS, ROWS, COLUMNS, TICK = 1440, 14, 10, 5, 60.0
 BUDGETS = (200.0, MONTH)
@@ -66,7 +66,8 @@ class Stream:
     def rows(self, first: int, ticks: int, a_tick: int) -> np.ndarray:
         """Rows [ticks x a_tick] of some ticks, which must be asked for in their order."""
         around = self._around(ticks * a_tick)
-        return np.repeat(self._level[first : first + ticks] + self.shift, a_tick) + around
+        values: np.ndarray = np.repeat(self._level[first : first + ticks] + self.shift, a_tick) + around
+        return values
 
     def _around(self, count: int) -> np.ndarray:
         steps = self._rng.normal(size=count)
@@ -94,11 +95,10 @@ def run(seeds: Sequence[int], *, kind: str, ticks: int, factor: int) -> list[dic
         start = REFERENCE_DAYS * DAY_TICKS
         streams = [Stream(kind, start + ticks + PATIENCE, rng) for _ in range(COLUMNS)]
         profile = _profile(streams, start)
-        quiet = {budget: Crossings(profile, settings(budget)) for budget in BUDGETS}
-        alarms = dict.fromkeys(BUDGETS, 0)
+        evidence, alarms = Crossings(profile, *BUDGETS), dict.fromkeys(BUDGETS, 0)
         for tick, cells in enumerate(_ticks(profile, streams, start, ticks, ROWS * factor), start):
-            for budget, evidence in quiet.items():
-                alarms[budget] += evidence.step(tick, cells)
+            for budget in evidence.step(tick, cells):
+                alarms[budget] += 1
         delays = _delays(profile, streams, start + ticks, ROWS * factor)
         found.append({"alarms": alarms, "delays": delays})
     return found
@@ -124,15 +124,12 @@ def _ticks(profile: Profile, streams: Sequence[Stream], first: int, ticks: int, 
 
 def _delays(profile: Profile, streams: Sequence[Stream], first: int, rows: int) -> dict[float, int]:
     """By budget, ticks from a shift of x0 by 1 sd to the alarm; `PATIENCE` where there is none."""
-    waiting = {budget: Crossings(profile, settings(budget)) for budget in BUDGETS}
-    found = dict.fromkeys(BUDGETS, PATIENCE)
+    evidence, found = Crossings(profile, *BUDGETS), dict.fromkeys(BUDGETS, PATIENCE)
     streams[0].shift = 1.0
     for seen, cells in enumerate(_ticks(profile, streams, first, PATIENCE, rows), 1):
-        for budget in list(waiting):
-            if waiting[budget].step(first + seen - 1, cells):
-                found[budget] = seen
-                del waiting[budget]
-        if not waiting:
+        for budget in evidence.step(first + seen - 1, cells):
+            found[budget] = min(found[budget], seen)
+        if max(found.values()) < PATIENCE:
             break
     return found
 

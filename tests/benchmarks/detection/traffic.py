@@ -24,8 +24,8 @@ from tests.benchmarks.detection.columns import Column
 MONTH = 43_200.0  # ticks
 
 
-def settings(ticks_per_false_alarm: float, tolerance: float = 0.0) -> DriftSettings:
-    return DriftSettings(per_seconds=60 * ticks_per_false_alarm, tolerance=tolerance)
+def settings(ticks_per_false_alarm: float, tolerance: float = 0.0, tick_seconds: float = 60.0) -> DriftSettings:
+    return DriftSettings(tick_seconds, per_seconds=tick_seconds * ticks_per_false_alarm, tolerance=tolerance)
 
 
 def reference(columns: Sequence[Column], rows: int, tolerance: float, seed: Sequence[int]) -> Profile:
@@ -75,21 +75,24 @@ class Traffic:
 
 
 class Crossings:
-    """The evidence of a profile's first family, which starts afresh after each crossing and does nothing else.
+    """The evidence of a profile's first family against one or more budgets; it starts afresh after each crossing.
 
     What the promise is about: every crossing counts, also those that a user would not see as they belong to an
     episode that is open.
     """
 
-    def __init__(self, profile: Profile, chosen: DriftSettings) -> None:
-        self._family = FamilyDetector(family_tables(profile, chosen)[0])
+    def __init__(self, profile: Profile, *ticks_per_false_alarm: float) -> None:
+        chosen = {budget: settings(budget) for budget in ticks_per_false_alarm}
+        self._families = {budget: FamilyDetector(family_tables(profile, one)[0]) for budget, one in chosen.items()}
+        self._table = next(iter(self._families.values())).table
 
-    def step(self, tick: int, cells: np.ndarray) -> bool:
-        """Take in the flat counts of a tick; whether the threshold is crossed."""
-        family = self._family
-        steps, active = family.table.increments(tick, cells)
-        family.evidence.step(tick, steps, active)
-        if family.log_ratio < 0:
-            return False
-        family.evidence.log_r[...] = -np.inf
-        return True
+    def step(self, tick: int, cells: np.ndarray) -> list[float]:
+        """Take in the flat counts of a tick; the budgets whose threshold is crossed."""
+        steps, active = self._table.increments(tick, cells)
+        crossed = []
+        for budget, family in self._families.items():
+            family.evidence.step(tick, steps, active)
+            if family.log_ratio >= 0:
+                family.evidence.forget(slice(None))
+                crossed.append(budget)
+        return crossed
