@@ -42,12 +42,17 @@ class Member:
 
 @dataclass
 class Episode:
-    """`members` by name; `closed_by` is "recovery" or whoever closed it."""
+    """`members` by name; `closed_by` is "recovery" or whoever closed it.
+
+    `told_tick` is the page that told of its cause; `part_of` the id of that episode where it is of another family.
+    """
 
     id: str
     family: str
     opened_tick: int
     onset_tick: int
+    told_tick: int
+    part_of: str | None = None
     members: dict[str, Member] = field(default_factory=dict)
     closed_tick: int | None = None
     closed_by: str | None = None
@@ -79,6 +84,7 @@ class Episode:
             closed_tick=self.closed_tick,
             closed_by=self.closed_by,
             open=self.open,
+            part_of=self.part_of,
             features=tuple(
                 EpisodeFeature(m.name, m.confirmed, m.active, m.onset_tick, m.joined_tick, m.closed_tick)
                 for m in self.members.values()
@@ -104,8 +110,8 @@ class EpisodeBook:
         return None
 
     def joinable(self, onset: int) -> Episode | None:
-        """The first open episode whose page was not before a change at `onset`."""
-        return next((episode for episode in self.open if onset <= episode.opened_tick), None)
+        """The first open episode of whose cause a page told that was not before a change at `onset`."""
+        return next((episode for episode in self.open if onset <= episode.told_tick), None)
 
     def returned_to(self, feature: str, tick: int, hold: int) -> Episode | None:
         """The latest episode that the feature left at most `hold` ticks ago."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import FamilyTable, FeatureTable
 from pilotfish.detectors.windows import Windows
+
+QUIET = ("multivariate",)  # families that raise no alarm about a cause that another has told of: they name no column
 
 Kind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
@@ -73,8 +75,13 @@ class FamilyDetector:
         """The onset of a feature's change, by its strongest function; negative before its first row."""
         return int(self.evidence.onset[self.table.features[position].functions][self._strongest(position)])
 
-    def step(self, tick: int, counts: Counts, windows: Windows) -> tuple[list[Page], list[EpisodeChange]]:
-        """Close a tick, whose counts `windows` has already; `peak` is the evidence at its end."""
+    def step(
+        self, tick: int, counts: Counts, windows: Windows, akin: Sequence[EpisodeBook] = ()
+    ) -> tuple[list[Page], list[EpisodeChange]]:
+        """Close a tick, whose counts `windows` has already; `peak` is the evidence at its end.
+
+        `akin` are the episodes of families that see the same causes.
+        """
         steps, active = self.table.increments(tick, counts.cells)
         self.evidence.step(tick, steps, active & self._outside_functions())
         if self.listing is not None:
@@ -83,7 +90,7 @@ class FamilyDetector:
         pages = []
         self.peak = log_ratio = self.log_ratio
         if log_ratio >= 0:
-            page, named = self._cross(tick, log_ratio, windows)
+            page, named = self._cross(tick, log_ratio, windows, akin)
             pages = [page] if page is not None else []
             changes += named
         changes += self._refine(tick, windows)
@@ -112,7 +119,9 @@ class FamilyDetector:
         shown = self.evidence.log_r if self.listing is None else self.listing
         return int(np.argmax(self.table.weighted(shown)[functions]))
 
-    def _cross(self, tick: int, log_ratio: float, windows: Windows) -> tuple[Page | None, list[EpisodeChange]]:
+    def _cross(
+        self, tick: int, log_ratio: float, windows: Windows, akin: Sequence[EpisodeBook]
+    ) -> tuple[Page | None, list[EpisodeChange]]:
         """Name the features, put each into an episode old or new, and start the evidence afresh."""
         outside = self._outside()
         by_feature = np.where(outside, self.table.by_feature(self.evidence.log_r), -np.inf)
@@ -131,21 +140,33 @@ class FamilyDetector:
                 fresh.append(member)
             else:
                 changes.append(self._admit(episode, member, "reopened" if old else "joined"))
-        page = self._open(tick, log_ratio, fresh, ratios) if fresh else None
-        if page is not None:
-            changes.append(EpisodeChange(page.episode.id, "opened", "", tick))
         self.evidence.log_r[:] = -np.inf
-        return page, changes
+        if not fresh:
+            return None, changes
+        episode = self._open(tick, fresh, akin)
+        changes.append(EpisodeChange(episode.id, "opened", "", tick))
+        if episode.part_of is not None and self.table.name in QUIET:
+            return None, changes
+        self.alarms_total += 1
+        return Page(episode, log_ratio, {member.name: ratios[member.name] for member in fresh}), changes
 
-    def _open(self, tick: int, log_ratio: float, members: list[Member], ratios: dict[str, float]) -> Page:
+    def _open(self, tick: int, members: list[Member], akin: Sequence[EpisodeBook]) -> Episode:
         """The identity of an episode follows from what it is about, so that every replica gives the same one."""
         name = f"{self.table.profile_hash[:12]}-{self.table.name}-{tick}"
-        episode = Episode(name, self.table.name, tick, min(member.onset_tick for member in members))
+        latest = max(member.onset_tick for member in members)
+        told = next((found for book in akin if (found := book.joinable(latest)) and found.part_of is None), None)
+        episode = Episode(
+            id=name,
+            family=self.table.name,
+            opened_tick=tick,
+            onset_tick=min(member.onset_tick for member in members),
+            told_tick=tick if told is None else told.told_tick,
+            part_of=None if told is None else told.id,
+        )
         self.book.add(episode)
         for member in members:
             self._admit(episode, member, "joined")
-        self.alarms_total += 1
-        return Page(episode, log_ratio, {member.name: ratios[member.name] for member in members})
+        return episode
 
     def _refine(self, tick: int, windows: Windows) -> list[EpisodeChange]:
         """While an episode is open, confirm its features, and let those join that drifted before its page."""
@@ -171,12 +192,7 @@ class FamilyDetector:
     def _member(self, position: int, tick: int, sure: bool, windows: Windows) -> Member:
         table = self.table.features[position]
         function, onset = self._strongest(position), self.onset(position)
-        piece = windows.since(onset)
-        if piece is None:
-            return Member(table.feature.name, function, 1.0, onset, tick, sure)
-        counts = piece.counts.cells[table.cells]
-        excess = float(table.at(tick).excess(counts)[function]) / max(int(counts.sum()), 1)
-        return Member(table.feature.name, function, excess, onset, tick, sure)
+        return Member(table.feature.name, function, _excess(table, function, onset, windows), onset, tick, sure)
 
     def _admit(self, episode: Episode, member: Member, kind: Kind) -> EpisodeChange:
         episode.admit(member)
@@ -267,3 +283,14 @@ class FamilyDetector:
         self.book = EpisodeBook.from_state(state["episodes"])
         self.alarms_total = int(state["alarms_total"])
         self._stretches = {name: Stretch.from_state(stored) for name, stored in state["stretches"].items()}
+
+
+def _excess(table: FeatureTable, function: int, onset: int, windows: Windows) -> float:
+    """The mean of a function since the onset, over its lowest bound; 1 if there is no window that lies in one slot."""
+    total, rows = 0.0, 0
+    for window in windows:
+        if window.first + window.last >= 2 * onset and table.in_one_slot(window.first, window.last):
+            functions, counts = table.at(window.last), window.cells[table.cells]
+            total += float(functions.h(function) @ counts) / functions.upper(function)
+            rows += int(counts.sum())
+    return total / rows if rows else 1.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pilotfish.detectors.effects import EffectSizes, Yardstick
+from pilotfish.detectors.episodes import EpisodeBook
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
 from pilotfish.detectors.presence import Presence
@@ -27,6 +28,7 @@ from pilotfish.detectors.windows import Piece, Windows, levels_of
 
 STATE_VERSION = 2
 RECENT_TICKS = 60
+AKIN = ("features", "multivariate")  # a change in one column moves relations with others, too: one cause
 
 
 class DriftMonitor:
@@ -42,7 +44,7 @@ class DriftMonitor:
         self._families = tuple(FamilyDetector(table) for table in family_tables(profile, self.settings))
         self.windows = Windows(profile, levels_of(self.settings.tick_seconds))
         self._presence = Presence(profile)
-        self._yardsticks = [Yardstick.of(feature) for feature in profile.features]
+        self._yardsticks = [Yardstick.of(feature, self.settings.tick_seconds) for feature in profile.features]
         self._status: MonitorStatus | None = None
         self._tick: int | None = None
         self._density: float | None = None
@@ -73,7 +75,7 @@ class DriftMonitor:
         alarms: list[Alarm] = []
         changes: list[EpisodeChange] = []
         for family in self._families:
-            pages, changed = family.step(tick, counts, self.windows)
+            pages, changed = family.step(tick, counts, self.windows, self._akin(family))
             alarms += [self._alarm(tick, page) for page in pages]
             changes += changed
         self.windows.mark({family.table.name: family.peak for family in self._families})
@@ -162,6 +164,12 @@ class DriftMonitor:
         self._tick = state["tick"]
         self._ticks_closed = int(state["ticks_closed"])
 
+    def _akin(self, family: FamilyDetector) -> list[EpisodeBook]:
+        """The episodes of the other families that see the same causes."""
+        if family.table.name not in AKIN:
+            return []
+        return [other.book for other in self._families if other is not family and other.table.name in AKIN]
+
     def _alarm(self, tick: int, page: Page) -> Alarm:
         episode = page.episode
         features = [
@@ -171,6 +179,7 @@ class DriftMonitor:
                 evidence_ratio=ratio(page.log_ratios[member.name]),
                 onset_tick=member.onset_tick,
                 effects=self._effects(member.name, self.windows.since(member.onset_tick)),
+                partners=self.profile.partners.get(member.name, ()),
             )
             for member in (episode.members[name] for name in page.log_ratios)
         ]
@@ -202,6 +211,7 @@ class DriftMonitor:
                     episode_id=None if episode is None else episode.id,
                     effects=self._effects(table.feature.name, stretch),
                     seen=bool(self._presence.seen[self.profile.index[table.feature.name]]),
+                    partners=self.profile.partners.get(table.feature.name, ()),
                 )
             )
         return out

@@ -20,6 +20,7 @@ class AlarmFeature:
         confirmed: e-BH names it; otherwise it is only among the largest contributors.
         evidence_ratio: its own share of the evidence, over the family's threshold; at 1 it would alarm alone.
         onset_tick: the estimated first tick of the change.
+        partners: of a residual the columns that its column was most related to; one of these relations is broken.
         effects: since the onset (the stretch in `effects` may begin earlier, as old ticks are merged).
     """
 
@@ -28,6 +29,7 @@ class AlarmFeature:
     evidence_ratio: float
     onset_tick: int
     effects: EffectSizes | None
+    partners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class FeatureStatus:
     episode_id: str | None
     effects: EffectSizes | None
     seen: bool = True
+    partners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class EpisodeFeature:
 
 @dataclass(frozen=True)
 class EpisodeStatus:
-    """One cause, from its alarm to its end."""
+    """One cause, from its alarm to its end; or, of another family, `part_of` the episode that told of the cause."""
 
     id: str
     family: str
@@ -119,6 +122,7 @@ class EpisodeStatus:
     closed_by: str | None
     open: bool
     features: tuple[EpisodeFeature, ...]
+    part_of: str | None = None
 
 
 @dataclass(frozen=True)

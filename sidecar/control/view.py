@@ -22,7 +22,7 @@ def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, no
         now=now,
         mode=(retrain.mode if retrain else None) or monitor.spec.mode,
         subject=_subject(report, monitor),
-        episodes=tuple(_episode(episode, report) for episode in report.episodes),
+        episodes=tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None),
         ledger=ledger,
         retrain=_rules(retrain) if retrain else None,
     )
