@@ -6,30 +6,38 @@ import asyncio
 import gc
 import logging
 import os
+import secrets
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 
-from pilotfish.detectors.profile import Profile
 from pilotfish.sidecar.analyzer import checkpoint, memory
-from pilotfish.sidecar.analyzer.commands import Command, SetProfile, Warn
+from pilotfish.sidecar.analyzer.audit import Audit
+from pilotfish.sidecar.analyzer.builder import Builder
+from pilotfish.sidecar.analyzer.commands import Plain, TakeLabels, Warn
 from pilotfish.sidecar.analyzer.configure import Configured, configure, proxy_settings, shown_document
 from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.decisions import Decisions
 from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile, locked
+from pilotfish.sidecar.analyzer.feedback.journal import Journal
 from pilotfish.sidecar.analyzer.http.access import read_token, unguarded
 from pilotfish.sidecar.analyzer.http.server import AdminServer, split_address
 from pilotfish.sidecar.analyzer.http.views import Sources, Views
 from pilotfish.sidecar.analyzer.ledger import Ledger, restore
 from pilotfish.sidecar.analyzer.options import Options
-from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile
+from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf
 from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.stores import RECENT, ROWS_FOLDER, Stores
 from pilotfish.sidecar.analyzer.worker import Desk, Worker, fresh_id
 from pilotfish.sidecar.channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from pilotfish.sidecar.channel.page import PageError, PageSnapshot, read_page
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.report import Learning, Report
+from pilotfish.sidecar.rows.blocks import Block
+from pilotfish.sidecar.rows.log import newest_blocks
 from pilotfish.sidecar.settings.document import ModelMonitor
 from pilotfish.sidecar.settings.proxy import write_proxy_settings
 from pilotfish.sidecar.telemetry.own import memory as used_memory
@@ -61,11 +69,18 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     core = Core(configured.setup, ledger, saved)
     shelf = ProfileShelf(configured.profile_path, options.state_folder)
     kept = _begin(core, shelf)
+    _begin_learning(core)
+    audit = Audit(options.state_folder)
+    core.decisions = audit.newest
+    journal = Journal(options.state_folder)
+    core.replay(journal.load(), int(time.time() * 1e9), redo=not damage)
     core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})
     desk = Desk(
         core=core,
         fates=fates,
         checkpoint=options.state_folder / checkpoint.CHECKPOINT_FILE,
+        journal=journal,
+        stores=Stores(options.state_folder, core),
         listen=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
@@ -74,14 +89,14 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         _LOG.warning("%s", open_to_all)
     worker = Worker(desk, Publisher(time.time()))
     worker.submit(Warn("profile", kept))
-    return App(options, configured, shelf, worker, lock)
+    return App(options, configured, shelf, audit, worker, lock)
 
 
 class App:
     """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
 
     def __init__(
-        self, options: Options, configured: Configured, shelf: ProfileShelf, worker: Worker, lock: int
+        self, options: Options, configured: Configured, shelf: ProfileShelf, audit: Audit, worker: Worker, lock: int
     ) -> None:
         self._options = options
         self._configured = configured
@@ -90,13 +105,19 @@ class App:
         self._lock = lock
         self._control: ControlStatus | None = None
         self._document_watch = FileWatch(options.document) if options.document else None
+        self._decisions = Decisions(audit, shelf, self.submit, lambda: self.report)
+        folder = options.state_folder / ROWS_FOLDER
+        self._builder = Builder(
+            configured.setup, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
+        )
         self._views = Views(
             Sources(
                 read=self._read,
                 published=lambda: worker.published,
                 config=self._config,
-                submit=self.submit,
-                take_profile=self._take_profile,
+                take_labels=lambda labels: worker.submit(TakeLabels(labels)),
+                decisions=self._decisions,
+                rows=self._rows,
                 alive=lambda: not worker.finished.done(),
                 token_file=options.token_file,
             )
@@ -112,7 +133,7 @@ class App:
         """The document in force; None without one, and while it cannot be used."""
         return self._configured.document
 
-    def submit(self, command: Command) -> Future[None]:
+    def submit(self, command: Plain) -> Future[None]:
         """Hand a command to the worker; the future fails with why it was refused."""
         return self._worker.submit(command)
 
@@ -134,8 +155,11 @@ class App:
             self._start()
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._look_around())
-            await asyncio.wait((finished, stopped, watched), return_when=asyncio.FIRST_COMPLETED)
+            building = asyncio.create_task(self._builder.run())
+            await asyncio.wait((finished, stopped, watched, building), return_when=asyncio.FIRST_COMPLETED)
             stop.set()
+            building.cancel()
+            await asyncio.wait((building,))
             self._worker.stop()
             await finished
             watched.cancel()
@@ -183,25 +207,16 @@ class App:
         if not await asyncio.to_thread(self._shelf.changed):
             return
         try:
-            profile = await asyncio.to_thread(self._shelf.newer)
-            if profile is not None:
-                await asyncio.wrap_future(self.submit(SetProfile(profile)))
-                await asyncio.to_thread(self._shelf.accept)
+            await self._decisions.take_file()
             self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
             former = "the former profile stays in force: " if self.report.profile else ""
             self.submit(Warn("profile", f"the profile's file changed, {former}{error}"))
 
-    async def _take_profile(self, raw: bytes) -> str:
-        """Put the profile in `raw` into force and keep it; return its hash."""
-        profile: Profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
-        await asyncio.wrap_future(self.submit(SetProfile(profile)))
-        try:
-            await asyncio.to_thread(self._shelf.keep, raw)
-            self.submit(Warn("profile", ""))
-        except checkpoint.CheckpointError as error:
-            self.submit(Warn("profile", f"the profile is in force but not kept: {error}"))
-        return profile.hash
+    def _rows(self) -> Iterator[Block] | None:
+        """Return the recent rows that are kept, oldest first; None where none are."""
+        keep = self._configured.setup.keep_rows
+        return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
     def _read(self) -> Reading:
         report = self.report  # before the page: what the analyzer settled must not be newer than what the proxy saw
@@ -253,17 +268,28 @@ def _begin(core: Core, shelf: ProfileShelf) -> str:
     note = ""
     try:
         if (kept := shelf.kept()) is not None:
-            core.set_profile(kept)
+            core.set_profile(kept, resumed=True)
             return ""
     except ProfileRefusedError as error:
         note = f"{error}; {shelf.set_aside()}, put it anew (PUT /profile) to have it back"
     try:
         if (own := shelf.newer()) is not None:
-            core.set_profile(own)
+            core.set_profile(own, resumed=True)
             shelf.accept()
     except ProfileRefusedError as error:
         core.idle_reason = str(error)
     return note
+
+
+def _begin_learning(core: Core) -> None:
+    """Begin to learn a first profile if the document says so and there is none; end what is done, or not wanted."""
+    learn, learner = core.setup.learn, core.learner
+    if core.idle_reason:
+        return
+    if learner.learning is not None and learner.learning.kind == "learn" and (core.watch or learn is None):
+        learner.learning = None
+    if learn is not None and core.watch is None and learner.learning is None:
+        learner.begin(Learning(id=secrets.token_hex(8), kind="learn", wanted=learn.rows, began=time.time()))
 
 
 def _page(options: Options) -> PageSnapshot | None:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.analyzer.feedback.labels import Labels
+from pilotfish.sidecar.report import Decision, Learning
+
+
+@dataclass(frozen=True, slots=True)
+class BeginLearning:
+    """Gather rows for a profile; refused while another one is in the making."""
+
+    learning: Learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +25,34 @@ class CloseEpisode:
 
 
 @dataclass(frozen=True, slots=True)
+class EndLearning:
+    """End the learning `id`, with or without a profile, and remove its rows."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLearning:
+    """The learning `id` has come as far as `progress`, or its rows were no good, for the reason in `problem`."""
+
+    id: str
+    progress: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetProfile:
-    """Count against `profile` from now on."""
+    """Count against `profile` from now on: what the learning `learnt` came to, or one from elsewhere, which ends it."""
 
     profile: Profile
+    learnt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDecisions:
+    """Show these, the newest of the audit, in the report."""
+
+    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +63,12 @@ class Warn:
     text: str
 
 
-Command = CloseEpisode | SetProfile | Warn
+@dataclass(frozen=True, slots=True)
+class TakeLabels:
+    """Join and count labels; its future gives an Answer, as soon as they outlive the process."""
+
+    labels: Labels
+
+
+Plain = BeginLearning | CloseEpisode | EndLearning | NoteLearning | SetProfile | ShowDecisions | Warn
+Command = Plain | TakeLabels

@@ -83,6 +83,9 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
             protocol=spec.traffic.protocol, model=spec.model.name, body_limit=UNPACKED * spec.traffic.body_limit
         ),
         drift=_drift(spec),
+        feedback=spec.feedback,
+        learn=source.learn if source is not None else None,
+        keep_rows=spec.traffic.keep_rows,
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None

@@ -2,13 +2,14 @@
 
 greet, take     what the channel brings: the ledger gives each record its fate, rows go into their tick
 advance         closes the ticks that are over
-set_profile, close_episode    what people and programs ask for
+set_profile, close_episode, take_labels    what people and programs ask for
+tap, learner    rows on their way to the disk, and the profile that is made of them
 state           plain values for the checkpoint; a Core made from them goes on as if nothing had happened
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,21 +20,30 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import TickResult
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.columns import Columns
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
+from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Rows, Skip, decode
 from pilotfish.sidecar.analyzer.engine import EngineFactory
-from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
-from pilotfish.sidecar.analyzer.ledger import MEASURED, UNDECODABLE, Ledger
+from pilotfish.sidecar.analyzer.errors import IdleError, ProfileRefusedError, UnknownEpisodeError
+from pilotfish.sidecar.analyzer.feedback import lags
+from pilotfish.sidecar.analyzer.feedback.frames import Tag, Taken
+from pilotfish.sidecar.analyzer.feedback.joining import Joiner
+from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
+from pilotfish.sidecar.analyzer.feedback.store import Store
+from pilotfish.sidecar.analyzer.learning import Learner
+from pilotfish.sidecar.analyzer.ledger import IDENTIFIED, MEASURED, REUSED, UNDECODABLE, Ledger
 from pilotfish.sidecar.analyzer.ticks import SECOND, TickClock
 from pilotfish.sidecar.analyzer.watch import Watch
 from pilotfish.sidecar.channel.record import Hello, Record
 from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import RESTART, Episode
+from pilotfish.sidecar.report import RESTART, Decision, Episode
+from pilotfish.sidecar.rows.tap import Tap
+from pilotfish.sidecar.settings.document import Feedback, KeepRows, Learn
 
 KEPT_EPISODES = 50
 MAX_MODELS = 16
 OTHER_MODEL = "other"
 
 State = dict[str, Any]
+Journaled = tuple[int, list[tuple[int, bytes]]]  # a segment's number; end and bytes of what was appended to its file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +55,10 @@ class Setup:
     mode: str = ""
     hints: Hints = field(default_factory=Hints)
     drift: DriftSettings
+    feedback: Feedback = field(default_factory=Feedback)
     engine_factory: EngineFactory
+    learn: Learn | None = None
+    keep_rows: KeepRows | None = None
     problem: str = ""
 
 
@@ -59,8 +72,15 @@ class Core:
         self.clock = TickClock.of(setup.drift.tick_seconds)
         self.watch: Watch | None = None
         self.columns = Columns()
+        self.answered: tuple[int, int] = tuple(saved["journal"]) if saved and "journal" in saved else (0, 0)
+        rules = setup.feedback
+        self.labels = Joiner(Store(rules.keep, rules.max_rows, Tag(), self.answered[0] + 1))
+        self.labels.store.restore(saved.get("feedback", ()) if saved else ())
         self.hints = setup.hints
         self.idle_reason = setup.problem
+        self.learner = Learner()
+        self.tap = Tap(frozenset(name for block in (setup.keep_rows, setup.learn) if block for name in block.mask))
+        self.decisions: tuple[Decision, ...] = ()
         self.history: tuple[Episode, ...] = ()
         self.warnings: dict[str, str] = {}
         self.changes = 0
@@ -88,8 +108,27 @@ class Core:
             self.ledger.settle(UNDECODABLE, decoded.reason)
         else:
             self._count(decoded, record.at_ns, now_ns)
+            self._keep(decoded, record.at_ns)
             self.ledger.settle(MEASURED)
         self.changes += 1
+
+    def take_labels(self, labels: Labels, now_ns: int) -> Answer:
+        """Join and count labels that came now; IdleError while nothing is counted."""
+        if self.idle_reason:
+            raise IdleError(f"no label is taken while nothing is counted: {self.idle_reason}")
+        taken, answer = self.labels.take(labels, now_ns / SECOND)
+        self._count_labels(taken, now_ns)
+        return answer
+
+    def replay(self, segments: Sequence[Journaled], now_ns: int, *, redo: bool) -> None:
+        """Take up what the journal holds; with `redo` count labels that were answered after the checkpoint."""
+        store = self.labels.store
+        for number, chunks in segments:
+            found = store.replay(number, [raw for _, raw in chunks])
+            for (end, _), labels in zip(chunks, found, strict=False):
+                for taken in labels if redo and (number, end) > self.answered else ():
+                    self._count_labels(taken, now_ns)
+        store.expire(now_ns / SECOND)
 
     def advance(self, now_ns: int) -> None:
         """Close the ticks that are over."""
@@ -100,6 +139,7 @@ class Core:
             self.warnings["clock"] = f"the clock was set back: ticks go on, {ahead:g} s ahead of it"
         for tick in due:
             self.clock.close(tick)
+            self.labels.store.expire(now_ns / SECOND)
             result = self.watch.close(tick) if self.watch else None
             if result is not None:
                 self._note(result)
@@ -107,19 +147,29 @@ class Core:
 
     # --- what is asked for
 
-    def set_profile(self, profile: Profile) -> None:
-        """Count against `profile` from now on; ProfileRefusedError when it does not fit, and the old one stays."""
+    def set_profile(self, profile: Profile, learnt: str = "", *, resumed: bool = False) -> None:
+        """Count against `profile` from now on; ProfileRefusedError when it does not fit, and the old one stays.
+
+        A profile that is neither what the learning `learnt` came to nor `resumed` after a restart ends all learning.
+        """
         if self.setup.problem:
             raise ProfileRefusedError(f"no profile is taken while the document cannot be used: {self.setup.problem}")
         self._require_fit(profile)
+        rebaselined = bool(learnt) and self.learner.require(learnt).kind == "rebaseline"
+        if not learnt and not resumed:
+            self.learner.learning = None
         if self.watch is not None and self.watch.profile.hash == profile.hash:
             return
         fresh = self._new_watch(profile)
-        self._end_watch()
+        self._end_watch("rebaseline" if rebaselined else "profile")
         self.watch = fresh
+        self.labels.follow(profile)
         self.columns = Columns()
         self.hints = msgspec.structs.replace(
-            self.setup.hints, inputs=profile.columns("input"), outputs=profile.columns("prediction")
+            self.setup.hints,
+            inputs=profile.columns("input"),
+            outputs=profile.columns("prediction"),
+            arrays=profile.arrays,
         )
         self.idle_reason = ""
         self.changes += 1
@@ -150,6 +200,8 @@ class Core:
             "open": list(self.clock.open),
             "watch": self.watch.state() if self.watch else None,
             "columns": self.columns.state(),
+            "learning": self.learner.state(),
+            "feedback": self.labels.store.state(),
             "episodes": msgspec.to_builtins(self.episodes()),
         }
 
@@ -171,6 +223,9 @@ class Core:
             self.columns.add(decoded)
         else:
             self.watch.add(tick, decoded, at_ns / SECOND)
+        if self.learner.gathering or self.setup.keep_rows is not None:
+            outputs = decoded.outputs.columns if decoded.outputs is not None else {}
+            self.tap.add(at_ns / SECOND, decoded.inputs.count, decoded.inputs.columns, outputs)
         self._count_rows(decoded.model, "input", decoded.inputs.count)
         if decoded.outputs is not None:
             self._count_rows(decoded.model, "prediction", decoded.outputs.count)
@@ -178,6 +233,22 @@ class Core:
             self.ledger.add("late_rows", decoded.inputs.count)
         if len(self.clock.open) > 2:  # a burst out of a queue may span many ticks
             self.advance(now_ns)
+
+    def _keep(self, decoded: Decoded, at_ns: int) -> None:
+        if decoded.request_id is not None or decoded.response_id is not None:
+            self.ledger.add(IDENTIFIED)
+        if not self.labels.keep(decoded, at_ns / SECOND):
+            self.ledger.add(REUSED)
+
+    def _count_labels(self, taken: Taken, now_ns: int) -> None:
+        for outcome, labels in taken.outcomes.items():
+            self.ledger.add(f"feedback:{outcome}", labels)
+        for name, amount in lags.counted(taken.lags).items():
+            self.ledger.add(name, amount)
+        if taken.rows and self.watch is not None and self.watch.profile.hash == taken.profile:
+            tick, _ = self.clock.place(int(taken.at * SECOND), now_ns)
+            self.watch.add_labels(tick, Rows({**taken.columns}, taken.rows), taken.at)
+        self.changes += 1
 
     def _count_rows(self, model: str, side: str, rows: int) -> None:
         name = self._row_names.get((model, side)) or self._row_name(model, side)
@@ -210,10 +281,10 @@ class Core:
                     f"build it with --{word} {ours}, or change spec.model.{key}"
                 )
 
-    def _end_watch(self) -> None:
+    def _end_watch(self, by: str) -> None:
         if self.watch is None:
             return
-        for result in self.watch.end("profile"):
+        for result in self.watch.end(by):
             self._note(result)
         self.history = self.episodes()
         self.watch = None
@@ -240,6 +311,7 @@ class Core:
 
     def _resume(self, saved: Mapping[str, Any]) -> None:
         self.ledger.epoch = int(saved.get("epoch", 0))
+        self.learner.resume(saved.get("learning"))
         if saved.get("tick_ns") == self.clock.tick_ns:
             self.clock.closed_through = int(saved["closed_through"])
             self.clock.newest_ns = int(saved["newest_ns"])

@@ -48,7 +48,7 @@ class EffectSizesOnly:
 
     def __init__(self, profile: Profile, drift: DriftSettings) -> None:
         self._profile = profile
-        self._yardsticks = [(feature, Yardstick.of(feature)) for feature in profile.features]
+        self._yardsticks = [(feature, Yardstick.of(feature, drift.tick_seconds)) for feature in profile.features]
         self.windows = Windows(profile, levels_of(drift.tick_seconds))
         self._tick: int | None = None
         self._ticks_closed = 0

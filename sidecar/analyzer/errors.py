@@ -17,10 +17,22 @@ class ProfileRefusedError(RefusedError):
     status = 409
 
 
+class LearningRefusedError(RefusedError):
+    """Learning that cannot begin, or is not there to be ended."""
+
+    status = 409
+
+
 class UnknownEpisodeError(RefusedError):
     """An episode that does not exist or is closed already."""
 
     status = 404
+
+
+class IdleError(RefusedError):
+    """Nothing is counted, since document or profile cannot be used."""
+
+    status = 503
 
 
 class StoppingError(RefusedError):

@@ -13,6 +13,7 @@ from pilotfish.sidecar.channel.record import Hello
 MEASURED = "measured"
 UNDECODABLE = "undecodable"
 DROPPED = "dropped"
+IDENTIFIED, REUSED = "identified", "reused_ids"  # measured exchanges with a request id; with that of an earlier one
 ANALYZER_RESTART, PROXY_RESTART = "analyzer_restart", "proxy_restart"
 _FATES = (MEASURED, UNDECODABLE, DROPPED)
 

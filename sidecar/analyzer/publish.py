@@ -14,8 +14,11 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.sidecar import report
 from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.feedback import block
 from pilotfish.sidecar.analyzer.ledger import DROPPED, MEASURED, UNDECODABLE
 from pilotfish.sidecar.analyzer.watch import Watch
+
+DENSE = 10.0  # times the reference's rows a tick, from which on silence says little
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,17 @@ class Publisher:
         self._status: MonitorStatus | None = None
         self._features: tuple[report.Feature, ...] = ()
         self._recent: Counts | None = None
+        self._performance: report.Performance | None = None
 
-    def publish(self, core: Core, checkpoint: report.Durability, problems: Mapping[str, str], now: float) -> Published:
-        """Return the snapshot of this moment; `problems` are warnings from outside of the core."""
+    def publish(
+        self,
+        core: Core,
+        checkpoint: report.Durability,
+        problems: Mapping[str, str],
+        now: float,
+        kept_rows: tuple[report.KeptRows, ...] = (),
+    ) -> Published:
+        """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the core."""
         watch = core.watch
         profile = watch.profile if watch else None
         status = watch.status if watch else None
@@ -46,6 +57,7 @@ class Publisher:
             self._status = status
             self._features = _features(watch, status)
             self._recent = watch.recent if watch else None
+            self._performance = _performance(watch, status)
         totals = core.ledger.totals
         alarms = sum(amount for name, amount in totals.items() if name.startswith("alarms:"))
         state: report.State = "idle" if core.idle_reason else "watching" if watch else "unprofiled"
@@ -53,7 +65,7 @@ class Publisher:
             made_at=now,
             started_at=self._started_at,
             state=state,
-            reason=core.idle_reason or ("" if watch else "no profile: traffic, rows and missing values are counted"),
+            reason=core.idle_reason or ("" if watch else _unprofiled(core)),
             mode=core.setup.mode,
             model=core.setup.model or (profile.model if profile else ""),
             version=core.setup.version or (profile.version if profile else ""),
@@ -68,11 +80,45 @@ class Publisher:
             budget=_budget(core.setup.drift, totals.get("ticks", 0), alarms),
             checkpoint=checkpoint,
             columns=core.columns.listing(),
+            feedback=block.feedback(core.labels, totals),
+            performance=self._performance,
             findings=_findings(watch),
             findings_total={kind: totals.get(f"finding:{kind}", 0) for kind in KINDS},
-            warnings=(*core.warnings.values(), *problems.values()),
+            learning=core.learner.learning,
+            kept_rows=kept_rows,
+            decisions=core.decisions,
+            warnings=(*core.warnings.values(), *problems.values(), *_too_dense(status)),
         )
         return Published(made, profile, self._recent, watch.open_counts if watch else {})
+
+
+def _performance(watch: Watch | None, status: MonitorStatus | None) -> report.Performance | None:
+    if watch is None or status is None:
+        return None
+    return block.performance(watch.profile, watch.engine.windows, status.episodes)
+
+
+def _too_dense(status: MonitorStatus | None) -> tuple[str, ...]:
+    """What to say where the last tick carried so many rows that its evidence was divided almost to nothing."""
+    if status is None or status.density is None or status.density <= DENSE:
+        return ()
+    times = f"a tick carries {status.density:,.0f} times the rows of one of the reference"
+    remedy = "build the profile from traffic as dense, or, of rows replayed faster than they happened, without times"
+    return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
+
+
+def _unprofiled(core: Core) -> str:
+    """Return why there is no profile, and what is done without one."""
+    counted = "traffic, rows and missing values are counted"
+    learning = core.learner.learning
+    if learning is None:
+        return f"no profile: {counted}"
+    if learning.state == "gave_up":
+        return (
+            f"no profile, {counted}; learning one was given up after {learning.tries} tries: {learning.problem}; "
+            "POST /rebaseline tries anew, PUT /profile gives one"
+        )
+    return f"no profile yet, {counted}; one is learnt from the first {learning.wanted} rows"
 
 
 def _features(watch: Watch | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:

@@ -1,6 +1,6 @@
 """The one thread that counts: it reads the channel, closes ticks, writes the checkpoint, then publishes.
 
-    receive -> core -> (each second, or as soon as it is quiet) checkpoint -> file `fates` -> snapshot
+    receive -> core -> (each second, or as soon as it is quiet) journal -> checkpoint -> file `fates` -> snapshot
 
 In that order: a number that was once shown survives any kill.
 """
@@ -10,17 +10,33 @@ from __future__ import annotations
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 from pilotfish.sidecar.analyzer import checkpoint
-from pilotfish.sidecar.analyzer.commands import CloseEpisode, Command, SetProfile, Warn
+from pilotfish.sidecar.analyzer.commands import (
+    BeginLearning,
+    CloseEpisode,
+    Command,
+    EndLearning,
+    NoteLearning,
+    Plain,
+    SetProfile,
+    ShowDecisions,
+    TakeLabels,
+    Warn,
+)
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import StoppingError
 from pilotfish.sidecar.analyzer.fates import FatesFile
+from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
+from pilotfish.sidecar.analyzer.feedback.labels import Answer
 from pilotfish.sidecar.analyzer.publish import Published, Publisher
+from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.record import Frame, Record
 from pilotfish.sidecar.errors import PilotfishError
@@ -30,6 +46,7 @@ SAVE_SECONDS = 1.0
 QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
 IDLE_SECONDS = 0.5
 SPACING_SECONDS = 0.2  # between two checkpoints at least
+STORE_ROWS = 2000  # that wait at most for being written, beside those of one portion
 
 Clock = Callable[[], float]
 
@@ -41,6 +58,8 @@ class Desk:
     core: Core
     fates: FatesFile
     checkpoint: Path
+    journal: Journal
+    stores: Stores
     listen: Callable[[], Receiver]
     now: Clock
 
@@ -52,7 +71,7 @@ class Worker:
         self._desk = desk
         self._publisher = publisher
         self._receiver: Receiver | None = None
-        self._commands: queue.SimpleQueue[tuple[Command, Future[None]]] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[tuple[Command, Future[Any]]] = queue.SimpleQueue()
         self._arrived = threading.Event()
         self._stopping = False
         self._saved_changes = -1
@@ -68,9 +87,15 @@ class Worker:
         self._open()
         threading.Thread(target=self._run, name="worker", daemon=True).start()
 
-    def submit(self, command: Command) -> Future[None]:
+    @overload
+    def submit(self, command: TakeLabels) -> Future[Answer]: ...
+
+    @overload
+    def submit(self, command: Plain) -> Future[None]: ...
+
+    def submit(self, command: Command) -> Future[Any]:
         """Queue a command; its future fails with what the command was refused for."""
-        answer: Future[None] = Future()
+        answer: Future[Any] = Future()
         with self._lock:
             if self._stopping:
                 answer.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
@@ -122,33 +147,67 @@ class Worker:
                 # the old totals must not outlive the old page, or a restart would count on from them
                 self._desk.fates.write(core.ledger.id, {})
                 self._save()
+        if core.tap.rows >= STORE_ROWS:
+            self._desk.stores.store(self._desk.now())
         return now_ns > 0
 
     def _obey(self) -> None:
+        labelled: list[tuple[Future[Any], Answer]] = []
         while not self._commands.empty():
             command, answer = self._commands.get()
             if not answer.set_running_or_notify_cancel():
                 continue  # whoever asked has left
             try:
-                self._do(command)
+                result = self._do(command)
             except PilotfishError as error:
                 answer.set_exception(error)
-            else:
-                self._save()
-                answer.set_result(None)
+                continue
+            if result is not None:
+                labelled.append((answer, result))
+                continue
+            self._save()
+            answer.set_result(None)
+        if labelled:
+            self._answer(labelled)
 
-    def _do(self, command: Command) -> None:
+    def _answer(self, labelled: Sequence[tuple[Future[Any], Answer]]) -> None:
+        """Answer those who sent labels, once they are in the journal: all that came together by one write."""
+        try:
+            self._write(sync=True)
+        except JournalError as error:
+            for answer, _ in labelled:
+                answer.set_exception(error)
+        else:
+            for answer, result in labelled:
+                answer.set_result(result)
+
+    def _write(self, *, sync: bool) -> None:
+        store = self._desk.core.labels.store
+        self._desk.journal.append(store.drain(), store.oldest, sync=sync)
+
+    def _do(self, command: Command) -> Answer | None:
         core = self._desk.core
         match command:
-            case SetProfile(profile):
-                core.set_profile(profile)
+            case TakeLabels(labels):
+                return core.take_labels(labels, self._now_ns())
+            case SetProfile(profile, learnt):
+                core.set_profile(profile, learnt)
                 self._open()
+            case BeginLearning(learning):
+                core.learner.begin(learning)
+            case NoteLearning(id_, progress, problem):
+                core.learner.note(id_, progress, problem)
+            case EndLearning(id_):
+                core.learner.end(id_)
+            case ShowDecisions(decisions):
+                core.decisions = decisions
             case CloseEpisode(episode_id, by):
                 core.close_episode(episode_id, by)
             case Warn(topic, text):
                 self._problems.pop(topic, None)
                 if text:
                     self._problems[topic] = text
+        return None
 
     def _keep(self, quiet: bool) -> None:
         if self._desk.core.changes == self._saved_changes:
@@ -161,8 +220,12 @@ class Worker:
         """Make what was counted durable, then public; a disk that is full is shown, not waited for."""
         core, now = self._desk.core, self._desk.now()
         if not core.idle_reason:  # an idle analyzer would overwrite evidence that it did not take up
+            with suppress(JournalError):  # it is among the problems
+                self._write(sync=False)
+            self._desk.stores.store(now)
             try:
-                checkpoint.save(self._desk.checkpoint, checkpoint.render(core.state()))
+                state = {**core.state(), "journal": self._desk.journal.position}
+                checkpoint.save(self._desk.checkpoint, checkpoint.render(state))
                 self._durability = Durability(at=now, failures_total=self._durability.failures_total)
             except checkpoint.CheckpointError as error:
                 failures = self._durability.failures_total + 1
@@ -209,9 +272,14 @@ class Worker:
         problems = dict(self._problems)
         if self._receiver is not None and self._receiver.problem:
             problems["channel"] = self._receiver.problem
+        if self._desk.journal.problem:
+            problems["feedback"] = self._desk.journal.problem
         if self._durability.error:
             problems["checkpoint"] = self._durability.error
-        return self._publisher.publish(self._desk.core, self._durability, problems, self._desk.now())
+        if self._desk.stores.problem:
+            problems["rows"] = self._desk.stores.problem
+        kept = self._desk.stores.kept()
+        return self._publisher.publish(self._desk.core, self._durability, problems, self._desk.now(), kept)
 
 
 def fresh_id() -> int:

@@ -9,7 +9,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,12 +253,12 @@ async def test_requests_that_are_whole_are_not_given_up(tmp_path: Path, monkeypa
     async with served(tmp_path) as here:
         started, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(_: bytes) -> str:
+        async def slow(*_: object) -> str:
             started.set()
             await go_on.wait()
             return "taken"
 
-        monkeypatch.setattr(here.app._views, "_sources", replace(here.app._views._sources, take_profile=slow))
+        monkeypatch.setattr(here.app._decisions, "take_profile", slow)
         put = b"PUT /profile HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
         first = asyncio.create_task(raw(here, put))
         await started.wait()

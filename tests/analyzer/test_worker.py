@@ -14,8 +14,10 @@ from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, Warn
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.fates import FatesFile
+from pilotfish.sidecar.analyzer.feedback.journal import Journal
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.analyzer.worker import Desk, Worker
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender
@@ -33,10 +35,13 @@ class Bench:
         self.worker: Worker | None = None
 
     def start(self, mind: Core | None = None) -> Worker:
+        mind = mind or core(profile())
         desk = Desk(
-            core=mind or core(profile()),
+            core=mind,
             fates=self.fates,
             checkpoint=self.state / "checkpoint",
+            journal=Journal(self.state),
+            stores=Stores(self.state, mind),
             listen=lambda: Receiver(self.folder / "records.sock"),
             now=time.time,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,21 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.commands import CloseEpisode, Command
+from pilotfish.sidecar.analyzer.decisions import LONGEST_BY, LONGEST_REASON, Decisions, said
 from pilotfish.sidecar.analyzer.errors import RefusedError
+from pilotfish.sidecar.analyzer.feedback import body
+from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
 from pilotfish.sidecar.analyzer.http import access, page
 from pilotfish.sidecar.analyzer.publish import Published
 from pilotfish.sidecar.channel.page import PageSnapshot, RouteCounters
 from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.rows.blocks import Block
+from pilotfish.sidecar.rows.lines import as_lines
 from pilotfish.sidecar.telemetry.account import Account, account
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.reading import Reading
 
+SMALL_BODY = 32 * 1024  # read within the event loop
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -31,14 +36,16 @@ class Sources:
     """What the views read and whom they ask.
 
     `read` takes a reading for one answer, `published` is the newest snapshot, `config` what is in force, as plain
-    values; `take_profile` puts the bytes of a profile into force.
+    values; `take_labels` joins and counts labels; `decisions` carries out what people decide; `rows` gives the recent
+    rows that are kept, None where none are.
     """
 
     read: Callable[[], Reading]
     published: Callable[[], Published]
     config: Callable[[], Mapping[str, object]]
-    submit: Callable[[Command], Future[None]]
-    take_profile: Callable[[bytes], Awaitable[str]]
+    take_labels: Callable[[Labels], Future[Answer]]
+    decisions: Decisions
+    rows: Callable[[], Iterator[Block] | None]
     alive: Callable[[], bool]
     token_file: Path | None
 
@@ -59,8 +66,11 @@ class Views:
             "/metrics": ("GET", self.metrics),
             "/profile": ("PUT", self.profile),
             "/readyz": ("GET", self.ready),
+            "/rebaseline": ("POST, DELETE", self.rebaseline),
             "/report": ("GET", self.report),
+            "/rows": ("GET", self.rows),
             "/state": ("GET", self.state),
+            "/v1/feedback": ("POST", self.feedback),
         }
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
@@ -75,7 +85,7 @@ class Views:
         method, view = self._find(path)
         if view is None:
             return _json({"error": "there is nothing here", "addresses": sorted(self._table)}, 404)
-        if request.method != method and (request.method, method) != ("HEAD", "GET"):
+        if request.method not in method.split(", ") and (request.method, method) != ("HEAD", "GET"):
             return _json({"error": f"only {method} is answered here"}, 405, {"Allow": method})
         try:
             return await view(request)
@@ -128,20 +138,65 @@ class Views:
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
         """Put the profile in the body into force."""
-        taken = await self._sources.take_profile(await request.read())
+        taken = await self._sources.decisions.take_profile(await request.read(), *_who(request))
         return _json({"profile": taken})
+
+    async def rebaseline(self, request: web.BaseRequest) -> web.Response:
+        """POST: learn the new normal from the rows to come. DELETE: end that, the profile in force stays."""
+        if request.method == "DELETE":
+            await self._sources.decisions.cancel(*_who(request))
+            return _json({"cancelled": True})
+        learning = await self._sources.decisions.rebaseline(await request.read())
+        return _json({"learning": msgspec.to_builtins(learning)}, 202)
+
+    async def rows(self, _: web.BaseRequest) -> web.Response:
+        """The recent rows that are kept, one JSON object a line; only to who has the token."""
+        if self._sources.token_file is None:
+            return _json({"error": "rows are given only where --token-file guards them"}, 403)
+        blocks = self._sources.rows()
+        if blocks is None:
+            return _json({"error": "no rows are kept; spec.traffic.keepRows keeps some"}, 404)
+        return web.Response(body=_lines(blocks), content_type="application/x-ndjson", charset="utf-8")
+
+    async def feedback(self, request: web.BaseRequest) -> web.Response:
+        """Take labels: 200 once those that can be read are counted for good, 400 when none can be."""
+        form = (request.headers.get("Content-Type", ""), request.headers)
+        try:
+            if (request.content_length or 0) > body.LARGEST_BODY:
+                raise body.TooLargeError(f"the body is larger than {body.LARGEST_BODY >> 20} MiB; send it in parts")
+            raw = await request.read()
+            labels = body.read(raw, *form) if len(raw) < SMALL_BODY else await asyncio.to_thread(body.read, raw, *form)
+        except body.FeedbackError:
+            self._sources.take_labels(Labels((), invalid=1))
+            raise
+        answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+        if labels.labels or not labels.invalid:
+            return _json(answer)
+        first = labels.problems[0]
+        return _json({"error": f"{first.path} {first.problem}".strip(), **answer}, 400)
 
     async def close_episode(self, request: web.BaseRequest) -> web.Response:
         """End an episode on behalf of a person."""
         found = EPISODE.fullmatch(request.path)
         assert found is not None
-        await asyncio.wrap_future(self._sources.submit(CloseEpisode(found[1])))
+        await self._sources.decisions.close_episode(found[1], *_who(request))
         return _json({"closed": found[1]})
 
     def _find(self, path: str) -> tuple[str, View | None]:
         if EPISODE.fullmatch(path):
             return "POST", self.close_episode
         return self._table.get(path, ("", None))
+
+
+def _who(request: web.BaseRequest) -> tuple[str, str]:
+    """Return who asks, and why, as the query says: ?by=ann&reason=..."""
+    query = dict(request.query)
+    return said(query, "by", LONGEST_BY), said(query, "reason", LONGEST_REASON)
+
+
+async def _lines(blocks: Iterator[Block]) -> AsyncIterator[bytes]:
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        yield await asyncio.to_thread(as_lines, block)
 
 
 def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

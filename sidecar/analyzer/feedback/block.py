@@ -1,0 +1,105 @@
+"""The Report's blocks `feedback` and `performance`: what came, and what it says of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from pilotfish.detectors.performance.description import LOSS, Performance
+from pilotfish.detectors.performance.estimate import Estimate, estimate
+from pilotfish.detectors.performance.realized import Realized, moments, realized
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import EpisodeStatus
+from pilotfish.detectors.windows import Piece, Windows
+from pilotfish.sidecar import report
+from pilotfish.sidecar.analyzer.feedback import lags
+from pilotfish.sidecar.analyzer.feedback.joining import Joiner
+from pilotfish.sidecar.analyzer.feedback.labels import OUTCOMES
+from pilotfish.sidecar.analyzer.ledger import IDENTIFIED, MEASURED, REUSED
+
+FAMILY = "performance"
+RECENT_TICKS = 60
+FEWEST_LABELS = 30  # below so many labelled rows a calibrated estimate says more
+SCORELESS = "the profile has no score column to estimate a loss from"
+LOSSES = {
+    "classification": "share of wrong classes",
+    "ranking": "share of the other class that a row is ranked behind",
+    "regression": "absolute error over the scale, at most 1",
+}
+
+
+def feedback(joiner: Joiner, totals: Mapping[str, int]) -> report.Feedback:
+    """Return what came, from the ledger's totals and the store."""
+    measured, found = totals.get(MEASURED, 0), lags.buckets(totals)
+    return report.Feedback(
+        labels=tuple(report.Outcome(outcome, totals.get(f"feedback:{outcome}", 0)) for outcome in OUTCOMES),
+        pending=joiner.store.pending,
+        reused=totals.get(REUSED, 0),
+        identified_ratio=totals.get(IDENTIFIED, 0) / measured if measured else None,
+        coverage=joiner.store.coverage,
+        lag=lags.summary(found),
+        lag_buckets=found,
+        lag_seconds=lags.seconds(totals),
+        reason=joiner.reason,
+    )
+
+
+def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeStatus]) -> report.Performance | None:
+    """Return how well the model does, by the counts of the past; None where the profile knows no label."""
+    said = profile.performance
+    if said is None or LOSS not in profile.index:
+        return None
+    recent = windows.latest(RECENT_TICKS)
+    onset = min((item.onset_tick for item in episodes if item.open and item.family == FAMILY), default=None)
+    since = windows.since(onset) if onset is not None else None
+    labelled = realized(profile, recent.counts) if recent else None
+    expected = estimate(profile, recent.counts) if recent else None
+    later = realized(profile, since.counts) if since else None
+    feature = profile.feature(LOSS)
+    return report.Performance(
+        task=said.task,
+        loss=LOSSES[said.task],
+        label=said.label,
+        prediction=said.prediction,
+        score=said.score,
+        scale=said.scale,
+        reference=moments(feature.bins, feature.reference_counts)[1],
+        realized=_realized(labelled, recent),
+        since_onset=_realized(later, since),
+        estimated=_estimated(expected),
+        calibrated=expected is not None and expected.calibrated,
+        calibration=expected.reason if expected else _unestimated(said),
+        believed=_believed(labelled, expected),
+        labelled_rows=labelled.rows + labelled.without if labelled else 0,
+    )
+
+
+def _believed(labelled: Realized | None, expected: Estimate | None) -> Literal["estimated", "none", "realized"]:
+    """Labels are believed as soon as there are some; an estimate before that, if no label contradicts it."""
+    usable = expected is not None and expected.calibrated
+    if labelled is not None and (labelled.rows >= FEWEST_LABELS or not usable):
+        return "realized"
+    return "estimated" if usable else "none"
+
+
+def _unestimated(said: Performance) -> str:
+    return SCORELESS if said.score is None else "no rows yet"
+
+
+def _realized(found: Realized | None, stretch: Piece | None) -> report.Loss | None:
+    if found is None or stretch is None:
+        return None
+    return report.Loss(
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        rows=found.rows,
+        first_tick=stretch.first,
+        last_tick=stretch.last,
+    )
+
+
+def _estimated(found: Estimate | None) -> report.Loss | None:
+    if found is None:
+        return None
+    return report.Loss(value=found.value, low=found.low, high=found.high, rows=found.rows)

@@ -1,0 +1,161 @@
+"""One item of feedback: strict about its keys and types, and what it says as labels.
+
+{"id": "...", "row": 0, "label": 1}                  one row of a request; row is 0 where it is left out
+{"id": "...", "labels": [1, null, 0]}                one a row of that request, null for none yet
+{"label": 1, "prediction": 0, "score": 0.2}          brings its prediction: joined to nothing; id, row, time if known
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pilotfish.sidecar.analyzer.feedback.labels import Label, Scalar, key_of
+from pilotfish.sidecar.errors import shown
+
+MOST_ROWS = 10**6
+LONGEST_TEXT = 256
+_Text: TypeAlias = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+_Value: TypeAlias = bool | int | float | _Text
+_AT = re.compile(r" - at `\$(?P<path>[^`]*)`")
+_KEY = re.compile(r"Object contains unknown field `(?P<key>.{0,80})`", re.DOTALL)
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+REMEDIES = {
+    "id": "give the request's id as text of 1 to 1024 characters",
+    "label": f"give a number, a boolean or a text of at most {LONGEST_TEXT} characters; leave out rows without a label",
+    "labels": "give a list with one label a row of the request, null where there is none yet",
+    "prediction": "give what the model answered: a number, a boolean or a text",
+    "row": f"give the row's number in the request, 0 to {MOST_ROWS}",
+    "score": "give the score as a number",
+    "time": "give when the prediction was made: RFC 3339 text with a time zone, or epoch seconds",
+}
+KEYS = ", ".join(REMEDIES)
+
+
+class ItemError(Exception):
+    """An item that cannot be read: `path` from the item on, and a text with the remedy."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True):
+    """An item as it stands in the JSON."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=1024)] | UnsetType = UNSET
+    row: Annotated[int, Meta(ge=0, le=MOST_ROWS)] | UnsetType = UNSET
+    label: _Value | UnsetType = UNSET
+    labels: list[_Value | None] | UnsetType = UNSET
+    prediction: _Value | UnsetType = UNSET
+    score: float | UnsetType = UNSET
+    time: Annotated[str, Meta(max_length=64)] | float | UnsetType = UNSET
+
+
+_DECODER = msgspec.json.Decoder(Item)
+
+
+def read(raw: bytes, index: int, delivery: int, position: int) -> list[Label]:
+    """Return the labels of the item in `raw`, the one numbered `index`; ItemError when it cannot be read.
+
+    `delivery` and `position` identify a label that names no request: the key of what brought it (0 when that has
+    none), and how many items came before it there.
+    """
+    try:
+        item = _DECODER.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), raw) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ItemError("", "is no JSON in UTF-8; give an object with id, row and label") from None
+    if isinstance(item.labels, list):
+        return _listed(item, item.labels, index)
+    return [_single(item, index, delivery, position)]
+
+
+def _single(item: Item, index: int, delivery: int, position: int) -> Label:
+    if item.label is UNSET:
+        raise ItemError("", f"has neither label nor labels; {REMEDIES['label']}")
+    row = 0 if item.row is UNSET else item.row
+    named = item.id is not UNSET
+    if item.prediction is UNSET:
+        if not named:
+            raise ItemError("", "has no id; give the request's id, or the prediction that the label belongs to")
+        for name in ("score", "time"):
+            if getattr(item, name) is not UNSET:
+                raise ItemError(f".{name}", "needs a prediction beside it; give both, or the id alone")
+        return Label(index, key_of(str(item.id)), row, _scalar(item.label, ".label"))
+    return Label(
+        item=index,
+        key=key_of(str(item.id)) if named else delivery,
+        row=row if named else position,
+        label=_scalar(item.label, ".label"),
+        direct=True,
+        prediction=_scalar(item.prediction, ".prediction"),
+        score=None if item.score is UNSET else float(item.score),
+        time=None if item.time is UNSET else _time(item.time),
+    )
+
+
+def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
+    for name in ("label", "prediction", "row", "score", "time"):
+        if getattr(item, name) is not UNSET:
+            raise ItemError(f".{name}", "does not go with labels; give one item a row instead")
+    if item.id is UNSET:
+        raise ItemError("", f"has labels and no id; {REMEDIES['id']}")
+    key, whole = key_of(item.id), len(values)
+    return [
+        Label(index, key, row, _scalar(value, f".labels[{row}]"), whole)
+        for row, value in enumerate(values)
+        if value is not None
+    ]
+
+
+def _scalar(value: Scalar | UnsetType, path: str) -> Scalar:
+    assert value is not UNSET
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise ItemError(path, f"is {shown(value)}; give a number of 64 bits")
+    return value
+
+
+def _time(value: str | float) -> float:
+    """Return epoch seconds; ItemError for what is no point in time."""
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value)
+        except ValueError:
+            parsed = None
+        if parsed is None or parsed.tzinfo is None:
+            raise ItemError(".time", f"is {shown(value)}; {REMEDIES['time']}")
+        return parsed.timestamp()
+    if not math.isfinite(value) or not 0 <= value < 1e11:
+        raise ItemError(".time", f"is {shown(value)}; {REMEDIES['time']}")
+    return float(value)
+
+
+def _invalid(text: str, raw: bytes) -> ItemError:
+    """Return what msgspec found, with the value that it found it at, and how to mend it."""
+    if unknown := _KEY.match(text):
+        return ItemError(f".{unknown['key']}", f"is not a known key; known here: {KEYS}")
+    at = _AT.search(text)
+    path = at["path"] if at else ""
+    if not path:
+        return ItemError("", f"is no item of feedback ({text}); give an object with id, row and label")
+    name = path.lstrip(".").partition("[")[0]
+    return ItemError(path, f"is {shown(_value_at(raw, path))}; {REMEDIES.get(name, KEYS)}")
+
+
+def _value_at(raw: bytes, path: str) -> object:
+    """Return the value at a path of msgspec; an index that it left open (`[...]`) gives the whole list."""
+    value: object = msgspec.json.decode(raw)
+    for name, number in _STEP.findall(path):
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and number and int(number) < len(value):
+            value = value[int(number)]
+    return value

@@ -1,0 +1,50 @@
+"""How long labels take: seconds from exchange to label, as counts in buckets of doubling width and their sum."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pilotfish.sidecar.report import Lag
+
+EDGES = tuple(float(2**power) for power in range(21))  # 1 s to 12 days
+_NAMES = tuple(f"lag:{index}" for index in range(len(EDGES) + 1))
+_SUM = "lag_ms"
+
+Buckets = tuple[tuple[float, int], ...]
+
+
+def counted(lags: Sequence[float]) -> dict[str, int]:
+    """Return what `lags` (s) add to the ledger's totals, by name."""
+    if not lags:
+        return {}
+    found = Counter(_NAMES[bisect_left(EDGES, lag)] for lag in lags)
+    return {**found, _SUM: round(1000 * sum(lags))}
+
+
+def buckets(totals: Mapping[str, int]) -> Buckets:
+    """Return upper edge (s) and number of lags of each bucket; nothing before the first label."""
+    found = tuple(zip((*EDGES, float("inf")), (totals.get(name, 0) for name in _NAMES), strict=True))
+    return found if any(labels for _, labels in found) else ()
+
+
+def seconds(totals: Mapping[str, int]) -> float:
+    """Return the sum of all lags."""
+    return totals.get(_SUM, 0) / 1000
+
+
+def summary(found: Buckets) -> Lag | None:
+    """Return median and 95th percentile, interpolated within their buckets; None before the first label."""
+    return Lag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
+
+
+def _quantile(found: Buckets, share: float) -> float:
+    wanted = share * sum(labels for _, labels in found)
+    below, low = 0, 0.0
+    for edge, labels in found:
+        if labels and below + labels >= wanted:
+            high = min(edge, EDGES[-1])
+            return low + (high - low) * (wanted - below) / labels
+        below, low = below + labels, edge
+    return EDGES[-1]

@@ -1,0 +1,196 @@
+"""The body of POST /v1/feedback: every form says the same; whatever is wrong is named; nothing makes it fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from pilotfish.sidecar.analyzer.feedback import body, events
+from pilotfish.sidecar.analyzer.feedback.body import FeedbackError, TooLargeError
+from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
+
+JSON = "application/json"
+ITEM = {"id": "a", "row": 2, "label": 1}
+LABEL = Label(0, key_of("a"), 2, 1)
+EVENT = {"specversion": "1.0", "id": "e1", "source": "/labels", "type": "label", "extension": 3}
+FORMS = {
+    "one item": (ITEM, JSON, {}),
+    "a batch": ({"feedback": [ITEM]}, "application/json; charset=utf-8", {}),
+    "an event": ({**EVENT, "data": ITEM}, events.STRUCTURED, {}),
+    "an event with a batch": ({**EVENT, "data": {"feedback": [ITEM]}}, events.STRUCTURED, {}),
+    "an event in base64": (
+        {**EVENT, "data_base64": base64.b64encode(json.dumps(ITEM).encode()).decode()},
+        f"{events.STRUCTURED}; charset=UTF-8",
+        {},
+    ),
+    "a batch of events": ([{**EVENT, "data": ITEM}], events.BATCHED, {}),
+    "a binary event": (ITEM, JSON, {"CE-SpecVersion": "1.0", "ce-id": "e1", "ce-source": "/l", "ce-type": "t"}),
+}
+
+
+def read(content: object, kind: str = JSON, headers: dict[str, str] | None = None) -> Labels:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return body.read(raw, kind, CIMultiDict(headers or {}))
+
+
+def problem(item: object) -> tuple[str, str]:
+    found = read(item)
+    assert (found.labels, found.invalid) == ((), 1)
+    return found.problems[0].path, found.problems[0].problem
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_says_the_same(form: str) -> None:
+    assert read(*FORMS[form]) == Labels((LABEL,))
+
+
+def test_lines_are_items() -> None:
+    found = read(b'{"id":"a","label":1}\n\n{"id":"b","label":"x"}\r\n', "application/x-ndjson")
+    assert [(label.item, label.key, label.label) for label in found.labels] == [
+        (0, key_of("a"), 1),
+        (1, key_of("b"), "x"),
+    ]
+
+
+def test_labels_are_one_a_row_and_null_is_none_yet() -> None:
+    found = read({"id": "a", "labels": [True, None, "no"]}).labels
+    assert [(label.row, label.label, label.whole) for label in found] == [(0, True, 3), (2, "no", 3)]
+
+
+def test_a_label_may_bring_its_prediction() -> None:
+    (label,) = read({"label": 1, "prediction": "x", "score": 1, "time": "2026-01-01T00:00:00Z"}).labels
+    assert (label.direct, label.prediction, label.score, label.time) == (True, "x", 1.0, 1767225600.0)
+    assert label.key == 0
+    (named,) = read({"id": "a", "row": 3, "label": 1, "prediction": 0.5, "time": 5}).labels
+    assert (named.key, named.row, named.time) == (key_of("a"), 3, 5.0)
+
+
+def test_a_delivery_that_comes_again_is_known_as_such() -> None:
+    item = {"label": 1, "prediction": 2}
+    batch = {"feedback": [item, {"label": None}, item]}
+    first, again = (read(batch, JSON, {"idempotency-key": "k"}).labels for _ in range(2))
+    assert first == again
+    assert {label.row for label in first} == {0, 2}
+    assert len({label.key for label in first}) == 1
+    assert read(batch, JSON, {"Idempotency-Key": "other"}).labels[0].key != first[0].key
+    assert {label.key for label in read(batch).labels} == {0}
+    one, other = ({**EVENT, "id": name, "data": item} for name in ("1", "2"))
+    assert len({label.key for label in read([one, other, one], events.BATCHED).labels}) == 2
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "text"),
+    [
+        ({"id": "a", "row": -1, "label": 1}, "$.row", "is -1; give the row's number"),
+        ({"id": "a", "row": "0", "label": 1}, "$.row", "is '0'"),
+        ({"id": "a", "label": [1]}, "$.label", "is [1]; give a number, a boolean or a text"),
+        ({"id": "a", "label": None}, "$.label", "is None"),
+        ({"id": "a", "label": "x" * 999}, "$.label", "…; give"),
+        ({"id": "a", "label": 10**30}, "$.label", "64 bits"),
+        ({"id": 7, "label": 1}, "$.id", "is 7; give the request's id as text"),
+        ({"id": "", "label": 1}, "$.id", "is ''"),
+        ({"id": "a"}, "$", "neither label nor labels"),
+        ({"label": 1}, "$", "has no id"),
+        ({"labels": [1]}, "$", "has labels and no id"),
+        ({"id": "a", "labels": [1, {}]}, "$.labels[1]", "is {}"),
+        ({"id": "a", "labels": [1], "row": 1}, "$.row", "does not go with labels"),
+        ({"id": "a", "label": 1, "score": 0.1}, "$.score", "needs a prediction"),
+        ({"id": "a", "label": 1, "prediction": 1, "score": "x"}, "$.score", "is 'x'; give the score as a number"),
+        ({"label": 1, "prediction": 1, "time": "noon"}, "$.time", "is 'noon'; give when"),
+        ({"label": 1, "prediction": 1, "time": "2026-01-01T00:00:00"}, "$.time", "time zone"),
+        ({"label": 1, "prediction": 1, "time": -1}, "$.time", "is -1"),
+        ({"id": "a", "label": 1, "lable": 2}, "$.lable", "known here: id, label"),
+        ([ITEM], "$", "is no item"),
+        (b"{", "$", "is no JSON"),
+        (b'{"id": "\xff", "label": 1}', "$", "is no JSON"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_remedy(item: object, path: str, text: str) -> None:
+    found = problem(item)
+    assert found[0] == path
+    assert text in found[1]
+    assert len(found[1]) < 300
+
+
+def test_the_good_ones_of_a_batch_are_taken() -> None:
+    found = read({"feedback": [ITEM, {"id": "b"}, {**ITEM, "row": 3}]})
+    assert [label.item for label in found.labels] == [0, 2]
+    assert (found.invalid, found.problems[0].index, found.problems[0].path) == (1, 1, "$.feedback[1]")
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        ({**EVENT, "specversion": "0.3", "data": ITEM}, "$.specversion"),
+        ({**EVENT, "id": "", "data": ITEM}, "$.id"),
+        ({**EVENT, "source": None, "data": ITEM}, "$.source"),
+        (EVENT, "$.data"),
+        ({**EVENT, "data": ITEM, "datacontenttype": "text/xml"}, "$.datacontenttype"),
+        ({**EVENT, "data_base64": "???"}, "$.data_base64"),
+        ({**EVENT, "data": {"id": "a", "row": -1, "label": 1}}, "$.data.row"),
+    ],
+)
+def test_a_broken_event_is_named_with_its_attribute(event: dict[str, Any], path: str) -> None:
+    assert read(event, events.STRUCTURED).problems[0].path == path
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "headers", "text"),
+    [
+        (ITEM, "text/plain", {}, "the content type is 'text/plain'; give application/json"),
+        (ITEM, "", {}, "content type"),
+        ({"feedback": [ITEM], "more": 1}, JSON, {}, "$.more does not go with feedback"),
+        ({"feedback": 3}, JSON, {}, "not of this form"),
+        (b"[", events.BATCHED, {}, "JSON array of CloudEvents"),
+        (b" ", "application/jsonl", {}, "holds no feedback"),
+        ({"feedback": []}, JSON, {}, "holds no feedback"),
+        (ITEM, JSON, {"ce-specversion": "1.0", "ce-id": "x"}, "header ce-source is None"),
+    ],
+)
+def test_what_is_no_form_is_refused_whole(content: object, kind: str, headers: dict[str, str], text: str) -> None:
+    with pytest.raises(FeedbackError) as caught:
+        read(content, kind, headers)
+    assert text in str(caught.value)
+    assert caught.value.status == 400
+
+
+def test_too_much_is_refused() -> None:
+    with pytest.raises(TooLargeError) as caught:
+        read(b" " * (body.LARGEST_BODY + 1))
+    assert caught.value.status == 413
+    with pytest.raises(TooLargeError):
+        read({"id": "a", "labels": [1] * (body.MOST_LABELS + 1)})
+
+
+KINDS = (JSON, "application/x-ndjson", events.STRUCTURED, events.BATCHED)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["id", "row", "label", "labels", "prediction", "score", "time", "feedback", "data", "x", ""]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES | st.binary(max_size=60), st.sampled_from(KINDS), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_nothing_makes_it_fail(content: object, kind: str, eventful: bool) -> None:
+    wrapped = {**EVENT, "data": content} if eventful and not isinstance(content, bytes) else content
+    with suppress(FeedbackError):
+        found = read(wrapped, kind)
+        assert found.invalid >= len(found.problems)
+        assert all(len(item.problem) < 300 for item in found.problems)

@@ -1,0 +1,203 @@
+"""The store against a plain dict: nothing joined wrongly, nothing counted twice, never more than it may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.analyzer.feedback import frames
+from pilotfish.sidecar.analyzer.feedback.frames import Tag, Taken
+from pilotfish.sidecar.analyzer.feedback.segment import mark_of
+from pilotfish.sidecar.analyzer.feedback.store import Found, Store
+
+KEEP, MAX_ROWS = 100.0, 64
+TAG = Tag("p", ("y",))
+Values = list[list[object] | None]
+
+
+def store(max_rows: int = MAX_ROWS) -> Store:
+    return Store(KEEP, max_rows, TAG)
+
+
+def found(of: Store, key: int, now: float) -> Found | None:
+    return of.find([key], now)[0]
+
+
+def labelled(of: Store, key: int, row: int, now: float) -> None:
+    place = found(of, key, now)
+    home = place.home.number if place is not None and place.kept is not None else -1
+    of.count(Taken(at=now, outcomes={"joined": 1}, marks=[mark_of(key, row)], homes=[home]))
+
+
+@dataclass
+class Model:
+    """The law: exchanges and labelled rows as they came."""
+
+    exchanges: set[int] = field(default_factory=set)
+    marks: set[int] = field(default_factory=set)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["keep", "keep", "label", "wait"]), st.integers(1, 40), st.integers(1, 5)), max_size=120
+)
+
+
+@given(STEPS)
+@settings(max_examples=60, deadline=None)
+def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple[str, int, int]]) -> None:
+    made, model, now = store(), Model(), 1000.0
+    for what, key, rows in steps:
+        now += 1.0
+        if what == "keep":
+            made.keep(key, 0, now, rows, [[float(key), *[None] * (rows - 1)]])
+            model.exchanges.add(key)
+        elif what == "label":
+            labelled(made, key, rows, now)
+            model.marks.add(mark_of(key, rows))
+        else:
+            now += 20.0 * rows
+            made.expire(now)
+        assert 0 <= made.pending <= made.rows <= MAX_ROWS
+        for other in range(1, 41):
+            place = found(made, other, now)
+            if place is not None and place.kept is not None:
+                assert other in model.exchanges
+                assert place.kept.at > now - KEEP - 1
+                first = place.kept.values()[0]
+                assert first is not None
+                assert first[0] == float(other)
+        marks = [mark_of(key, row) for key in range(1, 41) for row in range(1, 6)]
+        assert {mark for mark, known in zip(marks, made.marked(marks), strict=True) if known} <= model.marks
+    again = store()
+    for number, raw in made.drain():
+        list(again.replay(number, [raw]))
+    for key in model.exchanges:
+        before, after = found(made, key, now), found(again, key, now)
+        if before is not None and before.kept is not None:
+            assert after is not None
+            assert after.kept == before.kept
+
+
+def test_the_latest_rows_are_kept_and_found() -> None:
+    made = store()
+    for key in range(1, 200):
+        made.keep(key, 0, 1000.0 + key / 100, 1, [[key]])
+    latest = [place for place in made.find(list(range(150, 200)), 1002.0) if place is not None and place.kept]
+    assert len(latest) == 50
+    assert made.rows <= MAX_ROWS
+
+
+def test_what_made_room_is_late_and_what_never_was_is_unknown() -> None:
+    made = store()
+    for key in range(1, 100):
+        made.keep(key, 0, 1000.0, 1, [[key]])
+    gone = found(made, 1, 1001.0)
+    assert gone is None or gone.late
+    assert any(place is not None and place.late for place in made.find(list(range(1, 60)), 1001.0))
+    assert found(made, 555, 1001.0) is None
+
+
+def test_time_makes_late_to_the_second() -> None:
+    made = store()
+    made.keep(7, 0, 1000.0, 1, [[1]])
+    places = [found(made, 7, 1000.0 + KEEP + more) for more in (0.0, 0.1)]
+    assert [place is not None and place.late for place in places] == [False, True]
+
+
+def test_an_id_that_comes_again_means_the_first_exchange() -> None:
+    made = store()
+    assert made.keep(7, 0, 1000.0, 1, [["first"]])
+    assert not made.keep(7, 0, 1001.0, 1, [["second"]])
+    place = found(made, 7, 1002.0)
+    assert place is not None
+    assert place.kept is not None
+    assert place.kept.values() == [["first"]]
+
+
+def test_an_exchange_is_found_by_either_of_its_ids() -> None:
+    made = store()
+    made.keep(7, 8, 1000.0, 1, [[1]])
+    for key in (7, 8):
+        place = found(made, key, 1001.0)
+        assert place is not None
+        assert place.kept is not None
+        assert place.kept.key == 7
+
+
+def test_more_rows_than_fit_are_not_kept_and_push_nothing_out() -> None:
+    made = store()
+    made.keep(1, 0, 1000.0, 1, [[1]])
+    assert made.keep(2, 0, 1000.0, MAX_ROWS + 1, [[1] * (MAX_ROWS + 1)])
+    assert found(made, 2, 1000.0) is None
+    assert found(made, 1, 1000.0) is not None
+
+
+def test_without_room_marks_are_remembered_all_the_same() -> None:
+    made = store(max_rows=0)
+    made.keep(1, 0, 1000.0, 1, [[1]])
+    labelled(made, 1, 0, 1001.0)
+    assert found(made, 1, 1001.0) is None
+    assert made.marked([mark_of(1, 0), mark_of(1, 1)]) == [True, False]
+
+
+def test_coverage_is_the_labelled_share_of_all_predicted_rows() -> None:
+    made = store()
+    assert made.coverage is None
+    for key in (1, 2):
+        made.see(2, 1000.0)
+        made.keep(key, 0, 1000.0, 2, [[1, 2]])
+    made.see(4, 1000.0)  # rows without an id
+    labelled(made, 1, 0, 1001.0)
+    assert made.coverage == 1 / 8
+    assert made.pending == 3
+
+
+def test_a_segment_goes_on_after_a_restart() -> None:
+    made = store()
+    made.see(5, 1000.0)
+    made.keep(1, 0, 1000.0, 2, [[1.5, "x"]])
+    labelled(made, 1, 1, 1001.0)
+    ((number, raw),) = made.drain()
+    assert made.drain() == []
+    again = store()
+    again.restore(made.state())
+    assert [len(taken) for taken in again.replay(number, [raw])] == [1]
+    assert (again.pending, again.rows, again.state()) == (1, 2, made.state())
+    assert again.marked([mark_of(1, 1), mark_of(1, 0)]) == [True, False]
+    again.keep(3, 0, 1002.0, 1, [[1]])
+    ((same, more),) = again.drain()
+    assert same == number
+    third = store()
+    list(third.replay(number, [raw, more]))
+    assert third.rows == 3
+
+
+def test_values_that_are_no_scalars_are_kept_as_missing() -> None:
+    values: Values = [[10**400, {"a": 1}, "long" * 100, 10**20, True, 1, 1.5, "ok"], None]
+    raw = frames.of_kept(1, 0, 0.0, 8, values)
+    ((kept, _),) = frames.read(raw)
+    assert isinstance(kept, frames.Kept)
+    assert kept.values() == [[None, None, None, 1e20, True, 1, 1.5, "ok"], None]
+
+
+@given(st.binary(max_size=200), st.integers(0, 300))
+@settings(max_examples=100, deadline=None)
+def test_damaged_bytes_are_never_more_than_a_shorter_journal(noise: bytes, at: int) -> None:
+    made = store()
+    made.keep(1, 0, 1000.0, 1, [["a"]])
+    labelled(made, 1, 0, 1001.0)
+    ((number, raw),) = made.drain()
+    again = store()
+    list(again.replay(number, [raw[:at] + noise + raw[at:], noise]))
+    again.find([1], 1001.0)
+
+
+def test_a_row_of_a_busy_model_takes_less_than_100_bytes() -> None:
+    made = Store(1e6, 100_000, Tag("p", ("class", "score")))
+    for key in range(1, 50_001):
+        made.keep(key, 0, 1000.0, 1, [["fraud"], [0.123456789]])
+    parts = [segment for segment in made._segments if not segment.filling]
+    size = sum(part.size + part._sorted.nbytes + part._offsets.nbytes for part in parts)
+    assert size / sum(part.rows for part in parts) < 80
