@@ -18,6 +18,7 @@ from pilotfish.detectors.comparisons.score import Comparison
 from pilotfish.detectors.errors import CountsMismatchError, StateError
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.results import TickResult
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 
@@ -93,6 +94,26 @@ def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Count
     _equal(resumed.status(), straight.status(), "status after a restart")
     for before, counts in zip(kept, ticks, strict=True):
         _untouched(before, counts.cells, "counts")
+
+
+def check_pods(
+    profile: Profile, settings: DriftSettings, ticks: Sequence[Sequence[Batch]], pods: int
+) -> list[TickResult]:
+    """What a monitor answers when the batches of each tick are dealt out among pods: the same as from a single pod."""
+    alone, folded = DriftMonitor(profile, settings), DriftMonitor(profile, settings)
+    results = []
+    for number, batches in enumerate(ticks):
+        counters, whole = [TickCounts(profile) for _ in range(pods)], TickCounts(profile)
+        for position, batch in enumerate(batches):
+            counters[position % pods].add(batch)
+            whole.add(batch)
+        total = Counts.empty(profile)
+        for counter in reversed(counters):
+            total = total + counter.take()
+        results.append(folded.close_tick(number, total))
+        _equal(results[-1], alone.close_tick(number, whole.take()), f"result of tick {number} from {pods} pods")
+    _equal(folded.state(), alone.state(), f"state after counts of {pods} pods")
+    return results
 
 
 def check_refusals(profile: Profile, other: Profile) -> None:

@@ -11,6 +11,7 @@ from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.comparisons import COMPARISONS
 from pilotfish.detectors.comparisons.score import Score
 from pilotfish.detectors.profile import Feature
+from pilotfish.detectors.slots import slot_shares
 
 OUTSIDE = ("above", "below", "far", "inf")  # roles of cells beyond the reference
 WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
@@ -18,7 +19,9 @@ WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
 
 @dataclass(frozen=True)
 class EffectSizes:
-    """One feature over the closed ticks `first_tick` to `last_tick`, against the whole reference.
+    """One feature over the closed ticks `first_tick` to `last_tick`, against the reference.
+
+    That is the whole reference, or for a feature with slots a mixture of its hours in the stretch's proportions.
 
     Attributes:
         wasserstein, ks: None for categories, which have no order. Wasserstein is in reference sd.
@@ -44,9 +47,14 @@ class EffectSizes:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What one feature is measured with: the reference's counts, where cells lie, and which are special."""
+    """What one feature is measured with: the reference's counts, where cells lie, and which are special.
+
+    `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with.
+    """
 
     reference: Ints
+    by_slot: Ints | None
+    tick_seconds: float
     positions: Floats
     ordered: bool
     missing: Bools
@@ -54,10 +62,13 @@ class Yardstick:
     outside: Bools
 
     @classmethod
-    def of(cls, feature: Feature) -> Yardstick:
+    def of(cls, feature: Feature, tick_seconds: float = 0.0) -> Yardstick:
+        """`tick_seconds` tells the hours of ticks counted from the epoch; 0 if they are not, or do not matter."""
         roles = np.array(feature.roles)
         return cls(
             reference=feature.reference_counts,
+            by_slot=None if feature.slots is None else feature.slots.shaping + feature.slots.bounding,
+            tick_seconds=tick_seconds,
             positions=positions_of(feature),
             ordered=hasattr(feature.bins, "cuts"),
             missing=roles == "missing",
@@ -70,8 +81,9 @@ class Yardstick:
         rows = int(counts.sum())
         if rows == 0:
             return None
+        reference = self._reference(first_tick, last_tick)
         scores = {
-            name: compare(self.reference, counts, self.positions)
+            name: compare(reference, counts, self.positions)
             for name, compare in COMPARISONS.items()
             if self.ordered or name in WITHOUT_ORDER
         }
@@ -85,11 +97,27 @@ class Yardstick:
             wasserstein=scores.get("wasserstein"),
             ks=scores.get("ks"),
             missing_ratio=_share(counts, self.missing),
-            missing_ratio_reference=_share(self.reference, self.missing),
+            missing_ratio_reference=_share(reference, self.missing),
             unseen_ratio=_share(counts, self.unseen),
             out_of_range_ratio=_share(counts, self.outside),
             mismatches=mismatches,
         )
+
+    def _reference(self, first_tick: int, last_tick: int) -> Ints:
+        """The counts [cells] to compare with: with slots, those of a reference with the stretch's hours of the day."""
+        if self.by_slot is None or not self.tick_seconds:
+            return self.reference
+        shares = slot_shares(first_tick, last_tick, self.tick_seconds)
+        if shares is None:
+            return self.reference
+        rows = self.by_slot.sum(axis=1)
+        used = (shares > 0) & (rows > 0)
+        if not used.any():
+            return self.reference
+        size = float((rows[used] / shares[used]).min())  # no slot gives more rows than it has
+        wanted = (self.by_slot[used] * (size * shares[used] / rows[used])[:, None]).sum(axis=0)
+        out: Ints = np.rint(wanted).astype(np.int64)
+        return out
 
 
 def _share(counts: Ints, of: Bools) -> float:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from pilotfish.detectors.blocks import Blocks
 SIGNIFICANT = 3.0  # normal score above which block sums are not those of independent rows
 MARGIN = 2.0
 SEASON_GROWTH = 1.4
+SEASON_RISK = 0.001  # that independent rows look like a season, for each feature
 CHUNK_CELLS = 2_000_000
+CHUNK_SUMS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -36,33 +39,36 @@ class Inflation:
     season_not_covered: bool
 
 
-def inflation(cells: Ints, bank: Bank, size: int, lengths: Sequence[Blocks]) -> Inflation:
+def inflation(
+    cells: Ints, bank: Bank, lengths: Sequence[Blocks], slots: Ints | None = None, of_slot: Sequence[Bank] = ()
+) -> Inflation:
     """How much the block sums of each log h vary, over that of as many independent rows; at least 1.
 
     Args:
         cells: [rows] cell numbers of one feature, in time order.
         bank: the feature's functions.
-        size: number of cells.
         lengths: from `blocks_of`; empty when rows have no order.
+        slots: [rows] the slot of each, to measure how much the sums vary beside what their slots' means say.
+        of_slot: with `slots`, the functions as they are in each.
     """
-    functions = len(bank.groups)
+    functions, size = bank.h.shape
     if not lengths or len(cells) == 0:
         return Inflation(np.ones(functions), season_not_covered=False)
-    counts = np.bincount(cells, minlength=size)
-    log_h = np.log(bank.h)
-    centred = log_h - (log_h @ counts / len(cells))[:, None]
-    variance = centred**2 @ counts
-    measured = [_ratio(centred, variance, _co_occurrence(cells, size, blocks)) for blocks in lengths]
-    ratios = np.array(measured)
+    slots = np.zeros(len(cells), np.int64) if slots is None else slots
+    banks = of_slot or [bank]
+    counts = np.bincount(slots * size + cells, minlength=len(banks) * size).reshape(len(banks), size)
+    centred = np.array([_centred(one, of) for one, of in zip(banks, counts, strict=True)])
+    ratios = _ratios(cells, slots, centred, counts, lengths)
+    whole = counts.sum(axis=0)
     blocks_seen = np.array([blocks.count for blocks in lengths], dtype=np.float64)
     scores = _normal_scores(ratios, blocks_seen[:, None])
     common = ~np.isin(bank.groups, ["special", "outside"])
     values = _significant(ratios, scores, blocks_seen, common)
-    values = np.maximum(values, _through_level(centred, counts, bank, values))
+    values = np.maximum(values, _through_level(_centred(bank, whole), whole, bank, values))
     values[np.array(bank.groups) == "outside"] = values.max()
-    never = (bank.h != bank.h[:, [_commonest(counts)]]) @ counts == 0
+    never = (bank.h != bank.h[:, [_commonest(whole)]]) @ whole == 0
     values[never & (np.array(bank.groups) == "special")] = 1.0
-    season = _season(ratios[:, common], scores[:, common], lengths) if common.any() else False
+    season = _season(ratios[:, common], scores[:, common], lengths)
     return Inflation(np.ceil(values * 1000) / 1000, season)
 
 
@@ -70,24 +76,54 @@ def _commonest(counts: Ints) -> int:
     return int(np.argmax(counts))
 
 
-def _co_occurrence(cells: Ints, size: int, blocks: Blocks) -> Floats:
-    """[cells, cells] the sum over blocks of the outer product of the block's counts."""
-    total = np.zeros((size, size))
-    step = max(1, CHUNK_CELLS // size)
-    for first in range(0, blocks.count, step):
-        starts = blocks.starts[first : first + step + 1]
-        rows = cells[starts[0] : starts[-1]]
-        block = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        counts = np.bincount(block * size + rows, minlength=(len(starts) - 1) * size).astype(np.float64)
-        counts = counts.reshape(-1, size)
-        total += counts.T @ counts
-    return total
+def _centred(bank: Bank, counts: Ints) -> Floats:
+    """[functions, cells] log h less its mean over the rows of `counts` [cells]."""
+    log_h = np.log(bank.h)
+    return log_h - (log_h @ counts / max(int(counts.sum()), 1))[:, None]
 
 
-def _ratio(centred: Floats, variance: Floats, co_occurrence: Floats) -> Floats:
-    squares = ((centred @ co_occurrence) * centred).sum(axis=1)
+def _ratios(cells: Ints, slots: Ints, centred: Floats, counts: Ints, lengths: Sequence[Blocks]) -> Floats:
+    """[lengths, functions] the sum of the squares of block sums, over that of as many independent rows.
+
+    Args:
+        centred: [slots, functions, cells] what each row adds to the sums.
+        counts: [slots, cells] of all rows.
+    """
+    pieces = _common_refinement(slots, lengths)
+    variance = np.einsum("sfc,sc->f", centred**2, counts)
     varies = variance > 1e-9  # a function that is the same in all rows leaves rounding errors
-    return np.where(varies, squares / np.where(varies, variance, 1.0), 1.0)
+    out = np.ones((len(lengths), len(variance)))
+    step = max(1, CHUNK_SUMS // len(pieces))
+    for first in range(0, len(variance), step):
+        some = slice(first, first + step)
+        sums = _sums(cells, slots, centred[:, some], pieces)
+        for row, blocks in enumerate(lengths):
+            starts = np.searchsorted(pieces, np.unique(blocks.starts)[:-1])  # blocks without rows add nothing
+            squares = (np.add.reduceat(sums, starts, axis=0) ** 2).sum(axis=0)
+            out[row, some] = np.where(varies[some], squares / np.where(varies[some], variance[some], 1.0), 1.0)
+    return out
+
+
+def _common_refinement(slots: Ints, lengths: Sequence[Blocks]) -> Ints:
+    """Row numbers [pieces + 1] where any block of any length begins or ends, or the slot changes."""
+    changes = np.flatnonzero(np.diff(slots)) + 1
+    return np.unique(np.concatenate([changes, *(blocks.starts for blocks in lengths)]))
+
+
+def _sums(cells: Ints, slots: Ints, centred: Floats, pieces: Ints) -> Floats:
+    """[pieces, functions] the sum of `centred` [slots, functions, cells] over the rows of each piece."""
+    functions, size = centred.shape[1:]
+    out = np.empty((len(pieces) - 1, functions))
+    step = max(1, CHUNK_CELLS // size)
+    for first in range(0, len(out), step):
+        starts = pieces[first : first + step + 1]
+        piece = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        counts = np.bincount(piece * size + cells[starts[0] : starts[-1]], minlength=(len(starts) - 1) * size)
+        counts = counts.reshape(-1, size).astype(np.float64)
+        slot = slots[starts[:-1]]
+        for one in np.unique(slot):
+            out[first : first + step][slot == one] = counts[slot == one] @ centred[one].T
+    return out
 
 
 def _normal_scores(ratios: Floats, blocks: Floats) -> Floats:
@@ -127,10 +163,13 @@ def _through_level(centred: Floats, counts: Ints, bank: Bank, values: Floats) ->
 
 
 def _season(ratios: Floats, scores: Floats, lengths: Sequence[Blocks]) -> bool:
-    """Whether v still grows where the reference ends: a slower cycle than it can show."""
+    """Whether v still grows where the reference ends: a slower cycle than it can show.
+
+    The function is the worst of all, so its score must be beyond what the largest of so many shows by chance.
+    """
     halves = [row for row, blocks in enumerate(lengths) if blocks.length <= lengths[-1].length / 2 + 1]
-    if not halves:
+    if not halves or not ratios.shape[1]:
         return False
     worst = int(np.argmax(ratios[-1]))
     grows = ratios[-1, worst] > SEASON_GROWTH * ratios[halves[-1], worst]
-    return bool(grows and scores[-1, worst] > SIGNIFICANT)
+    return bool(grows and scores[-1, worst] > NormalDist().inv_cdf(1 - SEASON_RISK / ratios.shape[1]))

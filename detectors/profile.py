@@ -176,6 +176,11 @@ class Profile:
         return frozenset(name for transform in self.transforms for name in transform.outputs)
 
     @cached_property
+    def texts(self) -> frozenset[str]:
+        """The columns of free text."""
+        return frozenset(name for transform in self.transforms if transform.kind == "text" for name in transform.inputs)
+
+    @cached_property
     def arrays(self) -> frozenset[str]:
         """The columns that hold an array or a list a row."""
         return frozenset(name for transform in self.transforms if transform.kind in ARRAYS for name in transform.inputs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pilotfish.detectors.bank import LOSS_STEPS, Bank
 from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.bounds import has_say, upper_means
+from pilotfish.detectors.bounds import has_say, log_capitals, upper_means
 from pilotfish.detectors.profile import Bins
 
 INVISIBLE = "cannot see 1 sd"
@@ -40,15 +40,16 @@ def sensitivity(
 ) -> Sensitivity:
     """For a threshold on one feature's evidence, the number of features already in it.
 
-    The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment; with
-    slots the mean over their rows. The effective rows are then those of an average slot.
+    The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
+    on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows are then those of an average slot.
     """
     bank = parts[0].bank
     sizes = np.array([part.bounding.sum() for part in parts], dtype=np.float64)
     shares = sizes / max(sizes.sum(), 1.0)
     rates = sum(share * _rates(bins, part, inflation, lg, tolerance) for share, part in zip(shares, parts, strict=True))
     n_eff = independent_rows(bank, inflation, float(sizes.mean()))
-    delays = (np.log(threshold) - np.log(bank.weights)) / np.where(rates > 0, rates, 1.0)
+    said = float(log_capitals(lg, len(parts))[-1])
+    delays = np.maximum(np.log(threshold) - np.log(bank.weights) - said, 0.0) / np.where(rates > 0, rates, 1.0)
     allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
     smallest = 0.025 + float(np.sqrt(2 * lg / max(n_eff, 1e-9))) + float(allowed)
     visible = (smallest <= 1 or bank.slopes is not None) and bool((rates > 0).any())

@@ -19,7 +19,7 @@ from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
 from pilotfish.detectors.results import Alarm
-from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings
 from pilotfish.sidecar.errors import UsageError, shown
 from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     knobs.add_argument(
         "--tolerance", type=float, default=0.0025, metavar="T", help="harmless drift (default %(default)s)"
     )
+    knobs.add_argument(
+        "--loss-tolerance",
+        type=float,
+        default=LOSS_TOLERANCE,
+        metavar="T",
+        help="harmless growth of the mean loss of labelled rows (default %(default)s)",
+    )
     add("--delimiter", metavar="CHAR", help="of CSV, instead of what the header line tells")
     add("--json", action="store_true", help="print JSON lines: an `alarm` each and a `summary`")
 
@@ -59,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         columns, times = _read(args, profile, progress)
         rows = len(next(iter(columns.values())).values)
         spans = _spans(args, profile, settings, times, rows)
-        replayed = Replay(profile, settings)
+        replayed = Replay(profile if times is not None else profile.without_slots(), settings)
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
@@ -80,7 +87,7 @@ def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
     if not seconds or number is None:
         raise UsageError(f"--false-alarms {shown(args.false_alarms)}: give N/DURATION, such as 1/30d")
     try:
-        return DriftSettings(tick, number, seconds, args.tolerance)
+        return DriftSettings(tick, number, seconds, args.tolerance, loss_tolerance=args.loss_tolerance)
     except DetectorError as error:
         raise UsageError(str(error)) from error
 
@@ -95,10 +102,9 @@ def _positive(text: str) -> float | None:
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the watched columns in the order of time, and the times of the rows."""
-    kinds = {feature.name: feature.kind for feature in profile.features if feature.kind == "categorical"}
-    table = read_table(
-        args.data, Roles(time=args.time), CsvOptions(NA, frozenset(kinds), delimiter=args.delimiter), progress
-    )
+    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
+    options = CsvOptions(NA, names, profile.texts, profile.arrays, delimiter=args.delimiter)
+    table = read_table(args.data, Roles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in watched}
