@@ -114,7 +114,7 @@ def _loss_bank(p: Floats, bins: LossBins) -> Bank:
     slopes = np.minimum(np.array(LOSS_STEPS) / max(spread, 1e-9), most)
     h = np.ones((len(slopes), len(p)))
     h[:, cells] = 1 + slopes[:, None] * (bins.atoms - mean)
-    groups: tuple[Group, ...] = ("loss",) * len(slopes)
+    groups = tuple[Group, ...]("loss" for _ in slopes)
     return Bank(h, groups, np.full(len(slopes), 1 / len(slopes)), slopes)
 
 

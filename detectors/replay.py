@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Batch, Column, Floats
+from pilotfish.detectors.batch import SIDES, Batch, Column, Floats, missing_mask
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import Alarm, EpisodeStatus
@@ -60,9 +60,22 @@ class Replay:
         for side in SIDES:
             names = self._profile.names(side)
             served = {name: columns[name].take(rows) for name in names if name in columns}
-            if served and (side != "label" or len(served) == len(names)):  # rows without labels are no labelled rows
+            if side == "label":
+                self._add_labelled(served, at)
+            elif served:
                 self._counts.add(Batch(served, span.stop - span.start, side, at))
         return self._counts.take()
+
+    def _add_labelled(self, served: Mapping[str, Column], at: Floats | None) -> None:
+        """Count the rows that have a label, as if it came with them."""
+        performance = self._profile.performance
+        if performance is None or performance.label not in served or performance.prediction not in served:
+            return
+        labelled = ~missing_mask(served[performance.label])
+        rows = int(labelled.sum())
+        if rows:
+            columns = {name: column.take(labelled) for name, column in served.items()}
+            self._counts.add(Batch(columns, rows, "label", None if at is None else at[labelled]))
 
 
 def spans_of_rows(rows: int, rows_per_tick: float) -> list[Span]:

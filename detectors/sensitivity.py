@@ -41,7 +41,8 @@ def sensitivity(
     """For a threshold on one feature's evidence, the number of features already in it.
 
     The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
-    on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows are then those of an average slot.
+    on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows
+    are then those of an average slot.
     """
     bank = parts[0].bank
     sizes = np.array([part.bounding.sum() for part in parts], dtype=np.float64)

@@ -111,6 +111,7 @@ def _drift(spec: Spec) -> DriftSettings:
         tolerance=drift.tolerance,
         feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
         ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
+        loss_tolerance=drift.performance.tolerance,
     )
 
 

@@ -9,10 +9,12 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
-from pilotfish.detectors.profile import Kind, Profile
+from pilotfish.detectors.performance.description import Task
+from pilotfish.detectors.profile import ColumnType, Profile
 from pilotfish.sidecar.errors import UsageError, shown
 from pilotfish.sidecar.profiles import show
 from pilotfish.sidecar.profiles.build import Built, Names, Rhythm, Roles, build
@@ -21,7 +23,7 @@ from pilotfish.sidecar.profiles.files import read_profile, write_profile
 from pilotfish.sidecar.profiles.progress import shown_progress
 from pilotfish.sidecar.settings.units import UNITS, read_duration
 
-KINDS: tuple[Kind, ...] = ("boolean", "categorical", "integer", "numeric")
+KINDS: tuple[ColumnType, ...] = ("array", "boolean", "categorical", "integer", "numeric", "text", "timestamp")
 WIDTH = 120  # of what is not a terminal
 CONFIG_MAP = 1_000_000  # bytes; the API server refuses more than 1 MiB with everything around it
 
@@ -56,10 +58,14 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to pack it")
     add("--model", default="", metavar="NAME", help="name of the model")
     add("--version", default="", metavar="V", help="version of the model")
-    roles = parser.add_argument_group("columns", "each option but --time may stand several times; the rest are inputs")
+    roles = parser.add_argument_group(
+        "columns", "options but --time, --score, --task may be repeated; the rest are inputs"
+    )
     roles.add_argument("--time", metavar="COL", help="when each row happened: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="what the model answered")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth: left out of the profile")
+    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth, as far as known")
+    roles.add_argument("--score", metavar="COL", help="a prediction: how sure the model was, or the score of a ranking")
+    roles.add_argument("--task", choices=sorted(get_args(Task)), help="what the label is compared by (else inferred)")
     roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="leave a column out")
     roles.add_argument("--keep", action="append", default=[], metavar="COL", help="watch a column in any case")
     roles.add_argument("--type", action="append", default=[], metavar="COL=KIND", help=f"one of {', '.join(KINDS)}")
@@ -73,7 +79,9 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
-    roles = Roles(args.time, args.prediction, args.label, args.exclude, _kinds(args.type), args.keep)
+    roles = Roles(
+        args.time, args.prediction, args.label, args.exclude, _kinds(args.type), args.keep, args.score, args.task
+    )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with shown_progress(_console(sys.stderr)) as progress:
         built = build(
@@ -133,8 +141,8 @@ def _diff(before: Profile, after: Profile, console: Console) -> None:
     show.print_difference(console, difference(before, after))
 
 
-def _kinds(given: list[str]) -> dict[str, Kind]:
-    found: dict[str, Kind] = {}
+def _kinds(given: list[str]) -> dict[str, ColumnType]:
+    found: dict[str, ColumnType] = {}
     for text in given:
         name, _, kind = text.rpartition("=")
         if not name or kind not in KINDS:

@@ -13,7 +13,9 @@ from pilotfish.detectors.batch import ColumnData, Floats, Side
 from pilotfish.detectors.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.heldout import with_held_out
-from pilotfish.detectors.profile import Excluded, Kind, Profile
+from pilotfish.detectors.performance.description import Task
+from pilotfish.detectors.performance.roles import Wanted
+from pilotfish.detectors.profile import ColumnType, Excluded, Profile
 from pilotfish.sidecar.errors import shown
 from pilotfish.sidecar.profiles.cells import NA, text_among_numbers
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, csv_header, read_csv
@@ -31,8 +33,10 @@ class Roles:
     predictions: Sequence[str] = ()
     labels: Sequence[str] = ()
     excluded: Sequence[str] = ()
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, ColumnType] = field(default_factory=dict)
     kept: Sequence[str] = ()
+    score: str | None = None
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def build(
     table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
-    sides: dict[str, Side] = {name: "prediction" for name in roles.predictions if name in columns}
+    sides = _sides(table, roles)
 
     def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -91,6 +95,7 @@ def build(
             rows_per_tick=rhythm.rows_per_tick,
             exchangeable=rhythm.exchangeable,
             keep=roles.kept,
+            labels=Wanted(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
         )
 
@@ -105,7 +110,25 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
-    return Built(profile, _left_out(table, roles, profile), [*table.notes, *notes])
+    return Built(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+
+
+def _sides(table: Table, roles: Roles) -> dict[str, Side]:
+    """Return the columns that are no inputs; raise ReferenceDataError where one that losses need cannot be used."""
+    for option, names in (("--label", roles.labels), ("--score", [roles.score] if roles.score else [])):
+        for name in names:
+            if name not in table.columns:
+                raise ReferenceDataError(f"{option} {name}: the column {table.left_out[name]}; give another one")
+    scores = [roles.score] if roles.score else []
+    sides: dict[str, Side] = {name: "prediction" for name in (*roles.predictions, *scores) if name in table.columns}
+    return {**sides, **dict.fromkeys(roles.labels, "label")}
+
+
+def _task_notes(roles: Roles, profile: Profile) -> list[str]:
+    said = profile.performance
+    if said is None or roles.task is not None:
+        return []
+    return [f"task: {said.task}, as {said.prediction} and {said.label} look; --task says otherwise"]
 
 
 def read_table(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> Table:
@@ -113,11 +136,14 @@ def read_table(path: Path, roles: Roles, options: CsvOptions, progress: Progress
     parquet = _starts_with(path, MAGIC)
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
     _require_roles(path, header, roles)
-    skipped = frozenset((*roles.labels, *roles.excluded))
-    as_names = frozenset(name for name, kind in roles.kinds.items() if kind == "categorical")
+    skipped = frozenset(roles.excluded)
+    names, texts, lists = (
+        given | {name for name, type_ in roles.kinds.items() if type_ == wanted}
+        for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
+    )
     if parquet:
-        return read_parquet(path, skipped, as_names, progress)
-    return read_csv(path, CsvOptions(options.na, as_names, skipped, options.delimiter), progress)
+        return read_parquet(path, skipped, names, progress)
+    return read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:
@@ -132,6 +158,7 @@ def _require_roles(path: Path, header: Sequence[str], roles: Roles) -> None:
     given = {
         "--time": [roles.time] if roles.time else [],
         "--prediction": roles.predictions,
+        "--score": [roles.score] if roles.score and roles.score not in roles.predictions else [],
         "--label": roles.labels,
         "--exclude": roles.excluded,
     }
@@ -166,7 +193,7 @@ def row_times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]
 
 def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:
     return {
-        **dict.fromkeys(roles.labels, "label"),
+        **dict.fromkeys(roles.labels if profile.performance is None else (), "a label, and no --prediction to compare"),
         **dict.fromkeys(roles.excluded, "by --exclude"),
         **table.left_out,
         **{excluded.name: _better(table, roles, excluded) for excluded in profile.excluded},

@@ -13,7 +13,10 @@ from rich.text import Text
 
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.comparisons.score import Score
+from pilotfish.detectors.performance.description import LOSS, Calibration, Performance
+from pilotfish.detectors.performance.realized import moments
 from pilotfish.detectors.profile import Feature, Profile
+from pilotfish.detectors.settings import LOSS_TOLERANCE
 from pilotfish.sidecar import errors
 from pilotfish.sidecar.profiles.diff import Difference, missing_ratio
 from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
@@ -52,6 +55,42 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     yield "split", f"by {reference.split}: 30 % shape the alternatives, 70 % bound them"
     sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
     yield "watched", ", ".join(sides)
+    yield from performance_lines(profile)
+
+
+def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield what the profile says of labels, if anything."""
+    said = profile.performance
+    if said is None:
+        return
+    feature = profile.feature(LOSS)
+    rows, mean, _ = moments(feature.bins, feature.reference_counts)
+    yield "performance", f"{said.task}: {_loss_text(said)}; {mean:.4g} over {rows:,} labelled rows"
+    delay = "is never found" if feature.delay_rows is None else f"is found after about {feature.delay_rows:,.0f} labels"
+    yield "", f"a mean loss that is .05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
+    if said.score is None:
+        yield "", "no score: nothing is estimated before labels come"
+    else:
+        yield "", f"before labels come, estimated from {said.score}{_calibration_text(said.calibration)}"
+
+
+def _loss_text(said: Performance) -> str:
+    if said.task == "classification":
+        return f"a loss of 1 where {said.prediction} is not {said.label}"
+    if said.task == "regression":
+        return f"the distance of {said.prediction} from {said.label} over {said.scale:.4g}, at most 1"
+    return f"1 - AUC of {said.prediction} for {said.label}"
+
+
+def _calibration_text(found: Calibration | None) -> str:
+    if found is None:
+        return ""
+    if found.calibrated:
+        return f", which is calibrated as the probability of {found.of} (error {found.error:.3f})"
+    return (
+        f", which is not calibrated as the probability of {found.of} (error {found.error:.3f}): "
+        "the reference's loss at each score is used"
+    )
 
 
 def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:

@@ -153,6 +153,15 @@ class FeatureDrift(_Block, frozen=True, kw_only=True):
     ignore: Annotated[bool, Meta(description="Leave the feature out of detection; it is still measured.")] = False
 
 
+class PerformanceDrift(_Block, frozen=True, kw_only=True):
+    """What counts as harm, once labels come."""
+
+    tolerance: Annotated[
+        Tolerance,
+        Meta(description="Harmless growth of the mean loss, which lies in [0, 1]: 0.005 is half a point of accuracy."),
+    ] = 0.005
+
+
 class Drift(_Block, frozen=True, kw_only=True):
     """When a change of the data is an alarm."""
 
@@ -166,6 +175,7 @@ class Drift(_Block, frozen=True, kw_only=True):
         ),
     ] = 0.0025
     features: Annotated[dict[str, FeatureDrift], Meta(description="Exceptions by feature name.")] = {}
+    performance: Annotated[PerformanceDrift, Meta(description="Losses of labelled rows.")] = PerformanceDrift()
 
 
 class Feedback(_Block, frozen=True, kw_only=True):
@@ -257,7 +267,8 @@ class Retrain(_Block, frozen=True, kw_only=True):
     on: Annotated[
         tuple[Literal["drift", "performance"], ...],
         Meta(
-            description="Alarms that ask for it: `drift` (inputs and predictions), `performance` (labels).",
+            description="Alarms that ask for it: `drift` (inputs, predictions, how they hang together), "
+            "`performance` (the loss of labelled rows).",
             min_length=1,
         ),
     ] = ("drift",)

@@ -69,11 +69,14 @@ def test_a_profile_is_built_with_roles_kinds_and_reasons(data: Path, capsys: pyt
         "zip": ("categorical", "input"),
         "member": ("boolean", "input"),
         "score": ("numeric", "prediction"),
+        "loss": ("numeric", "label"),
+        "loss:by_score": ("integer", "label"),
     }
     assert "00501" in profile.feature("zip").labels
     assert profile.columns("input") == ("amount", "zip", "member", "row id")
     assert profile.reference.split == "days"
-    assert re.search(r"paid +label", said)
+    assert "ranking: 1 - AUC of score for paid" in said
+    assert re.search(r"task: ranking, as score and paid look", said)
     assert re.search(r"row id +new in every block", said)
     assert "4,000 rows" in said
     assert "s since 1970" in said
@@ -103,7 +106,7 @@ def test_the_same_rows_make_the_same_profile_packed_or_not(data: Path, monkeypat
         (["--time", "whn"], "--time whn: there is no such column; did you mean 'when'?"),
         (["--exclude", "xyzzy"], "the columns are"),
         (["--prediction", "score", "--label", "score"], "'score' is given by --prediction and --label"),
-        (["--type", "zip=words"], "one of boolean, categorical, integer, numeric"),
+        (["--type", "zip=words"], "one of array, boolean, categorical, integer, numeric, text"),
         (["--type", "zip"], "give COL=KIND"),
         (["--time", "zip"], "have no time"),
         (["--time", "member"], "have no time"),
