@@ -73,5 +73,5 @@ def cases(quick: bool) -> list[Case]:
     for name, measure, options, quiet, runs in lines:
         size = {"quiet": quiet // shrink, "after": 2000}
         judge = partial(_judge, quiet=quiet // shrink, after=2000)
-        found.append(Case(name, "-", measure, judge, 2 if quick else runs, 5, {**options, **size}))
+        found.append(Case(name, "-", measure, judge, min(2, runs) if quick else runs, 5, {**options, **size}))
     return found

@@ -54,7 +54,7 @@ def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> lis
 
 
 def everything(quick: bool) -> list[Case]:
-    runs, ticks = (4, 200) if quick else (60, 600)
+    runs, ticks = (6, 300) if quick else (60, 600)
     return [
         Case(
             name=f"reference of {n0:,} rows, 50 rows a tick",

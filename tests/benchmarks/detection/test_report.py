@@ -1,0 +1,94 @@
+"""What the benchmark says of its own figures is right: bounds, verdicts, tables, pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from math import exp, log
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.batch import Column
+from pilotfish.detectors.build import build_profile
+from tests.benchmarks.detection import plots, svg, table
+from tests.benchmarks.detection.columns import Normal, TwoClasses
+from tests.benchmarks.detection.groups import GROUPS
+from tests.benchmarks.detection.real import KNOWN
+from tests.benchmarks.detection.results import binomial_lower, false_alarms, mean_ratio, poisson_upper, share_at_least
+from tests.benchmarks.detection.runner import Case, Group, NotMeasuredError, run
+
+
+def test_bounds_are_those_of_the_textbook() -> None:
+    assert poisson_upper(0) == pytest.approx(log(100))
+    assert poisson_upper(3) == pytest.approx(10.045, abs=0.001)
+    assert binomial_lower(40, 40) == pytest.approx(exp(log(0.01) / 40))
+    assert binomial_lower(0, 40) == 0
+
+
+def test_false_alarms_are_judged_by_their_bound() -> None:
+    assert false_alarms([0] * 10, allowed=1.0).met
+    assert not false_alarms([0] * 4, allowed=1.0).met  # too few runs to say so
+    assert not false_alarms([0, 0, 0, 12], allowed=3.0).met  # within the budget on average, but not surely
+
+
+def test_means_are_judged_by_themselves() -> None:
+    judged = mean_ratio([100, 120, 140], least=100.0, most=1.2)
+    assert judged.met
+    assert judged.bound == "<= 1.47 x"
+    assert not share_at_least([True] * 8 + [False] * 2, 0.9).met
+
+
+def outcomes(seeds: Sequence[int], *, missing: bool) -> list[int]:
+    """Return one outcome a seed, or say that something is missing."""
+    if missing:
+        raise NotMeasuredError("no such package")
+    return list(seeds)
+
+
+def test_results_are_kept_and_a_case_that_cannot_run_says_why(tmp_path: Path) -> None:
+    judge = partial(mean_ratio, least=1.0, most=2.0)
+    cases = [
+        Case("runs", "<= 2 x", outcomes, judge, runs=3, chunk=2, options={"missing": False}, cause="not this time"),
+        Case("cannot", "<= 2 x", outcomes, judge, options={"missing": True}),
+    ]
+    run({"one": Group("One", "About.", lambda _: cases)}, tmp_path, quick=True, jobs=1)
+    stored = table.stored(tmp_path, ["one", "other"])
+    assert [row["met"] for row in stored["one"]["rows"]] == [True, None]
+    text = table.markdown(stored)
+    assert "| cannot | <= 2 x | not measured: no such package |  |  |" in text
+    assert "not this time" not in text
+    assert table.missed(stored) == []
+
+
+def test_probabilities_of_cells_are_those_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    profile = build_profile({"x": rng.normal(size=4000), "c": TwoClasses().rows(4000, rng)}, exchangeable=True)
+    values = rng.normal(0.3, 1.2, 200_000)
+    x, c = profile.feature("x"), profile.feature("c")
+    found = np.bincount(x.bins.cells_of(Column(values))[0], minlength=x.bins.size) / len(values)
+    assert np.abs(found - Normal(0.3, 1.2).cells(x)).max() < 0.004
+    assert TwoClasses(0.6).cells(c).sum() == pytest.approx(1.0)
+
+
+def test_pictures_are_pictures() -> None:
+    quiet = {"name": "a & b", "figures": {"ratio": 0.2, "upper": 0.5}}
+    evidence = {"name": next(iter(KNOWN)), "figures": {"evidence": [[0, -3.0], [20_000, 1.0]]}}
+    results = {"delay": {"rows": [quiet]}, "quiet": {"rows": [quiet]}, "real": {"rows": [evidence]}}
+    drawn = plots.pictures(json.loads(json.dumps(results)))
+    assert set(drawn) == set(plots.PICTURES)
+    for picture in drawn.values():
+        assert ET.fromstring(picture).tag.endswith("svg")
+    assert plots.pictures({}) == {}
+    assert svg.Scale(1, 1000, 0, 3, logarithmic=True)(10) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_group_has_cases_of_both_forms(name: str) -> None:
+    group = GROUPS[name]
+    short, full = group.cases(True), group.cases(False)
+    assert [case.target for case in short] == [case.target for case in full]
+    assert all(a.runs <= b.runs for a, b in zip(short, full, strict=True))
