@@ -31,7 +31,7 @@ class Timestamps(OfColumn):
         form: how the reference wrote times: "text" (ISO 8601), "number" since 1970, or "datetime", which a request
             may carry as either. Another form is a mismatch; it is read all the same.
         unit: of numbers: s, ms, us, ns; "" tells it by each number's size.
-        lag, hour: which of the two are made. Of rows without a known time there is no lag.
+        lag, hour: which of the two are made. Where the rows' times are not known at all, there is no lag.
     """
 
     kind: ClassVar[str] = "timestamp"
@@ -47,9 +47,8 @@ class Timestamps(OfColumn):
     def apply(self, block: Block) -> Mapping[str, Column]:
         times, wrong = moments(block.columns[self.column], self.form, self.unit)
         made = {}
-        if self.lag:
-            at = np.full(block.rows, np.nan) if block.at is None else block.at
-            made[f"{self.column}:lag"] = column_of(at - times, wrong)
+        if self.lag and block.at is not None:
+            made[f"{self.column}:lag"] = column_of(block.at - times, wrong)
         if self.hour:
             made[f"{self.column}:hour"] = column_of(_hours(times), wrong)
         return made

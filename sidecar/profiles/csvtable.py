@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.profiles import lists
 from pilotfish.sidecar.profiles.cells import ColumnBuilder, has_decimal_commas
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.table import Progress, Table
@@ -30,10 +31,15 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class CsvOptions:
-    """How cells are read. `names` are columns whose numbers name things, `skipped` those that are not wanted."""
+    """How cells are read. `names` are columns whose numbers name things, `skipped` those that are not wanted.
+
+    `texts` are read as they are spelled, and `lists` hold a JSON list a cell, as columns without a type may do, too.
+    """
 
     na: frozenset[str]
     names: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     delimiter: str | None = None
 
@@ -57,6 +63,9 @@ def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
     if late:
         again = _read(path, options, late, progress)
         columns |= {name: builder.finish() for name, builder in again.builders.items()}
+    for name, column in columns.items():
+        if name not in options.names | options.texts:
+            columns[name] = lists.parsed(column, wanted=name in options.lists) or column
     table = Table({name: columns[name] for name in first.names if name in columns}, first.rows)
     table.notes += [
         f"column {name}: looks like numbers with a decimal comma, and is read as text; write them with a point"
@@ -87,7 +96,10 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
         names, reader = _header(path, lines, options.delimiter)
         wanted = [name for name in names if name and name not in options.skipped and (late is None or name in late)]
         builders = {
-            name: ColumnBuilder(options.na, names=name in options.names, spelled=late is not None) for name in wanted
+            name: ColumnBuilder(
+                options.na, names=name in options.names, spelled=late is not None or name in options.texts
+            )
+            for name in wanted
         }
         found = _Pass(names, builders)
         places = [names.index(name) for name in wanted]

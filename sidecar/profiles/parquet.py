@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Column
+from pilotfish.sidecar.errors import shown
+from pilotfish.sidecar.profiles import lists
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.table import Progress, Table
 
@@ -16,8 +18,15 @@ MAGIC = b"PAR1"
 
 
 def parquet_header(path: Path) -> list[str]:
-    """Return the names of the columns in the file's order."""
-    return list(_open(path).schema_arrow.names)
+    """Return the names of the columns in the file's order; a struct's are `name.field`."""
+    schema = _open(path).schema_arrow
+    import pyarrow as pa  # it is there: the file is open
+
+    names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ReferenceDataError(f"{path}: has {shown(twice)} more than once, as a column or in a struct; rename them")
+    return names
 
 
 def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> Table:
@@ -34,16 +43,19 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
     header = list(file.schema_arrow.names)
     for done, name in enumerate(header):
         progress("reading", done / len(header))
-        if name in skipped:
+        if all(inner in skipped for inner in lists.names_of(pa, name, file.schema_arrow.field(name).type)):
             continue
         try:
-            found = _column(pa, file.read(columns=[name]).column(0).combine_chunks(), exact=name in names)
+            for inner, array in lists.columns_of(pa, name, _whole(pa, file.read(columns=[name]).column(0))):
+                if inner in skipped:
+                    continue
+                found = _column(pa, array, exact=inner in names)
+                if found is None:
+                    table.left_out[inner] = f"holds values of type {array.type}"
+                else:
+                    table.columns[inner] = found
         except (pa.ArrowException, OSError) as error:
             raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); is the file whole?") from error
-        if found is None:
-            table.left_out[name] = f"holds values of type {file.schema_arrow.field(name).type}"
-        else:
-            table.columns[name] = found
     progress("reading", 1.0)
     return table
 
@@ -62,9 +74,12 @@ def _open(path: Path) -> Any:
         raise ReferenceDataError(f"{path}: cannot be read as Parquet ({error}); is the file whole?") from error
 
 
+def _whole(pa: Any, column: Any) -> Any:
+    found = column.combine_chunks()
+    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+
+
 def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks)
     kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if pa.types.is_dictionary(kind):
@@ -75,6 +90,8 @@ def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     if numeric:
         values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Column(values, missing)
+    if lists.is_list(pa, kind):
+        return lists.lists_of(pa, array)
     if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
         return Column(array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False), missing)
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):

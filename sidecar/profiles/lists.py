@@ -1,0 +1,102 @@
+"""Columns whose cells are lists: JSON in the cells of a CSV, lists and structs of Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pilotfish.detectors.batch import Array, Column
+
+SAMPLE = 1000
+MOST = 0.95  # share of texts that must be lists
+DEEPEST = 8  # structs within structs
+_LIST = msgspec.json.Decoder(list[Any])
+_NUMBERS = msgspec.json.Decoder(list[float | None])
+
+
+def parsed(column: Column, *, wanted: bool) -> Column | None:
+    """Return a column of texts that are JSON lists as lists; None if they are not, unless that is `wanted`.
+
+    A text that is no list stays what it is.
+    """
+    if column.values.dtype != object:
+        return None
+    missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing
+    present = np.flatnonzero(~missing)
+    some = present[:: max(1, len(present) // SAMPLE)]
+    found = sum(type(_list(value)) is not str for value in column.values[some])
+    if not wanted and (not len(some) or found < MOST * len(some)):
+        return None
+    rows = [None if gone else _list(value) for gone, value in zip(missing, column.values, strict=True)]
+    return Column(_together(rows), missing)
+
+
+def columns_of(pa: Any, name: str, array: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, array) of a Parquet column; the fields of structs become columns `name.field`."""
+    return _spread(pa, name, array, DEEPEST)
+
+
+def names_of(pa: Any, name: str, kind: Any, depth: int = DEEPEST) -> Iterator[str]:
+    """Yield the names under which `columns_of` gives a column of this type."""
+    if not pa.types.is_struct(kind) or not depth:
+        yield name
+        return
+    for place in range(kind.num_fields):
+        field = kind.field(place)
+        yield from names_of(pa, f"{name}.{field.name}", field.type, depth - 1)
+
+
+def lists_of(pa: Any, array: Any) -> Column:
+    """Return an array of lists: [rows, numbers] where all are numbers and as many, else a list or an array a row."""
+    missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    kind = array.type.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        return Column(_together(array.to_pylist()), missing)
+    lengths = np.array(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+    flat = array.flatten().to_numpy(zero_copy_only=False)
+    if not missing.any() and len(lengths) and lengths[0] and (lengths == lengths[0]).all():
+        return Column(flat.reshape(len(lengths), int(lengths[0])), missing)
+    rows = np.empty(len(lengths), dtype=object)
+    for row, part in enumerate(np.split(flat, np.cumsum(lengths)[:-1])):
+        rows[row] = None if missing[row] else part
+    return Column(rows, missing)
+
+
+def is_list(pa: Any, kind: Any) -> bool:
+    """Whether a Parquet type is a list of any sort."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _spread(pa: Any, name: str, array: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if not pa.types.is_struct(array.type) or not depth:
+        yield name, array
+        return
+    for place, inner in enumerate(array.flatten()):  # where the struct is missing, so are its fields
+        yield from _spread(pa, f"{name}.{array.type.field(place).name}", inner, depth - 1)
+
+
+def _list(text: Any) -> Any:
+    """Return the list that a text is, numbers as an array; another text as it is."""
+    if type(text) is not str or text.lstrip()[:1] != "[":
+        return text
+    try:
+        return np.array(_NUMBERS.decode(text), dtype=np.float64)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass  # not a flat list of numbers
+    try:
+        return _LIST.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return text
+
+
+def _together(rows: list[Any]) -> Array:
+    """Return rows as one array [rows, numbers] if all are arrays of one length, else one a row."""
+    if rows and all(isinstance(row, np.ndarray) and row.shape == rows[0].shape for row in rows):
+        return np.stack(rows)
+    out: Array = np.empty(len(rows), dtype=object)
+    for row, value in enumerate(rows):
+        out[row] = value
+    return out
