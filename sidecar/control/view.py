@@ -11,7 +11,7 @@ from pilotfish.sidecar.control.ledger import Ledger
 from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
 from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
 
-DRIFT = "drift"  # the cause of every episode that the families of inputs and predictions open
+DRIFT, PERFORMANCE = "drift", "performance"  # causes; the family performance alone is judged by labels
 SECRET_REF = "secret_ref"  # noqa: S105  # the obstacle: a Secret of the cluster, and this is no cluster
 
 
@@ -45,7 +45,7 @@ def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
 def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
     return Episode(
         id=episode.id,
-        cause=DRIFT,
+        cause=PERFORMANCE if episode.family == PERFORMANCE else DRIFT,
         family=episode.family,
         opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
         closed_by="" if episode.open else episode.closed_by or "unknown",
@@ -54,7 +54,7 @@ def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
 
 
 def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
-    """Return the episode as the Report shows it, each feature with its recent effect sizes."""
+    """Return the episode as the Report shows it, with recent effect sizes, and the losses if it is about them."""
     effects = {feature.name: feature.effects for feature in report.features}
     detail: dict[str, object] = msgspec.to_builtins(episode)
     detail["tick_seconds"] = report.ticks.tick_seconds
@@ -62,4 +62,6 @@ def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
         {**msgspec.to_builtins(feature), "effects": msgspec.to_builtins(effects.get(feature.name))}
         for feature in episode.features
     ]
+    if episode.family == PERFORMANCE:
+        detail["performance"] = msgspec.to_builtins(report.performance)
     return detail

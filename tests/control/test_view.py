@@ -18,6 +18,8 @@ from pilotfish.sidecar.report import (
     Episode,
     EpisodeFeature,
     Feature,
+    Loss,
+    Performance,
     ProfileInfo,
     Report,
     Score,
@@ -111,6 +113,27 @@ def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> Non
     (feature,) = data["detail"]["features"]
     assert (feature["name"], feature["effects"]["psi"]["value"]) == ("wind", 0.5)
     assert data["detail"]["onset_tick"] == 90
+
+
+def test_an_episode_of_performance_asks_only_where_the_document_says_so_and_brings_its_losses() -> None:
+    loss = msgspec.structs.replace(OPEN, id="e2", family="performance")
+    realized = Loss(value=0.4, low=0.3, high=0.5, rows=200)
+    losses = Performance(
+        task="classification", loss="x", label="y", prediction="p", score=None, reference=0.1, realized=realized
+    )
+    report = msgspec.structs.replace(REPORT, episodes=(loss,), performance=losses)
+    assert wanted(seen(report)) == ()
+    (intent,) = wanted(seen(report, webhook="}\n    on: [drift, performance] # {"))
+    data = json.loads(render(intent))["data"]
+    assert (data["cause"], data["family"]) == ("performance", "performance")
+    told = data["detail"]["performance"]
+    assert (told["reference"], told["realized"]["value"], told["realized"]["rows"]) == (0.1, 0.4, 200)
+    (intent,) = wanted(seen(webhook="}\n    on: [performance, drift] # {"))
+    assert intent.episode.cause == "drift"
+
+
+def test_an_episode_of_drift_asks_for_nothing_where_only_performance_does() -> None:
+    assert wanted(seen(webhook="}\n    on: [performance] # {")) == ()
 
 
 def test_a_closed_episode_wants_nothing_and_says_by_whom_it_was_closed() -> None:
