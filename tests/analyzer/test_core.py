@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -103,6 +104,15 @@ def test_a_shift_is_found_and_named() -> None:
     assert made.budget is not None
     assert made.budget.alarms_total == 1
     assert {item.name: item.alarms_total for item in made.families} == {"features": 1, "predictions": 0}
+
+
+@pytest.mark.parametrize(("rows", "warned"), [(50, False), (3000, True)])
+def test_traffic_far_denser_than_the_reference_is_warned_of(rows: int, warned: bool) -> None:
+    made = core(replace(profile(), reference=replace(profile().reference, order="rows", rows_per_tick=50.0)))
+    for item in drifting(1, 1, T0, 0.0, rows):
+        made.take(item, T0)
+    made.advance(T0 + 20 * SECOND)
+    assert any("60 times the rows" in text for text in report(made).warnings) == warned
 
 
 def test_numbers_sent_as_text_are_a_finding_that_is_counted_once() -> None:

@@ -207,6 +207,20 @@ def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
     assert np.all(build_profile(data, exchangeable=True).feature("walk").inflation == 1)
 
 
+def test_independent_rows_show_no_season_however_many_features() -> None:
+    rng = np.random.default_rng(21)
+    profile = build_profile({f"x{i}": rng.normal(size=8000) for i in range(60)}, rows_per_tick=10)
+    assert not any("season" in warning for warning in profile.warnings)
+
+
+@pytest.mark.parametrize("period", [7, 28, 60])
+def test_a_cycle_longer_than_the_longest_block_is_told(period: int) -> None:
+    rng, ticks = np.random.default_rng(22), np.repeat(np.arange(14 * 144), 10)
+    x = 0.2 * np.sin(2 * np.pi * ticks / 144 / period) + rng.normal(size=len(ticks))
+    profile = build_profile({"x": x}, times=ticks * 600.0, tick_seconds=600.0)
+    assert "season not covered: x" in profile.warnings
+
+
 def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -> None:
     level = np.repeat(RNG.normal(size=400) * 0.3, 50)
     feature = build_profile({"x": level + RNG.normal(size=20_000)}, rows_per_tick=10).features[0]
