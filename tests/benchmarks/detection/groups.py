@@ -6,6 +6,7 @@ from tests.benchmarks.detection import (
     baselines,
     delays,
     episodes,
+    hours,
     independent,
     merging,
     real,
@@ -38,6 +39,12 @@ GROUPS: dict[str, Group] = {
         "Fourteen reference days of one-minute ticks, 10 rows each, 5 features, tolerance 0, a fresh reference in each "
         "run; beside it the ticks until a shift of 1 sd in one feature is found.",
         serial.cases,
+    ),
+    "hours": Group(
+        "A cycle of a day",
+        "One column whose mean swings by 1.5 sd, ten reference days of one-minute ticks, ten rows each, tolerance 0, "
+        "A = 43,200: ticks until a shift of 1 sd is found.",
+        hours.cases,
     ),
     "delay": Group(
         "Delay, one feature",
