@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from pilotfish.sidecar.analyzer import checkpoint
-from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, Warn
+from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.fates import FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal
+from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.analyzer.worker import Desk, Worker
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender
+from tests.analyzer.feedback.made import exchange, labelled, labels
 from tests.analyzer.made import core, profile, record, setup
 from tests.support.waiting import wait_until
 
@@ -161,3 +162,33 @@ def test_a_defect_ends_the_worker_and_is_told(bench: Bench) -> None:
     bench.send(1)
     with pytest.raises(ZeroDivisionError):
         worker.finished.result(timeout=10)
+
+
+def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> None:
+    worker = bench.start(core(labelled()))
+    wait_until(lambda: bench.sender.connect(1), what="a reader")
+    assert bench.sender.offer(exchange(1, "a", at_ns=time.time_ns()))
+    wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the record to be sent")
+    wait_until(lambda: worker.published.report.feedback.pending == 1, what="a prediction that waits")
+    before = checkpoint.load(bench.state / "checkpoint")
+    answers = [worker.submit(TakeLabels(labels(("a", 0, "blue")))) for _ in range(3)]
+    assert [answer.result(timeout=10).joined for answer in answers] == [1, 0, 0]
+    assert before is not None
+    again = core(labelled(), Ledger(1, before["totals"]), before)  # killed before the next checkpoint
+    again.replay(Journal(bench.state).load(), time.time_ns(), redo=True)
+    assert {name: again.ledger.totals[name] for name in ("feedback:joined", "feedback:duplicate")} == {
+        "feedback:joined": 1,
+        "feedback:duplicate": 2,
+    }
+
+
+def test_labels_that_cannot_be_written_are_not_answered_as_taken(bench: Bench) -> None:
+    worker = bench.start(core(labelled()))
+    block = bench.state / "feedback-00000001.log"
+    block.mkdir()
+    with pytest.raises(JournalError):
+        worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=10)
+    wait_until(lambda: any("labels cannot be written" in text for text in worker.published.report.warnings))
+    block.rmdir()
+    assert worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=10).unknown == 1
+    wait_until(lambda: not any("labels cannot be written" in text for text in worker.published.report.warnings))

@@ -1,0 +1,72 @@
+"""A model that answers with a class and a score, its profile, and a core that has seen exchanges with ids."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.profile import Profile
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.channel.record import Record
+from tests.analyzer.made import RESPONSE_HEAD, T0, record, setup, tensor
+
+
+@cache
+def labelled(seed: int = 0) -> Profile:
+    """Return a profile whose model is wrong in a tenth of its rows, and says of itself how sure it is."""
+    random = np.random.default_rng(seed)
+    truth = random.choice(["blue", "green"], 4000)
+    wrong = random.random(4000) < 0.1
+    answer = np.where(wrong, np.where(truth == "blue", "green", "blue"), truth)
+    columns: dict[str, Any] = {
+        "amount": random.normal(size=4000),
+        "class": answer.tolist(),
+        "sure": np.clip(np.where(wrong, 0.6, 0.93) + random.normal(size=4000) * 0.02, 0.5, 1),
+        "truth": truth.tolist(),
+    }
+    sides: Any = {"class": "prediction", "sure": "prediction", "truth": "label"}
+    return build_profile(columns, sides=sides, exchangeable=True, model="m")
+
+
+def core(made: Profile | None = None, saved: dict[str, Any] | None = None, **changes: Any) -> Core:
+    """Return a core under the profile `made`."""
+    out = Core(setup(**changes), Ledger(1, dict(saved["totals"]) if saved else {}), saved)
+    if made is not None:
+        out.set_profile(made)
+    return out
+
+
+def exchange(
+    sequence: int,
+    request_id: str | None = None,
+    *,
+    answers: tuple[object, ...] = ("blue",),
+    sure: float = 0.95,
+    at_ns: int = T0,
+    response_id: str | None = None,
+) -> Record:
+    """Return an exchange of as many rows as `answers`."""
+    plain = record(sequence, at_ns=at_ns, amounts=[0.1] * len(answers))
+    request = json.loads(plain.request_body)
+    outputs = [tensor("class", answers, "BYTES"), tensor("sure", [sure] * len(answers))]
+    response: dict[str, Any] = {"model_name": "m", "outputs": outputs}
+    if request_id is not None:
+        request["id"] = request_id
+    if response_id is not None:
+        response["id"] = response_id
+    return plain._replace(
+        request_body=json.dumps(request).encode(),
+        response_head=RESPONSE_HEAD,
+        response_body=json.dumps(response).encode(),
+    )
+
+
+def labels(*given: tuple[str, int, Any]) -> Labels:
+    """Return labels by id and row."""
+    return Labels(tuple(Label(index, key_of(id_), row, label) for index, (id_, row, label) in enumerate(given)))
