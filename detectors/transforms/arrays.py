@@ -221,12 +221,20 @@ def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
     centre = np.clip(rows.mean(axis=0), -_LARGEST, _LARGEST)
     away = np.clip(rows - centre, -_LARGEST, _LARGEST)
     scale = float(np.abs(away).max()) or 1.0
-    variances, vectors = np.linalg.eigh((away / scale).T @ (away / scale))
-    first = np.argsort(variances)[::-1][:DIRECTIONS]
-    first = first[variances[first] > 1e-9 * max(float(variances.max()), 1e-300)]
-    directions = vectors[:, first].T
+    directions = _principal(away / scale)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     return centre, directions * np.sign(largest)
+
+
+def _principal(rows: Floats) -> Floats:
+    """The first principal components [components, width] of centred rows, by the smaller one of their two products."""
+    few = len(rows) < rows.shape[1]
+    variances, vectors = np.linalg.eigh(rows @ rows.T if few else rows.T @ rows)
+    first = np.argsort(variances)[::-1][:DIRECTIONS]
+    first = first[variances[first] > 1e-9 * max(float(variances.max()), 1e-300)]
+    found = rows.T @ vectors[:, first] / np.sqrt(variances[first]) if few else vectors[:, first]
+    directions: Floats = found.T
+    return directions
 
 
 _LARGEST = 1e37  # what float32 holds

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
 from pilotfish.detectors.errors import ProfileError, shown
 
@@ -44,11 +46,12 @@ class OfColumn:
 
 
 def column_of(values: Floats, wrong: Bools) -> Column:
-    """Values [rows], missing where NaN; rows of a wrong type or shape are missing and count as mismatches too."""
+    """Values [rows], missing where NaN; rows whose value came in a wrong type or shape count as mismatches, too."""
     if not wrong.any():
         return Column(values)
     cells = values.astype(object)
-    cells[wrong] = _NO_NUMBER
+    for row in np.flatnonzero(wrong).tolist():  # as text, a number is a mismatch and still counts as what it is
+        cells[row] = _NO_NUMBER if np.isnan(values[row]) else repr(float(values[row]))
     return Column(cells)
 
 
