@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -24,7 +25,7 @@ from pilotfish.sidecar.analyzer.commands import (
     ShowDecisions,
     Warn,
 )
-from pilotfish.sidecar.analyzer.errors import LearningRefusedError, RefusedError
+from pilotfish.sidecar.analyzer.errors import LearningRefusedError, RefusedError, StoppingError
 from pilotfish.sidecar.analyzer.learning import MOST_TRIES
 from pilotfish.sidecar.analyzer.profiles import ProfileShelf, parse_profile
 from pilotfish.sidecar.errors import shown
@@ -168,8 +169,9 @@ class Decisions:
             episode=episode,
         )
         await asyncio.to_thread(self._audit.note, decision)
-        self._submit(ShowDecisions(self._audit.newest))
-        self._submit(Warn("audit", self._audit.problem))
+        with suppress(StoppingError):  # it is in the file, and shown after the restart
+            await self._done(ShowDecisions(self._audit.newest))
+            await self._done(Warn("audit", self._audit.problem))
 
 
 def said(query: dict[str, str], name: str, longest: int) -> str:

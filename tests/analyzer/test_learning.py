@@ -1,0 +1,219 @@
+"""Where learning stands, and the audit: rows that are no good, room that is short, somebody who comes between."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pilotfish.sidecar.analyzer import audit as audits
+from pilotfish.sidecar.analyzer import builder
+from pilotfish.sidecar.analyzer.audit import Audit
+from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer.errors import LearningRefusedError
+from pilotfish.sidecar.analyzer.learning import Learner
+from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.stores import Stores
+from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.report import Decision, Durability, Learning
+from pilotfish.sidecar.rows.learn import Outcome
+from pilotfish.sidecar.settings.document import KeepRows, Learn
+from tests.analyzer.made import T0, core, drifting, profile, record, setup
+from tests.analyzer.test_app import measured, options, running
+from tests.support.waiting import eventually
+
+LEARNT = """
+apiVersion: pilotfish.dev/v1alpha1
+kind: ModelMonitor
+metadata: {name: m}
+spec:
+  model: {name: m, version: "7"}
+  profiles: [{learn: {rows: 1000}}]
+"""
+
+
+def wanted(**changes: Any) -> Learning:
+    given: dict[str, Any] = {"id": "a", "kind": "learn", "wanted": 1000, "began": 1.0}
+    return Learning(**(given | changes))
+
+
+async def send_rows(folder: Path) -> Sender:
+    sender = Sender(folder / "shared" / "records.sock", 7)
+    await eventually(lambda: sender.connect(1), what="a reader")
+    for made in drifting(1, 20, time.time_ns(), 0.0):
+        assert sender.offer(made)
+    await eventually(lambda: sender.flush() or not sender.pending, what="the records to be sent")
+    return sender
+
+
+def begun(**changes: Any) -> Learner:
+    learner = Learner()
+    learner.begin(wanted(**changes))
+    return learner
+
+
+def test_rows_that_are_no_good_are_gathered_anew_three_times_at_most() -> None:
+    learner = begun()
+    for tries in (1, 2, 3):
+        learner.stored(1200, full=False, now=5.0)
+        assert learner.learning is not None
+        assert (learner.learning.state, learner.learning.tries) == ("building", tries)
+        learner.note("a", 0.0, "not stable")
+    assert learner.learning is not None
+    assert (learner.learning.state, learner.learning.problem) == ("gave_up", "not stable")
+    learner.begin(wanted(id="b"))
+    assert learner.gathering
+
+
+def test_room_that_is_full_is_enough_from_a_thousand_rows_on() -> None:
+    learner = begun(wanted=5000)
+    learner.stored(1500, full=True, now=5.0)
+    assert learner.learning is not None
+    assert learner.learning.state == "building"
+    learner = begun(wanted=5000)
+    learner.stored(15, full=True, now=5.0)
+    assert learner.learning is not None
+    assert (learner.learning.state, "15 rows" in learner.learning.problem) == ("gave_up", True)
+
+
+def test_what_ended_is_told_apart_from_what_came_after() -> None:
+    learner = begun()
+    with pytest.raises(LearningRefusedError, match="DELETE /rebaseline"):
+        learner.begin(wanted(id="b"))
+    learner.end("a")
+    with pytest.raises(LearningRefusedError, match="has ended"):
+        learner.note("a", 0.5, "")
+
+
+def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> None:
+    keep = KeepRows(rows=100, mask=("amount",))
+    made = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1))
+    made.learner.begin(wanted())
+    stores = Stores(tmp_path, made)
+    for sequence in range(1, 301):
+        made.take(record(sequence, amounts=(0.5, 0.7)), T0)
+    stores.store(1.0)
+    found = {item.store: item for item in stores.kept()}
+    assert (found["learning"].rows, found["recent"].rows) == (600, 600)  # one block of all
+    assert b"amount" not in b"".join(path.read_bytes() for path in (tmp_path / "rows").iterdir())
+    again = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1), made.state())
+    stores = Stores(tmp_path, again)
+    again.ledger.position = 300
+    for sequence in range(301, 511):
+        again.take(record(sequence, amounts=(0.5, 0.7)), T0)
+    stores.store(2.0)
+    assert again.learner.learning is not None
+    assert (again.learner.learning.state, again.learner.learning.rows) == ("building", 1020)
+    report = Publisher(0.0).publish(again, Durability(), {}, 1.0, stores.kept()).report
+    assert "learnt from the first 1000 rows" in report.reason
+
+
+def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) -> None:
+    made = core()
+    made.learner.begin(wanted())
+    stores = Stores(tmp_path, made)
+    made.take(record(1), T0)
+    stores.store(1.0)
+    assert list((tmp_path / "rows").iterdir())
+    made.set_profile(profile())
+    stores.store(2.0)
+    assert made.learner.learning is None
+    assert list((tmp_path / "rows").iterdir()) == []
+
+
+def test_a_rebaseline_closes_episodes_by_its_name_and_a_cancelled_one_changes_nothing() -> None:
+    made = core(profile())
+    made.learner.begin(wanted(kind="rebaseline"))
+    with pytest.raises(LearningRefusedError):
+        made.set_profile(profile(1), "another")
+    assert made.watch is not None
+    assert made.watch.profile.hash == profile().hash
+    made.set_profile(profile(1), "a")
+    assert made.watch.profile.hash == profile(1).hash
+    assert made.learner.learning is not None  # until the profile is kept and the rows are gone
+
+
+def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_it_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    Audit(tmp_path).note(Decision(time=1.0, action="profile", outcome="in_force", by="ann"))
+    with path.open("ab") as file:
+        file.write(b'{"time":2.0,"acti')
+    again = Audit(tmp_path)
+    again.note(Decision(time=3.0, action="close_episode", outcome="closed"))
+    assert [item.time for item in Audit(tmp_path).newest] == [1.0, 3.0]
+    assert path.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(audits, "LARGEST", 10)
+    again.note(Decision(time=4.0, action="profile", outcome="in_force"))
+    assert [json.loads(line)["time"] for line in path.read_text().splitlines()] == [4.0]
+    (tmp_path / "audit.jsonl.1").unlink()
+    path.unlink()
+    path.mkdir()
+    again.note(Decision(time=5.0, action="profile", outcome="in_force"))
+    assert "is not in the audit" in again.problem
+    assert again.newest[-1].time == 5.0
+
+
+@pytest.mark.asyncio
+async def test_an_unstable_stretch_a_dead_child_and_a_cancellation_leave_the_traffic_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "monitor.yaml").write_text(LEARNT)
+    monkeypatch.setattr(builder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(builder, "MODULE", ("/bin/false",))
+    options(tmp_path)
+    async with running(tmp_path) as (made, _, _):
+        assert made.report.learning is not None
+        sender = await send_rows(tmp_path)
+        await eventually(lambda: (made.report.learning or wanted()).tries == 2, what="a second try")
+        assert made.report.learning is not None
+        assert "ended with status 1" in made.report.learning.problem
+        with pytest.raises(LearningRefusedError, match="in the making"):
+            await made._decisions.rebaseline(b'{"by": "ann", "reason": "r", "rows": 1000}')
+        await made._decisions.cancel("ann", "enough")
+        await eventually(lambda: made.report.learning is None, what="the end of it")
+        assert measured(made) == 20
+        sender.disconnect()
+        outcomes = [item.outcome.split(":")[0] for item in made.report.decisions]
+    assert outcomes == ["gathering_anew", "cancelled"]
+
+
+@pytest.mark.asyncio
+async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "monitor.yaml").write_text(LEARNT)
+    monkeypatch.setattr(builder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60", "sh"))
+    options(tmp_path)
+    async with running(tmp_path) as (made, _, _):
+        sender = await send_rows(tmp_path)
+        await eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), what="the child")
+        pid = int((tmp_path / "pid").read_text())
+        await made._decisions.cancel()
+        await eventually(lambda: not Path(f"/proc/{pid}").exists(), what="its end")
+        sender.disconnect()
+
+
+@pytest.mark.asyncio
+async def test_more_than_its_time_is_a_problem_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "LONGEST_SECONDS", 0.05)
+    monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", "exec sleep 60"))
+    learning = wanted()
+    read = lambda: Publisher(0.0).publish(_with(learning), Durability(), {}, 1.0).report  # noqa: E731
+    nothing: Any = None  # is decided
+    made = builder.Builder(setup(), tmp_path, 0, nothing, read, print)
+    found = await made._outcome(learning, tmp_path / "out")
+    assert isinstance(found, Outcome)
+    assert "took more than" in found.problem
+
+
+def _with(learning: Learning) -> Core:
+    made = core()
+    made.learner.begin(learning)
+    return made
