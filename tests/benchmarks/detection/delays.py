@@ -24,6 +24,7 @@ FORGIVEN = 0.05  # sd, by a tolerance of .0025
 TOLERANCE = 0.0025
 SHIFTS = (0.1, 0.2, 0.5, 1.0)
 BUMP = "a bump of 10 % x 3"
+CHOSEN_SHIFTS, CHOSEN_PATIENCE = (0.2, 0.5, 1.0), 10_000
 DRIFTS: dict[str, Column] = {
     "+ .3 sd": Normal(0.3),
     "+ .5 sd": Normal(0.5),
@@ -161,3 +162,45 @@ def _within_100(outcomes: Sequence[int]) -> Judged:
     late = sum(rows > 100 for rows in outcomes)
     text = f"{mean:.0f} rows on average; later than 100 in {late} of {len(outcomes)}"
     return Judged(text, f"<= {judged.figures['upper'] * judged.figures['least']:.0f}", mean <= 100, judged.figures)
+
+
+def chosen(seeds: Sequence[int], *, budget: float, tolerance: float) -> list[list[int]]:
+    """For each seed the rows until shifts of `CHOSEN_SHIFTS` in one of twenty features; `CHOSEN_PATIENCE` if never."""
+    columns = [Normal()] * 20
+    profile = reference(columns, 20_000, tolerance, [seeds[0], 20])
+    found = []
+    for seed in seeds:
+        waited = []
+        for shift in CHOSEN_SHIFTS:
+            traffic = Traffic(profile, columns, settings(budget, tolerance), [seed, 21])
+            traffic.draw.change(Normal(shift))
+            waited.append(_rows_to_alarm(traffic, 10, CHOSEN_PATIENCE))
+        found.append(waited)
+    return found
+
+
+def _judge_chosen(outcomes: Sequence[list[int]]) -> Judged:
+    texts, figures = [], {}
+    for shift, waited in zip(CHOSEN_SHIFTS, zip(*outcomes, strict=True), strict=True):
+        middle = float(np.median(waited))
+        when = f"{middle:,.0f} rows" if middle < CHOSEN_PATIENCE else f"not within {CHOSEN_PATIENCE:,} rows"
+        texts.append(f"+ {shift:g} sd: {when}")
+        figures[f"{shift:g}"] = middle
+    return Judged("; ".join(texts), "", None, figures)
+
+
+def choosing(quick: bool) -> list[Case]:
+    """What a budget and a tolerance cost in rows."""
+    return [
+        Case(
+            name=f"one false alarm in {period}, tolerance {tolerance:g}",
+            target="-",
+            measure=chosen,
+            judge=_judge_chosen,
+            runs=4 if quick else 20,
+            chunk=4 if quick else 10,
+            options={"budget": budget, "tolerance": tolerance},
+        )
+        for period, budget in (("a day", 1440.0), ("30 days", MONTH), ("90 days", 3 * MONTH))
+        for tolerance in (0.0, 0.0025, 0.01, 0.05)
+    ]

@@ -66,6 +66,11 @@ GROUPS: dict[str, Group] = {
         "A = 43,200, tolerance 0.",
         delays.small_reference,
     ),
+    "choosing": Group(
+        "What budget and tolerance cost",
+        "Median rows until the alarm for a shift of one of 20 features, ticks of a minute, reference of 20,000 rows.",
+        delays.choosing,
+    ),
     "real": Group(
         "Real data in its order",
         "One row a tick, tolerance .0025, A = 43,200; the detector runs from the end of the reference on.",
