@@ -76,7 +76,7 @@ def rows_of(rows: int, rng: np.random.Generator, at: Floats) -> Rows:
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    at: Floats = T0 + 300.0 * np.arange(ROWS)
+    at = T0 + 300.0 * np.arange(ROWS, dtype=np.float64)
     return build_profile(rows_of(ROWS, np.random.default_rng(3), at), times=at, tick_seconds=3600.0)
 
 
@@ -162,7 +162,7 @@ def test_drift_is_found_under_the_name_of_its_column(
     rng = np.random.default_rng(9)
     found: list[str] = []
     for tick in range(24):
-        at: Floats = T0 + ROWS * 300.0 + tick * 3600.0 + np.arange(60) * 60.0
+        at = T0 + ROWS * 300.0 + tick * 3600.0 + 60.0 * np.arange(60, dtype=np.float64)
         rows = rows_of(60, rng, at)
         if tick >= 8:
             change(rows)
@@ -178,7 +178,7 @@ def test_drift_is_found_under_the_name_of_its_column(
 
 
 def test_numbers_are_times_where_a_person_says_so() -> None:
-    at: Floats = T0 + 300.0 * np.arange(ROWS)
+    at = T0 + 300.0 * np.arange(ROWS, dtype=np.float64)
     lag = np.random.default_rng(1).lognormal(8, 1, ROWS)
     kinds: dict[str, ColumnType] = {"s": "timestamp", "ms": "timestamp"}
     profile = build_profile({"s": at - lag, "ms": (at - lag) * 1000}, times=at, kinds=kinds)
@@ -226,7 +226,7 @@ def test_hours_are_those_of_utc_and_lags_need_the_rows_times() -> None:
 
 
 def test_dates_have_no_hour_and_a_fixed_date_has_no_lag() -> None:
-    at: Floats = T0 + 300.0 * np.arange(ROWS)
+    at = T0 + 300.0 * np.arange(ROWS, dtype=np.float64)
     days = [iso(time - time % 86_400)[:10] for time in at - np.random.default_rng(1).uniform(0, 1e7, ROWS)]
     fixed = np.full(ROWS, T0 - 5)
     profile = build_profile({"day": days, "launch": fixed}, times=at, kinds={"launch": "timestamp"})
