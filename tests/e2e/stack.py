@@ -103,12 +103,19 @@ class Stack:
         return pid
 
     def get(
-        self, path: str, method: str = "GET", body: bytes | None = None, token: str = TOKEN, accept: str = "*/*"
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        token: str = TOKEN,
+        accept: str = "*/*",
+        content_type: str = "application/octet-stream",
     ) -> tuple[int, bytes]:
         """Return status and body of a request to the admin address; status 0 when nobody answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("Accept", accept)
+        request.add_header("Content-Type", content_type)
         try:
             with urllib.request.urlopen(request, timeout=5) as response:
                 return response.status, response.read()

@@ -144,7 +144,7 @@ def test_without_room_marks_are_remembered_all_the_same() -> None:
 
 def test_coverage_is_the_labelled_share_of_all_predicted_rows() -> None:
     made = store()
-    assert made.coverage is None
+    assert store().coverage is None
     for key in (1, 2):
         made.see(2, 1000.0)
         made.keep(key, 0, 1000.0, 2, [[1, 2]])

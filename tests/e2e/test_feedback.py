@@ -1,0 +1,139 @@
+"""Labels through the whole of Pilotfish: joined to live traffic, judged, and never lost or doubled by a kill."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotfish.detectors.build import build_profile
+from tests.control.receiver import Receiver
+from tests.e2e import stack as stacks
+from tests.e2e.stack import DOCUMENT, Stack, total
+from tests.e2e.upstream import BODY
+from tests.support.processes import Children
+from tests.support.waiting import wait_until
+
+ROWS = 5
+PREDICTED = json.loads(BODY)["outputs"][0]["data"]
+
+
+def profile() -> bytes:
+    """Return a profile of a model whose prediction is off by about .1."""
+    random = np.random.default_rng(3)
+    truth = random.choice(PREDICTED, 10_000)
+    columns = {"a": random.normal(size=10_000), "y": truth + random.normal(0, 0.1, 10_000), "truth": truth}
+    sides: Any = {"y": "prediction", "truth": "label"}
+    return build_profile(columns, sides=sides, model="m", version="1", exchangeable=True, tick_seconds=0.2).to_bytes()
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, spawn: Children, receiver: Receiver) -> Stack:
+    made = stacks.make(tmp_path, spawn, profile(), receiver.url)
+    made.write("monitor.yaml", (DOCUMENT % receiver.url).replace("    cooldown", "    on: [performance]\n    cooldown"))
+    return made
+
+
+def predict(stack: Stack, names: list[str]) -> None:
+    """Send one request of five rows for each of the ids."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    tensor = {"name": "a", "datatype": "FP64", "shape": [ROWS], "data": [0.1, -0.2, 0.3, 0.9, -1.1]}
+    for name in names:
+        connection.request("POST", "/v2/models/m/infer", json.dumps({"id": name, "inputs": [tensor]}))
+        assert connection.getresponse().read() == BODY
+    connection.close()
+
+
+def begin(stack: Stack) -> None:
+    """Start it, and send requests without ids until the first one is counted: from then on all are."""
+    stack.start()
+
+    def measured() -> bool:
+        predict(stack, [""])
+        return total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") > 0
+
+    wait_until(measured, what="a first exchange that counts")
+
+
+def send(stack: Stack, content: object) -> dict[str, Any]:
+    """Send labels until they are answered with 2xx, as any careful client does."""
+    raw = json.dumps(content).encode()
+
+    def sent() -> bytes:
+        status, body = stack.get("/v1/feedback", "POST", raw, content_type="application/json")
+        return body if status == 200 else b""
+
+    found: dict[str, Any] = json.loads(wait_until(sent, what="an answer to labels"))
+    return found
+
+
+def waiting(stack: Stack) -> int:
+    """Return how many rows wait for their label."""
+    return int(stack.report().get("feedback", {}).get("pending", -1))
+
+
+def predicted(stack: Stack) -> int:
+    """Return how many predicted rows are counted."""
+    return int(total(stack.metrics(), "pilotfish_rows_total", side="prediction"))
+
+
+def off(error: float) -> list[float]:
+    """Return labels of one request's rows from which its predictions are `error` away."""
+    return [value + error for value in PREDICTED]
+
+
+def test_labels_outlive_a_kill_and_count_once(labelled: Stack) -> None:
+    stack = labelled
+    begin(stack)
+    names = [f"r{number}" for number in range(12)]
+    predict(stack, names)
+    wait_until(lambda: waiting(stack) == 12 * ROWS, what="predictions that wait")
+    for number, name in enumerate(names):
+        killer = threading.Thread(target=stack.kill_member)
+        if number in (4, 9):
+            killer.start()  # before the label arrives, between it and its answer, or after that
+        answer = send(stack, {"id": name, "labels": off(0.1)})
+        assert answer["joined"] + answer["duplicate"] == ROWS
+        if number in (4, 9):
+            killer.join()
+    wait_until(stack.ready)
+    again = send(stack, {"feedback": [{"id": name, "labels": off(0.1)} for name in names]})
+    assert (again["joined"], again["duplicate"]) == (0, 12 * ROWS)
+    wait_until(lambda: waiting(stack) == 0, what="all labels")
+    wait_until(lambda: total(stack.metrics(), "pilotfish_feedback_total", outcome="joined") == 12 * ROWS)
+    feedback = stack.report()["feedback"]
+    assert 0 < feedback["identified_ratio"] < 1
+    assert 0 < feedback["coverage"] < 1
+    assert send(stack, {"id": "never", "label": 1})["unknown"] == 1
+    assert stack.stop() == 0
+
+
+def test_labels_that_show_a_worse_model_ask_for_a_retraining(labelled: Stack, receiver: Receiver) -> None:
+    stack = labelled
+    begin(stack)
+
+    def worse() -> bool:
+        before = predicted(stack)
+        names = [f"{before}-{number}" for number in range(10)]
+        predict(stack, names)
+        wait_until(lambda: predicted(stack) >= before + 10 * ROWS, what="predictions that wait")
+        answer = send(stack, {"feedback": [{"id": name, "labels": off(0.8)} for name in names]})
+        assert answer["judged"] == 10 * ROWS
+        return bool(receiver.arrivals)
+
+    wait_until(worse, timeout=40, what="the webhook")
+    data = json.loads(receiver.arrivals[0].body)["data"]
+    assert (data["cause"], data["family"]) == ("performance", "performance")
+    losses = data["detail"]["performance"]
+    assert losses["realized"]["low"] > losses["reference"]
+    found = stack.report()["performance"]
+    assert (found["believed"], found["label"]) == ("realized", "truth")
+    assert total(stack.metrics(), "pilotfish_model_loss", kind="realized") > total(
+        stack.metrics(), "pilotfish_model_loss", kind="reference"
+    )
+    assert stack.stop() == 0
