@@ -202,6 +202,6 @@ def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:
 
 def _better(table: Table, roles: Roles, excluded: Excluded) -> str:
     """Return why a column is left out: text among its numbers, if that made it look like names."""
-    if excluded.name in roles.kinds:
+    if excluded.name in roles.kinds or excluded.name not in table.columns:  # what a transform makes is in no file
         return excluded.reason
     return text_among_numbers(excluded.name, table.columns[excluded.name]) or excluded.reason

@@ -173,4 +173,4 @@ def test_nested_rows_are_rows_or_a_counted_skip(rows: list[Any], by_name: dict[s
         found = decode(record(body, path="/predict"), hints)
         require_sound(found)
         if isinstance(found, Decoded):
-            assert all(type(cells) is list or cells.ndim == 2 for cells in found.inputs.columns.values())
+            assert {2} >= {cells.ndim for cells in found.inputs.columns.values() if isinstance(cells, np.ndarray)}
