@@ -109,10 +109,6 @@ class EpisodeBook:
                 return episode
         return None
 
-    def joinable(self, onset: int) -> Episode | None:
-        """The first open episode of whose cause a page told that was not before a change at `onset`."""
-        return next((episode for episode in self.open if onset <= episode.told_tick), None)
-
     def returned_to(self, feature: str, tick: int, hold: int) -> Episode | None:
         """The latest episode that the feature left at most `hold` ticks ago."""
         for episode in reversed(self.episodes):

@@ -13,6 +13,7 @@ from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.bounds import RUNGS
 from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
 from pilotfish.detectors.errors import StateError
+from pilotfish.detectors.kinship import Kinship
 from pilotfish.detectors.results import EpisodeChange
 from pilotfish.detectors.sequential.closing import ClosingBet, Stretch
 from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
@@ -41,8 +42,9 @@ class FamilyDetector:
     copy that runs on from the page while any episode is open, says which features belong to it.
     """
 
-    def __init__(self, table: FamilyTable) -> None:
+    def __init__(self, table: FamilyTable, kinship: Kinship | None = None) -> None:
         self.table = table
+        self._kinship = kinship or Kinship.none()
         self.evidence = ShiryaevRoberts(len(RUNGS), table.size)
         self.listing: Floats | None = None
         self.book = EpisodeBook()
@@ -135,7 +137,7 @@ class FamilyDetector:
         for position in named:
             member = self._member(position, tick, position in sure, windows)
             old = self.book.returned_to(member.name, tick, self.table.hold)
-            episode = old or self.book.joinable(member.onset_tick)
+            episode = old or self._explaining(self.book, [(member.name, member.onset_tick)])
             if episode is None:
                 fresh.append(member)
             else:
@@ -153,15 +155,15 @@ class FamilyDetector:
     def _open(self, tick: int, members: list[Member], akin: Sequence[EpisodeBook]) -> Episode:
         """The identity of an episode follows from what it is about, so that every replica gives the same one."""
         name = f"{self.table.profile_hash[:12]}-{self.table.name}-{tick}"
-        latest = max(member.onset_tick for member in members)
-        told = next((found for book in akin if (found := book.joinable(latest)) and found.part_of is None), None)
+        changed = [(member.name, member.onset_tick) for member in members]
+        told = next((found for book in akin if (found := self._explaining(book, changed))), None)
         episode = Episode(
             id=name,
             family=self.table.name,
             opened_tick=tick,
             onset_tick=min(member.onset_tick for member in members),
             told_tick=tick if told is None else told.told_tick,
-            part_of=None if told is None else told.id,
+            part_of=None if told is None else told.part_of or told.id,
         )
         self.book.add(episode)
         for member in members:
@@ -178,10 +180,21 @@ class FamilyDetector:
             if episode is not None:
                 episode.members[self._name(position)].confirmed = True
                 continue
-            joined = self.book.joinable(self.onset(position)) if self.onset(position) >= 0 else None
+            onset = self.onset(position)
+            joined = self._explaining(self.book, [(self._name(position), onset)]) if onset >= 0 else None
             if joined is not None:
                 changes.append(self._admit(joined, self._member(position, tick, True, windows), "joined"))
         return changes
+
+    def _explaining(self, book: EpisodeBook, changed: list[tuple[str, int]]) -> Episode | None:
+        """The first open episode that explains features changed since their onsets.
+
+        Its cause was told of after the onset, or has moved what the feature is made of.
+        """
+        for episode in book.open:
+            if all(onset <= episode.told_tick or self._kinship.explains(episode, name) for name, onset in changed):
+                return episode
+        return None
 
     def _confirmed(self) -> list[int]:
         if self.listing is None:

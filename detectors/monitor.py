@@ -9,6 +9,7 @@ from pilotfish.detectors.effects import EffectSizes, Yardstick
 from pilotfish.detectors.episodes import EpisodeBook
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.family import FamilyDetector, Page
+from pilotfish.detectors.kinship import AKIN, Kinship
 from pilotfish.detectors.presence import Presence
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import (
@@ -28,7 +29,6 @@ from pilotfish.detectors.windows import Piece, Windows, levels_of
 
 STATE_VERSION = 2
 RECENT_TICKS = 60
-AKIN = ("features", "multivariate")  # a change in one column moves relations with others, too: one cause
 
 
 class DriftMonitor:
@@ -41,7 +41,8 @@ class DriftMonitor:
     def __init__(self, profile: Profile, settings: DriftSettings | None = None) -> None:
         self.profile = profile
         self.settings = settings or DriftSettings()
-        self._families = tuple(FamilyDetector(table) for table in family_tables(profile, self.settings))
+        kinship = Kinship.of(profile)
+        self._families = tuple(FamilyDetector(table, kinship) for table in family_tables(profile, self.settings))
         self.windows = Windows(profile, levels_of(self.settings.tick_seconds))
         self._presence = Presence(profile)
         self._yardsticks = [Yardstick.of(feature, self.settings.tick_seconds) for feature in profile.features]
@@ -184,7 +185,8 @@ class DriftMonitor:
             for member in (episode.members[name] for name in page.log_ratios)
         ]
         features.sort(key=lambda feature: -page.log_ratios[feature.name])
-        return Alarm(tick, episode.family, episode.id, ratio(page.log_ratio), episode.onset_tick, tuple(features))
+        log_ratio, onset = ratio(page.log_ratio), episode.onset_tick
+        return Alarm(tick, episode.family, episode.id, log_ratio, onset, tuple(features), episode.part_of)
 
     def _effects(self, name: str, piece: Piece | None) -> EffectSizes | None:
         if piece is None:

@@ -34,7 +34,10 @@ class AlarmFeature:
 
 @dataclass(frozen=True)
 class Alarm:
-    """The evidence of a family has reached its threshold, and the cause is new: features by falling evidence."""
+    """The evidence of a family has reached its threshold, and the cause is new: features by falling evidence.
+
+    `part_of` is set where another family has told of the cause, in an episode of that id: what is new is which columns.
+    """
 
     tick: int
     family: str
@@ -42,6 +45,7 @@ class Alarm:
     evidence_ratio: float
     onset_tick: int
     features: tuple[AlarmFeature, ...]
+    part_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ DISTANCE = "mahalanobis"
 ERROR = "pca_error"
 PARTNERS = 3  # of a residual, that are named
 PARTIAL = 0.1  # the least partial correlation of a partner
+SLIGHT = 0.02  # the least that a change shows through
 FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
 
 
@@ -73,14 +74,27 @@ class Relations:
     @cached_property
     def partners(self) -> dict[str, tuple[str, ...]]:
         """Of each residual the columns that say most of it, by the size of their partial correlation, at most three."""
-        root = np.sqrt(np.diag(self.precision))
-        partial = np.abs(self.precision) / np.outer(root, root)
-        np.fill_diagonal(partial, 0.0)
         out = {}
         for row, name in enumerate(self.inputs):
-            best = np.argsort(-partial[row], kind="stable")[:PARTNERS]
-            out[RESIDUAL + name] = tuple(self.inputs[i] for i in best if partial[row, i] >= PARTIAL)
+            best = np.argsort(-self._partial[row], kind="stable")[:PARTNERS]
+            out[RESIDUAL + name] = tuple(self.inputs[i] for i in best if self._partial[row, i] >= PARTIAL)
         return out
+
+    @cached_property
+    def made_of(self) -> dict[str, frozenset[str]]:
+        """Of each residual its column and those that it is noticeably made of."""
+        return {
+            RESIDUAL + name: frozenset([name, *(self.inputs[i] for i in np.flatnonzero(self._partial[row] >= SLIGHT))])
+            for row, name in enumerate(self.inputs)
+        }
+
+    @cached_property
+    def _partial(self) -> Floats:
+        """[columns, columns] partial correlations without their signs, 0 with itself."""
+        root = np.sqrt(np.diag(self.precision))
+        partial: Floats = np.abs(self.precision) / np.outer(root, root)
+        np.fill_diagonal(partial, 0.0)
+        return partial
 
     def apply(self, block: Block) -> Mapping[str, Column]:
         z, known = self.scales.standardised(matrix(block, self.inputs))
