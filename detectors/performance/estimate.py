@@ -21,6 +21,7 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.summaries.counts import Counts
 
 CONTRADICTED = 4.0  # normal score beyond which labels and estimate contradict each other
+MATTERS = 0.01  # difference of the mean loss below which they do not, however sure; twice as much for single cells
 WIDEST = 0.25  # variance of a loss of which nothing is known
 
 
@@ -115,12 +116,17 @@ def _contradiction(said: Performance, reference: _Cells, labelled: _Cells, alike
     mean, noise, known = reference.mean[used], reference.noise[used], reference.rows[used]
     expected, seen = float(rows @ mean), float(labelled.sums.sum())
     variance = alike * noise * rows * (1 + rows / (known + 1))
-    overall = abs(seen - expected) / float(np.sqrt(variance.sum()))
-    by_cell = normal_score(float(((labelled.sums[used] - rows * mean) ** 2 / variance).sum()), len(rows))
-    if overall <= CONTRADICTED and by_cell <= CONTRADICTED:
-        return ""
     total = int(rows.sum())
-    return (
-        f"{total} labelled rows lose {seen / total:.3g} where the reference's rows with such {said.score!r} lost "
-        f"{expected / total:.3g}: what was learned has changed, believe the labels"
-    )
+    gaps = np.abs(labelled.sums[used] - rows * mean)
+    by_chance = float(np.sqrt(2 / np.pi * variance).sum())
+    sure = abs(seen - expected) / float(np.sqrt(variance.sum())) > CONTRADICTED
+    sure_of_cells = normal_score(float((gaps**2 / variance).sum()), len(rows)) > CONTRADICTED
+    larger, cells_larger = abs(seen - expected) > MATTERS * total, gaps.sum() - by_chance > 2 * MATTERS * total
+    believe = "what was learned has changed, believe the labels"
+    if sure and larger:
+        such = f"where the reference's rows with such {said.score!r} lost {expected / total:.3g}"
+        return f"{total} labelled rows lose {seen / total:.3g} {such}: {believe}"
+    if sure_of_cells and cells_larger:
+        apart = f"{gaps.sum() / total:.3g} apart from those that the reference's rows had at the same {said.score!r}"
+        return f"the losses of {total} labelled rows are {apart}: {believe}"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.settings import LOSS_TOLERANCE
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.transforms.relations import RESIDUAL
 from tests.benchmarks.detection.columns import Normal
@@ -27,10 +29,10 @@ ERROR, WORSE, LABEL_ROWS = 0.10, 0.15, 25
 ERROR_INFORMATION = WORSE * np.log(WORSE / ERROR) + (1 - WORSE) * np.log((1 - WORSE) / (1 - ERROR))
 
 
-def pairs(count: int, rng: np.random.Generator, broken: bool) -> dict[str, np.ndarray]:
+def pairs(count: int, rng: np.random.Generator, broken: bool, columns: int = PAIR_COLUMNS) -> dict[str, np.ndarray]:
     """Columns in pairs with a correlation of .8; the first pair may be independent."""
     out = {}
-    for pair in range(PAIR_COLUMNS // 2):
+    for pair in range(columns // 2):
         one, other = rng.normal(size=(2, count))
         rho = 0.0 if broken and pair == 0 else CORRELATION
         out[f"x{2 * pair}"] = one
@@ -127,7 +129,8 @@ def labels(seeds: Sequence[int], *, tolerance: float) -> list[int]:
     found = []
     for seed in seeds:
         rng = np.random.default_rng([seed, 13])
-        monitor, counts, seen = DriftMonitor(profile, settings(MONTH, tolerance)), TickCounts(profile), 0
+        allowed = replace(settings(MONTH), loss_tolerance=tolerance)
+        monitor, counts, seen = DriftMonitor(profile, allowed), TickCounts(profile), 0
         for tick in range(2000):
             error = ERROR if tick < 10 else WORSE
             counts.add(Batch(answers(LABEL_ROWS, error, rng), LABEL_ROWS, side="label"))
@@ -187,5 +190,5 @@ def cases_labels(quick: bool) -> list[Case]:
             chunk=3 if quick else 10,
             options={"tolerance": tolerance},
         )
-        for tolerance in (0.0,)
+        for tolerance in (0.0, LOSS_TOLERANCE)
     ]

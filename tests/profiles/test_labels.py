@@ -1,0 +1,103 @@
+"""Labels on the command line: a profile that knows the loss, and a replay that alarms when it grows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pilotfish.sidecar import cli
+from pilotfish.sidecar.profiles.files import read_profile
+
+
+def write(path: Path, rows: int, *, worse_from: int | None = None, seed: int = 0) -> Path:
+    """Write a class, its confidence and a label that is late for a third of the rows; more mistakes from one row on."""
+    rng = np.random.default_rng(seed)
+    lines = ["size,said,sure,truth"]
+    for row in range(rows):
+        error = 0.1 if worse_from is None or row < worse_from else 0.3
+        truth = rng.choice(["cat", "dog"])
+        wrong = rng.random() < error
+        said = truth if not wrong else "dog" if truth == "cat" else "cat"
+        sure = rng.uniform(0.5, 0.8) if wrong else rng.uniform(0.6, 1)
+        lines.append(f"{rng.normal():.3f},{said},{sure:.4f},{truth if rng.random() < 0.67 else ''}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Build one; what was said stands in "built" beside it."""
+    out = tmp_path / "profile.json"
+    options = ["--prediction", "said", "--score", "sure", "--label", "truth", "--rows-per-tick", "50"]
+    data = write(tmp_path / "reference.csv", 8000)
+    assert cli.main(["profile", "build", str(data), "--out", str(out), *options]) == 0
+    (tmp_path / "built").write_text(capsys.readouterr().out)
+    return out
+
+
+def test_build_and_show_say_what_the_loss_is(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    built = (profile.parent / "built").read_text()
+    assert cli.main(["profile", "show", str(profile)]) == 0
+    shown = capsys.readouterr().out
+    for said in (built, shown):
+        assert "classification: a loss of 1 where said is not truth; 0." in said
+        assert "labelled rows" in said
+        assert "estimated from sure, which is not calibrated as the probability of the predicted class" in said
+    assert "task: classification, as said and truth look; --task says otherwise" in built
+    assert "loss:by_score" not in shown
+    known = read_profile(profile).performance
+    assert known is not None
+    assert (known.label, known.prediction, known.score) == ("truth", "said", "sure")
+    assert 5000 < known.rows < 5700
+
+
+def test_replay_alarms_when_labels_show_more_mistakes(
+    profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write(tmp_path / "live.csv", 5000, worse_from=2500, seed=1)
+    command = ["replay", str(data), "--profile", str(profile), "--rows-per-tick", "50", "--json"]
+    assert cli.main(command) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    alarms = [event for event in events if event.get("family") == "performance"]
+    assert [[item["name"] for item in alarm["features"]] for alarm in alarms] == [["loss"]]
+    assert 2500 < alarms[0]["row"] <= 3300
+    assert cli.main([*command, "--loss-tolerance", "0.4"]) == 0
+    tolerant = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert not any(event.get("family") == "performance" for event in tolerant)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--label", "truth", "--prediction", "said", "--score", "sur"], "--score sur: there is no such column"),
+        (["--label", "truth", "--prediction", "said", "--score", "truth"], "is given by --score and --label"),
+        (["--label", "size", "--prediction", "said"], "of which the predictions"),
+        (["--label", "truth", "--prediction", "said", "--task", "regression"], "is a number to compare 'truth' with"),
+        (["--label", "truth", "--label", "size", "--prediction", "said"], "are all labels"),
+        (["--label", "truth", "--prediction", "said", "--task", "ranking"], "none of the predictions"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_in_words(
+    tmp_path: Path, options: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write(tmp_path / "reference.csv", 400)
+    assert cli.main(["profile", "build", str(data), "--out", str(tmp_path / "p.json"), *options]) == 2
+    said = capsys.readouterr().err
+    assert what in said
+    assert "Traceback" not in said
+
+
+def test_a_label_without_predictions_is_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write(tmp_path / "reference.csv", 400)
+    assert cli.main(["profile", "build", str(data), "--out", str(tmp_path / "p.json"), "--label", "truth"]) == 0
+    assert "a label, and no --prediction to compare" in capsys.readouterr().out
+    assert "truth" not in read_profile(tmp_path / "p.json").columns("input")
+
+
+def test_a_tolerance_outside_of_0_to_1_is_refused(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = profile.parent / "reference.csv"
+    assert cli.main(["replay", str(data), "--profile", str(profile), "--loss-tolerance", "5"]) == 2
+    assert "'loss_tolerance' must be between 0 and 1" in capsys.readouterr().err
