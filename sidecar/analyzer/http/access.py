@@ -37,8 +37,8 @@ def unguarded(host: str, token_file: Path | None) -> str:
     if near or token_file is not None:
         return ""
     return (
-        f"whoever reaches the admin address ({shown(host)}) may put a profile and close episodes: give --token-file, "
-        "or an address of the loopback"
+        f"whoever reaches the admin address ({shown(host)}) may put a profile, send labels and close episodes: "
+        "give --token-file, or an address of the loopback"
     )
 
 
