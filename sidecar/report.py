@@ -52,7 +52,10 @@ class NewValue(msgspec.Struct, frozen=True):
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature of the profile: evidence of its own (1 = alarm; None in a pod), onset, effect sizes."""
+    """One feature of the profile: evidence of its own (1 = alarm; None in a pod), onset, effect sizes.
+
+    `partners` are the columns that a residual's column is most related to.
+    """
 
     name: str
     side: str
@@ -91,7 +94,7 @@ class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """One cause, from the alarm to its end."""
+    """One cause, from its alarm to its end; or, as another family sees it, `part_of` the episode that told of it."""
 
     id: str
     family: str
@@ -264,6 +267,22 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
     gathered: float | None = None
 
 
+class StreamDetector(msgspec.Struct, frozen=True, kw_only=True):
+    """A detector of River on one number a tick: `changes` are what it called one. No budget: it raises no alarm.
+
+    `value` is the last number, of `values` that its state is made of; `problem` says why it is not fed.
+    """
+
+    type: str
+    stream: str
+    value: float | None
+    values: int
+    changes: int
+    last_change_tick: int | None
+    problem: str = ""
+    budget: Literal["none"] = "none"
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided of profiles and episodes, and by whom: one line of the audit. `old` and `new` are hashes."""
 
@@ -326,4 +345,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     learning: Learning | None = None
     kept_rows: tuple[KeptRows, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    streams: tuple[StreamDetector, ...] = ()
     warnings: tuple[str, ...] = ()

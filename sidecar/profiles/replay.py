@@ -146,6 +146,7 @@ def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings
         "evidence_ratio": alarm.evidence_ratio,
         "onset_tick": alarm.onset_tick,
         "onset_row": onset,
+        "part_of": alarm.part_of,
         "features": [asdict(feature) for feature in alarm.features],
     }
 
@@ -177,10 +178,13 @@ def _say(as_json: bool, event: Mapping[str, Any]) -> None:
 def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     when = f"tick {event['tick']:,}" + (f", {event['time']}" if event["time"] else "")
     yield f"ALARM  {event['family']}  at row {event['row']:,} ({when}); changed since row {event['onset_row']:,}"
+    if event["part_of"]:
+        yield f"       the cause of episode {event['part_of']}, now by its columns"
     features = event["features"]
     for feature in features[:NAMED]:
         sure = "" if feature["confirmed"] else "  (not confirmed)"
-        yield f"       {feature['name']}{_effect(feature['effects'])}{sure}"
+        beside = f"  (with {', '.join(feature['partners'])})" if feature["partners"] else ""
+        yield f"       {feature['name']}{beside}{_effect(feature['effects'])}{sure}"
     if len(features) > NAMED:
         yield f"       and {len(features) - NAMED} more"
 

@@ -55,6 +55,7 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     yield "split", f"by {reference.split}: 30 % shape the alternatives, 70 % bound them"
     sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
     yield "watched", ", ".join(sides)
+    yield from _relation_lines(profile)
     yield from performance_lines(profile)
 
 
@@ -93,6 +94,20 @@ def _calibration_text(found: Calibration | None) -> str:
     )
 
 
+def _relation_lines(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield what is watched of columns together."""
+    joint = [feature.name for feature in profile.features if feature.family == "multivariate"]
+    if not joint:
+        return
+    related = [(name.partition(":")[2], profile.partners[name]) for name in joint if name in profile.partners]
+    columns = {name for made in profile.transforms if made.family == "multivariate" for name in made.inputs}
+    yield "jointly", f"{len(columns)} columns, by {len(joint)} measures; related are"
+    for column, partners in related[:MOST_LISTED]:
+        yield "", column + (f" with {', '.join(partners)}" if partners else "")
+    if len(related) > MOST_LISTED:
+        yield "", f"and {len(related) - MOST_LISTED} more"
+
+
 def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
     """Print the columns that are not watched, with the reasons."""
     if left_out:
@@ -113,7 +128,8 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
 
 
 def print_features(console: Console, features: Sequence[Feature]) -> None:
-    """Print a line a feature, inputs first, in as many columns as the width allows."""
+    """Print a line a feature that tells of one column, inputs first, in as many columns as the width allows."""
+    features = [feature for feature in features if feature.family != "multivariate"]
     longest = max((len(feature.name) for feature in features), default=0)
     columns = _columns(console.width, min(max(longest, LEAST_NAME), max(12, console.width // 4)))
     for side, title in (("input", "inputs"), ("prediction", "predictions")):

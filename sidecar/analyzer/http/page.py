@@ -175,6 +175,8 @@ def _rank(feature: Feature) -> tuple[float, float, str]:
 
 def _feature(feature: Feature, report: Report) -> tuple[str, ...]:
     name = f"{escape(feature.name)}<br><small>{escape(feature.kind)}, {escape(feature.side)}</small>"
+    if feature.partners:
+        name += f"<br><small>with {escape(', '.join(feature.partners))}</small>"
     evidence = ""
     if report.families and feature.evidence_ratio is not None:
         evidence = (
