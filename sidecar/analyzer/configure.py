@@ -14,6 +14,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.core import Setup
 from pilotfish.sidecar.analyzer.decode import Hints
 from pilotfish.sidecar.analyzer.engine import EngineFactory
+from pilotfish.sidecar.analyzer.streams import streamed
 from pilotfish.sidecar.settings.checks import warnings
 from pilotfish.sidecar.settings.document import ModelMonitor, ProfileSource, Spec
 from pilotfish.sidecar.settings.errors import SettingsError
@@ -86,6 +87,7 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         feedback=spec.feedback,
         learn=source.learn if source is not None else None,
         keep_rows=spec.traffic.keep_rows,
+        streams=streamed(spec.drift.detectors),
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None

@@ -30,6 +30,7 @@ from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
 from pilotfish.sidecar.analyzer.feedback.store import Store
 from pilotfish.sidecar.analyzer.learning import Learner
 from pilotfish.sidecar.analyzer.ledger import IDENTIFIED, MEASURED, REUSED, UNDECODABLE, Ledger
+from pilotfish.sidecar.analyzer.streams import Streamed, Streams, total
 from pilotfish.sidecar.analyzer.ticks import SECOND, TickClock
 from pilotfish.sidecar.analyzer.watch import Watch
 from pilotfish.sidecar.channel.record import Hello, Record
@@ -59,6 +60,7 @@ class Setup:
     engine_factory: EngineFactory
     learn: Learn | None = None
     keep_rows: KeepRows | None = None
+    streams: tuple[Streamed, ...] = ()
     problem: str = ""
 
 
@@ -79,6 +81,7 @@ class Core:
         self.hints = setup.hints
         self.idle_reason = setup.problem
         self.learner = Learner()
+        self.streams = Streams(setup.streams)
         self.tap = Tap(frozenset(name for block in (setup.keep_rows, setup.learn) if block for name in block.mask))
         self.decisions: tuple[Decision, ...] = ()
         self.history: tuple[Episode, ...] = ()
@@ -143,6 +146,7 @@ class Core:
             result = self.watch.close(tick) if self.watch else None
             if result is not None:
                 self._note(result)
+                self._feed_streams(tick)
             self.changes += 1
 
     # --- what is asked for
@@ -161,6 +165,8 @@ class Core:
         if self.watch is not None and self.watch.profile.hash == profile.hash:
             return
         fresh = self._new_watch(profile)
+        if not resumed:
+            self.streams.reset()
         self._end_watch("rebaseline" if rebaselined else "profile")
         self.watch = fresh
         self.labels.follow(profile)
@@ -201,6 +207,7 @@ class Core:
             "watch": self.watch.state() if self.watch else None,
             "columns": self.columns.state(),
             "learning": self.learner.state(),
+            "streams": self.streams.state(),
             "feedback": self.labels.store.state(),
             "episodes": msgspec.to_builtins(self.episodes()),
         }
@@ -270,6 +277,12 @@ class Core:
         for finding in self.watch.new_findings() if self.watch else ():
             self.ledger.add(f"finding:{finding.kind}")
 
+    def _feed_streams(self, tick: int) -> None:
+        if self.watch is not None and self.setup.streams:
+            seconds = self.setup.drift.tick_seconds
+            for key in self.streams.close(tick, self.watch.profile, self.watch.newest, seconds):
+                self.ledger.add(total(key))
+
     def _require_fit(self, profile: Profile) -> None:
         for word, key, ours, theirs in (
             ("model", "name", self.setup.model, profile.model),
@@ -295,6 +308,7 @@ class Core:
         mine = saved.get("watch") if saved else None
         if saved is not None and (mine is None or mine.get("profile_hash") != profile.hash):
             self.history = self._ended(saved, "profile")
+            self.streams.reset()
         factory, drift = self.setup.engine_factory, self.setup.drift
         if mine is not None and mine.get("profile_hash") == profile.hash and saved is not None:
             try:
@@ -321,6 +335,7 @@ class Core:
             self.warnings["tick"] = "the length of a tick changed: counts, evidence and episodes start afresh"
             return
         self.columns.resume(saved.get("columns", []))
+        self.streams.resume(saved.get("streams", {}))
         self.history = self._ended(saved, RESTART)
 
     def _ended(self, saved: Mapping[str, Any], by: str) -> tuple[Episode, ...]:

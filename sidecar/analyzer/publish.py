@@ -87,7 +87,8 @@ class Publisher:
             learning=core.learner.learning,
             kept_rows=kept_rows,
             decisions=core.decisions,
-            warnings=(*core.warnings.values(), *problems.values(), *_too_dense(status)),
+            streams=core.streams.listing(totals),
+            warnings=(*core.warnings.values(), *problems.values(), *_too_dense(status), *_silent(core)),
         )
         return Published(made, profile, self._recent, watch.open_counts if watch else {})
 
@@ -105,6 +106,12 @@ def _too_dense(status: MonitorStatus | None) -> tuple[str, ...]:
     times = f"a tick carries {status.density:,.0f} times the rows of one of the reference"
     remedy = "build the profile from traffic as dense, or, of rows replayed faster than they happened, without times"
     return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
+
+
+def _silent(core: Core) -> list[str]:
+    """Return what is to be said of detectors on streams that are not fed."""
+    found = core.streams.listing({})
+    return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in found if item.problem]
 
 
 def _unprofiled(core: Core) -> str:

@@ -98,6 +98,7 @@ class Watch:
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
         self.quality = QualityWatch(profile)
         self._found: list[Finding] = []
+        self.newest = Counts.empty(profile)  # of the tick that closed last
         self._open: dict[int, OpenTick] = {}
         self._recent = Counts.empty(profile)
         self._before = Counts.empty(profile)
@@ -151,6 +152,7 @@ class Watch:
         result = self.engine.close_tick(tick, counts)
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
+        self.newest = counts
         self._remember(counts)
         self._found += self.quality.close_tick(tick, counts)
         return result

@@ -17,6 +17,7 @@ from pilotfish.sidecar.settings.document import (
     Webhook,
 )
 from pilotfish.sidecar.settings.errors import Problem
+from pilotfish.sidecar.settings.streams import problem_of, stream_of
 from pilotfish.sidecar.settings.units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
@@ -142,6 +143,7 @@ def _drift(drift: Drift) -> Iterator[Problem]:
             what,
             f"give a longer per, a smaller count or a shorter tick: {FEWEST_TICKS} at least",
         )
+    yield from _detectors(drift)
     for name, feature in drift.features.items():
         if feature.ignore and feature.tolerance is not None:
             yield Problem(f"{path}.features.{name}", "is ignored and has a tolerance", "keep one of them")
@@ -151,6 +153,22 @@ def _feedback(feedback: Feedback) -> Iterator[Problem]:
     if not SHORTEST_KEEP <= feedback.keep <= LONGEST_KEEP:
         bounds = f"{show_duration(SHORTEST_KEEP)} to {show_duration(LONGEST_KEEP)}"
         yield Problem("$.spec.feedback.keep", f"is {show_duration(feedback.keep)}", f"give {bounds}")
+
+
+def _detectors(drift: Drift) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], int] = {}
+    for index, detector in enumerate(drift.detectors):
+        path = f"$.spec.drift.detectors[{index}]"
+        what, remedy = problem_of(detector.type, detector.parameters)
+        if what:
+            yield Problem(path, what, remedy)
+        try:
+            stream_of(detector.stream)
+        except ValueError as error:
+            yield Problem(f"{path}.stream", f"is {shown(detector.stream)}", str(error))
+        first = seen.setdefault((detector.type, detector.stream), index)
+        if first != index:
+            yield Problem(path, "is of the same type and stream as another", f"keep it or detectors[{first}]")
 
 
 def _scaling(scaling: Scaling) -> Iterator[Problem]:

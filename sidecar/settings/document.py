@@ -72,7 +72,7 @@ class Model(_Block, frozen=True, kw_only=True):
 
 
 class KeepRows(_Block, frozen=True, kw_only=True):
-    """The newest rows, kept on disk in the state folder for reports on rows; nothing is kept unless this block stands."""
+    """The newest rows, kept on disk in the state folder for reports on rows; off unless this block stands."""
 
     rows: Annotated[int, Meta(description="Newest rows that are kept.", ge=100, le=10**6)]
     bytes: Annotated[Size, Meta(description="Bytes on disk at most; the oldest rows make room.")] = 64 * 1024 * 1024
@@ -162,6 +162,21 @@ class PerformanceDrift(_Block, frozen=True, kw_only=True):
     ] = 0.005
 
 
+class StreamDetector(_Block, frozen=True, kw_only=True):
+    """A drift detector of River on one scalar stream: shown and counted; it has no budget, and raises no alarm."""
+
+    type: Annotated[Name, Meta(description="`river.ADWIN`, `river.KSWIN` or `river.PageHinkley`.")]
+    stream: Annotated[
+        Name,
+        Meta(
+            description="One number a tick, of that tick's rows: `feature.NAME.MEASURE` or `prediction.NAME.MEASURE` "
+            "(chi_square, jensen_shannon, ks, missing_ratio, out_of_range_ratio, psi, unseen_ratio, wasserstein), "
+            "`performance.realized`, `performance.estimated`."
+        ),
+    ]
+    parameters: Annotated[dict[str, Any], Meta(description="The detector's own parameters, as River names them.")] = {}
+
+
 class Drift(_Block, frozen=True, kw_only=True):
     """When a change of the data is an alarm."""
 
@@ -175,6 +190,12 @@ class Drift(_Block, frozen=True, kw_only=True):
         ),
     ] = 0.0025
     features: Annotated[dict[str, FeatureDrift], Meta(description="Exceptions by feature name.")] = {}
+    detectors: Annotated[
+        tuple[StreamDetector, ...],
+        Meta(
+            description="River's detectors, to look at beside the alarms; they need the extra `river`.", max_length=50
+        ),
+    ] = ()
     performance: Annotated[PerformanceDrift, Meta(description="Losses of labelled rows.")] = PerformanceDrift()
 
 

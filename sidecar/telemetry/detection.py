@@ -28,6 +28,7 @@ def collect(reading: Reading) -> Iterator[Family]:
     yield from _features(report.model, report.features)
     yield from _findings(report)
     yield from _profile(report)
+    yield from _streams(report)
     yield from _stored(report)
     yield from _checkpoint(report, reading.now)
 
@@ -80,6 +81,16 @@ def _profile(report: Report) -> Iterator[Family]:
         rows.add_metric((report.model,), report.profile.rows)
         mismatches.add_metric((report.model,), report.type_mismatches)
     yield from (info, rows, mismatches)
+
+
+def _streams(report: Report) -> Iterator[Family]:
+    values, changes = names.STREAM_VALUE.gauge(), names.STREAM_CHANGES.counter()
+    last = {item.stream: item.value for item in report.streams if item.value is not None}
+    for stream, value in last.items():
+        values.add_metric((report.model, stream), value)
+    for item in report.streams:
+        changes.add_metric((report.model, item.type, item.stream, item.budget), item.changes)
+    yield from (values, changes)
 
 
 def _stored(report: Report) -> Iterator[Family]:

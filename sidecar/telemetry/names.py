@@ -247,6 +247,20 @@ LEARNING_TRIES = Metric(
     DRIFT,
     ("model", "state"),
 )
+STREAM_VALUE = Metric(
+    "pilotfish_stream_value",
+    "gauge",
+    "The last number of a stream that a detector of River is fed with.",
+    DRIFT,
+    ("model", "stream"),
+)
+STREAM_CHANGES = Metric(
+    "pilotfish_stream_changes_total",
+    "counter",
+    "What detectors of River called a change; budget none: how often they are wrong is not known.",
+    DRIFT,
+    ("model", "detector", "stream", "budget"),
+)
 KEPT_ROWS = Metric("pilotfish_kept_rows", "gauge", "Rows of the traffic on disk.", ACCOUNT, ("store",))
 KEPT_BYTES = Metric(
     "pilotfish_kept_rows_bytes", "gauge", "Bytes that rows of the traffic take on disk.", ACCOUNT, ("store",), "bytes"

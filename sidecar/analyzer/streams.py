@@ -1,0 +1,183 @@
+"""River's detectors on scalar streams, one number a closed tick: shown, counted, and never more than that.
+
+They know nothing of the false-alarm budget, of looks at many features, or of serial correlation, so what they say opens
+no episode, pages nobody and costs no budget. Each number is of the rows of its tick alone: the report's own effect
+sizes are of overlapping stretches, which every such detector would take for drift.
+
+A detector's state is its last `REPLAYED` numbers, kept in the checkpoint and fed anew after a restart (River offers
+pickle only, which may run anything): what is older than that is forgotten then.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pilotfish.detectors.effects import EffectSizes, Yardstick
+from pilotfish.detectors.performance.estimate import estimate
+from pilotfish.detectors.performance.realized import realized
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.sidecar import report
+from pilotfish.sidecar.settings.document import StreamDetector
+from pilotfish.sidecar.settings.streams import Stream, stream_of
+
+REPLAYED = 1000
+
+
+class Detector(Protocol):
+    """What is used of River's."""
+
+    drift_detected: bool
+
+    def update(self, x: float) -> object:
+        """Take the next number."""
+
+
+Make = Callable[[], Detector]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """One configured detector, and how to make it anew; `make` is None where it cannot be had, for `problem`."""
+
+    type: str
+    stream: str
+    make: Make | None = None
+    problem: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in checkpoint and ledger."""
+        return f"{self.type} {self.stream}"
+
+
+def streamed(wanted: Iterable[StreamDetector]) -> tuple[Streamed, ...]:
+    """Return the detectors of the document; River is loaded only if there are any."""
+    return tuple(_streamed(item) for item in wanted)
+
+
+def _streamed(item: StreamDetector) -> Streamed:
+    try:
+        drift = importlib.import_module("river.drift")
+    except ImportError as error:
+        problem = f"River is not installed here ({error}); pip install 'pilotfish[river]'"
+        return Streamed(item.type, item.stream, None, problem)
+    made: Callable[..., Detector] = getattr(drift, item.type.removeprefix("river."))
+    parameters = dict(item.parameters)
+    if item.type == "river.KSWIN":
+        parameters.setdefault("seed", 0)  # or it would draw from whatever state the process has
+
+    def make() -> Detector:
+        return made(**parameters)
+
+    try:
+        make()
+    except Exception as error:  # foreign code with a person's parameters
+        return Streamed(item.type, item.stream, None, f"it cannot be made: {type(error).__name__}: {error}"[:300])
+    return Streamed(item.type, item.stream, make)
+
+
+@dataclass
+class _Running:
+    detector: Detector | None
+    values: deque[float] = field(default_factory=lambda: deque(maxlen=REPLAYED))
+    last_change: int | None = None
+    problem: str = ""
+
+    def take(self, value: float) -> bool:
+        """Feed one number; return whether it is called a change."""
+        if self.detector is None:
+            return False
+        self.values.append(value)
+        try:
+            self.detector.update(value)
+        except Exception as error:  # foreign code: it may do what it wants, but not to the worker
+            self.detector, self.problem = None, f"it failed and is not fed any more: {type(error).__name__}"
+            return False
+        return bool(self.detector.drift_detected)
+
+
+class Streams:
+    """All detectors on the streams of one profile."""
+
+    def __init__(self, wanted: tuple[Streamed, ...]) -> None:
+        self._wanted = wanted
+        self._running = {item.key: _fresh(item) for item in wanted}
+
+    def reset(self) -> None:
+        """Begin anew: with another profile, the same name is another stream."""
+        self._running = {item.key: _fresh(item) for item in self._wanted}
+
+    def close(self, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> list[str]:
+        """Feed what the rows of the closed `tick` say; return the key of each detector that calls it a change."""
+        changed = []
+        for item in self._wanted:
+            value = _value(stream_of(item.stream), tick, profile, counts, tick_seconds)
+            running = self._running[item.key]
+            if value is not None and math.isfinite(value) and running.take(value):
+                running.last_change = tick
+                changed.append(item.key)
+        return changed
+
+    def listing(self, totals: Mapping[str, int]) -> tuple[report.StreamDetector, ...]:
+        """Return how each detector stands; `totals` are the ledger's."""
+        return tuple(
+            report.StreamDetector(
+                type=item.type,
+                stream=item.stream,
+                value=running.values[-1] if running.values else None,
+                values=len(running.values),
+                changes=totals.get(total(item.key), 0),
+                last_change_tick=running.last_change,
+                problem=item.problem or running.problem,
+            )
+            for item in self._wanted
+            for running in (self._running[item.key],)
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return plain values for the checkpoint."""
+        return {key: [list(running.values), running.last_change] for key, running in self._running.items()}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Feed again what `state` kept; what is not configured any more is left behind."""
+        for key, (values, last_change) in state.items():
+            running = self._running.get(key)
+            if running is not None:
+                for value in values[-REPLAYED:]:
+                    running.take(float(value))
+                running.last_change = last_change
+
+
+def total(key: str) -> str:
+    """Return the name of the ledger's total of changes."""
+    return f"stream_changes:{key}"
+
+
+def _fresh(item: Streamed) -> _Running:
+    return _Running(item.make() if item.make else None)
+
+
+def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> float | None:
+    if not stream.feature:
+        loss = estimate(profile, counts) if stream.measure == "estimated" else realized(profile, counts)
+        return None if loss is None else loss.value
+    if stream.feature not in profile.index:
+        return None
+    feature = profile.feature(stream.feature)
+    mismatches = int(counts.mismatches[profile.index[stream.feature]])
+    yardstick = Yardstick.of(feature, tick_seconds)
+    return _measured(yardstick.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
+
+
+def _measured(effects: EffectSizes | None, measure: str) -> float | None:
+    found = None if effects is None else getattr(effects, measure)
+    if found is None or isinstance(found, float):
+        return found
+    value: float = found.value
+    return value
