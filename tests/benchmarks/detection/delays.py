@@ -120,7 +120,7 @@ def among(quick: bool) -> list[Case]:
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": 0.0}
             target = bump if name == BUMP else usual
-            cases.append(_case(f"{name}, reference of {n0:,}", target, 10 if quick else 60, options))
+            cases.append(_case(f"{name}, reference of {n0:,}", target, 4 if quick else 60, options))
     return cases
 
 
@@ -130,7 +130,7 @@ def tolerant(quick: bool) -> list[Case]:
     for n0, target, named in ((100_000, 2.5, ("+ .3 sd", "+ .5 sd", "+ 1 sd")), (10_000, 3.6, ("+ .3 sd",))):
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": TOLERANCE}
-            case = _case(f"{name}, reference of {n0:,}", target, 10 if quick else 60, options)
+            case = _case(f"{name}, reference of {n0:,}", target, 4 if quick else 60, options)
             cases.append(case if name in named else _untargeted(case, drift))
     return cases
 

@@ -30,7 +30,7 @@ GROUPS: dict[str, Group] = {
     ),
     "quiet-all": Group(
         "False alarms, everything that is watched",
-        "Pages of all families: 30 columns in related pairs, their residuals, distance and cosines, a prediction and "
+        "Pages of all families: 10 columns in related pairs, their residuals, distance and cosines, a prediction and "
         "labels; rows are drawn, A = 200, tolerance 0, a fresh reference in each run.",
         independent.everything,
     ),

@@ -18,7 +18,7 @@ from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.traffic import Crossings, Draw, reference, settings
 
 A = 200.0
-FEATURES = 20
+FEATURES, RELATED = 20, 10
 RATES = (5, 50, 500)
 
 
@@ -40,12 +40,12 @@ def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> lis
     for seed in seeds:
         rng = np.random.default_rng([seed, rows, n0, 2])
         sides: dict[str, Side] = {"answer": "prediction", "truth": "label"}
-        columns = {**pairs(n0, rng, broken=False), **answers(n0, ERROR, rng)}
+        columns = {**pairs(n0, rng, broken=False, columns=RELATED), **answers(n0, ERROR, rng)}
         profile = build_profile(columns, sides=sides, exchangeable=True, tolerance=0.0)
         monitor, counts, pages = DriftMonitor(profile, settings(A)), TickCounts(profile), 0
         for tick in range(ticks):
             answered = answers(rows, ERROR, rng)
-            counts.add(Batch(pairs(rows, rng, broken=False), rows))
+            counts.add(Batch(pairs(rows, rng, broken=False, columns=RELATED), rows))
             counts.add(Batch({"answer": answered["answer"]}, rows, "prediction"))
             counts.add(Batch(answered, rows, "label"))
             pages += len(monitor.close_tick(tick, counts.take()).alarms)
@@ -54,7 +54,7 @@ def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> lis
 
 
 def everything(quick: bool) -> list[Case]:
-    runs, ticks = (6, 300) if quick else (40, 500)
+    runs, ticks = (6, 300) if quick else (40, 400)
     return [
         Case(
             name=f"reference of {n0:,} rows, 50 rows a tick",

@@ -29,7 +29,12 @@ def _delays(results: Results) -> str:
 
 
 def _false_alarms(results: Results) -> str:
-    values = [dot for name in ("quiet", "quiet-small", "serial") for row in _rows(results, name) for dot in _quiet(row)]
+    values = [
+        dot
+        for name in ("quiet", "quiet-small", "quiet-all", "serial")
+        for row in _rows(results, name)
+        for dot in _quiet(row)
+    ]
     groups = ("A = 200", "A = 43,200")
     title = "False alarms over what is allowed"
     return svg.dots(title, "x, and its 99 % bound", values, target=1.0, groups=groups) if values else ""
@@ -42,7 +47,7 @@ def _quiet(row: Mapping[str, Any]) -> Iterator[svg.Dot]:
             row["name"].replace("reference of ", "n = ").replace(" rows,", ","), figures["ratio"], figures["upper"]
         )
     for group, budget in enumerate(("200", "43200")):
-        if budget in figures:
+        if figures.get(budget, {}).get("judgeable"):
             name = row["name"].replace(" the reference's rate", "")
             yield svg.Dot(name, figures[budget]["ratio"], figures[budget]["upper"], group)
 

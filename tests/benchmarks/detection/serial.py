@@ -141,11 +141,11 @@ def _judge(outcomes: Sequence[dict[str, Any]], ticks: int) -> Judged:
     for budget in BUDGETS:
         alarms = false_alarms([found["alarms"][budget] for found in outcomes], ticks / budget)
         delay = mean_at_most([found["delays"][budget] for found in outcomes], None, "ticks")
-        texts.append(f"A = {budget:,.0f}: {alarms.measured}, 1 sd after {delay.measured}")
-        bounds.append(alarms.bound)
         judgeable = ticks * len(outcomes) / budget >= FEWEST_ALLOWED
+        texts.append(f"A = {budget:,.0f}: {alarms.measured}, 1 sd after {delay.measured}")
+        bounds.append(alarms.bound if judgeable else "too short to say")
         met = met and (alarms.met is True or not judgeable)
-        figures[f"{budget:.0f}"] = {**alarms.figures, "delay": delay.figures["mean"]}
+        figures[f"{budget:.0f}"] = {**alarms.figures, "delay": delay.figures["mean"], "judgeable": judgeable}
     return Judged("; ".join(texts), "; ".join(bounds), met, figures)
 
 

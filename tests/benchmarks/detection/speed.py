@@ -22,6 +22,7 @@ from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from tests.benchmarks.detection.datasets import columns, rows_of, taken
+from tests.benchmarks.detection.relations import pairs
 from tests.benchmarks.detection.results import Judged
 from tests.benchmarks.detection.runner import Case, NotMeasuredError
 from tests.benchmarks.detection.traffic import columns_only, settings
@@ -34,7 +35,7 @@ OTHERS_TIMEOUT = 400
 
 
 def numeric(rows: int, rng: np.random.Generator) -> dict[str, Any]:
-    return {f"x{i}": rng.normal(size=rows) for i in range(FEATURES)}
+    return dict(pairs(rows, rng, broken=False, columns=FEATURES))
 
 
 def mixed(rows: int, rng: np.random.Generator) -> dict[str, Any]:

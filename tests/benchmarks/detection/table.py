@@ -21,7 +21,7 @@ def markdown(results: Mapping[str, Mapping[str, Any]]) -> str:
     """A heading, a sentence and a table for each group."""
     parts = []
     for group in results.values():
-        lines = [f"#### {group['title']}", "", group["about"], "", _line(HEADER), _line("---" for _ in HEADER)]
+        lines = [f"### {group['title']}", "", group["about"], "", _line(HEADER), _line("---" for _ in HEADER)]
         lines += [_line(_cells(row)) for row in group["rows"]]
         lines += ["", *(f"Missed, {row['name']}: {row['cause']}." for row in group["rows"] if row["cause"])]
         parts.append("\n".join(lines).rstrip())
