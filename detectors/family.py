@@ -221,7 +221,8 @@ class FamilyDetector:
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                if self._is_back(tick, member, table, counts, steps[:, table.functions]):
+                scale = self.table.live_inflation(rows, cells)
+                if self._is_back(tick, member, table, counts, steps[:, table.functions], scale):
                     member.closed_tick = tick
                     self._release(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))
@@ -231,9 +232,11 @@ class FamilyDetector:
         self._settle()
         return changes
 
-    def _is_back(self, tick: int, member: Member, table: FeatureTable, counts: Ints, steps: Floats) -> bool:
+    def _is_back(
+        self, tick: int, member: Member, table: FeatureTable, counts: Ints, steps: Floats, scale: float
+    ) -> bool:
         """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [rungs, functions] are its own."""
-        inflation = float(table.inflation.max()) * self.table.live_inflation(int(counts.sum()))
+        inflation = float(table.inflation.max()) * scale
         if member.log_k <= 0 or member.name not in self._stretches:
             self._stretches[member.name] = Stretch.empty(*steps.shape)
         stretch = self._stretches[member.name]

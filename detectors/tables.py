@@ -124,6 +124,8 @@ class FamilyTable:
         log_weights: [functions] prior weight within the feature.
         log_k: [rungs, functions] each feature's.
         rows_per_tick: of the reference, in live ticks; None if evidence is not to be scaled to live traffic.
+        traffic: of losses, whose labels come when they come: the cells of their predictions in a flat counts array, and
+            how many of those a live tick has in the reference.
         hold: ticks after its closing in which a feature's return belongs to the old episode.
     """
 
@@ -136,6 +138,7 @@ class FamilyTable:
     log_weights: Floats
     log_k: Floats
     rows_per_tick: float | None
+    traffic: tuple[slice, float] | None
     hold: int
 
     @property
@@ -151,9 +154,16 @@ class FamilyTable:
         rows = max(int(cells[table.cells].sum()) for table in self.features)
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
-    def live_inflation(self, rows: int) -> float:
-        """What a tick with more rows than the reference's adds to v: slow effects grow with traffic."""
-        return 1.0 if self.rows_per_tick is None else max(1.0, rows / self.rows_per_tick)
+    def live_inflation(self, rows: int, cells: Ints) -> float:
+        """What a tick with more rows than the reference's adds to v: slow effects grow with traffic.
+
+        `rows` are the feature's, `cells` the flat counts of the tick, which tell how dense the traffic is that labels
+        are of.
+        """
+        if self.rows_per_tick is None:
+            return 1.0
+        dense = 1.0 if self.traffic is None else float(cells[self.traffic[0]].sum()) / self.traffic[1]
+        return max(1.0, rows / self.rows_per_tick, dense)
 
     def increments(self, tick: int, cells: Ints) -> tuple[Floats, Bools]:
         """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
@@ -163,7 +173,7 @@ class FamilyTable:
             counts = cells[table.cells]
             rows = int(counts.sum())
             if rows:
-                scale = 2.0**FRACTION_BITS * self.live_inflation(rows)
+                scale = 2.0**FRACTION_BITS * self.live_inflation(rows, cells)
                 functions = table.at(tick)
                 steps[:, table.functions] = functions.linear(counts) / (table.inflation * scale)
                 active[table.functions] = functions.say
@@ -217,6 +227,7 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         log_weights=np.concatenate(weights),
         log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
         rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_at_once(profile),
+        traffic=_traffic(profile, settings) if name == "performance" else None,
         hold=max(_live_ticks(profile, settings), settings.day_ticks),
     )
 
@@ -224,16 +235,20 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
 def _feature(
     profile: Profile, settings: DriftSettings, feature: Feature, functions: slice, tolerance: float
 ) -> FeatureTable:
-    position = profile.index[feature.name]
-    first = int(profile.offsets[position])
-    looked_at = range(feature.bins.size)[tested(feature.bins)]
-    cells = slice(first + looked_at.start, first + looked_at.stop)
     by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
     inflation = feature.slots.inflation if feature.slots is not None and by_slot else feature.inflation
     slots = SLOTS if by_slot else 1
     lg = log_confidence(sum(len(one.inflation) for one in profile.features), slots)
     tick_seconds = settings.tick_seconds if by_slot else None
+    cells = _cells(profile, feature)
     return FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+
+
+def _cells(profile: Profile, feature: Feature) -> slice:
+    """Where the cells that detection looks at are in a flat counts array."""
+    first = int(profile.offsets[profile.index[feature.name]])
+    looked_at = range(feature.bins.size)[tested(feature.bins)]
+    return slice(first + looked_at.start, first + looked_at.stop)
 
 
 def _tolerance(settings: DriftSettings, feature: Feature) -> float:
@@ -245,6 +260,14 @@ def _tolerance(settings: DriftSettings, feature: Feature) -> float:
 def _labels_at_once(profile: Profile) -> float | None:
     """Labels that come together are of rows of a stretch of time, which inflation was measured for."""
     return None if profile.performance is None else profile.performance.rows_at_once
+
+
+def _traffic(profile: Profile, settings: DriftSettings) -> tuple[slice, float] | None:
+    """The cells of the predictions that labels are of, and their reference rows in a live tick; None if unknown."""
+    usual = _live_rows(profile, settings)
+    if usual is None or profile.performance is None or profile.performance.prediction not in profile.index:
+        return None
+    return _cells(profile, profile.feature(profile.performance.prediction)), usual
 
 
 def _live_ticks(profile: Profile, settings: DriftSettings) -> int:

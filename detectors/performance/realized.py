@@ -53,7 +53,8 @@ def realized(profile: Profile, counts: Counts) -> Realized | None:
 
 def independence(feature: Feature) -> float:
     """How many rows count as one independent row, by the reference (>= 1)."""
-    return max(1.0, float(feature.bounding.sum()) / max(feature.n_eff, 1e-9)) if feature.n_eff > 0 else 1.0
+    values = feature.inflation if feature.slots is None else feature.slots.inflation
+    return float(np.median(values))
 
 
 def interval(value: float, variance: float, rows: float) -> tuple[float, float]:

@@ -39,7 +39,7 @@ class Difference:
 
 def difference(before: Profile, after: Profile) -> Difference:
     """Return what changed from `before` to `after`."""
-    common = [feature for feature in before.features if feature.name in after.index]
+    common = [feature for feature in before.features if feature.watched and feature.name in after.index]
     moved = [_moved(feature, after.feature(feature.name)) for feature in common]
     moved.sort(key=lambda item: -(item.psi.value if item.psi else np.inf))
     return Difference(

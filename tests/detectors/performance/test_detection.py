@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.performance.description import BY_SCORE, LOSS
 from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.detectors.tables import family_tables
 from tests.detectors.performance.made import (
     build,
     classified,
@@ -143,3 +146,17 @@ def test_the_profile_says_what_five_points_more_cost() -> None:
     few = build(classified(40, np.random.default_rng(1))).feature(LOSS)
     assert few.delay_rows is None
     assert any(text.startswith("cannot see 5 points more loss") for text in few.warnings)
+
+
+def test_labels_may_come_in_batches_but_denser_traffic_counts_less() -> None:
+    """A tick's labels are scaled down by the traffic beside them, not by how many came at once."""
+    rng = np.random.default_rng(10)
+    data = classified(20_000, rng)
+    profile = build(data, exchangeable=False, rows_per_tick=20)
+    batch = mistakes(profile, 120, 400)
+    predictions = TickCounts(profile)
+    predictions.add(Batch({name: data[name][:200] for name in ("said", "sure")}, 200, "prediction"))
+    table = {table.name: table for table in family_tables(profile, MONTH)}["performance"]
+    alone, _ = table.increments(0, batch.cells)
+    dense, _ = table.increments(0, (batch + predictions.take()).cells)
+    np.testing.assert_allclose(alone, dense * 10)
