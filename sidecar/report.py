@@ -206,7 +206,7 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     identified_ratio: float | None = None
     coverage: float | None = None
     lag: Lag | None = None
-    lag_buckets: tuple[tuple[float, int], ...] = ()
+    lag_buckets: tuple[tuple[float | None, int], ...] = ()
     lag_seconds: float = 0.0
     reason: str = ""
 

@@ -42,7 +42,7 @@ def _lag(feedback: Feedback) -> Family:
     buckets = []
     for edge, labels in feedback.lag_buckets:
         below += labels
-        buckets.append(("+Inf" if edge == float("inf") else f"{edge:g}", below))
+        buckets.append(("+Inf" if edge is None else f"{edge:g}", below))
     if buckets:
         family.add_metric((), buckets, feedback.lag_seconds)
     return family

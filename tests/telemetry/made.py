@@ -101,7 +101,7 @@ def whole_report() -> report.Report:
             identified_ratio=0.9,
             coverage=0.75,
             lag=report.Lag(3.0, 40.0),
-            lag_buckets=((4.0, 60), (64.0, 29), (float("inf"), 1)),
+            lag_buckets=((4.0, 60), (64.0, 29), (None, 1)),
             lag_seconds=900.0,
         ),
         performance=report.Performance(

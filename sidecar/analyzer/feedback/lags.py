@@ -12,7 +12,7 @@ EDGES = tuple(float(2**power) for power in range(21))  # 1 s to 12 days
 _NAMES = tuple(f"lag:{index}" for index in range(len(EDGES) + 1))
 _SUM = "lag_ms"
 
-Buckets = tuple[tuple[float, int], ...]
+Buckets = tuple[tuple[float | None, int], ...]
 
 
 def counted(lags: Sequence[float]) -> dict[str, int]:
@@ -24,8 +24,8 @@ def counted(lags: Sequence[float]) -> dict[str, int]:
 
 
 def buckets(totals: Mapping[str, int]) -> Buckets:
-    """Return upper edge (s) and number of lags of each bucket; nothing before the first label."""
-    found = tuple(zip((*EDGES, float("inf")), (totals.get(name, 0) for name in _NAMES), strict=True))
+    """Return upper edge (s; None: there is none) and number of lags of each bucket; nothing before the first label."""
+    found = tuple(zip((*EDGES, None), (totals.get(name, 0) for name in _NAMES), strict=True))
     return found if any(labels for _, labels in found) else ()
 
 
@@ -44,7 +44,7 @@ def _quantile(found: Buckets, share: float) -> float:
     below, low = 0, 0.0
     for edge, labels in found:
         if labels and below + labels >= wanted:
-            high = min(edge, EDGES[-1])
+            high = EDGES[-1] if edge is None else edge
             return low + (high - low) * (wanted - below) / labels
-        below, low = below + labels, edge
+        below, low = below + labels, edge or low
     return EDGES[-1]

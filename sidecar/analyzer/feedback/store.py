@@ -18,7 +18,7 @@ from pilotfish.sidecar.analyzer.feedback.segment import Segment
 PARTS = 16
 FEWEST_MARKS = 10_000  # marks without a kept row that are remembered at least
 MOST_RETIRED = 2 * PARTS
-LARGEST_PART = 64 * 2**20  # bytes of one segment
+BYTES_A_ROW = 128  # that the rows may have in the mean; longer texts leave room for fewer rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ class Store:
     def __init__(self, keep_seconds: float, max_rows: int, tag: Tag, first: int = 1) -> None:
         self._keep_seconds = keep_seconds
         self._max_rows = max_rows
-        self._max_alone = max(max_rows, FEWEST_MARKS)
         self._segments: list[Segment] = []  # oldest first: retired ones, live ones, the one that is filled
         self._unwritten: dict[int, bytearray] = {}
         self._tag = tag
-        self._rows = 0
+        self._max_bytes = max_rows * BYTES_A_ROW
+        self._bounds = (max_rows, self._max_bytes, max(max_rows, FEWEST_MARKS))
+        self._rows = self._bytes = 0
         self._next = first
 
     # --- numbers
@@ -88,16 +89,17 @@ class Store:
         False, and nothing kept, where one of the latest exchanges has the key. More rows than the store may hold are
         not kept either.
         """
-        if rows > self._max_rows:
+        frame = frames.of_kept(key, second, at, rows, values) if rows <= self._max_rows else b""
+        if not 0 < len(frame) <= self._max_bytes:
             return True
-        if self._rows + rows > self._max_rows:
-            self._make_room(rows)
+        if self._rows + rows > self._max_rows or self._bytes + len(frame) > self._max_bytes:
+            self._make_room(rows, len(frame))
         segment = self._active(at)
-        frame = frames.of_kept(key, second, at, rows, values)
         if not segment.keep(frame, key, second, at, rows):
             return False
         self._write(segment, frame)
         self._rows += rows
+        self._bytes += len(frame)
         self._seal_full(segment)
         return True
 
@@ -167,7 +169,8 @@ class Store:
                         return
                     case Kept(key, second, at, rows):
                         segment.begun = segment.begun or at
-                        self._rows += rows * segment.keep(raw, key, second, at, rows)
+                        if segment.keep(raw, key, second, at, rows):
+                            self._rows, self._bytes = self._rows + rows, self._bytes + len(raw)
                     case Taken():
                         segment.newest = max(segment.newest, frame.at)
                         self._mark(segment, frame)
@@ -232,25 +235,27 @@ class Store:
                 homes[home].labelled += 1
 
     def _seal_full(self, segment: Segment) -> None:
-        full = segment.rows >= self._max_rows // PARTS or segment.alone >= self._max_alone // PARTS
-        if full or segment.size > LARGEST_PART:
+        fill = (segment.rows, segment.size, segment.alone)
+        if any(amount > 0 and amount >= bound // PARTS for amount, bound in zip(fill, self._bounds, strict=True)):
             segment.seal()
             self._make_room()
 
-    def _make_room(self, rows: int = 0) -> None:
-        """Retire the oldest segments until `rows` more and the marks are within their bounds."""
+    def _make_room(self, rows: int = 0, size: int = 0) -> None:
+        """Retire the oldest segments until `rows` more, of `size` bytes, and the marks are within their bounds."""
         live = self._live()
         alone = sum(segment.alone for segment in live)
         for segment in live:
-            if self._rows + rows <= self._max_rows and alone <= self._max_alone:
+            held = (self._rows + rows, self._bytes + size, alone)
+            if all(amount <= bound for amount, bound in zip(held, self._bounds, strict=True)):
                 break
             self._retire(segment)
             alone -= segment.alone
         self._forget()
 
     def _retire(self, segment: Segment) -> None:
-        segment.retire()
         self._rows -= segment.rows
+        self._bytes -= segment.size
+        segment.retire()
 
     def _forget(self) -> None:
         """Forget the oldest retired segments; keys of as many exchanges as are kept stay."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.analyzer.feedback import frames
 from pilotfish.sidecar.analyzer.feedback.frames import Tag, Taken
 from pilotfish.sidecar.analyzer.feedback.segment import mark_of
-from pilotfish.sidecar.analyzer.feedback.store import Found, Store
+from pilotfish.sidecar.analyzer.feedback.store import BYTES_A_ROW, Found, Store
 
 KEEP, MAX_ROWS = 100.0, 64
 TAG = Tag("p", ("y",))
@@ -132,6 +132,16 @@ def test_more_rows_than_fit_are_not_kept_and_push_nothing_out() -> None:
     assert made.keep(2, 0, 1000.0, MAX_ROWS + 1, [[1] * (MAX_ROWS + 1)])
     assert found(made, 2, 1000.0) is None
     assert found(made, 1, 1000.0) is not None
+
+
+def test_long_texts_leave_room_for_fewer_rows() -> None:
+    made = store()
+    for key in range(1, 200):
+        made.keep(key, 0, 1000.0, 1, [["x" * 250], ["y" * 250]])
+    assert sum(segment.size for segment in made._segments) <= MAX_ROWS * BYTES_A_ROW
+    assert 0 < made.rows < MAX_ROWS // 2
+    assert made.keep(999, 0, 1000.0, 50, [["x" * 250] * 50, None])
+    assert found(made, 999, 1000.0) is None
 
 
 def test_without_room_marks_are_remembered_all_the_same() -> None:
