@@ -48,9 +48,9 @@ bench: venv ## the benchmark table
 	.ci/programs
 	$(BIN)/python -m tests.benchmarks
 
-bench-detection: venv ## what is promised of drift detection, measured: 40 minutes; QUICK=1 takes 5
+bench-detection: venv ## what is promised of drift detection, measured: 40 minutes; QUICK=1 takes 5, WRITE=1 puts it into docs/
 	$(BIN)/python -m tests.support.datasets || true
-	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick)
+	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.detection import plots, table
@@ -26,11 +27,15 @@ DOCUMENT, PICTURES = ROOT / "docs" / "detection.md", ROOT / "docs" / "detection"
 BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
 
 
-def write(text: str, form: str) -> None:
-    """Put the tables between the markers of docs/detection.md."""
+def write(results: dict[str, Any], form: str) -> None:
+    """Put the tables between the markers of docs/detection.md, pictures and figures beside it."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{machine()}; {form}.\n\n{text}{END}{after}")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{machine()}; {form}.\n\n{table.markdown(results)}{END}{after}")
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "measured.json").write_text(json.dumps(table.figures(results), indent=1, sort_keys=True) + "\n")
+    for name, picture in plots.pictures(results).items():
+        (PICTURES / name).write_text(picture)
 
 
 def main() -> int:
@@ -56,12 +61,7 @@ def main() -> int:
     print(table.markdown({name: results[name] for name in results if name in names}))
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if arguments.write:
-        form = "the short form: bounds are wide" if arguments.quick else "the full form"
-        write(table.markdown(results), form)
-        PICTURES.mkdir(exist_ok=True)
-        (PICTURES / "measured.json").write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-        for name, picture in plots.pictures(results).items():
-            (PICTURES / name).write_text(picture)
+        write(results, "the short form: bounds are wide" if arguments.quick else "the full form")
     return 1 if table.missed(results) else 0
 
 

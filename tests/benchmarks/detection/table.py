@@ -28,6 +28,17 @@ def markdown(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def figures(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The plain numbers of each line, by group and name; without what only pictures need."""
+    return {
+        name: {
+            row["name"]: {key: found for key, found in row["figures"].items() if key != "evidence"}
+            for row in group["rows"]
+        }
+        for name, group in results.items()
+    }
+
+
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return row["name"], row["target"], row["measured"], row["bound"], VERDICTS[row["met"]]
 
