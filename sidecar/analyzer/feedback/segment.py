@@ -36,7 +36,7 @@ class Segment:
         self.begun = self.newest = begun
         self.rows = self.labelled = self.alone = self.seen = 0
         self.retired = self.written = False
-        self._log = bytearray()
+        self._log: bytes | bytearray = bytearray()
         self._places: dict[int, int] | None = {}
         self._marks: set[int] | None = set()
         self._sorted: Keys = np.zeros(0, np.uint64)
@@ -86,13 +86,13 @@ class Segment:
         self._sorted = keys[order]
         self._offsets = np.fromiter(self._places.values(), np.uint32, len(self._places))[order]
         self._sorted_marks = np.sort(np.fromiter(self._marks, np.uint64, len(self._marks)))
-        self._places, self._marks = None, None
+        self._places, self._marks, self._log = None, None, bytes(self._log)  # without the room to grow
 
     def retire(self) -> None:
         """Forget all but the keys: they tell a late label from an unknown one."""
         self.seal()
         self.retired = True
-        self._log = bytearray()
+        self._log = b""
         self._offsets, self._sorted_marks = np.zeros(0, np.uint32), np.zeros(0, np.uint64)
 
     def find(self, keys: Keys, listed: list[int]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 from pathlib import Path
@@ -88,3 +89,16 @@ async def test_many_senders_at_once_each_get_their_own_answer(tmp_path: Path) ->
     async with served(tmp_path) as one:
         found = await asyncio.gather(*(post(one, {"feedback": [DIRECT] * count}) for count in range(1, 30)))
         assert [answer["direct"] for _, answer in found] == list(range(1, 30))
+
+
+@pytest.mark.asyncio
+async def test_compressed_and_binary_forms_arrive(tmp_path: Path) -> None:
+    async with served(tmp_path) as one:
+        raw = json.dumps({"feedback": [DIRECT] * 2}).encode()
+        status, answer = await post(one, gzip.compress(raw), **{"Content-Encoding": "gzip"})
+        assert (status, answer["direct"]) == (200, 2)
+        event = {"ce-specversion": "1.0", "ce-id": "e", "ce-source": "/s", "ce-type": "t"}
+        answers = [await post(one, raw, **event) for _ in range(2)]
+        assert [answer["duplicate"] for _, answer in answers] == [0, 2]
+        status, answer = await post(one, b"not gzip", **{"Content-Encoding": "gzip"})
+        assert status == 400
