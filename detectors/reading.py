@@ -13,10 +13,10 @@ import numpy as np
 from pilotfish.detectors.bank import VERSION
 from pilotfish.detectors.batch import Family, Floats, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.losses import LossBins
+from pilotfish.detectors.binning.losses import LossBins, whole_number_bins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import Performance
+from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
 from pilotfish.detectors.profile import (
     FORMAT,
     Bins,
@@ -82,6 +82,8 @@ def _parse(document: dict[str, Any]) -> Profile:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
+        performance = Performance.from_document(document["performance"], "performance")
+        _losses_fit(performance, {feature.name: feature for feature in features})
         return Profile(
             model=str(document["model"]),
             version=str(document["version"]),
@@ -95,12 +97,29 @@ def _parse(document: dict[str, Any]) -> Profile:
             transforms=transforms,
             bank=VERSION,
             held_out=_held_out(document["held_out"]),
-            performance=Performance.from_document(document["performance"], "performance"),
+            performance=performance,
         )
     except KeyError as error:
         raise ProfileError(f"the profile lacks the key {error}; build it again") from error
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _losses_fit(performance: Performance | None, features: Mapping[str, Feature]) -> None:
+    """ProfileError unless the features that labels need are there, with cells that fit each other."""
+    if performance is None:
+        return
+    if LOSS not in features or not isinstance(features[LOSS].bins, LossBins):
+        raise ProfileError(f"performance needs the feature {LOSS!r} with the cells of a loss; build the profile again")
+    if performance.score is None:
+        return
+    if performance.score not in features or BY_SCORE not in features or not performance.levels:
+        raise ProfileError(f"performance.score needs its feature, {BY_SCORE!r} and levels; build the profile again")
+    cells = whole_number_bins(features[performance.score].bins.size * len(performance.levels)).size
+    if features[BY_SCORE].bins.size != cells:
+        raise ProfileError(
+            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} cells, not {cells}; build the profile again"
+        )
 
 
 def _held_out(document: dict[str, Any] | None) -> HeldOut | None:

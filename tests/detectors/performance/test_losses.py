@@ -92,6 +92,8 @@ def test_a_profile_with_losses_survives_its_document(task: str) -> None:
         (("performance", "task"), "guessing", "performance.task must be one of"),
         (("performance", "rows"), "many", "performance holds a value of the wrong type"),
         (("performance", "extra"), 1, "missing or unknown keys"),
+        (("performance", "levels"), [0.0, 0.5, 1.0], "'loss:by_score' has"),
+        (("performance", "score"), "other", "performance.score needs its feature"),
         (("transforms", 0, "task"), "guessing", "task must be one of"),
         (("transforms", 0, "by_score", "borders"), [1, 0], "must be ascending"),
     ],
