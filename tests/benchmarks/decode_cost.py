@@ -12,13 +12,24 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
 
 FEATURES = 20
+EMBEDDING = 768
 REPEATS, ROUND = 30, 500
 NAMES = tuple(f"feature_{index}" for index in range(FEATURES))
+
+
+def embedding() -> tuple[bytes, str]:
+    """Return the body of a request with one embedding as bytes, and the header that it needs."""
+    values = np.arange(EMBEDDING, dtype="<f4") / 7
+    parameters = {"binary_data_size": values.nbytes}
+    tensors = [{"name": "emb", "shape": [1, EMBEDDING], "datatype": "FP32", "parameters": parameters}]
+    head = json.dumps({"inputs": tensors}).encode()
+    return head + values.tobytes(), f"Inference-Header-Content-Length: {len(head)}\r\n"
 
 
 def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -27,6 +38,8 @@ def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     matrix = [row] * 100
     score = {"model_name": "m", "model_version": "1", "id": "7", "outputs": [tensor("score", [1], [0.123456])]}
     scores = {"outputs": [tensor("score", [100], [0.5] * 100)]}
+    nested = {"name": "x", "home": {"city": "Bern", "geo": dict.fromkeys(NAMES[:18], 0.123456)}}
+    floats = [index / 7 for index in range(EMBEDDING)]
     tensors = [tensor(name, [1], [value]) for name, value in zip(NAMES, row, strict=True)]
     return {
         "oip, a tensor a feature": (OIP_PATH, {"id": "7", "inputs": tensors}, score),
@@ -35,6 +48,8 @@ def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
         "v1, named row": (V1_PATH, {"instances": [dict(zip(NAMES, row, strict=True))]}, {"predictions": [0.5]}),
         "v1, list": (V1_PATH, {"instances": [row]}, {"predictions": [0.5]}),
         "v1, 100 rows": (V1_PATH, {"instances": matrix}, {"predictions": [0.5] * 100}),
+        "v1, nested row": (V1_PATH, {"instances": [nested]}, {"predictions": [0.5]}),
+        f"v1, {EMBEDDING} numbers": (V1_PATH, {"instances": [{"emb": floats}]}, {"predictions": [0.5]}),
         "unknown path": ("/predict", {"instances": [row]}, {"predictions": [0.5]}),
     }
 
@@ -52,19 +67,26 @@ def microseconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print the table."""
-    hints = Hints(inputs=NAMES, outputs=("score",))
+    plain_hints = Hints(inputs=NAMES, outputs=("score",))
+    array_hints = Hints(inputs=("emb",), outputs=("score",), arrays=frozenset(["emb"]))
     plain = msgspec.json.Decoder()
     print(f"| {FEATURES} features | µs an exchange | msgspec alone, µs | bytes of the request |")
     print("| --- | --- | --- | --- |")
     for name, (path, request, response) in forms().items():
         exchange = record(request, response, path=path)
+        hints = array_hints if str(EMBEDDING) in name else plain_hints
         found = decode(exchange, hints)
         assert isinstance(found, Decoded)
         assert found.outputs is not None
         body = json.dumps(request).encode()
-        cost = microseconds(lambda exchange=exchange: decode(exchange, hints))  # type: ignore[misc]
+        cost = microseconds(lambda exchange=exchange, hints=hints: decode(exchange, hints))  # type: ignore[misc]
         yardstick = microseconds(lambda body=body: plain.decode(body))  # type: ignore[misc]
         print(f"| {name} | {cost:.1f} | {yardstick:.1f} | {len(body)} |")
+    raw, header = embedding()
+    exchange = record(raw, forms()["oip, one tensor [1, 20]"][2], request_headers=header)
+    print(
+        f"| oip, {EMBEDDING} numbers as bytes | {microseconds(lambda: decode(exchange, array_hints)):.1f} | - | {len(raw)} |"
+    )
 
 
 if __name__ == "__main__":

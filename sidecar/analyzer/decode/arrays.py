@@ -83,18 +83,22 @@ def add_column(columns: dict[str, Cells], name: str, cells: Cells) -> None:
     columns[name] = cells
 
 
-def array_of(cell: object) -> object:
+def array_of(given: object) -> object:
     """Return a list of numbers, however nested, as a numpy array; everything else as it is."""
-    if type(cell) is not list:
-        return cell
+    if type(given) is not list:
+        return given
+    cell: list[object] = given
     try:
-        flat, _ = flatten(cell)
-        if not _NUMBERS.issuperset(map(type, flat)):  # numpy would make every text as wide as the longest
-            return cell
-        array = np.asarray(flat)
+        kinds = set(map(type, cell))
+        if list in kinds:
+            cell, _ = flatten(cell)
+            kinds = set(map(type, cell))
+        if not kinds <= _NUMBERS:  # numpy would make every text as wide as the longest
+            return given
+        array = np.array(cell, np.float64 if float in kinds else None)
     except (DeclineError, OverflowError):  # lists of several lengths, or a number beyond a double
-        return cell
-    return array if array.dtype.kind in ARRAY_KINDS else cell
+        return given
+    return array if array.dtype.kind in ARRAY_KINDS else given
 
 
 def _array_name(base: str, width: int, known: Sequence[str], alone: bool, arrays: AbstractSet[str]) -> str:

@@ -64,7 +64,7 @@ def either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dic
         keys += sum(len(row) for row in tree if type(row) is dict)
     else:
         keys += len(tree)
-    require_unique_keys(body, keys + 1)
+    require_unique_keys(body, keys + 1, tree)
     return tree
 
 
@@ -96,10 +96,10 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) ->
 
 def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints) -> Rows:
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
-        if len(rows[0]) > arrays.MOST_COLUMNS:
-            raise DeclineError("too_many_values")
-        return Rows({name: [value] for name, value in rows[0].items()}, 1)
+        return _single(rows[0])
     rows = [dotted(row) if dict in map(type, row.values()) else row for row in rows]
+    if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
+        return _single(rows[0])
     names = dict.fromkeys(name for row in rows for name in row)
     if len(names) > arrays.MOST_COLUMNS or len(names) * len(rows) > arrays.MOST_CELLS:
         raise DeclineError("too_many_values")
@@ -107,6 +107,12 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows], known, hints)
     return Rows(columns, len(rows))
+
+
+def _single(row: dict[str, Any]) -> Rows:
+    if len(row) > arrays.MOST_COLUMNS:
+        raise DeclineError("too_many_values")
+    return Rows({name: [value] for name, value in row.items()}, 1)
 
 
 def dotted(row: dict[str, Any]) -> dict[str, Any]:

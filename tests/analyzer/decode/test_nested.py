@@ -74,8 +74,27 @@ def test_depth_and_number_of_columns_are_bounded(row: dict[str, Any], why: str) 
     assert reason({"instances": [row]}, path=V1_PATH) == why
 
 
-def test_a_key_twice_in_an_inner_object_is_refused() -> None:
-    assert reason(b'{"instances":[{"a":{"b":1,"b":2}}]}', path=V1_PATH) == "duplicate_name"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances":[{"a":{"b":1,"b":2}}]}',
+        b'{"instances":[{"a":1,"a" :2}]}',
+        b'{"instances":[{"a":1,"a"\n:2}]}',
+        b'{"instances":[{"a":":","a":2}]}',
+        b'{"instances":[{"a":"\\":","a" :2}]}',
+        b'{"instances":[{"a":[{"b":1,"b":2}]}]}',
+        b'{"inputs":{"a":{"b":1,"b":2}}}',
+        b'{"inputs":{"a":[{"b":1,"b":":"}]}}',
+    ],
+)
+def test_a_key_twice_is_found_however_it_is_written(body: bytes) -> None:
+    assert reason(body, path=V1_PATH) == "duplicate_name"
+
+
+@given(st.text(alphabet='a":\\ ,{}', max_size=12), st.sampled_from([":", " :", ": "]))
+def test_colons_and_quotes_in_a_text_are_no_keys(text: str, colon: str) -> None:
+    body = json.dumps({"instances": [{"a": {"b": text}, "c": 1}]}, separators=(",", colon)).encode()
+    assert decoded(body, path=V1_PATH).inputs.columns == {"a.b": [text], "c": [1]}
 
 
 def test_lists_that_differ_in_length_or_hold_objects_stay_one_column() -> None:
