@@ -84,9 +84,8 @@ def main() -> None:
         print(f"| {name} | {cost:.1f} | {yardstick:.1f} | {len(body)} |")
     raw, header = embedding()
     exchange = record(raw, forms()["oip, one tensor [1, 20]"][2], request_headers=header)
-    print(
-        f"| oip, {EMBEDDING} numbers as bytes | {microseconds(lambda: decode(exchange, array_hints)):.1f} | - | {len(raw)} |"
-    )
+    cost = microseconds(lambda: decode(exchange, array_hints))
+    print(f"| oip, {EMBEDDING} numbers as bytes | {cost:.1f} | - | {len(raw)} |")
 
 
 if __name__ == "__main__":
