@@ -46,6 +46,7 @@ SAVE_SECONDS = 1.0
 QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
 IDLE_SECONDS = 0.5
 SPACING_SECONDS = 0.2  # between two checkpoints at least
+PATIENCE_SECONDS = 0.3  # that a label may come before its exchange, which is on its way from the proxy
 STORE_ROWS = 2000  # that wait at most for being written, beside those of one portion
 
 Clock = Callable[[], float]
@@ -72,6 +73,7 @@ class Worker:
         self._publisher = publisher
         self._receiver: Receiver | None = None
         self._commands: queue.SimpleQueue[tuple[Command, Future[Any]]] = queue.SimpleQueue()
+        self._early: list[tuple[float, TakeLabels, Future[Any]]] = []
         self._arrived = threading.Event()
         self._stopping = False
         self._saved_changes = -1
@@ -129,7 +131,7 @@ class Worker:
     def _receive(self) -> bool:
         """Take one portion of records, waiting for it a little; return whether there was none."""
         dirty = self._desk.core.changes != self._saved_changes
-        timeout = QUIET_SECONDS if dirty else IDLE_SECONDS
+        timeout = QUIET_SECONDS if dirty or self._early else IDLE_SECONDS
         if self._receiver is None:
             self._arrived.wait(timeout)
             self._arrived.clear()
@@ -153,10 +155,7 @@ class Worker:
 
     def _obey(self) -> None:
         labelled: list[tuple[Future[Any], Answer]] = []
-        while not self._commands.empty():
-            command, answer = self._commands.get()
-            if not answer.set_running_or_notify_cancel():
-                continue  # whoever asked has left
+        for command, answer in self._due():
             try:
                 result = self._do(command)
             except PilotfishError as error:
@@ -169,6 +168,29 @@ class Worker:
             answer.set_result(None)
         if labelled:
             self._answer(labelled)
+
+    def _due(self) -> Iterator[tuple[Command, Future[Any]]]:
+        """Yield what is to be done now; labels whose exchange may still be on its way wait a little."""
+        now = self._desk.now()
+        early, self._early = self._early, []
+        for came, command, answer in early:
+            if self._awaited(came, now, command):
+                self._early.append((came, command, answer))
+            else:
+                yield command, answer
+        while not self._commands.empty():
+            asked, answer = self._commands.get()
+            if not answer.set_running_or_notify_cancel():
+                continue  # whoever asked has left
+            if isinstance(asked, TakeLabels) and self._awaited(now, now, asked):
+                self._early.append((now, asked, answer))
+            else:
+                yield asked, answer
+
+    def _awaited(self, came: float, now: float, command: TakeLabels) -> bool:
+        core = self._desk.core
+        in_time = 0 <= now - came < PATIENCE_SECONDS and not core.idle_reason
+        return in_time and core.labels.awaits(command.labels, now)
 
     def _answer(self, labelled: Sequence[tuple[Future[Any], Answer]]) -> None:
         """Answer those who sent labels, once they are in the journal: all that came together by one write."""
@@ -248,6 +270,8 @@ class Worker:
         if receiver is not None:
             receiver.close()
         self._desk.fates.close()
+        for _, _, answer in self._early:
+            answer.set_exception(StoppingError("the analyzer is ending; send the labels again in a moment"))
         while not self._commands.empty():
             _, answer = self._commands.get()
             if answer.set_running_or_notify_cancel():

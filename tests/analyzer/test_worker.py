@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,20 @@ def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> Non
         "feedback:joined": 1,
         "feedback:duplicate": 2,
     }
+
+
+def test_a_label_may_come_a_little_before_its_exchange(bench: Bench) -> None:
+    worker = bench.start(core(labelled()))
+    wait_until(lambda: bench.sender.connect(1), what="a reader")
+    early = worker.submit(TakeLabels(labels(("a", 0, "blue"))))
+    assert bench.sender.offer(exchange(1, "a", at_ns=time.time_ns()))
+    wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the record to be sent")
+    assert early.result(timeout=10).joined == 1
+    assert worker.submit(TakeLabels(labels(("never", 0, "blue")))).result(timeout=10).unknown == 1
+    last = worker.submit(TakeLabels(labels(("never", 0, "blue"))))
+    worker.stop()
+    with suppress(StoppingError):
+        assert last.result(timeout=10).unknown == 1
 
 
 def test_labels_that_cannot_be_written_are_not_answered_as_taken(bench: Bench) -> None:

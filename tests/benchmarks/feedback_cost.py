@@ -67,7 +67,7 @@ def monitor(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None
     return DriftMonitor.from_state(profile, drift, state) if state else DriftMonitor(profile, drift)
 
 
-def play_proxy(path: str, requests: int, named: bool) -> None:
+def play_proxy(path: str, requests: int) -> None:
     """Send `requests` records of one row as fast as they are taken."""
     sender = Sender(Path(path), 1)
     while not sender.connect(1):
@@ -75,8 +75,7 @@ def play_proxy(path: str, requests: int, named: bool) -> None:
     tensors = [_tensor(f"feature_{index}", 0.1) for index in range(20)]
     response = json.dumps({"outputs": [_tensor("class", "no", "BYTES"), _tensor("score", 0.9)]}).encode()
     for sequence in range(1, requests + 1):
-        body = {"id": f"request-{sequence}", "inputs": tensors} if named else {"inputs": tensors}
-        request = json.dumps(body).encode()
+        request = json.dumps({"id": f"request-{sequence}", "inputs": tensors}).encode()
         sizes = (len(request), len(response))
         record = Record(sequence, time.time_ns(), 10**6, 2 * 10**6, 200, 0, *sizes, 0, "POST", "/v2/models/m/infer",
                         HEAD, ANSWER, request, response)  # fmt: skip
@@ -127,7 +126,7 @@ async def child(target: Any, *arguments: Any) -> Any:
     return process
 
 
-async def measure(folder: Path, seconds: float, rate: int, size: int, named: bool) -> str:
+async def measure(folder: Path, seconds: float, rate: int, size: int) -> str:
     """Measure once and return one line."""
     (folder / "profile.json").write_bytes(reference())
     (folder / "monitor.yaml").write_text(DOCUMENT)
@@ -136,7 +135,7 @@ async def measure(folder: Path, seconds: float, rate: int, size: int, named: boo
     stop = asyncio.Event()
     serving = asyncio.create_task(app.serve(stop))
     before, requests = os.times(), batches * size
-    proxy = await child(play_proxy, str(folder / SOCKET_FILE), requests, named)
+    proxy = await child(play_proxy, str(folder / SOCKET_FILE), requests)
     await eventually(lambda: measured(app) == requests or serving.done(), timeout=300, what="all exchanges")
     kept, resident = os.times(), memory()[1]
     receive, answer = get_context("spawn").Pipe(duplex=False)
@@ -151,7 +150,7 @@ async def measure(folder: Path, seconds: float, rate: int, size: int, named: boo
     p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
     journal = await asyncio.to_thread(journal_bytes, folder)
     return (
-        f"{requests} exchanges {'with' if named else 'without'} ids: {cpu[0] / requests * 1e6:.1f} us CPU each; "
+        f"{requests} exchanges: {cpu[0] / requests * 1e6:.1f} us CPU each; "
         f"{joined} of {requests} labels joined, {rate}/s in batches of {size}: {cpu[1] / requests * 1e6:.1f} us CPU "
         f"each ({cpu[1] / seconds:.1%} of a core), answered in {p50:.1f} ms (p99 {p99:.1f}); "
         f"journal {journal / requests:.0f} bytes a row, resident {resident / 2**20:.0f} MB"
@@ -164,10 +163,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rate", type=int, default=1000, help="labels a second")
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--without-ids", action="store_true", help="exchanges that no label can name, to compare with")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        print(asyncio.run(measure(Path(name), given.seconds, given.rate, given.batch, not given.without_ids)))
+        print(asyncio.run(measure(Path(name), given.seconds, given.rate, given.batch)))
     return 0
 
 

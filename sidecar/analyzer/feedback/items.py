@@ -35,6 +35,8 @@ REMEDIES = {
     "time": "give when the prediction was made: RFC 3339 text with a time zone, or epoch seconds",
 }
 KEYS = ", ".join(REMEDIES)
+BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NO_JSON = "is no JSON in UTF-8; give an object with id, row and label"
 
 
 class ItemError(Exception):
@@ -71,8 +73,8 @@ def read(raw: bytes, index: int, delivery: int, position: int) -> list[Label]:
         item = _DECODER.decode(raw)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), raw) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ItemError("", "is no JSON in UTF-8; give an object with id, row and label") from None
+    except BROKEN:
+        raise ItemError("", NO_JSON) from None
     if isinstance(item.labels, list):
         return _listed(item, item.labels, index)
     return [_single(item, index, delivery, position)]
@@ -147,7 +149,11 @@ def _invalid(text: str, raw: bytes) -> ItemError:
     if not path:
         return ItemError("", f"is no item of feedback ({text}); give an object with id, row and label")
     name = path.lstrip(".").partition("[")[0]
-    return ItemError(path, f"is {shown(_value_at(raw, path))}; {REMEDIES.get(name, KEYS)}")
+    try:
+        value = _value_at(raw, path)
+    except BROKEN:  # what follows the wrong value is no JSON
+        return ItemError("", NO_JSON)
+    return ItemError(path, f"is {shown(value)}; {REMEDIES.get(name, KEYS)}")
 
 
 def _value_at(raw: bytes, path: str) -> object:

@@ -32,8 +32,8 @@ from pilotfish.sidecar.analyzer.feedback.store import Found, Store
 NO_PROFILE = "labels are counted, not judged: no profile is in force"
 NO_LABEL = "labels are counted, not judged: the profile was built without a label column (profile build --label)"
 UNKNOWN_TEXT = (
-    "no exchange with this id is known: it was not sampled, had no such id, or is not counted yet; "
-    "send it again in a few seconds"
+    "no exchange with this id is known: it was not looked at, carried no such id, or came too long ago; "
+    "see docs/feedback.md"
 )
 LATE_TEXT = "the exchange with this id is older than what is kept; see spec.feedback"
 
@@ -71,6 +71,11 @@ class Joiner:
         cells = (outputs.columns.get(name) for name in self._columns)
         values = [found if type(found) is list else None for found in cells]
         return self.store.keep(keys[0], keys[1] if len(keys) > 1 else 0, at, outputs.count, values)
+
+    def awaits(self, labels: Labels, now: float) -> bool:
+        """Tell whether a label names an exchange of which nothing is known: it may not have been counted yet."""
+        keys = [label.key for label in labels.labels if not label.direct]
+        return bool(keys) and None in self.store.find(keys, now)
 
     def take(self, labels: Labels, now: float) -> tuple[Taken, Answer]:
         """Join `labels`, which came `now` (epoch s): what that changes, which the store knows, and the answer."""

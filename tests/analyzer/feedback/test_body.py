@@ -109,6 +109,7 @@ def test_a_delivery_that_comes_again_is_known_as_such() -> None:
         ({"id": "a", "label": 1, "lable": 2}, "$.lable", "known here: id, label"),
         ([ITEM], "$", "is no item"),
         (b"{", "$", "is no JSON"),
+        (b'{"id": 7, "label": tru}', "$", "is no JSON"),
         (b'{"id": "\xff", "label": 1}', "$", "is no JSON"),
     ],
 )
