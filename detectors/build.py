@@ -275,7 +275,9 @@ def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance
     """The feature, with slots if they find a shift of one standard deviation sooner."""
     looked_at, is_loss = tested(draft.bins), isinstance(draft.bins, LossBins)
     tolerance = LOSS_TOLERANCE if is_loss else tolerance
-    whole = [Part(draft.bank.on(looked_at), smoothed(draft.shaping[looked_at]), draft.bounding[looked_at])]
+    whole = [
+        Part(draft.bank.on(looked_at), smoothed(draft.shaping[looked_at]), draft.bounding[looked_at], draft.inflation)
+    ]
     lg = log_confidence(functions)
     seen = sensitivity(draft.bins, whole, draft.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
     slots = draft.slots
@@ -316,7 +318,12 @@ def _parts(draft: Draft, slots: Slots, tolerance: float) -> list[Part]:
     """Slot by slot, those that the reference has rows of."""
     whole = smoothed(draft.shaping)
     return [
-        Part(build_bank(draft.bins, draft.shaping, tolerance, shaping), within(shaping, whole), bounding)
+        Part(
+            build_bank(draft.bins, draft.shaping, tolerance, shaping),
+            within(shaping, whole),
+            bounding,
+            slots.bound_inflation,
+        )
         for shaping, bounding in zip(slots.shaping, slots.bounding, strict=True)
         if bounding.any()
     ]

@@ -112,7 +112,8 @@ def _by_slot(
     found = inflation(cells, bank, rows.lengths, rows.slots, banks)
     if np.median(found.values[common]) > HALVED * np.median(measured.values[common]):
         return None, measured
-    return Slots(counts[:, 0], counts[:, 1], found.values), found
+    alone = inflation(cells, bank, rows.lengths, rows.slots, banks, apart=True)
+    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values), found
 
 
 def _finite(column: Column) -> Floats:

@@ -40,7 +40,13 @@ class Inflation:
 
 
 def inflation(
-    cells: Ints, bank: Bank, lengths: Sequence[Blocks], slots: Ints | None = None, of_slot: Sequence[Bank] = ()
+    cells: Ints,
+    bank: Bank,
+    lengths: Sequence[Blocks],
+    slots: Ints | None = None,
+    of_slot: Sequence[Bank] = (),
+    *,
+    apart: bool = False,
 ) -> Inflation:
     """How much the block sums of each log h vary, over that of as many independent rows; at least 1.
 
@@ -50,6 +56,7 @@ def inflation(
         lengths: from `blocks_of`; empty when rows have no order.
         slots: [rows] the slot of each, to measure how much the sums vary beside what their slots' means say.
         of_slot: with `slots`, the functions as they are in each.
+        apart: sum the rows of each slot for themselves, as what bounds a slot's functions are its rows alone.
     """
     functions, size = bank.h.shape
     if not lengths or len(cells) == 0:
@@ -58,7 +65,7 @@ def inflation(
     banks = of_slot or [bank]
     counts = np.bincount(slots * size + cells, minlength=len(banks) * size).reshape(len(banks), size)
     centred = np.array([_centred(one, of) for one, of in zip(banks, counts, strict=True)])
-    ratios = _ratios(cells, slots, centred, counts, lengths)
+    ratios = _ratios(cells, slots, centred, counts, lengths, apart=apart)
     whole = counts.sum(axis=0)
     blocks_seen = np.array([blocks.count for blocks in lengths], dtype=np.float64)
     scores = _normal_scores(ratios, blocks_seen[:, None])
@@ -82,7 +89,9 @@ def _centred(bank: Bank, counts: Ints) -> Floats:
     return log_h - (log_h @ counts / max(int(counts.sum()), 1))[:, None]
 
 
-def _ratios(cells: Ints, slots: Ints, centred: Floats, counts: Ints, lengths: Sequence[Blocks]) -> Floats:
+def _ratios(
+    cells: Ints, slots: Ints, centred: Floats, counts: Ints, lengths: Sequence[Blocks], *, apart: bool
+) -> Floats:
     """[lengths, functions] the sum of the squares of block sums, over that of as many independent rows.
 
     Args:
@@ -90,15 +99,15 @@ def _ratios(cells: Ints, slots: Ints, centred: Floats, counts: Ints, lengths: Se
         counts: [slots, cells] of all rows.
     """
     pieces = _common_refinement(slots, lengths)
+    groups = _groups(pieces, slots if apart else np.zeros_like(slots), lengths)
     variance = np.einsum("sfc,sc->f", centred**2, counts)
     varies = variance > 1e-9  # a function that is the same in all rows leaves rounding errors
     out = np.ones((len(lengths), len(variance)))
     step = max(1, CHUNK_SUMS // len(pieces))
     for first in range(0, len(variance), step):
         some = slice(first, first + step)
-        sums = _sums(cells, slots, centred[:, some], pieces)
-        for row, blocks in enumerate(lengths):
-            starts = np.searchsorted(pieces, np.unique(blocks.starts)[:-1])  # blocks without rows add nothing
+        sums = _sums(cells, slots, centred[:, some], pieces)[groups[0]]
+        for row, starts in enumerate(groups[1]):
             squares = (np.add.reduceat(sums, starts, axis=0) ** 2).sum(axis=0)
             out[row, some] = np.where(varies[some], squares / np.where(varies[some], variance[some], 1.0), 1.0)
     return out
@@ -108,6 +117,18 @@ def _common_refinement(slots: Ints, lengths: Sequence[Blocks]) -> Ints:
     """Row numbers [pieces + 1] where any block of any length begins or ends, or the slot changes."""
     changes = np.flatnonzero(np.diff(slots)) + 1
     return np.unique(np.concatenate([changes, *(blocks.starts for blocks in lengths)]))
+
+
+def _groups(pieces: Ints, slots: Ints, lengths: Sequence[Blocks]) -> tuple[Ints, list[Ints]]:
+    """The order of the pieces slot by slot, and for each length where in it the sums of blocks begin."""
+    slot = slots[pieces[:-1]]
+    order: Ints = np.argsort(slot, kind="stable")
+    starts = []
+    for blocks in lengths:
+        block = np.searchsorted(blocks.starts, pieces[:-1][order], side="right")
+        changes = (np.diff(block) != 0) | (np.diff(slot[order]) != 0)
+        starts.append(np.concatenate([[0], np.flatnonzero(changes) + 1]))
+    return order, starts
 
 
 def _sums(cells: Ints, slots: Ints, centred: Floats, pieces: Ints) -> Floats:

@@ -167,15 +167,15 @@ def _inflation(values: list[Any], where: str) -> Floats:
 
 def _slots(document: dict[str, Any], cells: int, functions: int, where: str) -> Slots:
     known = _keys(document, Slots, where)
-    inflation = _inflation(known["inflation"], f"{where}.inflation")
-    parts = {}
+    parts = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
+    for key, part in parts.items():
+        if len(part) != functions:
+            raise ProfileError(f"{where}.{key} has {len(part)} entries, not {functions}; build the profile again")
     for part in ("shaping", "bounding"):
         if len(known[part]) != SLOTS:
             raise ProfileError(f"{where}.{part} must have {SLOTS} slots, not {len(known[part])}; build it again")
         parts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
-    if len(inflation) != functions:
-        raise ProfileError(f"{where}.inflation has {len(inflation)} entries, not {functions}; build it again")
-    return Slots(inflation=inflation, **parts)
+    return Slots(**parts)
 
 
 def _types(

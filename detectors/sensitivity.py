@@ -28,17 +28,24 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Part:
-    """The whole reference, or one slot of it: its functions, the probabilities they came from, counts [cells]."""
+    """The whole reference, or one slot of it: its functions, and what they are bounded with.
+
+    Attributes:
+        p: [cells] the probabilities that the functions came from.
+        bounding: counts [cells].
+        inflation: [functions] of sums over the rows of the part.
+    """
 
     bank: Bank
     p: Floats
     bounding: Ints
+    inflation: Floats
 
 
 def sensitivity(
     bins: Bins, parts: Sequence[Part], inflation: Floats, *, lg: float, tolerance: float, threshold: float
 ) -> Sensitivity:
-    """For a threshold on one feature's evidence, the number of features already in it.
+    """For a threshold on one feature's evidence, the number of features already in it, tempered by `inflation`.
 
     The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
     on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows
@@ -47,8 +54,10 @@ def sensitivity(
     bank = parts[0].bank
     sizes = np.array([part.bounding.sum() for part in parts], dtype=np.float64)
     shares = sizes / max(sizes.sum(), 1.0)
-    rates = sum(share * _rates(bins, part, inflation, lg, tolerance) for share, part in zip(shares, parts, strict=True))
-    n_eff = independent_rows(bank, inflation, float(sizes.mean()))
+    rates = (
+        sum(share * _rates(bins, part, lg, tolerance) for share, part in zip(shares, parts, strict=True)) / inflation
+    )
+    n_eff = independent_rows(bank, parts[0].inflation, float(sizes.mean()))
     said = float(log_capitals(lg, len(parts))[-1])
     delays = np.maximum(np.log(threshold) - np.log(bank.weights) - said, 0.0) / np.where(rates > 0, rates, 1.0)
     allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
@@ -58,11 +67,11 @@ def sensitivity(
     return Sensitivity(round(n_eff, 1), round(smallest, 4), delay)
 
 
-def _rates(bins: Bins, part: Part, inflation: Floats, lg: float, tolerance: float) -> Floats:
-    """[functions] evidence a row after a shift of one standard deviation, against the last rung."""
+def _rates(bins: Bins, part: Part, lg: float, tolerance: float) -> Floats:
+    """[functions] untempered evidence a row after a shift of one standard deviation, against the last rung."""
     h = part.bank.h
-    upper = upper_means(h, part.p, part.bounding, inflation, lg, tolerance, slopes=part.bank.slopes)
-    rates = (np.log(h) @ reference_shift(bins, part.bank, part.p) - np.log(upper)) / inflation
+    upper = upper_means(h, part.p, part.bounding, part.inflation, lg, tolerance, slopes=part.bank.slopes)
+    rates = np.log(h) @ reference_shift(bins, part.bank, part.p) - np.log(upper)
     return np.where(has_say(h, upper), rates, 0.0)
 
 

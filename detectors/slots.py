@@ -28,11 +28,13 @@ class Slots:
     Attributes:
         shaping, bounding: counts [SLOTS, cells] of the parts of the reference.
         inflation: [functions] of what is left of the sums' variation beside their slots' means.
+        bound_inflation: [functions] of the same for sums over the rows of one slot, which are what bounds rest on.
     """
 
     shaping: Ints
     bounding: Ints
     inflation: Floats
+    bound_inflation: Floats
 
 
 def slot_of(tick: int, tick_seconds: float) -> int | None:

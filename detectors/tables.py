@@ -107,11 +107,12 @@ class FeatureTable:
     def _make(self, slot: int | None) -> Functions:
         feature, slots, looked_at = self.feature, self.feature.slots, tested(self.feature.bins)
         p, shaping, bounding = smoothed(feature.shaping[looked_at]), None, feature.bounding[looked_at]
+        inflation = self.inflation
         if slot is not None and slots is not None:
             shaping, bounding = slots.shaping[slot], slots.bounding[slot]
-            p = within(shaping, p)
+            p, inflation = within(shaping, p), slots.bound_inflation
         bank = build_bank(feature.bins, feature.shaping, self.tolerance, shaping)
-        return Functions.of(bank.on(looked_at), p, bounding, self.inflation, self.lg, self.tolerance)
+        return Functions.of(bank.on(looked_at), p, bounding, inflation, self.lg, self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,9 @@ class FamilyTable:
                 active[table.functions] = functions.say
         return steps, active
 
-    def weighted(self, log_r: Floats) -> Floats:
-        """[functions] log of each one's part of its feature's evidence, from log R [rungs, functions]."""
-        out: Floats = (log_r + self.log_k).min(axis=0) + self.log_weights
+    def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
+        """[functions] log of each one's part of its feature's evidence, of all or some, from log R [rungs, functions]."""
+        out: Floats = (log_r[:, some] + self.log_k[:, some]).min(axis=0) + self.log_weights[some]
         return out
 
     def by_feature(self, log_r: Floats) -> Floats:

@@ -124,7 +124,7 @@ def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: st
         cells, _ = feature.bins.cells_of(Column(values))
         truth = np.bincount(cells, minlength=feature.bins.size) / 30_000
         p = within(feature.slots.shaping[slot], smoothed(feature.shaping))
-        bound = bounded(bank, p, feature.slots.bounding[slot], feature.slots.inflation, lg, 0.0)
+        bound = bounded(bank, p, feature.slots.bounding[slot], feature.slots.bound_inflation, lg, 0.0)
         assert np.all(bank.h @ truth <= np.exp(bound.log_u[-1] / 2**24) + 0.03)
 
 
