@@ -63,6 +63,17 @@ def test_the_alarm_the_episode_and_the_account_are_there(text: str) -> None:
         assert piece in text, piece
 
 
+def test_losses_and_labels_are_there(text: str) -> None:
+    for piece in (
+        "absolute error",
+        "realized recently <b>(believed)</b>",
+        "1.500",
+        "90 joined",
+        "75.0% of the predicted",
+    ):
+        assert piece in text, piece
+
+
 def test_without_a_proxy_the_page_says_so() -> None:
     alone = Reading(report=whole_report(), page=None, control=None, now=NOW)
     assert "No counter page" in page.render(page.Shown(Published(alone.report), alone, None))

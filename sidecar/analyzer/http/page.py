@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from pilotfish.sidecar.analyzer.http import figures
 from pilotfish.sidecar.analyzer.publish import Published
-from pilotfish.sidecar.report import Episode, Feature, Report, Score
+from pilotfish.sidecar.report import Episode, Feature, Loss, Report, Score
 from pilotfish.sidecar.telemetry.account import Account
 from pilotfish.sidecar.telemetry.reading import Reading
 
@@ -47,6 +47,7 @@ def render(shown: Shown) -> str:
         _tiles(shown),
         _families(report),
         _episodes(report),
+        _performance(report),
         _intents(shown.reading),
         _features(shown),
         _columns(report),
@@ -76,7 +77,8 @@ def _notices(report: Report) -> str:
         if episode.open:
             names = ", ".join(item.name for item in episode.features if item.active)
             since = _tick(episode.onset_tick, report.ticks.tick_seconds)
-            lines.append(f'<p class="notice open"><b>Drift</b> in {escape(names)} since {since}</p>')
+            what = "Worse" if episode.family == "performance" else "Drift"
+            lines.append(f'<p class="notice open"><b>{what}</b> in {escape(names)} since {since}</p>')
     if report.reason:
         lines.append(f'<p class="notice {report.state}">{escape(report.reason)}</p>')
     lines += [f'<p class="notice">{escape(text)}</p>' for text in report.warnings]
@@ -129,6 +131,41 @@ def _episode(episode: Episode, tick_seconds: float) -> tuple[str, ...]:
     )
     ticks = (episode.onset_tick, episode.opened_tick, episode.closed_tick)
     return (f"<code>{escape(episode.id)}</code>", state, names, *(_tick(tick, tick_seconds) for tick in ticks))
+
+
+def _performance(report: Report) -> str:
+    """Return the losses, with what is known of the labels that they come from."""
+    found, feedback = report.performance, report.feedback
+    came = ", ".join(f"{_whole(item.labels)} {item.outcome}" for item in feedback.labels if item.labels)
+    if found is None:
+        return f'<h2>Labels</h2><p class="soft">{came}. {escape(feedback.reason)}</p>' if came else ""
+    shares = [
+        f"{value:.1%} {what}"
+        for value, what in (
+            (feedback.coverage, "of the predicted rows have their label"),
+            (feedback.identified_ratio, "of the exchanges carry an id"),
+        )
+        if value is not None
+    ]
+    lag = f"half of the labels come within {_duration(feedback.lag.p50)}" if feedback.lag else ""
+    words = [f"Labels: {came}" if came else "No labels yet", *shares, *filter(None, (lag,)), escape(found.calibration)]
+    note = f'<p class="soft">{"; ".join(word for word in words if word)}.</p>'
+    rows = [("in the reference", f"{found.reference:.3f}", "", "")]
+    for kind, stretch, loss in (
+        ("realized", "recently", found.realized),
+        ("realized", "since the onset", found.since_onset),
+        ("estimated", "without labels", found.estimated),
+    ):
+        if loss is not None:
+            believed = " <b>(believed)</b>" if kind == found.believed else ""
+            rows.append((f"{kind} {stretch}{believed}", *_loss(loss, report.ticks.tick_seconds)))
+    title = f"Performance: {found.loss}, {found.label} against {found.prediction}"
+    return _section(title, note, ("", "#loss", "#labelled or scored rows", "since"), rows)
+
+
+def _loss(loss: Loss, tick_seconds: float) -> tuple[str, str, str]:
+    score = _score(Score(loss.value, loss.low, loss.high))
+    return score, _whole(loss.rows), _tick(loss.first_tick, tick_seconds)
 
 
 def _intents(reading: Reading) -> str:
