@@ -18,7 +18,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --gener
 .PHONY: help venv demo test test-real bench bench-detection check lock format generate clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
 
 venv: $(READY) $(LINKS) ## the virtual environment .venv, from .ci/locks/dev.txt
 

@@ -12,7 +12,10 @@ Groups
 independent.py   false alarms where rows are independent, with references of any size
 serial.py        false alarms where rows follow one another
 delays.py        rows until the alarm, beside the least that any method needs
+hours.py         what telling the hours of the day apart is worth
 real.py          real data in its order, and shuffled
+injected.py      faults put into real data
+datasets.py      real data as columns
 relations.py     a correlation that breaks, labels, naming what drifted
 merging.py       one pod or a thousand, in any order, twice, restarted: the same to the bit
 speed.py         throughput, memory, a leader of a thousand pods, beside River and Evidently

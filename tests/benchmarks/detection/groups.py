@@ -8,6 +8,7 @@ from tests.benchmarks.detection import (
     episodes,
     hours,
     independent,
+    injected,
     merging,
     real,
     relations,
@@ -81,6 +82,12 @@ GROUPS: dict[str, Group] = {
         "Two thirds are the reference, the rest is live, 20 rows a tick; A is 20 times the length of the run, "
         "tolerance .0025; in the other runs a random column of continuous numbers is shifted from row 200 on.",
         real.shuffled_cases,
+    ),
+    "injected": Group(
+        "Faults put into real rows",
+        "Shuffled rows, two thirds of them the reference, the rest live, 20 a tick; from row 200 on a column that is "
+        "drawn at random is changed. A = 43,200, tolerance .0025; waited for 4,000 rows.",
+        injected.cases,
     ),
     "correlation": Group(
         "A correlation breaks",

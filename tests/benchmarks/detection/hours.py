@@ -29,7 +29,7 @@ def run(seeds: Sequence[int], *, slots: bool) -> list[dict[str, Any]]:
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])
         ticks = np.repeat(np.arange(DAYS * DAY_TICKS), ROWS)
-        profile = build_profile({"x": _rows(ticks, rng)}, times=ticks * 60.0, tolerance=0.0)
+        profile = build_profile({"x": _rows(ticks, rng)}, times=(ticks * 60.0).astype(np.float64), tolerance=0.0)
         profile = profile if slots else profile.without_slots()
         (feature,) = profile.features
         inflation = feature.inflation if feature.slots is None else feature.slots.inflation

@@ -13,8 +13,8 @@ import numpy as np
 warnings.simplefilter("ignore")
 
 import pandas as pd  # type: ignore[import-untyped,unused-ignore]  # noqa: E402  # after the filter: it warns
-from evidently import Report  # type: ignore[import-not-found]  # noqa: E402
-from evidently.presets import DataDriftPreset  # type: ignore[import-not-found]  # noqa: E402
+from evidently import Report  # type: ignore[import-not-found,unused-ignore]  # noqa: E402
+from evidently.presets import DataDriftPreset  # type: ignore[import-not-found,unused-ignore]  # noqa: E402
 
 
 def main() -> None:

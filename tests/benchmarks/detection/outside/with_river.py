@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import numpy as np
-from river import drift  # type: ignore[import-not-found]  # in an environment of its own
+from river import drift  # type: ignore[import-not-found,unused-ignore]  # in an environment of its own
 
 
 def main() -> None:
