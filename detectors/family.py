@@ -119,7 +119,7 @@ class FamilyDetector:
         """A feature's function with the largest evidence."""
         functions = self.table.features[position].functions
         shown = self.evidence.log_r if self.listing is None else self.listing
-        return int(np.argmax(self.table.weighted(shown)[functions]))
+        return int(np.argmax(self.table.weighted(shown, functions)))
 
     def _cross(
         self, tick: int, log_ratio: float, windows: Windows, akin: Sequence[EpisodeBook]

@@ -100,7 +100,7 @@ class DriftMonitor:
         """Evidence, effect sizes and episodes.
 
         Effect sizes are of the recent window, the last 60 closed ticks or a little more; for a feature in an open
-        episode they are since its onset.
+        episode they are since its onset. Relations have them in an episode only.
         """
         if self._status is None:
             self._status = self._made_status()
@@ -202,7 +202,8 @@ class DriftMonitor:
         for position, table in enumerate(family.table.features):
             episode = family.book.of(table.feature.name)
             onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
-            stretch = recent if episode is None else self.windows.since(onset)
+            quiet = None if family.table.name == "multivariate" else recent  # many, and say little while all is well
+            stretch = quiet if episode is None else self.windows.since(onset)
             out.append(
                 FeatureStatus(
                     name=table.feature.name,

@@ -88,7 +88,8 @@ class FeatureStatus:
     """One watched feature.
 
     `effects` are since the onset in an open episode, else of the recent window; they and `onset_tick` are None
-    without rows. `seen` is false until traffic has carried the feature once.
+    without rows, the effects of a relation outside of episodes, too. `seen` is false until traffic has carried the
+    feature once.
     """
 
     name: str

@@ -181,7 +181,7 @@ class FamilyTable:
         return steps, active
 
     def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
-        """[functions] log of each one's part of its feature's evidence, of all or some, from log R [rungs, functions]."""
+        """[functions] log of each one's part of its feature's evidence, of all or some; log R [rungs, functions]."""
         out: Floats = (log_r[:, some] + self.log_k[:, some]).min(axis=0) + self.log_weights[some]
         return out
 
@@ -194,12 +194,18 @@ class FamilyTable:
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
     """The families that the profile has features for, their shares of the budget summing to one."""
     watched = {
-        family: [f for f in profile.features if f.family == family and f.watched and f.name not in settings.ignore]
+        family: [f for f in profile.features if f.family == family and f.watched and not _ignored(f, profile, settings)]
         for family in SHARES
     }
     present = {family: features for family, features in watched.items() if features}
     total = sum(SHARES[family] for family in present)
     return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
+
+
+def _ignored(feature: Feature, profile: Profile, settings: DriftSettings) -> bool:
+    """Whether the feature, or the column that it describes, is to raise no alarm."""
+    made = profile.described.get(feature.name)
+    return feature.name in settings.ignore or (made is not None and made.column in settings.ignore)
 
 
 def _family(profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float) -> FamilyTable:

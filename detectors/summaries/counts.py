@@ -10,6 +10,7 @@ import numpy as np
 
 from pilotfish.detectors.batch import SIDES, Batch, Column, Family, Ints, Side
 from pilotfish.detectors.binning.categories import CategoryBins
+from pilotfish.detectors.binning.numeric import NumericBins, numbers
 from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
 from pilotfish.detectors.inference import texts_of
 from pilotfish.detectors.profile import Profile
@@ -184,16 +185,31 @@ class TickCounts:
         self._waiting[side], self._waiting_rows[side], self._waiting_bytes[side] = [], 0, 0
         if not rows:
             return
-        whole = {name: aligned(batches, name) for name in self._read[side]}
+        whole: dict[str, Column] = {}
+        for position, feature in self._features[side]:
+            if feature.name not in self._profile.made:
+                self._count_plain(position, feature.name, batches, whole)
+        for name in self._read[side]:
+            if name not in whole:
+                whole[name] = aligned(batches, name)
         made = self._made(side, Block(whole, rows, times(batches) if whole else None))
         self._encoded[side] += rows
         for position, feature in self._features[side]:
             if feature.name in made:
                 self._count(position, [_spoken(feature.family, made[feature.name])])
-                continue
-            columns, absent = by_type(batches, feature.name)
-            self._counts.absent[position] += absent
-            self._count(position, columns)
+
+    def _count_plain(self, position: int, name: str, batches: list[Batch], whole: dict[str, Column]) -> None:
+        """Count a column as it comes; where transforms read it, too, keep it in `whole` if it has all rows in order."""
+        feature = self._profile.features[position]
+        columns, absent = by_type(batches, name)
+        self._counts.absent[position] += absent
+        if name in self._read[feature.side] and len(columns) == 1 and not absent:
+            if isinstance(feature.bins, NumericBins) and columns[0].values.dtype.kind == "O":
+                values, mismatches = numbers(columns[0])  # once for both: objects are slow to read
+                self._counts.mismatches[position] += mismatches
+                columns = [Column(values)]
+            whole[name] = columns[0]
+        self._count(position, columns)
 
     def _made(self, side: Side, whole: Block) -> dict[str, Column]:
         """The columns that transforms make of a block."""

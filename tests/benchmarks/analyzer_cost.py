@@ -1,6 +1,6 @@
 """What one request costs the analyzer: CPU from the process's own accounting, resident memory, with everything on.
 
-    python -m tests.benchmarks.analyzer_cost [--features 20] [--requests 60000]
+    python -m tests.benchmarks.analyzer_cost [--features 20] [--requests 60000] [--related]
 
 A child process plays the proxy (so that its CPU is not counted) and sends recorded OIP requests of one row over the
 real socket; the worker receives, decodes, counts, closes ticks, detects, writes checkpoints and publishes.
@@ -45,11 +45,16 @@ HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: applic
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
 
 
-def bodies(features: int) -> list[tuple[bytes, bytes]]:
+def rows(count: int, features: int, related: bool, random: np.random.Generator) -> Any:
+    """Return normal columns [count, features], independent or all correlated by .5."""
+    own = random.normal(size=(count, features))
+    return (own + random.normal(size=(count, 1))) / 2**0.5 if related else own
+
+
+def bodies(features: int, related: bool) -> list[tuple[bytes, bytes]]:
     """Return request and response bodies of one row each."""
-    random = np.random.default_rng(7)
     out = []
-    for row in random.normal(size=(DISTINCT, features)).round(6).tolist():
+    for row in rows(DISTINCT, features, related, np.random.default_rng(7)).round(6).tolist():
         inputs = [_tensor(f"feature_{index}", value) for index, value in enumerate(row)]
         answer = {"model_name": "m", "outputs": [_tensor("score", sum(row) / features)]}
         out.append((json.dumps({"inputs": inputs}).encode(), json.dumps(answer).encode()))
@@ -60,9 +65,9 @@ def _tensor(name: str, value: float) -> dict[str, object]:
     return {"name": name, "shape": [1], "datatype": "FP64", "data": [value]}
 
 
-def play_proxy(path: str, features: int, requests: int) -> None:
+def play_proxy(path: str, features: int, requests: int, related: bool) -> None:
     """Send `requests` records as fast as they are taken."""
-    sender, pairs = Sender(Path(path), 1), bodies(features)
+    sender, pairs = Sender(Path(path), 1), bodies(features, related)
     while not sender.connect(1):
         time.sleep(0.01)
     for sequence in range(1, requests + 1):
@@ -80,10 +85,11 @@ def play_proxy(path: str, features: int, requests: int) -> None:
         time.sleep(0.0005)
 
 
-def reference(features: int) -> Profile:
+def reference(features: int, related: bool) -> Profile:
     """Return a profile of normal columns, from which the requests come, too."""
     random = np.random.default_rng(1)
-    columns: dict[str, Any] = {f"feature_{index}": random.normal(size=20_000) for index in range(features)}
+    made = rows(20_000, features, related, random).T
+    columns: dict[str, Any] = {f"feature_{index}": values for index, values in enumerate(made)}
     columns["score"] = random.normal(size=20_000) / features**0.5
     return build_profile(columns, sides={"score": "prediction"}, exchangeable=True, model="m")
 
@@ -93,11 +99,11 @@ def monitor(profile: Profile, drift: DriftSettings, _: object) -> DriftMonitor:
     return DriftMonitor(profile, drift)
 
 
-def start(folder: Path, features: int) -> Worker:
+def start(folder: Path, features: int, related: bool) -> Worker:
     """Return a worker that listens in `folder`."""
     setup = Setup(model="m", drift=DriftSettings(tick_seconds=TICK_SECONDS), engine_factory=monitor)
     core = Core(setup, Ledger(1))
-    core.set_profile(reference(features))
+    core.set_profile(reference(features, related))
     desk = Desk(
         core=core,
         fates=FatesFile(folder / FATES_FILE),
@@ -122,12 +128,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=int, default=20)
     parser.add_argument("--requests", type=int, default=60_000)
+    parser.add_argument("--related", action="store_true", help="columns that are correlated, and watched for it")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        worker = start(Path(name), args.features)
+        worker = start(Path(name), args.features, args.related)
         before, began = os.times(), time.monotonic()
         proxy = get_context("spawn").Process(
-            target=play_proxy, args=(str(Path(name) / SOCKET_FILE), args.features, args.requests)
+            target=play_proxy, args=(str(Path(name) / SOCKET_FILE), args.features, args.requests, args.related)
         )
         proxy.start()
         while measured(worker) < args.requests and not worker.finished.done() and proxy.exitcode in (None, 0):
