@@ -50,11 +50,11 @@ def test_a_share_of_the_budget_belongs_to_losses() -> None:
     assert BY_SCORE not in {feature.name for feature in monitor.status().features}
 
 
-@pytest.mark.parametrize("better", [0.0, 0.02, 0.08, 0.1])
+@pytest.mark.parametrize("better", [0.0, 0.02, 0.1])
 def test_a_model_that_is_as_good_or_better_never_alarms(better: float) -> None:
-    """200 runs' worth of a budget of one false alarm in 100 ticks; with the loss as it was, a few are allowed."""
+    """8 x 200 ticks with a budget of one false alarm in 100; with the loss as it was, a few are allowed."""
     alarms = 0
-    for seed in range(10):
+    for seed in range(8):
         rng = np.random.default_rng([2, seed])
         profile = build(classified(4000, rng))
         monitor = DriftMonitor(profile, DriftSettings(per_seconds=6000.0, loss_tolerance=0.0, ignore=("said", "sure")))
@@ -71,7 +71,7 @@ def test_growth_within_the_tolerance_raises_nothing_and_beyond_it_does() -> None
 
 
 def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
-    """A log-odds of errors that wanders with a memory of 50 ticks: 8 x 1500 ticks at one in 100 allow 120 alarms."""
+    """A log-odds of errors that wanders with a memory of 50 ticks: 5 x 1500 ticks at one in 100 allow 75 alarms."""
 
     def waves(ticks: int, rng: np.random.Generator) -> np.ndarray:
         level, out = 0.0, []
@@ -81,7 +81,7 @@ def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
         return np.array(out)
 
     alarms = 0
-    for seed in range(8):
+    for seed in range(5):
         rng = np.random.default_rng([5, seed])
         wrong = rng.random((3000, 10)) < waves(3000, rng)[:, None]
         truth = rng.integers(0, 2, wrong.size)
@@ -92,7 +92,7 @@ def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
         monitor = DriftMonitor(profile, DriftSettings(per_seconds=6000.0, loss_tolerance=0.0, ignore=("said",)))
         for tick, error in enumerate(waves(1500, rng)):
             alarms += len(monitor.close_tick(tick, mistakes(profile, int(rng.binomial(10, error)), 10)).alarms)
-    assert alarms <= 60
+    assert alarms <= 40
 
 
 def test_a_lasting_loss_pages_once_and_its_episode_ends_with_it() -> None:
