@@ -10,9 +10,10 @@ import numpy as np
 from pilotfish.detectors.batch import SIDES, Batch, Column, Floats, missing_mask
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import Alarm, EpisodeStatus
+from pilotfish.detectors.results import Alarm, MonitorStatus
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
+from pilotfish.detectors.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,14 @@ class Replay:
             yield Closed(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
 
     @property
-    def episodes(self) -> tuple[EpisodeStatus, ...]:
-        """Return the episodes so far, oldest first."""
-        return self._monitor.status().episodes
+    def status(self) -> MonitorStatus:
+        """Evidence, effect sizes and episodes, oldest first, after the ticks so far."""
+        return self._monitor.status()
+
+    @property
+    def windows(self) -> Windows:
+        """The counts of the past, by tick, hour and day."""
+        return self._monitor.windows
 
     def _count(self, columns: Mapping[str, Column], span: Span, times: Floats | None) -> Counts:
         rows = slice(span.start, span.stop)

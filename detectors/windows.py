@@ -71,9 +71,9 @@ class Window:
     @classmethod
     def of(cls, piece: Piece, peaks: Mapping[str, float]) -> Window:
         counts = piece.counts
-        packed = (_packed(part) for part in (counts.cells, counts.mismatches, counts.absent))
+        cells, mismatches, absent = (_packed(part) for part in (counts.cells, counts.mismatches, counts.absent))
         rows = {side: counts.rows(side) for side in SIDES}
-        return cls(piece.first, piece.last, piece.ticks, *packed, rows, dict(peaks))
+        return cls(piece.first, piece.last, piece.ticks, cells, mismatches, absent, rows, dict(peaks))
 
     @property
     def nbytes(self) -> int:
@@ -97,10 +97,11 @@ class Window:
         """StateError if the arrays are not of the profile's size."""
         features = len(profile.features)
         sizes = {"cells": profile.cells, "mismatches": features, "absent": features}
-        arrays = (_unpacked(state[name], size, name) for name, size in sizes.items())
+        cells, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
         rows = {side: int(state["rows"][side]) for side in SIDES}
         peaks = {str(family): float(peak) for family, peak in state["peaks"].items()}
-        return cls(int(state["first"]), int(state["last"]), int(state["ticks"]), *arrays, rows, peaks)
+        first, last, ticks = (int(state[name]) for name in ("first", "last", "ticks"))
+        return cls(first, last, ticks, cells, mismatches, absent, rows, peaks)
 
 
 class Windows:
@@ -187,8 +188,7 @@ class Windows:
     def _put(self, depth: int, window: Window) -> None:
         level, kept = self._levels[depth], self._kept[depth]
         if kept and kept[-1].first // level.ticks == window.first // level.ticks:
-            piece = fold(self._profile, [kept[-1], window])
-            kept[-1] = Window.of(piece, _larger(kept[-1].peaks, window.peaks))
+            kept[-1] = joined(self._profile, [kept[-1], window])
             return
         kept.append(window)
         if len(kept) > level.kept:
@@ -226,6 +226,14 @@ def fold(profile: Profile, windows: Sequence[Window]) -> Piece:
     rows = {f"{side}_rows": sum(window.rows[side] for window in windows) for side in SIDES}
     counts = Counts(profile.hash, cells, mismatches, absent, **rows)
     return Piece(windows[0].first, windows[-1].last, sum(window.ticks for window in windows), counts)
+
+
+def joined(profile: Profile, windows: Sequence[Window]) -> Window:
+    """Windows that follow each other (at least one), as one window."""
+    peaks: Mapping[str, float] = {}
+    for window in windows:
+        peaks = _larger(peaks, window.peaks)
+    return Window.of(fold(profile, windows), peaks)
 
 
 def _larger(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

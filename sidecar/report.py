@@ -137,13 +137,17 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Ticks(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the clock of detection stands; `open` are the ticks that still take rows."""
+    """Where the clock of detection stands; `open` are the ticks that still take rows.
+
+    `rows_per_tick` is set where ticks are no times but so many rows after each other.
+    """
 
     tick_seconds: float
     open: tuple[int, ...] = ()
     last_closed: int | None = None
     closed_total: int = 0
     late_rows: int = 0
+    rows_per_tick: float | None = None
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,4 +89,5 @@ def squared_noise(cells: int, rows: float | Floats) -> tuple[float | Floats, flo
 
 def _variance(derivative: Floats, p: Floats) -> Floats:
     mean = (derivative * p).sum(-1, keepdims=True)
-    return np.maximum(((derivative - mean) ** 2 * p).sum(-1), 0.0)
+    out: Floats = np.maximum(((derivative - mean) ** 2 * p).sum(-1), 0.0)
+    return out

@@ -10,24 +10,25 @@ import msgspec
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.quality import KINDS
 from pilotfish.detectors.results import MonitorStatus
-from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.windows import Window
 from pilotfish.sidecar import report
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.feedback import block
 from pilotfish.sidecar.analyzer.ledger import DROPPED, MEASURED, UNDECODABLE
 from pilotfish.sidecar.analyzer.watch import Watch
+from pilotfish.sidecar.timeline import retold
 
 DENSE = 10.0  # times the reference's rows a tick, from which on silence says little
 
 
 @dataclass(frozen=True)
 class Published:
-    """The report, and the counts that it was made from, for histograms and for `/state`."""
+    """The report, the windows for its time line, and the counts of the open ticks for `/state`."""
 
     report: report.Report
     profile: Profile | None = None
-    recent: Counts | None = None
+    windows: tuple[Window, ...] = ()
     open_counts: Mapping[int, Counts] = field(default_factory=dict)
 
 
@@ -38,7 +39,7 @@ class Publisher:
         self._started_at = started_at
         self._status: MonitorStatus | None = None
         self._features: tuple[report.Feature, ...] = ()
-        self._recent: Counts | None = None
+        self._windows: tuple[Window, ...] = ()
         self._performance: report.Performance | None = None
 
     def publish(
@@ -56,7 +57,7 @@ class Publisher:
         if status is not self._status:
             self._status = status
             self._features = _features(watch, status)
-            self._recent = watch.recent if watch else None
+            self._windows = watch.engine.windows.snapshot() if watch else ()
             self._performance = _performance(watch, status)
         totals = core.ledger.totals
         alarms = sum(amount for name, amount in totals.items() if name.startswith("alarms:"))
@@ -69,7 +70,7 @@ class Publisher:
             mode=core.setup.mode,
             model=core.setup.model or (profile.model if profile else ""),
             version=core.setup.version or (profile.version if profile else ""),
-            profile=_profile_info(profile) if profile else None,
+            profile=retold.profile_info(profile) if profile else None,
             counts=_counts(totals),
             rows=_rows(totals),
             type_mismatches=int(watch.mismatches.sum()) if watch else 0,
@@ -77,7 +78,7 @@ class Publisher:
             families=_families(status, totals),
             features=self._features,
             episodes=core.episodes(),
-            budget=_budget(core.setup.drift, totals.get("ticks", 0), alarms),
+            budget=retold.budget(core.setup.drift, totals.get("ticks", 0), alarms),
             checkpoint=checkpoint,
             columns=core.columns.listing(),
             feedback=block.feedback(core.labels, totals),
@@ -90,7 +91,7 @@ class Publisher:
             streams=core.streams.listing(totals),
             warnings=(*core.warnings.values(), *problems.values(), *_too_dense(status), *_silent(core)),
         )
-        return Published(made, profile, self._recent, watch.open_counts if watch else {})
+        return Published(made, profile, self._windows, watch.open_counts if watch else {})
 
 
 def _performance(watch: Watch | None, status: MonitorStatus | None) -> report.Performance | None:
@@ -131,24 +132,18 @@ def _unprofiled(core: Core) -> str:
 def _features(watch: Watch | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:
     if watch is None or status is None:
         return ()
-    kinds = {feature.name: feature.kind for feature in watch.profile.features}
     novel = watch.quality.new_values()
-    found = tuple(
+    return tuple(
         msgspec.structs.replace(
-            msgspec.convert(item, report.Feature, from_attributes=True),
-            kind=kinds[item.name],
-            new_values=tuple(report.NewValue(value, rows) for value, rows in novel.get(item.name, ())),
+            item, new_values=tuple(report.NewValue(value, rows) for value, rows in novel.get(item.name, ()))
         )
-        for item in status.features
+        for item in retold.features(watch.profile, status)
     )
-    if status.families:
-        return found
-    return tuple(msgspec.structs.replace(item, evidence_ratio=None) for item in found)  # nobody gathers any here
 
 
 def _families(status: MonitorStatus | None, totals: Mapping[str, int]) -> tuple[report.Family, ...]:
     """Return the families with the ledger's alarms: the engine's own begin anew with each profile."""
-    found = (msgspec.convert(item, report.Family, from_attributes=True) for item in (status.families if status else ()))
+    found = retold.families(status) if status else ()
     return tuple(msgspec.structs.replace(item, alarms_total=totals.get(f"alarms:{item.name}", 0)) for item in found)
 
 
@@ -183,28 +178,4 @@ def _ticks(core: Core) -> report.Ticks:
         last_closed=clock.closed_through if clock.closed_through >= 0 else None,
         closed_total=totals.get("ticks", 0),
         late_rows=totals.get("late_rows", 0),
-    )
-
-
-def _budget(drift: DriftSettings, ticks: int, alarms: int) -> report.Budget:
-    return report.Budget(
-        false_alarms=drift.false_alarms,
-        per_seconds=drift.per_seconds,
-        ticks_per_false_alarm=drift.per_seconds / drift.tick_seconds / drift.false_alarms,
-        tolerance=drift.tolerance,
-        ticks_used=ticks,
-        alarms_total=alarms,
-    )
-
-
-def _profile_info(profile: Profile) -> report.ProfileInfo:
-    return report.ProfileInfo(
-        hash=profile.hash,
-        model=profile.model,
-        version=profile.version,
-        created=profile.created,
-        rows=profile.reference.rows,
-        features=len(profile.features),
-        excluded=tuple(f"{item.name}: {item.reason}" for item in profile.excluded),
-        warnings=(*profile.warnings, *(f"{item.name}: {text}" for item in profile.features for text in item.warnings)),
     )

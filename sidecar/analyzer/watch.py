@@ -1,4 +1,4 @@
-"""One profile under watch: open ticks as integer counts, the engine that closed ticks go to, and the recent ones."""
+"""One profile under watch: open ticks as integer counts, and the engine that closed ticks go to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from pilotfish.sidecar.analyzer.decode import Cells, Decoded, Rows
 from pilotfish.sidecar.analyzer.engine import TickEngine
 
 BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
-RECENT_TICKS = 30  # the histograms show between one and two times as many closed ticks
 
 
 class OpenTick:
@@ -100,9 +99,6 @@ class Watch:
         self._found: list[Finding] = []
         self.newest = Counts.empty(profile)  # of the tick that closed last
         self._open: dict[int, OpenTick] = {}
-        self._recent = Counts.empty(profile)
-        self._before = Counts.empty(profile)
-        self._recent_ticks = 0
 
     @property
     def status(self) -> MonitorStatus:
@@ -110,11 +106,6 @@ class Watch:
         if self._status is None:
             self._status = self.engine.status()
         return self._status
-
-    @property
-    def recent(self) -> Counts:
-        """The counts of the last closed ticks, for histograms."""
-        return self._before + self._recent
 
     @property
     def open_counts(self) -> dict[int, Counts]:
@@ -153,7 +144,6 @@ class Watch:
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
         self.newest = counts
-        self._remember(counts)
         self._found += self.quality.close_tick(tick, counts)
         return result
 
@@ -184,9 +174,6 @@ class Watch:
             "quality": self.quality.state(),
             "open": {str(tick): opened.taken.state() for tick, opened in self._open.items()},
             "mismatches": self.mismatches.astype("<i8").tobytes(),
-            "recent": self._recent.state(),
-            "before": self._before.state(),
-            "recent_ticks": self._recent_ticks,
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
@@ -195,14 +182,6 @@ class Watch:
         mismatches = np.frombuffer(state["mismatches"], "<i8").astype(np.int64)
         if mismatches.shape != self.mismatches.shape:
             raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
-        recent, before = (Counts.from_state(self.profile, state[name]) for name in ("recent", "before"))
         self.quality.restore(state["quality"])
         self._open = {tick: OpenTick(self.profile, item, self.quality) for tick, item in counts.items()}
-        self.mismatches, self._recent, self._before = mismatches, recent, before
-        self._recent_ticks = int(state["recent_ticks"])
-
-    def _remember(self, counts: Counts) -> None:
-        self._recent += counts
-        self._recent_ticks += 1
-        if self._recent_ticks >= RECENT_TICKS:
-            self._before, self._recent, self._recent_ticks = self._recent, Counts.empty(self.profile), 0
+        self.mismatches = mismatches

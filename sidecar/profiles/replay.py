@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, span
 from pilotfish.detectors.results import Alarm
 from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings
 from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.pages.writing import write
 from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.files import read_profile
 from pilotfish.sidecar.profiles.progress import shown_progress
+from pilotfish.sidecar.profiles.replayed import Replayed
 from pilotfish.sidecar.profiles.show import printable
 from pilotfish.sidecar.profiles.table import Progress
 from pilotfish.sidecar.settings.units import UNITS, read_duration, show_duration
@@ -56,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--delimiter", metavar="CHAR", help="of CSV, instead of what the header line tells")
     add("--json", action="store_true", help="print JSON lines: an `alarm` each and a `summary`")
+    add("--html", type=Path, metavar="OUT", help="also write one self-contained page, with pictures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,14 +70,20 @@ def run(args: argparse.Namespace) -> int:
         columns, times = _read(args, profile, progress)
         rows = len(next(iter(columns.values())).values)
         spans = _spans(args, profile, settings, times, rows)
-        replayed = Replay(profile if times is not None else profile.without_slots(), settings)
+        profile = profile if times is not None else profile.without_slots()
+        replayed = Replay(profile, settings)
+        drawn = Replayed.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
+            if args.html is not None:
+                drawn.take(replayed, closed)
             for alarm in closed.alarms:
                 alarms += 1
                 _say(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     _say(args.json, _summary(replayed, settings, spans, rows, alarms))
+    if args.html is not None:
+        write(args.html, drawn.document(replayed, args.data.name, time.time()))
     return 0
 
 
@@ -127,10 +137,14 @@ def _spans(
         if args.rows_per_tick is not None:
             raise UsageError("--time and --rows-per-tick contradict each other: the times tell the ticks; keep one")
         return spans_of_times(times, settings.tick_seconds)
-    wanted = args.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    wanted = _rows_per_tick(args, profile)
     if wanted < 1:
         raise UsageError(f"--rows-per-tick {wanted:g}: give 1 or more; ticks without rows are not replayed")
     return spans_of_rows(rows, wanted)
+
+
+def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
+    return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
 
 
 def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings | None) -> dict[str, Any]:
@@ -162,7 +176,7 @@ def _summary(replayed: Replay, settings: DriftSettings, spans: list[Span], rows:
         "tick_seconds": settings.tick_seconds,
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
-        "episodes": [asdict(episode) for episode in replayed.episodes],
+        "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }
 
 

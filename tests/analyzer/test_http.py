@@ -88,7 +88,7 @@ def _accepts(port: int) -> bool:
 @pytest.mark.asyncio
 async def test_every_address_answers(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
-        for path in ("/metrics", "/healthz", "/readyz", "/report", "/state", "/config"):
+        for path in ("/metrics", "/healthz", "/readyz", "/report", "/state", "/config", "/windows"):
             status, _, headers = await here.get(path)
             assert status == 200, path
             assert "Server" not in headers

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.replay import spans_of_rows, spans_of_times
 from pilotfish.sidecar.cli import main
+from tests.pages.made import check
 
 ROWS, CHANGE = 6000, 4000
 
@@ -81,6 +82,15 @@ def test_people_are_told_what_changed_and_what_the_budget_is(
     assert "ALARM  features" in out
     assert "income  PSI" in out
     assert "one false alarm in 5,040 ticks of 60s" in out
+
+
+def test_a_page_of_the_whole_run_shows_the_alarm_and_both_histograms(profile: str, tmp_path: Path) -> None:
+    data, out = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3), tmp_path / "page.html"
+    assert main(["replay", str(data), "--profile", profile, "--rows-per-tick", "20", "--html", str(out)]) == 0
+    text = out.read_text()
+    check(text)
+    for piece in ("a replay of drift.csv", 'class="mark"', "Features that drifted", "income", "since row", f"{ROWS:,}"):
+        assert piece.replace(",", "\u202f") in text, piece
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,16 @@ from pilotfish.sidecar.analyzer.decisions import LONGEST_BY, LONGEST_REASON, Dec
 from pilotfish.sidecar.analyzer.errors import RefusedError
 from pilotfish.sidecar.analyzer.feedback import body
 from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
-from pilotfish.sidecar.analyzer.http import access, page
+from pilotfish.sidecar.analyzer.http import access
+from pilotfish.sidecar.analyzer.http.answer import answer
 from pilotfish.sidecar.analyzer.publish import Published
-from pilotfish.sidecar.channel.page import PageSnapshot, RouteCounters
-from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.pages import page
 from pilotfish.sidecar.rows.blocks import Block
 from pilotfish.sidecar.rows.lines import as_lines
-from pilotfish.sidecar.telemetry.account import Account, account
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.reading import Reading
+from pilotfish.sidecar.timeline.document import TimeLine
+from pilotfish.sidecar.timeline.make import time_line
 
 SMALL_BODY = 32 * 1024  # read within the event loop
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
@@ -58,6 +59,7 @@ class Views:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._drawing = asyncio.Lock()
         self._exposition = Exposition(sources.read)
         self._table: dict[str, tuple[str, View]] = {
             "/": ("GET", self.root),
@@ -71,6 +73,7 @@ class Views:
             "/rows": ("GET", self.rows),
             "/state": ("GET", self.state),
             "/v1/feedback": ("POST", self.feedback),
+            "/windows": ("GET", self.windows),
         }
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
@@ -120,13 +123,17 @@ class Views:
     async def report(self, request: web.BaseRequest) -> web.Response:
         """The Report: a page for a browser, JSON for everybody else."""
         published = self._sources.published()
-        reading = self._sources.read()
-        whole = account(reading.page, published.report.counts) if reading.page else None
-        if "text/html" in request.headers.get("Accept", ""):
-            text = page.render(page.Shown(published, reading, whole))
-            headers = {"Content-Security-Policy": page.POLICY}
-            return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
-        return _json({**_builtins(published.report), **_traffic(reading.page, whole), **_control(reading.control)})
+        made = answer(published.report, self._sources.read())
+        if "text/html" not in request.headers.get("Accept", ""):
+            return _json(made)
+        text = page.render(made, await self._time_line(published), live=True)
+        headers = {"Content-Security-Policy": page.POLICY}
+        return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+
+    async def windows(self, _: web.BaseRequest) -> web.Response:
+        """The time line: what the report says of now, window by window."""
+        line = await self._time_line(self._sources.published())
+        return web.Response(body=msgspec.json.encode(line), content_type="application/json", charset="utf-8")
 
     async def state(self, _: web.BaseRequest) -> web.Response:
         """The counts of the open ticks, as of the last checkpoint."""
@@ -182,6 +189,11 @@ class Views:
         await self._sources.decisions.close_episode(found[1], *_who(request))
         return _json({"closed": found[1]})
 
+    async def _time_line(self, published: Published) -> TimeLine:
+        """Make the time line beside the event loop; one at a time, since whoever counts needs the processor more."""
+        async with self._drawing:
+            return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
+
     def _find(self, path: str) -> tuple[str, View | None]:
         if EPISODE.fullmatch(path):
             return "POST", self.close_episode
@@ -202,37 +214,6 @@ async def _lines(blocks: Iterator[Block]) -> AsyncIterator[bytes]:
 def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
     return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
-
-
-def _builtins(report: Report) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(report)
-    return plain
-
-
-def _traffic(counters: PageSnapshot | None, whole: Account | None) -> dict[str, Any]:
-    if counters is None or whole is None:
-        return {"accounting": None, "routes": []}
-    fates = [
-        {"fate": fate, "reason": reason, "exchanges": amount} for (fate, reason), amount in sorted(whole.fates.items())
-    ]
-    return {"accounting": {"seen": whole.seen, "fates": fates}, "routes": [_route(item) for item in counters.routes]}
-
-
-def _route(route: RouteCounters) -> dict[str, Any]:
-    duration = route.histograms["duration"]
-    return {
-        "route": route.route,
-        "requests": {code: amount for code, amount in route.codes.items() if amount},
-        "in_flight": route.in_flight,
-        "request_bytes": route.bytes_in,
-        "response_bytes": route.bytes_out,
-        "seconds": {"p50": duration.quantile(0.5), "p99": duration.quantile(0.99)},
-    }
-
-
-def _control(status: object) -> dict[str, Any]:
-    """Return the control loop's status as it stands, under one key; nothing without a loop."""
-    return {} if status is None else {"control": msgspec.to_builtins(status)}
 
 
 def _state(published: Published) -> dict[str, Any]:

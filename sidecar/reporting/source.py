@@ -1,0 +1,113 @@
+"""Where a report comes from: the admin address of a running sidecar, or a file in which `--json` saved one."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pilotfish.sidecar.answer import Answer
+from pilotfish.sidecar.errors import UsageError, shown
+from pilotfish.sidecar.timeline.document import TimeLine
+
+LARGEST = 64 * 1024 * 1024
+SECONDS = 30.0
+MAX_TOKEN_BYTES = 4096
+T = TypeVar("T")
+
+
+class SourceError(UsageError):
+    """There is no report to be had."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
+
+    report: Answer
+    windows: TimeLine | None = None
+
+    @property
+    def line(self) -> TimeLine:
+        """The time line; an empty one where only the report was saved."""
+        return self.windows or TimeLine(tick_seconds=self.report.ticks.tick_seconds)
+
+
+def fetched(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
+    """Return the bodies of /report and /windows of the sidecar at `admin` (HOST:PORT); raise SourceError."""
+    headers = {"Accept": "application/json"}
+    if token_file is not None:
+        headers["Authorization"] = f"Bearer {_token(token_file)}"
+    return _get(admin, "/report", headers), _get(admin, "/windows", headers)
+
+
+def parsed(report: bytes, windows: bytes, where: str) -> Saved:
+    """Return both bodies read; raise SourceError naming what does not fit."""
+    return Saved(_decoded(report, Answer, f"{where}/report"), _decoded(windows, TimeLine, f"{where}/windows"))
+
+
+def loaded(path: Path) -> Saved:
+    """Return what a file holds: what `--json` printed, or the body of /report alone; raise SourceError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if len(raw) > LARGEST:
+        raise SourceError(f"{path}: is larger than {LARGEST >> 20} MiB; is this a report?")
+    keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
+    if "report" in keys and "state" not in keys:
+        return _decoded(raw, Saved, str(path))
+    return Saved(_decoded(raw, Answer, str(path)))
+
+
+def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
+    host, port = _address(admin)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        raw = answer.read(LARGEST + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise SourceError(f"{admin}{path}: no answer ({error}); is the sidecar running with this --admin?") from error
+    finally:
+        connection.close()
+    if answer.status == 401:
+        raise SourceError(f"{admin}{path}: asks for a token; give --token-file")
+    if answer.status != 200 or len(raw) > LARGEST:
+        raise SourceError(
+            f"{admin}{path}: answered {answer.status} with {len(raw)} bytes; is this a sidecar's --admin?"
+        )
+    return raw
+
+
+def _address(admin: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{admin}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or port is None or parts.netloc != admin or "@" in admin:
+        raise SourceError(f"--admin {shown(admin)}: give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
+    return host, port
+
+
+def _token(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            token = file.read(MAX_TOKEN_BYTES + 1).strip()
+        text = token.decode("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"cannot read the token file {shown(str(path))}: {error.__class__.__name__}") from error
+    if not token or len(token) > MAX_TOKEN_BYTES or not text.isprintable():
+        raise SourceError(f"the token file {shown(str(path))} holds no token of 1 to {MAX_TOKEN_BYTES} characters")
+    return text
+
+
+def _decoded(raw: bytes, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SourceError(f"{where}: is no report of this version ({error})") from error
