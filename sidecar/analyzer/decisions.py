@@ -116,9 +116,10 @@ class Decisions:
         profile = await asyncio.to_thread(parse_profile, raw, "the profile that was learnt")
         before = self._read()
         await self._done(SetProfile(profile, learnt=learning.id))
-        await self._note(
-            learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason
-        )
+        if not any(said.action == learning.kind and said.new == profile.hash for said in self._audit.newest):
+            await self._note(
+                learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason
+            )
         kept = await self._keep(raw)
         await self._done(EndLearning(learning.id))
         if not kept:  # the rows are gone, so there may be room now
