@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import datetime
 from typing import Annotated, TypeAlias
@@ -19,6 +18,7 @@ from pilotfish.sidecar.analyzer.feedback.labels import Label, Scalar, key_of
 from pilotfish.sidecar.errors import shown
 
 MOST_ROWS = 10**6
+LATEST = 1e11  # epoch seconds
 LONGEST_TEXT = 256
 _Text: TypeAlias = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 _Value: TypeAlias = bool | int | float | _Text
@@ -126,18 +126,20 @@ def _scalar(value: Scalar | UnsetType, path: str) -> Scalar:
 
 
 def _time(value: str | float) -> float:
-    """Return epoch seconds; ItemError for what is no point in time."""
-    if isinstance(value, str):
-        try:
-            parsed = datetime.fromisoformat(value)
-        except ValueError:
-            parsed = None
-        if parsed is None or parsed.tzinfo is None:
-            raise ItemError(".time", f"is {shown(value)}; {REMEDIES['time']}")
-        return parsed.timestamp()
-    if not math.isfinite(value) or not 0 <= value < 1e11:
+    """Return epoch seconds; ItemError for what is no point in time since the epoch."""
+    at = _parsed(value) if isinstance(value, str) else value
+    if not 0 <= at < LATEST:
         raise ItemError(".time", f"is {shown(value)}; {REMEDIES['time']}")
-    return float(value)
+    return float(at)
+
+
+def _parsed(text: str) -> float:
+    """Return epoch seconds, -1 for what has no time zone or is no time at all."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return -1.0
+    return parsed.timestamp() if parsed.tzinfo is not None else -1.0
 
 
 def _invalid(text: str, raw: bytes) -> ItemError:
