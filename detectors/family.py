@@ -96,6 +96,7 @@ class FamilyDetector:
             pages = [page] if page is not None else []
             changes += named
         changes += self._refine(tick, windows)
+        self.table.make_ahead(tick)
         return pages, changes
 
     def close_episode(self, episode: Episode, tick: int, by: str) -> list[EpisodeChange]:

@@ -16,6 +16,7 @@ from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.settings import SHARES, DriftSettings
 from pilotfish.detectors.slots import SLOT_SECONDS, SLOTS, slot_of
 
+MADE_A_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
 EXACT = 2.0**53  # integers that float64 holds
 
 
@@ -96,6 +97,14 @@ class FeatureTable:
         if slot not in self._made:
             self._made[slot] = self._make(slot)
         return self._made[slot]
+
+    def make_ahead(self, tick: int) -> bool:
+        """Make the functions of the slot after a tick's; whether there was anything to make."""
+        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        if slot is None or (slot + 1) % SLOTS in self._made:
+            return False
+        self._made[(slot + 1) % SLOTS] = self._make((slot + 1) % SLOTS)
+        return True
 
     def in_one_slot(self, first: int, last: int) -> bool:
         """Whether the functions are the same from one tick to another."""
@@ -179,6 +188,14 @@ class FamilyTable:
                 steps[:, table.functions] = functions.linear(counts) / (table.inflation * scale)
                 active[table.functions] = functions.say
         return steps, active
+
+    def make_ahead(self, tick: int) -> None:
+        """Make the next slot's functions for a few features, so that the turn of the hour costs no tick much."""
+        made = 0
+        for table in self.features:
+            made += table.make_ahead(tick)
+            if made >= MADE_A_TICK:
+                return
 
     def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
         """[functions] log of each one's part of its feature's evidence, of all or some; log R [rungs, functions]."""

@@ -140,6 +140,14 @@ def test_live_ticks_of_another_width_find_their_slot_unless_they_outlast_it(seco
     assert noise.at(noon) is noise.at(midnight)
 
 
+def test_the_next_hour_is_made_before_it_comes() -> None:
+    (table,) = family_tables(reference(), MONTH)
+    load = next(one for one in table.features if one.feature.name == "load")
+    table.make_ahead(3)
+    assert not load.make_ahead(3)
+    assert load.make_ahead(3 + 6)
+
+
 def test_ticks_fall_into_the_hours_of_the_day() -> None:
     assert [slot_of(tick, 1800.0) for tick in (0, 1, 2, 47, 48)] == [0, 0, 1, 23, 0]
     assert slot_of(5, 7200.0) is None
