@@ -16,7 +16,7 @@ from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.performance.description import Performance
 from pilotfish.detectors.slots import Slots
-from pilotfish.detectors.transforms import ARRAYS, Relations, Transform, to_document
+from pilotfish.detectors.transforms import ARRAYS, OfColumn, Relations, Transform, to_document
 
 FORMAT = "pilotfish.dev/profile/v1"
 Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
@@ -174,6 +174,11 @@ class Profile:
     def made(self) -> frozenset[str]:
         """The features whose columns a transform makes."""
         return frozenset(name for transform in self.transforms for name in transform.outputs)
+
+    @cached_property
+    def described(self) -> dict[str, OfColumn]:
+        """By feature, the transform that describes a single column by it."""
+        return {name: made for made in self.transforms if isinstance(made, OfColumn) for name in made.outputs}
 
     @cached_property
     def texts(self) -> frozenset[str]:

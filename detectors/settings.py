@@ -24,7 +24,7 @@ class DriftSettings:
         tolerance: drift too small to matter, in chi-square units (about PSI): .0025 is about .05 sd, .01 about .1.
         loss_tolerance: more loss of labelled rows too small to matter, absolute: .005 is half a point of accuracy.
         feature_tolerance: by feature, instead of `tolerance`.
-        ignore: features that raise no alarm.
+        ignore: features that raise no alarm, and columns, none of whose features does.
     """
 
     tick_seconds: float = 60.0

@@ -21,6 +21,7 @@ from pilotfish.detectors.transforms.base import Block, Transform, picked, spoken
 from pilotfish.detectors.transforms.cosines import Cosines
 from pilotfish.detectors.transforms.loss import LossTransform
 from pilotfish.detectors.transforms.relations import Relations
+from pilotfish.detectors.transforms.single import OfColumn
 from pilotfish.detectors.transforms.text import Text
 from pilotfish.detectors.transforms.timestamps import Timestamps
 
@@ -61,6 +62,7 @@ __all__ = [
     "COARSE",
     "TRANSFORMS",
     "Block",
+    "OfColumn",
     "Relations",
     "Transform",
     "from_document",

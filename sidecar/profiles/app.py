@@ -124,7 +124,7 @@ def _print_next(console: Console, path: Path, size: int, built: Built) -> None:
 def _show(profile: Profile, console: Console) -> None:
     show.print_lines(console, list(show.reference_lines(profile)))
     console.print()
-    show.print_features(console, profile.features)
+    show.print_features(console, profile)
     show.print_left_out(console, {excluded.name: excluded.reason for excluded in profile.excluded})
     show.print_warnings(console, profile.warnings)
 

@@ -22,7 +22,7 @@ from pilotfish.sidecar.profiles.csvtable import CsvOptions, csv_header, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.parquet import MAGIC, parquet_header, read_parquet
 from pilotfish.sidecar.profiles.table import Progress, Table
-from pilotfish.sidecar.profiles.times import epoch_seconds
+from pilotfish.sidecar.profiles.times import are_times, epoch_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,4 +204,7 @@ def _better(table: Table, roles: Roles, excluded: Excluded) -> str:
     """Return why a column is left out: text among its numbers, if that made it look like names."""
     if excluded.name in roles.kinds or excluded.name not in table.columns:  # what a transform makes is in no file
         return excluded.reason
-    return text_among_numbers(excluded.name, table.columns[excluded.name]) or excluded.reason
+    column = table.columns[excluded.name]
+    if excluded.reason.startswith("monotone") and are_times(column):
+        return f"{excluded.reason}; if it is a time, give --type {excluded.name}=timestamp"
+    return text_among_numbers(excluded.name, column) or excluded.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 import numpy as np
 from rich.console import Console, JustifyMethod
@@ -127,9 +128,9 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
             console.print(Text("  - ") + printable(warning), soft_wrap=True)
 
 
-def print_features(console: Console, features: Sequence[Feature]) -> None:
+def print_features(console: Console, profile: Profile) -> None:
     """Print a line a feature that tells of one column, inputs first, in as many columns as the width allows."""
-    features = [feature for feature in features if feature.family != "multivariate"]
+    features = [feature for feature in profile.features if feature.family != "multivariate"]
     longest = max((len(feature.name) for feature in features), default=0)
     columns = _columns(console.width, min(max(longest, LEAST_NAME), max(12, console.width // 4)))
     for side, title in (("input", "inputs"), ("prediction", "predictions")):
@@ -140,8 +141,12 @@ def print_features(console: Console, features: Sequence[Feature]) -> None:
         for index, column in enumerate(columns):
             justify: JustifyMethod = "right" if column.right else "left"
             table.add_column(column.title if index else title, no_wrap=True, width=column.width, justify=justify)
-        for feature in chosen:
-            table.add_row(*(printable(column.cell(feature)) for column in columns))
+        for made, group in groupby(chosen, lambda feature: profile.described.get(feature.name)):
+            if made is not None:
+                table.add_row(printable(made.column))
+            for feature in group:
+                name = feature.name if made is None else f"  {feature.name.removeprefix(made.column)}"
+                table.add_row(printable(name), *(printable(column.cell(feature)) for column in columns[1:]))
         console.print(table)
     console.print("[dim]finds: the smallest shift, in standard deviations, that is ever found[/dim]")
     console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")

@@ -21,6 +21,7 @@ from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import ColumnType, Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.detectors.tables import family_tables
 from pilotfish.detectors.transforms import Block, Transform, from_document, to_document
 from pilotfish.detectors.transforms.arrays import Arrays, Lists, folded
 from pilotfish.detectors.transforms.text import Text, described
@@ -406,3 +407,10 @@ TRANSFORMS_MADE = made_transforms()
 def test_a_damaged_document_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises((ProfileError, ValueError)):
         from_document(document, "transforms[0]")
+
+
+def test_a_column_that_is_ignored_raises_no_alarm_by_what_describes_it(profile: Profile) -> None:
+    settings = DriftSettings(ignore=("comment", "emb:rest"))
+    weighed = {one.feature.name for table in family_tables(profile, settings) for one in table.features}
+    assert not any(name.startswith("comment:") or name == "emb:rest" for name in weighed)
+    assert "emb:norm" in weighed
