@@ -100,7 +100,7 @@ def build_profile(
     features = drafter.features(false_alarm_ticks)
     if progress is not None:
         progress(drafter.total, drafter.total, "")
-    warnings = _warnings(arranged.reference, features)
+    warnings = (*_warnings(arranged.reference, features), *_apart(features, transforms))
     return Profile(
         model=model,
         version=version,
@@ -355,7 +355,24 @@ def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str,
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
     for text in (INVISIBLE, INVISIBLE_LOSS, UNCOVERED, SORTED, HOURLY):
-        names = [feature.name for feature in features if any(w.startswith(text) for w in feature.warnings)]
+        found = [feature for feature in features if any(w.startswith(text) for w in feature.warnings)]
+        names = [feature.name for feature in found if feature.family != "multivariate"]
+        if len(names) < len(found):
+            names.append(f"{len(found) - len(names)} measures of relations")
         if names:
             out.append(f"{text}: {', '.join(names)}")
     return tuple(out)
+
+
+def _apart(features: tuple[Feature, ...], transforms: tuple[Transform, ...]) -> tuple[str, ...]:
+    """Which numeric inputs are left out of the relations, where any are watched."""
+    joint = {name for transform in transforms if transform.family == "multivariate" for name in transform.inputs}
+    made = {name for transform in transforms for name in transform.outputs}
+    names = [
+        feature.name
+        for feature in features
+        if feature.side == "input" and feature.kind in {"numeric", "integer"} and feature.name not in joint | made
+    ]
+    if not joint or not names:
+        return ()
+    return (f"relations are watched without {', '.join(names)}: mostly missing, hardly varying, or one too many",)

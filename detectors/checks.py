@@ -6,12 +6,13 @@ some data. They draw nothing at random and look at no clock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Batch, Column, ColumnData, Floats, Ints
+from pilotfish.detectors.batch import Array, Batch, Column, ColumnData, Floats, Ints, missing_mask
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.comparisons.score import Comparison
@@ -21,6 +22,7 @@ from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import TickResult
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
+from pilotfish.detectors.transforms import Block, Transform, from_document, to_document
 
 HOSTILE: tuple[Any, ...] = (
     None, float("nan"), float("inf"), float("-inf"), 10**400, -(10**400), 2**64, 5e-324, 1.7976931348623157e308,
@@ -67,6 +69,25 @@ def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
     again = type(bins).from_document(bins.document(), "bins")
     _untouched(cells, again.cells_of(column)[0], "cells after a round trip")
     _equal((len(bins.labels), len(bins.roles)), (bins.size, bins.size), "labels and roles")
+
+
+def check_transform(transform: Transform, block: Block) -> None:
+    """One entry a row of each output; the block untouched; the same bits again, and after a round trip."""
+    kept = {name: column.values.copy() for name, column in block.columns.items()}
+    state = _global_random()
+    made = transform.apply(block)
+    _untouched(state, _global_random(), "global random state")
+    for name, before in kept.items():
+        _untouched(before, block.columns[name].values, f"column {name!r}")
+    _equal(sorted(made), sorted(transform.outputs), "columns made")
+    document = to_document(transform)
+    again = from_document(json.loads(json.dumps(document, allow_nan=False)), "transform")
+    _equal(to_document(again), document, "document after a round trip")
+    for other in (transform.apply(block), again.apply(block)):
+        for name, column in made.items():
+            _equal(len(column.values), block.rows, f"rows of {name!r}")
+            _untouched(column.values, other[name].values, f"{name!r} of the same block")
+            _untouched(missing_mask(column), missing_mask(other[name]), f"{name!r} missing in the same block")
 
 
 def check_comparison(compare: Comparison, reference: Ints, current: Ints, positions: Floats) -> None:
@@ -151,6 +172,10 @@ def _only_plain(value: object, where: str) -> None:
 def _equal(found: object, expected: object, what: str) -> None:
     if found != expected:
         raise AssertionError(f"{what}: {found!r} instead of {expected!r}")
+
+
+def _global_random() -> Array:
+    return np.array(np.random.get_state(legacy=False)["state"]["key"])  # noqa: NPY002  # looked at, not used
 
 
 def _untouched(before: Array, after: Array, what: str) -> None:

@@ -22,6 +22,7 @@ from pilotfish.detectors.tables import FamilyTable, FeatureTable
 from pilotfish.detectors.windows import Windows
 
 QUIET = ("multivariate",)  # families that raise no alarm about a cause that another has told of: they name no column
+LIKELY = float(np.log(1e-3))  # own evidence over the threshold, that makes a feature worth naming beside another
 
 Kind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
@@ -132,6 +133,7 @@ class FamilyDetector:
             self.listing = self.evidence.log_r.copy()
         sure = [position for position in self._confirmed() if outside[position]]
         named = sure or [int(position) for position in leading(by_feature)]
+        named += self._telling(by_feature, named)
         ratios = {self._name(position): float(self.log_ratios()[position]) for position in named}
         changes: list[EpisodeChange] = []
         fresh: list[Member] = []
@@ -152,6 +154,14 @@ class FamilyDetector:
             return None, changes
         self.alarms_total += 1
         return Page(episode, log_ratio, {member.name: ratios[member.name] for member in fresh}), changes
+
+    def _telling(self, by_feature: Floats, named: list[int]) -> list[int]:
+        """Where only measures of all columns are named: the feature that tells most likely which columns it is."""
+        tells = np.array([table.feature.name in self._kinship.about for table in self.table.features])
+        if not tells.any() or tells[named].any():
+            return []
+        best = int(np.argmax(np.where(tells, by_feature, -np.inf)))
+        return [best] if by_feature[best] - self._log_needed >= LIKELY else []
 
     def _open(self, tick: int, members: list[Member], akin: Sequence[EpisodeBook]) -> Episode:
         """The identity of an episode follows from what it is about, so that every replica gives the same one."""
