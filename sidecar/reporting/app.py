@@ -11,6 +11,7 @@ import msgspec
 from pilotfish.sidecar.errors import printable
 from pilotfish.sidecar.pages import page, summary
 from pilotfish.sidecar.pages.writing import write
+from pilotfish.sidecar.reporting import evidently
 from pilotfish.sidecar.reporting.source import Saved, fetched, loaded, parsed
 
 
@@ -25,10 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--html", type=Path, metavar="OUT", help="write one self-contained page, with pictures")
     form.add_argument("--json", action="store_true", help="print all of it as JSON")
+    form.add_argument(
+        "--evidently", type=Path, metavar="OUT", help="write Evidently's page on reference and recent rows"
+    )
+    evidently.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the report and return the exit status."""
+    if args.evidently is not None:
+        return evidently.run(args)
     if args.file is not None:
         saved = loaded(args.file)
         raw = msgspec.json.encode(saved)

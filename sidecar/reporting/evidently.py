@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
+import math
 import os
 import subprocess
 import sys
@@ -13,19 +15,59 @@ from pathlib import Path
 
 import msgspec
 
-from pilotfish.sidecar.errors import PilotfishError, shown
+from pilotfish.sidecar.errors import PilotfishError, UsageError, printable, shown
 from pilotfish.sidecar.reporting.comparison import Compared, Wanted
+from pilotfish.sidecar.reporting.source import SECONDS, address_of, token_in
+from pilotfish.sidecar.settings.units import read_duration, read_size
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.reporting.comparison")
-MEMORY = 2 * 1024**3
-SECONDS = 300
+MEMORY, LONGEST = "2Gi", "300s"
 LARGEST = 1024**3  # bytes of rows that are fetched
 _PORTION = 1024 * 1024
-_TIMEOUT = 30.0
 
 
 class EvidentlyError(PilotfishError):
     """The report cannot be made."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that belong to --evidently."""
+    add = parser.add_argument_group("with --evidently").add_argument
+    add("--reference", type=Path, metavar="FILE", help="reference rows: .csv, .csv.gz, .parquet, or JSON lines")
+    add("--rows", type=Path, metavar="FILE", help="recent rows, instead of those that the sidecar at --admin keeps")
+    add("--mask", action="append", default=[], metavar="COL", help="leave a column out; may stand several times")
+    add("--memory", default=MEMORY, metavar="SIZE", help="that Evidently may take (%(default)s); 0 sets no limit")
+    add("--timeout", default=LONGEST, metavar="DURATION", help="that it may take (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report and say what is in it; return the exit status."""
+    memory, seconds = read_size(args.memory), read_duration(args.timeout)
+    if args.reference is None:
+        raise UsageError("--evidently compares with reference rows: give --reference FILE")
+    if memory is None or not seconds:
+        raise UsageError(f"--memory {shown(args.memory)} --timeout {shown(args.timeout)}: give such as 2Gi and 300s")
+    compared = write(
+        Request(
+            out=args.evidently,
+            reference=args.reference,
+            rows=args.rows,
+            admin=args.admin,
+            token_file=args.token_file,
+            mask=tuple(args.mask),
+            memory=int(memory),
+            seconds=math.ceil(seconds),
+        )
+    )
+    size = args.evidently.stat().st_size
+    print(
+        f"{args.evidently}: {size:,} bytes; {compared.columns} columns, {compared.reference_rows:,} reference rows, "
+        f"{compared.rows:,} recent rows",
+        file=sys.stderr,
+    )
+    for name, reason in compared.left_out.items():
+        print(printable(f"  left out  {name}: {reason}"), file=sys.stderr)
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +80,8 @@ class Request:
     admin: str = ""
     token_file: Path | None = None
     mask: tuple[str, ...] = ()
-    memory: int = MEMORY
-    seconds: int = SECONDS
+    memory: int
+    seconds: int
 
 
 def write(request: Request) -> Compared:
@@ -54,19 +96,17 @@ def write(request: Request) -> Compared:
 
 def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     """Write what GET /rows answers to `out`; EvidentlyError with the sidecar's own words when it gives none."""
+    host, port = address_of(admin)
+    headers = {"Authorization": f"Bearer {token_in(token_file)}"} if token_file else {}
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
-        token = token_file.read_text().strip() if token_file else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvidentlyError(f"cannot read the token file {shown(str(token_file))}: {error}") from error
-    connection = http.client.HTTPConnection(admin, timeout=_TIMEOUT)
-    try:
-        connection.request("GET", "/rows", headers={"Authorization": f"Bearer {token}"} if token else {})
+        connection.request("GET", "/rows", headers=headers)
         answer = connection.getresponse()
         if answer.status != 200:
             said = answer.read(1000).decode("utf-8", "replace")
             raise EvidentlyError(f"{admin} gives no rows (status {answer.status}): {said.strip()}")
         _save(answer, out)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise EvidentlyError(f"cannot fetch rows from {shown(admin)}: {error}; is that the --admin address?") from error
     finally:
         connection.close()

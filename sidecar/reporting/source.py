@@ -39,7 +39,7 @@ def fetched(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
     """Return the bodies of /report and /windows of the sidecar at `admin` (HOST:PORT); raise SourceError."""
     headers = {"Accept": "application/json"}
     if token_file is not None:
-        headers["Authorization"] = f"Bearer {_token(token_file)}"
+        headers["Authorization"] = f"Bearer {token_in(token_file)}"
     return _get(admin, "/report", headers), _get(admin, "/windows", headers)
 
 
@@ -64,7 +64,7 @@ def loaded(path: Path) -> Saved:
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
-    host, port = _address(admin)
+    host, port = address_of(admin)
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", path, headers=headers)
@@ -83,7 +83,8 @@ def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
     return raw
 
 
-def _address(admin: str) -> tuple[str, int]:
+def address_of(admin: str) -> tuple[str, int]:
+    """Return host and port of `admin`; raise SourceError when it is no HOST:PORT."""
     try:
         parts = urlsplit(f"//{admin}")
         host, port = parts.hostname, parts.port
@@ -94,7 +95,8 @@ def _address(admin: str) -> tuple[str, int]:
     return host, port
 
 
-def _token(path: Path) -> str:
+def token_in(path: Path) -> str:
+    """Return the token in the file at `path`; raise SourceError."""
     try:
         with path.open("rb") as file:
             token = file.read(MAX_TOKEN_BYTES + 1).strip()

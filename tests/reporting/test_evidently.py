@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ import pytest
 from pilotfish.sidecar.reporting import evidently
 from pilotfish.sidecar.reporting.comparison import Wanted, compare
 from pilotfish.sidecar.reporting.evidently import EvidentlyError, Request, fetch, write
+from pilotfish.sidecar.reporting.source import SourceError
 from tests.support.extras import extras_python
 
+LIMITS: dict[str, Any] = {"memory": 2 << 30, "seconds": 300}
 LINE = '{"at":1.0,"inputs":{"a":%s,"name":"x"},"outputs":{"y":0.5}}\n'
 
 
@@ -79,7 +82,7 @@ def test_rows_come_from_the_sidecar_to_who_has_the_token(tmp_path: Path, admin: 
 def test_a_wrong_address_or_token_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match="is that the --admin address"):
         fetch("127.0.0.1:1", None, tmp_path / "rows")
-    with pytest.raises(EvidentlyError, match="token file"):
+    with pytest.raises(SourceError, match="token file"):
         fetch("127.0.0.1:1", tmp_path / "none", tmp_path / "rows")
 
 
@@ -103,16 +106,16 @@ def test_rows_that_cannot_be_compared_are_told(tmp_path: Path, line: str, said: 
 
 def test_without_evidently_it_says_how_to_have_it(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match=r"pip install 'pilotfish\[evidently\]'"):
-        write(Request(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path)))
+        write(Request(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS))
 
 
-def run(folder: Path, **changes: object) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, **changes: int) -> subprocess.CompletedProcess[str]:
     code = f"""
 import json, sys
 from pathlib import Path
 from pilotfish.sidecar.reporting.evidently import Request, write
 paths = dict(out=Path(r"{folder}/out.html"), reference=Path(r"{reference(folder)}"), rows=Path(r"{recent(folder)}"))
-found = write(Request(**paths, mask=("card",), **{changes!r}))
+found = write(Request(**paths, mask=("card",), **{LIMITS | changes!r}))
 print(json.dumps([found.columns, found.reference_rows, found.rows, found.left_out]))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve()), "HOME": str(folder)}
@@ -142,7 +145,7 @@ def test_evidently_writes_one_self_contained_page_without_the_masked_columns(tmp
 
 @pytest.mark.real
 @pytest.mark.parametrize(("changes", "said"), [({"memory": 200 << 20}, "memory"), ({"seconds": 1}, "took more than")])
-def test_its_process_is_bounded(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+def test_its_process_is_bounded(tmp_path: Path, changes: dict[str, int], said: str) -> None:
     done = run(tmp_path, **changes)
     assert done.returncode != 0
     assert said in done.stderr
