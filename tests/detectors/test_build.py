@@ -217,7 +217,7 @@ def test_independent_rows_show_no_season_however_many_features() -> None:
 def test_a_cycle_longer_than_the_longest_block_is_told(period: int) -> None:
     rng, ticks = np.random.default_rng(22), np.repeat(np.arange(14 * 144), 10)
     x = 0.2 * np.sin(2 * np.pi * ticks / 144 / period) + rng.normal(size=len(ticks))
-    profile = build_profile({"x": x}, times=ticks * 600.0, tick_seconds=600.0)
+    profile = build_profile({"x": x}, times=ticks.astype(np.float64) * 600.0, tick_seconds=600.0)
     assert "season not covered: x" in profile.warnings
 
 
