@@ -53,9 +53,10 @@ def run(seeds: Sequence[int], *, drift: Column, features: int, n0: int, toleranc
     quiet: list[Column] = [type(drift)(), *[Normal()] * (features - 1)]
     profile = reference(quiet, n0, tolerance, [seeds[0], features, n0])
     rows, limit = rows_of_tick(drift), PATIENCE * least(drift, tolerance)
-    found = []
+    found: list[int] = []
+    traffic = None
     for seed in seeds:
-        traffic = Traffic(profile, quiet, settings(MONTH, tolerance), [seed, features, n0, 1])
+        traffic = Traffic(profile, quiet, settings(MONTH, tolerance), [seed, features, n0, 1], like=traffic)
         for _ in range(QUIET_TICKS):
             traffic.step(rows)
         traffic.draw.change(drift)
@@ -120,7 +121,7 @@ def among(quick: bool) -> list[Case]:
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": 0.0}
             target = bump if name == BUMP else usual
-            cases.append(_case(f"{name}, reference of {n0:,}", target, 4 if quick else 60, options))
+            cases.append(_case(f"{name}, reference of {n0:,}", target, 4 if quick else 40, options))
     return cases
 
 
@@ -130,7 +131,7 @@ def tolerant(quick: bool) -> list[Case]:
     for n0, target, named in ((100_000, 2.5, ("+ .3 sd", "+ .5 sd", "+ 1 sd")), (10_000, 3.6, ("+ .3 sd",))):
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": TOLERANCE}
-            case = _case(f"{name}, reference of {n0:,}", target, 4 if quick else 60, options)
+            case = _case(f"{name}, reference of {n0:,}", target, 4 if quick else 40, options)
             cases.append(case if name in named else _untargeted(case, drift))
     return cases
 
@@ -168,11 +169,12 @@ def chosen(seeds: Sequence[int], *, budget: float, tolerance: float) -> list[lis
     """For each seed the rows until shifts of `CHOSEN_SHIFTS` in one of twenty features; `CHOSEN_PATIENCE` if never."""
     columns = [Normal()] * 20
     profile = reference(columns, 20_000, tolerance, [seeds[0], 20])
-    found = []
+    found: list[list[int]] = []
+    traffic = None
     for seed in seeds:
         waited = []
         for shift in CHOSEN_SHIFTS:
-            traffic = Traffic(profile, columns, settings(budget, tolerance), [seed, 21])
+            traffic = Traffic(profile, columns, settings(budget, tolerance), [seed, 21], like=traffic)
             traffic.draw.change(Normal(shift))
             waited.append(_rows_to_alarm(traffic, 10, CHOSEN_PATIENCE))
         found.append(waited)

@@ -18,9 +18,10 @@ def run(seeds: Sequence[int], *, ticks: int, shift: float) -> list[dict[str, Any
     """For each seed: pages and closings during a drift of so many ticks, and how long after it the episode closes."""
     columns = [Normal()] * FEATURES
     profile = reference(columns, REFERENCE, TOLERANCE, [seeds[0], 4])
-    found = []
+    found: list[dict[str, Any]] = []
+    traffic = None
     for seed in seeds:
-        traffic = Traffic(profile, columns, settings(MONTH, TOLERANCE), [seed, 2])
+        traffic = Traffic(profile, columns, settings(MONTH, TOLERANCE), [seed, 2], like=traffic)
         for _ in range(QUIET_TICKS):
             traffic.step(ROWS)
         traffic.draw.change(Normal(shift))

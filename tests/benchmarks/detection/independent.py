@@ -54,7 +54,7 @@ def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> lis
 
 
 def everything(quick: bool) -> list[Case]:
-    runs, ticks = (6, 300) if quick else (40, 400)
+    runs, ticks = (6, 300) if quick else (30, 400)
     return [
         Case(
             name=f"reference of {n0:,} rows, 50 rows a tick",
@@ -90,4 +90,4 @@ def large(quick: bool) -> list[Case]:
 
 
 def small(quick: bool) -> list[Case]:
-    return _cases([1_000, 10_000], *((16, 200) if quick else (200, 800)))
+    return _cases([1_000, 10_000], *((16, 200) if quick else (200, 500)))

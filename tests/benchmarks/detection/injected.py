@@ -21,7 +21,7 @@ from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.traffic import MONTH, settings
 
 SOURCES = ("flights", "weather", "Elec2")
-MOST_ROWS, REFERENCE_SHARE, QUIET_ROWS, PATIENCE, ROWS_A_TICK = 45_000, 2 / 3, 200, 4000, 20
+MOST_ROWS, REFERENCE_SHARE, QUIET_ROWS, PATIENCE, ROWS_A_TICK = 30_000, 2 / 3, 200, 4000, 20
 RAMP_ROWS = 3000  # until a slow change has reached one standard deviation
 Change = Callable[[Column, Feature, np.random.Generator], Column]
 
@@ -149,8 +149,8 @@ def cases(quick: bool) -> list[Case]:
             target="-",
             measure=run,
             judge=_judge,
-            runs=2 if quick else 6,
-            chunk=6,
+            runs=1 if quick else 4,
+            chunk=4,
             options={"source": source, "kind": kind},
         )
         for source in SOURCES

@@ -22,7 +22,7 @@ from tests.benchmarks.detection.traffic import MONTH, settings
 
 TOLERANCE = 0.0025
 ROWS_A_TICK = 20
-MOST_ROWS = 45_000  # of a shuffle
+MOST_ROWS = 30_000  # of a shuffle
 REFERENCE_SHARE = 2 / 3
 LENGTHS_A_FALSE_ALARM = 20  # A, in lengths of the run
 SHIFT, FOUND_WITHIN, QUIET_ROWS = 0.3, 1000, 200

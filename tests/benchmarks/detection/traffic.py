@@ -62,10 +62,19 @@ class Draw:
 
 
 class Traffic:
-    """Ticks through one monitor, as a user has it."""
+    """Ticks through one monitor, as a user has it. What a profile makes of its functions is made once for all seeds."""
 
-    def __init__(self, profile: Profile, columns: Sequence[Column], chosen: DriftSettings, seed: Sequence[int]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        columns: Sequence[Column],
+        chosen: DriftSettings,
+        seed: Sequence[int],
+        like: Traffic | None = None,
+    ) -> None:
         self.monitor = DriftMonitor(profile, chosen)
+        if like is not None:
+            self.monitor._families = tuple(FamilyDetector(family.table) for family in like.monitor._families)
         self.draw = Draw(profile, columns, np.random.default_rng(seed))
         self.tick = 0
 
