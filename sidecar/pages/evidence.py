@@ -10,7 +10,7 @@ from pilotfish.sidecar.pages import svg
 from pilotfish.sidecar.pages.axis import Axis
 from pilotfish.sidecar.pages.markup import Clock, text
 from pilotfish.sidecar.report import Episode
-from pilotfish.sidecar.timeline.document import Span, TimeLine
+from pilotfish.sidecar.timeline.document import Span, TimeLine, remembered
 
 WIDTH, HEIGHT = 1080, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 1068, 26, 240
@@ -30,15 +30,15 @@ def chart(answer: Answer, line: TimeLine) -> str:
     if not names:
         return ""
     axis, clock = Axis(line.spans, LEFT, RIGHT), Clock.of(answer.ticks)
-    top = _top(line.spans)
+    top, episodes = _top(line.spans), [episode for episode in answer.episodes if remembered(episode)]
     parts = [
-        *(_band(axis, clock, episode) for episode in answer.episodes),
+        *(_band(axis, clock, episode) for episode in episodes),
         *_grid(top),
         *axis.scale(clock, BOTTOM, LABELS),
         *(piece for place, name in enumerate(names) for piece in _line(axis, top, name, place)),
         svg.line("threshold", LEFT, _height(1.0, top), RIGHT, _height(1.0, top)),
         svg.label("alarm", RIGHT, _height(1.0, top) - 5, "alarm", "end"),
-        *(_alarm(axis, clock, episode) for episode in answer.episodes if _shown(line.spans, episode)),
+        *(_alarm(axis, clock, episode) for episode in episodes if _shown(line.spans, episode)),
     ]
     return svg.picture("chart", WIDTH, HEIGHT, "evidence over time, on a logarithmic scale; 1 is an alarm", parts)
 

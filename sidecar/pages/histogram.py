@@ -8,7 +8,7 @@ import msgspec
 
 from pilotfish.sidecar.pages import svg
 from pilotfish.sidecar.pages.axis import levels
-from pilotfish.sidecar.pages.markup import text
+from pilotfish.sidecar.pages.markup import text, whole
 from pilotfish.sidecar.timeline.document import Histogram
 
 SMALL_WIDTH, SMALL_HEIGHT = 180, 40
@@ -81,7 +81,7 @@ def _labels(histogram: Histogram, step: float) -> Iterator[str]:
     for place in range(0, len(edges), max(1, -(-len(edges) // 7))):
         x = LEFT + (place + 1) * step
         yield svg.line("tick", x, BOTTOM, x, BOTTOM + 4)
-        yield svg.label("scale", x, BOTTOM + 16, f"{edges[place]:.3g}", "middle")
+        yield svg.label("scale", x, BOTTOM + 16, _border(edges[place]), "middle")
     if not edges:
         every = max(1, -(-ROOM // max(1, int(step))))
         for place in range(0, len(labels), every):
@@ -89,6 +89,10 @@ def _labels(histogram: Histogram, step: float) -> Iterator[str]:
     for place in range(len(edges) + 1, len(labels) if edges else 0):
         if not labels[place].startswith("above "):
             yield _slanted(labels[place], LEFT + (place + 0.5) * step, BOTTOM + 25)
+
+
+def _border(value: float) -> str:
+    return whole(value) if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _slanted(words: str, x: float, y: float) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report import Effects
+from pilotfish.sidecar.report import RESTART, Effects, Episode
 
 FORMAT = 1
+BEFORE = frozenset({"profile", RESTART})  # who closed the episodes whose windows were given up with them
 
 Series = tuple[float | None, ...]
 
@@ -85,3 +86,8 @@ class TimeLine(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Span, ...] = ()
     features: tuple[Trend, ...] = ()
     drifts: tuple[Drift, ...] = ()
+
+
+def remembered(episode: Episode) -> bool:
+    """Tell whether the windows in force go back to `episode`: it did not end with the profile or the state before."""
+    return episode.closed_by not in BEFORE

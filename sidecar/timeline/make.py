@@ -12,7 +12,7 @@ from pilotfish.detectors.results import ratio
 from pilotfish.detectors.trends import trends
 from pilotfish.detectors.windows import Window, joined
 from pilotfish.sidecar.report import Effects, Episode, EpisodeFeature, Report
-from pilotfish.sidecar.timeline.document import Drift, Series, Span, TimeLine, Trend
+from pilotfish.sidecar.timeline.document import Drift, Series, Span, TimeLine, Trend, remembered
 from pilotfish.sidecar.timeline.shapes import Frame
 
 RECENT_TICKS = 60
@@ -99,7 +99,7 @@ def _drifts(
     measured: Mapping[tuple[str, str], Effects],
 ) -> Iterator[Drift]:
     now = {feature.name: feature.effects for feature in report.features if feature.episode_id}
-    members = [(episode, member) for episode in report.episodes for member in episode.features]
+    members = [(episode, member) for episode in report.episodes if remembered(episode) for member in episode.features]
     made = 0
     for episode, member in sorted(members, key=lambda pair: not (pair[0].open and pair[1].active)):
         stretch = _stretch(windows, episode, member)

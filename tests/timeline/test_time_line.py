@@ -46,7 +46,9 @@ def test_an_ended_drift_ends() -> None:
     )
     old = msgspec.structs.replace(ended, id="old", onset_tick=1, features=(
         msgspec.structs.replace(member, onset_tick=1, closed_tick=5),))  # fmt: skip
-    line = time_line(profile, monitor.windows.snapshot(), msgspec.structs.replace(made, episodes=(ended, old)))
+    former = msgspec.structs.replace(ended, id="of another profile", closed_by="profile")
+    episodes = (ended, old, former)
+    line = time_line(profile, monitor.windows.snapshot(), msgspec.structs.replace(made, episodes=episodes))
     assert [(drift.open, drift.last_tick, drift.effects) for drift in line.drifts] == [(False, FIRST + 99, None)]
 
 
