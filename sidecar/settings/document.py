@@ -86,10 +86,11 @@ class Traffic(_Block, frozen=True, kw_only=True):
         tuple[str | int, ...], Meta(description="Names or numbers of the container's ports to watch, in a cluster.")
     ] = ()
     protocol: Annotated[
-        Literal["auto", "oip", "v1"],
+        Literal["auto", "mlflow", "oip", "v1"],
         Meta(
             description="Protocol of requests and responses: `oip` (Open Inference Protocol v2), `v1` (KServe v1, "
-            "TensorFlow Serving); `auto` tells them apart by path and body."
+            "TensorFlow Serving), `mlflow` (data frames, and the forms of `v1`); `auto` tells them apart by path and "
+            "body."
         ),
     ] = "auto"
     max_records_per_second: Annotated[

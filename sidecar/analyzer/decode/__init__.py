@@ -2,8 +2,10 @@
 
     Record --> heads.py    path, and the few headers that matter; nothing else of a head is looked at
            --> content.py  content coding undone, bounded; JSON parsed, duplicate keys found
+               events.py   the data of a CloudEvent in structured mode
            --> oip.py      Open Inference Protocol v2, REST JSON and its binary-data extension
                v1.py       KServe v1 and TensorFlow Serving REST JSON, row and column form
+               mlflow.py   MLflow's scoring server: data frames, and the forms of v1
            --> Decoded(inputs, outputs) | Skip(reason)
 
 Glossary

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode import heads, oip, v1
+from pilotfish.sidecar.analyzer.decode import events, heads, mlflow, oip, v1
 from pilotfish.sidecar.analyzer.decode.content import parse, uncode
 from pilotfish.sidecar.analyzer.decode.types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
@@ -24,10 +24,12 @@ class Codec(Protocol):
         """Return what the body of a response says; raise DeclineError."""
 
 
-PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"oip": oip, "v1": v1})
+PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
 
 
 class _Sniffed(msgspec.Struct, gc=False):
+    dataframe_records: msgspec.Raw = msgspec.Raw()
+    dataframe_split: msgspec.Raw = msgspec.Raw()
     inputs: msgspec.Raw = msgspec.Raw()
     instances: msgspec.Raw = msgspec.Raw()
 
@@ -57,7 +59,7 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)
     response, reason = _response(record, codec, request.rows.count, hints)
-    request_id, response_id = _ids(record, lowered, request, response)
+    request_id, response_id = _ids(record, lowered, request.request_id or body.event_id, response)
     return Decoded(
         target.model or (response and response.model) or hints.model,
         target.version or (response and response.version) or None,
@@ -70,9 +72,9 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     )
 
 
-def _ids(record: Record, lowered: bytes, request: Part, response: Part | None) -> tuple[str | None, str | None]:
+def _ids(record: Record, lowered: bytes, own: str | None, response: Part | None) -> tuple[str | None, str | None]:
     """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
-    first = request.request_id or heads.request_id(record.request_head, lowered)
+    first = own or heads.request_id(record.request_head, lowered)
     head = record.response_head
     second = (response and response.request_id) or heads.request_id(head, head.lower())
     first = first or second or heads.trace_id(record.request_head, lowered)
@@ -101,6 +103,8 @@ def _body(raw: bytes, head: bytes, lowered: bytes, hints: Hints) -> Body:
         raw = uncode(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
         raise DeclineError("body_too_large")
+    if events.STRUCTURED in lowered:
+        return events.unwrapped(raw, head)
     size = heads.header(head, lowered, heads.JSON_SIZE)
     if size is None:
         return Body(raw, head)
@@ -122,6 +126,8 @@ def _response(record: Record, codec: Codec, count: int, hints: Hints) -> tuple[P
 
 def _sniff(body: Body) -> str:
     found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.head)
+    if bytes(found.dataframe_split) or bytes(found.dataframe_records):
+        return "mlflow"
     if bytes(found.instances):
         return "v1"
     if not bytes(found.inputs):

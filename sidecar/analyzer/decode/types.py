@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 MIB = 1024 * 1024
 
-Protocol = Literal["auto", "oip", "v1"]
+Protocol = Literal["auto", "mlflow", "oip", "v1"]
 
 REASONS = MappingProxyType(
     {
@@ -103,12 +103,14 @@ class Skip(msgspec.Struct, frozen=True):
 class Body(msgspec.Struct, frozen=True, gc=False):
     """A body without its content coding, and the raw head that came with it.
 
-    `json_size` is the length of the JSON part where a binary part follows, else None.
+    `json_size` is the length of the JSON part where a binary part follows, else None. `event_id` is that of the event
+    that the body came in.
     """
 
     raw: bytes
     head: bytes
     json_size: int | None = None
+    event_id: str | None = None
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
