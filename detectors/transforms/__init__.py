@@ -7,6 +7,7 @@ are binned and counted as features of their own; so adding up over pods, evidenc
 
     arrays, text, timestamps    what describes one column of its type; single: what these share
     base    Transform, and the Block of rows that it is given
+    relations, cosines          what describes several columns together; linear: their common scale; relating: the fit
     fit     which transforms a reference calls for
 """
 

@@ -252,5 +252,5 @@ def test_damaged_documents_are_refused_with_the_path(kind: str) -> None:
         for wrong in wrongs:
             document = json.loads(canonical(whole))
             document["transforms"][place][key] = wrong
-            with pytest.raises(ProfileError, match="profile|transforms"):
+            with pytest.raises(ProfileError, match=r"profile|transforms"):
                 Profile.from_bytes(canonical(document))
