@@ -121,7 +121,7 @@ def among(quick: bool) -> list[Case]:
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": 0.0}
             target = bump if name == BUMP else usual
-            cases.append(_case(f"{name}, reference of {n0:,}", target, 4 if quick else 40, options))
+            cases.append(_case(f"{name}, reference of {n0:,}", target, 3 if quick else 40, options))
     return cases
 
 
@@ -131,7 +131,7 @@ def tolerant(quick: bool) -> list[Case]:
     for n0, target, named in ((100_000, 2.5, ("+ .3 sd", "+ .5 sd", "+ 1 sd")), (10_000, 3.6, ("+ .3 sd",))):
         for name, drift in DRIFTS.items():
             options = {"drift": drift, "features": 100, "n0": n0, "tolerance": TOLERANCE}
-            case = _case(f"{name}, reference of {n0:,}", target, 4 if quick else 40, options)
+            case = _case(f"{name}, reference of {n0:,}", target, 3 if quick else 40, options)
             cases.append(case if name in named else _untargeted(case, drift))
     return cases
 
@@ -150,7 +150,7 @@ def small_reference(quick: bool) -> list[Case]:
             target="<= 100 rows",
             measure=run,
             judge=_within_100,
-            runs=10 if quick else 60,
+            runs=4 if quick else 60,
             chunk=1,
             options=options,
         )
@@ -199,8 +199,8 @@ def choosing(quick: bool) -> list[Case]:
             target="-",
             measure=chosen,
             judge=_judge_chosen,
-            runs=4 if quick else 20,
-            chunk=4 if quick else 10,
+            runs=2 if quick else 20,
+            chunk=10,
             options={"budget": budget, "tolerance": tolerance},
         )
         for period, budget in (("a day", 1440.0), ("30 days", MONTH), ("90 days", 3 * MONTH))

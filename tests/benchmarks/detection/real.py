@@ -218,7 +218,7 @@ def ordered_cases(_: bool) -> list[Case]:
 
 
 def shuffled_cases(quick: bool) -> list[Case]:
-    runs = 4 if quick else 40
+    runs = 2 if quick else 40
     cases = []
     for name in SOURCES:
         for shifted, target in ((False, "no alarm in >= 95 %"), (True, "found within 1,000 rows in >= 90 %")):
