@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pilotfish.sidecar.analyzer.http.access import read_token
 from pilotfish.sidecar.answer import Answer
 from pilotfish.sidecar.errors import UsageError, shown
 from pilotfish.sidecar.timeline.document import TimeLine
 
 LARGEST = 64 * 1024 * 1024
 SECONDS = 30.0
-MAX_TOKEN_BYTES = 4096
 T = TypeVar("T")
 
 
@@ -96,15 +96,12 @@ def address_of(admin: str) -> tuple[str, int]:
 
 
 def token_in(path: Path) -> str:
-    """Return the token in the file at `path`; raise SourceError."""
-    try:
-        with path.open("rb") as file:
-            token = file.read(MAX_TOKEN_BYTES + 1).strip()
-        text = token.decode("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"cannot read the token file {shown(str(path))}: {error.__class__.__name__}") from error
-    if not token or len(token) > MAX_TOKEN_BYTES or not text.isprintable():
-        raise SourceError(f"the token file {shown(str(path))} holds no token of 1 to {MAX_TOKEN_BYTES} characters")
+    """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
+    text = read_token(path).decode("latin-1")
+    if not text.isprintable():
+        raise SourceError(
+            f"the token file {shown(str(path))} holds a token that no header can carry; write another one"
+        )
     return text
 
 

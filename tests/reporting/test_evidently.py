@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.reporting import evidently
 from pilotfish.sidecar.reporting.comparison import Wanted, compare
 from pilotfish.sidecar.reporting.evidently import EvidentlyError, Request, fetch, write
-from pilotfish.sidecar.reporting.source import SourceError
 from tests.support.extras import extras_python
 
 LIMITS: dict[str, Any] = {"memory": 2 << 30, "seconds": 300}
@@ -82,7 +82,7 @@ def test_rows_come_from_the_sidecar_to_who_has_the_token(tmp_path: Path, admin: 
 def test_a_wrong_address_or_token_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match="is that the --admin address"):
         fetch("127.0.0.1:1", None, tmp_path / "rows")
-    with pytest.raises(SourceError, match="token file"):
+    with pytest.raises(UsageError, match="token file"):
         fetch("127.0.0.1:1", tmp_path / "none", tmp_path / "rows")
 
 

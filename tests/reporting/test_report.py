@@ -86,3 +86,12 @@ def test_an_address_that_is_none_is_an_error_of_use(admin: str, capsys: pytest.C
 def test_nobody_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--admin", "127.0.0.1:1"]) == 2
     assert "no answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("token", [b"", b"a\nb", b"x" * 5000, b"\x00"])
+def test_a_token_that_no_header_can_carry_is_refused(
+    token: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_bytes(token)
+    assert main(["report", "--token-file", str(tmp_path / "token")]) == 2
+    assert "token file" in capsys.readouterr().err
