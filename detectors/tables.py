@@ -265,7 +265,10 @@ def _feature(
     lg = log_confidence(sum(len(one.inflation) for one in profile.features), slots)
     tick_seconds = settings.tick_seconds if by_slot else None
     cells = _cells(profile, feature)
-    return FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+    made = FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+    if not by_slot:
+        made.at(0)  # now rather than in the first tick
+    return made
 
 
 def _cells(profile: Profile, feature: Feature) -> slice:

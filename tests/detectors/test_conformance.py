@@ -15,6 +15,7 @@ from pilotfish.detectors.checks import (
     check_bins,
     check_comparison,
     check_merge,
+    check_pods,
     check_refusals,
     check_rows,
     check_state,
@@ -101,6 +102,18 @@ def test_a_monitor_goes_on_from_its_state_to_the_bit() -> None:
     ticks = [tick(PROFILE, rng, gaps=rng.normal(size=50) + (2.0 if 20 <= t < 40 else 0)) for t in range(70)]
     for cut in (0, 10, 25, 60):
         check_state(PROFILE, QUICK, ticks, cut)
+
+
+def test_counts_of_many_pods_raise_the_same_alarms_to_the_bit() -> None:
+    rng = np.random.default_rng(2)
+    batches = []
+    for number in range(40):
+        pieces = [batches_of(columns(5, rng), 5) for _ in range(10)]
+        drifted = Batch({"gaps": rng.normal(size=50) + (2.0 if number >= 20 else 0.0)}, 50)
+        batches.append([*(batch for piece in pieces for batch in piece), drifted])
+    results = [check_pods(PROFILE, QUICK, batches, pods) for pods in (1, 3, 20)]
+    assert results[0] == results[1] == results[2]
+    assert any(result.alarms for result in results[0])
 
 
 def test_what_belongs_to_another_profile_is_refused() -> None:
