@@ -199,7 +199,7 @@ def choosing(quick: bool) -> list[Case]:
             target="-",
             measure=chosen,
             judge=_judge_chosen,
-            runs=2 if quick else 20,
+            runs=2 if quick else 10,
             chunk=10,
             options={"budget": budget, "tolerance": tolerance},
         )

@@ -45,7 +45,6 @@ def days(sd: float, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 LEVELS: dict[str, Level] = {
-    "independent rows": lambda ticks, _: np.zeros(ticks),
     "rows AR(1) .9": lambda ticks, _: np.zeros(ticks),
     "ticks AR(1) .99, .3 sd": partial(wander, 0.99, 0.3),
     "ticks AR(1) .999, .3 sd": partial(wander, 0.999, 0.3),
