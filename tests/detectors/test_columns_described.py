@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pilotfish.detectors.batch import Batch, Column, ColumnData, Floats, as_column
 from pilotfish.detectors.binning.numeric import numbers as read
 from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.checks import HOSTILE
+from pilotfish.detectors.checks import HOSTILE, check_transform
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import ColumnType, Profile
@@ -414,3 +414,42 @@ def test_a_column_that_is_ignored_raises_no_alarm_by_what_describes_it(profile: 
     weighed = {one.feature.name for table in family_tables(profile, settings) for one in table.features}
     assert not any(name.startswith("comment:") or name == "emb:rest" for name in weighed)
     assert "emb:norm" in weighed
+
+
+@pytest.mark.parametrize("transform", made_transforms(), ids=lambda transform: transform.kind)
+def test_transforms_keep_their_laws(transform: Transform) -> None:
+    rng = np.random.default_rng(8)
+    at = T0 + np.arange(300.0)
+    forms: dict[str, ColumnData] = {
+        "array": rng.normal(size=(300, 7)),
+        "list": [[1] * int(length) for length in rng.poisson(2, 300)],
+        "text": sentences(300, rng),
+        "timestamp": at - rng.exponential(50.0, 300),
+    }
+    values = as_column(forms[transform.kind])
+    if isinstance(transform, Timestamps) and transform.form == "text":
+        values = as_column([iso(time) for time in values.values.tolist()])
+    check_transform(transform, Block({"c": values}, 300, at))
+
+
+def test_rows_count_the_same_in_any_batches(profile: Profile) -> None:
+    rng = np.random.default_rng(7)
+    at = T0 + 60.0 * np.arange(2000, dtype=np.float64)
+    data = rows_of(2000, rng, at)
+    whole, parts = TickCounts(profile), TickCounts(profile)
+    whole.add(Batch(data, 2000, at=at))
+    for start in range(0, 2000, 7):
+        stop = min(start + 7, 2000)
+        some = {name: values[start:stop] for name, values in data.items()}
+        some["emb"] = [row.tolist() for row in some["emb"]] if start % 2 else some["emb"]
+        parts.add(Batch(some, stop - start, at=at[start:stop]))
+    assert np.array_equal(whole.take().cells, parts.take().cells)
+
+
+def test_large_values_are_counted_before_they_fill_the_memory() -> None:
+    profile = build_profile({"comment": sentences(900, np.random.default_rng(1))})
+    counts = TickCounts(profile)
+    for _ in range(6):
+        counts.add(Batch({"comment": ["a b c " * 20_000]}, 1))
+    assert counts._waiting_rows["input"] < 6
+    assert counts.take().of(profile, "comment:length").sum() == 6
