@@ -118,6 +118,20 @@ def whole_report() -> report.Report:
             believed="realized",
             labelled_rows=90,
         ),
+        findings=(
+            report.Finding(
+                kind="renamed_column", side="input", column=HOSTILE, renamed_to="<i>", since_tick=2, rows=9, share=0.1
+            ),
+        ),
+        findings_total={"renamed_column": 1, "type_change": 0},
+        learning=report.Learning(id="a1", kind="rebaseline", wanted=500, rows=20, by=HOSTILE, began=NOW - 30),
+        kept_rows=(report.KeptRows(store="recent", rows=90, bytes=4096, not_kept=3),),
+        decisions=(report.Decision(time=NOW, action="rebaseline", outcome="begun", by=HOSTILE, reason="<b>"),),
+        streams=(
+            report.StreamDetector(
+                type="river.ADWIN", stream=HOSTILE, value=0.5, values=9, changes=1, last_change_tick=3
+            ),
+        ),
         warnings=(f"<b>{HOSTILE}</b>",),
     )  # fmt: skip
 
