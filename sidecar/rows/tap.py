@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import Any
 
 from pilotfish.sidecar.rows.blocks import Block
 
+JOINED = 100  # rows in one block: a log drops its oldest rows by no less
 Exchange = tuple[float, int, dict[str, list[Any]], dict[str, list[Any]]]
 
 
@@ -25,20 +26,32 @@ class Tap:
         self.rows += rows
 
     def take(self) -> list[Block]:
-        """Return what waits, in its order; consecutive exchanges with the same columns are one block."""
+        """Return what waits, in its order; some consecutive exchanges with the same columns are one block each."""
         waiting, self._waiting, self.rows = self._waiting, [], 0
-        return [_joined(list(group)) for _, group in groupby(waiting, key=_names)]
+        return [_joined(some) for _, group in groupby(waiting, key=_names) for some in _portions(group)]
 
     def _shown(self, columns: Mapping[str, Any]) -> dict[str, list[Any]]:
-        return {name: _plain(values) for name, values in columns.items() if name not in self._masked}
+        return {
+            name: values
+            if type(values) is list
+            else values.tolist()  # numpy's inside of a list are the writer's matter
+            for name, values in columns.items()
+            if name not in self._masked
+        }
 
 
-def _plain(values: Any) -> list[Any]:
-    """The values as lists, all the way down."""
-    if type(values) is not list:
-        plain: list[Any] = values.tolist()
-        return plain
-    return [value.tolist() if hasattr(value, "tolist") else value for value in values]
+def _portions(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
+    """Yield the exchanges in portions of `JOINED` rows or a few more."""
+    some: list[Exchange] = []
+    rows = 0
+    for exchange in exchanges:
+        some.append(exchange)
+        rows += exchange[1]
+        if rows >= JOINED:
+            yield some
+            some, rows = [], 0
+    if some:
+        yield some
 
 
 def _names(exchange: Exchange) -> tuple[tuple[str, ...], tuple[str, ...]]:
