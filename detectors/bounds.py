@@ -8,6 +8,9 @@ expectation is at most 1 if E h >= mu. The smallest mu at which the capital reac
 1 - exp(-l) (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting, JRSS B 2024). The stake
 is fixed by the shaping part of the reference, so the bounding part is used once.
 
+The tolerance adds sqrt(tau) s by Cauchy and Schwarz, s the standard deviation of h. No known p allows less: as long as
+it is nowhere negative, q = p (1 + sqrt(tau) (h - m) / s) lies in the chi-square ball and has just that mean.
+
 The ladder. One bound that holds for all functions of a profile at once must be wide, and every live row pays for its
 width. But what the reference says against a large mean is evidence like any other. So each function has a few bounds,
 the rungs U_1 < ... < U_G: U_g is where the capital K_g of the bets reaches exp(l_g), with l_G = Lg large enough for
