@@ -81,7 +81,7 @@ class Yardstick:
         rows = int(counts.sum())
         if rows == 0:
             return None
-        reference = self._reference(first_tick, last_tick)
+        reference = self.reference_over(first_tick, last_tick)
         scores = {
             name: compare(reference, counts, self.positions)
             for name, compare in COMPARISONS.items()
@@ -103,7 +103,7 @@ class Yardstick:
             mismatches=mismatches,
         )
 
-    def _reference(self, first_tick: int, last_tick: int) -> Ints:
+    def reference_over(self, first_tick: int, last_tick: int) -> Ints:
         """The counts [cells] to compare with: with slots, those of a reference with the stretch's hours of the day."""
         if self.by_slot is None or not self.tick_seconds:
             return self.reference

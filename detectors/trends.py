@@ -9,7 +9,7 @@ import numpy as np
 
 from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.comparisons.psi import psi_each
-from pilotfish.detectors.effects import OUTSIDE, positions_of
+from pilotfish.detectors.effects import Yardstick
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.windows import Window
 
@@ -19,7 +19,7 @@ class Trend:
     """One feature over n windows, oldest first; all [n], NaN where a window has no rows of it.
 
     Attributes:
-        psi, psi_low, psi_high: against the whole reference, with a 95 % interval.
+        psi, psi_low, psi_high: against the reference, of the same hours where those matter, with a 95 % interval.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
         mean: where the rows lie on average, in reference sd from the reference's own mean; None without an order.
     """
@@ -35,28 +35,33 @@ class Trend:
     mean: Floats | None
 
 
-def trends(profile: Profile, windows: Sequence[Window]) -> Iterator[Trend]:
-    """The trend of each feature over windows of the profile, in the order of the features."""
+def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.0) -> Iterator[Trend]:
+    """The trend of each feature over windows of the profile, in the order of the features.
+
+    `tick_seconds` is 0 where ticks are not counted from the epoch.
+    """
     for position, feature in enumerate(profile.features):
         first, last = profile.offsets[position], profile.offsets[position + 1]
-        counts = np.array([window.cells[first:last] for window in windows], np.int64)
-        yield _trend(feature, counts.reshape(len(windows), last - first))
+        counts = np.array([window.cells[first:last] for window in windows], np.int64).reshape(-1, last - first)
+        measure = Yardstick.of(feature, tick_seconds)
+        references = [measure.reference_over(window.first, window.last) for window in windows]
+        yield _trend(feature, measure, counts, np.array(references, np.int64).reshape(counts.shape))
 
 
-def _trend(feature: Feature, counts: Ints) -> Trend:
-    """`counts` is [n, cells]."""
-    roles, rows = np.array(feature.roles), counts.sum(-1)
-    value, low, high = psi_each(feature.reference_counts, counts) if len(counts) else (np.zeros(0),) * 3
+def _trend(feature: Feature, measure: Yardstick, counts: Ints, references: Ints) -> Trend:
+    """`counts` and `references` are [n, cells]."""
+    rows = counts.sum(-1)
+    value, low, high = psi_each(references, counts) if len(counts) else (np.zeros(0),) * 3
     return Trend(
         feature=feature,
         rows=rows,
         psi=value,
         psi_low=low,
         psi_high=high,
-        missing_ratio=_shares(counts, rows, roles == "missing"),
-        unseen_ratio=_shares(counts, rows, roles == "unseen"),
-        out_of_range_ratio=_shares(counts, rows, np.isin(roles, OUTSIDE)),
-        mean=_means(feature, counts) if hasattr(feature.bins, "cuts") else None,
+        missing_ratio=_shares(counts, rows, measure.missing),
+        unseen_ratio=_shares(counts, rows, measure.unseen),
+        out_of_range_ratio=_shares(counts, rows, measure.outside),
+        mean=_means(measure, counts) if measure.ordered else None,
     )
 
 
@@ -64,11 +69,11 @@ def _shares(counts: Ints, rows: Ints, of: Bools) -> Floats:
     return np.where(rows > 0, counts[:, of].sum(-1) / np.maximum(rows, 1), np.nan)
 
 
-def _means(feature: Feature, counts: Ints) -> Floats:
-    positions, present = positions_of(feature), np.array(feature.roles) != "missing"
+def _means(measure: Yardstick, counts: Ints) -> Floats:
+    positions, present = measure.positions, ~measure.missing
 
     def mean(of: Ints) -> Floats:
         rows = of[..., present].sum(-1)
         return np.where(rows > 0, of[..., present] @ positions[present] / np.maximum(rows, 1), np.nan)
 
-    return mean(counts) - np.nan_to_num(mean(feature.reference_counts))
+    return mean(counts) - np.nan_to_num(mean(measure.reference))

@@ -16,9 +16,9 @@ def psi(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: AR
 
 
 def psi_each(reference: Ints, current: Ints) -> tuple[Floats, Floats, Floats]:
-    """`psi` and its interval for each of `current` [n, cells]; NaN [n] where it has no rows."""
-    have, n = np.maximum(current.sum(-1), 1), max(int(reference.sum()), 1)
-    p, q = smoothed(reference), np.stack([smoothed(row) for row in current])
+    """`psi` and its interval for each pair of rows [n, cells], n >= 1; NaN [n] where `current` has no rows."""
+    have, n = np.maximum(current.sum(-1), 1), np.maximum(reference.sum(-1), 1)
+    p, q = (np.stack([smoothed(row) for row in counts]) for counts in (reference, current))
     found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n, have)
     value, low, high = (np.where(current.any(-1), part, np.nan) for part in found)
     return value, low, high
@@ -26,6 +26,6 @@ def psi_each(reference: Ints, current: Ints) -> tuple[Floats, Floats, Floats]:
 
 def _distance(p: Floats, q: Floats, rows: float | Floats) -> Distance:
     ratio = np.log(q / p)
-    noise_mean, noise_sd = squared_noise(len(p), rows)
+    noise_mean, noise_sd = squared_noise(p.shape[-1], rows)
     value = ((q - p) * ratio).sum(-1)
     return Distance(value, 1 - q / p - ratio, 1 - p / q + ratio, True, noise_mean, noise_sd)

@@ -9,10 +9,11 @@ import numpy as np
 from pilotfish.detectors.batch import Floats, Ints
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import ratio
+from pilotfish.detectors.trends import Trend as FeatureTrend
 from pilotfish.detectors.trends import trends
 from pilotfish.detectors.windows import Window, joined
 from pilotfish.sidecar.report import Effects, Episode, EpisodeFeature, Report
-from pilotfish.sidecar.timeline.document import Drift, Series, Span, TimeLine, Trend, remembered
+from pilotfish.sidecar.timeline.document import Drift, Histogram, Series, Span, TimeLine, Trend, remembered
 from pilotfish.sidecar.timeline.shapes import Frame
 
 RECENT_TICKS = 60
@@ -33,13 +34,14 @@ def time_line(
     if profile is None:
         return TimeLine(tick_seconds=report.ticks.tick_seconds)
     steps = _joined(profile, windows)
-    frames = [Frame.of(feature) for feature in profile.features]
+    seconds = 0.0 if report.ticks.rows_per_tick else report.ticks.tick_seconds
+    frames = [Frame.of(feature, seconds) for feature in profile.features]
     return TimeLine(
         profile_hash=profile.hash,
         tick_seconds=report.ticks.tick_seconds,
         spans=tuple(map(_span, windows)),
         steps=tuple(map(_span, steps)),
-        features=tuple(_trends(profile, steps, frames, _latest(windows))),
+        features=tuple(_trends(trends(profile, steps, seconds), profile, frames, _latest(windows))),
         drifts=tuple(_drifts(profile, windows, frames, report, measured or {})),
     )
 
@@ -70,9 +72,9 @@ def _joined(profile: Profile, windows: Sequence[Window]) -> list[Window]:
 
 
 def _trends(
-    profile: Profile, steps: Sequence[Window], frames: Sequence[Frame], recent: Sequence[Window]
+    found: Iterator[FeatureTrend], profile: Profile, frames: Sequence[Frame], recent: Sequence[Window]
 ) -> Iterator[Trend]:
-    for position, (trend, frame) in enumerate(zip(trends(profile, steps), frames, strict=True)):
+    for position, (trend, frame) in enumerate(zip(found, frames, strict=True)):
         feature = trend.feature
         yield Trend(
             name=feature.name,
@@ -87,7 +89,7 @@ def _trends(
             unseen_ratio=_series(trend.unseen_ratio),
             out_of_range_ratio=_series(trend.out_of_range_ratio),
             mean=None if trend.mean is None else _series(trend.mean),
-            histogram=frame.histogram(_counts(profile, position, recent)),
+            histogram=_histogram(profile, position, frame, recent),
         )
 
 
@@ -116,7 +118,7 @@ def _drifts(
             first_tick=stretch[0].first,
             last_tick=stretch[-1].last,
             effects=now.get(member.name) if active else measured.get((episode.id, member.name)),
-            histogram=frames[position].histogram(_counts(profile, position, stretch)),
+            histogram=_histogram(profile, position, frames[position], stretch),
         )
 
 
@@ -144,6 +146,11 @@ def _counts(profile: Profile, position: int, windows: Sequence[Window]) -> Ints:
     for window in windows:
         total += window.cells[first:last]
     return total
+
+
+def _histogram(profile: Profile, position: int, frame: Frame, windows: Sequence[Window]) -> Histogram:
+    stretch = (windows[0].first, windows[-1].last) if windows else None
+    return frame.histogram(_counts(profile, position, windows), stretch)
 
 
 def _series(values: Floats) -> Series:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pilotfish.detectors.batch import Floats, Ints
 from pilotfish.detectors.binning.numeric import NumericBins
+from pilotfish.detectors.effects import Yardstick
 from pilotfish.detectors.profile import Feature
 from pilotfish.sidecar.timeline.document import Histogram
 
@@ -25,34 +26,34 @@ class Frame:
     labels: tuple[str, ...]
     edges: tuple[float, ...]
     matrix: Floats
-    reference: tuple[float, ...]
+    measure: Yardstick
 
     @classmethod
-    def of(cls, feature: Feature) -> Frame:
-        """The bars that suit the feature."""
+    def of(cls, feature: Feature, tick_seconds: float) -> Frame:
+        """The bars that suit the feature; `tick_seconds` is 0 where ticks are not counted from the epoch."""
         bins = feature.bins
         continuous = isinstance(bins, NumericBins) and not bins.discrete
         labels, edges, matrix = (
             _steps(feature, bins) if isinstance(bins, NumericBins) and continuous else _names(feature)
         )
         short = tuple(label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…" for label in labels)
-        return cls(short, edges, matrix, _shares(matrix, feature.reference_counts))
+        return cls(short, edges, matrix, Yardstick.of(feature, tick_seconds))
 
-    def histogram(self, counts: Ints) -> Histogram:
-        """The histogram of `counts` [cells] beside the reference's, without what is empty in both and no step."""
-        current = _shares(self.matrix, counts)
-        kept = [at for at in range(len(self.labels)) if self._is_needed(at, current)]
+    def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> Histogram:
+        """The histogram of `counts` [cells] in a stretch of ticks beside the reference's of the same hours."""
+        reference = self.measure.reference if stretch is None else self.measure.reference_over(*stretch)
+        current, old = _shares(self.matrix, counts), _shares(self.matrix, reference)
+        kept = [at for at in range(len(self.labels)) if self._is_needed(at) or old[at] > 0 or current[at] > 0]
         return Histogram(
             labels=tuple(self.labels[at] for at in kept),
             edges=self.edges,
-            reference=tuple(self.reference[at] for at in kept),
+            reference=tuple(old[at] for at in kept),
             current=tuple(current[at] for at in kept),
             rows=int(counts.sum()),
         )
 
-    def _is_needed(self, at: int, current: tuple[float, ...]) -> bool:
-        inner = bool(self.edges) and at <= len(self.edges)  # the bar below, and the steps
-        return inner or self.reference[at] > 0 or current[at] > 0
+    def _is_needed(self, at: int) -> bool:
+        return bool(self.edges) and at <= len(self.edges)  # the bar below, and the steps
 
 
 def _shares(matrix: Floats, counts: Ints) -> tuple[float, ...]:

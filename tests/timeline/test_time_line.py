@@ -6,11 +6,19 @@ import msgspec
 import numpy as np
 import pytest
 
+from pilotfish.detectors.batch import Batch, Floats
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.detectors.windows import Windows, levels_of
+from pilotfish.sidecar.answer import Answer
+from pilotfish.sidecar.report import Ticks
 from pilotfish.sidecar.timeline.document import TimeLine
 from pilotfish.sidecar.timeline.make import STEP_ROWS, time_line
 from pilotfish.sidecar.timeline.shapes import Frame
 from tests.detectors.material import mixed_profile, tick
 from tests.pages.made import FIRST, answer, both, drifting
+
+DAYS = 20
 
 
 def test_spans_steps_and_series_run_together() -> None:
@@ -66,10 +74,28 @@ def test_bars_deal_out_every_row_of_every_kind_of_feature() -> None:
     profile = mixed_profile()
     counts = tick(profile, np.random.default_rng(3), rows=500)
     for feature in profile.features:
-        frame = Frame.of(feature)
+        frame = Frame.of(feature, 60.0)
         assert frame.matrix.sum(axis=0) == pytest.approx(1.0)
-        found = frame.histogram(counts.of(profile, feature.name))
+        found = frame.histogram(counts.of(profile, feature.name), None)
         assert sum(found.reference) == pytest.approx(1.0, abs=1e-4)
         assert sum(found.current) == pytest.approx(1.0, abs=1e-4)
         assert len(found.labels) == len(found.reference) == len(found.current)
         assert list(found.edges) == sorted(found.edges)
+
+
+def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> None:
+    rng = np.random.default_rng(5)
+    times: Floats = np.arange(60 * DAYS * 24) * 60.0
+    wave = np.sin(2 * np.pi * times / 86_400) * 3 + rng.normal(size=len(times))
+    profile = build_profile({"load": wave}, times=times, tick_seconds=600.0)
+    assert profile.features[0].slots is not None
+    counts, windows = TickCounts(profile), Windows(profile, levels_of(600.0))
+    for number in range(36):  # six hours of the first night
+        counts.add(Batch({"load": wave[number * 10 : number * 10 + 10]}, 10))
+        windows.add(number, counts.take())
+    made = Answer(made_at=0, started_at=0, state="watching", ticks=Ticks(tick_seconds=600.0))
+    timed = time_line(profile, windows.snapshot(), made).features[0]
+    blind = msgspec.structs.replace(made, ticks=Ticks(tick_seconds=600.0, rows_per_tick=10.0))
+    whole = time_line(profile, windows.snapshot(), blind).features[0]
+    assert max(timed.psi[0] or 0.0, timed.psi[-1] or 0.0) < 0.2 < (whole.psi[-1] or 0.0)
+    assert timed.histogram.reference != whole.histogram.reference
