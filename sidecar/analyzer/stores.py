@@ -44,10 +44,9 @@ class Stores:
                 log.clear()
             log.most_rows = learner.learning.wanted
             missed = log.append(blocks)
-            full = bool(missed) and not log.problem
-            if not full and log.rows < learner.learning.wanted:
+            if not log.full and log.rows < learner.learning.wanted:
                 self._count(LEARNING, missed)
-            learner.stored(log.rows, full=full, now=now)
+            learner.stored(log.rows, full=log.full, now=now)
 
     def kept(self) -> tuple[KeptRows, ...]:
         """Return what is on disk."""

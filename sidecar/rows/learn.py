@@ -82,6 +82,8 @@ def main(argv: Sequence[str]) -> int:
         _say(Outcome(problem=f"the rows need more than {wanted.memory >> 20} MiB of memory; give fewer rows"))
     except (DetectorError, RowsError) as error:
         _say(Outcome(problem=str(error)))
+    except OSError as error:
+        _say(Outcome(problem=f"rows cannot be read, or the profile not be written: {error.strerror}"))
     except Exception as error:  # its message could hold a value of a row
         _say(Outcome(problem=f"{type(error).__name__} at {raised_at(error)}; this is a defect, please report it"))
     return 0

@@ -35,12 +35,14 @@ class Segment:
 class RowLog:
     """The log `name` in `folder`, of `most_rows` and `most_bytes`; keeps the `newest`, or the first ones and no more.
 
-    `cut` counts bytes that were torn off at the last opening; `problem` says why the last write failed, else is empty.
+    `cut` counts bytes that were torn off at the last opening; `full` tells that the first rows have met a bound (a disk
+    without room is another matter); `problem` says why the last write failed, else is empty.
     """
 
     def __init__(self, folder: Path, name: str, *, most_rows: int, most_bytes: int, newest: bool) -> None:
         self.most_rows, self.most_bytes = most_rows, most_bytes
         self.cut = 0
+        self.full = False
         self.problem = ""
         self._folder, self._name, self._newest = folder, name, newest
         self._segments: list[Segment] = []
@@ -79,12 +81,17 @@ class RowLog:
         for segment in self._segments:
             segment.path.unlink(missing_ok=True)
         self._segments = []
+        self.full = False
         self.problem = ""
 
     def _fits(self, size: int) -> bool:
         if size > self.most_bytes // SEGMENTS + len(MAGIC):
             return False
-        return self._newest or (self.rows < self.most_rows and self.size + size <= self.most_bytes)
+        return self._newest or not self._full(size)
+
+    def _full(self, size: int) -> bool:
+        self.full = self.full or self.rows >= self.most_rows or self.size + size > self.most_bytes
+        return self.full
 
     def _written(self, raw: bytes, rows: int) -> bool:
         try:

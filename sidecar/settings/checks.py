@@ -61,6 +61,8 @@ def warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
         for index, source in enumerate(spec.profiles):
             if source.path is None and source.learn is None:
                 yield f"spec.profiles[{index}] is found in a cluster only; here give path"
+    elif any(source.learn for source in spec.profiles):
+        yield "spec.profiles: with learn each pod has a profile of its own; give one by configMap to add pods up"
     if not spec.profiles:
         yield "spec.profiles is empty: the traffic is measured, drift is not"
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:

@@ -60,7 +60,7 @@ def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
 def test_the_first_rows_are_kept_and_no_more(tmp_path: Path) -> None:
     log = opened(tmp_path, rows=30)
     assert log.append([block(10 * index) for index in range(5)]) == 20
-    assert numbers(tmp_path) == list(range(30))
+    assert (numbers(tmp_path), log.full) == (list(range(30)), True)
 
 
 def test_the_newest_rows_are_kept_within_an_eighth_more(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr("pilotfish.sidecar.rows.log.os.write", full)
         assert log.append([block(10)]) == 10
-    assert "No space left" in log.problem
+    assert ("No space left" in log.problem, log.full) == (True, False)
     assert log.append([block(20)]) == 0
     assert (log.problem, numbers(tmp_path)) == ("", [*range(10), *range(20, 30)])
 
