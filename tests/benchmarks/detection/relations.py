@@ -188,7 +188,7 @@ def cases_labels(quick: bool) -> list[Case]:
     judge: Any = partial(mean_ratio, least=LOG_A / float(ERROR_INFORMATION), most=2.4)
     return [
         Case(
-            name=f"error 10 % -> 15 %, tolerance {tolerance:g}",
+            name=f"error 10 % -> 15 %, {'half a point' if tolerance else 'nothing'} forgiven",
             target="<= 2.4 x",
             measure=labels,
             judge=judge,

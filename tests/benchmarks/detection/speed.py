@@ -168,10 +168,11 @@ def evidently(_: Sequence[int], *, source: str, batches: int) -> list[dict[str, 
     border = len(picked) - batches * BATCH
     reference, live = taken(data, picked[:border]), taken(data, picked[border:])
     profile = build_profile(reference, exchangeable=True)
-    monitor, counts = DriftMonitor(profile, settings(20.0 * batches, 0.0025)), TickCounts(profile)
+    counts = TickCounts(profile)
     counts.add(Batch(taken(reference, slice(0, BATCH)), BATCH))
     started = time.process_time()
-    monitor.close_tick(0, counts.take())  # makes the functions of all features, once
+    monitor = DriftMonitor(profile, settings(20.0 * batches, 0.0025))
+    monitor.close_tick(0, counts.take())  # now the functions of all features are made
     prepared, alarms = time.process_time(), 0
     for number in range(batches):
         rows = slice(number * BATCH, (number + 1) * BATCH)

@@ -7,6 +7,7 @@ counting those, only faster. Where rows depend on each other, or a feature is ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from pilotfish.detectors.family import FamilyDetector
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.results import TickResult
-from pilotfish.detectors.settings import DriftSettings
+from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.tables import family_tables
 from tests.benchmarks.detection.columns import Column
@@ -25,7 +26,10 @@ MONTH = 43_200.0  # ticks
 
 
 def settings(ticks_per_false_alarm: float, tolerance: float = 0.0, tick_seconds: float = 60.0) -> DriftSettings:
-    return DriftSettings(tick_seconds, per_seconds=tick_seconds * ticks_per_false_alarm, tolerance=tolerance)
+    """A budget of one false alarm; with a tolerance of 0, nothing is forgiven of losses either."""
+    forgiven = LOSS_TOLERANCE if tolerance else 0.0
+    seconds = tick_seconds * ticks_per_false_alarm
+    return DriftSettings(tick_seconds, per_seconds=seconds, tolerance=tolerance, loss_tolerance=forgiven)
 
 
 def reference(columns: Sequence[Column], rows: int, tolerance: float, seed: Sequence[int]) -> Profile:
@@ -72,9 +76,9 @@ class Traffic:
         seed: Sequence[int],
         like: Traffic | None = None,
     ) -> None:
-        self.monitor = DriftMonitor(profile, chosen)
-        if like is not None:
-            self.monitor._families = tuple(FamilyDetector(family.table) for family in like.monitor._families)
+        self._fresh: DriftMonitor = DriftMonitor(profile, chosen) if like is None else like._fresh
+        shared = [profile, *(family.table for family in self._fresh._families)]
+        self.monitor = deepcopy(self._fresh, {id(one): one for one in shared})
         self.draw = Draw(profile, columns, np.random.default_rng(seed))
         self.tick = 0
 
