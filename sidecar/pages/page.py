@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import drifted, overview, tables
+from pilotfish.sidecar.pages import decided, drifted, overview, tables
 from pilotfish.sidecar.timeline.document import TimeLine
 
 STYLE = files("pilotfish.sidecar.pages").joinpath("style.css").read_text()
@@ -23,6 +23,7 @@ def render(answer: Answer, line: TimeLine, live: bool = False) -> str:
         overview.head(answer),
         overview.notices(answer),
         overview.tiles(answer),
+        decided.learning(answer),
         overview.families(answer, line),
         drifted.cards(answer, line),
         tables.performance(answer),
@@ -30,10 +31,13 @@ def render(answer: Answer, line: TimeLine, live: bool = False) -> str:
         tables.episodes(answer),
         tables.intents(answer),
         tables.features(answer, line),
+        decided.streams(answer),
+        decided.decisions(answer),
         tables.columns(answer),
         tables.others(answer),
         tables.routes(answer),
         tables.accounting(answer, live),
+        decided.kept(answer),
         overview.promise(answer),
         tables.profile(answer),
         _foot(live),
