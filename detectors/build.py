@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import get_args
@@ -98,6 +99,7 @@ def build_profile(
     transforms = drafter.transformed(whole)
     performance = drafter.losses(settled(labels or Wanted(), ordered, sides, types), whole)
     features = drafter.features(false_alarm_ticks)
+    _require_names(features)
     if progress is not None:
         progress(drafter.total, drafter.total, "")
     warnings = (*_warnings(arranged.reference, features), *_apart(features, transforms))
@@ -120,6 +122,13 @@ def build_profile(
         performance=performance,
         bank=VERSION,
     )
+
+
+def _require_names(features: tuple[Feature, ...]) -> None:
+    counted = Counter(feature.name for feature in features)
+    twice = [name for name, count in counted.items() if count > 1]
+    if twice:
+        raise ProfileError(f"a column is named {shown(twice[0])}, as what is made of another one; rename or exclude it")
 
 
 def _in_order(column: Column, order: Ints | None) -> Column:

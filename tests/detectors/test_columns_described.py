@@ -453,3 +453,9 @@ def test_large_values_are_counted_before_they_fill_the_memory() -> None:
         counts.add(Batch({"comment": ["a b c " * 20_000]}, 1))
     assert counts._waiting_rows["input"] < 6
     assert counts.take().of(profile, "comment:length").sum() == 6
+
+
+def test_a_column_may_not_have_the_name_of_what_is_made_of_another() -> None:
+    columns = {"c": np.random.default_rng(1).normal(size=(300, 9)), "c:norm": np.arange(300) % 7}
+    with pytest.raises(ProfileError, match="a column is named 'c:norm'"):
+        build_profile(columns)
