@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pilotfish.detectors.batch import Batch, Floats
+from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.windows import Windows, levels_of
@@ -85,7 +85,7 @@ def test_bars_deal_out_every_row_of_every_kind_of_feature() -> None:
 
 def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> None:
     rng = np.random.default_rng(5)
-    times: Floats = np.arange(60 * DAYS * 24) * 60.0
+    times = np.arange(0.0, 86_400.0 * DAYS, 60.0, dtype=np.float64)
     wave = np.sin(2 * np.pi * times / 86_400) * 3 + rng.normal(size=len(times))
     profile = build_profile({"load": wave}, times=times, tick_seconds=600.0)
     assert profile.features[0].slots is not None
