@@ -1,0 +1,71 @@
+"""Each related column of real data permuted in turn: it stays as it was by itself, and its relations are gone.
+
+    python -m tests.benchmarks.detection.permuted
+
+Rows are shuffled; two thirds are the reference. A line for each column: rows to the page and what it names.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.replay import Replay, spans_of_rows
+from pilotfish.detectors.results import Alarm
+from pilotfish.detectors.transforms.relations import RESIDUAL
+from tests.benchmarks.detection.datasets import Columns, columns, rows_of, taken
+from tests.benchmarks.detection.traffic import MONTH, settings
+
+SOURCES = ("flights", "weather", "Elec2")
+MOST_ROWS, LIVE_ROWS, QUIET_ROWS, ROWS_A_TICK, TOLERANCE = 30_000, 4200, 200, 20, 0.0025
+
+
+def pages(profile: Profile, live: Columns) -> list[tuple[int, Alarm]]:
+    """Every alarm, and how many live rows had come."""
+    replay = Replay(profile, settings(MONTH, TOLERANCE))
+    closed = replay.run(live, spans_of_rows(rows_of(live), ROWS_A_TICK))
+    return [(tick.row, alarm) for tick in closed for alarm in tick.alarms]
+
+
+def tried(source: str, rng: np.random.Generator) -> list[tuple[str, int | None]]:
+    """Each related column, and the rows from its change to a page that names it or a partner of it."""
+    whole = columns(source)
+    data = taken(whole, rng.permutation(rows_of(whole))[:MOST_ROWS])
+    cut = 2 * rows_of(data) // 3
+    profile = build_profile(taken(data, slice(0, cut)), exchangeable=True)
+    live = taken(data, slice(cut, cut + LIVE_ROWS))
+    print(f"{source}: {len(pages(profile, live))} pages without a change")
+    found: list[tuple[str, int | None]] = []
+    for feature in profile.features:
+        if not feature.name.startswith(RESIDUAL):
+            continue
+        name = feature.name.removeprefix(RESIDUAL)
+        rows = np.r_[np.arange(QUIET_ROWS), QUIET_ROWS + rng.permutation(rows_of(live) - QUIET_ROWS)]
+        alarms = pages(profile, {**live, name: live[name].take(rows)})
+        named = [row - QUIET_ROWS for row, alarm in alarms if name in _columns(alarm)]
+        found.append((name, named[0] if named else None))
+        told = [feature.name for feature in alarms[0][1].features] if alarms else []
+        print(f"  {name}: {len(alarms)} pages, named after {found[-1][1]} rows; {', '.join(told)}", flush=True)
+    return found
+
+
+def _columns(alarm: Alarm) -> set[str]:
+    named = {feature.name.removeprefix(RESIDUAL) for feature in alarm.features}
+    return named.union(*(feature.partners for feature in alarm.features))
+
+
+def main() -> int:
+    """Try all sources, and print how many columns were named and how soon."""
+    rng = np.random.default_rng(1)
+    found = [item for source in SOURCES for item in tried(source, rng)]
+    delays = [rows for _, rows in found if rows is not None]
+    print(f"{len(delays)} of {len(found)} columns named, after {min(delays)} to {max(delays)} rows, "
+          f"half of them within {np.median(delays):.0f}")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
