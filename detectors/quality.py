@@ -181,7 +181,7 @@ class QualityWatch:
                 key = (batch.side, name)
                 if key in self._open.strangers or len(self._open.strangers) < STRANGERS:
                     self._open.strangers[key] = self._open.strangers.get(key, 0) + batch.rows
-        if batch.side == "input":
+        if batch.side == "input" and not self._profile.arrays:  # comparing those would cost more than counting them
             repeated, compared = self._duplicates.add([_listed(data) for data in batch.columns.values()])
             self._open.duplicates += repeated
             self._open.compared += compared
@@ -241,6 +241,7 @@ class QualityWatch:
         taken: set[tuple[Side, str]] = set()
         for position, feature in enumerate(self._profile.features):
             if feature.name in self._profile.made:
+                yield from _of_described(self._profile, feature, whole.counts, tick)
                 continue
             rows = whole.counts.rows(feature.side)
             lacking = int(whole.counts.absent[position])
@@ -274,6 +275,17 @@ def _of_values(profile: Profile, feature: Feature, counts: Counts, tick: int) ->
         yield Finding("type_change", feature.side, feature.name, "", tick, mismatches, mismatches / rows)
     if is_stuck(feature, cells):
         yield Finding("constant_column", feature.side, feature.name, "", tick, rows, 1.0)
+
+
+def _of_described(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
+    """Values of another type in a column that is watched by features made of it, told by the first of those."""
+    made = profile.described.get(feature.name)
+    if made is None or feature.name != next(name for name in made.outputs if name in profile.index):
+        return
+    rows = int(counts.of(profile, feature.name).sum())
+    mismatches = int(counts.mismatches[profile.index[feature.name]])
+    if rows >= FEWEST_ROWS and mismatches >= LEAST_SHARE * rows:
+        yield Finding("type_change", feature.side, made.column, "", tick, mismatches, mismatches / rows)
 
 
 def is_stuck(feature: Feature, cells: Ints) -> bool:

@@ -19,6 +19,7 @@ from pilotfish.detectors.checks import HOSTILE, check_transform
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.monitor import DriftMonitor
 from pilotfish.detectors.profile import ColumnType, Profile
+from pilotfish.detectors.quality import QualityWatch
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.tables import family_tables
@@ -459,3 +460,19 @@ def test_a_column_may_not_have_the_name_of_what_is_made_of_another() -> None:
     columns = {"c": np.random.default_rng(1).normal(size=(300, 9)), "c:norm": np.arange(300) % 7}
     with pytest.raises(ProfileError, match="a column is named 'c:norm'"):
         build_profile(columns)
+
+
+def test_values_of_another_type_are_a_finding_of_their_column(profile: Profile) -> None:
+    watch, counts = QualityWatch(profile), TickCounts(profile)
+    at = T0 + np.arange(200, dtype=np.float64)
+    rows = rows_of(200, np.random.default_rng(1), at)
+    rows["comment"][:20] = [7] * 20
+    rows["emb"] = [*rows["emb"][:150], *([[1.0]] * 50)]
+    batch = Batch(rows, 200, at=at)
+    watch.see(batch)
+    counts.add(batch)
+    found = watch.close_tick(0, counts.take())
+    assert [(item.kind, item.column, item.rows) for item in found] == [
+        ("type_change", "emb", 50),
+        ("type_change", "comment", 20),
+    ]

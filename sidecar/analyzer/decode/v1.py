@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -140,10 +141,20 @@ def _spread(found: dict[str, Any], values: dict[str, Any], prefix: str, depth: i
 def _completed(rows: Rows, known: tuple[str, ...]) -> Rows:
     """A key that no row of a request has is as missing as one that some of its rows lack."""
     columns = rows.columns
+    for name in _objects(known) & columns.keys():
+        if all(value is None for value in columns[name]):
+            del columns[name]  # the object whose values are columns of their own is not there
     lacking = [name for name in known if name not in columns]
     if 0 < len(lacking) < len(known):
         columns.update((name, [None] * rows.count) for name in lacking)
     return rows
+
+
+@lru_cache(16)
+def _objects(known: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of the objects whose values are among columns."""
+    parts = (name.split(".") for name in known if "." in name)
+    return frozenset(".".join(part[:depth]) for part in parts for depth in range(1, len(part))) - set(known)
 
 
 def _add_cells(columns: dict[str, Cells], name: str, cells: list[Any], known: tuple[str, ...], hints: Hints) -> None:

@@ -46,7 +46,14 @@ def test_values_of_objects_are_columns_with_dots() -> None:
 
 def test_what_the_reference_has_and_no_row_sends_is_missing() -> None:
     hints = Hints(inputs=("age", "address.city", "address.zip"))
-    assert columns([{"age": 1, "address": {}}], hints) == {"age": [1], "address.city": [None], "address.zip": [None]}
+    assert columns([{"age": 1, "address": None}], hints) == {"age": [1], "address.city": [None], "address.zip": [None]}
+
+
+@pytest.mark.parametrize("sent", [[1, 2], WIDE, "x", [[1], [2, 3]]])
+def test_something_else_where_the_reference_has_an_object_is_a_new_column(sent: Any) -> None:
+    found = columns([{"address": sent, "age": 1}], Hints(inputs=("age", "address.city")))
+    assert found["address.city"] == [None]
+    assert any(name.startswith("address") and name != "address.city" for name in found)
 
 
 def test_rows_of_objects_in_the_column_form_are_read_too() -> None:
