@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -13,7 +14,7 @@ from pilotfish.detectors.errors import ProfileError, shown
 
 
 @dataclass(frozen=True)
-class OfColumn:
+class OfColumn(ABC):
     """Describes a column by further ones, "column:what" each, which are watched with the family of its side."""
 
     column: str
@@ -30,6 +31,10 @@ class OfColumn:
     @property
     def share(self) -> float:
         return 1.0
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[str, ...]: ...
 
     def _named(self, *whats: str) -> tuple[str, ...]:
         return tuple(f"{self.column}:{what}" for what in whats)
