@@ -74,7 +74,7 @@ GROUPS: dict[str, Group] = {
     ),
     "real": Group(
         "Real data in its order",
-        "One row a tick, tolerance .0025, A = 43,200; the detector runs from the end of the reference on.",
+        "A row or an hour a tick, tolerance .0025, A = 43,200; the detector runs from the end of the reference on.",
         real.ordered_cases,
     ),
     "shuffled": Group(

@@ -26,6 +26,8 @@ MOST_ROWS = 30_000  # of a shuffle
 REFERENCE_SHARE = 2 / 3
 LENGTHS_A_FALSE_ALARM = 20  # A, in lengths of the run
 SHIFT, FOUND_WITHIN, QUIET_ROWS = 0.3, 1000, 200
+HOUR, DAY = 3600.0, 86_400.0
+FLIGHT_NAMES = ("year", "month", "day", "hour", "minute", "flight", "tailnum")
 POINTS, LOWEST = 600, -12.0  # of a picture
 
 
@@ -98,6 +100,32 @@ def held_out(seeds: Sequence[int], *, known: Known) -> list[int]:
     profile = _profile(known, data, times, slice(first, border))
     replay = Replay(profile, settings(MONTH, TOLERANCE, known.tick_seconds))
     return [len(_pages(replay, known, data, times, slice(border, last))) for _ in seeds]
+
+
+def calm(seeds: Sequence[int], *, first_day: int) -> list[list[str]]:
+    """Pages in 60 days of New York's flights, by the hour, after a reference of the 60 days before: day and names."""
+    data, times = table("flights.csv", FLIGHT_NAMES, "time_hour")
+    assert times is not None
+    order = np.argsort(times, kind="stable")
+    data, times = taken(data, order), times[order]
+    begin = float(times[0] - times[0] % DAY)
+    borders = np.searchsorted(times, begin + DAY * np.array([first_day, first_day + 60, first_day + 120]))
+    before, after = slice(*borders[:2].tolist()), slice(*borders[1:].tolist())
+    profile = build_profile(taken(data, before), times=times[before], tick_seconds=HOUR)
+    live, at = taken(data, after), times[after]
+    replay = Replay(profile, settings(MONTH, TOLERANCE, HOUR))
+    pages = [
+        f"day {(at[closed.row - 1] - begin) / DAY:.0f} naming {', '.join(feature.name for feature in alarm.features)}"
+        for closed in replay.run(live, spans_of_times(at, HOUR), at)
+        for alarm in closed.alarms
+    ]
+    return [pages for _ in seeds]
+
+
+def _judge_calm(outcomes: Sequence[list[str]]) -> Judged:
+    (pages,) = outcomes
+    text = f"{len(pages)} page{'s' * (len(pages) != 1)}" + (f": {'; '.join(pages)}" if pages else "")
+    return Judged(text, "", None, {"pages": len(pages)})
 
 
 def _profile(known: Known, data: Columns, times: Floats | None, rows: slice) -> Profile:
@@ -204,7 +232,17 @@ def _judge_found(outcomes: Sequence[int]) -> Judged:
 
 
 def ordered_cases(_: bool) -> list[Case]:
-    return [
+    quiet = [
+        Case(
+            name=f"flights by the hour, days {day} - {day + 60}, then {day + 60} - {day + 120} live",
+            target="-",
+            measure=calm,
+            judge=_judge_calm,
+            options={"first_day": day},
+        )
+        for day in (60, 150)
+    ]
+    return quiet + [
         Case(
             name=name,
             target=f"a page <= {known.within} rows after it naming {known.least} of {', '.join(known.names)}; "
