@@ -6,7 +6,12 @@
                                             |    decode/      bytes --> rows | skip       +--> telemetry
                                             |    ticks.py     which tick, when it closes
                                             |    watch.py     rows --> counts --> engine.py (evidence, effect sizes)
+                                            |    learning.py  how far a profile in the making is
+                                            |    streams.py   River's detectors, beside the evidence
                                             +-> checkpoint.py, fates.py     durable first, shown afterwards
+                                            +-> stores.py     rows on disk, where somebody asked for them
+    builder.py       gathered rows --> a child process --> a profile
+    decisions.py     what people, files and learning decide, put into audit.py
 
 Glossary
     core        all that the worker knows, without I/O; the checkpoint is its state

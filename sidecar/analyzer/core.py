@@ -169,6 +169,9 @@ class Core:
             self.streams.reset()
         self._end_watch("rebaseline" if rebaselined else "profile")
         self.watch = fresh
+        for tick in fresh.open_counts:  # resumed later than the clock: nobody else would close these
+            if tick not in self.clock.open and (result := fresh.close(tick)) is not None:
+                self._note(result)
         self.labels.follow(profile)
         self.columns = Columns()
         self.hints = msgspec.structs.replace(

@@ -292,3 +292,15 @@ def test_the_report_cannot_be_changed_and_is_not_changed_by_what_follows() -> No
     made.set_profile(profile(1))
     assert msgspec.json.encode(shown) == before
     assert msgspec.json.decode(before, type=Report) == shown
+
+
+def test_a_profile_that_comes_back_later_than_the_clock_closes_the_ticks_of_its_checkpoint() -> None:
+    made = core(profile())
+    made.take(record(1), T0)
+    again = core(saved=made.state())
+    again.advance(T0 + 100 * SECOND)  # the tick is over, and nobody watches
+    again.set_profile(profile())
+    again.take(record(2, at_ns=T0 + 200 * SECOND), T0 + 200 * SECOND)
+    again.advance(T0 + 300 * SECOND)
+    again.set_profile(profile(1))
+    assert again.ledger.totals["ticks"] == 2
