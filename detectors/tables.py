@@ -12,6 +12,7 @@ from pilotfish.detectors.batch import Bools, Floats, Ints
 from pilotfish.detectors.binning.losses import LossBins, tested
 from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
 from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.kinship import Kinship
 from pilotfish.detectors.profile import Feature, Profile
 from pilotfish.detectors.settings import SHARES, DriftSettings
 from pilotfish.detectors.slots import SLOT_SECONDS, SLOTS, slot_of
@@ -210,8 +211,9 @@ class FamilyTable:
 
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
     """The families that the profile has features for, their shares of the budget summing to one."""
+    left_out = _ignored(profile, settings)
     watched = {
-        family: [f for f in profile.features if f.family == family and f.watched and not _ignored(f, profile, settings)]
+        family: [f for f in profile.features if f.family == family and f.watched and f.name not in left_out]
         for family in SHARES
     }
     present = {family: features for family, features in watched.items() if features}
@@ -219,10 +221,16 @@ def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTabl
     return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
 
 
-def _ignored(feature: Feature, profile: Profile, settings: DriftSettings) -> bool:
-    """Whether the feature, or the column that it describes, is to raise no alarm."""
-    made = profile.described.get(feature.name)
-    return feature.name in settings.ignore or (made is not None and made.column in settings.ignore)
+def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
+    """The features that are to raise no alarm: ignored ones, and what a column makes that is.
+
+    Those are what describes it, its residual and its partners', and whatever is made of all columns.
+    """
+    columns = frozenset(settings.ignore).intersection(profile.input_columns)
+    kinship = Kinship.of(profile)
+    described = {name for name, made in profile.described.items() if made.column in settings.ignore}
+    joint = {name for name, moved in kinship.moved.items() if kinship.about.get(name, moved) & columns}
+    return {*settings.ignore, *described, *joint}
 
 
 def _family(profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float) -> FamilyTable:

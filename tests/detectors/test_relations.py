@@ -237,6 +237,15 @@ def test_any_rows_of_numbers_make_finite_columns(made_rows: list[list[object]]) 
             assert np.isfinite(column.values).all()
 
 
+def test_a_column_that_is_ignored_raises_no_alarm_through_its_relations() -> None:
+    monitor = DriftMonitor(profile(), DriftSettings(ignore=("b",)))
+    assert {feature.name for feature in monitor.status().features} == {
+        "a", "heavy", "sum", "alone", "other", "residual:heavy", "residual:sum"
+    }  # fmt: skip
+    for tick, counts in enumerate(ticks(20, 17, b=lambda values, _: values + 2)):
+        assert not monitor.close_tick(tick, counts).alarms
+
+
 def test_monitors_of_relations_restart_to_the_bit() -> None:
     check_state(profile(), DriftSettings(), ticks(10, 15) + ticks(10, 16, b=permuted), 12)
 
