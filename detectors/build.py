@@ -99,7 +99,7 @@ def build_profile(
     transforms = drafter.transformed(whole)
     performance = drafter.losses(settled(labels or Wanted(), ordered, sides, types), whole)
     features = drafter.features(false_alarm_ticks)
-    _require_names(features)
+    watched = {feature.name: ordered[feature.name] for feature in features if side_of.get(feature.name) == "input"}
     if progress is not None:
         progress(drafter.total, drafter.total, "")
     warnings = (*_warnings(arranged.reference, features), *_apart(features, transforms))
@@ -107,12 +107,7 @@ def build_profile(
         model=model,
         version=version,
         created=created,
-        reference=replace(
-            arranged.reference,
-            duplicate_ratio=duplicate_ratio(
-                {feature.name: ordered[feature.name] for feature in features if side_of.get(feature.name) == "input"}
-            ),
-        ),
+        reference=replace(arranged.reference, duplicate_ratio=duplicate_ratio(watched)),
         features=features,
         excluded=tuple(drafter.excluded),
         warnings=warnings,
@@ -124,9 +119,8 @@ def build_profile(
     )
 
 
-def _require_names(features: tuple[Feature, ...]) -> None:
-    counted = Counter(feature.name for feature in features)
-    twice = [name for name, count in counted.items() if count > 1]
+def _require_names(names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ProfileError(f"a column is named {shown(twice[0])}, as what is made of another one; rename or exclude it")
 
@@ -195,6 +189,7 @@ class _Drafter:
         if not self._drafts:
             left_out = shown([(item.name, item.reason) for item in self.excluded])
             raise ProfileError(f"no column can be watched: {left_out}; keep some")
+        _require_names([draft.name for draft, *_ in self._drafts])
         functions = sum(len(draft.bank.groups) for draft, _, _ in self._drafts)
         threshold = false_alarm_ticks * len(self._drafts)
         watched = [

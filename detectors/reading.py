@@ -167,15 +167,21 @@ def _inflation(values: list[Any], where: str) -> Floats:
 
 def _slots(document: dict[str, Any], cells: int, functions: int, where: str) -> Slots:
     known = _keys(document, Slots, where)
-    parts = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
-    for key, part in parts.items():
-        if len(part) != functions:
-            raise ProfileError(f"{where}.{key} has {len(part)} entries, not {functions}; build the profile again")
+    inflations = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
+    for key, values in inflations.items():
+        if len(values) != functions:
+            raise ProfileError(f"{where}.{key} has {len(values)} entries, not {functions}; build the profile again")
+    counts: dict[str, Ints] = {}
     for part in ("shaping", "bounding"):
         if len(known[part]) != SLOTS:
             raise ProfileError(f"{where}.{part} must have {SLOTS} slots, not {len(known[part])}; build it again")
-        parts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
-    return Slots(**parts)
+        counts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
+    return Slots(
+        shaping=counts["shaping"],
+        bounding=counts["bounding"],
+        inflation=inflations["inflation"],
+        bound_inflation=inflations["bound_inflation"],
+    )
 
 
 def _types(
