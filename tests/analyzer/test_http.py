@@ -362,3 +362,35 @@ async def test_an_address_in_use_is_a_usage_error(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="listen") as caught:
             await app.serve(asyncio.Event())
         assert str(caught.value).count(str(taken.getsockname()[1])) == 1
+
+
+@pytest.mark.asyncio
+async def test_rows_are_given_only_where_they_are_kept_and_a_token_guards_them(tmp_path: Path) -> None:
+    async with served(tmp_path, document=None) as here, here.session.get(f"{here.base}/rows") as answer:
+        assert answer.status == 403
+        assert "--token-file" in await answer.text()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with served(tmp_path, token=True) as here, here.session.get(f"{here.base}/rows", headers=headers) as answer:
+        assert answer.status == 404
+        assert "keepRows" in await answer.text()
+    kept = DOCUMENT.rstrip() + "\n  traffic: {keepRows: {rows: 100}}\n"
+    async with (
+        served(tmp_path, kept, token=True) as here,
+        here.session.get(f"{here.base}/rows", headers=headers) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (200, "")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "body", ["", "[]", '{"by": "", "reason": "x"}', '{"by": "a", "reason": "r", "rows": 10}', '{"by": "a"}']
+)
+async def test_a_rebaseline_needs_a_name_a_reason_and_enough_rows(tmp_path: Path, body: str) -> None:
+    async with served(tmp_path) as here:
+        async with here.session.post(f"{here.base}/rebaseline", data=body) as answer:
+            assert answer.status == 400
+            assert "new prices" in await answer.text()
+        async with here.session.delete(f"{here.base}/rebaseline") as answer:
+            assert answer.status == 409
+        async with here.session.get(f"{here.base}/rebaseline") as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST, DELETE")
