@@ -17,7 +17,7 @@ from pilotfish.sidecar.analyzer.decisions import Decisions
 from pilotfish.sidecar.analyzer.errors import RefusedError
 from pilotfish.sidecar.analyzer.stores import LEARNING
 from pilotfish.sidecar.report import Learning, Report
-from pilotfish.sidecar.rows.learn import Outcome, Progress, Wanted
+from pilotfish.sidecar.rows.messages import Outcome, Progress, Wanted
 
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0

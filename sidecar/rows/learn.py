@@ -35,6 +35,7 @@ from pilotfish.detectors.profile import HeldOut, Profile
 from pilotfish.sidecar.errors import raised_at, shown
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import read_blocks
+from pilotfish.sidecar.rows.messages import Outcome, Progress, Wanted
 from pilotfish.sidecar.rows.table import Table, table_of
 
 FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
@@ -43,32 +44,6 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 NICENESS = 19
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 EXPENDABLE = "900"  # before the analyzer, which goes before the proxy
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be learnt: from the first `rows` rows; `gathered` (epoch s) dates it; `memory` bytes, 0 for any."""
-
-    model: str
-    version: str
-    rows: int
-    gathered: float
-    tick_seconds: float
-    tolerance: float
-    false_alarm_ticks: float
-    memory: int = 0
-
-
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """How far the work is, of 1."""
-
-    share: float
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
-    """What came of it: `problem` is empty when OUT holds a profile of `rows` rows that was quiet on itself."""
-
-    rows: int = 0
-    problem: str = ""
 
 
 def main(argv: Sequence[str]) -> int:

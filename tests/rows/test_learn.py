@@ -13,8 +13,9 @@ import pytest
 
 from pilotfish.detectors.profile import Profile
 from pilotfish.sidecar.rows.blocks import Block
-from pilotfish.sidecar.rows.learn import Outcome, Wanted, learn, main, unstable
+from pilotfish.sidecar.rows.learn import learn, main, unstable
 from pilotfish.sidecar.rows.log import RowLog
+from pilotfish.sidecar.rows.messages import Outcome, Wanted
 from pilotfish.sidecar.rows.table import table_of
 
 WANTED = Wanted(
