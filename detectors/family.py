@@ -18,7 +18,7 @@ from pilotfish.detectors.results import EpisodeChange
 from pilotfish.detectors.sequential.closing import ClosingBet, Stretch
 from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
 from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.tables import FamilyTable, FeatureTable
+from pilotfish.detectors.tables import FamilyTable, FeatureTable, Functions
 from pilotfish.detectors.windows import Windows
 
 QUIET = ("multivariate",)  # families that raise no alarm about a cause that another has told of: they name no column
@@ -51,7 +51,7 @@ class FamilyDetector:
         self.book = EpisodeBook()
         self.alarms_total = 0
         self.peak = -np.inf
-        self._bets: dict[str, tuple[tuple[int, int, float], ClosingBet]] = {}
+        self._bets: dict[str, tuple[Functions, tuple[int, float], ClosingBet]] = {}
         self._stretches: dict[str, Stretch] = {}
 
     @property
@@ -277,11 +277,13 @@ class FamilyDetector:
     def _bet(self, tick: int, member: Member) -> ClosingBet:
         """The member's bet at a tick: made once for as long as the feature's functions stay the same."""
         functions = self._table(member.name).at(tick)
-        terms = (id(functions), member.function, member.excess)
-        if member.name not in self._bets or self._bets[member.name][0] != terms:
+        terms = (member.function, member.excess)
+        made = self._bets.get(member.name)
+        if made is None or made[0] is not functions or made[1] != terms:
             h, upper = functions.h(member.function), functions.upper(member.function)
-            self._bets[member.name] = terms, ClosingBet.against(h, functions.p, upper, member.excess)
-        return self._bets[member.name][1]
+            made = functions, terms, ClosingBet.against(h, functions.p, upper, member.excess)
+            self._bets[member.name] = made
+        return made[2]
 
     def _table(self, name: str) -> FeatureTable:
         return next(table for table in self.table.features if table.feature.name == name)
