@@ -15,7 +15,8 @@ def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
 
     Sorted, the k largest are named for the largest k with R_(k) >= threshold * d / (k * LEVEL). It holds
     for any dependence (Wang, Ramdas: False discovery rate control with e-values, JRSS B 2022), but only for evidence
-    at a stopping time, never for running maxima.
+    at a stopping time, never for running maxima. R over the threshold is an e-value as long as R has run for no more
+    ticks than the threshold, as it grows by at most one a tick; after m times as many the level is m times as large.
 
     Args:
         log_evidence: [d] log R of each feature, itself weighted to an expectation of at most one a tick.

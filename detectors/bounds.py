@@ -6,7 +6,8 @@ tolerance of it (chi-square distance). Then h_j / U_j is an e-value: its expecta
 Method: a bet against "E h >= mu" with stake lambda multiplies its capital by 1 + lambda (mu - h) a row, whose
 expectation is at most 1 if E h >= mu. The smallest mu at which the capital reaches exp(l) is a bound with confidence
 1 - exp(-l) (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting, JRSS B 2024). The stake
-is fixed by the shaping part of the reference, so the bounding part is used once.
+is fixed by the shaping part of the reference, so the bounding part is used once. Where rows have an order, the log of
+the capital is divided by the inflation, which is measured on both parts: the bound then holds to second order.
 
 The tolerance adds sqrt(tau) s by Cauchy and Schwarz, s the standard deviation of h. No known p allows less: as long as
 it is nowhere negative, q = p (1 + sqrt(tau) (h - m) / s) lies in the chi-square ball and has just that mean.

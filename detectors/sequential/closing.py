@@ -1,6 +1,6 @@
 """When a drifted feature is back: the sequential test turned round.
 
-While the mean of the feature's function stays at or above c, halfway (a quarter) between its bound and what it was
+While the mean of the feature's function stays at or above c, a quarter of the way from its bound to what it was
 in the drift, prod (1 + lambda (c - h)) has an expectation of at most one, so that a lasting drift is closed by mistake
 at most once in A ticks. The bet follows one function; a drift that changes its shape may leave that one alone. So the
 others are looked at over the same stretch, and where one of them shows the drift as clearly as a page would need, the
