@@ -229,9 +229,10 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """How well the model does: its loss in the reference, on labelled rows, and as estimated without labels.
 
-    `loss` names the loss of the `task`, `scale` is a regression's error of loss 1. `realized` is of the recent ticks, `since_onset` of the open episode of the
-    family performance. `estimated` is of the recent ticks' rows, labelled or not; `calibrated` says whether its scores
-    may be taken for probabilities, `calibration` why not, empty where they may. `believed` names the one to go by.
+    `loss` names the loss of the `task`, `scale` is a regression's error of loss 1. `realized` is of the recent ticks,
+    `since_onset` of the open episode of the family performance. `estimated` is of the recent ticks' rows, labelled or
+    not; `calibrated` says whether its scores may be taken for probabilities, `calibration` why not, empty where they
+    may. `believed` names the one to go by.
     """
 
     task: str
