@@ -49,11 +49,13 @@ class EffectSizes:
 class Yardstick:
     """What one feature is measured with: the reference's counts, where cells lie, and which are special.
 
-    `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with.
+    `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with;
+    of `alike` rows that follow one another one counts as independent.
     """
 
     reference: Ints
     by_slot: Ints | None
+    alike: float
     tick_seconds: float
     positions: Floats
     ordered: bool
@@ -68,6 +70,7 @@ class Yardstick:
         return cls(
             reference=feature.reference_counts,
             by_slot=None if feature.slots is None else feature.slots.shaping + feature.slots.bounding,
+            alike=feature.alike,
             tick_seconds=tick_seconds,
             positions=positions_of(feature),
             ordered=hasattr(feature.bins, "cuts"),
@@ -83,7 +86,7 @@ class Yardstick:
             return None
         reference = self.reference_over(first_tick, last_tick)
         scores = {
-            name: compare(reference, counts, self.positions)
+            name: compare(reference, counts, self.positions, self.alike)
             for name, compare in COMPARISONS.items()
             if self.ordered or name in WITHOUT_ORDER
         }

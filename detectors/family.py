@@ -96,6 +96,7 @@ class FamilyDetector:
             page, named = self._cross(tick, log_ratio, windows, akin)
             pages = [page] if page is not None else []
             changes += named
+        pages += self._outlived(tick, akin)
         changes += self._refine(tick, windows)
         self.table.make_ahead(tick)
         return pages, changes
@@ -196,6 +197,22 @@ class FamilyDetector:
             if joined is not None:
                 changes.append(self._admit(joined, self._member(position, tick, True, windows), "joined"))
         return changes
+
+    def _outlived(self, tick: int, akin: Sequence[EpisodeBook]) -> list[Page]:
+        """Tell of what was taken for a part of another cause, and is still there long after that has ended."""
+        pages: list[Page] = []
+        for episode in self.book.open if self.table.name in QUIET else ():
+            if episode.part_of is None:
+                continue
+            told = next((one for book in akin for one in book.episodes if one.id == episode.part_of), None)
+            if told is not None and (told.closed_tick is None or tick - told.closed_tick <= self.table.hold):
+                continue
+            episode.part_of, episode.told_tick = None, tick
+            self.alarms_total += 1
+            shown = dict(zip(map(self._name, range(len(self.table.features))), self.log_ratios().tolist(), strict=True))
+            ratios = {member.name: shown[member.name] for member in episode.active}
+            pages.append(Page(episode, max(ratios.values()), ratios))
+        return pages
 
     def _explaining(self, book: EpisodeBook, changed: list[tuple[str, int]]) -> Episode | None:
         """The first open episode that explains features changed since their onsets.

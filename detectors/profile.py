@@ -118,6 +118,12 @@ class Feature:
         return self.bins.roles
 
     @property
+    def alike(self) -> float:
+        """How many rows that follow one another count as one independent row (>= 1)."""
+        rows = self.bounding if self.slots is None else self.slots.bounding[self.slots.bounding.any(axis=1)]
+        return max(1.0, float(rows.sum(axis=-1).mean()) / self.n_eff) if self.n_eff > 0 else 1.0
+
+    @property
     def watched(self) -> bool:
         """Whether it can raise alarms; a feature without functions is counted only."""
         return len(self.inflation) > 0

@@ -18,6 +18,7 @@ from pilotfish.detectors.settings import SHARES, DriftSettings
 from pilotfish.detectors.slots import SLOT_SECONDS, SLOTS, slot_of
 
 MADE_A_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
+LONGEST_HOLD_DAYS = 3  # for which a return is no news, however long the reference
 EXACT = 2.0**53  # integers that float64 holds
 
 
@@ -260,7 +261,7 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
         rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_at_once(profile),
         traffic=_traffic(profile, settings) if name == "performance" else None,
-        hold=max(_live_ticks(profile, settings), settings.day_ticks),
+        hold=max(min(_live_ticks(profile, settings), LONGEST_HOLD_DAYS * settings.day_ticks), settings.day_ticks),
     )
 
 

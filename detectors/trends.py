@@ -51,7 +51,7 @@ def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.
 def _trend(feature: Feature, measure: Yardstick, counts: Ints, references: Ints) -> Trend:
     """`counts` and `references` are [n, cells]."""
     rows = counts.sum(-1)
-    value, low, high = psi_each(references, counts) if len(counts) else (np.zeros(0),) * 3
+    value, low, high = psi_each(references, counts, feature.alike) if len(counts) else (np.zeros(0),) * 3
     return Trend(
         feature=feature,
         rows=rows,

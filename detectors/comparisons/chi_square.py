@@ -6,10 +6,10 @@ from pilotfish.detectors.batch import Floats, Ints
 from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored, squared_noise
 
 
-def chi_square(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature
+def chi_square(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
     """The unit of the drift tolerance; close to PSI when both are small."""
     p, q, rows = probabilities(reference, current)
     ratio = q / p
     noise_mean, noise_sd = squared_noise(len(p), rows)
     distance = Distance(float((ratio - 1) ** 2 @ p), 1 - ratio**2, 2 * (ratio - 1), True, noise_mean, noise_sd)
-    return scored(distance, p, q, reference, current)
+    return scored(distance, p, q, reference, current, alike)

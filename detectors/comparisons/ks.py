@@ -10,7 +10,7 @@ from pilotfish.detectors.comparisons.score import Distance, Score, probabilities
 NULL_MEAN, NULL_SD = 0.8687, 0.2603  # of Kolmogorov's distribution, in units of sqrt(1/n + 1/m)
 
 
-def ks(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature for all
+def ks(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
     """In the order of the cells; for categories that order means nothing, so read another score there."""
     p, q, rows = probabilities(reference, current)
     gap = np.cumsum(q - p)
@@ -18,4 +18,4 @@ def ks(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG
     below = np.where(np.arange(len(p)) <= widest, float(np.sign(gap[widest])), 0.0)
     unit = float(np.sqrt(rows))
     distance = Distance(float(abs(gap[widest])), -below, below, False, NULL_MEAN * unit, NULL_SD * unit)
-    return scored(distance, p, q, reference, current)
+    return scored(distance, p, q, reference, current, alike)

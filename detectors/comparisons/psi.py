@@ -9,17 +9,17 @@ from pilotfish.detectors.batch import Floats, Ints
 from pilotfish.detectors.comparisons.score import Distance, Score, interval, probabilities, scored, squared_noise
 
 
-def psi(reference: Ints, current: Ints, positions: Floats) -> Score:  # noqa: ARG001  # one signature for all
+def psi(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
     """The sum of both Kullback-Leibler divergences, in nats; .1 and .25 are the customary marks."""
     p, q, rows = probabilities(reference, current)
-    return scored(_distance(p, q, rows), p, q, reference, current)
+    return scored(_distance(p, q, rows), p, q, reference, current, alike)
 
 
-def psi_each(reference: Ints, current: Ints) -> tuple[Floats, Floats, Floats]:
+def psi_each(reference: Ints, current: Ints, alike: float = 1.0) -> tuple[Floats, Floats, Floats]:
     """`psi` and its interval for each pair of rows [n, cells], n >= 1; NaN [n] where `current` has no rows."""
     have, n = np.maximum(current.sum(-1), 1), np.maximum(reference.sum(-1), 1)
     p, q = (np.stack([smoothed(row) for row in counts]) for counts in (reference, current))
-    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n, have)
+    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n / alike, have / alike)
     value, low, high = (np.where(current.any(-1), part, np.nan) for part in found)
     return value, low, high
 

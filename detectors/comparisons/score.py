@@ -23,9 +23,12 @@ class Score:
 
 
 class Comparison(Protocol):
-    """`reference` and `current` are counts [cells], `positions` [cells] where ordered cells lie (sd units)."""
+    """`reference` and `current` are counts [cells], `positions` [cells] where ordered cells lie (sd units).
 
-    def __call__(self, reference: Ints, current: Ints, positions: Floats) -> Score: ...
+    Of `alike` rows that follow one another one counts as independent, for the interval.
+    """
+
+    def __call__(self, reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score: ...
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,13 @@ def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float
     return smoothed(reference), smoothed(current), rows
 
 
-def scored(distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints) -> Score:
+def scored(distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints, alike: float) -> Score:
     """The distance less what noise adds, so that few rows do not look like drift.
 
     The interval is the delta method's, which is blind where nothing has changed, widened by the noise found there.
     """
-    return Score(*map(float, interval(distance, p, q, max(int(reference.sum()), 1), max(int(current.sum()), 1))))
+    rows = (max(int(counts.sum()), 1) / alike for counts in (reference, current))
+    return Score(*map(float, interval(distance, p, q, *rows)))
 
 
 def interval(

@@ -53,8 +53,7 @@ def realized(profile: Profile, counts: Counts) -> Realized | None:
 
 def independence(feature: Feature) -> float:
     """How many rows count as one independent row, by the reference (>= 1)."""
-    values = feature.inflation if feature.slots is None else feature.slots.inflation
-    return float(np.median(values))
+    return feature.alike
 
 
 def interval(value: float, variance: float, rows: float) -> tuple[float, float]:

@@ -32,9 +32,12 @@ class ClosingBet:
         """The bet for h [cells], at most `upper` on average without drift and `excess` times that since the onset."""
         mean = float(h @ p)
         spread = float((h - mean) ** 2 @ p)
-        level = upper * (1 + SHARE * max(excess - 1, 0.0))
+        top = float(h.max())
+        level = upper + SHARE * max(min(excess * upper, top) - upper, 0.0)
+        if level >= top:  # too few rows bound it: whatever comes says nothing
+            return cls(np.zeros(len(h), dtype=np.int64))
         gap = max(level - mean, 1e-6)
-        stake = min(gap / (spread + gap**2), 0.9 / max(float(h.max()) - level, 1e-6))
+        stake = min(gap / (spread + gap**2), 0.9 / max(top - level, 1e-6))
         return cls(np.floor(np.log1p(stake * (level - h)) * 2**FRACTION_BITS).astype(np.int64))
 
     def increment(self, counts: Ints, inflation: float) -> float:

@@ -38,7 +38,7 @@ DISTANCE = "mahalanobis"
 ERROR = "pca_error"
 PARTNERS = 3  # of a residual, that are named
 PARTIAL = 0.1  # the least partial correlation of a partner
-SLIGHT = 0.02  # the least that a change shows through
+SLIGHT = 0.1  # the least that a change shows through
 FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
 
 

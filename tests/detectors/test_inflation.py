@@ -27,7 +27,7 @@ def largest_by_hand(cells: np.ndarray, function: np.ndarray, lengths: list[Block
     log_h = np.log(function)[cells]
     log_h = log_h - log_h.mean()
     sums = [[log_h[a:b].sum() for a, b in zip(one.starts, one.starts[1:], strict=False)] for one in lengths]
-    return max(float(np.square(some).sum() / (log_h**2).sum()) for some in sums)
+    return max(float(np.square(some).sum() / (log_h**2).sum()) * len(some) / (len(some) - 1) for some in sums)
 
 
 def test_the_largest_ratio_over_all_lengths_is_found() -> None:

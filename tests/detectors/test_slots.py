@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.bank import build_bank, smoothed, within
-from pilotfish.detectors.batch import Batch, Column
+from pilotfish.detectors.batch import Batch, Column, Floats
 from pilotfish.detectors.bounds import bounded, log_confidence
 from pilotfish.detectors.build import HOURLY, build_profile
 from pilotfish.detectors.checks import check_merge, check_pods, check_rows, check_state
@@ -235,3 +235,28 @@ def test_damaged_slots_are_refused_with_their_path(what: str) -> None:
     slots[key] = change(slots[key])
     with pytest.raises(ProfileError, match=rf"features\[{position}\] \('load'\)\.slots\.{key} .*{message}"):
         Profile.from_bytes(canonical(document))
+
+
+def test_a_lasting_drift_is_not_closed_in_hours_that_the_reference_has_no_rows_of() -> None:
+    random = np.random.default_rng(3)
+    day, tick = 86_400.0, 600.0
+    start = 1.6e9 // day * day
+    hours = np.linspace(6 * 3600, 20 * 3600, 14 * 60, endpoint=False)
+    times: Floats = (start + np.arange(12)[:, None] * day + hours).ravel()
+
+    def level(at: Floats) -> Floats:
+        out: Floats = 1.5 * np.sin(2 * np.pi * (at % day) / day)
+        return out
+
+    profile = build_profile({"x": level(times) + random.normal(size=len(times))}, times=times, tick_seconds=tick)
+    assert profile.features[0].slots is not None
+    monitor, counting = DriftMonitor(profile, DriftSettings(tick_seconds=tick, tolerance=0)), TickCounts(profile)
+    pages, closed = 0, []
+    for number in range(3 * 144):
+        at = np.full(10, start + 12 * day + number * tick)
+        counting.add(Batch({"x": level(at) + 1 + random.normal(size=10)}, 10, at=at))
+        result = monitor.close_tick(round(at[0] / tick), counting.take())
+        pages += len(result.alarms)
+        closed += [change for change in result.changes if change.kind == "closed"]
+    assert pages == 1
+    assert closed == []
