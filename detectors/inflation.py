@@ -68,7 +68,7 @@ def inflation(
     ratios = _ratios(cells, slots, centred, counts, lengths, apart=apart)
     whole = counts.sum(axis=0)
     blocks_seen = np.array([np.count_nonzero(np.diff(blocks.starts)) for blocks in lengths], dtype=np.float64)
-    ratios *= (blocks_seen / np.maximum(blocks_seen - 1, 1))[:, None]  # sums about the sample's mean vary by one block less
+    ratios *= (blocks_seen / np.maximum(blocks_seen - 1, 1))[:, None]  # the sample's mean takes one block
     scores = _normal_scores(ratios, blocks_seen[:, None])
     common = ~np.isin(bank.groups, ["special", "outside"])
     values = _significant(ratios, scores, blocks_seen, common)
