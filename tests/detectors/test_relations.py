@@ -156,6 +156,24 @@ def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
     assert {feature.name.partition(":")[2] for feature in alarms[1].features} & {"heavy", "sum"}
 
 
+def test_a_relation_that_stays_broken_long_after_the_cause_that_hid_it_is_told() -> None:
+    both = ticks(40, 21, alone=lambda values, _: values + 3, heavy=permuted)
+    settings = DriftSettings(tick_seconds=21_600.0, per_seconds=30 * 86_400.0 * 360)  # a day, and the hold, is 4 ticks
+    monitor, alarms = DriftMonitor(profile(), settings), []
+    for tick, counts in enumerate([*both, *ticks(400, 22, heavy=permuted)]):
+        alarms += monitor.close_tick(tick, counts).alarms
+        if tick == 20:
+            state = monitor.state()
+            monitor = DriftMonitor.from_state(profile(), settings, state)
+    assert [alarm.family for alarm in alarms] == ["features", "multivariate"]
+    assert [feature.name for feature in alarms[0].features] == ["alone"]
+    ended = next(episode.closed_tick for episode in monitor.status().episodes if episode.family == "features")
+    assert ended is not None
+    assert alarms[1].tick == ended + 5
+    assert alarms[1].part_of is None
+    assert {feature.name for feature in alarms[1].features} & {"residual:heavy", "residual:sum"}
+
+
 def test_collinear_constant_duplicate_and_empty_columns_never_raise() -> None:
     rng = np.random.default_rng(10)
     a = rng.normal(size=2000)
