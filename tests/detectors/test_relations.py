@@ -159,7 +159,7 @@ def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
 def test_a_relation_that_stays_broken_long_after_the_cause_that_hid_it_is_told() -> None:
     both = ticks(40, 21, alone=lambda values, _: values + 3, heavy=permuted)
     settings = DriftSettings(tick_seconds=21_600.0, per_seconds=30 * 86_400.0 * 360)  # a day, and the hold, is 4 ticks
-    monitor, alarms = DriftMonitor(profile(), settings), []
+    monitor, alarms = DriftMonitor(profile(), settings), list[Alarm]()
     for tick, counts in enumerate([*both, *ticks(400, 22, heavy=permuted)]):
         alarms += monitor.close_tick(tick, counts).alarms
         if tick == 20:
