@@ -15,4 +15,5 @@ def jensen_shannon(reference: Ints, current: Ints, positions: Floats, alike: flo
     by_p, by_q = np.log2(p / middle) / 2, np.log2(q / middle) / 2
     noise_mean, noise_sd = squared_noise(len(p), rows / (8 * float(np.log(2))))
     distance = Distance(float(p @ by_p + q @ by_q), by_p, by_q, True, noise_mean, noise_sd)
-    return scored(distance, p, q, reference, current, alike)
+    score = scored(distance, p, q, reference, current, alike)
+    return Score(min(score.value, 1.0), min(score.low, 1.0), min(score.high, 1.0))

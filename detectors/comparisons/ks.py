@@ -18,4 +18,5 @@ def ks(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) ->
     below = np.where(np.arange(len(p)) <= widest, float(np.sign(gap[widest])), 0.0)
     unit = float(np.sqrt(rows))
     distance = Distance(float(abs(gap[widest])), -below, below, False, NULL_MEAN * unit, NULL_SD * unit)
-    return scored(distance, p, q, reference, current, alike)
+    score = scored(distance, p, q, reference, current, alike)
+    return Score(min(score.value, 1.0), min(score.low, 1.0), min(score.high, 1.0))
