@@ -88,7 +88,7 @@ def run(groups: Mapping[str, Group], store: Path, *, quick: bool, jobs: int) -> 
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=50)
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
 
 
 def _run(pool: ProcessPoolExecutor, groups: Mapping[str, Group], store: Path, *, quick: bool) -> None:
