@@ -17,6 +17,12 @@ def stored(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
 
 
+def filled(full: Mapping[str, Any], quick: Mapping[str, Any], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Full results, and short ones of the groups that have no others, with a heading that says so."""
+    short = {name: {**found, "title": f"{found['title']} (short form: wide bounds)"} for name, found in quick.items()}
+    return {name: {**short, **full}[name] for name in names if name in {**short, **full}}
+
+
 def markdown(results: Mapping[str, Mapping[str, Any]]) -> str:
     """A heading, a sentence and a table for each group."""
     parts = []

@@ -92,3 +92,12 @@ def test_every_group_has_cases_of_both_forms(name: str) -> None:
     short, full = group.cases(True), group.cases(False)
     assert [case.target for case in short] == [case.target for case in full]
     assert all(a.runs <= b.runs for a, b in zip(short, full, strict=True))
+
+
+def test_a_group_without_full_results_is_shown_short_and_says_so() -> None:
+    full, quick = {"one": {"title": "One"}}, {"one": {"title": "One"}, "two": {"title": "Two"}}
+    found = table.filled(full, quick, ["two", "one", "three"])
+    assert [(name, group["title"]) for name, group in found.items()] == [
+        ("two", "Two (short form: wide bounds)"),
+        ("one", "One"),
+    ]
