@@ -1,7 +1,8 @@
 """Which features live traffic carries at all.
 
 A column that no request has ever had is a difference of set-up, say a reference with a column that is not served: it
-is shown, and raises no alarm. A column that was there and is gone is a fault of its source: its rows count as missing.
+is shown, and raises no alarm, nor does what is measured of several columns with it among them. A column that was there
+and is gone is a fault of its source: its rows count as missing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pilotfish.detectors.batch import Bools
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.summaries.counts import Counts
+from pilotfish.detectors.transforms import Transform
 
 
 class Presence:
@@ -22,15 +24,26 @@ class Presence:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self.seen: Bools = np.zeros(len(profile.features), dtype=bool)
+        self._joint = [
+            ([profile.index[name] for name in transform.inputs if name in profile.index], _cells(profile, transform))
+            for transform in profile.transforms
+            if transform.family == "multivariate"
+        ]
 
     def settle(self, counts: Counts) -> Counts:
-        """The tick's counts, the rows without a column counted as missing where it was there before."""
+        """The tick's counts, the rows without a column counted as missing where it was there before.
+
+        Where it never was, what is measured of it and others together counts no rows.
+        """
         self.seen = self.seen | (np.add.reduceat(counts.cells, self._profile.offsets[:-1]) > 0)
-        lost = np.where(self.seen, counts.absent, 0)
-        if not lost.any():
+        if not counts.absent.any():
             return counts
         cells = counts.cells.copy()
-        cells[self._profile.offsets[1:] - 1] += lost  # the last cell is `missing`
+        cells[self._profile.offsets[1:] - 1] += np.where(self.seen, counts.absent, 0)  # the last cell is `missing`
+        never = ~self.seen & (counts.absent > 0)
+        for inputs, made in self._joint:
+            if never[inputs].any():
+                cells[made] = 0
         return replace(counts, cells=cells)
 
     def state(self) -> bytes:
@@ -42,3 +55,13 @@ class Presence:
         if len(seen) != len(self.seen):
             raise StateError(f"a state of {len(seen)} features does not fit {len(self.seen)}; start afresh")
         self.seen = seen
+
+
+def _cells(profile: Profile, transform: Transform) -> Bools:
+    """True [cells] for those of the features that a transform makes."""
+    out = np.zeros(profile.cells, dtype=bool)
+    for name in transform.outputs:
+        if name in profile.index:
+            at = profile.index[name]
+            out[profile.offsets[at] : profile.offsets[at + 1]] = True
+    return out

@@ -52,6 +52,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _score(names: list[str]) -> str | None:
+    """Return the one score, None without any; UsageError for several, of which the others would pass as inputs."""
+    if len(names) > 1:
+        raise UsageError(f"--score {shown(names)}: give the one that is estimated from, and the others by --prediction")
+    return names[0] if names else None
+
+
 def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="reference rows: .csv, .csv.gz or .parquet, with a header")
@@ -64,7 +71,13 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     roles.add_argument("--time", metavar="COL", help="when each row happened: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="what the model answered")
     roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth, as far as known")
-    roles.add_argument("--score", metavar="COL", help="a prediction: how sure the model was, or the score of a ranking")
+    roles.add_argument(
+        "--score",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="a prediction, once: how sure the model was, or the score of a ranking",
+    )
     roles.add_argument("--task", choices=sorted(get_args(Task)), help="what the label is compared by (else inferred)")
     roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="leave a column out")
     roles.add_argument("--keep", action="append", default=[], metavar="COL", help="watch a column in any case")
@@ -80,7 +93,14 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _build(args: argparse.Namespace, console: Console) -> None:
     roles = Roles(
-        args.time, args.prediction, args.label, args.exclude, _kinds(args.type), args.keep, args.score, args.task
+        args.time,
+        args.prediction,
+        args.label,
+        args.exclude,
+        _kinds(args.type),
+        args.keep,
+        _score(args.score),
+        args.task,
     )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     with shown_progress(_console(sys.stderr)) as progress:

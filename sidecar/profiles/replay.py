@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from pilotfish.detectors.batch import SIDES, Column, Floats
+from pilotfish.detectors.batch import SIDES, Column, Floats, Side
 from pilotfish.detectors.errors import DetectorError
 from pilotfish.detectors.profile import Profile
 from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
@@ -81,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
             for alarm in closed.alarms:
                 alarms += 1
                 _say(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
-    _say(args.json, _summary(replayed, settings, spans, rows, alarms))
+    served: tuple[Side, ...] = ("input", "prediction")
+    absent = [name for side in served for name in profile.names(side) if name not in columns]
+    _say(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
     if args.html is not None:
         write(args.html, drawn.document(replayed, args.data.name, time.time()))
     return 0
@@ -165,7 +167,9 @@ def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings
     }
 
 
-def _summary(replayed: Replay, settings: DriftSettings, spans: list[Span], rows: int, alarms: int) -> dict[str, Any]:
+def _summary(
+    replayed: Replay, settings: DriftSettings, spans: list[Span], rows: int, alarms: int, absent: list[str]
+) -> dict[str, Any]:
     return {
         "event": "summary",
         "rows": rows,
@@ -176,6 +180,7 @@ def _summary(replayed: Replay, settings: DriftSettings, spans: list[Span], rows:
         "tick_seconds": settings.tick_seconds,
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
+        "columns_not_in_data": absent,
         "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }
 
@@ -218,11 +223,16 @@ def _effect(effects: Mapping[str, Any] | None) -> str:
 
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
-    yield f"{event['rows']:,} rows in {event['ticks']:,} ticks: {event['alarms']} alarms"
+    alarms = "1 alarm" if event["alarms"] == 1 else f"{event['alarms']} alarms"
+    yield f"{event['rows']:,} rows in {event['ticks']:,} ticks: {alarms}"
     yield f"budget: {budget}, so {event['false_alarms_expected_at_most']:.2g} at most are expected here without drift"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:
-        yield f"episodes: {len(event['episodes'])}, of which {still} still open at the end"
+        parts = sum(episode["part_of"] is not None for episode in event["episodes"])
+        also = f"; {parts} of them part of another one's cause" if parts else ""
+        yield f"episodes: {len(event['episodes'])}, of which {still} still open at the end{also}"
+    if event["columns_not_in_data"]:
+        yield f"not in the data, and so not watched: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
         yield f"values of another type than in the reference: {event['type_mismatches']:,}"
 

@@ -76,7 +76,8 @@ def _steps(feature: Feature, bins: NumericBins) -> tuple[list[str], tuple[float,
     matrix = np.zeros((STEPS + 2 + 2, len(counts)))  # below, steps, above, infinite, missing
     for cell in range(cells):
         left, right = scaled[cell], scaled[cell + 1]
-        parts = np.clip((edges - left) / (right - left) if right > left else edges > left, 0.0, 1.0).astype(float)
+        with np.errstate(over="ignore"):  # cells around one value are as thin as a double can tell
+            parts = np.clip((edges - left) / (right - left) if right > left else edges > left, 0.0, 1.0).astype(float)
         matrix[: STEPS + 2, first + cell] = np.diff(np.concatenate([[0.0], parts, [1.0]]))
     matrix[0, 1:first] = 1.0
     matrix[STEPS + 1, first + cells : first + cells + 2] = 1.0

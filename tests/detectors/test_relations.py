@@ -281,3 +281,19 @@ def test_damaged_documents_are_refused_with_the_path(kind: str) -> None:
             document["transforms"][place][key] = wrong
             with pytest.raises(ProfileError, match=r"profile|transforms"):
                 Profile.from_bytes(canonical(document))
+
+
+def test_a_column_that_live_traffic_never_had_raises_no_alarm_through_its_relations() -> None:
+    rng, counting = np.random.default_rng(31), TickCounts(profile())
+    monitor = DriftMonitor(profile(), DriftSettings())
+    alarms: list[Alarm] = []
+    for tick in range(120):
+        data = rows(20, rng)
+        del data["b"]
+        counting.add(Batch(data, 20))
+        alarms += monitor.close_tick(tick, counting.take()).alarms
+    assert alarms == []
+    for tick in range(120, 160):
+        counting.add(Batch(rows(20, rng) | {"a": permuted(rows(20, rng)["a"], rng)}, 20))
+        alarms += monitor.close_tick(tick, counting.take()).alarms
+    assert {feature.name for feature in alarms[0].features} & {"residual:a", "residual:b"}

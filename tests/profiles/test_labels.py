@@ -101,3 +101,22 @@ def test_a_tolerance_outside_of_0_to_1_is_refused(profile: Path, capsys: pytest.
     data = profile.parent / "reference.csv"
     assert cli.main(["replay", str(data), "--profile", str(profile), "--loss-tolerance", "5"]) == 2
     assert "'loss_tolerance' must be between 0 and 1" in capsys.readouterr().err
+
+
+def test_a_second_score_is_refused_and_told_where_it_belongs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write(tmp_path / "reference.csv", 500)
+    options = ["--prediction", "said", "--score", "sure", "--score", "size", "--label", "truth"]
+    assert cli.main(["profile", "build", str(data), "--out", str(tmp_path / "p.json"), *options]) == 2
+    assert "the others by --prediction" in capsys.readouterr().err
+
+
+def test_replay_says_which_columns_the_data_lack(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = profile.parent / "less.csv"
+    data.write_text("said,sure\n" + "cat,0.9\ndog,0.8\n" * 200)
+    assert cli.main(["replay", str(data), "--profile", str(profile), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert summary["columns_not_in_data"] == ["size"]
+    assert cli.main(["replay", str(data), "--profile", str(profile)]) == 0
+    assert "not in the data, and so not watched: size" in capsys.readouterr().out
