@@ -48,7 +48,7 @@ bench: venv ## the benchmark table
 	.ci/programs
 	$(BIN)/python -m tests.benchmarks
 
-bench-detection: venv ## what is promised of drift detection, measured: 40 minutes; QUICK=1 takes 5, WRITE=1 puts it into docs/
+bench-detection: venv ## what is promised of drift detection, measured: 45 minutes; QUICK=1 takes 5, WRITE=1 puts it into docs/
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
