@@ -17,6 +17,7 @@ import numpy as np
 from pilotfish.detectors.batch import Column, Family, Floats, Side
 from pilotfish.detectors.transforms.base import Block
 from pilotfish.detectors.transforms.linear import (
+    FEWEST_KNOWN,
     MOST_COLUMNS,
     Scales,
     matrix,
@@ -28,7 +29,6 @@ from pilotfish.detectors.transforms.linear import (
 )
 
 MOST_COSINES = 64
-FEWEST_KNOWN = 2
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.transforms.base import Block
 
 MOST_COLUMNS = 100
+FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
 RARE = 0.0005  # the range of a column is between the values that so few lie beyond
 HEAVY = 8.0  # of the middle half's sds: a range that reaches farther is taken on a logarithmic scale
 LATTICE = 2.0**20  # results are rounded to its inverse, so that what is equal but for rounding falls into one cell

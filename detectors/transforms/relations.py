@@ -23,6 +23,7 @@ from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
 from pilotfish.detectors.errors import ProfileError, shown
 from pilotfish.detectors.transforms.base import Block
 from pilotfish.detectors.transforms.linear import (
+    FEWEST_KNOWN,
     MOST_COLUMNS,
     Scales,
     matrix,
@@ -39,7 +40,6 @@ ERROR = "pca_error"
 PARTNERS = 3  # of a residual, that are named
 PARTIAL = 0.1  # the least partial correlation of a partner
 SLIGHT = 0.1  # the least that a change shows through
-FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
 
 
 @dataclass(frozen=True)
