@@ -35,14 +35,11 @@ from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.analyzer.worker import Desk, Worker
 from pilotfish.sidecar.channel import SOCKET_FILE
 from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.channel.record import Record
-from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.telemetry.own import memory
+from tests.benchmarks.played import hand_over
 
 TICK_SECONDS = 1.0
 DISTINCT = 500
-HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
 
 
 def rows(count: int, features: int, related: bool, random: np.random.Generator) -> Any:
@@ -67,22 +64,8 @@ def _tensor(name: str, value: float) -> dict[str, object]:
 
 def play_proxy(path: str, features: int, requests: int, related: bool) -> None:
     """Send `requests` records as fast as they are taken."""
-    sender, pairs = Sender(Path(path), 1), bodies(features, related)
-    while not sender.connect(1):
-        time.sleep(0.01)
-    for sequence in range(1, requests + 1):
-        request, response = pairs[sequence % DISTINCT]
-        sizes = (len(request), len(response))
-        record = Record(sequence, time.time_ns(), 10**6, 2 * 10**6, 200, 0, *sizes, 0, "POST", "/v2/models/m/infer",
-                        HEAD, ANSWER, request, response)  # fmt: skip
-        while not sender.offer(record):
-            sender.flush()
-            time.sleep(0.0005)
-        if sequence % 64 == 0:
-            sender.flush()
-    while sender.pending:
-        sender.flush()
-        time.sleep(0.0005)
+    pairs = bodies(features, related)
+    hand_over(path, (pairs[number % DISTINCT] for number in range(1, requests + 1)))
 
 
 def reference(features: int, related: bool) -> Profile:

@@ -30,14 +30,11 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel import SOCKET_FILE
-from pilotfish.sidecar.channel.record import Record
-from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.telemetry.own import memory
+from tests.benchmarks.played import hand_over
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
-HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
 DOCUMENT = """
 apiVersion: pilotfish.dev/v1alpha1
 kind: ModelMonitor
@@ -69,24 +66,10 @@ def monitor(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None
 
 def play_proxy(path: str, requests: int) -> None:
     """Send `requests` records of one row as fast as they are taken."""
-    sender = Sender(Path(path), 1)
-    while not sender.connect(1):
-        time.sleep(0.01)
     tensors = [_tensor(f"feature_{index}", 0.1) for index in range(20)]
     response = json.dumps({"outputs": [_tensor("class", "no", "BYTES"), _tensor("score", 0.9)]}).encode()
-    for sequence in range(1, requests + 1):
-        request = json.dumps({"id": f"request-{sequence}", "inputs": tensors}).encode()
-        sizes = (len(request), len(response))
-        record = Record(sequence, time.time_ns(), 10**6, 2 * 10**6, 200, 0, *sizes, 0, "POST", "/v2/models/m/infer",
-                        HEAD, ANSWER, request, response)  # fmt: skip
-        while not sender.offer(record):
-            sender.flush()
-            time.sleep(0.0005)
-        if sequence % 64 == 0:
-            sender.flush()
-    while sender.pending:
-        sender.flush()
-        time.sleep(0.0005)
+    numbers = range(1, requests + 1)
+    hand_over(path, ((json.dumps({"id": f"request-{n}", "inputs": tensors}).encode(), response) for n in numbers))
 
 
 def _tensor(name: str, value: object, datatype: str = "FP64") -> dict[str, object]:
