@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
+from .batch import Floats, Ints
 
 LEVEL = 0.1  # expected share of named features that did not drift
 COMPARABLE = 0.25  # of the largest contribution, from which another one is named beside it

@@ -14,11 +14,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.losses import LossBins, tested
-from pilotfish.detectors.binning.numeric import FIRST_VALUE, NumericBins
-from pilotfish.detectors.profile import Bins
+from .batch import Bools, Floats, Ints
+from .binning.categories import CategoryBins
+from .binning.losses import LossBins, tested
+from .binning.numeric import FIRST_VALUE, NumericBins
+from .profile import Bins
 
 Group: TypeAlias = Literal["location", "loss", "scale", "bump", "category", "outside", "special"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.detectors.errors import BatchError
+from .errors import BatchError
 
 Family: TypeAlias = Literal["features", "multivariate", "performance", "predictions"]
 Side: TypeAlias = Literal["input", "prediction", "label"]

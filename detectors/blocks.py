@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.mixing import mixed
+from .batch import Bools, Floats, Ints
+from .mixing import mixed
 
 DAY_SECONDS = 86_400
 FEWEST_BLOCKS = 8

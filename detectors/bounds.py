@@ -31,8 +31,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.bank import Bank
-from pilotfish.detectors.batch import Bools, Floats, Ints
+from .bank import Bank
+from .batch import Bools, Floats, Ints
 
 RISK = 0.01  # that any bound of the profile is wrong
 RUNGS = (0.09, 0.3, 0.6, 1.0)  # l of each rung, over Lg

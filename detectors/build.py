@@ -9,25 +9,25 @@ from typing import get_args
 
 import numpy as np
 
-from pilotfish.detectors.bank import VERSION, build_bank, smoothed, within
-from pilotfish.detectors.batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
-from pilotfish.detectors.binning.losses import LossBins, tested
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.blocks import blocks_of, rows_of_ticks, split_rows
-from pilotfish.detectors.bounds import log_confidence
-from pilotfish.detectors.drafting import Draft, Rows, draft, draft_loss
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import infer_kind, infer_type
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
-from pilotfish.detectors.performance.fit import clashing, fitted
-from pilotfish.detectors.performance.roles import Roles, Wanted, settled
-from pilotfish.detectors.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
-from pilotfish.detectors.quality import duplicate_ratio
-from pilotfish.detectors.sensitivity import INVISIBLE, INVISIBLE_LOSS, Part, sensitivity
-from pilotfish.detectors.settings import LOSS_TOLERANCE
-from pilotfish.detectors.slots import SLOTS, Slots, slots_of
-from pilotfish.detectors.transforms import COARSE, Transform, fit, spoken
-from pilotfish.detectors.transforms.loss import ByScore, LossTransform
+from .bank import VERSION, build_bank, smoothed, within
+from .batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
+from .binning.losses import LossBins, tested
+from .binning.numeric import NumericBins
+from .blocks import blocks_of, rows_of_ticks, split_rows
+from .bounds import log_confidence
+from .drafting import Draft, Rows, draft, draft_loss
+from .errors import ProfileError, shown
+from .inference import infer_kind, infer_type
+from .performance.description import BY_SCORE, LOSS, Performance
+from .performance.fit import clashing, fitted
+from .performance.roles import Roles, Wanted, settled
+from .profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
+from .quality import duplicate_ratio
+from .sensitivity import INVISIBLE, INVISIBLE_LOSS, Part, sensitivity
+from .settings import LOSS_TOLERANCE
+from .slots import SLOTS, Slots, slots_of
+from .transforms import COARSE, Transform, fit, spoken
+from .transforms.loss import ByScore, LossTransform
 
 TICKS_WANTED = 500  # of a row-ordered reference whose live traffic is unknown
 LARGEST_TICK = 1000

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Batch, Column, ColumnData, Floats, Ints, missing_mask
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.comparisons.score import Comparison
-from pilotfish.detectors.errors import CountsMismatchError, StateError
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import TickResult
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.detectors.summaries.counts import Counts, TickCounts
-from pilotfish.detectors.transforms import Block, Transform, from_document, to_document
+from .batch import Array, Batch, Column, ColumnData, Floats, Ints, missing_mask
+from .binning.categories import CategoryBins
+from .binning.numeric import NumericBins
+from .comparisons.score import Comparison
+from .errors import CountsMismatchError, StateError
+from .monitor import DriftMonitor
+from .profile import Profile
+from .results import TickResult
+from .settings import DriftSettings
+from .summaries.counts import Counts, TickCounts
+from .transforms import Block, Transform, from_document, to_document
 
 HOSTILE: tuple[Any, ...] = (
     None, float("nan"), float("inf"), float("-inf"), 10**400, -(10**400), 2**64, 5e-324, 1.7976931348623157e308,

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.bank import Bank, build_bank
-from pilotfish.detectors.batch import Bools, Column, Floats, Ints
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.losses import LossBins
-from pilotfish.detectors.binning.numeric import COARSE, QUANTILES, NumericBins, numbers
-from pilotfish.detectors.blocks import Blocks
-from pilotfish.detectors.inference import is_clock, names_periods, names_rows, names_times, numbers_rows, texts_of
-from pilotfish.detectors.inflation import Inflation, inflation
-from pilotfish.detectors.performance.description import LOSS
-from pilotfish.detectors.profile import Bins, Excluded, Kind, Reference
-from pilotfish.detectors.slots import SLOTS, Slots
+from .bank import Bank, build_bank
+from .batch import Bools, Column, Floats, Ints
+from .binning.categories import CategoryBins
+from .binning.losses import LossBins
+from .binning.numeric import COARSE, QUANTILES, NumericBins, numbers
+from .blocks import Blocks
+from .inference import is_clock, names_periods, names_rows, names_times, numbers_rows, texts_of
+from .inflation import Inflation, inflation
+from .performance.description import LOSS
+from .profile import Bins, Excluded, Kind, Reference
+from .slots import SLOTS, Slots
 
 HALVED = 0.5  # of the inflation, from which on the hours of the day are told apart
 

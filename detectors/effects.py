@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.bank import normal_scores, smoothed
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.comparisons import COMPARISONS
-from pilotfish.detectors.comparisons.score import Score
-from pilotfish.detectors.profile import Feature
-from pilotfish.detectors.slots import slot_shares
+from .bank import normal_scores, smoothed
+from .batch import Bools, Floats, Ints
+from .comparisons import COMPARISONS
+from .comparisons.score import Score
+from .profile import Feature
+from .slots import slot_shares
 
 OUTSIDE = ("above", "below", "far", "inf")  # roles of cells beyond the reference
 WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})

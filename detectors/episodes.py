@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.results import EpisodeFeature, EpisodeStatus
+from .results import EpisodeFeature, EpisodeStatus
 
 KEPT = 32  # closed episodes that are still listed
 

@@ -8,18 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pilotfish.detectors.attribution import confirmed, leading
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.bounds import RUNGS
-from pilotfish.detectors.episodes import Episode, EpisodeBook, Member
-from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.kinship import Kinship
-from pilotfish.detectors.results import EpisodeChange
-from pilotfish.detectors.sequential.closing import ClosingBet, Stretch
-from pilotfish.detectors.sequential.shiryaev_roberts import ShiryaevRoberts
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.tables import FamilyTable, FeatureTable, Functions
-from pilotfish.detectors.windows import Windows
+from .attribution import confirmed, leading
+from .batch import Bools, Floats, Ints
+from .bounds import RUNGS
+from .episodes import Episode, EpisodeBook, Member
+from .errors import StateError
+from .kinship import Kinship
+from .results import EpisodeChange
+from .sequential.closing import ClosingBet, Stretch
+from .sequential.shiryaev_roberts import ShiryaevRoberts
+from .summaries.counts import Counts
+from .tables import FamilyTable, FeatureTable, Functions
+from .windows import Windows
 
 QUIET = ("multivariate",)  # families that raise no alarm about a cause that another has told of: they name no column
 LIKELY = float(np.log(1e-3))  # own evidence over the threshold, that makes a feature worth naming beside another

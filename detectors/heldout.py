@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, ColumnData, Floats, Ints, as_column
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.profile import HeldOut, HeldOutAlarm, Profile
-from pilotfish.detectors.replay import Replay, Span, spans_of_rows, spans_of_times
-from pilotfish.detectors.settings import DriftSettings
+from .batch import Column, ColumnData, Floats, Ints, as_column
+from .errors import ProfileError, shown
+from .profile import HeldOut, HeldOutAlarm, Profile
+from .replay import Replay, Span, spans_of_rows, spans_of_times
+from .settings import DriftSettings
 
 FEWEST_ROWS = 300  # of a reference of which a third says anything
 NAMED = 10  # features of an alarm that are told

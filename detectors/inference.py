@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Bools, Column, Floats, missing_mask
-from pilotfish.detectors.binning.categories import KNOWN_TAIL, NAMED, text_of
-from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.moments import from_text
+from .batch import Array, Bools, Column, Floats, missing_mask
+from .binning.categories import KNOWN_TAIL, NAMED, text_of
+from .binning.numeric import numbers
+from .moments import from_text
 
 if TYPE_CHECKING:
-    from pilotfish.detectors.profile import ColumnType, Kind
+    from .profile import ColumnType, Kind
 
 FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock

@@ -19,9 +19,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pilotfish.detectors.bank import Bank
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.blocks import Blocks
+from .bank import Bank
+from .batch import Bools, Floats, Ints
+from .blocks import Blocks
 
 SIGNIFICANT = 3.0  # normal score above which block sums are not those of independent rows
 MARGIN = 2.0

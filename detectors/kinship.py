@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pilotfish.detectors.episodes import Episode
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.transforms import Relations
+from .episodes import Episode
+from .profile import Profile
+from .transforms import Relations
 
 AKIN = ("features", "multivariate")  # families that see the same causes
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Floats, missing_mask
+from .batch import Bools, Column, Floats, missing_mask
 
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # how many make a second
 _SIZES = (1e11, 1e14, 1e17)  # from which size on a number is of the next unit

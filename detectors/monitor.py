@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pilotfish.detectors.effects import EffectSizes, Yardstick
-from pilotfish.detectors.episodes import EpisodeBook
-from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
-from pilotfish.detectors.family import FamilyDetector, Page
-from pilotfish.detectors.kinship import AKIN, Kinship
-from pilotfish.detectors.presence import Presence
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import (
-    Alarm,
-    AlarmFeature,
-    EpisodeChange,
-    FamilyStatus,
-    FeatureStatus,
-    MonitorStatus,
-    TickResult,
-    ratio,
-)
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.tables import family_tables
-from pilotfish.detectors.windows import Piece, Windows, levels_of
+from .effects import EffectSizes, Yardstick
+from .episodes import EpisodeBook
+from .errors import CountsMismatchError, StateError, shown
+from .family import FamilyDetector, Page
+from .kinship import AKIN, Kinship
+from .presence import Presence
+from .profile import Profile
+from .results import Alarm, AlarmFeature, EpisodeChange, FamilyStatus, FeatureStatus, MonitorStatus, TickResult, ratio
+from .settings import DriftSettings
+from .summaries.counts import Counts
+from .tables import family_tables
+from .windows import Piece, Windows, levels_of
 
 STATE_VERSION = 2
 RECENT_TICKS = 60

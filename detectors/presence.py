@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools
-from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.transforms import Transform
+from .batch import Bools
+from .errors import StateError
+from .profile import Profile
+from .summaries.counts import Counts
+from .transforms import Transform
 
 
 class Presence:

@@ -10,13 +10,13 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pilotfish.detectors.batch import Family, Floats, Ints, Side
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import Performance
-from pilotfish.detectors.slots import Slots
-from pilotfish.detectors.transforms import ARRAYS, OfColumn, Relations, Transform, to_document
+from .batch import Family, Floats, Ints, Side
+from .binning.categories import CategoryBins
+from .binning.numeric import NumericBins
+from .errors import ProfileError, shown
+from .performance.description import Performance
+from .slots import Slots
+from .transforms import ARRAYS, OfColumn, Relations, Transform, to_document
 
 FORMAT = "pilotfish.dev/profile/v1"
 Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
@@ -250,7 +250,7 @@ class Profile:
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:
         """The profile in a JSON document; ProfileError naming the path of whatever is wrong."""
-        from pilotfish.detectors.reading import read  # reading makes what is defined here
+        from .reading import read  # reading makes what is defined here
 
         return read(raw)
 

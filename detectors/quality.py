@@ -22,12 +22,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pilotfish.detectors.bank import smoothed
-from pilotfish.detectors.batch import Batch, Column, ColumnData, Ints, Side, as_column
-from pilotfish.detectors.errors import StateError, shown
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.summaries.heavy import HeavyHitters
+from .bank import smoothed
+from .batch import Batch, Column, ColumnData, Ints, Side, as_column
+from .errors import StateError, shown
+from .profile import Feature, Profile
+from .summaries.counts import Counts
+from .summaries.heavy import HeavyHitters
 
 Kind = Literal["constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -10,27 +10,16 @@ from typing import Any, get_args
 
 import numpy as np
 
-from pilotfish.detectors.bank import VERSION
-from pilotfish.detectors.batch import Family, Floats, Ints, Side
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.losses import LossBins, whole_number_bins
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
-from pilotfish.detectors.profile import (
-    FORMAT,
-    Bins,
-    Excluded,
-    Feature,
-    HeldOut,
-    HeldOutAlarm,
-    Kind,
-    Order,
-    Profile,
-    Reference,
-)
-from pilotfish.detectors.slots import SLOTS, Slots
-from pilotfish.detectors.transforms import from_document
+from .bank import VERSION
+from .batch import Family, Floats, Ints, Side
+from .binning.categories import CategoryBins
+from .binning.losses import LossBins, whole_number_bins
+from .binning.numeric import NumericBins
+from .errors import ProfileError, shown
+from .performance.description import BY_SCORE, LOSS, Performance
+from .profile import FORMAT, Bins, Excluded, Feature, HeldOut, HeldOutAlarm, Kind, Order, Profile, Reference
+from .slots import SLOTS, Slots
+from .transforms import from_document
 
 
 def read(raw: bytes) -> Profile:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Batch, Column, Floats, missing_mask
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import Alarm, MonitorStatus
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.detectors.summaries.counts import Counts, TickCounts
-from pilotfish.detectors.windows import Windows
+from .batch import SIDES, Batch, Column, Floats, missing_mask
+from .monitor import DriftMonitor
+from .profile import Profile
+from .results import Alarm, MonitorStatus
+from .settings import DriftSettings
+from .summaries.counts import Counts, TickCounts
+from .windows import Windows
 
 
 @dataclass(frozen=True, slots=True)

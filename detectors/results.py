@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import exp
 from typing import Literal
 
-from pilotfish.detectors.batch import Side
-from pilotfish.detectors.effects import EffectSizes
+from .batch import Side
+from .effects import EffectSizes
 
 LARGEST_LOG_RATIO = 50.0
 

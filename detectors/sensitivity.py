@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.bank import LOSS_STEPS, Bank
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.bounds import has_say, log_capitals, upper_means
-from pilotfish.detectors.profile import Bins
+from .bank import LOSS_STEPS, Bank
+from .batch import Floats, Ints
+from .bounds import has_say, log_capitals, upper_means
+from .profile import Bins
 
 INVISIBLE = "cannot see 1 sd"
 INVISIBLE_LOSS = "cannot see 5 points more loss"

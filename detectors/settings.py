@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
-from pilotfish.detectors.batch import Family
-from pilotfish.detectors.errors import DetectorError, shown
+from .batch import Family
+from .errors import DetectorError, shown
 
 DAY = 86_400.0
 LOSS_TOLERANCE = 0.005

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
+from .batch import Floats, Ints
 
 SLOTS = 24
 SLOT_SECONDS = 3600.0

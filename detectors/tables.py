@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.detectors.bank import Bank, build_bank, smoothed, within
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.binning.losses import LossBins, tested
-from pilotfish.detectors.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
-from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.kinship import Kinship
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.detectors.settings import SHARES, DriftSettings
-from pilotfish.detectors.slots import SLOT_SECONDS, SLOTS, slot_of
+from .bank import Bank, build_bank, smoothed, within
+from .batch import Bools, Floats, Ints
+from .binning.losses import LossBins, tested
+from .bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
+from .errors import ProfileError
+from .kinship import Kinship
+from .profile import Feature, Profile
+from .settings import SHARES, DriftSettings
+from .slots import SLOT_SECONDS, SLOTS, slot_of
 
 MADE_A_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
 LONGEST_HOLD_DAYS = 3  # for which a return is no news, however long the reference

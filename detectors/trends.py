@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.comparisons.psi import psi_each
-from pilotfish.detectors.effects import Yardstick
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.detectors.windows import Window
+from .batch import Bools, Floats, Ints
+from .comparisons.psi import psi_each
+from .effects import Yardstick
+from .profile import Feature, Profile
+from .windows import Window
 
 
 @dataclass(frozen=True)

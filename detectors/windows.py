@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Array, Ints, Side
-from pilotfish.detectors.errors import StateError, shown
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.counts import Counts
+from .batch import SIDES, Array, Ints, Side
+from .errors import StateError, shown
+from .profile import Profile
+from .summaries.counts import Counts
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
 TICKS_KEPT, COARSER_KEPT = 60, (24, 14)

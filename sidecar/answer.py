@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report import Count, Report
+from .report import Count, Report
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):

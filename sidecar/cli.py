@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pilotfish.sidecar.errors import PilotfishError
+from .errors import PilotfishError
 
 USAGE_STATUS = 2
 

@@ -11,8 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Ints, is_missing
-from pilotfish.detectors.errors import ProfileError, shown
+from ..batch import Column, Ints, is_missing
+from ..errors import ProfileError, shown
 
 NAMED = 63  # categories with a cell of their own
 BUCKETS = 16  # hash buckets for the others

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
+from ..batch import Floats, Ints
 
 SQUARES = 4096
 CROWDED = -(2**32)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import FIRST_VALUE, NumericBins
+from ..batch import Floats, Ints
+from .categories import CategoryBins
+from .numeric import FIRST_VALUE, NumericBins
 
 STEPS = 16  # borders of a loss that is more than right or wrong: equal steps, and as many quantiles
 EDGE = 1e-6

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Floats, Ints, is_missing
-from pilotfish.detectors.binning.grid import Grid
-from pilotfish.detectors.errors import ProfileError, shown
+from ..batch import Bools, Column, Floats, Ints, is_missing
+from ..errors import ProfileError, shown
+from .grid import Grid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
 COARSE = np.arange(1, 16) / 16  # quantiles for what needs few cells

@@ -6,12 +6,12 @@ table below is what effect sizes are made of.
 
 from __future__ import annotations
 
-from pilotfish.detectors.comparisons.chi_square import chi_square
-from pilotfish.detectors.comparisons.jensen_shannon import jensen_shannon
-from pilotfish.detectors.comparisons.ks import ks
-from pilotfish.detectors.comparisons.psi import psi
-from pilotfish.detectors.comparisons.score import Comparison
-from pilotfish.detectors.comparisons.wasserstein import wasserstein
+from .chi_square import chi_square
+from .jensen_shannon import jensen_shannon
+from .ks import ks
+from .psi import psi
+from .score import Comparison
+from .wasserstein import wasserstein
 
 COMPARISONS: dict[str, Comparison] = {
     "chi_square": chi_square,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored, squared_noise
+from ..batch import Floats, Ints
+from .score import Distance, Score, probabilities, scored, squared_noise
 
 
 def jensen_shannon(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001

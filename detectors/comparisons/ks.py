@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored
+from ..batch import Floats, Ints
+from .score import Distance, Score, probabilities, scored
 
 NULL_MEAN, NULL_SD = 0.8687, 0.2603  # of Kolmogorov's distribution, in units of sqrt(1/n + 1/m)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.bank import smoothed
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.comparisons.score import Distance, Score, interval, probabilities, scored, squared_noise
+from ..bank import smoothed
+from ..batch import Floats, Ints
+from .score import Distance, Score, interval, probabilities, scored, squared_noise
 
 
 def psi(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from pilotfish.detectors.bank import smoothed
-from pilotfish.detectors.batch import Floats, Ints
+from ..bank import smoothed
+from ..batch import Floats, Ints
 
 Z = 1.96
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.comparisons.score import Distance, Score, probabilities, scored
+from ..batch import Floats, Ints
+from .score import Distance, Score, probabilities, scored
 
 
 def wasserstein(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.performance.description import Calibration
+from ..batch import Bools, Floats, Ints
+from .description import Calibration
 
 MATTERS = 0.02  # mean distance below which scores pass for calibrated, however sure that it is not chance
 SIGNIFICANT = 3.0  # normal score

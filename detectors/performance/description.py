@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
-from pilotfish.detectors.errors import ProfileError, shown
+from ..errors import ProfileError, shown
 
 Task: TypeAlias = Literal["classification", "regression", "ranking"]
 

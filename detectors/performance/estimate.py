@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.performance.calibration import normal_score
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Performance
-from pilotfish.detectors.performance.realized import independence, interval
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.counts import Counts
+from ..batch import Floats, Ints
+from ..profile import Profile
+from ..summaries.counts import Counts
+from .calibration import normal_score
+from .description import BY_SCORE, LOSS, Performance
+from .realized import independence, interval
 
 CONTRADICTED = 4.0  # normal score beyond which labels and estimate contradict each other
 MATTERS = 0.01  # difference of the mean loss below which they do not, however sure; twice as much for single cells

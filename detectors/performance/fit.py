@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Floats, missing_mask
-from pilotfish.detectors.binning.losses import LossBins
-from pilotfish.detectors.binning.numeric import NumericBins, numbers
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.calibration import calibration
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Calibration, Performance
-from pilotfish.detectors.performance.losses import Distance, Loss, Mistake, Rank, classes, grid
-from pilotfish.detectors.performance.roles import Roles
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.loss import ByScore, LossTransform
+from ..batch import Bools, Column, Floats, missing_mask
+from ..binning.losses import LossBins
+from ..binning.numeric import NumericBins, numbers
+from ..errors import ProfileError, shown
+from ..transforms.base import Block
+from ..transforms.loss import ByScore, LossTransform
+from .calibration import calibration
+from .description import BY_SCORE, LOSS, Calibration, Performance
+from .losses import Distance, Loss, Mistake, Rank, classes, grid
+from .roles import Roles
 
 LARGEST = 0.95  # quantile of the reference's absolute errors that counts as a loss of 1
 LEVELS = 6  # sizes of a loss that is counted by score

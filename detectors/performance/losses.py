@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Floats, is_missing, missing_mask
-from pilotfish.detectors.binning.categories import text_of
-from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import Task
+from ..batch import Column, Floats, is_missing, missing_mask
+from ..binning.categories import text_of
+from ..binning.numeric import numbers
+from ..errors import ProfileError, shown
+from .description import Task
 
 TRUTHS = {"true": "1", "false": "0"}
 WHOLE = re.compile(r"-?\d+\.0+")

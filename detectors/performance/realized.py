@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Ints
-from pilotfish.detectors.binning.losses import LossBins
-from pilotfish.detectors.performance.description import LOSS
-from pilotfish.detectors.profile import Bins, Feature, Profile
-from pilotfish.detectors.summaries.counts import Counts
+from ..batch import Ints
+from ..binning.losses import LossBins
+from ..profile import Bins, Feature, Profile
+from ..summaries.counts import Counts
+from .description import LOSS
 
 SURE = 1.96  # normal quantile of the intervals: 95 %
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Side, missing_mask
-from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import Task
-from pilotfish.detectors.performance.losses import classes
+from ..batch import Column, Side, missing_mask
+from ..binning.numeric import numbers
+from ..errors import ProfileError, shown
+from .description import Task
+from .losses import classes
 
 MOST_CLASSES = 50  # of whole numbers that may be names of classes
 LOOKED_AT = 5000  # labelled rows that are enough to tell

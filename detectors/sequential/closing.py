@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.bounds import FRACTION_BITS
+from ..batch import Floats, Ints
+from ..bounds import FRACTION_BITS
 
 SHARE = 0.25  # of the way from the bound to the drift
 

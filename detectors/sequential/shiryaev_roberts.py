@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats, Ints
-from pilotfish.detectors.errors import StateError
+from ..batch import Bools, Floats, Ints
+from ..errors import StateError
 
 STATE_VERSION = 2
 NEVER = -1

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Batch, Column, Family, Ints, Side
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins, numbers
-from pilotfish.detectors.errors import CountsMismatchError, StateError, shown
-from pilotfish.detectors.inference import texts_of
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.joining import aligned, bulk, by_type, times
-from pilotfish.detectors.transforms import BULKY, Block, picked, spoken
+from ..batch import SIDES, Batch, Column, Family, Ints, Side
+from ..binning.categories import CategoryBins
+from ..binning.numeric import NumericBins, numbers
+from ..errors import CountsMismatchError, StateError, shown
+from ..inference import texts_of
+from ..profile import Profile
+from ..transforms import BULKY, Block, picked, spoken
+from .joining import aligned, bulk, by_type, times
 
 BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once,
 BLOCK_BYTES = 4 * 1024 * 1024  # or so much of texts and arrays

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch, Bools, Column, ColumnData, Floats, as_column
+from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column
 
 
 def by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:

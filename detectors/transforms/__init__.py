@@ -16,15 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.transforms.arrays import Arrays, Lists
-from pilotfish.detectors.transforms.base import Block, Transform, picked, spoken
-from pilotfish.detectors.transforms.cosines import Cosines
-from pilotfish.detectors.transforms.loss import LossTransform
-from pilotfish.detectors.transforms.relations import Relations
-from pilotfish.detectors.transforms.single import OfColumn
-from pilotfish.detectors.transforms.text import Text
-from pilotfish.detectors.transforms.timestamps import Timestamps
+from ..errors import ProfileError, shown
+from .arrays import Arrays, Lists
+from .base import Block, Transform, picked, spoken
+from .cosines import Cosines
+from .loss import LossTransform
+from .relations import Relations
+from .single import OfColumn
+from .text import Text
+from .timestamps import Timestamps
 
 TRANSFORMS: dict[str, type[Transform]] = {
     "array": Arrays,

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Bools, Column, Floats, Ints, missing_mask
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.mixing import mixed
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.single import OfColumn, column_of
+from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
+from ..errors import ProfileError, shown
+from ..mixing import mixed
+from .base import Block
+from .single import OfColumn, column_of
 
 if TYPE_CHECKING:
-    from pilotfish.detectors.transforms.fit import Reference
+    from .fit import Reference
 
 FOLDED = 512  # numbers from which directions are fitted; longer arrays are folded to as many
 DIRECTIONS = 6

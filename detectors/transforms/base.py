@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Family, Floats, Ints, Side, missing_mask
-from pilotfish.detectors.mixing import mixed
+from ..batch import Bools, Column, Family, Floats, Ints, Side, missing_mask
+from ..mixing import mixed
 
 
 @dataclass(frozen=True)

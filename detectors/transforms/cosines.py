@@ -14,19 +14,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Family, Floats, Side
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.linear import (
-    FEWEST_KNOWN,
-    MOST_COLUMNS,
-    Scales,
-    matrix,
-    names_of,
-    on_lattice,
-    packed,
-    share_of,
-    unpacked,
-)
+from ..batch import Column, Family, Floats, Side
+from .base import Block
+from .linear import FEWEST_KNOWN, MOST_COLUMNS, Scales, matrix, names_of, on_lattice, packed, share_of, unpacked
 
 MOST_COSINES = 64
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Floats, Side
-from pilotfish.detectors.profile import ColumnType
-from pilotfish.detectors.summaries.joining import concatenated
-from pilotfish.detectors.transforms.arrays import fit_arrays
-from pilotfish.detectors.transforms.base import Block, Transform
-from pilotfish.detectors.transforms.relating import fit_relations
-from pilotfish.detectors.transforms.text import fit_text
-from pilotfish.detectors.transforms.timestamps import fit_timestamps
+from ..batch import Bools, Column, Floats, Side
+from ..profile import ColumnType
+from ..summaries.joining import concatenated
+from .arrays import fit_arrays
+from .base import Block, Transform
+from .relating import fit_relations
+from .text import fit_text
+from .timestamps import fit_timestamps
 
 
 @dataclass(frozen=True)

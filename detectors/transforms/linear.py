@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats
-from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.transforms.base import Block
+from ..batch import Bools, Floats
+from ..binning.numeric import numbers
+from ..errors import ProfileError, shown
+from .base import Block
 
 MOST_COLUMNS = 100
 FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Family, Floats, Side
-from pilotfish.detectors.binning.losses import whole_number_bins
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS, Task
-from pilotfish.detectors.performance.losses import Loss, loss_from
-from pilotfish.detectors.transforms.base import Block
+from ..batch import Column, Family, Floats, Side
+from ..binning.losses import whole_number_bins
+from ..binning.numeric import NumericBins
+from ..errors import ProfileError, shown
+from ..performance.description import BY_SCORE, LOSS, Task
+from ..performance.losses import Loss, loss_from
+from .base import Block
 
 
 @dataclass(frozen=True)

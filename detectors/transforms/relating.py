@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Floats
-from pilotfish.detectors.mixing import mixed
-from pilotfish.detectors.transforms.base import Transform
-from pilotfish.detectors.transforms.cosines import Cosines
-from pilotfish.detectors.transforms.linear import MOST_COLUMNS, Scales, matrix
-from pilotfish.detectors.transforms.relations import DISTANCE, ERROR, RESIDUAL, Relations
+from ..batch import Bools, Floats
+from ..mixing import mixed
+from .base import Transform
+from .cosines import Cosines
+from .linear import MOST_COLUMNS, Scales, matrix
+from .relations import DISTANCE, ERROR, RESIDUAL, Relations
 
 if TYPE_CHECKING:
-    from pilotfish.detectors.transforms.fit import Reference
+    from .fit import Reference
 
 FEWEST_ROWS = 200  # of the shaping part
 MOST_ROWS = 50_000  # of the shaping part, from which correlations are taken

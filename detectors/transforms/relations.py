@@ -19,20 +19,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.linear import (
-    FEWEST_KNOWN,
-    MOST_COLUMNS,
-    Scales,
-    matrix,
-    names_of,
-    on_lattice,
-    packed,
-    share_of,
-    unpacked,
-)
+from ..batch import Bools, Column, Family, Floats, Side
+from ..errors import ProfileError, shown
+from .base import Block
+from .linear import FEWEST_KNOWN, MOST_COLUMNS, Scales, matrix, names_of, on_lattice, packed, share_of, unpacked
 
 RESIDUAL = "residual:"
 DISTANCE = "mahalanobis"

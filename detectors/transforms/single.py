@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Family, Floats, Side
-from pilotfish.detectors.errors import ProfileError, shown
+from ..batch import Bools, Column, Family, Floats, Side
+from ..errors import ProfileError, shown
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Column, Floats, missing_mask
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.single import OfColumn, column_of
+from ..batch import Array, Column, Floats, missing_mask
+from .base import Block
+from .single import OfColumn, column_of
 
 if TYPE_CHECKING:
-    from pilotfish.detectors.transforms.fit import Reference
+    from .fit import Reference
 
 LOOKED_AT = 4096  # characters of a text whose classes are counted
 AT_ONCE = 2**17  # characters counted together, which bounds the memory

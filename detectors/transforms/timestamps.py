@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Floats
-from pilotfish.detectors.errors import ProfileError, shown
-from pilotfish.detectors.inference import is_clock
-from pilotfish.detectors.moments import UNITS, moments, unit_of
-from pilotfish.detectors.transforms.base import Block
-from pilotfish.detectors.transforms.single import OfColumn, column_of
+from ..batch import Column, Floats
+from ..errors import ProfileError, shown
+from ..inference import is_clock
+from ..moments import UNITS, moments, unit_of
+from .base import Block
+from .single import OfColumn, column_of
 
 if TYPE_CHECKING:
-    from pilotfish.detectors.transforms.fit import Reference
+    from .fit import Reference
 
 DAY = 86_400.0
 DAYS = 2  # that times must span, for a reference to know all the hours of a day

@@ -11,37 +11,37 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
-from pilotfish.sidecar.analyzer import checkpoint, memory
-from pilotfish.sidecar.analyzer.audit import Audit
-from pilotfish.sidecar.analyzer.builder import Builder
-from pilotfish.sidecar.analyzer.commands import Plain, TakeLabels, Warn
-from pilotfish.sidecar.analyzer.configure import Configured, configure, proxy_settings, shown_document
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.decisions import Decisions
-from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
-from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile, locked
-from pilotfish.sidecar.analyzer.feedback.journal import Journal
-from pilotfish.sidecar.analyzer.http.access import read_token, unguarded
-from pilotfish.sidecar.analyzer.http.server import AdminServer, split_address
-from pilotfish.sidecar.analyzer.http.views import Sources, Views
-from pilotfish.sidecar.analyzer.ledger import Ledger, restore
-from pilotfish.sidecar.analyzer.options import Options
-from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import RECENT, ROWS_FOLDER, Stores
-from pilotfish.sidecar.analyzer.worker import Desk, Worker, fresh_id
-from pilotfish.sidecar.channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
-from pilotfish.sidecar.channel.page import PageError, PageSnapshot, read_page
-from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.report import Learning, Report
-from pilotfish.sidecar.rows.blocks import Block
-from pilotfish.sidecar.rows.log import newest_blocks
-from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.proxy import write_proxy_settings
-from pilotfish.sidecar.telemetry.own import memory as used_memory
-from pilotfish.sidecar.telemetry.reading import ControlStatus, Reading
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.receiver import Receiver
+from ..errors import UsageError, shown
+from ..report import Learning, Report
+from ..rows.blocks import Block
+from ..rows.log import newest_blocks
+from ..settings.document import ModelMonitor
+from ..settings.proxy import write_proxy_settings
+from ..telemetry.own import memory as used_memory
+from ..telemetry.reading import ControlStatus, Reading
+from . import checkpoint, memory
+from .audit import Audit
+from .builder import Builder
+from .commands import Plain, TakeLabels, Warn
+from .configure import Configured, configure, proxy_settings, shown_document
+from .core import Core
+from .decisions import Decisions
+from .engine import EngineFactory, effect_sizes_only
+from .errors import ProfileRefusedError
+from .fates import FATES_FILE, FatesFile, locked
+from .feedback.journal import Journal
+from .http.access import read_token, unguarded
+from .http.server import AdminServer, split_address
+from .http.views import Sources, Views
+from .ledger import Ledger, restore
+from .options import Options
+from .profiles import FileWatch, ProfileShelf
+from .publish import Publisher
+from .stores import RECENT, ROWS_FOLDER, Stores
+from .worker import Desk, Worker, fresh_id
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 

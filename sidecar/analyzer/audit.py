@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import Decision
+from ..errors import shown
+from ..report import Decision
 
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20

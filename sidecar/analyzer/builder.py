@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.commands import NoteLearning, Plain
-from pilotfish.sidecar.analyzer.core import Setup
-from pilotfish.sidecar.analyzer.decisions import Decisions
-from pilotfish.sidecar.analyzer.errors import RefusedError
-from pilotfish.sidecar.analyzer.stores import LEARNING
-from pilotfish.sidecar.report import Learning, Report
-from pilotfish.sidecar.rows.messages import Outcome, Progress, Wanted
+from ..report import Learning, Report
+from ..rows.messages import Outcome, Progress, Wanted
+from .commands import NoteLearning, Plain
+from .core import Setup
+from .decisions import Decisions
+from .errors import RefusedError
+from .stores import LEARNING
 
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0

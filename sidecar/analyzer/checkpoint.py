@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.errors import PilotfishError, shown
+from ..errors import PilotfishError, shown
 
 CHECKPOINT_FILE = "checkpoint"
 VERSION = 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilotfish.detectors.batch import is_missing
-from pilotfish.sidecar.analyzer.decode import Decoded, Rows
-from pilotfish.sidecar.report import Unprofiled
+from ...detectors.batch import is_missing
+from ..report import Unprofiled
+from .decode import Decoded, Rows
 
 MAX_COLUMNS = 200
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.analyzer.feedback.labels import Labels
-from pilotfish.sidecar.report import Decision, Learning
+from ...detectors.profile import Profile
+from ..report import Decision, Learning
+from .feedback.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.analyzer.core import Setup
-from pilotfish.sidecar.analyzer.decode import Hints
-from pilotfish.sidecar.analyzer.engine import EngineFactory
-from pilotfish.sidecar.analyzer.streams import streamed
-from pilotfish.sidecar.settings.checks import warnings
-from pilotfish.sidecar.settings.document import ModelMonitor, ProfileSource, Spec
-from pilotfish.sidecar.settings.errors import SettingsError
-from pilotfish.sidecar.settings.load import load
-from pilotfish.sidecar.settings.proxy import ProxySettings
+from ...detectors.errors import DetectorError
+from ...detectors.settings import DriftSettings
+from ..settings.checks import warnings
+from ..settings.document import ModelMonitor, ProfileSource, Spec
+from ..settings.errors import SettingsError
+from ..settings.load import load
+from ..settings.proxy import ProxySettings
+from .core import Setup
+from .decode import Hints
+from .engine import EngineFactory
+from .streams import streamed
 
 UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
 

@@ -15,29 +15,29 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import TickResult
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.analyzer.columns import Columns
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Rows, Skip, decode
-from pilotfish.sidecar.analyzer.engine import EngineFactory
-from pilotfish.sidecar.analyzer.errors import IdleError, ProfileRefusedError, UnknownEpisodeError
-from pilotfish.sidecar.analyzer.feedback import lags
-from pilotfish.sidecar.analyzer.feedback.frames import Tag, Taken
-from pilotfish.sidecar.analyzer.feedback.joining import Joiner
-from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
-from pilotfish.sidecar.analyzer.feedback.store import Store
-from pilotfish.sidecar.analyzer.learning import Learner
-from pilotfish.sidecar.analyzer.ledger import IDENTIFIED, MEASURED, REUSED, UNDECODABLE, Ledger
-from pilotfish.sidecar.analyzer.streams import Streamed, Streams, total
-from pilotfish.sidecar.analyzer.ticks import SECOND, TickClock
-from pilotfish.sidecar.analyzer.watch import Watch
-from pilotfish.sidecar.channel.record import Hello, Record
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import RESTART, Decision, Episode
-from pilotfish.sidecar.rows.tap import Tap
-from pilotfish.sidecar.settings.document import Feedback, KeepRows, Learn
+from ...detectors.errors import DetectorError
+from ...detectors.profile import Profile
+from ...detectors.results import TickResult
+from ...detectors.settings import DriftSettings
+from ..channel.record import Hello, Record
+from ..errors import shown
+from ..report import RESTART, Decision, Episode
+from ..rows.tap import Tap
+from ..settings.document import Feedback, KeepRows, Learn
+from .columns import Columns
+from .decode import Decoded, Hints, Rows, Skip, decode
+from .engine import EngineFactory
+from .errors import IdleError, ProfileRefusedError, UnknownEpisodeError
+from .feedback import lags
+from .feedback.frames import Tag, Taken
+from .feedback.joining import Joiner
+from .feedback.labels import Answer, Labels
+from .feedback.store import Store
+from .learning import Learner
+from .ledger import IDENTIFIED, MEASURED, REUSED, UNDECODABLE, Ledger
+from .streams import Streamed, Streams, total
+from .ticks import SECOND, TickClock
+from .watch import Watch
 
 KEPT_EPISODES = 50
 MAX_MODELS = 16

@@ -13,23 +13,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pilotfish.sidecar.analyzer import checkpoint
-from pilotfish.sidecar.analyzer.audit import Audit
-from pilotfish.sidecar.analyzer.commands import (
-    BeginLearning,
-    CloseEpisode,
-    EndLearning,
-    NoteLearning,
-    Plain,
-    SetProfile,
-    ShowDecisions,
-    Warn,
-)
-from pilotfish.sidecar.analyzer.errors import LearningRefusedError, RefusedError, StoppingError
-from pilotfish.sidecar.analyzer.learning import MOST_TRIES
-from pilotfish.sidecar.analyzer.profiles import ProfileShelf, parse_profile
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import Decision, Learning, Report
+from ..errors import shown
+from ..report import Decision, Learning, Report
+from . import checkpoint
+from .audit import Audit
+from .commands import BeginLearning, CloseEpisode, EndLearning, NoteLearning, Plain, SetProfile, ShowDecisions, Warn
+from .errors import LearningRefusedError, RefusedError, StoppingError
+from .learning import MOST_TRIES
+from .profiles import ProfileShelf, parse_profile
 
 LONGEST_BY, LONGEST_REASON = 100, 500
 

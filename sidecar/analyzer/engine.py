@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pilotfish.detectors.effects import EffectSizes, Yardstick
-from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.windows import Piece, Windows, levels_of
+from ...detectors.effects import EffectSizes, Yardstick
+from ...detectors.errors import StateError
+from ...detectors.profile import Profile
+from ...detectors.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
+from ...detectors.settings import DriftSettings
+from ...detectors.summaries.counts import Counts
+from ...detectors.windows import Piece, Windows, levels_of
 
 
 class TickEngine(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilotfish.sidecar.errors import PilotfishError
+from ..errors import PilotfishError
 
 
 class RefusedError(PilotfishError):

@@ -12,8 +12,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pilotfish.sidecar.analyzer.ledger import Counters
-from pilotfish.sidecar.errors import UsageError, shown
+from ..errors import UsageError, shown
+from .ledger import Counters
 
 FATES_FILE = "fates"
 MAGIC, VERSION = 0x4641_5445_5346_4C50, 1

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.errors import LearningRefusedError
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.report import Learning
+from ..errors import shown
+from ..report import Learning
+from .errors import LearningRefusedError
 
 MOST_TRIES = 3
 FEWEST_ROWS = 1000  # that a profile is made of when they fill the room that they have

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pilotfish.sidecar.channel.record import Hello
+from ..channel.record import Hello
 
 MEASURED = "measured"
 UNDECODABLE = "undecodable"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-from pilotfish.sidecar.errors import UsageError
+from ..errors import UsageError
 
 RECYCLE_SHARE = 0.85
 FIRST_NEEDS = 16 * 1024 * 1024  # threads, sockets, a profile

@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.analyzer.checkpoint import save
-from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.errors import shown
+from ...detectors.errors import ProfileError
+from ...detectors.profile import Profile
+from ..errors import shown
+from .checkpoint import save
+from .errors import ProfileRefusedError
 
 KEPT_FILE = "profile"
 ASIDE_FILE = "profile.refused"

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.quality import KINDS
-from pilotfish.detectors.results import MonitorStatus
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.windows import Window
-from pilotfish.sidecar import report
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.feedback import block
-from pilotfish.sidecar.analyzer.ledger import DROPPED, MEASURED, UNDECODABLE
-from pilotfish.sidecar.analyzer.watch import Watch
-from pilotfish.sidecar.timeline import retold
+from ...detectors.profile import Profile
+from ...detectors.quality import KINDS
+from ...detectors.results import MonitorStatus
+from ...detectors.summaries.counts import Counts
+from ...detectors.windows import Window
+from .. import report
+from ..timeline import retold
+from .core import Core
+from .feedback import block
+from .ledger import DROPPED, MEASURED, UNDECODABLE
+from .watch import Watch
 
 DENSE = 10.0  # times the reference's rows a tick, from which on silence says little
 

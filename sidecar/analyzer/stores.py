@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.report import KeptRows
-from pilotfish.sidecar.rows.log import RowLog
-from pilotfish.sidecar.settings.document import KeepRows, Learn
+from ..report import KeptRows
+from ..rows.log import RowLog
+from ..settings.document import KeepRows, Learn
+from .core import Core
 
 ROWS_FOLDER = "rows"
 RECENT, LEARNING = "recent", "learning"

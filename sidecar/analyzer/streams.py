@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pilotfish.detectors.effects import EffectSizes, Yardstick
-from pilotfish.detectors.performance.estimate import estimate
-from pilotfish.detectors.performance.realized import realized
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.sidecar import report
-from pilotfish.sidecar.settings.document import StreamDetector
-from pilotfish.sidecar.settings.streams import Stream, stream_of
+from ...detectors.effects import EffectSizes, Yardstick
+from ...detectors.performance.estimate import estimate
+from ...detectors.performance.realized import realized
+from ...detectors.profile import Profile
+from ...detectors.summaries.counts import Counts
+from .. import report
+from ..settings.document import StreamDetector
+from ..settings.streams import Stream, stream_of
 
 REPLAYED = 1000
 

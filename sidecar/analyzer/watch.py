@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import SIDES, Batch, Floats, Ints, Side
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.quality import Finding, QualityWatch
-from pilotfish.detectors.results import EpisodeChange, MonitorStatus, TickResult
-from pilotfish.detectors.summaries.counts import Counts, TickCounts
-from pilotfish.detectors.transforms import BULKY
-from pilotfish.sidecar.analyzer.decode import Cells, Decoded, Rows
-from pilotfish.sidecar.analyzer.engine import TickEngine
+from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
+from ...detectors.profile import Profile
+from ...detectors.quality import Finding, QualityWatch
+from ...detectors.results import EpisodeChange, MonitorStatus, TickResult
+from ...detectors.summaries.counts import Counts, TickCounts
+from ...detectors.transforms import BULKY
+from .decode import Cells, Decoded, Rows
+from .engine import TickEngine
 
 BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
 

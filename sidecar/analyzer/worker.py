@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from pilotfish.sidecar.analyzer import checkpoint
-from pilotfish.sidecar.analyzer.commands import (
+from ..channel.receiver import Receiver
+from ..channel.record import Frame, Record
+from ..errors import PilotfishError
+from ..report import Durability
+from . import checkpoint
+from .commands import (
     BeginLearning,
     CloseEpisode,
     Command,
@@ -30,17 +34,13 @@ from pilotfish.sidecar.analyzer.commands import (
     TakeLabels,
     Warn,
 )
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.errors import StoppingError
-from pilotfish.sidecar.analyzer.fates import FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
-from pilotfish.sidecar.analyzer.feedback.labels import Answer
-from pilotfish.sidecar.analyzer.publish import Published, Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
-from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.channel.record import Frame, Record
-from pilotfish.sidecar.errors import PilotfishError
-from pilotfish.sidecar.report import Durability
+from .core import Core
+from .errors import StoppingError
+from .fates import FatesFile
+from .feedback.journal import Journal, JournalError
+from .feedback.labels import Answer
+from .publish import Published, Publisher
+from .stores import Stores
 
 SAVE_SECONDS = 1.0
 QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once

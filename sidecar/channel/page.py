@@ -15,8 +15,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.errors import PilotfishError, shown
+from ..errors import PilotfishError, shown
+from . import layout as at
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 ATTEMPTS = 200

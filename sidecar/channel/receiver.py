@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pilotfish.sidecar.channel.record import FRAME, MAX_FRAME, Frame, FrameError, decode
-from pilotfish.sidecar.errors import UsageError, shown
+from ..errors import UsageError, shown
+from .record import FRAME, MAX_FRAME, Frame, FrameError, decode
 
 PORTION = 64 * 1024
 BACKLOG = 4

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pilotfish.sidecar.errors import PilotfishError
+from ..errors import PilotfishError
 
 HELLO, RECORD = 1, 2
 FRAME = struct.Struct("<IB")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from pilotfish.sidecar.channel.record import Hello, Record, encode_hello, encode_record
+from .record import Hello, Record, encode_hello, encode_record
 
 QUEUE_BYTES = 4 * 1024 * 1024
 PORTION = 256 * 1024

@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from random import Random
 
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, Change, Entry
+from .ledger import DEAD, DELIVERED, PENDING, Change, Entry
 
 FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # seconds: bound of the first wait, its growth, its ceiling
 LONGEST_ASKED = 3600.0  # seconds; a receiver may ask for no longer wait than this

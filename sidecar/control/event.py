@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from pilotfish.sidecar.control.policy import Intent
+from .policy import Intent
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 TYPES = {"retrain": "dev.pilotfish.retraining.requested"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry
-from pilotfish.sidecar.control.policy import Intent
-from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation
+from .ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry
+from .policy import Intent
+from .situation import ACT, OBSERVE, RECOMMEND, Situation
 
 COOLDOWN, MODE = "cooldown", "mode"  # reasons of a refusal or a recommendation
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pilotfish.sidecar.control.ledger import Operation
+from .ledger import Operation
 
 _ID = re.compile(rb'"id":"([\w-]{1,64})"')
 _ENCODER = msgspec.json.Encoder()

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from pilotfish.sidecar.control import delivery, event, policy
-from pilotfish.sidecar.control.errors import OutboxError
-from pilotfish.sidecar.control.guard import Decision, judge
-from pilotfish.sidecar.control.ledger import PENDING, RECOMMENDED, Entry, Ledger, Operation, Put
-from pilotfish.sidecar.control.outbox import Outbox, Step, no_step
-from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.control.status import ControlStatus, status_of
+from . import delivery, event, policy
+from .errors import OutboxError
+from .guard import Decision, judge
+from .ledger import PENDING, RECOMMENDED, Entry, Ledger, Operation, Put
+from .outbox import Outbox, Step, no_step
+from .situation import Situation
+from .status import ControlStatus, status_of
 
 _LOG = logging.getLogger("pilotfish.control")
 

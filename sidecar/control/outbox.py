@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pilotfish.sidecar.control import journal
-from pilotfish.sidecar.control.errors import OutboxError
-from pilotfish.sidecar.control.ledger import Ledger, Operation
+from . import journal
+from .errors import OutboxError
+from .ledger import Ledger, Operation
 
 _LOG = logging.getLogger("pilotfish.control")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from pilotfish.sidecar.control.delivery import LONGEST_ASKED
-from pilotfish.sidecar.control.ledger import PENDING, SUPERSEDED, Change, Entry
-from pilotfish.sidecar.control.situation import ACT, Episode, Situation, Subject
-from pilotfish.sidecar.report import RESTART
+from ..report import RESTART
+from .delivery import LONGEST_ASKED
+from .ledger import PENDING, SUPERSEDED, Change, Entry
+from .situation import ACT, Episode, Situation, Subject
 
 RETRAIN = "retrain"
 

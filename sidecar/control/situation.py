@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pilotfish.sidecar.control.ledger import Ledger
+from .ledger import Ledger
 
 OBSERVE, RECOMMEND, ACT = "observe", "recommend", "act"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilotfish.sidecar.control.ledger import DEAD, PENDING, Entry
-from pilotfish.sidecar.control.outbox import Outbox
+from .ledger import DEAD, PENDING, Entry
+from .outbox import Outbox
 
 SHOWN = 50  # intents, newest first
 

@@ -6,10 +6,10 @@ import hashlib
 
 import msgspec
 
-from pilotfish.sidecar import report as shown
-from pilotfish.sidecar.control.ledger import Ledger
-from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
-from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
+from .. import report as shown
+from ..settings.document import ModelMonitor, Retrain
+from .ledger import Ledger
+from .situation import Episode, RetrainRules, Situation, Subject
 
 DRIFT, PERFORMANCE = "drift", "performance"  # causes; the family performance alone is judged by labels
 SECRET_REF = "secret_ref"  # noqa: S105  # the obstacle: a Secret of the cluster, and this is no cluster

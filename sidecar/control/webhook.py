@@ -9,10 +9,10 @@ from pathlib import Path
 
 import aiohttp
 
-from pilotfish.sidecar.control.delivery import Answer, parse_retry_after
-from pilotfish.sidecar.control.event import CONTENT_TYPE
-from pilotfish.sidecar.control.ledger import Entry
-from pilotfish.sidecar.control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from .delivery import Answer, parse_retry_after
+from .event import CONTENT_TYPE
+from .ledger import Entry
+from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 LARGEST_ANSWER = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
 LARGEST_SECRET = 4096

@@ -15,17 +15,17 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from pilotfish.sidecar.demo.cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
-from pilotfish.sidecar.demo.measured import accounting_at_rest, overhead_of
-from pilotfish.sidecar.demo.messages import AnyMessage, Problem, reason_of
-from pilotfish.sidecar.demo.plot import hear, look, told
-from pilotfish.sidecar.demo.screen import Screen, save_picture, screen_for
-from pilotfish.sidecar.demo.stage import DemoError, Stage
-from pilotfish.sidecar.demo.story import Plan, Story
-from pilotfish.sidecar.demo.summary import Result, summarise, unkept
-from pilotfish.sidecar.demo.wire import INFER_PATH
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.report import Report
+from ..errors import UsageError, shown
+from ..report import Report
+from .cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
+from .measured import accounting_at_rest, overhead_of
+from .messages import AnyMessage, Problem, reason_of
+from .plot import hear, look, told
+from .screen import Screen, save_picture, screen_for
+from .stage import DemoError, Stage
+from .story import Plan, Story
+from .summary import Result, summarise, unkept
+from .wire import INFER_PATH
 
 PLAN = Plan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
 LOOK_EVERY = 0.5  # seconds between two looks at the report

@@ -14,15 +14,15 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from pilotfish.sidecar.demo import reference, server, trainer
-from pilotfish.sidecar.demo.flights import Flights, load, mixed_days
-from pilotfish.sidecar.demo.messages import reason_of
-from pilotfish.sidecar.demo.model import Model, fit
-from pilotfish.sidecar.demo.replay import ReplaySettings
-from pilotfish.sidecar.demo.stage import PATIENCE, Actor, DemoError, Stage, free_ports
-from pilotfish.sidecar.demo.story import Plan
-from pilotfish.sidecar.demo.wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
-from pilotfish.sidecar.report import Report
+from ..report import Report
+from . import reference, server, trainer
+from .flights import Flights, load, mixed_days
+from .messages import reason_of
+from .model import Model, fit
+from .replay import ReplaySettings
+from .stage import PATIENCE, Actor, DemoError, Stage, free_ports
+from .story import Plan
+from .wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
 
 REQUEST_FILE = "request.json"  # one row, for people to send
 SEED = 2013

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pilotfish.sidecar.demo.story import Story, date_of, height
-from pilotfish.sidecar.report import Report
+from ..report import Report
+from .story import Story, date_of, height
 
 EVERY = 5  # days between two lines about how things stand
 

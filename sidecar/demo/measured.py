@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from pilotfish.sidecar.channel.page import PageError, read_page
+from ..channel.page import PageError, read_page
 
 QUEUED = "queued"
 REST = 8.0  # seconds for the last records to be measured

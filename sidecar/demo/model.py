@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.sidecar.demo.flights import CATEGORICAL, Columns
+from .flights import CATEGORICAL, Columns
 
 KNOTS = {
     "distance": (0.0, 0.25, 0.5, 0.75, 0.9),

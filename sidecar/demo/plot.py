@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pilotfish.sidecar.demo.messages import AnyMessage, Day, Delivery, Gathering, Problem, Retrained
-from pilotfish.sidecar.demo.story import Alarm, Happening, Story, Tone, date_of, height
-from pilotfish.sidecar.report import Episode, Report
+from ..report import Episode, Report
+from .messages import AnyMessage, Day, Delivery, Gathering, Problem, Retrained
+from .story import Alarm, Happening, Story, Tone, date_of, height
 
 SLOWEST_ALARM = 15  # days after the change without an alarm, after which the demo gives up
 RESTORED = 1.5  # the error counts as restored when it is at most so many times what it was before the change

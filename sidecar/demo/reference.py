@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.demo.flights import CATEGORICAL, TARGET, Flights
-from pilotfish.sidecar.demo.model import Model
-from pilotfish.sidecar.demo.wire import MODEL_NAME, MODEL_VERSION
+from ...detectors.build import build_profile
+from ...detectors.profile import Profile
+from .flights import CATEGORICAL, TARGET, Flights
+from .model import Model
+from .wire import MODEL_NAME, MODEL_VERSION
 
 TICK = 1.0  # seconds; one of the demo's ticks stands for a day of flights
 

@@ -21,11 +21,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.sidecar.demo import wire
-from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, Columns, Flights, in_kilometres
-from pilotfish.sidecar.demo.messages import Day, Problem, tell
-from pilotfish.sidecar.demo.serving import input_ended
-from pilotfish.sidecar.demo.trainer import LabelledDay
+from . import wire
+from .flights import CATEGORICAL, FEATURES, Columns, Flights, in_kilometres
+from .messages import Day, Problem, tell
+from .serving import input_ended
+from .trainer import LabelledDay
 
 ROWS = 5  # of a request
 CONNECTIONS = 6

@@ -11,9 +11,9 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from pilotfish.sidecar.demo.lines import fresh_lines
-from pilotfish.sidecar.demo.story import Story
-from pilotfish.sidecar.demo.view import TIMELINE, render
+from .lines import fresh_lines
+from .story import Story
+from .view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture
 TITLE = "pilotfish demo"

@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from pilotfish.sidecar.demo import wire
-from pilotfish.sidecar.demo.messages import Ready, tell
-from pilotfish.sidecar.demo.model import Model
-from pilotfish.sidecar.demo.serving import serve_until_input_ends
+from . import wire
+from .messages import Ready, tell
+from .model import Model
+from .serving import serve_until_input_ends
 
 LARGEST_BODY = 4 * 1024 * 1024
 LOAD_PATH = f"/v2/repository/models/{wire.MODEL_NAME}/load"

@@ -19,9 +19,9 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from pilotfish.sidecar.demo.messages import AnyMessage, Problem, Ready, heard
-from pilotfish.sidecar.errors import PilotfishError
-from pilotfish.sidecar.report import Report
+from ..errors import PilotfishError
+from ..report import Report
+from .messages import AnyMessage, Problem, Ready, heard
 
 PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from
 PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an idle machine

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from pilotfish.sidecar.demo.flights import FIRST_DATE
-from pilotfish.sidecar.demo.messages import Day, Delivery, Gathering, Retrained
-from pilotfish.sidecar.report import Effects, Episode, Family, Report
+from ..report import Effects, Episode, Family, Report
+from .flights import FIRST_DATE
+from .messages import Day, Delivery, Gathering, Retrained
 
 Phase = Literal["preparing", "stable", "changed", "alarmed", "retraining", "settling", "closed", "failed"]
 Tone = Literal["plain", "change", "alarm", "good", "bad"]

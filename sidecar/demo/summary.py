@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from pilotfish.sidecar.demo.measured import Accounting, Overhead
-from pilotfish.sidecar.demo.story import Alarm, Story, date_of
+from .measured import Accounting, Overhead
+from .story import Alarm, Story, date_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.demo import reference
-from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, Columns, Flights
-from pilotfish.sidecar.demo.inbox import LARGEST_EVENT, STATUS, Event, Inbox
-from pilotfish.sidecar.demo.messages import Delivery, Gathering, Problem, Ready, Retrained, reason_of, tell
-from pilotfish.sidecar.demo.model import Model, fit
-from pilotfish.sidecar.demo.serving import serve_until_input_ends
+from ...detectors.profile import Profile
+from . import reference
+from .flights import CATEGORICAL, FEATURES, Columns, Flights
+from .inbox import LARGEST_EVENT, STATUS, Event, Inbox
+from .messages import Delivery, Gathering, Problem, Ready, Retrained, reason_of, tell
+from .model import Model, fit
+from .serving import serve_until_input_ends
 
 HOOK_PATH = "/hooks/retrain"
 LABELS_PATH = "/labels"

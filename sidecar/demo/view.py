@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pilotfish.sidecar.demo.story import Happening, Story, date_of, height, progress
-from pilotfish.sidecar.report import Feature, Report
+from ..report import Feature, Report
+from .story import Happening, Story, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_DAYS = 24  # days that a line of small bars shows

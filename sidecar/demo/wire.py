@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.sidecar.demo.flights import CATEGORICAL, FEATURES, TARGET, Columns
+from .flights import CATEGORICAL, FEATURES, TARGET, Columns
 
 MODEL_NAME = "air-time"
 MODEL_VERSION = "1"

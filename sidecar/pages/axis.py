@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from pilotfish.sidecar.pages import svg
-from pilotfish.sidecar.pages.markup import Clock
-from pilotfish.sidecar.timeline.document import Span
+from ..timeline.document import Span
+from . import svg
+from .markup import Clock
 
 
 def levels(top: float, most: int) -> list[float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages.markup import Clock, name, section, share, text, time, whole
-from pilotfish.sidecar.report import Decision
+from ..answer import Answer
+from ..report import Decision
+from .markup import Clock, name, section, share, text, time, whole
 
 HASH = 12  # characters of a hash that tell it from others
 

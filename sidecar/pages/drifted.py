@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import histogram, trend
-from pilotfish.sidecar.pages.markup import Clock, decimal, name, share, text, whole
-from pilotfish.sidecar.report import Effects, Score
-from pilotfish.sidecar.timeline.document import Drift, TimeLine, Trend
+from ..answer import Answer
+from ..report import Effects, Score
+from ..timeline.document import Drift, TimeLine, Trend
+from . import histogram, trend
+from .markup import Clock, decimal, name, share, text, whole
 
 CARDS = 12
 

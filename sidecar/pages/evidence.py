@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil, log10
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import svg
-from pilotfish.sidecar.pages.axis import Axis
-from pilotfish.sidecar.pages.markup import Clock, text
-from pilotfish.sidecar.report import Episode
-from pilotfish.sidecar.timeline.document import Span, TimeLine, remembered
+from ..answer import Answer
+from ..report import Episode
+from ..timeline.document import Span, TimeLine, remembered
+from . import svg
+from .axis import Axis
+from .markup import Clock, text
 
 WIDTH, HEIGHT = 1080, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 1068, 26, 240

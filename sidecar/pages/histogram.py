@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pilotfish.sidecar.pages import svg
-from pilotfish.sidecar.pages.axis import levels
-from pilotfish.sidecar.pages.markup import text, whole
-from pilotfish.sidecar.timeline.document import Histogram
+from ..timeline.document import Histogram
+from . import svg
+from .axis import levels
+from .markup import text, whole
 
 SMALL_WIDTH, SMALL_HEIGHT = 180, 40
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 520, 206, 48, 8, 146

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from pilotfish.sidecar.report import Score, Ticks
+from ..report import Score, Ticks
 
 NAME_LENGTH = 60
 LARGEST = 1e15

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import evidence
-from pilotfish.sidecar.pages.markup import Clock, name, period, section, text, time, whole
-from pilotfish.sidecar.pages.markup import evidence as evidence_text
-from pilotfish.sidecar.pages.meter import meter
-from pilotfish.sidecar.report import Budget, Episode
-from pilotfish.sidecar.timeline.document import TimeLine
+from ..answer import Answer
+from ..report import Budget, Episode
+from ..timeline.document import TimeLine
+from . import evidence
+from .markup import Clock, name, period, section, text, time, whole
+from .markup import evidence as evidence_text
+from .meter import meter
 
 STATES = {"idle": "idle", "unprofiled": "no profile", "watching": "watching"}
 NAMED = 8  # features that a sentence names

@@ -7,9 +7,9 @@ from base64 import b64encode
 from html import escape
 from importlib.resources import files
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import decided, drifted, overview, tables
-from pilotfish.sidecar.timeline.document import TimeLine
+from ..answer import Answer
+from ..timeline.document import TimeLine
+from . import decided, drifted, overview, tables
 
 STYLE = files("pilotfish.sidecar.pages").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

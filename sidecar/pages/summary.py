@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages.markup import Clock
-from pilotfish.sidecar.pages.overview import STATES, title
-from pilotfish.sidecar.pages.tables import ranked
-from pilotfish.sidecar.report import Episode, Feature
+from ..answer import Answer
+from ..report import Episode, Feature
+from .markup import Clock
+from .overview import STATES, title
+from .tables import ranked
 
 LISTED = 10
 NAMED = 5

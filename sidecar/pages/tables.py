@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.answer import Answer, Route
-from pilotfish.sidecar.pages import histogram, trend
-from pilotfish.sidecar.pages.markup import Clock, duration, evidence, name, score, section, share, text, time, whole
-from pilotfish.sidecar.pages.meter import meter
-from pilotfish.sidecar.report import Episode, Feature, Feedback, Loss, Performance, Score
-from pilotfish.sidecar.timeline.document import TimeLine, Trend
+from ..answer import Answer, Route
+from ..report import Episode, Feature, Feedback, Loss, Performance, Score
+from ..timeline.document import TimeLine, Trend
+from . import histogram, trend
+from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
+from .meter import meter
 
 LISTED_FEATURES = 300
 LISTED_EPISODES = 30

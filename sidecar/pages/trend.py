@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pilotfish.sidecar.pages import svg
-from pilotfish.sidecar.pages.axis import Axis, levels
-from pilotfish.sidecar.pages.markup import Clock
-from pilotfish.sidecar.timeline.document import Series, Span, Trend
+from ..timeline.document import Series, Span, Trend
+from . import svg
+from .axis import Axis, levels
+from .markup import Clock
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 520, 118, 48, 14, 92
 SPARK_WIDTH, SPARK_HEIGHT = 90, 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from pilotfish.sidecar.errors import UsageError
+from ..errors import UsageError
 
 
 def write(path: Path, document: str) -> int:

@@ -13,15 +13,15 @@ from typing import get_args
 
 from rich.console import Console
 
-from pilotfish.detectors.performance.description import Task
-from pilotfish.detectors.profile import ColumnType, Profile
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.profiles import show
-from pilotfish.sidecar.profiles.build import Built, Names, Rhythm, Roles, build
-from pilotfish.sidecar.profiles.diff import difference
-from pilotfish.sidecar.profiles.files import read_profile, write_profile
-from pilotfish.sidecar.profiles.progress import shown_progress
-from pilotfish.sidecar.settings.units import UNITS, read_duration
+from ...detectors.performance.description import Task
+from ...detectors.profile import ColumnType, Profile
+from ..errors import UsageError, shown
+from ..settings.units import UNITS, read_duration
+from . import show
+from .build import Built, Names, Rhythm, Roles, build
+from .diff import difference
+from .files import read_profile, write_profile
+from .progress import shown_progress
 
 KINDS: tuple[ColumnType, ...] = ("array", "boolean", "categorical", "integer", "numeric", "text", "timestamp")
 WIDTH = 120  # of what is not a terminal

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotfish.detectors.batch import ColumnData, Floats, Side
-from pilotfish.detectors.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
-from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.heldout import with_held_out
-from pilotfish.detectors.performance.description import Task
-from pilotfish.detectors.performance.roles import Wanted
-from pilotfish.detectors.profile import ColumnType, Excluded, Profile
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles.cells import NA, text_among_numbers
-from pilotfish.sidecar.profiles.csvtable import CsvOptions, csv_header, read_csv
-from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.parquet import MAGIC, parquet_header, read_parquet
-from pilotfish.sidecar.profiles.table import Progress, Table
-from pilotfish.sidecar.profiles.times import are_times, epoch_seconds
+from ...detectors.batch import ColumnData, Floats, Side
+from ...detectors.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
+from ...detectors.errors import DetectorError
+from ...detectors.heldout import with_held_out
+from ...detectors.performance.description import Task
+from ...detectors.performance.roles import Wanted
+from ...detectors.profile import ColumnType, Excluded, Profile
+from ..errors import shown
+from .cells import NA, text_among_numbers
+from .csvtable import CsvOptions, csv_header, read_csv
+from .errors import ReferenceDataError
+from .parquet import MAGIC, parquet_header, read_parquet
+from .table import Progress, Table
+from .times import are_times, epoch_seconds
 
 
 @dataclass(frozen=True, slots=True)

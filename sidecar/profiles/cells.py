@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Floats
-from pilotfish.sidecar.errors import shown
+from ...detectors.batch import Column, Floats
+from ..errors import shown
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])

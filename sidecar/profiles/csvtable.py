@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles import lists
-from pilotfish.sidecar.profiles.cells import ColumnBuilder, has_decimal_commas
-from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.table import Progress, Table
+from ..errors import shown
+from . import lists
+from .cells import ColumnBuilder, has_decimal_commas
+from .errors import ReferenceDataError
+from .table import Progress, Table
 
 BLOCK = 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column, Floats, Ints
-from pilotfish.detectors.binning.categories import CategoryBins
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.comparisons.psi import psi
-from pilotfish.detectors.comparisons.score import Score
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.sidecar.profiles.histogram import cumulative
+from ...detectors.batch import Column, Floats, Ints
+from ...detectors.binning.categories import CategoryBins
+from ...detectors.binning.numeric import NumericBins
+from ...detectors.comparisons.psi import psi
+from ...detectors.comparisons.score import Score
+from ...detectors.profile import Feature, Profile
+from .histogram import cumulative
 
 TENTHS = 10
 MOST_POINTS = 1000  # whole numbers in one cell that are told apart

@@ -6,9 +6,9 @@ import gzip
 import zlib
 from pathlib import Path
 
-from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.profiles.errors import ProfileFileError
+from ...detectors.errors import ProfileError
+from ...detectors.profile import Profile
+from .errors import ProfileFileError
 
 LARGEST = 64 * 1024 * 1024
 GZIP = b"\x1f\x8b"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.profile import Feature
+from ...detectors.batch import Floats
+from ...detectors.binning.numeric import NumericBins
+from ...detectors.profile import Feature
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 

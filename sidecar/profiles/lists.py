@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pilotfish.detectors.batch import Array, Column
+from ...detectors.batch import Array, Column
 
 SAMPLE = 1000
 MOST = 0.95  # share of texts that must be lists

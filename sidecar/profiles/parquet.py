@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles import lists
-from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.table import Progress, Table
+from ...detectors.batch import Column
+from ..errors import shown
+from . import lists
+from .errors import ReferenceDataError
+from .table import Progress, Table
 
 MAGIC = b"PAR1"
 

@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from pilotfish.sidecar.profiles import table
+from . import table
 
 EVERY = 5.0
 

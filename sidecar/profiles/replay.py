@@ -15,24 +15,24 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from pilotfish.detectors.batch import SIDES, Column, Floats, Side
-from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
-from pilotfish.detectors.results import Alarm
-from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.pages.writing import write
-from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
-from pilotfish.sidecar.profiles.cells import NA
-from pilotfish.sidecar.profiles.csvtable import CsvOptions
-from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.files import read_profile
-from pilotfish.sidecar.profiles.progress import shown_progress
-from pilotfish.sidecar.profiles.replayed import Replayed
-from pilotfish.sidecar.profiles.show import printable
-from pilotfish.sidecar.profiles.table import Progress
-from pilotfish.sidecar.settings.units import UNITS, read_duration, show_duration
+from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.errors import DetectorError
+from ...detectors.profile import Profile
+from ...detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from ...detectors.results import Alarm
+from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
+from ..errors import UsageError, shown
+from ..pages.writing import write
+from ..settings.units import UNITS, read_duration, show_duration
+from .build import Roles, read_table, row_times
+from .cells import NA
+from .csvtable import CsvOptions
+from .errors import ReferenceDataError
+from .files import read_profile
+from .progress import shown_progress
+from .replayed import Replayed
+from .show import printable
+from .table import Progress
 
 NAMED = 5  # features that the line of an alarm shows
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pilotfish.detectors.batch import SIDES
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Closed, Replay, Span
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.detectors.windows import Level, Windows
-from pilotfish.sidecar import report
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.pages import page
-from pilotfish.sidecar.timeline import retold
-from pilotfish.sidecar.timeline.make import time_line
+from ...detectors.batch import SIDES
+from ...detectors.profile import Profile
+from ...detectors.replay import Closed, Replay, Span
+from ...detectors.settings import DriftSettings
+from ...detectors.windows import Level, Windows
+from .. import report
+from ..answer import Answer
+from ..pages import page
+from ..timeline import retold
+from ..timeline.make import time_line
 
 WINDOWS = 240  # over the whole run: as many as a drawing can show
 

@@ -12,15 +12,15 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.comparisons.score import Score
-from pilotfish.detectors.performance.description import LOSS, Calibration, Performance
-from pilotfish.detectors.performance.realized import moments
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.detectors.settings import LOSS_TOLERANCE
-from pilotfish.sidecar import errors
-from pilotfish.sidecar.profiles.diff import Difference, missing_ratio
-from pilotfish.sidecar.profiles.histogram import cumulative, sparkline
+from ...detectors.binning.numeric import NumericBins
+from ...detectors.comparisons.score import Score
+from ...detectors.performance.description import LOSS, Calibration, Performance
+from ...detectors.performance.realized import moments
+from ...detectors.profile import Feature, Profile
+from ...detectors.settings import LOSS_TOLERANCE
+from .. import errors
+from .diff import Difference, missing_ratio
+from .histogram import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pilotfish.detectors.batch import Column
+from ...detectors.batch import Column
 
 Progress = Callable[[str, float], None]  # (what, share done in [0, 1])
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pilotfish.detectors.batch import Bools, Column, Floats, missing_mask
-from pilotfish.detectors.moments import from_datetimes, from_numbers, from_text, unit_of
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from ...detectors.batch import Bools, Column, Floats, missing_mask
+from ...detectors.moments import from_datetimes, from_numbers, from_text, unit_of
+from ..errors import shown
+from .errors import ReferenceDataError
 
 MOST_WITHOUT = 0.05
 YEAR_2000 = 946_684_800.0

@@ -10,7 +10,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pilotfish.sidecar.errors import UsageError, shown
+from ..errors import UsageError, shown
 
 _TCP = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]*)):(\d{1,5})\Z")
 _FORM = "write HOST:PORT, [IPV6]:PORT or unix:/path"

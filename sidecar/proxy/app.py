@@ -11,20 +11,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pilotfish.sidecar.channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
-from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.channel.page import CounterPage
-from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.proxy.address import Address, listen, parse_address
-from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
-from pilotfish.sidecar.proxy.health import HealthServer
-from pilotfish.sidecar.proxy.listener import Connections, Listener, connection_limit
-from pilotfish.sidecar.proxy.observer import Observer
-from pilotfish.sidecar.proxy.pump import Pump
-from pilotfish.sidecar.proxy.reactor import IN, SECOND, Reactor
-from pilotfish.sidecar.proxy.upstream import Upstream
-from pilotfish.sidecar.settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from ..channel import layout as at
+from ..channel.page import CounterPage
+from ..channel.sender import Sender
+from ..errors import UsageError, shown
+from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
+from .address import Address, listen, parse_address
+from .arguments import add_pair_arguments, parse_pairs
+from .health import HealthServer
+from .listener import Connections, Listener, connection_limit
+from .observer import Observer
+from .pump import Pump
+from .reactor import IN, SECOND, Reactor
+from .upstream import Upstream
 
 _LOG = logging.getLogger("pilotfish.proxy")
 

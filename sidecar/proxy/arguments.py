@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.proxy.address import Address, parse_address
+from ..errors import UsageError
+from .address import Address, parse_address
 
 CONNECTION_LIMIT = 10_000
 DRAIN_SECONDS = 30

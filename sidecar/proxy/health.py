@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from pilotfish.sidecar.proxy.reactor import FAILED, IN, SECOND, Reactor
+from .reactor import FAILED, IN, SECOND, Reactor
 
 PATHS = (b"/healthz", b"/livez", b"/readyz")
 REQUEST_LIMIT = 8 * 1024

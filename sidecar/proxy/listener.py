@@ -8,12 +8,12 @@ import resource
 import socket
 from collections.abc import Callable
 
-from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.channel.page import CounterPage
-from pilotfish.sidecar.proxy.observer import ConnectionObserver, Observer
-from pilotfish.sidecar.proxy.reactor import IN, SECOND, Reactor
-from pilotfish.sidecar.proxy.relay import Relay, reset_socket
-from pilotfish.sidecar.proxy.upstream import Connecting, Upstream, descriptor_reserve
+from ..channel import layout as at
+from ..channel.page import CounterPage
+from .observer import ConnectionObserver, Observer
+from .reactor import IN, SECOND, Reactor
+from .relay import Relay, reset_socket
+from .upstream import Connecting, Upstream, descriptor_reserve
 
 ACCEPTS_A_ROUND = 64
 OWN_DESCRIPTORS = 32

@@ -10,15 +10,15 @@ import time
 from time import monotonic_ns
 from typing import Protocol
 
-from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.channel.page import CounterPage
-from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
-from pilotfish.sidecar.errors import raised_at
-from pilotfish.sidecar.proxy.capture import BodyCapture, Budget
-from pilotfish.sidecar.proxy.sampler import Sampler
-from pilotfish.sidecar.settings.proxy import ProxySettings
-from pilotfish.sidecar.wire.routes import RouteTemplates
-from pilotfish.sidecar.wire.tracker import Exchange, Tracker
+from ..channel import layout as at
+from ..channel.page import CounterPage
+from ..channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ..errors import raised_at
+from ..settings.proxy import ProxySettings
+from ..wire.routes import RouteTemplates
+from ..wire.tracker import Exchange, Tracker
+from .capture import BodyCapture, Budget
+from .sampler import Sampler
 
 _LOG = logging.getLogger(__name__)
 

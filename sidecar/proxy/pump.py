@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pilotfish.sidecar.channel.record import Record
-from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.proxy.reactor import FAILED, IN, OUT, SECOND, Reactor
+from ..channel.record import Record
+from ..channel.sender import Sender
+from .reactor import FAILED, IN, OUT, SECOND, Reactor
 
 GATHER = SECOND // 200  # records wait so long for company, since one write costs as much as looking at an exchange
 GATHER_BYTES = 64 * 1024

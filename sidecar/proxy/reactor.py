@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from pilotfish.sidecar.errors import raised_at
+from ..errors import raised_at
 
 IN, OUT, HUP, ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP, select.EPOLLERR
 FAILED = HUP | ERR

@@ -16,7 +16,7 @@ from contextlib import suppress
 from time import monotonic_ns
 from typing import Protocol
 
-from pilotfish.sidecar.proxy.reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
+from .reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
 
 PORTION = 64 * 1024
 _BUFFER = bytearray(PORTION)  # shared: what is not sent at once is copied out of it

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
-from pilotfish.sidecar.proxy.address import Address, resolve
-from pilotfish.sidecar.proxy.reactor import FAILED, OUT, SECOND, Reactor
-from pilotfish.sidecar.proxy.relay import reset_socket
+from .address import Address, resolve
+from .reactor import FAILED, OUT, SECOND, Reactor
+from .relay import reset_socket
 
 RETRY = SECOND // 10
 BACKLOG_RETRY = SECOND // 200

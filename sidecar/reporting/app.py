@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from pilotfish.sidecar.errors import printable
-from pilotfish.sidecar.pages import page, summary
-from pilotfish.sidecar.pages.writing import write
-from pilotfish.sidecar.reporting import evidently
-from pilotfish.sidecar.reporting.source import Saved, fetched, loaded, parsed
+from ..errors import printable
+from ..pages import page, summary
+from ..pages.writing import write
+from . import evidently
+from .source import Saved, fetched, loaded, parsed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

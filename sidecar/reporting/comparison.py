@@ -19,16 +19,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pilotfish.detectors.batch import Column, ColumnData, as_column, missing_mask
-from pilotfish.detectors.binning.categories import text_of
-from pilotfish.detectors.binning.numeric import numbers
-from pilotfish.detectors.inference import infer_kind
-from pilotfish.sidecar.errors import PilotfishError, raised_at, shown
-from pilotfish.sidecar.profiles.build import Roles, read_table
-from pilotfish.sidecar.profiles.cells import NA
-from pilotfish.sidecar.profiles.csvtable import CsvOptions
-from pilotfish.sidecar.rows.lines import from_lines
-from pilotfish.sidecar.rows.table import table_of
+from ...detectors.batch import Column, ColumnData, as_column, missing_mask
+from ...detectors.binning.categories import text_of
+from ...detectors.binning.numeric import numbers
+from ...detectors.inference import infer_kind
+from ..errors import PilotfishError, raised_at, shown
+from ..profiles.build import Roles, read_table
+from ..profiles.cells import NA
+from ..profiles.csvtable import CsvOptions
+from ..rows.lines import from_lines
+from ..rows.table import table_of
 
 MOST_ROWS = 50_000  # a side; more are thinned out evenly
 MOST_LINES = 1_000_000

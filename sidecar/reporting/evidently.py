@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from pilotfish.sidecar.errors import PilotfishError, UsageError, printable, shown
-from pilotfish.sidecar.reporting.comparison import Compared, Wanted
-from pilotfish.sidecar.reporting.source import SECONDS, address_of, token_in
-from pilotfish.sidecar.settings.units import read_duration, read_size
+from ..errors import PilotfishError, UsageError, printable, shown
+from ..settings.units import read_duration, read_size
+from .comparison import Compared, Wanted
+from .source import SECONDS, address_of, token_in
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.reporting.comparison")
 MEMORY, LONGEST = "2Gi", "300s"

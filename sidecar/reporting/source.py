@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.http.access import read_token
-from pilotfish.sidecar.answer import Answer
-from pilotfish.sidecar.errors import UsageError, shown
-from pilotfish.sidecar.timeline.document import TimeLine
+from ..analyzer.http.access import read_token
+from ..answer import Answer
+from ..errors import UsageError, shown
+from ..timeline.document import TimeLine
 
 LARGEST = 64 * 1024 * 1024
 SECONDS = 30.0

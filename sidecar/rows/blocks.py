@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from pilotfish.sidecar.rows.errors import RowsError
+from .errors import RowsError
 
 MAGIC = b"PLTFROW1"
 MAX_BLOCK = 64 * 1024 * 1024

@@ -27,16 +27,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pilotfish.detectors.batch import ColumnData, Floats, as_column
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.errors import DetectorError
-from pilotfish.detectors.heldout import with_held_out
-from pilotfish.detectors.profile import HeldOut, Profile
-from pilotfish.sidecar.errors import raised_at, shown
-from pilotfish.sidecar.rows.errors import RowsError
-from pilotfish.sidecar.rows.log import read_blocks
-from pilotfish.sidecar.rows.messages import Outcome, Progress, Wanted
-from pilotfish.sidecar.rows.table import Table, table_of
+from ...detectors.batch import ColumnData, Floats, as_column
+from ...detectors.build import build_profile
+from ...detectors.errors import DetectorError
+from ...detectors.heldout import with_held_out
+from ...detectors.profile import HeldOut, Profile
+from ..errors import raised_at, shown
+from .errors import RowsError
+from .log import read_blocks
+from .messages import Outcome, Progress, Wanted
+from .table import Table, table_of
 
 FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
 TELL_SECONDS = 1.0

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from pilotfish.sidecar.rows.blocks import Block, Columns
-from pilotfish.sidecar.rows.errors import RowsError
+from .blocks import Block, Columns
+from .errors import RowsError
 
 
 class _Line(msgspec.Struct, frozen=True):

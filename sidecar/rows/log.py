@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.rows.blocks import MAGIC, Block, parse, render, scan, size_of
-from pilotfish.sidecar.rows.errors import RowsError
+from ..errors import shown
+from .blocks import MAGIC, Block, parse, render, scan, size_of
+from .errors import RowsError
 
 SEGMENTS = 8
 SUFFIX = ".rows"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.batch import Column as MaskedColumn
-from pilotfish.detectors.batch import ColumnData, Floats, Side
-from pilotfish.sidecar.rows.blocks import Block
+from ...detectors.batch import Column as MaskedColumn
+from ...detectors.batch import ColumnData, Floats, Side
+from .blocks import Block
 
 MAX_COLUMNS = 2000
 

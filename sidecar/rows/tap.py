@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import Any
 
-from pilotfish.sidecar.rows.blocks import Block
+from .blocks import Block
 
 JOINED = 100  # rows in one block: a log drops its oldest rows by no less
 Exchange = tuple[float, int, dict[str, list[Any]], dict[str, list[Any]]]

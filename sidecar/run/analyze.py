@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pilotfish.sidecar.run.app import member
-from pilotfish.sidecar.run.arguments import add_member_arguments, make_folder
-from pilotfish.sidecar.run.supervision import MEMBER
-from pilotfish.sidecar.run.supervisor import supervise
+from .app import member
+from .arguments import add_member_arguments, make_folder
+from .supervision import MEMBER
+from .supervisor import supervise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
-from pilotfish.sidecar.run.arguments import add_member_arguments, make_folder, member_flags
-from pilotfish.sidecar.run.supervision import MEMBER, PROXY
-from pilotfish.sidecar.run.supervisor import supervise
+from ..proxy.arguments import add_pair_arguments, parse_pairs
+from .arguments import add_member_arguments, make_folder, member_flags
+from .supervision import MEMBER, PROXY
+from .supervisor import supervise
 
 MODULE = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that it is started from
 MEMORY_FOLDERS = (Path("/dev/shm"),)  # noqa: S108  # a folder of our own is made in there, with mode 0700

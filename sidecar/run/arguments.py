@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from pilotfish.sidecar.errors import UsageError, shown
+from ..errors import UsageError, shown
 
 MEMORY_LIMIT = "512Mi"
 _SIZE = re.compile(r"(\d{1,12})(Ki|Mi|Gi)?\Z")

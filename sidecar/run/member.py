@@ -22,20 +22,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.analyzer.app import App, build
-from pilotfish.sidecar.analyzer.options import Options
-from pilotfish.sidecar.control.ledger import Ledger
-from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox
-from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.control.view import situation_of
-from pilotfish.sidecar.control.webhook import Target, Webhook
-from pilotfish.sidecar.errors import PilotfishError
-from pilotfish.sidecar.run.arguments import add_member_arguments
-from pilotfish.sidecar.settings.document import ModelMonitor, Retrain
+from ...detectors.monitor import DriftMonitor
+from ...detectors.profile import Profile
+from ...detectors.settings import DriftSettings
+from ..analyzer.app import App, build
+from ..analyzer.options import Options
+from ..control.ledger import Ledger
+from ..control.loop import ControlLoop
+from ..control.outbox import Outbox
+from ..control.situation import Situation
+from ..control.view import situation_of
+from ..control.webhook import Target, Webhook
+from ..errors import PilotfishError
+from ..settings.document import ModelMonitor, Retrain
+from .arguments import add_member_arguments
 
 USAGE_STATUS = 2
 OOM_SCORE = Path("/proc/self/oom_score_adj")

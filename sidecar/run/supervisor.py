@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
-from pilotfish.sidecar.run.spawn import NOT_STARTED, spawn
-from pilotfish.sidecar.run.supervision import MEMBER, PROXY, Action, End, Send, Start, Supervision, Tell
+from .spawn import NOT_STARTED, spawn
+from .supervision import MEMBER, PROXY, Action, End, Send, Start, Supervision, Tell
 
 ON_ORPHANED = {MEMBER: signal.SIGKILL, PROXY: signal.SIGTERM}  # the proxy drains, the member's checkpoint is fresh
 LONGEST_WAIT = 3600.0  # seconds

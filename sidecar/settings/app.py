@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pilotfish.sidecar.errors import printable
-from pilotfish.sidecar.settings.checks import warnings
-from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.effective import promise, settings_in_force
-from pilotfish.sidecar.settings.environment import VARIABLES
-from pilotfish.sidecar.settings.errors import SettingsError
-from pilotfish.sidecar.settings.load import load
-from pilotfish.sidecar.settings.schema import json_schema
+from ..errors import printable
+from .checks import warnings
+from .document import ModelMonitor
+from .effective import promise, settings_in_force
+from .environment import VARIABLES
+from .errors import SettingsError
+from .load import load
+from .schema import json_schema
 
 WRONG = 1
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.settings.document import (
-    Drift,
-    Feedback,
-    ModelMonitor,
-    Resources,
-    Scaling,
-    Spec,
-    Traffic,
-    Webhook,
-)
-from pilotfish.sidecar.settings.errors import Problem
-from pilotfish.sidecar.settings.streams import problem_of, stream_of
-from pilotfish.sidecar.settings.units import show_duration, show_size
+from ..errors import shown
+from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from .errors import Problem
+from .streams import problem_of, stream_of
+from .units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
 LONGEST_TICK = 86400.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.settings.checks import ticks_per_false_alarm
-from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.reader import annotations_of, unit_of
-from pilotfish.sidecar.settings.units import UNITS, show_duration
+from .checks import ticks_per_false_alarm
+from .document import ModelMonitor
+from .reader import annotations_of, unit_of
+from .units import UNITS, show_duration
 
 _OF_KUBERNETES = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
 

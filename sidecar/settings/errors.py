@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pilotfish.sidecar.errors import PilotfishError, printable
+from ..errors import PilotfishError, printable
 
 MOST_SHOWN = 20
 

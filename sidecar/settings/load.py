@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pilotfish.sidecar.settings.checks import problems
-from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.environment import override
-from pilotfish.sidecar.settings.errors import Problem, SettingsError
-from pilotfish.sidecar.settings.reader import Reader
-from pilotfish.sidecar.settings.yamltree import LARGEST, read_tree
+from .checks import problems
+from .document import ModelMonitor
+from .environment import override
+from .errors import Problem, SettingsError
+from .reader import Reader
+from .yamltree import LARGEST, read_tree
 
 
 def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> ModelMonitor:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilotfish.sidecar.errors import PilotfishError, shown
+from ..errors import PilotfishError, shown
 
 MIB = 1024 * 1024
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.settings.errors import Problem
-from pilotfish.sidecar.settings.units import UNITS
+from ..errors import shown
+from .errors import Problem
+from .units import UNITS
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.reader import annotations_of, unit_of
-from pilotfish.sidecar.settings.units import UNITS
+from .document import ModelMonitor
+from .reader import annotations_of, unit_of
+from .units import UNITS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from pilotfish.sidecar.errors import shown
+from ..errors import shown
 
 
 @dataclass(frozen=True, slots=True)

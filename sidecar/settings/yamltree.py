@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from pilotfish.sidecar.errors import shown
-from pilotfish.sidecar.settings.errors import Problem, SettingsError
+from ..errors import shown
+from .errors import Problem, SettingsError
 
 LARGEST = 1024 * 1024
 DEEPEST = 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pilotfish.sidecar.channel.page import PageSnapshot
-from pilotfish.sidecar.report import Count
+from ..channel.page import PageSnapshot
+from ..report import Count
 
 QUEUED = ("queued", "")
 

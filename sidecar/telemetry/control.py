@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from pilotfish.sidecar.telemetry import names
-from pilotfish.sidecar.telemetry.reading import Reading
+from . import names
+from .reading import Reading
 
 
 def collect(reading: Reading) -> Iterator[Family]:

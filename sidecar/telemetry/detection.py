@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from pilotfish.sidecar.report import Effects, Feature, Report
-from pilotfish.sidecar.telemetry import names
-from pilotfish.sidecar.telemetry.reading import Reading
+from ..report import Effects, Feature, Report
+from . import names
+from .reading import Reading
 
 EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
     names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,

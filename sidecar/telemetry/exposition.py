@@ -10,8 +10,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from pilotfish.sidecar.telemetry import control, detection, labels, own, traffic
-from pilotfish.sidecar.telemetry.reading import Reading
+from . import control, detection, labels, own, traffic
+from .reading import Reading
 
 COLLECTORS = (control.collect, detection.collect, labels.collect, own.collect, traffic.collect)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from pilotfish.sidecar.report import Feedback, Performance
-from pilotfish.sidecar.telemetry import names
-from pilotfish.sidecar.telemetry.reading import Reading
+from ..report import Feedback, Performance
+from . import names
+from .reading import Reading
 
 
 def collect(reading: Reading) -> Iterator[Family]:

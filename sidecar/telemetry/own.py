@@ -12,8 +12,8 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric as Family
 
-from pilotfish.sidecar.telemetry import names
-from pilotfish.sidecar.telemetry.reading import Reading
+from . import names
+from .reading import Reading
 
 PAGE = resource.getpagesize()
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pilotfish.sidecar.channel.page import PageSnapshot
-from pilotfish.sidecar.report import Report
+from ..channel.page import PageSnapshot
+from ..report import Report
 
 
 class IntentStatus(Protocol):

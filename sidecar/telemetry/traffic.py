@@ -8,11 +8,11 @@ from itertools import accumulate
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from pilotfish.sidecar.channel import layout
-from pilotfish.sidecar.channel.page import Histogram, PageSnapshot, RouteCounters
-from pilotfish.sidecar.telemetry import names
-from pilotfish.sidecar.telemetry.account import QUEUED, account
-from pilotfish.sidecar.telemetry.reading import Reading
+from ..channel import layout
+from ..channel.page import Histogram, PageSnapshot, RouteCounters
+from . import names
+from .account import QUEUED, account
+from .reading import Reading
 
 EVERY = 2  # of eight bounds a decade, four are shown
 BEAT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone

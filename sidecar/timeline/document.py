@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report import RESTART, Effects, Episode
+from ..report import RESTART, Effects, Episode
 
 FORMAT = 1
 BEFORE = frozenset({"profile", RESTART})  # who closed the episodes whose windows were given up with them

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import ratio
-from pilotfish.detectors.trends import Trend as FeatureTrend
-from pilotfish.detectors.trends import trends
-from pilotfish.detectors.windows import Window, joined
-from pilotfish.sidecar.report import Effects, Episode, EpisodeFeature, Report
-from pilotfish.sidecar.timeline.document import Drift, Histogram, Series, Span, TimeLine, Trend, remembered
-from pilotfish.sidecar.timeline.shapes import Frame
+from ...detectors.batch import Floats, Ints
+from ...detectors.profile import Profile
+from ...detectors.results import ratio
+from ...detectors.trends import Trend as FeatureTrend
+from ...detectors.trends import trends
+from ...detectors.windows import Window, joined
+from ..report import Effects, Episode, EpisodeFeature, Report
+from .document import Drift, Histogram, Series, Span, TimeLine, Trend, remembered
+from .shapes import Frame
 
 RECENT_TICKS = 60
 STEP_ROWS = 200  # fewer, and PSI over a few dozen cells is hardly more than noise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import MonitorStatus
-from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.report import Budget, Family, Feature, ProfileInfo
+from ...detectors.profile import Profile
+from ...detectors.results import MonitorStatus
+from ...detectors.settings import DriftSettings
+from ..report import Budget, Family, Feature, ProfileInfo
 
 
 def profile_info(profile: Profile) -> ProfileInfo:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.detectors.batch import Floats, Ints
-from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.effects import Yardstick
-from pilotfish.detectors.profile import Feature
-from pilotfish.sidecar.timeline.document import Histogram
+from ...detectors.batch import Floats, Ints
+from ...detectors.binning.numeric import NumericBins
+from ...detectors.effects import Yardstick
+from ...detectors.profile import Feature
+from .document import Histogram
 
 STEPS = 32  # bars for numbers between the quantiles below
 NAMED = 32  # bars for values with names; the others are one bar

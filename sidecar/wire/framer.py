@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
-from pilotfish.sidecar.wire.errors import WireError
-from pilotfish.sidecar.wire.heads import CHUNKED
+from .errors import WireError
+from .heads import CHUNKED
 
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pilotfish.sidecar.wire.errors import WireError
+from .errors import WireError
 
 CHUNKED, UNTIL_CLOSE = -1, -2  # beside these, a body's length in bytes
 SWITCHING = 101

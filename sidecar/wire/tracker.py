@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from pilotfish.sidecar.wire.errors import WireError
-from pilotfish.sidecar.wire.framer import Framer
-from pilotfish.sidecar.wire.heads import BODILESS, SWITCHING, RequestHead, ResponseHead, parse_request, parse_response
+from .errors import WireError
+from .framer import Framer
+from .heads import BODILESS, SWITCHING, RequestHead, ResponseHead, parse_request, parse_response
 
 PIPELINE_LIMIT = 1024
 _PREFACE = b"PRI * HTTP/2.0"

@@ -18,7 +18,7 @@ A request that does not decode is a skip. A request that does, with a response t
 outputs, and `outputs_reason` says why.
 """
 
-from pilotfish.sidecar.analyzer.decode.table import PROTOCOLS, decode
-from pilotfish.sidecar.analyzer.decode.types import REASONS, Cells, Decoded, Hints, Rows, Skip
+from .table import PROTOCOLS, decode
+from .types import REASONS, Cells, Decoded, Hints, Rows, Skip
 
 __all__ = ["PROTOCOLS", "REASONS", "Cells", "Decoded", "Hints", "Rows", "Skip", "decode"]

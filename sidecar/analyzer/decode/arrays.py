@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from pilotfish.sidecar.analyzer.decode.types import ARRAY_KINDS, Cells, DeclineError
+from .types import ARRAY_KINDS, Cells, DeclineError
 
 MOST_COLUMNS = 16_384
 MOST_CELLS = 4 * 1024 * 1024

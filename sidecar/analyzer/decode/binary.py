@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from pilotfish.sidecar.analyzer.decode.types import Cells, DeclineError
+from .types import Cells, DeclineError
 
 DATATYPES = MappingProxyType(
     {

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode.heads import CONTENT_TYPE, header
-from pilotfish.sidecar.analyzer.decode.types import DeclineError
+from .heads import CONTENT_TYPE, header
+from .types import DeclineError
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode.content import parse
-from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError
+from .content import parse
+from .types import Body, DeclineError
 
 STRUCTURED = b"application/cloudevents+json"
 _EVENT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode import v1
-from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
-from pilotfish.sidecar.analyzer.decode.types import Body, DeclineError, Hints, Part, Rows
+from . import v1
+from .content import parse, require_unique_keys
+from .types import Body, DeclineError, Hints, Part, Rows
 
 decode_response = v1.decode_response
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode import arrays, binary
-from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
-from pilotfish.sidecar.analyzer.decode.types import Body, Cells, DeclineError, Hints, Part, Rows
+from . import arrays, binary
+from .content import parse, require_unique_keys
+from .types import Body, Cells, DeclineError, Hints, Part, Rows
 
 LARGEST_DIMENSION = 2**31
 _NAMED = frozenset(("names", "columns", "feature_names"))

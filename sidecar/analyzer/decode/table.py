@@ -8,10 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode import events, heads, mlflow, oip, v1
-from pilotfish.sidecar.analyzer.decode.content import parse, uncode
-from pilotfish.sidecar.analyzer.decode.types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
-from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from . import events, heads, mlflow, oip, v1
+from .content import parse, uncode
+from .types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
 
 
 class Codec(Protocol):

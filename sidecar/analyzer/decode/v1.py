@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.decode import arrays
-from pilotfish.sidecar.analyzer.decode.content import parse, require_unique_keys
-from pilotfish.sidecar.analyzer.decode.types import Body, Cells, DeclineError, Hints, Part, Rows
+from . import arrays
+from .content import parse, require_unique_keys
+from .types import Body, Cells, DeclineError, Hints, Part, Rows
 
 Tree = list[Any] | dict[str, Any] | None
 

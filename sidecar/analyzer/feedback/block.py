@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pilotfish.detectors.performance.description import LOSS, Performance
-from pilotfish.detectors.performance.estimate import Estimate, estimate
-from pilotfish.detectors.performance.realized import Realized, moments, realized
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import EpisodeStatus
-from pilotfish.detectors.windows import Piece, Windows
-from pilotfish.sidecar import report
-from pilotfish.sidecar.analyzer.feedback import lags
-from pilotfish.sidecar.analyzer.feedback.joining import Joiner
-from pilotfish.sidecar.analyzer.feedback.labels import OUTCOMES
-from pilotfish.sidecar.analyzer.ledger import IDENTIFIED, MEASURED, REUSED
+from ....detectors.performance.description import LOSS, Performance
+from ....detectors.performance.estimate import Estimate, estimate
+from ....detectors.performance.realized import Realized, moments, realized
+from ....detectors.profile import Profile
+from ....detectors.results import EpisodeStatus
+from ....detectors.windows import Piece, Windows
+from ... import report
+from ..ledger import IDENTIFIED, MEASURED, REUSED
+from . import lags
+from .joining import Joiner
+from .labels import OUTCOMES
 
 FAMILY = "performance"
 RECENT_TICKS = 60

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.errors import RefusedError
-from pilotfish.sidecar.analyzer.feedback import events, items
-from pilotfish.sidecar.analyzer.feedback.items import ItemError
-from pilotfish.sidecar.analyzer.feedback.labels import LISTED_PROBLEMS, Label, Labels, Problem, delivery_key
-from pilotfish.sidecar.errors import shown
+from ...errors import shown
+from ..errors import RefusedError
+from . import events, items
+from .items import ItemError
+from .labels import LISTED_PROBLEMS, Label, Labels, Problem, delivery_key
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.analyzer.feedback.items import ItemError
-from pilotfish.sidecar.analyzer.feedback.labels import delivery_key
-from pilotfish.sidecar.errors import shown
+from ...errors import shown
+from .items import ItemError
+from .labels import delivery_key
 
 STRUCTURED, BATCHED = "application/cloudevents+json", "application/cloudevents-batch+json"
 _NEEDED = ("id", "source", "type")

@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pilotfish.sidecar.analyzer.feedback.labels import Label, Scalar, key_of
-from pilotfish.sidecar.errors import shown
+from ...errors import shown
+from .labels import Label, Scalar, key_of
 
 MOST_ROWS = 10**6
 LATEST = 1e11  # epoch seconds

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pilotfish.detectors.profile import Profile
-from pilotfish.sidecar.analyzer.decode import Decoded
-from pilotfish.sidecar.analyzer.feedback.frames import Kept, Tag, Taken
-from pilotfish.sidecar.analyzer.feedback.labels import (
+from ....detectors.profile import Profile
+from ..decode import Decoded
+from .frames import Kept, Tag, Taken
+from .labels import (
     DIRECT,
     DUPLICATE,
     INVALID,
@@ -26,8 +26,8 @@ from pilotfish.sidecar.analyzer.feedback.labels import (
     Problem,
     key_of,
 )
-from pilotfish.sidecar.analyzer.feedback.segment import mark_of
-from pilotfish.sidecar.analyzer.feedback.store import Found, Store
+from .segment import mark_of
+from .store import Found, Store
 
 NO_PROFILE = "labels are counted, not judged: no profile is in force"
 NO_LABEL = "labels are counted, not judged: the profile was built without a label column (profile build --label)"

@@ -12,8 +12,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from pilotfish.sidecar.analyzer.errors import RefusedError
-from pilotfish.sidecar.errors import shown
+from ...errors import shown
+from ..errors import RefusedError
 
 MOST_WAITING = 16 * 2**20  # bytes that wait for a disk that takes none
 LARGEST_FILE = 256 * 2**20

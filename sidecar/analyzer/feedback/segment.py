@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotfish.sidecar.analyzer.feedback import frames
-from pilotfish.sidecar.analyzer.feedback.frames import Kept, Tag
+from . import frames
+from .frames import Kept, Tag
 
 Keys: TypeAlias = NDArray[np.uint64]
 _ODD, _MASK = 0x9E3779B97F4A7C15, 2**64 - 1

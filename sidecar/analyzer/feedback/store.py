@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotfish.sidecar.analyzer.feedback import frames
-from pilotfish.sidecar.analyzer.feedback.frames import Kept, Tag, Taken
-from pilotfish.sidecar.analyzer.feedback.segment import Segment
+from . import frames
+from .frames import Kept, Tag, Taken
+from .segment import Segment
 
 PARTS = 16
 FEWEST_MARKS = 10_000  # marks without a kept row that are remembered at least

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from pilotfish.sidecar.errors import UsageError, shown
+from ...errors import UsageError, shown
 
 MAX_TOKEN_BYTES = 4096
 OPEN_PATHS = ("/healthz", "/metrics", "/readyz")

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from pilotfish.sidecar.answer import Accounting, Answer, Control, Route
-from pilotfish.sidecar.channel.page import PageSnapshot, RouteCounters
-from pilotfish.sidecar.report import Count, Report
-from pilotfish.sidecar.telemetry.account import account
-from pilotfish.sidecar.telemetry.reading import Reading
+from ...answer import Accounting, Answer, Control, Route
+from ...channel.page import PageSnapshot, RouteCounters
+from ...report import Count, Report
+from ...telemetry.account import account
+from ...telemetry.reading import Reading
 
 
 def answer(made: Report, reading: Reading) -> Answer:

@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.http.connections import Connections
-from pilotfish.sidecar.errors import UsageError, shown
+from ...errors import UsageError, shown
+from .connections import Connections
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 REQUEST_SECONDS = 30.0

@@ -13,20 +13,20 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.decisions import LONGEST_BY, LONGEST_REASON, Decisions, said
-from pilotfish.sidecar.analyzer.errors import RefusedError
-from pilotfish.sidecar.analyzer.feedback import body
-from pilotfish.sidecar.analyzer.feedback.labels import Answer, Labels
-from pilotfish.sidecar.analyzer.http import access
-from pilotfish.sidecar.analyzer.http.answer import answer
-from pilotfish.sidecar.analyzer.publish import Published
-from pilotfish.sidecar.pages import page
-from pilotfish.sidecar.rows.blocks import Block
-from pilotfish.sidecar.rows.lines import as_lines
-from pilotfish.sidecar.telemetry.exposition import Exposition
-from pilotfish.sidecar.telemetry.reading import Reading
-from pilotfish.sidecar.timeline.document import TimeLine
-from pilotfish.sidecar.timeline.make import time_line
+from ...pages import page
+from ...rows.blocks import Block
+from ...rows.lines import as_lines
+from ...telemetry.exposition import Exposition
+from ...telemetry.reading import Reading
+from ...timeline.document import TimeLine
+from ...timeline.make import time_line
+from ..decisions import LONGEST_BY, LONGEST_REASON, Decisions, said
+from ..errors import RefusedError
+from ..feedback import body
+from ..feedback.labels import Answer, Labels
+from ..publish import Published
+from . import access
+from .answer import answer
 
 SMALL_BODY = 32 * 1024  # read within the event loop
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
