@@ -22,10 +22,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .bank import smoothed
 from .batch import Batch, Column, ColumnData, Ints, Side, as_column
 from .errors import StateError, shown
-from .profile import Feature, Profile
+from .evalues.bank import smoothed
+from .profile.profile import Feature, Profile
 from .summaries.counts import Counts
 from .summaries.heavy import HeavyHitters
 

@@ -35,7 +35,7 @@ COMMANDS = {
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
     "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
     "replay": Command("run stored rows through the detector", "pilotfish.sidecar.profiles.replay"),
-    "report": Command("show what a running sidecar reports", "pilotfish.sidecar.reporting.app"),
+    "report": Command("show what a running sidecar reports", "pilotfish.sidecar.report.command.app"),
     "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..bank import smoothed
 from ..batch import Floats, Ints
+from ..evalues.bank import smoothed
 from .score import Distance, Score, interval, probabilities, scored, squared_noise
 
 

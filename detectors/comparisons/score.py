@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..bank import smoothed
 from ..batch import Floats, Ints
+from ..evalues.bank import smoothed
 
 Z = 1.96
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from .description import Calibration
+from ..profile.performance import Calibration
 
 MATTERS = 0.02  # mean distance below which scores pass for calibrated, however sure that it is not chance
 SIGNIFICANT = 3.0  # normal score

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..profile import Profile
+from ..profile.performance import BY_SCORE, LOSS, Performance
+from ..profile.profile import Profile
 from ..summaries.counts import Counts
 from .calibration import normal_score
-from .description import BY_SCORE, LOSS, Performance
 from .realized import independence, interval
 
 CONTRADICTED = 4.0  # normal score beyond which labels and estimate contradict each other

@@ -11,11 +11,11 @@ from ..batch import Bools, Column, Floats, missing_mask
 from ..binning.losses import LossBins
 from ..binning.numeric import NumericBins, numbers
 from ..errors import ProfileError, shown
+from ..losses.functions import Distance, Loss, Mistake, Rank, classes, grid
+from ..profile.performance import BY_SCORE, LOSS, Calibration, Performance
 from ..transforms.base import Block
 from ..transforms.loss import ByScore, LossTransform
 from .calibration import calibration
-from .description import BY_SCORE, LOSS, Calibration, Performance
-from .losses import Distance, Loss, Mistake, Rank, classes, grid
 from .roles import Roles
 
 LARGEST = 0.95  # quantile of the reference's absolute errors that counts as a loss of 1

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..batch import Ints
 from ..binning.losses import LossBins
-from ..profile import Bins, Feature, Profile
+from ..profile.performance import LOSS
+from ..profile.profile import Bins, Feature, Profile
 from ..summaries.counts import Counts
-from .description import LOSS
 
 SURE = 1.96  # normal quantile of the intervals: 95 %
 

@@ -11,11 +11,11 @@ import numpy as np
 from ..batch import SIDES, Batch, Column, Family, Ints, Side
 from ..binning.categories import CategoryBins
 from ..binning.numeric import NumericBins, numbers
+from ..columns.inference import texts_of
+from ..columns.joining import aligned, bulk, by_type, times
 from ..errors import CountsMismatchError, StateError, shown
-from ..inference import texts_of
-from ..profile import Profile
+from ..profile.profile import Profile
 from ..transforms import BULKY, Block, picked, spoken
-from .joining import aligned, bulk, by_type, times
 
 BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once,
 BLOCK_BYTES = 4 * 1024 * 1024  # or so much of texts and arrays

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
 from ..errors import ProfileError, shown
-from ..mixing import mixed
+from ..splitmix import mixed
 from .base import Block
 from .single import OfColumn, column_of
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from ..batch import Bools, Column, Family, Floats, Ints, Side, missing_mask
-from ..mixing import mixed
+from ..splitmix import mixed
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Bools, Column, Floats, Side
-from ..profile import ColumnType
-from ..summaries.joining import concatenated
+from ..columns.joining import concatenated
+from ..profile.profile import ColumnType
 from .arrays import fit_arrays
 from .base import Block, Transform
-from .relating import fit_relations
+from .fit_relations import fit_relations
 from .text import fit_text
 from .timestamps import fit_timestamps
 

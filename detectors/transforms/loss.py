@@ -12,8 +12,8 @@ from ..batch import Column, Family, Floats, Side
 from ..binning.losses import whole_number_bins
 from ..binning.numeric import NumericBins
 from ..errors import ProfileError, shown
-from ..performance.description import BY_SCORE, LOSS, Task
-from ..performance.losses import Loss, loss_from
+from ..losses.functions import Loss, loss_from
+from ..profile.performance import BY_SCORE, LOSS, Task
 from .base import Block
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from ..batch import Column, Floats
+from ..columns.inference import is_clock
+from ..columns.timestamps import UNITS, moments, unit_of
 from ..errors import ProfileError, shown
-from ..inference import is_clock
-from ..moments import UNITS, moments, unit_of
 from .base import Block
 from .single import OfColumn, column_of
 

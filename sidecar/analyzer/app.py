@@ -15,7 +15,7 @@ from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..errors import UsageError, shown
-from ..report import Learning, Report
+from ..report.schema import Learning, Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor

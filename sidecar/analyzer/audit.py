@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import shown
-from ..report import Decision
+from ..report.schema import Decision
 
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..report import Learning, Report
+from ..report.schema import Learning, Report
 from ..rows.messages import Outcome, Progress, Wanted
 from .commands import NoteLearning, Plain
 from .core import Setup

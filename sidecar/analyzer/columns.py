@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...detectors.batch import is_missing
-from ..report import Unprofiled
+from ..report.schema import Unprofiled
 from .decode import Decoded, Rows
 
 MAX_COLUMNS = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...detectors.profile import Profile
-from ..report import Decision, Learning
+from ...detectors.profile.profile import Profile
+from ..report.schema import Decision, Learning
 from .feedback.labels import Labels
 
 

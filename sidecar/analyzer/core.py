@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
+from ...detectors.detection.results import TickResult
 from ...detectors.errors import DetectorError
-from ...detectors.profile import Profile
-from ...detectors.results import TickResult
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..channel.record import Hello, Record
 from ..errors import shown
-from ..report import RESTART, Decision, Episode
+from ..report.schema import RESTART, Decision, Episode
 from ..rows.tap import Tap
 from ..settings.document import Feedback, KeepRows, Learn
 from .columns import Columns

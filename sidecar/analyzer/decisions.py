@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import shown
-from ..report import Decision, Learning, Report
+from ..report.schema import Decision, Learning, Report
 from . import checkpoint
 from .audit import Audit
 from .commands import BeginLearning, CloseEpisode, EndLearning, NoteLearning, Plain, SetProfile, ShowDecisions, Warn

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ...detectors.effects import EffectSizes, Yardstick
+from ...detectors.comparisons.effects import EffectSizes, Yardstick
+from ...detectors.detection.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
 from ...detectors.errors import StateError
-from ...detectors.profile import Profile
-from ...detectors.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ...detectors.summaries.counts import Counts
-from ...detectors.windows import Piece, Windows, levels_of
+from ...detectors.summaries.windows import Piece, Windows, levels_of
 
 
 class TickEngine(Protocol):

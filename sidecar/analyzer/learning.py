@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..errors import shown
-from ..report import Learning
+from ..report.schema import Learning
 from .errors import LearningRefusedError
 
 MOST_TRIES = 3

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...detectors.errors import ProfileError
-from ...detectors.profile import Profile
+from ...detectors.profile.profile import Profile
 from ..errors import shown
 from .checkpoint import save
 from .errors import ProfileRefusedError

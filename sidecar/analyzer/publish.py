@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ...detectors.profile import Profile
+from ...detectors.detection.results import MonitorStatus
+from ...detectors.profile.profile import Profile
 from ...detectors.quality import KINDS
-from ...detectors.results import MonitorStatus
 from ...detectors.summaries.counts import Counts
-from ...detectors.windows import Window
-from .. import report
-from ..timeline import retold
+from ...detectors.summaries.windows import Window
+from ..report import schema as report
+from ..report.timeline import retold
 from .core import Core
 from .feedback import block
 from .ledger import DROPPED, MEASURED, UNDECODABLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..report import KeptRows
+from ..report.schema import KeptRows
 from ..rows.log import RowLog
 from ..settings.document import KeepRows, Learn
 from .core import Core

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ...detectors.effects import EffectSizes, Yardstick
+from ...detectors.comparisons.effects import EffectSizes, Yardstick
 from ...detectors.performance.estimate import estimate
 from ...detectors.performance.realized import realized
-from ...detectors.profile import Profile
+from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
-from .. import report
+from ..report import schema as report
 from ..settings.document import StreamDetector
 from ..settings.streams import Stream, stream_of
 

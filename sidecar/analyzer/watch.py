@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
-from ...detectors.profile import Profile
+from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
+from ...detectors.profile.profile import Profile
 from ...detectors.quality import Finding, QualityWatch
-from ...detectors.results import EpisodeChange, MonitorStatus, TickResult
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import BULKY
 from .decode import Cells, Decoded, Rows

@@ -20,7 +20,7 @@ from typing import Any, overload
 from ..channel.receiver import Receiver
 from ..channel.record import Frame, Record
 from ..errors import PilotfishError
-from ..report import Durability
+from ..report.schema import Durability
 from . import checkpoint
 from .commands import (
     BeginLearning,

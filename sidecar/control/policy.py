@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from ..report import RESTART
+from ..report.schema import RESTART
 from .delivery import LONGEST_ASKED
 from .ledger import PENDING, SUPERSEDED, Change, Entry
 from .situation import ACT, Episode, Situation, Subject

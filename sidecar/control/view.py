@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from .. import report as shown
+from ..report import schema as shown
 from ..settings.document import ModelMonitor, Retrain
 from .ledger import Ledger
 from .situation import Episode, RetrainRules, Situation, Subject

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..errors import UsageError, shown
-from ..report import Report
+from ..report.schema import Report
 from .cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
 from .measured import accounting_at_rest, overhead_of
 from .messages import AnyMessage, Problem, reason_of

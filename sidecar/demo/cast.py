@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from ..report import Report
+from ..report.schema import Report
 from . import reference, server, trainer
 from .flights import Flights, load, mixed_days
 from .messages import reason_of

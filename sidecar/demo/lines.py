@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..report import Report
+from ..report.schema import Report
 from .story import Story, date_of, height
 
 EVERY = 5  # days between two lines about how things stand

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..report import Episode, Report
+from ..report.schema import Episode, Report
 from .messages import AnyMessage, Day, Delivery, Gathering, Problem, Retrained
 from .story import Alarm, Happening, Story, Tone, date_of, height
 

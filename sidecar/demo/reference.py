@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...detectors.build import build_profile
-from ...detectors.profile import Profile
+from ...detectors.profile.profile import Profile
+from ...detectors.reference.build import build_profile
 from .flights import CATEGORICAL, TARGET, Flights
 from .model import Model
 from .wire import MODEL_NAME, MODEL_VERSION

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import PilotfishError
-from ..report import Report
+from ..report.schema import Report
 from .messages import AnyMessage, Problem, Ready, heard
 
 PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from

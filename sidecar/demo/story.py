@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from ..report import Effects, Episode, Family, Report
+from ..report.schema import Effects, Episode, Family, Report
 from .flights import FIRST_DATE
 from .messages import Day, Delivery, Gathering, Retrained
 

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
-from ...detectors.profile import Profile
+from ...detectors.profile.profile import Profile
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
 from .inbox import LARGEST_EVENT, STATUS, Event, Inbox

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..report import Feature, Report
+from ..report.schema import Feature, Report
 from .story import Happening, Story, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"

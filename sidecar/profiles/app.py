@@ -13,8 +13,8 @@ from typing import get_args
 
 from rich.console import Console
 
-from ...detectors.performance.description import Task
-from ...detectors.profile import ColumnType, Profile
+from ...detectors.profile.performance import Task
+from ...detectors.profile.profile import ColumnType, Profile
 from ..errors import UsageError, shown
 from ..settings.units import UNITS, read_duration
 from . import show

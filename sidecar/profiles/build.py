@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, Floats, Side
-from ...detectors.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.errors import DetectorError
-from ...detectors.heldout import with_held_out
-from ...detectors.performance.description import Task
 from ...detectors.performance.roles import Wanted
-from ...detectors.profile import ColumnType, Excluded, Profile
+from ...detectors.profile.performance import Task
+from ...detectors.profile.profile import ColumnType, Excluded, Profile
+from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
+from ...detectors.reference.held_out import with_held_out
 from ..errors import shown
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 from ...detectors.errors import ProfileError
-from ...detectors.profile import Profile
+from ...detectors.profile.profile import Profile
 from .errors import ProfileFileError
 
 LARGEST = 64 * 1024 * 1024

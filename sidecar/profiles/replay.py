@@ -16,13 +16,13 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.detection.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
-from ...detectors.profile import Profile
-from ...detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
-from ...detectors.results import Alarm
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, shown
-from ..pages.writing import write
+from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
 from .build import Roles, read_table, row_times
 from .cells import NA

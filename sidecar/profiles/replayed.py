@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ...detectors.batch import SIDES
-from ...detectors.profile import Profile
-from ...detectors.replay import Closed, Replay, Span
+from ...detectors.detection.replay import Closed, Replay, Span
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
-from ...detectors.windows import Level, Windows
-from .. import report
-from ..answer import Answer
-from ..pages import page
-from ..timeline import retold
-from ..timeline.make import time_line
+from ...detectors.summaries.windows import Level, Windows
+from ..report import schema as report
+from ..report.answer import Answer
+from ..report.pages import page
+from ..report.timeline import retold
+from ..report.timeline.make import time_line
 
 WINDOWS = 240  # over the whole run: as many as a drawing can show
 

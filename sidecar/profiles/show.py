@@ -14,9 +14,9 @@ from rich.text import Text
 
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.comparisons.score import Score
-from ...detectors.performance.description import LOSS, Calibration, Performance
 from ...detectors.performance.realized import moments
-from ...detectors.profile import Feature, Profile
+from ...detectors.profile.performance import LOSS, Calibration, Performance
+from ...detectors.profile.profile import Feature, Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
 from .diff import Difference, missing_ratio

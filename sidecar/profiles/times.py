@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...detectors.batch import Bools, Column, Floats, missing_mask
-from ...detectors.moments import from_datetimes, from_numbers, from_text, unit_of
+from ...detectors.columns.timestamps import from_datetimes, from_numbers, from_text, unit_of
 from ..errors import shown
 from .errors import ReferenceDataError
 

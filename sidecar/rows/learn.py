@@ -28,10 +28,10 @@ import msgspec
 import numpy as np
 
 from ...detectors.batch import ColumnData, Floats, as_column
-from ...detectors.build import build_profile
 from ...detectors.errors import DetectorError
-from ...detectors.heldout import with_held_out
-from ...detectors.profile import HeldOut, Profile
+from ...detectors.profile.profile import HeldOut, Profile
+from ...detectors.reference.build import build_profile
+from ...detectors.reference.held_out import with_held_out
 from ..errors import raised_at, shown
 from .errors import RowsError
 from .log import read_blocks

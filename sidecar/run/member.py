@@ -22,8 +22,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ...detectors.monitor import DriftMonitor
-from ...detectors.profile import Profile
+from ...detectors.detection.monitor import DriftMonitor
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..analyzer.app import App, build
 from ..analyzer.options import Options

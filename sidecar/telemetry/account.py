@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..channel.page import PageSnapshot
-from ..report import Count
+from ..report.schema import Count
 
 QUEUED = ("queued", "")
 

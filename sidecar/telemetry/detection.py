@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report import Effects, Feature, Report
+from ..report.schema import Effects, Feature, Report
 from . import names
 from .reading import Reading
 

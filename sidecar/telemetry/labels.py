@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report import Feedback, Performance
+from ..report.schema import Feedback, Performance
 from . import names
 from .reading import Reading
 

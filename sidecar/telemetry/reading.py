@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..channel.page import PageSnapshot
-from ..report import Report
+from ..report.schema import Report
 
 
 class IntentStatus(Protocol):

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.core import Core, Setup
 from pilotfish.sidecar.analyzer.ledger import Ledger

@@ -18,7 +18,7 @@ from pilotfish.sidecar.analyzer.ledger import Ledger, restore
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
-from pilotfish.sidecar.report import Count
+from pilotfish.sidecar.report.schema import Count
 from pilotfish.sidecar.telemetry.account import Account, account
 from tests.analyzer.made import SECOND, T0, record, setup
 

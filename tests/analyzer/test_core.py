@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.core import Core
@@ -18,7 +18,7 @@ from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.report import Durability, Report, Unprofiled
+from pilotfish.sidecar.report.schema import Durability, Report, Unprofiled
 from tests.analyzer.made import SECOND, T0, core, drifting, monitor, profile, record, setup
 
 

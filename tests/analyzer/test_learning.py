@@ -19,7 +19,7 @@ from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.report import Decision, Durability, Learning
+from pilotfish.sidecar.report.schema import Decision, Durability, Learning
 from pilotfish.sidecar.rows.messages import Outcome
 from pilotfish.sidecar.settings.document import KeepRows, Learn
 from tests.analyzer.made import T0, core, drifting, profile, record, setup

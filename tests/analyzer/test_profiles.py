@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer import profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile

@@ -16,7 +16,7 @@ from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.ledger import Ledger
 from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.streams import streamed
-from pilotfish.sidecar.report import Durability, Report
+from pilotfish.sidecar.report.schema import Durability, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import parse

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options

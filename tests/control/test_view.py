@@ -13,7 +13,7 @@ from pilotfish.sidecar.control.ledger import Ledger
 from pilotfish.sidecar.control.policy import wanted
 from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
 from pilotfish.sidecar.control.view import situation_of
-from pilotfish.sidecar.report import (
+from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
     EpisodeFeature,

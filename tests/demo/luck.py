@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.demo import reference

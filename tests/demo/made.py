@@ -7,7 +7,7 @@ import numpy as np
 from pilotfish.sidecar.demo.flights import Flights
 from pilotfish.sidecar.demo.messages import Day
 from pilotfish.sidecar.demo.story import Plan
-from pilotfish.sidecar.report import (
+from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
     EpisodeFeature,

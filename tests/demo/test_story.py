@@ -7,7 +7,7 @@ import pytest
 from pilotfish.sidecar.demo.messages import AnyMessage, Delivery, Problem, Retrained
 from pilotfish.sidecar.demo.plot import SLOWEST_ALARM, hear, look
 from pilotfish.sidecar.demo.story import Story, progress
-from pilotfish.sidecar.report import Report
+from pilotfish.sidecar.report.schema import Report
 from tests.demo.made import PLAN, day, episode, report
 
 ACCEPTED = Delivery(verdict="accepted", reason="good", id="e-1", episode="episode-1")

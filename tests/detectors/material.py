@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from pilotfish.detectors.batch import Batch, ColumnData
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 

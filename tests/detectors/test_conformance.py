@@ -1,4 +1,4 @@
-"""Every registered class keeps the laws of `pilotfish.detectors.checks`."""
+"""Every registered class keeps the laws of `pilotfish.detectors.conformance`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch, Column, ColumnData
-from pilotfish.detectors.checks import (
+from pilotfish.detectors.comparisons import COMPARISONS
+from pilotfish.detectors.conformance import (
     HOSTILE,
     check_bins,
     check_comparison,
@@ -20,7 +21,6 @@ from pilotfish.detectors.checks import (
     check_rows,
     check_state,
 )
-from pilotfish.detectors.comparisons import COMPARISONS
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.detectors.material import INPUTS, QUICK, batches_of, columns, mixed_profile, tick
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.quality import HALF_TICKS, STRANGERS, DuplicateCount, Finding, QualityWatch
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.heavy import KEPT, HeavyHitters
 

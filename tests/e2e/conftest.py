@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.reference.build import build_profile
 from tests.control.receiver import Receiver, receiving
 from tests.e2e import stack as stacks
 from tests.e2e.stack import Stack

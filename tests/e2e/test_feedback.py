@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.reference.build import build_profile
 from tests.control.receiver import Receiver
 from tests.e2e import stack as stacks
 from tests.e2e.stack import DOCUMENT, Stack, total

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Replay, spans_of_times
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.detection.replay import Replay, spans_of_times
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
 from pilotfish.sidecar.cli import main

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.reference.build import build_profile
 from tests.e2e.stack import Stack
 from tests.support.waiting import wait_until
 

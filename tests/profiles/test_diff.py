@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Feature
+from pilotfish.detectors.profile.profile import Feature
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.profiles.diff import difference, rebinned
 from pilotfish.sidecar.profiles.histogram import BLOCKS, sparkline
 

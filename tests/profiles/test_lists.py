@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Column
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.cli import main
 from pilotfish.sidecar.profiles.lists import parsed
 

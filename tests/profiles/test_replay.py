@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.detectors.replay import spans_of_rows, spans_of_times
+from pilotfish.detectors.detection.replay import spans_of_rows, spans_of_times
 from pilotfish.sidecar.cli import main
-from tests.pages.made import check
+from tests.report.pages.made import check
 
 ROWS, CHANGE = 6000, 4000
 

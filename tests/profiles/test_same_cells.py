@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
 from pilotfish.sidecar.profiles.build import Names, Rhythm, Roles, build

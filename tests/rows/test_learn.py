@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.rows.blocks import Block
 from pilotfish.sidecar.rows.learn import learn, main, unstable
 from pilotfish.sidecar.rows.log import RowLog

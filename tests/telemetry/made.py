@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilotfish.sidecar import report
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
+from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.telemetry.reading import Reading
 
 NOW = 1_700_000_000.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from ....detectors.performance.description import LOSS, Performance
+from ....detectors.detection.results import EpisodeStatus
 from ....detectors.performance.estimate import Estimate, estimate
 from ....detectors.performance.realized import Realized, moments, realized
-from ....detectors.profile import Profile
-from ....detectors.results import EpisodeStatus
-from ....detectors.windows import Piece, Windows
-from ... import report
+from ....detectors.profile.performance import LOSS, Performance
+from ....detectors.profile.profile import Profile
+from ....detectors.summaries.windows import Piece, Windows
+from ...report import schema as report
 from ..ledger import IDENTIFIED, MEASURED, REUSED
 from . import lags
 from .joining import Joiner

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ....detectors.profile import Profile
+from ....detectors.profile.profile import Profile
 from ..decode import Decoded
 from .frames import Kept, Tag, Taken
 from .labels import (

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ...report import Lag
+from ...report.schema import Lag
 
 EDGES = tuple(float(2**power) for power in range(21))  # 1 s to 12 days
 _NAMES = tuple(f"lag:{index}" for index in range(len(EDGES) + 1))

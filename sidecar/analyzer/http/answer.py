@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ...answer import Accounting, Answer, Control, Route
 from ...channel.page import PageSnapshot, RouteCounters
-from ...report import Count, Report
+from ...report.answer import Accounting, Answer, Control, Route
+from ...report.schema import Count, Report
 from ...telemetry.account import account
 from ...telemetry.reading import Reading
 

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from ...pages import page
+from ...report.pages import page
+from ...report.timeline.document import TimeLine
+from ...report.timeline.make import time_line
 from ...rows.blocks import Block
 from ...rows.lines import as_lines
 from ...telemetry.exposition import Exposition
 from ...telemetry.reading import Reading
-from ...timeline.document import TimeLine
-from ...timeline.make import time_line
 from ..decisions import LONGEST_BY, LONGEST_REASON, Decisions, said
 from ..errors import RefusedError
 from ..feedback import body

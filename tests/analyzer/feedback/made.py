@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
 from pilotfish.sidecar.analyzer.ledger import Ledger

@@ -11,7 +11,7 @@ from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import IdleError
 from pilotfish.sidecar.analyzer.feedback.labels import Answer, Label, Labels, delivery_key, key_of
 from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.report import Durability, Report
+from pilotfish.sidecar.report.schema import Durability, Report
 from pilotfish.sidecar.settings.document import Feedback
 from tests.analyzer.feedback.made import core, exchange, labelled, labels
 from tests.analyzer.made import SECOND, T0, profile

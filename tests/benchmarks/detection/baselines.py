@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Column
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.reference.build import build_profile
 from tests.benchmarks.detection.results import Judged
 from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.speed import outside

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection.results import Judged, mean_at_most
 from tests.benchmarks.detection.runner import Case

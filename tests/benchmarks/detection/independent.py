@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from pilotfish.detectors.batch import Batch, Side
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection.columns import Normal
 from tests.benchmarks.detection.relations import ERROR, answers, pairs

@@ -11,9 +11,9 @@ import numpy as np
 from pilotfish.detectors.batch import Column, missing_mask
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Feature, Profile
-from pilotfish.detectors.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.profile.profile import Feature, Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.transforms.relations import RESIDUAL
 from tests.benchmarks.detection.datasets import Columns, columns, rows_of, taken
 from tests.benchmarks.detection.results import Judged

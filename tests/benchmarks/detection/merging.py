@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from tests.benchmarks.detection.results import every
 from tests.benchmarks.detection.runner import Case

@@ -11,10 +11,10 @@ import sys
 
 import numpy as np
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Replay, spans_of_rows
-from pilotfish.detectors.results import Alarm
+from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.results import Alarm
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.transforms.relations import RESIDUAL
 from tests.benchmarks.detection.datasets import Columns, columns, rows_of, taken
 from tests.benchmarks.detection.traffic import MONTH, settings

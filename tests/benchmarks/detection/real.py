@@ -11,9 +11,9 @@ import numpy as np
 
 from pilotfish.detectors.batch import Column, Floats
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from pilotfish.detectors.detection.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from tests.benchmarks.detection.datasets import SOURCES, Columns, columns, rows_of, table, taken
 from tests.benchmarks.detection.results import Judged, share_at_least

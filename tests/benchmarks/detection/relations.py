@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import LOSS_TOLERANCE
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.transforms.relations import RESIDUAL

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection.results import Judged, false_alarms, mean_at_most
 from tests.benchmarks.detection.runner import Case

@@ -17,8 +17,8 @@ from typing import Any, cast
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from tests.benchmarks.detection.datasets import columns, rows_of, taken

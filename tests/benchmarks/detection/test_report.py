@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Column
-from pilotfish.detectors.build import build_profile
+from pilotfish.detectors.reference.build import build_profile
 from tests.benchmarks.detection import plots, svg, table
 from tests.benchmarks.detection.columns import Normal, TwoClasses
 from tests.benchmarks.detection.groups import GROUPS

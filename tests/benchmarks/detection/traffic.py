@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.family import FamilyDetector
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import TickResult
+from pilotfish.detectors.detection.family import FamilyDetector
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.detection.results import TickResult
+from pilotfish.detectors.detection.tables import family_tables
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.tables import family_tables
 from tests.benchmarks.detection.columns import Column
 
 MONTH = 43_200.0  # ticks

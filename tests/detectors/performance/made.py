@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 
 from pilotfish.detectors.batch import Batch, ColumnData, Side
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.detection.results import Alarm
 from pilotfish.detectors.performance.roles import Wanted
-from pilotfish.detectors.profile import Profile
-from pilotfish.detectors.results import Alarm
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 
 SIDES: Mapping[str, Side] = {"said": "prediction", "sure": "prediction", "truth": "label"}

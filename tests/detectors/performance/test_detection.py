@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch
-from pilotfish.detectors.monitor import DriftMonitor
-from pilotfish.detectors.performance.description import BY_SCORE, LOSS
+from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.detection.tables import family_tables
+from pilotfish.detectors.profile.performance import BY_SCORE, LOSS
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
-from pilotfish.detectors.tables import family_tables
 from tests.detectors.performance.made import (
     build,
     classified,

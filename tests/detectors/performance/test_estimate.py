@@ -10,7 +10,7 @@ import pytest
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.performance.estimate import estimate
 from pilotfish.detectors.performance.realized import realized
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from tests.detectors.performance.made import build, classified, labelled, profile_of, ranked, regressed
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.detectors.bank import CLIP, Bank, build_bank, smoothed
 from pilotfish.detectors.batch import Column, Floats, Ints
 from pilotfish.detectors.binning import losses as cells_of_losses
 from pilotfish.detectors.binning.losses import LossBins
-from pilotfish.detectors.bounds import upper_means
+from pilotfish.detectors.evalues.bank import CLIP, Bank, build_bank, smoothed
+from pilotfish.detectors.evalues.bounds import upper_means
 
 TOLERANCE = 0.02
 

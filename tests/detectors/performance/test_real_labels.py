@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch, Side
-from pilotfish.detectors.build import build_profile
-from pilotfish.detectors.monitor import DriftMonitor
+from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.performance.estimate import estimate
 from pilotfish.detectors.performance.realized import realized
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.support.datasets import dataset, needed

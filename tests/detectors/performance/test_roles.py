@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Side
-from pilotfish.detectors.build import build_profile
 from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.performance.description import LOSS
 from pilotfish.detectors.performance.roles import Wanted
-from pilotfish.detectors.profile import Profile
+from pilotfish.detectors.profile.performance import LOSS
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.reference.build import build_profile
 from tests.detectors.performance.made import build, classified
 
 ROWS = 600

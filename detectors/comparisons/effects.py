@@ -1,0 +1,138 @@
+"""Effect sizes: how large a change is, for people. Alarms never come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..batch import Bools, Floats, Ints
+from ..evalues.bank import normal_scores, smoothed
+from ..profile.profile import Feature
+from ..profile.slots import slot_shares
+from . import COMPARISONS
+from .score import Score
+
+OUTSIDE = ("above", "below", "far", "inf")  # roles of cells beyond the reference
+WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
+
+
+@dataclass(frozen=True)
+class EffectSizes:
+    """One feature over the closed ticks `first_tick` to `last_tick`, against the reference.
+
+    That is the whole reference, or for a feature with slots a mixture of its hours in the stretch's proportions.
+
+    Attributes:
+        wasserstein, ks: None for categories, which have no order. Wasserstein is in reference sd.
+        missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
+        missing_ratio_reference: the share of missing values in the reference.
+        mismatches: values of another type than the feature's.
+    """
+
+    first_tick: int
+    last_tick: int
+    rows: int
+    psi: Score
+    jensen_shannon: Score
+    chi_square: Score
+    wasserstein: Score | None
+    ks: Score | None
+    missing_ratio: float
+    missing_ratio_reference: float
+    unseen_ratio: float
+    out_of_range_ratio: float
+    mismatches: int
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What one feature is measured with: the reference's counts, where cells lie, and which are special.
+
+    `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with;
+    of `alike` rows that follow one another one counts as independent.
+    """
+
+    reference: Ints
+    by_slot: Ints | None
+    alike: float
+    tick_seconds: float
+    positions: Floats
+    ordered: bool
+    missing: Bools
+    unseen: Bools
+    outside: Bools
+
+    @classmethod
+    def of(cls, feature: Feature, tick_seconds: float = 0.0) -> Yardstick:
+        """`tick_seconds` tells the hours of ticks counted from the epoch; 0 if they are not, or do not matter."""
+        roles = np.array(feature.roles)
+        return cls(
+            reference=feature.reference_counts,
+            by_slot=None if feature.slots is None else feature.slots.shaping + feature.slots.bounding,
+            alike=feature.alike,
+            tick_seconds=tick_seconds,
+            positions=positions_of(feature),
+            ordered=hasattr(feature.bins, "cuts"),
+            missing=roles == "missing",
+            unseen=roles == "unseen",
+            outside=np.isin(roles, OUTSIDE),
+        )
+
+    def measure(self, counts: Ints, mismatches: int, first_tick: int, last_tick: int) -> EffectSizes | None:
+        """Effect sizes for counts [cells] of a stretch of ticks; None without rows."""
+        rows = int(counts.sum())
+        if rows == 0:
+            return None
+        reference = self.reference_over(first_tick, last_tick)
+        scores = {
+            name: compare(reference, counts, self.positions, self.alike)
+            for name, compare in COMPARISONS.items()
+            if self.ordered or name in WITHOUT_ORDER
+        }
+        return EffectSizes(
+            first_tick=first_tick,
+            last_tick=last_tick,
+            rows=rows,
+            psi=scores["psi"],
+            jensen_shannon=scores["jensen_shannon"],
+            chi_square=scores["chi_square"],
+            wasserstein=scores.get("wasserstein"),
+            ks=scores.get("ks"),
+            missing_ratio=_share(counts, self.missing),
+            missing_ratio_reference=_share(reference, self.missing),
+            unseen_ratio=_share(counts, self.unseen),
+            out_of_range_ratio=_share(counts, self.outside),
+            mismatches=mismatches,
+        )
+
+    def reference_over(self, first_tick: int, last_tick: int) -> Ints:
+        """The counts [cells] to compare with: with slots, those of a reference with the stretch's hours of the day."""
+        if self.by_slot is None or not self.tick_seconds:
+            return self.reference
+        shares = slot_shares(first_tick, last_tick, self.tick_seconds)
+        if shares is None:
+            return self.reference
+        rows = self.by_slot.sum(axis=1)
+        used = (shares > 0) & (rows > 0)
+        if not used.any():
+            return self.reference
+        size = float((rows[used] / shares[used]).min())  # no slot gives more rows than it has
+        wanted = (self.by_slot[used] * (size * shares[used] / rows[used])[:, None]).sum(axis=0)
+        out: Ints = np.rint(wanted).astype(np.int64)
+        return out
+
+
+def _share(counts: Ints, of: Bools) -> float:
+    return float(counts[of].sum() / max(int(counts.sum()), 1))
+
+
+def positions_of(feature: Feature) -> Floats:
+    """[cells] where cells lie, in reference sd; infinities with the outermost, missing values with the last."""
+    scores = normal_scores(smoothed(feature.reference_counts), np.array(feature.roles))
+    outermost = ~np.isin(feature.roles, ["inf", "missing"])
+    low, high = float(scores[outermost].min()), float(scores[outermost].max())
+    first_half = np.arange(len(scores)) < len(scores) / 2
+    placed = np.where(outermost, scores, np.where(first_half, low, high))
+    out: Floats = np.maximum.accumulate(placed)
+    return out

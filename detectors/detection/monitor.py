@@ -1,0 +1,216 @@
+"""The whole detector of one model: counts of a tick in, alarms and episodes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..comparisons.effects import EffectSizes, Yardstick
+from ..errors import CountsMismatchError, StateError, shown
+from ..profile.profile import Profile
+from ..settings import DriftSettings
+from ..summaries.counts import Counts
+from ..summaries.observed_columns import Presence
+from ..summaries.windows import Piece, Windows, levels_of
+from .episodes import EpisodeBook
+from .family import FamilyDetector, Page
+from .results import Alarm, AlarmFeature, EpisodeChange, FamilyStatus, FeatureStatus, MonitorStatus, TickResult, ratio
+from .shared_causes import AKIN, Kinship
+from .tables import family_tables
+
+STATE_VERSION = 2
+RECENT_TICKS = 60
+
+
+class DriftMonitor:
+    """A deterministic function of profile, settings and the closed ticks: the same on every replica.
+
+    Raises:
+        ProfileError: the profile was built for another bank of functions.
+    """
+
+    def __init__(self, profile: Profile, settings: DriftSettings | None = None) -> None:
+        self.profile = profile
+        self.settings = settings or DriftSettings()
+        kinship = Kinship.of(profile)
+        self._families = tuple(FamilyDetector(table, kinship) for table in family_tables(profile, self.settings))
+        self.windows = Windows(profile, levels_of(self.settings.tick_seconds))
+        self._presence = Presence(profile)
+        self._yardsticks = [Yardstick.of(feature, self.settings.tick_seconds) for feature in profile.features]
+        self._status: MonitorStatus | None = None
+        self._tick: int | None = None
+        self._density: float | None = None
+        self._ticks_closed = 0
+
+    def close_tick(self, tick: int, counts: Counts) -> TickResult:
+        """Take in the counts of a tick. A tick without rows changes nothing but the number of the last tick.
+
+        Raises:
+            CountsMismatchError: the counts are of another profile.
+            StateError: the tick is not after the last one.
+        """
+        if counts.profile_hash != self.profile.hash:
+            raise CountsMismatchError(
+                f"counts of profile {counts.profile_hash!r} for a monitor of profile {self.profile.hash!r}; drop them"
+            )
+        if self._tick is not None and tick <= self._tick:
+            raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
+        self._tick = tick
+        self._status = None
+        counts = self._presence.settle(counts)
+        if not counts.cells.any():
+            return TickResult(tick)
+        self._ticks_closed += 1
+        densities = (family.table.density(counts.cells) or 0.0 for family in self._families)
+        self._density = max(densities, default=0.0) or None
+        self.windows.add(tick, counts)
+        alarms: list[Alarm] = []
+        changes: list[EpisodeChange] = []
+        for family in self._families:
+            pages, changed = family.step(tick, counts, self.windows, self._akin(family))
+            alarms += [self._alarm(tick, page) for page in pages]
+            changes += changed
+        self.windows.mark({family.table.name: family.peak for family in self._families})
+        return TickResult(tick, tuple(alarms), tuple(changes))
+
+    def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
+        """A person ends an episode; its features are watched again, and a quick return reopens it.
+
+        Raises:
+            StateError: no open episode has that id.
+        """
+        self._status = None
+        for family in self._families:
+            for episode in family.book.open:
+                if episode.id == episode_id:
+                    return tuple(family.close_episode(episode, self._tick or 0, by))
+        known = [episode.id for family in self._families for episode in family.book.open]
+        raise StateError(f"no open episode is called {shown(episode_id)}; open are {shown(known)}")
+
+    def status(self) -> MonitorStatus:
+        """Evidence, effect sizes and episodes.
+
+        Effect sizes are of the recent window, the last 60 closed ticks or a little more; for a feature in an open
+        episode they are since its onset. Relations have them in an episode only.
+        """
+        if self._status is None:
+            self._status = self._made_status()
+        return self._status
+
+    def _made_status(self) -> MonitorStatus:
+        features: list[FeatureStatus] = []
+        for family in self._families:
+            features += self._features(family)
+        return MonitorStatus(
+            tick=self._tick,
+            ticks_closed=self._ticks_closed,
+            profile_hash=self.profile.hash,
+            families=tuple(_family_status(family) for family in self._families),
+            features=tuple(features),
+            episodes=tuple(episode.status() for family in self._families for episode in family.book.episodes),
+            density=self._density,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that the future depends on, in plain values and bytes."""
+        return {
+            "density": self._density,
+            "families": {family.table.name: family.state() for family in self._families},
+            "presence": self._presence.state(),
+            "profile_hash": self.profile.hash,
+            "tick": self._tick,
+            "ticks_closed": self._ticks_closed,
+            "version": STATE_VERSION,
+            "windows": self.windows.state(),
+        }
+
+    @classmethod
+    def from_state(cls, profile: Profile, settings: DriftSettings | None, state: Mapping[str, Any]) -> DriftMonitor:
+        """A monitor that goes on, to the bit, where the other stopped.
+
+        Raises:
+            StateError: the state is of another profile, version or set of features, or damaged.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise StateError(f"a state of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
+        if state.get("profile_hash") != profile.hash:
+            raise StateError(
+                f"a state of profile {shown(state.get('profile_hash'))} for profile {profile.hash!r}; start afresh"
+            )
+        out = cls(profile, settings)
+        try:
+            out._restore(state)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StateError(f"the state is damaged ({error!r}); start afresh") from error
+        return out
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        names = sorted(family.table.name for family in self._families)
+        if sorted(state["families"]) != names:
+            raise StateError(f"a state of families {shown(sorted(state['families']))}, not {names}; start afresh")
+        for family in self._families:
+            family.restore(state["families"][family.table.name])
+        self.windows.restore(state["windows"])
+        self._presence.restore(state["presence"])
+        self._density = state["density"]
+        self._tick = state["tick"]
+        self._ticks_closed = int(state["ticks_closed"])
+
+    def _akin(self, family: FamilyDetector) -> list[EpisodeBook]:
+        """The episodes of the other families that see the same causes."""
+        if family.table.name not in AKIN:
+            return []
+        return [other.book for other in self._families if other is not family and other.table.name in AKIN]
+
+    def _alarm(self, tick: int, page: Page) -> Alarm:
+        episode = page.episode
+        features = [
+            AlarmFeature(
+                name=member.name,
+                confirmed=member.confirmed,
+                evidence_ratio=ratio(page.log_ratios[member.name]),
+                onset_tick=member.onset_tick,
+                effects=self._effects(member.name, self.windows.since(member.onset_tick)),
+                partners=self.profile.partners.get(member.name, ()),
+            )
+            for member in (episode.members[name] for name in page.log_ratios)
+        ]
+        features.sort(key=lambda feature: -page.log_ratios[feature.name])
+        log_ratio, onset = ratio(page.log_ratio), episode.onset_tick
+        return Alarm(tick, episode.family, episode.id, log_ratio, onset, tuple(features), episode.part_of)
+
+    def _effects(self, name: str, piece: Piece | None) -> EffectSizes | None:
+        if piece is None:
+            return None
+        position = self.profile.index[name]
+        counts, mismatches = piece.counts.of(self.profile, name), int(piece.counts.mismatches[position])
+        return self._yardsticks[position].measure(counts, mismatches, piece.first, piece.last)
+
+    def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
+        recent = self.windows.latest(RECENT_TICKS)
+        log_ratios = family.log_ratios()
+        out = []
+        for position, table in enumerate(family.table.features):
+            episode = family.book.of(table.feature.name)
+            onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
+            quiet = None if family.table.name == "multivariate" else recent  # many, and say little while all is well
+            stretch = quiet if episode is None else self.windows.since(onset)
+            out.append(
+                FeatureStatus(
+                    name=table.feature.name,
+                    side=table.feature.side,
+                    family=family.table.name,
+                    evidence_ratio=ratio(log_ratios[position]),
+                    onset_tick=onset if onset >= 0 else None,
+                    episode_id=None if episode is None else episode.id,
+                    effects=self._effects(table.feature.name, stretch),
+                    seen=bool(self._presence.seen[self.profile.index[table.feature.name]]),
+                    partners=self.profile.partners.get(table.feature.name, ()),
+                )
+            )
+        return out
+
+
+def _family_status(family: FamilyDetector) -> FamilyStatus:
+    table = family.table
+    return FamilyStatus(table.name, ratio(family.log_ratio), table.threshold, table.share, family.alarms_total)

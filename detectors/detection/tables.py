@@ -1,0 +1,321 @@
+"""A profile made ready for detection: for each family the functions of its features, in one row after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..batch import Bools, Floats, Ints
+from ..binning.losses import LossBins, tested
+from ..errors import ProfileError
+from ..evalues.bank import Bank, build_bank, smoothed, within
+from ..evalues.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
+from ..profile.profile import Feature, Profile
+from ..profile.slots import SLOT_SECONDS, SLOTS, slot_of
+from ..settings import SHARES, DriftSettings
+from .shared_causes import Kinship
+
+MADE_A_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
+LONGEST_HOLD_DAYS = 3  # for which a return is no news, however long the reference
+EXACT = 2.0**53  # integers that float64 holds
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A feature's functions made ready.
+
+    Attributes:
+        log_h: fixed point [functions, cells].
+        log_u: fixed point [rungs, functions]; float64 that holds integers.
+        p: [cells] the reference's probabilities that they were made from.
+        say: [functions] which ones can show drift at all; the others are left where they are.
+    """
+
+    log_h: NDArray[np.int32]
+    log_u: Floats
+    p: Floats
+    say: Bools
+
+    @classmethod
+    def of(cls, bank: Bank, p: Floats, bounding: Ints, inflation: Floats, lg: float, tolerance: float) -> Functions:
+        """The functions of a bank, made from `p` [cells], with the bounds that `bounding` [cells] gives them."""
+        bound = bounded(bank, p, bounding, inflation, lg, tolerance)
+        upper = np.exp(bound.log_u[-1] / 2**FRACTION_BITS)
+        log_u = bound.log_u.astype(np.float64)
+        return cls(bound.log_h.astype(np.int32), log_u, p, has_say(bank.h, upper))
+
+    def h(self, function: int) -> Floats:
+        """h [cells] of one function, as rounded."""
+        out: Floats = np.exp(self.log_h[function] / 2**FRACTION_BITS)
+        return out
+
+    def upper(self, function: int) -> float:
+        """Its lowest bound."""
+        return float(np.exp(self.log_u[0, function] / 2**FRACTION_BITS))
+
+    def excess(self, counts: Ints) -> Floats:
+        """[functions] sum of h over its lowest bound, over the rows of `counts` [cells]."""
+        out: Floats = np.exp((self.log_h - self.log_u[0][:, None]) / 2**FRACTION_BITS) @ counts
+        return out
+
+    def linear(self, counts: Ints) -> Floats:
+        """[rungs, functions] sum c log h - n log U, exact: in float64 while it can hold it, else in integers."""
+        rows = int(counts.sum())
+        if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
+            out: Floats = self.log_h.astype(np.float64) @ counts.astype(np.float64) - rows * self.log_u
+            return out
+        exact = self.log_h.astype(object) @ counts.astype(object)
+        return np.array(exact - rows * self.log_u.astype(np.int64).astype(object), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """One feature's functions.
+
+    Attributes:
+        cells: where its cells are in a flat counts array.
+        functions: where its functions are in the family's arrays.
+        inflation: v [functions].
+        log_k: [rungs] what the reference says against a mean above the rung before.
+        lg: the confidence of the last rung.
+        tick_seconds: of a live tick, if its hour of the day matters; else None.
+    """
+
+    feature: Feature
+    cells: slice
+    functions: slice
+    inflation: Floats
+    log_k: Floats
+    lg: float
+    tolerance: float
+    tick_seconds: float | None
+    _made: dict[int | None, Functions] = field(default_factory=dict)
+
+    def at(self, tick: int) -> Functions:
+        """The functions as they are at a tick; made when they are needed first, for a slot's are large."""
+        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        if slot not in self._made:
+            self._made[slot] = self._make(slot)
+        return self._made[slot]
+
+    def make_ahead(self, tick: int) -> bool:
+        """Make the functions of the slot after a tick's; whether there was anything to make."""
+        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        if slot is None or (slot + 1) % SLOTS in self._made:
+            return False
+        self._made[(slot + 1) % SLOTS] = self._make((slot + 1) % SLOTS)
+        return True
+
+    def in_one_slot(self, first: int, last: int) -> bool:
+        """Whether the functions are the same from one tick to another."""
+        if self.tick_seconds is None:
+            return True
+        ends = slot_of(first, self.tick_seconds), slot_of(last, self.tick_seconds)
+        return ends[0] == ends[1] and (last - first) * self.tick_seconds <= SLOT_SECONDS
+
+    def _make(self, slot: int | None) -> Functions:
+        feature, slots, looked_at = self.feature, self.feature.slots, tested(self.feature.bins)
+        p, shaping, bounding = smoothed(feature.shaping[looked_at]), None, feature.bounding[looked_at]
+        inflation = self.inflation
+        if slot is not None and slots is not None:
+            shaping, bounding = slots.shaping[slot], slots.bounding[slot]
+            p, inflation = within(shaping, p), slots.bound_inflation
+        bank = build_bank(feature.bins, feature.shaping, self.tolerance, shaping)
+        return Functions.of(bank.on(looked_at), p, bounding, inflation, self.lg, self.tolerance)
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """The features that share one part of the false-alarm budget.
+
+    Attributes:
+        threshold: A over the family's share: ticks per false alarm of this family alone.
+        starts: [features] where each feature's functions begin.
+        log_weights: [functions] prior weight within the feature.
+        log_k: [rungs, functions] each feature's.
+        rows_per_tick: of the reference, in live ticks; None if evidence is not to be scaled to live traffic.
+        traffic: of losses, whose labels come when they come: the cells of their predictions in a flat counts array, and
+            how many of those a live tick has in the reference.
+        hold: ticks after its closing in which a feature's return belongs to the old episode.
+    """
+
+    name: str
+    profile_hash: str
+    share: float
+    threshold: float
+    features: tuple[FeatureTable, ...]
+    starts: Ints
+    log_weights: Floats
+    log_k: Floats
+    rows_per_tick: float | None
+    traffic: tuple[slice, float] | None
+    hold: int
+
+    @property
+    def size(self) -> int:
+        return len(self.log_weights)
+
+    @property
+    def log_threshold(self) -> float:
+        return float(np.log(self.threshold))
+
+    def density(self, cells: Ints) -> float | None:
+        """Rows of the feature with most, over those of a reference tick."""
+        rows = max(int(cells[table.cells].sum()) for table in self.features)
+        return None if self.rows_per_tick is None else rows / self.rows_per_tick
+
+    def live_inflation(self, rows: int, cells: Ints) -> float:
+        """What a tick with more rows than the reference's adds to v: slow effects grow with traffic.
+
+        `rows` are the feature's, `cells` the flat counts of the tick, which tell how dense the traffic is that labels
+        are of.
+        """
+        if self.rows_per_tick is None:
+            return 1.0
+        dense = 1.0 if self.traffic is None else float(cells[self.traffic[0]].sum()) / self.traffic[1]
+        return max(1.0, rows / self.rows_per_tick, dense)
+
+    def increments(self, tick: int, cells: Ints) -> tuple[Floats, Bools]:
+        """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
+        steps = np.zeros((len(RUNGS), self.size))
+        active = np.zeros(self.size, dtype=bool)
+        for table in self.features:
+            counts = cells[table.cells]
+            rows = int(counts.sum())
+            if rows:
+                scale = 2.0**FRACTION_BITS * self.live_inflation(rows, cells)
+                functions = table.at(tick)
+                steps[:, table.functions] = functions.linear(counts) / (table.inflation * scale)
+                active[table.functions] = functions.say
+        return steps, active
+
+    def make_ahead(self, tick: int) -> None:
+        """Make the next slot's functions for a few features, so that the turn of the hour costs no tick much."""
+        made = 0
+        for table in self.features:
+            made += table.make_ahead(tick)
+            if made >= MADE_A_TICK:
+                return
+
+    def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
+        """[functions] log of each one's part of its feature's evidence, of all or some; log R [rungs, functions]."""
+        out: Floats = (log_r[:, some] + self.log_k[:, some]).min(axis=0) + self.log_weights[some]
+        return out
+
+    def by_feature(self, log_r: Floats) -> Floats:
+        """[features] log of the evidence for each feature, from log R [rungs, functions]."""
+        out: Floats = np.logaddexp.reduceat(self.weighted(log_r), self.starts)
+        return out
+
+
+def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
+    """The families that the profile has features for, their shares of the budget summing to one."""
+    left_out = _ignored(profile, settings)
+    watched = {
+        family: [f for f in profile.features if f.family == family and f.watched and f.name not in left_out]
+        for family in SHARES
+    }
+    present = {family: features for family, features in watched.items() if features}
+    total = sum(SHARES[family] for family in present)
+    return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
+
+
+def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
+    """The features that are to raise no alarm: ignored ones, and what a column makes that is.
+
+    Those are what describes it, its residual and its partners', and whatever is made of all columns.
+    """
+    columns = frozenset(settings.ignore).intersection(profile.input_columns)
+    kinship = Kinship.of(profile)
+    described = {name for name, made in profile.described.items() if made.column in settings.ignore}
+    joint = {name for name, moved in kinship.moved.items() if kinship.about.get(name, moved) & columns}
+    return {*settings.ignore, *described, *joint}
+
+
+def _family(profile: Profile, settings: DriftSettings, name: str, features: list[Feature], share: float) -> FamilyTable:
+    tables: list[FeatureTable] = []
+    weights: list[Floats] = []
+    start = 0
+    for feature in features:
+        tolerance = _tolerance(settings, feature)
+        bank = build_bank(feature.bins, feature.shaping, tolerance)
+        if len(bank.groups) != len(feature.inflation):
+            raise ProfileError(
+                f"{feature.name!r} has {len(feature.inflation)} inflations for {len(bank.groups)} functions; "
+                "build the profile with this version"
+            )
+        functions = slice(start, start + len(bank.groups))
+        tables.append(_feature(profile, settings, feature, functions, tolerance))
+        weights.append(np.log(bank.weights))
+        start = functions.stop
+    return FamilyTable(
+        name=name,
+        profile_hash=profile.hash,
+        share=share,
+        threshold=settings.ticks_per_false_alarm / share,
+        features=tuple(tables),
+        starts=np.array([table.functions.start for table in tables], dtype=np.int64),
+        log_weights=np.concatenate(weights),
+        log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
+        rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_at_once(profile),
+        traffic=_traffic(profile, settings) if name == "performance" else None,
+        hold=max(min(_live_ticks(profile, settings), LONGEST_HOLD_DAYS * settings.day_ticks), settings.day_ticks),
+    )
+
+
+def _feature(
+    profile: Profile, settings: DriftSettings, feature: Feature, functions: slice, tolerance: float
+) -> FeatureTable:
+    by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
+    inflation = feature.slots.inflation if feature.slots is not None and by_slot else feature.inflation
+    slots = SLOTS if by_slot else 1
+    lg = log_confidence(sum(len(one.inflation) for one in profile.features), slots)
+    tick_seconds = settings.tick_seconds if by_slot else None
+    cells = _cells(profile, feature)
+    made = FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+    if not by_slot:
+        made.at(0)  # now rather than in the first tick
+    return made
+
+
+def _cells(profile: Profile, feature: Feature) -> slice:
+    """Where the cells that detection looks at are in a flat counts array."""
+    first = int(profile.offsets[profile.index[feature.name]])
+    looked_at = range(feature.bins.size)[tested(feature.bins)]
+    return slice(first + looked_at.start, first + looked_at.stop)
+
+
+def _tolerance(settings: DriftSettings, feature: Feature) -> float:
+    if isinstance(feature.bins, LossBins):
+        return settings.loss_tolerance
+    return settings.feature_tolerance.get(feature.name, settings.tolerance)
+
+
+def _labels_at_once(profile: Profile) -> float | None:
+    """Labels that come together are of rows of a stretch of time, which inflation was measured for."""
+    return None if profile.performance is None else profile.performance.rows_at_once
+
+
+def _traffic(profile: Profile, settings: DriftSettings) -> tuple[slice, float] | None:
+    """The cells of the predictions that labels are of, and their reference rows in a live tick; None if unknown."""
+    usual = _live_rows(profile, settings)
+    if usual is None or profile.performance is None or profile.performance.prediction not in profile.index:
+        return None
+    return _cells(profile, profile.feature(profile.performance.prediction)), usual
+
+
+def _live_ticks(profile: Profile, settings: DriftSettings) -> int:
+    """The longest block of the reference, in live ticks."""
+    reference = profile.reference
+    scale = 1.0 if reference.tick_seconds is None else reference.tick_seconds / settings.tick_seconds
+    return round(reference.longest_block * scale)
+
+
+def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:
+    """Reference rows in a tick as wide as a live one."""
+    reference = profile.reference
+    if reference.rows_per_tick is None or reference.tick_seconds is None:
+        return reference.rows_per_tick
+    return reference.rows_per_tick * settings.tick_seconds / reference.tick_seconds

@@ -1,0 +1,1 @@
+"""E-values of one feature: the bank of likelihood ratios and the upper bounds that the reference gives them."""

@@ -1,0 +1,219 @@
+"""From the bytes of a profile to a profile, or to an error that names the path of whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from math import isfinite
+from typing import Any, get_args
+
+import numpy as np
+
+from ..batch import Family, Floats, Ints, Side
+from ..binning.categories import CategoryBins
+from ..binning.losses import LossBins, whole_number_bins
+from ..binning.numeric import NumericBins
+from ..errors import ProfileError, shown
+from ..evalues.bank import VERSION
+from ..transforms import from_document
+from .performance import BY_SCORE, LOSS, Performance
+from .profile import FORMAT, Bins, Excluded, Feature, HeldOut, HeldOutAlarm, Kind, Order, Profile, Reference
+from .slots import SLOTS, Slots
+
+
+def read(raw: bytes) -> Profile:
+    """The profile in a JSON document.
+
+    Raises:
+        ProfileError: no JSON, another format, or a value that no profile can have.
+    """
+    try:
+        document = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ProfileError(f"the profile is no JSON document: {error}; build it again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else document
+        raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
+    if document.get("bank") != VERSION:
+        raise ProfileError(
+            f"the profile was built for functions of version {shown(document.get('bank'))}, not {VERSION}; "
+            "build it with this version"
+        )
+    return _parse(document)
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number of a profile")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_constant(text)
+
+
+def _parse(document: dict[str, Any]) -> Profile:
+    try:
+        reference = Reference(**_keys(document["reference"], Reference, "reference"))
+        _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
+        _types(
+            vars(reference),
+            "reference",
+            numbers=("tick_seconds", "rows_per_tick", "first_time", "last_time", "duplicate_ratio"),
+        )
+        if reference.order not in get_args(Order):
+            raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
+        features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
+        excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
+        for item in excluded:
+            _types(vars(item), "excluded", texts=("name", "reason"))
+        transforms = tuple(from_document(item, f"transforms[{i}]") for i, item in enumerate(document["transforms"]))
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
+        performance = Performance.from_document(document["performance"], "performance")
+        _losses_fit(performance, {feature.name: feature for feature in features})
+        return Profile(
+            model=str(document["model"]),
+            version=str(document["version"]),
+            created=str(document["created"]),
+            reference=reference,
+            features=features,
+            excluded=excluded,
+            warnings=_texts(document["warnings"]),
+            input_columns=_texts(document["input_columns"]),
+            prediction_columns=_texts(document["prediction_columns"]),
+            transforms=transforms,
+            bank=VERSION,
+            held_out=_held_out(document["held_out"]),
+            performance=performance,
+        )
+    except KeyError as error:
+        raise ProfileError(f"the profile lacks the key {error}; build it again") from error
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
+
+
+def _losses_fit(performance: Performance | None, features: Mapping[str, Feature]) -> None:
+    """ProfileError unless the features that labels need are there, with cells that fit each other."""
+    if performance is None:
+        return
+    if LOSS not in features or not isinstance(features[LOSS].bins, LossBins):
+        raise ProfileError(f"performance needs the feature {LOSS!r} with the cells of a loss; build the profile again")
+    if performance.score is None:
+        return
+    if performance.score not in features or BY_SCORE not in features or not performance.levels:
+        raise ProfileError(f"performance.score needs its feature, {BY_SCORE!r} and levels; build the profile again")
+    cells = whole_number_bins(features[performance.score].bins.size * len(performance.levels)).size
+    if features[BY_SCORE].bins.size != cells:
+        raise ProfileError(
+            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} cells, not {cells}; build the profile again"
+        )
+
+
+def _held_out(document: dict[str, Any] | None) -> HeldOut | None:
+    if document is None:
+        return None
+    known = _keys(document, HeldOut, "held_out")
+    _types(known, "held_out", whole=("rows", "ticks"))
+    alarms = []
+    for position, item in enumerate(known["alarms"]):
+        where = f"held_out.alarms[{position}]"
+        alarm = _keys(item, HeldOutAlarm, where)
+        _types(alarm, where, whole=("row",), texts=("family",))
+        alarms.append(HeldOutAlarm(alarm["row"], alarm["family"], _texts(alarm["features"])))
+    return HeldOut(known["rows"], known["ticks"], tuple(alarms))
+
+
+def _texts(values: list[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
+def _feature(document: dict[str, Any], where: str) -> Feature:
+    known = _keys(document, Feature, where)
+    _types(known, where, texts=("name",), numbers=("n_eff", "smallest_shift", "delay_rows"))
+    where = f"{where} ({shown(known['name'])})"
+    if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
+        raise ProfileError(f"{where} is a {shown(known['kind'])} on side {shown(known['side'])}; build it again")
+    if known["family"] not in get_args(Family):
+        raise ProfileError(f"{where}.family must be one of {get_args(Family)}, not {shown(known['family'])}")
+    bins_of = CategoryBins if "names" in known["bins"] else LossBins if "loss" in known["bins"] else NumericBins
+    bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
+    inflation = _inflation(known["inflation"], f"{where}.inflation")
+    slots = None if known["slots"] is None else _slots(known["slots"], bins.size, len(inflation), f"{where}.slots")
+    known.update(bins=bins, inflation=inflation, slots=slots, warnings=tuple(known["warnings"]))
+    for part in ("shaping", "bounding"):
+        known[part] = _counts(known[part], bins.size, f"{where}.{part}")
+    return Feature(**known)
+
+
+def _inflation(values: list[Any], where: str) -> Floats:
+    out = np.array([float(value) for value in values])
+    if not np.all(np.isfinite(out)) or np.any(out < 1):
+        raise ProfileError(f"{where} must be numbers >= 1, not {shown(values)}; build the profile again")
+    return out
+
+
+def _slots(document: dict[str, Any], cells: int, functions: int, where: str) -> Slots:
+    known = _keys(document, Slots, where)
+    inflations = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
+    for key, values in inflations.items():
+        if len(values) != functions:
+            raise ProfileError(f"{where}.{key} has {len(values)} entries, not {functions}; build the profile again")
+    counts: dict[str, Ints] = {}
+    for part in ("shaping", "bounding"):
+        if len(known[part]) != SLOTS:
+            raise ProfileError(f"{where}.{part} must have {SLOTS} slots, not {len(known[part])}; build it again")
+        counts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
+    return Slots(
+        shaping=counts["shaping"],
+        bounding=counts["bounding"],
+        inflation=inflations["inflation"],
+        bound_inflation=inflations["bound_inflation"],
+    )
+
+
+def _types(
+    values: Mapping[str, Any],
+    where: str,
+    *,
+    texts: Iterable[str] = (),
+    whole: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+) -> None:
+    """ProfileError unless the values are strings, whole numbers from 0, and numbers or null."""
+    for names, good, what in (
+        (texts, _is_text, "text"),
+        (whole, _is_whole, "a whole number"),
+        (numbers, _is_number, "a number or null"),
+    ):
+        for name in names:
+            if not good(values[name]):
+                raise ProfileError(f"{where}.{name} must be {what}, not {shown(values[name])}; build it again")
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_number(value: object) -> bool:
+    return value is None or type(value) in {int, float}
+
+
+def _counts(values: list[Any], size: int, where: str) -> Ints:
+    if len(values) != size or not all(map(_is_whole, values)):
+        raise ProfileError(f"{where} must be {size} counts, not {shown(values)}; build the profile again")
+    return np.array(values, dtype=np.int64)
+
+
+def _keys(document: dict[str, Any], of: type[Any], where: str) -> dict[str, Any]:
+    """The document, if its keys are the fields of a dataclass."""
+    expected = {field.name for field in fields(of)}
+    if set(document) != expected:
+        wrong = sorted(set(document) ^ expected)
+        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
+    return dict(document)

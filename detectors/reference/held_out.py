@@ -1,0 +1,108 @@
+"""Would this reference have been quiet? A trial on its own last third.
+
+Block variances cannot show what a reference does over its whole length: that it drifts slowly, or turns once. So a
+trial profile is made of the first two thirds, and the last third replayed against it in order, with the same settings.
+Its alarms are told; nothing is raised or lowered because of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..batch import Column, ColumnData, Floats, Ints, as_column
+from ..detection.replay import Replay, Span, spans_of_rows, spans_of_times
+from ..errors import ProfileError, shown
+from ..profile.profile import HeldOut, HeldOutAlarm, Profile
+from ..settings import DriftSettings
+
+FEWEST_ROWS = 300  # of a reference of which a third says anything
+NAMED = 10  # features of an alarm that are told
+
+Build = Callable[[Mapping[str, ColumnData], Floats | None], Profile]
+Progress = Callable[[int, int, str], None]
+
+
+def with_held_out(
+    build: Build,
+    columns: Mapping[str, ColumnData],
+    times: Floats | None,
+    *,
+    tolerance: float,
+    false_alarm_ticks: float,
+    progress: Progress | None = None,
+) -> Profile:
+    """The profile of reference rows, and what the trial on its last third said.
+
+    Args:
+        build: makes a profile of columns [rows] and their times, by the same rules each time it is called.
+        columns, times: as for `build_profile`.
+        tolerance, false_alarm_ticks: of the trial.
+        progress: called as (ticks done, ticks in all, "").
+    """
+    profile = build(columns, times)
+    found = held_out(build, columns, times, tolerance, false_alarm_ticks, progress)
+    told = () if found is None or not found.alarms else (_warning(found),)
+    return replace(profile, held_out=found, warnings=(*profile.warnings, *told))
+
+
+def held_out(
+    build: Build,
+    columns: Mapping[str, ColumnData],
+    times: Floats | None,
+    tolerance: float,
+    false_alarm_ticks: float,
+    progress: Progress | None = None,
+) -> HeldOut | None:
+    """The alarms of the last third against the first two; None where it is too short or nothing can be watched."""
+    ordered, at = _in_order(columns, times)
+    rows = len(next(iter(ordered.values())).values)
+    if rows < FEWEST_ROWS:
+        return None
+    cut = 2 * rows // 3
+    try:
+        trial = build(_stretch(ordered, slice(0, cut)), None if at is None else at[:cut])
+    except ProfileError:
+        return None
+    tick_seconds = trial.reference.tick_seconds or 60.0
+    late = None if at is None else at[cut:]
+    spans = _spans(trial, rows - cut, late)
+    settings = DriftSettings(tick_seconds, 1.0, false_alarm_ticks * tick_seconds, tolerance)
+    alarms: list[HeldOutAlarm] = []
+    for done, closed in enumerate(Replay(trial, settings).run(_stretch(ordered, slice(cut, rows)), spans, late)):
+        if progress is not None:
+            progress(done, len(spans), "")
+        alarms += [
+            HeldOutAlarm(cut + closed.row, alarm.family, tuple(item.name for item in alarm.features[:NAMED]))
+            for alarm in closed.alarms
+        ]
+    return HeldOut(rows - cut, len(spans), tuple(alarms))
+
+
+def _in_order(columns: Mapping[str, ColumnData], times: Floats | None) -> tuple[dict[str, Column], Floats | None]:
+    if times is None:
+        return {name: as_column(data) for name, data in columns.items()}, None
+    order: Ints = np.argsort(times, kind="stable")
+    return {name: as_column(data).take(order) for name, data in columns.items()}, times[order]
+
+
+def _stretch(columns: Mapping[str, Column], rows: slice) -> dict[str, Column]:
+    return {name: column.take(rows) for name, column in columns.items()}
+
+
+def _spans(trial: Profile, rows: int, times: Floats | None) -> list[Span]:
+    reference = trial.reference
+    if times is not None and reference.tick_seconds is not None:
+        return spans_of_times(times, reference.tick_seconds)
+    return spans_of_rows(rows, max(1.0, reference.rows / reference.ticks))
+
+
+def _warning(found: HeldOut) -> str:
+    times = "once" if len(found.alarms) == 1 else f"{len(found.alarms)} times"
+    names = dict.fromkeys(name for alarm in found.alarms for name in alarm.features)
+    return (
+        f"the reference's last third would have paged {times} against its first two thirds, for {shown(list(names))}: "
+        "it is not stable, or turns with a season that it is too short to know"
+    )

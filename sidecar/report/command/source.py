@@ -1,0 +1,112 @@
+"""Where a report comes from: the admin address of a running sidecar, or a file in which `--json` saved one."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ...analyzer.http.access import read_token
+from ...errors import UsageError, shown
+from ..answer import Answer
+from ..timeline.document import TimeLine
+
+LARGEST = 64 * 1024 * 1024
+SECONDS = 30.0
+T = TypeVar("T")
+
+
+class SourceError(UsageError):
+    """There is no report to be had."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
+
+    report: Answer
+    windows: TimeLine | None = None
+
+    @property
+    def line(self) -> TimeLine:
+        """The time line; an empty one where only the report was saved."""
+        return self.windows or TimeLine(tick_seconds=self.report.ticks.tick_seconds)
+
+
+def fetched(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
+    """Return the bodies of /report and /windows of the sidecar at `admin` (HOST:PORT); raise SourceError."""
+    headers = {"Accept": "application/json"}
+    if token_file is not None:
+        headers["Authorization"] = f"Bearer {token_in(token_file)}"
+    return _get(admin, "/report", headers), _get(admin, "/windows", headers)
+
+
+def parsed(report: bytes, windows: bytes, where: str) -> Saved:
+    """Return both bodies read; raise SourceError naming what does not fit."""
+    return Saved(_decoded(report, Answer, f"{where}/report"), _decoded(windows, TimeLine, f"{where}/windows"))
+
+
+def loaded(path: Path) -> Saved:
+    """Return what a file holds: what `--json` printed, or the body of /report alone; raise SourceError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if len(raw) > LARGEST:
+        raise SourceError(f"{path}: is larger than {LARGEST >> 20} MiB; is this a report?")
+    keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
+    if "report" in keys and "state" not in keys:
+        return _decoded(raw, Saved, str(path))
+    return Saved(_decoded(raw, Answer, str(path)))
+
+
+def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
+    host, port = address_of(admin)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        raw = answer.read(LARGEST + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise SourceError(f"{admin}{path}: no answer ({error}); is the sidecar running with this --admin?") from error
+    finally:
+        connection.close()
+    if answer.status == 401:
+        raise SourceError(f"{admin}{path}: asks for a token; give --token-file")
+    if answer.status != 200 or len(raw) > LARGEST:
+        raise SourceError(
+            f"{admin}{path}: answered {answer.status} with {len(raw)} bytes; is this a sidecar's --admin?"
+        )
+    return raw
+
+
+def address_of(admin: str) -> tuple[str, int]:
+    """Return host and port of `admin`; raise SourceError when it is no HOST:PORT."""
+    try:
+        parts = urlsplit(f"//{admin}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or port is None or parts.netloc != admin or "@" in admin:
+        raise SourceError(f"--admin {shown(admin)}: give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
+    return host, port
+
+
+def token_in(path: Path) -> str:
+    """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
+    text = read_token(path).decode("latin-1")
+    if not text.isprintable():
+        raise SourceError(
+            f"the token file {shown(str(path))} holds a token that no header can carry; write another one"
+        )
+    return text
+
+
+def _decoded(raw: bytes, kind: type[T], where: str) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SourceError(f"{where}: is no report of this version ({error})") from error

@@ -1,0 +1,133 @@
+"""Escaped text, numbers for people, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+
+from ..schema import Score, Ticks
+
+NAME_LENGTH = 60
+LARGEST = 1e15
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a tick was: a time, or a row where ticks are rows that follow each other."""
+
+    tick_seconds: float
+    rows_per_tick: float | None
+
+    @classmethod
+    def of(cls, ticks: Ticks) -> Clock:
+        return cls(ticks.tick_seconds, ticks.rows_per_tick)
+
+    def start(self, tick: int) -> str:
+        """Return when `tick` began."""
+        if self.rows_per_tick is not None:
+            return f"row {whole(tick * self.rows_per_tick)}"
+        return time(tick * self.tick_seconds)
+
+    def brief(self, tick: int, span: float) -> str:
+        """Return when `tick` began, short enough for an axis over `span` ticks."""
+        if self.rows_per_tick is not None:
+            return f"row {whole(tick * self.rows_per_tick)}"
+        form = (
+            "%H:%M:%S"
+            if span * self.tick_seconds < 600
+            else "%d %b %H:%M"
+            if span * self.tick_seconds < 4e6
+            else "%d %b %Y"
+        )
+        return _date(tick * self.tick_seconds, form)
+
+
+def text(value: str) -> str:
+    """Return a text of others, escaped; characters that no document may hold are replaced."""
+    return escape("".join(char if char.isprintable() else "\ufffd" for char in value))
+
+
+def name(value: str) -> str:
+    """Return a name of others as a label: cut in its middle where it is long, whole in its title."""
+    if len(value) <= NAME_LENGTH:
+        return f'<span class="name">{text(value)}</span>'
+    half = NAME_LENGTH // 2
+    return f'<span class="name" title="{text(value[:2000])}">{text(value[:half])}…{text(value[-half:])}</span>'
+
+
+def time(at: float) -> str:
+    """Return a time in epoch seconds as a date."""
+    return _date(at, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _date(at: float, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime(form)
+    except (ValueError, OverflowError, OSError):  # a number of another file may be of no time
+        return f"{at:g} s"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration of a request."""
+    if seconds is None:
+        return ""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
+def period(seconds: float) -> str:
+    """Return a length of time in the unit that suits it."""
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length or seconds == length:
+            return f"{seconds / length:.3g} {unit if seconds != length else unit[:-1]}"
+    return f"{seconds:.3g} s"
+
+
+def whole(number: float) -> str:
+    """Return a count with narrow gaps between the thousands; one beyond all reason in short."""
+    if not abs(number) < LARGEST:
+        return f"{number:.3g}"
+    return f"{round(number):,}".replace(",", "\u202f")
+
+
+def decimal(number: float) -> str:
+    """Return an effect size."""
+    return f"{number:.3f}" if abs(number) < LARGEST else f"{number:.3g}"
+
+
+def share(ratio: float) -> str:
+    """Return a share in per cent, with as many digits as it deserves."""
+    return (
+        "0 %"
+        if ratio == 0
+        else "&lt; 0.01 %"
+        if 0 < ratio < 1e-4
+        else f"{100 * ratio:.2f} %"
+        if ratio < 0.1
+        else f"{100 * ratio:.1f} %"
+    )
+
+
+def evidence(ratio: float) -> str:
+    """Return a ratio as far as it matters: a thousand alarms are no more than one."""
+    return "&gt; 1000" if ratio > 1000 else "&lt; 0.0001" if ratio < 1e-4 else f"{ratio:.2g}"
+
+
+def score(found: Score | None) -> str:
+    """Return an effect size with its interval below."""
+    if found is None:
+        return ""
+    return f"{decimal(found.value)}<br><small>{decimal(found.low)} – {decimal(found.high)}</small>"
+
+
+def section(title: str, note: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """Return a headed table of HTML cells, or nothing without rows; a head that begins with # is of a number."""
+    kinds = [' class="number"' if head.startswith("#") else "" for head in heads]
+    body = ["".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows]
+    if not body:
+        return ""
+    head = "".join(f"<th{kind}>{escape(text.lstrip('#'))}</th>" for kind, text in zip(kinds, heads, strict=True))
+    top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
+    table = f"<table>{top}<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>"
+    return f'<section class="{kind}"><h2>{escape(title)}</h2>{note}<div class="scroll">{table}</div></section>'

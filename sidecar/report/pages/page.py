@@ -1,0 +1,57 @@
+"""The page as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from html import escape
+from importlib.resources import files
+
+from ..answer import Answer
+from ..timeline.document import TimeLine
+from . import decided, drifted, overview, tables
+
+STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
+_STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+META_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # a document cannot say this of itself, a header can
+
+
+def render(answer: Answer, line: TimeLine, live: bool = False) -> str:
+    """Return the document; `live` is one that an analyzer answers with, beside a proxy."""
+    parts = (
+        overview.head(answer),
+        overview.notices(answer),
+        overview.tiles(answer),
+        decided.learning(answer),
+        overview.families(answer, line),
+        drifted.cards(answer, line),
+        tables.performance(answer),
+        tables.findings(answer),
+        tables.episodes(answer),
+        tables.intents(answer),
+        tables.features(answer, line),
+        decided.streams(answer),
+        decided.decisions(answer),
+        tables.columns(answer),
+        tables.others(answer),
+        tables.routes(answer),
+        tables.accounting(answer, live),
+        decided.kept(answer),
+        overview.promise(answer),
+        tables.profile(answer),
+        _foot(live),
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(META_POLICY)}">'
+        f"<title>{escape(overview.title(answer))} · Pilotfish</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _foot(live: bool) -> str:
+    json = "the same as JSON: <code>GET /report</code>, <code>GET /windows</code>"
+    where = f" · {json} · numbers for Prometheus: <code>GET /metrics</code>"
+    return f'<p class="soft foot">Pilotfish{where if live else ""}</p>'

@@ -1,0 +1,62 @@
+"""The report in short, for a terminal: plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..answer import Answer
+from ..schema import Episode, Feature
+from .markup import Clock
+from .overview import STATES, title
+from .tables import ranked
+
+LISTED = 10
+NAMED = 5
+WIDTH = 32
+
+
+def lines(answer: Answer) -> Iterator[str]:
+    """Yield the lines; texts of others are in them as they came, for whoever prints them to make harmless."""
+    clock = Clock.of(answer.ticks)
+    yield f"{title(answer)}: {STATES[answer.state]}" + (f", mode {answer.mode}" if answer.mode else "")
+    if answer.reason:
+        yield f"  {answer.reason}"
+    rows = sum(item.rows for item in answer.rows if item.side == "input")
+    seen = f"{answer.accounting.seen:,} exchanges seen, " if answer.accounting else ""
+    yield f"{seen}{rows:,} rows measured, {answer.ticks.closed_total:,} ticks closed"
+    for family in answer.families:
+        yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {family.alarms_total} alarms"
+    for episode in answer.episodes:
+        if episode.open:
+            yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
+    if answer.families and not any(episode.open for episode in answer.episodes):
+        yield "no drift is known to be going on"
+    found = answer.performance
+    if found is not None and found.realized is not None:
+        yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"
+    yield from _table(answer)
+    for words in answer.warnings:
+        yield f"warning: {words}"
+
+
+def _names(episode: Episode) -> str:
+    names = [item.name for item in episode.features if item.active]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _table(answer: Answer) -> Iterator[str]:
+    found = ranked(answer)
+    if not found:
+        return
+    yield f"{'feature':<{WIDTH}} {'evidence':>9} {'PSI':>7} {'missing':>8}"
+    yield from map(_feature, found[:LISTED])
+    if len(found) > LISTED:
+        yield f"and {len(found) - LISTED} more"
+
+
+def _feature(feature: Feature) -> str:
+    short = feature.name if len(feature.name) <= WIDTH else feature.name[: WIDTH - 1] + "…"
+    ratio = "" if feature.evidence_ratio is None else f"{min(feature.evidence_ratio, 9999):.2g}"
+    effects = feature.effects
+    psi, missing = (f"{effects.psi.value:.3f}", f"{effects.missing_ratio:.1%}") if effects else ("", "")
+    return f"{short:<{WIDTH}} {ratio:>9} {psi:>7} {missing:>8}"

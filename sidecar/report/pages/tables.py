@@ -1,0 +1,282 @@
+"""The tables of the page: features, episodes, what was asked for, performance, traffic, accounting, the profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..answer import Answer, Route
+from ..schema import Episode, Feature, Feedback, Loss, Performance, Score
+from ..timeline.document import TimeLine, Trend
+from . import histogram, trend
+from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
+from .meter import meter
+
+LISTED_FEATURES = 300
+LISTED_EPISODES = 30
+LISTED_INTENTS = 20
+NEW_VALUES = 5
+
+
+def ranked(answer: Answer) -> list[Feature]:
+    """Return the features by falling evidence, then by falling PSI."""
+
+    def rank(feature: Feature) -> tuple[float, float, str]:
+        psi = feature.effects.psi.value if feature.effects else 0.0
+        return -(feature.evidence_ratio or 0.0), -psi, feature.name
+
+    return sorted(answer.features, key=rank)
+
+
+def features(answer: Answer, line: TimeLine) -> str:
+    """Return all features, those with the most evidence first."""
+    known = {feature.name: feature for feature in line.features}
+    found = ranked(answer)
+    rows = [_feature(item, answer, known.get(item.name)) for item in found[:LISTED_FEATURES]]
+    note = (
+        '<p class="soft">Effect sizes of the recent ticks against the reference, for people to look at; alarms come '
+        f"from the evidence alone. {histogram.key('recent')}</p>"
+    )
+    if len(found) > LISTED_FEATURES:
+        note += f"<p>The first {LISTED_FEATURES} of {whole(len(found))} features; <code>GET /report</code> has all.</p>"
+    heads = (
+        "feature",
+        "evidence",
+        "#PSI",
+        "PSI over time",
+        "#shift, sd",
+        "#missing",
+        "#unseen",
+        "#out of range",
+        "values",
+    )
+    return section("Features", note, heads, rows, "wide")
+
+
+def _feature(feature: Feature, answer: Answer, known: Trend | None) -> tuple[str, ...]:
+    label = f"{name(feature.name)}<br><small>{text(feature.kind)}, {text(feature.side)}</small>"
+    if feature.partners:
+        label += f"<br><small>with {', '.join(map(name, feature.partners))}</small>"
+    if feature.new_values:
+        label += f"<br><small>new: {', '.join(name(item.value) for item in feature.new_values[:NEW_VALUES])}</small>"
+    ratio = ""
+    if answer.families and feature.evidence_ratio is not None:
+        ratio = f'<span class="fixed">{meter(feature.evidence_ratio, 80)}{evidence(feature.evidence_ratio)}</span>'
+    if feature.onset_tick is not None and feature.episode_id:
+        ratio += f"<br><small>since {Clock.of(answer.ticks).start(feature.onset_tick)}</small>"
+    spark = trend.spark(known) if known else ""
+    values = histogram.small(known.histogram) if known else ""
+    effects = feature.effects
+    if effects is None:
+        return (label, ratio, "", spark, "", "", "", "", values)
+    missing = f"{share(effects.missing_ratio)}<br><small>was {share(effects.missing_ratio_reference)}</small>"
+    ratios = (missing, share(effects.unseen_ratio), share(effects.out_of_range_ratio))
+    return (label, ratio, score(effects.psi), spark, score(effects.wasserstein), *ratios, values)
+
+
+def episodes(answer: Answer) -> str:
+    """Return the episodes, open ones first."""
+    rows = [_episode(item, Clock.of(answer.ticks)) for item in answer.episodes[:LISTED_EPISODES]]
+    more = len(answer.episodes) - LISTED_EPISODES
+    note = f'<p class="soft">and {more} older ones</p>' if more > 0 else ""
+    return section("Episodes", note, ("episode", "state", "features", "onset", "opened", "closed"), rows)
+
+
+def _episode(episode: Episode, clock: Clock) -> tuple[str, ...]:
+    state = '<span class="badge open">open</span>' if episode.open else f"ended: {text(episode.closed_by or '')}"
+    names = ", ".join(
+        name(item.name) + ("" if item.confirmed else " <small>(unconfirmed)</small>") for item in episode.features
+    )
+    ticks = (episode.onset_tick, episode.opened_tick, episode.closed_tick)
+    times = ("" if tick is None else clock.start(tick) for tick in ticks)
+    return (f"<code>{text(episode.id)}</code><br><small>{text(episode.family)}</small>", state, names, *times)
+
+
+def performance(answer: Answer) -> str:
+    """Return the losses, with what is known of the labels that they come from."""
+    found, feedback = answer.performance, answer.feedback
+    came = ", ".join(f"{whole(item.labels)} {text(item.outcome)}" for item in feedback.labels if item.labels)
+    if found is None:
+        words = f'<p class="soft">{came}. {text(feedback.reason)}</p>'
+        return f"<section><h2>Labels</h2>{words}</section>" if came else ""
+    rows = [("in the reference", f"{found.reference:.3f}", "", "")]
+    for kind, stretch, loss in (
+        ("realized", "recently", found.realized),
+        ("realized", "since the onset", found.since_onset),
+        ("estimated", "without labels", found.estimated),
+    ):
+        if loss is not None:
+            believed = " <b>(believed)</b>" if kind == found.believed else ""
+            rows.append((f"{kind} {stretch}{believed}", *_loss(loss, Clock.of(answer.ticks))))
+    title = f"Performance: {found.loss}, {found.label} against {found.prediction}"
+    return section(title, _labels(feedback, came, found), ("", "#loss", "#labelled or scored rows", "since"), rows)
+
+
+def _labels(feedback: Feedback, came: str, found: Performance) -> str:
+    words = [f"Labels: {came}" if came else "No labels yet"]
+    if feedback.coverage is not None:
+        words.append(f"{share(feedback.coverage)} of the predicted rows have their label")
+    if feedback.identified_ratio is not None:
+        words.append(f"{share(feedback.identified_ratio)} of the exchanges carry an id")
+    if feedback.lag is not None:
+        words.append(f"half of the labels come within {duration(feedback.lag.p50)}")
+    return f'<p class="soft">{"; ".join(filter(None, [*words, text(found.calibration)]))}.</p>'
+
+
+def _loss(loss: Loss, clock: Clock) -> tuple[str, str, str]:
+    since = "" if loss.first_tick is None else clock.start(loss.first_tick)
+    return score(Score(loss.value, loss.low, loss.high)), whole(loss.rows), since
+
+
+def findings(answer: Answer) -> str:
+    """Return what is wrong with rows as rows."""
+    clock = Clock.of(answer.ticks)
+    rows = [
+        (
+            text(item.kind.replace("_", " ")),
+            name(item.column) + (f" → {name(item.renamed_to)}" if item.renamed_to else ""),
+            text(item.side),
+            clock.start(item.since_tick),
+            whole(item.rows),
+            share(item.share),
+        )
+        for item in answer.findings
+    ]
+    note = '<p class="soft">These raise no alarm; they are said here and counted in the metrics.</p>'
+    return section("Data quality", note, ("finding", "column", "side", "since", "#rows", "#share"), rows)
+
+
+def intents(answer: Answer) -> str:
+    """Return what was asked for because of episodes."""
+    control = answer.control
+    if control is None:
+        return ""
+    rows = [
+        (
+            text(item.kind),
+            f"<code>{text(item.episode)}</code>",
+            f'<span class="badge {text(item.state)}">{text(item.state)}</span> {text(item.reason)}',
+            time(item.decided_at),
+            whole(item.attempts),
+            text(item.error or "") + (f"<br><small>next {time(item.next_at)}</small>" if item.next_at else ""),
+        )
+        for item in control.intents[:LISTED_INTENTS]
+    ]
+    heads = ("intent", "episode", "state", "decided", "#attempts", "last failure")
+    hindered = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
+    return (hindered if not rows else "") + section("What was asked for", hindered, heads, rows)
+
+
+def columns(answer: Answer) -> str:
+    """Return what is known of columns without a profile."""
+    rows = [
+        (name(item.name), text(item.side), whole(item.values), share(item.missing / max(1, item.values)))
+        for item in answer.columns
+    ]
+    return section("Columns", "", ("column", "side", "#values", "#missing"), rows)
+
+
+def routes(answer: Answer) -> str:
+    """Return the traffic by route."""
+    rows = [_route(item) for item in answer.routes if item.in_flight or sum(item.requests.values())]
+    return section("Traffic", "", ("route", "#requests", "by status", "#p50", "#p99", "#in flight"), rows)
+
+
+def _route(route: Route) -> tuple[str, ...]:
+    codes = ", ".join(f"{text(code)} {whole(amount)}" for code, amount in route.requests.items() if amount)
+    quantiles = (duration(route.seconds.get("p50")), duration(route.seconds.get("p99")))
+    return (name(route.route), whole(sum(route.requests.values())), codes, *quantiles, whole(route.in_flight))
+
+
+def accounting(answer: Answer, live: bool) -> str:
+    """Return the fate of every exchange; `live` says that there should have been some."""
+    found = answer.accounting
+    if found is None:
+        words = "No counter page: the proxy is not running with the same shared folder."
+        return f"<section><h2>Accounting</h2><p>{words}</p></section>" if live else ""
+    rows = [(text(item.fate), text(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
+    rows.append(("<b>seen</b>", "", f"<b>{whole(found.seen)}</b>"))
+    note = (
+        '<p class="soft">Every exchange has one fate; together they are all that the proxy has seen: seen = measured + '
+        "sampled out + dropped + undecodable + queued.</p>"
+    )
+    return section("Accounting", note, ("fate", "reason", "#exchanges"), rows)
+
+
+def profile(answer: Answer) -> str:
+    """Return the profile in force with its warnings."""
+    found = answer.profile
+    if found is None:
+        return ""
+    rows = [
+        ("hash", f"<code>{text(found.hash)}</code>"),
+        ("model, version", f"{text(found.model) or 'any'}, {text(found.version) or 'any'}"),
+        ("created", text(found.created)),
+        ("reference rows", whole(found.rows)),
+        ("features", whole(found.features)),
+        *(("left out", text(words)) for words in found.excluded),
+        *(("warning", text(words)) for words in found.warnings),
+    ]
+    return section("Profile in force", "", ("", ""), rows)
+
+
+KNOWN = frozenset(
+    [
+        "accounting",
+        "budget",
+        "checkpoint",
+        "columns",
+        "control",
+        "counts",
+        "decisions",
+        "episodes",
+        "families",
+        "features",
+        "feedback",
+        "findings",
+        "findings_total",
+        "format",
+        "kept_rows",
+        "learning",
+        "made_at",
+        "mode",
+        "model",
+        "performance",
+        "profile",
+        "reason",
+        "routes",
+        "rows",
+        "started_at",
+        "state",
+        "streams",
+        "ticks",
+        "type_mismatches",
+        "version",
+        "warnings",
+    ]
+)
+
+
+def others(answer: Answer) -> str:
+    """Return every block that nothing above draws, as it stands: what the report says is never left out."""
+    made = ""
+    for key, value in msgspec.to_builtins(answer).items():
+        if key not in KNOWN and value:
+            rows = [(text(str(inner)), _plain(item)) for inner, item in _items(value)]
+            made += section(key.replace("_", " ").capitalize(), "", ("", ""), rows)
+    return made
+
+
+def _items(value: Any) -> list[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(enumerate(value, 1)) if isinstance(value, list) else [("", value)]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{text(str(key))} {_plain(item)}" for key, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return text(f"{value:.6g}" if isinstance(value, float) else str(value))

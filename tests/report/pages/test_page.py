@@ -1,0 +1,200 @@
+"""The page shows what the Report holds, escapes what others wrote, and needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.analyzer.http.answer import answer
+from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.report import schema as report
+from pilotfish.sidecar.report.answer import Answer
+from pilotfish.sidecar.report.pages import histogram, page, summary
+from pilotfish.sidecar.report.pages.axis import levels
+from pilotfish.sidecar.report.pages.markup import Clock
+from pilotfish.sidecar.report.pages.meter import meter
+from pilotfish.sidecar.report.pages.writing import write
+from pilotfish.sidecar.report.timeline.document import Histogram, TimeLine
+from pilotfish.sidecar.telemetry.reading import Reading
+from tests.report.pages.made import both, check
+from tests.telemetry.made import NOW, reading, whole_report
+
+NO_LINE = TimeLine(tick_seconds=60.0)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    whole = reading(tmp_path / "page")
+    return page.render(answer(whole.report, whole), NO_LINE, live=True)
+
+
+def test_what_others_wrote_is_escaped(text: str) -> None:
+    check(text)
+    assert "<b>a" not in text
+    assert "&lt;b&gt;a&quot;b" in text
+
+
+def test_the_alarm_the_episode_and_the_account_are_there(text: str) -> None:
+    for piece in ("drift", "e1", "0.200", "1.00 %", "POST /v2/models/m/infer", "undecodable", "queued", "abc"):
+        assert piece in text, piece
+
+
+def test_losses_and_labels_are_there(text: str) -> None:
+    for piece in (
+        "absolute error",
+        "realized recently <b>(believed)</b>",
+        "1.500",
+        "90 joined",
+        "75.0 % of the predicted",
+    ):
+        assert piece in text, piece
+
+
+def test_without_a_proxy_the_page_says_so() -> None:
+    alone = Reading(report=whole_report(), page=None, control=None, now=NOW)
+    assert "No counter page" in page.render(answer(alone.report, alone), NO_LINE, live=True)
+    assert "No counter page" not in page.render(answer(alone.report, alone), NO_LINE)
+
+
+def test_the_policy_allows_the_style_and_nothing_else(text: str) -> None:
+    assert f"<style>{page.STYLE}</style>" in text
+    assert '<meta http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;;' in text
+    assert "script-src" not in page.POLICY
+    assert not re.search(r"url\(|@import|https?:", page.STYLE)
+
+
+def test_a_drift_is_drawn_with_its_alarm_its_episode_and_both_histograms() -> None:
+    made, line = both()
+    text = page.render(made, line)
+    check(text)
+    assert [drift.name for drift in line.drifts] == ["amount"]
+    for piece in (
+        'class="mark"', 'class="band"', 'class="threshold"', "Features that drifted", "Jensen-Shannon",
+        "PSI, with its interval", "since the onset", "What is promised", "at most 1 false alarm in",
+    ):  # fmt: skip
+        assert piece in text, piece
+    assert len(re.findall("<figure>", text)) == 1
+
+
+def test_ticks_that_are_rows_are_told_as_rows() -> None:
+    made, line = both()
+    ticks = msgspec.structs.replace(made.ticks, rows_per_tick=10.0)
+    text = page.render(msgspec.structs.replace(made, ticks=ticks), line)
+    check(text)
+    assert "row 283" in text
+    assert Clock(60.0, 2.5).start(100) == "row 250"
+
+
+def test_one_tick_and_no_tick_make_a_page() -> None:
+    for ticks in (0, 1):
+        made, line = both("amount", ticks, 10_000)
+        assert len(line.spans) == ticks
+        check(page.render(made, line))
+        assert list(summary.lines(made))
+
+
+def test_nothing_at_all_makes_a_page() -> None:
+    idle = Answer(made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.Ticks(tick_seconds=1))
+    text = page.render(idle, TimeLine(tick_seconds=1))
+    check(text)
+    assert "&lt;none&gt;" in text
+
+
+def test_blocks_that_the_page_does_not_know_are_shown_as_they_stand() -> None:
+    class Later(Answer, frozen=True, kw_only=True):
+        something_new: dict[str, Any]
+
+    idle = Later(
+        made_at=NOW, started_at=NOW, state="idle", ticks=report.Ticks(tick_seconds=1),
+        something_new={"<key>": [1.5, {"inner": "<value>"}]},
+    )  # fmt: skip
+    text = page.render(idle, TimeLine(tick_seconds=1))
+    check(text)
+    assert "Something new" in text
+    assert "1.5, inner &lt;value&gt;" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "\"'&amp;]]>", "x" * 5000, "\u202e\x00\x1b[31m\n", "عربى", " "]
+)
+def test_hostile_names_stay_text_everywhere(name: str) -> None:
+    made, line = both(name)
+    text = page.render(made, line)
+    check(text)
+    assert name not in text or not set(name) & set("<>\"'\x00\x1b\u202e")
+
+
+ANY_NAME = st.text(st.sampled_from(string.printable + "\x00\x1b\u202e\ufffe𝒳é<>&'\""), max_size=80)
+ANY_NUMBER = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, 1.0, 5e-324, 1.7e308, -1e300])
+ANY_TICK = st.sampled_from([-(2**62), -1, 0, 1, 2**40, 2**62])
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_NAME, ANY_NUMBER, ANY_TICK)
+def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, tick: int) -> None:
+    """What a file or another sidecar says is drawn as it is, or as far as it makes sense."""
+
+    def poisoned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: poisoned(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [poisoned(inner) for inner in value]
+        if isinstance(value, str):
+            return value if value in {"watching", "none"} else name
+        return value if isinstance(value, bool) else number if isinstance(value, float) else value
+
+    made, line = both()
+    answered = poisoned(msgspec.json.decode(msgspec.json.encode(made)))
+    answered["episodes"][0] |= {"onset_tick": tick, "opened_tick": tick}
+    spans = poisoned(msgspec.json.decode(msgspec.json.encode(line)))
+    text = page.render(msgspec.convert(answered, Answer), msgspec.convert(spans, TimeLine))
+    check(text)
+
+
+def test_a_hundred_features_make_a_page_of_bearable_size() -> None:
+    made, line = both()
+    many = tuple(msgspec.structs.replace(made.features[0], name=f"f{at}") for at in range(100))
+    trends = tuple(msgspec.structs.replace(line.features[0], name=f"f{at}") for at in range(100))
+    text = page.render(
+        msgspec.structs.replace(made, features=many), msgspec.structs.replace(line, features=trends, drifts=())
+    )
+    check(text)
+    assert len(text) < 1_000_000
+
+
+def test_under_the_pointer_a_bar_says_its_shares() -> None:
+    drawn = histogram.large(Histogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
+    assert "<title>a&lt;: reference 50.00%, current 10.00%</title>" in drawn
+
+
+@pytest.mark.parametrize(("ratio", "width"), [(0.0, 0.0), (1e-9, 0.0), (0.01, 60.0), (1.0, 120.0), (1e9, 120.0)])
+def test_a_meter_is_full_at_an_alarm(ratio: float, width: float) -> None:
+    assert f'width="{width:.1f}"' in meter(ratio)
+
+
+@given(st.floats(1e-12, 1e12), st.integers(2, 6))
+def test_scales_have_few_round_values(top: float, most: int) -> None:
+    found = levels(top, most)
+    assert found[0] == 0
+    assert 2 <= len(found) <= most + 1
+    assert found[-1] <= top * (1 + 1e-9)
+
+
+def test_a_page_that_cannot_be_written_is_an_error_of_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--html"):
+        write(tmp_path / "none" / "page.html", "text")
+    assert write(tmp_path / "page.html", "é\ud800") == 3
+
+
+def test_the_terminal_gets_the_drift_and_the_features() -> None:
+    made, _ = both()
+    lines = list(summary.lines(made))
+    assert lines[0] == "m 7: watching"
+    assert any(line.startswith("DRIFT of features since 2023-") and "amount" in line for line in lines)
