@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .errors import BatchError
 
 Family: TypeAlias = Literal["features", "multivariate", "performance", "predictions"]
+Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
+ColumnType: TypeAlias = Kind | Literal["array", "text", "timestamp"]
 Side: TypeAlias = Literal["input", "prediction", "label"]
 SIDES: tuple[Side, ...] = ("input", "prediction", "label")
 Array: TypeAlias = NDArray[Any]

@@ -23,9 +23,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from .batch import Batch, Column, ColumnData, Ints, Side, as_column
+from .binning.probabilities import smoothed
 from .errors import StateError, shown
-from .evalues.bank import smoothed
-from .profile.profile import Feature, Profile
+from .profile.feature import Feature
+from .profile.profile import Profile
 from .summaries.counts import Counts
 from .summaries.heavy import HeavyHitters
 

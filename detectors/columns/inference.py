@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
-from ..batch import Array, Bools, Column, Floats, missing_mask
+from ..batch import Array, Bools, Column, ColumnType, Floats, Kind, missing_mask
 from ..binning.categories import KNOWN_TAIL, NAMED, text_of
 from ..binning.numeric import numbers
 from .timestamps import from_text
-
-if TYPE_CHECKING:
-    from ..profile.profile import ColumnType, Kind
 
 FIRST = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock

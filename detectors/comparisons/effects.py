@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..evalues.bank import normal_scores, smoothed
-from ..profile.profile import Feature
+from ..binning.probabilities import normal_scores, smoothed
+from ..profile.feature import Feature
 from ..profile.slots import slot_shares
 from . import COMPARISONS
 from .score import Score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..evalues.bank import smoothed
+from ..binning.probabilities import smoothed
 from .score import Distance, Score, interval, probabilities, scored, squared_noise
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..evalues.bank import smoothed
+from ..binning.probabilities import smoothed
 
 Z = 1.96
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..profile.profile import Feature, Profile
+from ..profile.feature import Feature
+from ..profile.profile import Profile
 from ..summaries.windows import Window
 from .effects import Yardstick
 from .psi import psi_each

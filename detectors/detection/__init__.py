@@ -1,1 +1,1 @@
-"""Detection on the folded counts: evidence for each tick, alarms within the budget, episodes, and replay over recorded rows."""
+"""Detection on the folded counts: evidence of each tick, alarms within the budget, episodes, and replay."""

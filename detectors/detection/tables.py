@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from ..batch import Bools, Floats, Ints
 from ..binning.losses import LossBins, tested
+from ..binning.probabilities import smoothed, within
 from ..errors import ProfileError
-from ..evalues.bank import Bank, build_bank, smoothed, within
+from ..evalues.bank import Bank, build_bank
 from ..evalues.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
-from ..profile.profile import Feature, Profile
+from ..profile.feature import Feature
+from ..profile.profile import Profile
 from ..profile.slots import SLOT_SECONDS, SLOTS, slot_of
 from ..settings import SHARES, DriftSettings
 from .shared_causes import Kinship

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..batch import Bools, Floats, Ints
 from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins, tested
 from ..binning.numeric import FIRST_VALUE, NumericBins
-from ..profile.profile import Bins
+from ..binning.probabilities import Bins, normal_scores, smoothed, within
 
 Group: TypeAlias = Literal["location", "loss", "scale", "bump", "category", "outside", "special"]
 
@@ -56,19 +55,6 @@ class Bank:
     def on(self, cells: slice) -> Bank:
         """The same functions of some cells."""
         return replace(self, h=self.h[:, cells])
-
-
-def smoothed(counts: Ints) -> Floats:
-    """Cell probabilities with half a row added to each cell."""
-    p: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
-    return p
-
-
-def within(part: Ints, whole: Floats) -> Floats:
-    """Cell probabilities of a part of the reference, counts [cells], drawn to the whole by half a row a cell."""
-    prior = 0.5 * len(part)
-    p: Floats = (part + prior * whole) / (part.sum() + prior)
-    return p
 
 
 def build_bank(bins: Bins, shaping: Ints, tolerance: float, slot: Ints | None = None) -> Bank:
@@ -116,18 +102,6 @@ def _loss_bank(p: Floats, bins: LossBins) -> Bank:
     h[:, cells] = 1 + slopes[:, None] * (bins.atoms - mean)
     groups = tuple[Group, ...]("loss" for _ in slopes)
     return Bank(h, groups, np.full(len(slopes), 1 / len(slopes)), slopes)
-
-
-def normal_scores(p: Floats, roles: np.typing.NDArray[np.str_]) -> Floats:
-    """Normal score of each ordered cell's mid-rank, mean 0 and variance 1 under p; 0 for inf and missing."""
-    ordered = ~np.isin(roles, ["inf", "missing"])
-    mass = np.where(ordered, p, 0.0)
-    ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
-    scores = np.array([NormalDist().inv_cdf(min(max(rank, 1e-9), 1 - 1e-9)) for rank in ranks])
-    scores = np.where(ordered, scores - scores @ mass / mass.sum(), 0.0)
-    spread = float(np.sqrt(scores**2 @ mass / mass.sum()))
-    out: Floats = scores / spread if spread > 0 else scores
-    return out
 
 
 def _tilts(group: Group, p: Floats, exponents: list[Floats]) -> Iterator[Shape]:

@@ -17,7 +17,7 @@ from ..batch import Column, Floats, is_missing, missing_mask
 from ..binning.categories import text_of
 from ..binning.numeric import numbers
 from ..errors import ProfileError, shown
-from ..profile.performance import Task
+from .task import Task
 
 TRUTHS = {"true": "1", "false": "0"}
 WHOLE = re.compile(r"-?\d+\.0+")

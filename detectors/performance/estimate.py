@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..profile.performance import BY_SCORE, LOSS, Performance
+from ..losses.task import BY_SCORE, LOSS
+from ..profile.performance import Performance
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 from .calibration import normal_score

@@ -12,7 +12,8 @@ from ..binning.losses import LossBins
 from ..binning.numeric import NumericBins, numbers
 from ..errors import ProfileError, shown
 from ..losses.functions import Distance, Loss, Mistake, Rank, classes, grid
-from ..profile.performance import BY_SCORE, LOSS, Calibration, Performance
+from ..losses.task import BY_SCORE, LOSS
+from ..profile.performance import Calibration, Performance
 from ..transforms.base import Block
 from ..transforms.loss import ByScore, LossTransform
 from .calibration import calibration

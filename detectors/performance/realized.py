@@ -8,8 +8,10 @@ import numpy as np
 
 from ..batch import Ints
 from ..binning.losses import LossBins
-from ..profile.performance import LOSS
-from ..profile.profile import Bins, Feature, Profile
+from ..binning.probabilities import Bins
+from ..losses.task import LOSS
+from ..profile.feature import Feature
+from ..profile.profile import Profile
 from ..summaries.counts import Counts
 
 SURE = 1.96  # normal quantile of the intervals: 95 %

@@ -11,7 +11,7 @@ from ..batch import Column, Side, missing_mask
 from ..binning.numeric import numbers
 from ..errors import ProfileError, shown
 from ..losses.functions import classes
-from ..profile.performance import Task
+from ..losses.task import Task
 
 MOST_CLASSES = 50  # of whole numbers that may be names of classes
 LOOKED_AT = 5000  # labelled rows that are enough to tell

@@ -10,20 +10,25 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ..batch import Family, Floats, Ints, Side
+from ..batch import Family, Floats, Ints, Kind, Side
 from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins, whole_number_bins
 from ..binning.numeric import NumericBins
+from ..binning.probabilities import Bins
 from ..errors import ProfileError, shown
 from ..evalues.bank import VERSION
+from ..losses.task import BY_SCORE, LOSS
 from ..transforms import from_document
-from .performance import BY_SCORE, LOSS, Performance
-from .profile import FORMAT, Bins, Excluded, Feature, HeldOut, HeldOutAlarm, Kind, Order, Profile, Reference
+from .feature import Feature
+from .performance import Performance
+from .provenance import Excluded, HeldOut, HeldOutAlarm, Order, Reference
 from .slots import SLOTS, Slots
 
+FORMAT = "pilotfish.dev/profile/v1"
 
-def read(raw: bytes) -> Profile:
-    """The profile in a JSON document.
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """Return the constructor arguments of the `Profile` in a JSON document.
 
     Raises:
         ProfileError: no JSON, another format, or a value that no profile can have.
@@ -52,7 +57,7 @@ def _finite(text: str) -> float:
     return value if isfinite(value) else _no_constant(text)
 
 
-def _parse(document: dict[str, Any]) -> Profile:
+def _parse(document: dict[str, Any]) -> dict[str, Any]:
     try:
         reference = Reference(**_keys(document["reference"], Reference, "reference"))
         _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
@@ -73,7 +78,7 @@ def _parse(document: dict[str, Any]) -> Profile:
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
         performance = Performance.from_document(document["performance"], "performance")
         _losses_fit(performance, {feature.name: feature for feature in features})
-        return Profile(
+        return dict(  # noqa: C408  # read as the constructor's keyword arguments
             model=str(document["model"]),
             version=str(document["version"]),
             created=str(document["created"]),

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 from ..errors import ProfileError, shown
-
-Task: TypeAlias = Literal["classification", "regression", "ranking"]
-
-LOSS = "loss"  # the feature that is watched
-BY_SCORE = "loss:by_score"  # the counts of score cells and levels, of which no alarm comes
+from ..losses.task import Task
 
 
 @dataclass(frozen=True)

@@ -6,131 +6,17 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from ..batch import Family, Floats, Ints, Side
-from ..binning.categories import CategoryBins
-from ..binning.numeric import NumericBins
+from ..batch import Ints, Side
 from ..errors import ProfileError, shown
 from ..transforms import ARRAYS, OfColumn, Relations, Transform, to_document
+from .feature import Feature
+from .parsing import FORMAT, parse
 from .performance import Performance
-from .slots import Slots
-
-FORMAT = "pilotfish.dev/profile/v1"
-Kind: TypeAlias = Literal["numeric", "integer", "boolean", "categorical", "constant"]
-ColumnType: TypeAlias = Kind | Literal["array", "text", "timestamp"]
-Order: TypeAlias = Literal["time", "rows", "exchangeable"]
-Bins: TypeAlias = NumericBins | CategoryBins
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """A column that is not watched, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Where the reference rows came from.
-
-    Attributes:
-        rows, ticks: how many rows, in how many ticks that had any.
-        order: "time" (ticks by timestamps), "rows" (row order as time) or "exchangeable" (no order).
-        split: "days" or "rows": what was dealt out between the part that shapes the alternatives and the part
-            that bounds them.
-        tick_seconds: width of a tick; None unless the order is "time".
-        rows_per_tick: rows in the tick of an average row; None if exchangeable.
-        first_time, last_time: epoch seconds; None unless the order is "time".
-        longest_block: ticks of the longest block whose variance was measured.
-        duplicate_ratio: share of the rows that repeat one shortly before them.
-    """
-
-    rows: int
-    ticks: int
-    order: Order
-    split: Literal["days", "rows"]
-    tick_seconds: float | None
-    rows_per_tick: float | None
-    first_time: float | None
-    last_time: float | None
-    longest_block: int
-    duplicate_ratio: float = 0.0
-
-
-@dataclass(frozen=True)
-class HeldOutAlarm:
-    """An alarm of the trial: the reference row after which it came, in time order, and the features that it named."""
-
-    row: int
-    family: str
-    features: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """The last third of the reference replayed against a trial profile of the first two thirds."""
-
-    rows: int
-    ticks: int
-    alarms: tuple[HeldOutAlarm, ...]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One watched column, of the rows as they come or made by a transform.
-
-    Attributes:
-        family: the features with which it shares a part of the false-alarm budget.
-        shaping: counts [cells] of the 30 % of the reference that shape bins and alternatives.
-        bounding: counts [cells] of the other 70 %, which bound the alternatives' means.
-        inflation: [functions of the bank] how much more block sums vary than independent rows would (>= 1).
-        n_eff: rows of `bounding` over the inflation of location shifts.
-        smallest_shift: in reference standard deviations; smaller ones are never found.
-        delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
-        warnings: what a person should know before trusting silence.
-        slots: the feature hour by hour, where the hours of the day are told apart; sensitivity is with them then.
-    """
-
-    name: str
-    side: Side
-    family: Family
-    kind: Kind
-    bins: Bins
-    shaping: Ints
-    bounding: Ints
-    inflation: Floats
-    n_eff: float
-    smallest_shift: float
-    delay_rows: float | None
-    warnings: tuple[str, ...]
-    slots: Slots | None = None
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.bins.labels
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return self.bins.roles
-
-    @property
-    def alike(self) -> float:
-        """How many rows that follow one another count as one independent row (>= 1)."""
-        rows = self.bounding if self.slots is None else self.slots.bounding[self.slots.bounding.any(axis=1)]
-        return max(1.0, float(rows.sum(axis=-1).mean()) / self.n_eff) if self.n_eff > 0 else 1.0
-
-    @property
-    def watched(self) -> bool:
-        """Whether it can raise alarms; a feature without functions is counted only."""
-        return len(self.inflation) > 0
-
-    @cached_property
-    def reference_counts(self) -> Ints:
-        return self.shaping + self.bounding
+from .provenance import Excluded, HeldOut, Reference
 
 
 @dataclass(frozen=True)
@@ -221,7 +107,7 @@ class Profile:
             "bank": self.bank,
             "created": self.created,
             "excluded": [vars(excluded) for excluded in self.excluded],
-            "features": [_feature_document(feature) for feature in self.features],
+            "features": [feature.document() for feature in self.features],
             "format": FORMAT,
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
@@ -250,30 +136,10 @@ class Profile:
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:
         """The profile in a JSON document; ProfileError naming the path of whatever is wrong."""
-        from .parsing import read  # reading makes what is defined here
-
-        return read(raw)
+        return cls(**parse(raw))
 
 
 def canonical(document: dict[str, Any]) -> bytes:
     """The one way to write a document, so that equal content has equal bytes."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
-
-
-def _feature_document(feature: Feature) -> dict[str, Any]:
-    return {
-        "bins": feature.bins.document(),
-        "bounding": feature.bounding.tolist(),
-        "delay_rows": feature.delay_rows,
-        "family": feature.family,
-        "inflation": feature.inflation.tolist(),
-        "kind": feature.kind,
-        "n_eff": feature.n_eff,
-        "name": feature.name,
-        "shaping": feature.shaping.tolist(),
-        "side": feature.side,
-        "slots": None if feature.slots is None else {key: part.tolist() for key, part in vars(feature.slots).items()},
-        "smallest_shift": feature.smallest_shift,
-        "warnings": list(feature.warnings),
-    }

@@ -1,1 +1,1 @@
-"""From reference rows to a profile: blocks, candidate features, variance inflation, sensitivity, and the held-out trial."""
+"""From reference rows to a profile: blocks, candidate features, variance inflation, and the held-out trial."""

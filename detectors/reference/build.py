@@ -9,22 +9,27 @@ from typing import get_args
 
 import numpy as np
 
-from ..batch import Column, ColumnData, Family, Floats, Ints, Side, as_column, length
+from ..batch import Column, ColumnData, ColumnType, Family, Floats, Ints, Kind, Side, as_column, length
 from ..binning.losses import LossBins, tested
 from ..binning.numeric import NumericBins
+from ..binning.probabilities import smoothed, within
 from ..columns.inference import infer_kind, infer_type
 from ..errors import ProfileError, shown
-from ..evalues.bank import VERSION, build_bank, smoothed, within
+from ..evalues.bank import VERSION, build_bank
 from ..evalues.bounds import log_confidence
+from ..losses.task import BY_SCORE, LOSS
 from ..performance.fit import clashing, fitted
 from ..performance.roles import Roles, Wanted, settled
-from ..profile.performance import BY_SCORE, LOSS, Performance
-from ..profile.profile import ColumnType, Excluded, Feature, Kind, Order, Profile, Reference
+from ..profile.feature import Feature
+from ..profile.performance import Performance
+from ..profile.profile import Profile
+from ..profile.provenance import Excluded, Order, Reference
 from ..profile.slots import SLOTS, Slots, slots_of
 from ..quality import duplicate_ratio
 from ..settings import LOSS_TOLERANCE
 from ..transforms import COARSE, Transform, fit, spoken
 from ..transforms.loss import ByScore, LossTransform
+from ..transforms.rows import ReferenceRows
 from .blocks import blocks_of, rows_of_ticks, split_rows
 from .features import Draft, Rows, draft, draft_loss
 from .sensitivity import INVISIBLE, INVISIBLE_LOSS, Part, sensitivity
@@ -95,7 +100,7 @@ def build_profile(
         if is_label or drafter.column(name, side_of[name], column, type_, watch_anyway=name in keep):
             types[name] = type_
     at = None if times is None else np.asarray(times, dtype=np.float64)[arranged.order]
-    whole = fit.Reference(ordered, side_of, types, arranged.shaping, at)
+    whole = ReferenceRows(ordered, side_of, types, arranged.shaping, at)
     transforms = drafter.transformed(whole)
     performance = drafter.losses(settled(labels or Wanted(), ordered, sides, types), whole)
     features = drafter.features(false_alarm_ticks)
@@ -149,7 +154,7 @@ class _Drafter:
         family: Family = "features" if side == "input" else "predictions"
         return self._add(name, side, family, column, type_, watch_anyway=watch_anyway)
 
-    def transformed(self, whole: fit.Reference) -> tuple[Transform, ...]:
+    def transformed(self, whole: ReferenceRows) -> tuple[Transform, ...]:
         """Draft what transforms make of the reference; the transforms of which anything is watched."""
         kept = []
         found = fit.fitted(whole)
@@ -165,7 +170,7 @@ class _Drafter:
                 self.excluded.append(Excluded(name, NOTHING_SAID.get(type_, f"nothing can be told of its {type_}s")))
         return tuple(kept)
 
-    def losses(self, roles: Roles | None, whole: fit.Reference) -> Performance | None:
+    def losses(self, roles: Roles | None, whole: ReferenceRows) -> Performance | None:
         """Draft the losses of labelled rows, and count them by score; nothing without roles."""
         if roles is None:
             return None

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..batch import Bools, Column, Floats, Ints
+from ..batch import Bools, Column, Floats, Ints, Kind
 from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins
 from ..binning.numeric import COARSE, QUANTILES, NumericBins, numbers
+from ..binning.probabilities import Bins
 from ..columns.inference import is_clock, names_periods, names_rows, names_times, numbers_rows, texts_of
 from ..evalues.bank import Bank, build_bank
-from ..profile.performance import LOSS
-from ..profile.profile import Bins, Excluded, Kind, Reference
+from ..losses.task import LOSS
+from ..profile.provenance import Excluded, Reference
 from ..profile.slots import SLOTS, Slots
 from .blocks import Blocks
 from .variance_inflation import Inflation, inflation

@@ -15,7 +15,8 @@ import numpy as np
 from ..batch import Column, ColumnData, Floats, Ints, as_column
 from ..detection.replay import Replay, Span, spans_of_rows, spans_of_times
 from ..errors import ProfileError, shown
-from ..profile.profile import HeldOut, HeldOutAlarm, Profile
+from ..profile.profile import Profile
+from ..profile.provenance import HeldOut, HeldOutAlarm
 from ..settings import DriftSettings
 
 FEWEST_ROWS = 300  # of a reference of which a third says anything

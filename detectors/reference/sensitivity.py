@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Floats, Ints
+from ..binning.probabilities import Bins
 from ..evalues.bank import LOSS_STEPS, Bank
 from ..evalues.bounds import has_say, log_capitals, upper_means
-from ..profile.profile import Bins
 
 INVISIBLE = "cannot see 1 sd"
 INVISIBLE_LOSS = "cannot see 5 points more loss"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,10 +16,8 @@ from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
 from ..errors import ProfileError, shown
 from ..splitmix import mixed
 from .base import Block
+from .rows import ReferenceRows
 from .single import OfColumn, column_of
-
-if TYPE_CHECKING:
-    from .fit import Reference
 
 FOLDED = 512  # numbers from which directions are fitted; longer arrays are folded to as many
 DIRECTIONS = 6
@@ -122,7 +120,7 @@ class Lists(OfColumn):
         return {self.outputs[0]: column_of(counts, ~missing & np.isnan(counts))}
 
 
-def fit_arrays(reference: Reference) -> list[Arrays | Lists]:
+def fit_arrays(reference: ReferenceRows) -> list[Arrays | Lists]:
     """Arrays for columns that hold as many numbers in nearly every row, else Lists."""
     made: list[Arrays | Lists] = []
     for name, type_ in reference.types.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,7 @@ from .base import Transform
 from .cosines import Cosines
 from .linear import MOST_COLUMNS, Scales, matrix
 from .relations import DISTANCE, ERROR, RESIDUAL, Relations
-
-if TYPE_CHECKING:
-    from .fit import Reference
+from .rows import ReferenceRows
 
 FEWEST_ROWS = 200  # of the shaping part
 MOST_ROWS = 50_000  # of the shaping part, from which correlations are taken
@@ -41,7 +38,7 @@ class Related:
     correlations: Floats
 
 
-def fit_relations(part: Reference) -> list[Transform]:
+def fit_relations(part: ReferenceRows) -> list[Transform]:
     """Relations and cosines of the numeric inputs; nothing where fewer than two are related, or for few rows."""
     related = _related(part)
     if related is None:
@@ -60,7 +57,7 @@ def fit_relations(part: Reference) -> list[Transform]:
     return [relations, _cosines(related, taken)]
 
 
-def _related(part: Reference) -> Related | None:
+def _related(part: ReferenceRows) -> Related | None:
     names = tuple(
         name for name, type_ in part.types.items() if type_ in {"numeric", "integer"} and part.sides[name] == "input"
     )[:MOST_COLUMNS]

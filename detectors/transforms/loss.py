@@ -13,7 +13,7 @@ from ..binning.losses import whole_number_bins
 from ..binning.numeric import NumericBins
 from ..errors import ProfileError, shown
 from ..losses.functions import Loss, loss_from
-from ..profile.performance import BY_SCORE, LOSS, Task
+from ..losses.task import BY_SCORE, LOSS, Task
 from .base import Block
 
 

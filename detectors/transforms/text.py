@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from ..batch import Array, Column, Floats, missing_mask
 from .base import Block
+from .rows import ReferenceRows
 from .single import OfColumn, column_of
-
-if TYPE_CHECKING:
-    from .fit import Reference
 
 LOOKED_AT = 4096  # characters of a text whose classes are counted
 AT_ONCE = 2**17  # characters counted together, which bounds the memory
@@ -53,7 +51,7 @@ class Text(OfColumn):
         return made
 
 
-def fit_text(reference: Reference) -> list[Text]:
+def fit_text(reference: ReferenceRows) -> list[Text]:
     """One for each column of free text."""
     return [
         Text(name, reference.sides[name])

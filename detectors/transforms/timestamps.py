@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,10 +13,8 @@ from ..columns.inference import is_clock
 from ..columns.timestamps import UNITS, moments, unit_of
 from ..errors import ProfileError, shown
 from .base import Block
+from .rows import ReferenceRows
 from .single import OfColumn, column_of
-
-if TYPE_CHECKING:
-    from .fit import Reference
 
 DAY = 86_400.0
 DAYS = 2  # that times must span, for a reference to know all the hours of a day
@@ -62,7 +60,7 @@ class Timestamps(OfColumn):
         return super().from_document(document, where)
 
 
-def fit_timestamps(reference: Reference) -> list[Timestamps]:
+def fit_timestamps(reference: ReferenceRows) -> list[Timestamps]:
     """One for each column of times of which lag or hour can be told from the shaping part."""
     made = []
     for name, type_ in reference.types.items():

@@ -13,8 +13,9 @@ from typing import get_args
 
 from rich.console import Console
 
-from ...detectors.profile.performance import Task
-from ...detectors.profile.profile import ColumnType, Profile
+from ...detectors.batch import ColumnType
+from ...detectors.losses.task import Task
+from ...detectors.profile.profile import Profile
 from ..errors import UsageError, shown
 from ..settings.units import UNITS, read_duration
 from . import show

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...detectors.batch import ColumnData, Floats, Side
+from ...detectors.batch import ColumnData, ColumnType, Floats, Side
 from ...detectors.errors import DetectorError
+from ...detectors.losses.task import Task
 from ...detectors.performance.roles import Wanted
-from ...detectors.profile.performance import Task
-from ...detectors.profile.profile import ColumnType, Excluded, Profile
+from ...detectors.profile.profile import Profile
+from ...detectors.profile.provenance import Excluded
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import shown

@@ -11,7 +11,8 @@ from ...detectors.binning.categories import CategoryBins
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.comparisons.psi import psi
 from ...detectors.comparisons.score import Score
-from ...detectors.profile.profile import Feature, Profile
+from ...detectors.profile.feature import Feature
+from ...detectors.profile.profile import Profile
 from .histogram import cumulative
 
 TENTHS = 10

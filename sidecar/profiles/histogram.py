@@ -6,7 +6,7 @@ import numpy as np
 
 from ...detectors.batch import Floats
 from ...detectors.binning.numeric import NumericBins
-from ...detectors.profile.profile import Feature
+from ...detectors.profile.feature import Feature
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 

@@ -14,9 +14,11 @@ from rich.text import Text
 
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.comparisons.score import Score
+from ...detectors.losses.task import LOSS
 from ...detectors.performance.realized import moments
-from ...detectors.profile.performance import LOSS, Calibration, Performance
-from ...detectors.profile.profile import Feature, Profile
+from ...detectors.profile.feature import Feature
+from ...detectors.profile.performance import Calibration, Performance
+from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
 from .diff import Difference, missing_ratio

@@ -29,7 +29,8 @@ import numpy as np
 
 from ...detectors.batch import ColumnData, Floats, as_column
 from ...detectors.errors import DetectorError
-from ...detectors.profile.profile import HeldOut, Profile
+from ...detectors.profile.profile import Profile
+from ...detectors.profile.provenance import HeldOut
 from ...detectors.reference.build import build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import raised_at, shown

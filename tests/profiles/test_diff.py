@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.detectors.profile.profile import Feature
+from pilotfish.detectors.profile.feature import Feature
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.profiles.diff import difference, rebinned
 from pilotfish.sidecar.profiles.histogram import BLOCKS, sparkline

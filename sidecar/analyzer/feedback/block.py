@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from ....detectors.detection.results import EpisodeStatus
+from ....detectors.losses.task import LOSS
 from ....detectors.performance.estimate import Estimate, estimate
 from ....detectors.performance.realized import Realized, moments, realized
-from ....detectors.profile.performance import LOSS, Performance
+from ....detectors.profile.performance import Performance
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Piece, Windows
 from ...report import schema as report

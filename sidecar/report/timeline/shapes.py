@@ -10,7 +10,7 @@ import numpy as np
 from ....detectors.batch import Floats, Ints
 from ....detectors.binning.numeric import NumericBins
 from ....detectors.comparisons.effects import Yardstick
-from ....detectors.profile.profile import Feature
+from ....detectors.profile.feature import Feature
 from .document import Histogram
 
 STEPS = 32  # bars for numbers between the quantiles below

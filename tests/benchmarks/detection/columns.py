@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from pilotfish.detectors.batch import Column as Rows
-from pilotfish.detectors.profile.profile import Feature
+from pilotfish.detectors.profile.feature import Feature
 
 
 class Column(Protocol):

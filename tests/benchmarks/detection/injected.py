@@ -12,7 +12,8 @@ from pilotfish.detectors.batch import Column, missing_mask
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
 from pilotfish.detectors.detection.replay import Replay, spans_of_rows
-from pilotfish.detectors.profile.profile import Feature, Profile
+from pilotfish.detectors.profile.feature import Feature
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.transforms.relations import RESIDUAL
 from tests.benchmarks.detection.datasets import Columns, columns, rows_of, taken

@@ -9,15 +9,9 @@ import pytest
 
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.evalues.bank import Bank, build_bank, smoothed
-from pilotfish.detectors.evalues.bounds import (
-    FRACTION_BITS,
-    RUNGS,
-    bounded,
-    log_capitals,
-    log_confidence,
-    upper_means,
-)
+from pilotfish.detectors.binning.probabilities import smoothed
+from pilotfish.detectors.evalues.bank import Bank, build_bank
+from pilotfish.detectors.evalues.bounds import FRACTION_BITS, RUNGS, bounded, log_capitals, log_confidence, upper_means
 from tests.detectors.material import mixed_profile
 
 

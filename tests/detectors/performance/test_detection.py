@@ -10,7 +10,7 @@ import pytest
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.tables import family_tables
-from pilotfish.detectors.profile.performance import BY_SCORE, LOSS
+from pilotfish.detectors.losses.task import BY_SCORE, LOSS
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.detectors.performance.made import (

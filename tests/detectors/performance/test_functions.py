@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pilotfish.detectors.batch import Column, Floats, Ints
 from pilotfish.detectors.binning import losses as cells_of_losses
 from pilotfish.detectors.binning.losses import LossBins
-from pilotfish.detectors.evalues.bank import CLIP, Bank, build_bank, smoothed
+from pilotfish.detectors.binning.probabilities import smoothed
+from pilotfish.detectors.evalues.bank import CLIP, Bank, build_bank
 from pilotfish.detectors.evalues.bounds import upper_means
 
 TOLERANCE = 0.02

@@ -11,7 +11,7 @@ from pilotfish.detectors.batch import Column, as_column
 from pilotfish.detectors.conformance import HOSTILE, check_bins
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.losses.functions import Distance, Mistake, Rank, grid
-from pilotfish.detectors.profile.performance import BY_SCORE, LOSS
+from pilotfish.detectors.losses.task import BY_SCORE, LOSS
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.transforms import Block
 from tests.detectors.performance.made import classified, labelled, profile_of, ranked

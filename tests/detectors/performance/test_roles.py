@@ -9,8 +9,8 @@ import pytest
 
 from pilotfish.detectors.batch import Side
 from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.losses.task import LOSS
 from pilotfish.detectors.performance.roles import Wanted
-from pilotfish.detectors.profile.performance import LOSS
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from tests.detectors.performance.made import build, classified

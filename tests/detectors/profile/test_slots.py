@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch, Column, Floats
+from pilotfish.detectors.binning.probabilities import smoothed, within
 from pilotfish.detectors.conformance import check_merge, check_pods, check_rows, check_state
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import TickResult
 from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.evalues.bank import build_bank, smoothed, within
+from pilotfish.detectors.evalues.bank import build_bank
 from pilotfish.detectors.evalues.bounds import bounded, log_confidence
 from pilotfish.detectors.profile.profile import Profile, canonical
 from pilotfish.detectors.profile.slots import SLOTS, slot_of, slot_shares

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.detectors.batch import Batch, Column, ColumnData, as_column
+from pilotfish.detectors.batch import Batch, Column, ColumnData, ColumnType, as_column
 from pilotfish.detectors.binning.numeric import numbers as read
 from pilotfish.detectors.conformance import HOSTILE, check_transform
 from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.profile.profile import ColumnType
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.transforms import Block, Transform, from_document, to_document
