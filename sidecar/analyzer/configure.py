@@ -11,7 +11,7 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..settings.checks import warnings
+from ..settings.checks import find_warnings
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.load import load
@@ -91,7 +91,7 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(warnings(document)))
+    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(find_warnings(document)))
 
 
 def _source(spec: Spec) -> ProfileSource | None:

@@ -24,7 +24,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 from ..report import schema as report
 from ..settings.document import StreamDetector
-from ..settings.streams import Stream, stream_of
+from ..settings.streams import Stream, parse_stream
 
 REPLAYED = 1000
 
@@ -117,7 +117,7 @@ class Streams:
         """Feed what the rows of the closed `tick` say; return the key of each detector that calls it a change."""
         changed = []
         for item in self._wanted:
-            value = _value(stream_of(item.stream), tick, profile, counts, tick_seconds)
+            value = _value(parse_stream(item.stream), tick, profile, counts, tick_seconds)
             running = self._running[item.key]
             if value is not None and math.isfinite(value) and running.take(value):
                 running.last_change = tick

@@ -24,13 +24,13 @@ from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, shown
 from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
-from .build import Roles, read_table, row_times
+from .build import ColumnRoles, read_table, row_times
 from .cells import NA
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .files import read_profile
-from .progress import shown_progress
-from .replayed import Replayed
+from .progress import show_progress
+from .replayed import ReplayReport
 from .show import printable
 from .table import Progress
 
@@ -66,13 +66,15 @@ def run(args: argparse.Namespace) -> int:
     """Replay and return the exit status: 0, whether there were alarms or not."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
-    with shown_progress(Console(stderr=True)) as progress:
+    with show_progress(Console(stderr=True)) as progress:
         columns, times = _read(args, profile, progress)
         rows = len(next(iter(columns.values())).values)
         spans = _spans(args, profile, settings, times, rows)
         profile = profile if times is not None else profile.without_slots()
         replayed = Replay(profile, settings)
-        drawn = Replayed.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
+        drawn = ReplayReport.over(
+            profile, settings, spans, None if times is not None else _rows_per_tick(args, profile)
+        )
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
@@ -116,7 +118,7 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
     """Return the watched columns in the order of time, and the times of the rows."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
     options = CsvOptions(NA, names, profile.texts, profile.arrays, delimiter=args.delimiter)
-    table = read_table(args.data, Roles(time=args.time), options, progress)
+    table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in watched}

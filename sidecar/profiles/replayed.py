@@ -22,7 +22,7 @@ WINDOWS = 240  # over the whole run: as many as a drawing can show
 
 
 @dataclass
-class Replayed:
+class ReplayReport:
     """Gathers what a page needs while a replay runs: `take` each closed tick, then ask for the `document`."""
 
     profile: Profile
@@ -36,7 +36,7 @@ class Replayed:
     @classmethod
     def over(
         cls, profile: Profile, settings: DriftSettings, spans: list[Span], rows_per_tick: float | None
-    ) -> Replayed:
+    ) -> ReplayReport:
         """Return one for the ticks of `spans`, at least one; `rows_per_tick` is None where ticks are times."""
         width = -(-(spans[-1].tick - spans[0].tick + 1) // WINDOWS)
         levels = (Level(width, WINDOWS + 2),)  # the first and the last may be cut by where the run begins and ends

@@ -21,7 +21,7 @@ from ...detectors.profile.performance import Calibration, Performance
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
-from .diff import Difference, missing_ratio
+from .diff import ProfileDiff, missing_ratio
 from .histogram import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
@@ -154,7 +154,7 @@ def print_features(console: Console, profile: Profile) -> None:
     console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
 
 
-def print_difference(console: Console, found: Difference) -> None:
+def print_difference(console: Console, found: ProfileDiff) -> None:
     """Print the features of both profiles, the farthest moved first, then those of one only."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import printable
-from .checks import warnings
+from .checks import find_warnings
 from .document import ModelMonitor
-from .effective import promise, settings_in_force
+from .effective import budget_sentence, settings_in_force
 from .environment import VARIABLES
 from .errors import SettingsError
 from .load import load
 from .schema import json_schema
 
-WRONG = 1
+INVALID_STATUS = 1
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +35,9 @@ def run_check(args: argparse.Namespace) -> int:
         count = len(error.problems)
         print(f"{error.where}: {count} problem{'' if count == 1 else 's'}", file=sys.stderr)
         print(*(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
-        return WRONG
+        return INVALID_STATUS
     print(*_in_force(args.file, monitor), sep="\n")
-    said = [*warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
+    said = [*find_warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
     if said:
         print("\nworth knowing", *(f"  - {sentence}" for sentence in said), sep="\n")
     return 0
@@ -67,7 +67,7 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     for setting in settings:
         note = "default" if setting.default else ""
         yield printable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
-    yield f"\n{promise(monitor)}"
+    yield f"\n{budget_sentence(monitor)}"
 
 
 def _variables() -> list[str]:

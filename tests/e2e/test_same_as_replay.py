@@ -22,7 +22,7 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.e2e.stack import Stack
@@ -143,7 +143,7 @@ def written(path: Path, sent: list[Exchange]) -> Path:
 
 def state_of_replay(profile: Profile, data: Path) -> Any:
     """Return all that a replay of the file knows at its end, as it would stand in a checkpoint."""
-    table = read_table(data, Roles(time="at"), CsvOptions(NA), lambda *_: None)
+    table = read_table(data, ColumnRoles(time="at"), CsvOptions(NA), lambda *_: None)
     times, _ = row_times(table, "at")
     assert times is not None
     replay = Replay(profile, DriftSettings(tick_seconds=TICK))

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.settings.checks import ticks_per_false_alarm, warnings
+from pilotfish.sidecar.settings.checks import find_warnings, ticks_per_false_alarm
 from pilotfish.sidecar.settings.document import ConcurrencySignal, LatencySignal, ModelMonitor
-from pilotfish.sidecar.settings.errors import Problem, SettingsError
+from pilotfish.sidecar.settings.errors import DocumentProblem, SettingsError
 from pilotfish.sidecar.settings.load import load, parse
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
@@ -48,14 +48,14 @@ def spec(text: str) -> ModelMonitor:
     return parse(f"{HEAD}spec: {text}\n".encode(), "monitor.yaml", {})
 
 
-def problems(raw: str | bytes) -> list[Problem]:
+def problems(raw: str | bytes) -> list[DocumentProblem]:
     with pytest.raises(SettingsError) as caught:
         parse(raw if isinstance(raw, bytes) else raw.encode(), "monitor.yaml", {})
     assert str(caught.value).startswith("monitor.yaml: ")
     return list(caught.value.problems)
 
 
-def only_problem(text: str) -> Problem:
+def only_problem(text: str) -> DocumentProblem:
     (problem,) = problems(f"{HEAD}spec: {text}\n")
     return problem
 
@@ -243,16 +243,16 @@ def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
 
 def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
     monitor = parse(WHOLE.encode(), "x", {})
-    outside, inside = list(warnings(monitor)), list(warnings(monitor, cluster=True))
+    outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
     assert any("spec.scaling acts in a cluster only" in sentence for sentence in outside)
     assert not any("cluster only" in sentence for sentence in inside)
 
 
 def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
-    said = " ".join(warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
+    said = " ".join(find_warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
     assert "no secret" in said
     assert "https" in said
-    assert "https" not in " ".join(warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
+    assert "https" not in " ".join(find_warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
 
 
 def test_a_key_cannot_write_to_the_terminal() -> None:

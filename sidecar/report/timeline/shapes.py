@@ -11,7 +11,7 @@ from ....detectors.batch import Floats, Ints
 from ....detectors.binning.numeric import NumericBins
 from ....detectors.comparisons.effects import Yardstick
 from ....detectors.profile.feature import Feature
-from .document import Histogram
+from .document import FeatureHistogram
 
 STEPS = 32  # bars for numbers between the quantiles below
 NAMED = 32  # bars for values with names; the others are one bar
@@ -20,7 +20,7 @@ LABEL_LENGTH = 80
 
 
 @dataclass(frozen=True)
-class Frame:
+class HistogramLayout:
     """Bars of one feature: `matrix` [bars, cells] deals the rows of each cell out among them."""
 
     labels: tuple[str, ...]
@@ -29,7 +29,7 @@ class Frame:
     measure: Yardstick
 
     @classmethod
-    def of(cls, feature: Feature, tick_seconds: float) -> Frame:
+    def of(cls, feature: Feature, tick_seconds: float) -> HistogramLayout:
         """The bars that suit the feature; `tick_seconds` is 0 where ticks are not counted from the epoch."""
         bins = feature.bins
         continuous = isinstance(bins, NumericBins) and not bins.discrete
@@ -39,12 +39,12 @@ class Frame:
         short = tuple(label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…" for label in labels)
         return cls(short, edges, matrix, Yardstick.of(feature, tick_seconds))
 
-    def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> Histogram:
+    def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> FeatureHistogram:
         """The histogram of `counts` [cells] in a stretch of ticks beside the reference's of the same hours."""
         reference = self.measure.reference if stretch is None else self.measure.reference_over(*stretch)
         current, old = _shares(self.matrix, counts), _shares(self.matrix, reference)
         kept = [at for at in range(len(self.labels)) if self._is_needed(at) or old[at] > 0 or current[at] > 0]
-        return Histogram(
+        return FeatureHistogram(
             labels=tuple(self.labels[at] for at in kept),
             edges=self.edges,
             reference=tuple(old[at] for at in kept),
