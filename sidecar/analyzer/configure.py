@@ -11,11 +11,11 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..settings.checks import find_warnings
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
+from ..settings.validation import find_warnings
 from .core import Setup
 from .decode import Hints
 from .engine import EngineFactory

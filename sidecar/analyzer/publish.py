@@ -13,7 +13,7 @@ from ...detectors.quality import KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report
-from ..report.timeline import retold
+from ..report.timeline import convert as retold
 from .core import Core
 from .feedback import block
 from .ledger import DROPPED, MEASURED, UNDECODABLE

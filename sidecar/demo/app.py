@@ -17,14 +17,14 @@ from rich.text import Text
 
 from ..errors import UsageError, shown
 from ..report.schema import Report
-from .cast import REQUEST_FILE, TIMEOUT, DemoProcesses, fetch_report, prepare, start_processes
-from .measured import accounting_at_rest, overhead_of
+from .measurements import accounting_at_rest, overhead_of
 from .messages import AnyMessage, ProcessFailure, reason_of
-from .plot import add_entry, on_message, on_report
+from .processes import REQUEST_FILE, TIMEOUT, DemoProcesses, fetch_report, prepare, start_processes
+from .sandbox import DemoError, Sandbox
 from .screen import Screen, save_picture, screen_for
-from .stage import DemoError, Sandbox
-from .story import DemoPlan, DemoState
+from .state import DemoPlan, DemoState
 from .summary import SummaryLine, failed_checks, summarise
+from .transitions import add_entry, on_message, on_report
 from .wire import INFER_PATH
 
 PLAN = DemoPlan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)

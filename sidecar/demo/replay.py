@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from . import wire
 from .flights import CATEGORICAL, FEATURES, Columns, Flights, in_kilometres
+from .http_server import input_ended
 from .messages import DayReplayed, ProcessFailure, send_message
-from .serving import input_ended
 from .trainer import LabelledDay
 
 ROWS = 5  # of a request

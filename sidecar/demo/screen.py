@@ -11,8 +11,8 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from .lines import new_lines
-from .story import DemoState
+from .state import DemoState
+from .text_lines import new_lines
 from .view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture

@@ -16,9 +16,9 @@ import msgspec
 from aiohttp import web
 
 from . import wire
+from .http_server import serve_until_input_ends
 from .messages import Ready, send_message
 from .model import RidgeModel
-from .serving import serve_until_input_ends
 
 LARGEST_BODY = 4 * 1024 * 1024
 LOAD_PATH = f"/v2/repository/models/{wire.MODEL_NAME}/load"

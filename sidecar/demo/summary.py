@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from .measured import MeasuredAccounting, ProxyUsage
-from .story import DemoAlarm, DemoState, date_of
+from .measurements import MeasuredAccounting, ProxyUsage
+from .state import DemoAlarm, DemoState, date_of
 
 
 @dataclass(frozen=True, slots=True)

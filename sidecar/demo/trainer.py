@@ -21,10 +21,10 @@ from aiohttp import web
 from ...detectors.profile.profile import Profile
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
-from .inbox import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookReceiver
+from .http_server import serve_until_input_ends
 from .messages import GatheringRows, ProcessFailure, Ready, Retrained, WebhookDelivery, reason_of, send_message
 from .model import RidgeModel, fit
-from .serving import serve_until_input_ends
+from .webhook_receiver import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookReceiver
 
 HOOK_PATH = "/hooks/retrain"
 LABELS_PATH = "/labels"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..report.schema import Feature, Report
-from .story import DemoState, TimelineEntry, date_of, height, progress
+from .state import DemoState, TimelineEntry, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_DAYS = 24  # days that a line of small bars shows

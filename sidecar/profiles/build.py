@@ -23,7 +23,7 @@ from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
 from .parquet import MAGIC, parquet_header, read_parquet
 from .table import Progress, ReferenceTable
-from .times import are_times, epoch_seconds
+from .time_column import are_times, epoch_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from ..errors import shown
-from . import lists
+from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
 from .table import Progress, ReferenceTable

@@ -13,7 +13,7 @@ from ...detectors.comparisons.psi import psi
 from ...detectors.comparisons.score import Score
 from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
-from .histogram import cumulative
+from .sparkline import cumulative
 
 TENTHS = 10
 MOST_POINTS = 1000  # whole numbers in one cell that are told apart

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...detectors.batch import Column
 from ..errors import shown
-from . import lists
+from . import list_columns as lists
 from .errors import ReferenceDataError
 from .table import Progress, ReferenceTable
 

@@ -30,7 +30,7 @@ from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .files import read_profile
 from .progress import show_progress
-from .replayed import ReplayReport
+from .replay_report import ReplayReport
 from .show import printable
 from .table import Progress
 

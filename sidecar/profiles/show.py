@@ -22,7 +22,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
 from .diff import ProfileDiff, missing_ratio
-from .histogram import cumulative, sparkline
+from .sparkline import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import printable
-from .checks import find_warnings
 from .document import ModelMonitor
 from .effective import budget_sentence, settings_in_force
 from .environment import VARIABLES
 from .errors import SettingsError
 from .load import load
 from .schema import json_schema
+from .validation import find_warnings
 
 INVALID_STATUS = 1
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from .checks import ticks_per_false_alarm
 from .document import ModelMonitor
-from .reader import annotations_of, unit_of
+from .parsing import annotations_of, unit_of
 from .units import UNITS, show_duration
+from .validation import ticks_per_false_alarm
 
 _OF_KUBERNETES = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
 

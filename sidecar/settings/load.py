@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .checks import find_problems
 from .document import ModelMonitor
 from .environment import apply_environment
 from .errors import DocumentProblem, SettingsError
-from .reader import DocumentReader
+from .parsing import DocumentReader
+from .validation import find_problems
 from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pilotfish.sidecar.demo.flights import Flights
 from pilotfish.sidecar.demo.messages import DayReplayed
-from pilotfish.sidecar.demo.story import DemoPlan
+from pilotfish.sidecar.demo.state import DemoPlan
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,

@@ -30,7 +30,7 @@ async def replayed(
     told: list[AnyMessage] = []
     labels: list[LabelledDay] = []
     ways: Counter[str] = Counter()
-    monkeypatch.setattr("pilotfish.sidecar.demo.replay.tell", told.append)
+    monkeypatch.setattr("pilotfish.sidecar.demo.replay.send_message", told.append)
 
     async def take_labels(request: web.Request) -> web.Response:
         labels.append(msgspec.json.decode(await request.read(), type=LabelledDay))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.demo.measured import MeasuredAccounting, ProxyUsage, overhead_of, read_accounting
-from pilotfish.sidecar.demo.story import DemoState
+from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProxyUsage, overhead_of, read_accounting
+from pilotfish.sidecar.demo.state import DemoState
 from pilotfish.sidecar.demo.summary import failed_checks, summarise
 from tests.demo.made import day
-from tests.demo.test_story import loop, told
+from tests.demo.test_state import loop, told
 
 DAYS = 7
 EXACT = MeasuredAccounting(seen=180 * DAYS, fates={"measured": 180 * DAYS}, rows=900 * DAYS)

@@ -50,7 +50,7 @@ class Neighbours:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[AnyMessage]:
     messages: list[AnyMessage] = []
-    monkeypatch.setattr("pilotfish.sidecar.demo.trainer.tell", messages.append)
+    monkeypatch.setattr("pilotfish.sidecar.demo.trainer.send_message", messages.append)
     return messages
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pilotfish.sidecar.demo.lines import new_lines
-from pilotfish.sidecar.demo.plot import fail
 from pilotfish.sidecar.demo.screen import PlainScreen, RichScreen, save_picture, screen_for
-from pilotfish.sidecar.demo.story import DemoState
+from pilotfish.sidecar.demo.state import DemoState
+from pilotfish.sidecar.demo.text_lines import new_lines
+from pilotfish.sidecar.demo.transitions import fail
 from pilotfish.sidecar.demo.view import render, spark
 from tests.demo.made import PLAN, day
-from tests.demo.test_story import loop, told
+from tests.demo.test_state import loop, told
 
 STEPS = range(len(loop()) + 1)
 

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.settings.checks import find_warnings, ticks_per_false_alarm
 from pilotfish.sidecar.settings.document import ConcurrencySignal, LatencySignal, ModelMonitor
 from pilotfish.sidecar.settings.errors import DocumentProblem, SettingsError
 from pilotfish.sidecar.settings.load import load, parse
+from pilotfish.sidecar.settings.validation import find_warnings, ticks_per_false_alarm
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
 WHOLE = (

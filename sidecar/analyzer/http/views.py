@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import web
 
 from ...report.pages import page
-from ...report.timeline.document import Timeline
-from ...report.timeline.make import time_line
+from ...report.timeline.build import time_line
+from ...report.timeline.schema import Timeline
 from ...rows.blocks import Block
 from ...rows.lines import as_lines
 from ...telemetry.exposition import Exposition

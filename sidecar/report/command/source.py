@@ -12,7 +12,7 @@ import msgspec
 from ...analyzer.http.access import read_token
 from ...errors import UsageError, shown
 from ..answer import Answer
-from ..timeline.document import Timeline
+from ..timeline.schema import Timeline
 
 LARGEST = 64 * 1024 * 1024
 SECONDS = 30.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from ..timeline.document import TimelineWindow
+from ..timeline.schema import TimelineWindow
 from . import svg
 from .markup import Clock
 

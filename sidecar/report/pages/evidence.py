@@ -7,7 +7,7 @@ from math import ceil, log10
 
 from ..answer import Answer
 from ..schema import Episode
-from ..timeline.document import Timeline, TimelineWindow, is_covered
+from ..timeline.schema import Timeline, TimelineWindow, is_covered
 from . import svg
 from .axis import Axis
 from .markup import Clock, text

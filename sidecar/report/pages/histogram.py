@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ..timeline.document import FeatureHistogram
+from ..timeline.schema import FeatureHistogram
 from . import svg
 from .axis import levels
 from .markup import text, whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..answer import Answer
 from ..schema import Budget, Episode
-from ..timeline.document import Timeline
+from ..timeline.schema import Timeline
 from . import evidence
 from .markup import Clock, name, period, section, text, time, whole
 from .markup import evidence as evidence_text

@@ -8,8 +8,10 @@ from html import escape
 from importlib.resources import files
 
 from ..answer import Answer
-from ..timeline.document import Timeline
-from . import decided, drifted, overview, tables
+from ..timeline.schema import Timeline
+from . import audit as decided
+from . import drift_cards as drifted
+from . import overview, tables
 
 STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

@@ -8,7 +8,7 @@ import msgspec
 
 from ..answer import Answer, Route
 from ..schema import Episode, Feature, Feedback, Loss, Performance, Score
-from ..timeline.document import FeatureSeries, Timeline
+from ..timeline.schema import FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
 from .meter import meter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..timeline.document import FeatureSeries, Series, TimelineWindow
+from ..timeline.schema import FeatureSeries, Series, TimelineWindow
 from . import svg
 from .axis import Axis, levels
 from .markup import Clock

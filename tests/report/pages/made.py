@@ -18,9 +18,9 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.answer import Answer
-from pilotfish.sidecar.report.timeline import retold
-from pilotfish.sidecar.report.timeline.document import Timeline
-from pilotfish.sidecar.report.timeline.make import time_line
+from pilotfish.sidecar.report.timeline import convert as retold
+from pilotfish.sidecar.report.timeline.build import time_line
+from pilotfish.sidecar.report.timeline.schema import Timeline
 
 NOW = 1_700_000_000.0
 FIRST = 28_333_320  # a tick of 60 s at a full hour

@@ -21,7 +21,7 @@ from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
-from pilotfish.sidecar.report.timeline.document import FeatureHistogram, Timeline
+from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
 from pilotfish.sidecar.telemetry.reading import Reading
 from tests.report.pages.made import both, check
 from tests.telemetry.made import NOW, reading, whole_report

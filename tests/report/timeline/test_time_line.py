@@ -12,9 +12,9 @@ from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.windows import Windows, levels_of
 from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.schema import Ticks
-from pilotfish.sidecar.report.timeline.document import Timeline
-from pilotfish.sidecar.report.timeline.make import STEP_ROWS, time_line
-from pilotfish.sidecar.report.timeline.shapes import HistogramLayout
+from pilotfish.sidecar.report.timeline.build import STEP_ROWS, time_line
+from pilotfish.sidecar.report.timeline.histogram_layout import HistogramLayout
+from pilotfish.sidecar.report.timeline.schema import Timeline
 from tests.detectors.material import mixed_profile, tick
 from tests.report.pages.made import FIRST, answer, both, drifting
 

@@ -11,7 +11,7 @@ from ....detectors.batch import Floats, Ints
 from ....detectors.binning.numeric import NumericBins
 from ....detectors.comparisons.effects import Yardstick
 from ....detectors.profile.feature import Feature
-from .document import FeatureHistogram
+from .schema import FeatureHistogram
 
 STEPS = 32  # bars for numbers between the quantiles below
 NAMED = 32  # bars for values with names; the others are one bar

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..answer import Answer
 from ..schema import Effects, Score
-from ..timeline.document import DriftedFeature, FeatureSeries, Timeline
+from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, decimal, name, share, text, whole
 

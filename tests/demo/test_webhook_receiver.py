@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pilotfish.sidecar.control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from pilotfish.sidecar.demo import inbox as inboxes
-from pilotfish.sidecar.demo.inbox import WebhookReceiver
+from pilotfish.sidecar.demo import webhook_receiver as inboxes
+from pilotfish.sidecar.demo.webhook_receiver import WebhookReceiver
 
 SECRET = b"s3cret"
 NOW = 1_800_000_000.0

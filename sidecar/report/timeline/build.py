@@ -13,8 +13,8 @@ from ....detectors.detection.results import ratio
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Window, joined
 from ..schema import Effects, Episode, EpisodeFeature, Report
-from .document import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
-from .shapes import HistogramLayout
+from .histogram_layout import HistogramLayout
+from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
 
 RECENT_TICKS = 60
 STEP_ROWS = 200  # fewer, and PSI over a few dozen cells is hardly more than noise

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..report.schema import Episode, Report
 from .messages import AnyMessage, DayReplayed, GatheringRows, ProcessFailure, Retrained, WebhookDelivery
-from .story import DemoAlarm, DemoState, TimelineEntry, Tone, date_of, height
+from .state import DemoAlarm, DemoState, TimelineEntry, Tone, date_of, height
 
 SLOWEST_ALARM = 15  # days after the change without an alarm, after which the demo gives up
 RESTORED = 1.5  # the error counts as restored when it is at most so many times what it was before the change

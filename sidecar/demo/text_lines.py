@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..report.schema import Report
-from .story import DemoState, date_of, height
+from .state import DemoState, date_of, height
 
 EVERY = 5  # days between two lines about how things stand
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pilotfish.sidecar.demo.messages import AnyMessage, ProcessFailure, Retrained, WebhookDelivery
-from pilotfish.sidecar.demo.plot import SLOWEST_ALARM, on_message, on_report
-from pilotfish.sidecar.demo.story import DemoState, progress
+from pilotfish.sidecar.demo.state import DemoState, progress
+from pilotfish.sidecar.demo.transitions import SLOWEST_ALARM, on_message, on_report
 from pilotfish.sidecar.report.schema import Report
 from tests.demo.made import PLAN, day, episode, report
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.lists import parsed
+from pilotfish.sidecar.profiles.list_columns import parsed
 
 ROWS = 1200
 T0 = 1_700_000_000.0

@@ -11,7 +11,7 @@ import pytest
 
 from pilotfish.sidecar.demo.messages import ProcessFailure
 from pilotfish.sidecar.demo.model import fit
-from pilotfish.sidecar.demo.stage import DemoError, Sandbox, free_ports, short_parent
+from pilotfish.sidecar.demo.sandbox import DemoError, Sandbox, free_ports, short_parent
 from tests.demo import made
 
 

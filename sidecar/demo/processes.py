@@ -20,8 +20,8 @@ from .flights import Flights, load, mixed_days
 from .messages import reason_of
 from .model import RidgeModel, fit
 from .replay import ReplaySettings
-from .stage import PATIENCE, ChildProcess, DemoError, Sandbox, free_ports
-from .story import DemoPlan
+from .sandbox import PATIENCE, ChildProcess, DemoError, Sandbox, free_ports
+from .state import DemoPlan
 from .wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
 
 REQUEST_FILE = "request.json"  # one row, for people to send

@@ -15,8 +15,8 @@ from ...detectors.summaries.windows import Level, Windows
 from ..report import schema as report
 from ..report.answer import Answer
 from ..report.pages import page
-from ..report.timeline import retold
-from ..report.timeline.make import time_line
+from ..report.timeline import convert as retold
+from ..report.timeline.build import time_line
 
 WINDOWS = 240  # over the whole run: as many as a drawing can show
 
