@@ -122,8 +122,8 @@ def _write(
     reference: Mapping[str, Any], current: Mapping[str, Any], numeric: list[str], named: list[str], out: Path
 ) -> None:
     import evidently
-    import pandas as pd
-    from evidently.presets import DataDriftPreset, DataSummaryPreset
+    import pandas as pd  # pyright: ignore[reportMissingImports]  # in an environment of its own
+    from evidently.presets import DataDriftPreset, DataSummaryPreset  # pyright: ignore[reportMissingImports]
 
     definition = evidently.DataDefinition(numerical_columns=numeric, categorical_columns=named)
     old, new = (
