@@ -145,7 +145,7 @@ class _Reader:
             return
         if event.value in parent.into:
             path = f"{parent.path}.{event.value}"
-            _refuse(self._where, path, "the key stands twice", "keep one of them", line)
+            _refuse(self._where, path, "the key appears twice", "keep one of them", line)
         parent.key = event.value
 
     def _begin(self, into: Any, line: int) -> None:
