@@ -20,7 +20,7 @@ KEPT = 32  # closed episodes that are still listed
 
 
 @dataclass
-class Member:
+class EpisodeMember:
     """A feature in an episode: which function showed the drift, and the log of the closing evidence.
 
     `excess` is the function's mean since the onset, over its lowest bound.
@@ -53,7 +53,7 @@ class Episode:
     onset_tick: int
     told_tick: int
     part_of: str | None = None
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, EpisodeMember] = field(default_factory=dict)
     closed_tick: int | None = None
     closed_by: str | None = None
 
@@ -62,10 +62,10 @@ class Episode:
         return self.closed_tick is None
 
     @property
-    def active(self) -> list[Member]:
+    def active(self) -> list[EpisodeMember]:
         return [member for member in self.members.values() if member.active]
 
-    def admit(self, member: Member) -> None:
+    def add_member(self, member: EpisodeMember) -> None:
         """Take a feature in (again); a closed episode is open again."""
         self.members[member.name] = member
         self.closed_tick = self.closed_by = None
@@ -92,7 +92,7 @@ class Episode:
         )
 
 
-class EpisodeBook:
+class EpisodeHistory:
     """The episodes of a family, oldest first."""
 
     def __init__(self, episodes: list[Episode] | None = None) -> None:
@@ -109,7 +109,7 @@ class EpisodeBook:
                 return episode
         return None
 
-    def returned_to(self, feature: str, tick: int, hold: int) -> Episode | None:
+    def recently_left(self, feature: str, tick: int, hold: int) -> Episode | None:
         """The latest episode that the feature left at most `hold` ticks ago."""
         for episode in reversed(self.episodes):
             member = episode.members.get(feature)
@@ -131,9 +131,9 @@ class EpisodeBook:
         ]
 
     @classmethod
-    def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeBook:
+    def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeHistory:
         episodes = []
         for stored in state:
-            members = {m["name"]: Member(**m) for m in stored["members"]}
+            members = {m["name"]: EpisodeMember(**m) for m in stored["members"]}
             episodes.append(Episode(**{**stored, "members": members}))
         return cls(episodes)

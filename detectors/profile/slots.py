@@ -31,8 +31,8 @@ class Slots:
         bound_inflation: [functions] of the same for sums over the rows of one slot, which are what bounds rest on.
     """
 
-    shaping: Ints
-    bounding: Ints
+    training: Ints
+    calibration: Ints
     inflation: Floats
     bound_inflation: Floats
 

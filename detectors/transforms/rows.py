@@ -35,7 +35,7 @@ class ReferenceRows:
         """All the rows, of some columns."""
         return Block({name: self.columns[name] for name in names}, self.rows, self.at)
 
-    def shaping_part(self) -> ReferenceRows:
+    def training_rows(self) -> ReferenceRows:
         """The rows of the shaping part alone: what parameters may be fitted on."""
         picked = {name: column.take(self.shaping) for name, column in self.columns.items()}
         at = None if self.at is None else self.at[self.shaping]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.quality import HALF_TICKS, STRANGERS, DuplicateCount, Finding, QualityWatch
+from pilotfish.detectors.quality import MAX_UNKNOWN_COLUMNS, WINDOW_TICKS, DuplicateCount, Finding, QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.heavy import KEPT, HeavyHitters
@@ -32,9 +32,9 @@ def _inputs(rows: int = 200, seed: int = 2) -> dict[str, list[Any]]:
     return {"age": random.normal(40, 10, rows).tolist(), "city": random.choice(["Rome", "Oslo"], rows).tolist()}
 
 
-def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityWatch, list[Finding]]:
+def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityMonitor, list[Finding]]:
     """Each tick's rows through watch and counts; what was new in any."""
-    watch, counting = QualityWatch(PROFILE), TickCounts(PROFILE)
+    watch, counting = QualityMonitor(PROFILE), TickCounts(PROFILE)
     new: list[Finding] = []
     for tick, columns in enumerate(ticks):
         batch = Batch(columns, len(next(iter(columns.values()))))
@@ -95,7 +95,7 @@ def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
     coin = RANDOM.integers(0, 2, 1000)
     profile = build_profile({"coin": coin}, exchangeable=True)
     assert profile.reference.duplicate_ratio > 0.9
-    watch, counting = QualityWatch(profile), TickCounts(profile)
+    watch, counting = QualityMonitor(profile), TickCounts(profile)
     batch = Batch({"coin": coin[:300]}, 300)
     watch.see(batch)
     counting.add(batch)
@@ -104,7 +104,7 @@ def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
 
 def test_a_finding_is_new_once_and_goes_when_its_rows_are_past() -> None:
     broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
-    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * HALF_TICKS)]])
+    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * WINDOW_TICKS)]])
     assert [item.kind for item in new] == ["new_column"]
     assert watch.findings == ()
 
@@ -116,13 +116,13 @@ def test_a_finding_tells_since_when() -> None:
 
 
 def test_new_names_without_end_are_remembered_in_part() -> None:
-    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * STRANGERS)}])
-    assert sum(item.kind == "new_column" for item in watch.findings) == STRANGERS
+    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * MAX_UNKNOWN_COLUMNS)}])
+    assert sum(item.kind == "new_column" for item in watch.findings) == MAX_UNKNOWN_COLUMNS
 
 
 def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding() -> None:
     profile = build_profile({"age": REFERENCE["age"]}, exchangeable=True)
-    watch, counting = QualityWatch(profile), TickCounts(profile)
+    watch, counting = QualityMonitor(profile), TickCounts(profile)
     watch.see(Batch({"score": [0.5] * 300}, 300, "prediction"))
     watch.see(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
     assert watch.close_tick(0, counting.take()) == ()
@@ -130,18 +130,18 @@ def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding()
 
 @pytest.mark.parametrize("value", [None, float("nan"), [1], {}, 10**400, "\ud800", object(), np.zeros(2)])
 def test_no_value_makes_it_raise(value: object) -> None:
-    watch = QualityWatch(PROFILE)
+    watch = QualityMonitor(PROFILE)
     watch.see(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
     watch.see(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
 
 
 def test_new_categories_are_told_by_name_and_rare_ones_are_not() -> None:
-    watch = QualityWatch(PROFILE)
+    watch = QualityMonitor(PROFILE)
     counting = TickCounts(PROFILE, watch.meet)
     counting.add(Batch({"city": ["Rome"] * 50 + ["Bern"] * 7 + ["Ann's house"] * 2}, 59))
     watch.close_tick(0, counting.take())
     assert watch.new_values() == {"city": [("Bern", 7)]}
-    again = QualityWatch(PROFILE)
+    again = QualityMonitor(PROFILE)
     again.restore(watch.state())
     assert again.new_values() == watch.new_values()
 
@@ -166,7 +166,7 @@ def test_duplicates_are_sought_in_bounded_stretches() -> None:
 
 def test_findings_survive_a_restart() -> None:
     watch, _ = _watched([_inputs(), _inputs(seed=3) | {"zodiac": ["Leo"] * 200}])
-    again = QualityWatch(PROFILE)
+    again = QualityMonitor(PROFILE)
     again.restore(watch.state())
     assert again.findings == watch.findings
     assert again.state() == watch.state()

@@ -183,7 +183,7 @@ def test_the_split_is_by_days_when_there_are_ten() -> None:
         profile = build_profile({"x": RNG.normal(size=rows)}, times=np.linspace(0, days * DAY - 1, rows))
         assert profile.reference.split == split
         assert any("split by rows" in warning for warning in profile.warnings) == (split == "rows")
-        assert 0.2 < profile.features[0].shaping.sum() / rows < 0.4
+        assert 0.2 < profile.features[0].training.sum() / rows < 0.4
 
 
 def test_order_is_taken_from_time_and_does_not_depend_on_the_file() -> None:
@@ -224,7 +224,7 @@ def test_a_cycle_longer_than_the_longest_block_is_told(period: int) -> None:
 def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -> None:
     level = np.repeat(RNG.normal(size=400) * 0.3, 50)
     feature = build_profile({"x": level + RNG.normal(size=20_000)}, rows_per_tick=10).features[0]
-    bank = build_bank(feature.bins, feature.shaping, 0.0025)
+    bank = build_bank(feature.bins, feature.training, 0.0025)
     found = {group: feature.inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
     wider, narrower = found["scale"][[0, 2, 4]], found["scale"][[1, 3, 5]]
     assert found["location"].max() > 4
@@ -236,17 +236,17 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
 def test_neighbouring_codes_keep_their_cells_however_large() -> None:
     codes = [10**8 + i for i in range(6)] * 100
     feature = build_profile({"code": codes, "x": RNG.normal(size=600)}).feature("code")
-    cells, _ = feature.bins.cells_of(Column(np.array(codes)))
+    cells, _ = feature.bins.digitize(Column(np.array(codes)))
     assert len(set(cells.tolist())) == 6
-    rounded, _ = feature.bins.cells_of(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
+    rounded, _ = feature.bins.digitize(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
     assert {feature.roles[cell] for cell in rounded} == {"far"}
 
 
 def test_values_that_went_through_float32_keep_their_cells() -> None:
     values = np.array([0.1, 0.2, 0.3, 0.7] * 100)
     feature = build_profile({"x": values}).features[0]
-    exact, _ = feature.bins.cells_of(Column(values))
-    rounded, _ = feature.bins.cells_of(Column(values.astype(np.float32)))
+    exact, _ = feature.bins.digitize(Column(values))
+    rounded, _ = feature.bins.digitize(Column(values.astype(np.float32)))
     assert rounded.tolist() == exact.tolist()
 
 
@@ -271,7 +271,7 @@ def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> Non
     feature = build_profile({"c": values}).features[0]
     assert feature.roles.count("value") == 63
     assert feature.roles.count("tail") == 16
-    cells, _ = feature.bins.cells_of(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
+    cells, _ = feature.bins.digitize(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
     assert [feature.roles[cell] for cell in cells] == ["unseen", "tail", "value"]
 
 

@@ -19,11 +19,11 @@ from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.summaries.windows import Level, Windows, levels_of
+from pilotfish.detectors.summaries.windows import WindowLevel, Windows, window_levels
 from tests.detectors.material import QUICK, mixed_profile, normal_profile, tick
 
 PROFILE = normal_profile()
-SMALL = (Level(1, 3), Level(4, 2), Level(12, 2))
+SMALL = (WindowLevel(1, 3), WindowLevel(4, 2), WindowLevel(12, 2))
 
 
 def counts(rows: int, largest: int | None = None) -> Counts:
@@ -32,7 +32,7 @@ def counts(rows: int, largest: int | None = None) -> Counts:
     return replace(Counts.empty(PROFILE), cells=cells, input_rows=rows)
 
 
-def filled(levels: tuple[Level, ...], ticks: int) -> Windows:
+def filled(levels: tuple[WindowLevel, ...], ticks: int) -> Windows:
     windows = Windows(PROFILE, levels)
     for number in range(ticks):
         windows.add(number, counts(number + 1))
@@ -40,7 +40,7 @@ def filled(levels: tuple[Level, ...], ticks: int) -> Windows:
 
 
 def test_recent_ticks_stand_apart_and_old_ones_together() -> None:
-    windows = filled(levels_of(60.0), 500)
+    windows = filled(window_levels(60.0), 500)
     recent = windows.latest(60)
     assert recent is not None
     assert (recent.ticks, recent.first, recent.last) == (60, 440, 499)
@@ -55,7 +55,7 @@ def test_recent_ticks_stand_apart_and_old_ones_together() -> None:
 
 
 def test_an_hour_that_began_mostly_before_the_change_is_left_out() -> None:
-    windows = filled(levels_of(60.0), 200)
+    windows = filled(window_levels(60.0), 200)
     late, early = windows.since(110), windows.since(70)
     assert late is not None
     assert early is not None
@@ -75,7 +75,7 @@ def test_what_is_too_old_is_forgotten() -> None:
     [(1.0, [1, 3600, 86400]), (60.0, [1, 60, 1440]), (3600.0, [1, 24, 168]), (86_400.0, [1, 7, 28]), (1e8, [1])],
 )
 def test_the_levels_follow_the_length_of_a_tick(seconds: float, widths: list[int]) -> None:
-    assert [level.ticks for level in levels_of(seconds)] == widths
+    assert [level.ticks for level in window_levels(seconds)] == widths
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([0, 1, 255, 256, 70_000, 2**33])), max_size=60))
@@ -111,7 +111,7 @@ def test_fifty_cells_take_twenty_kilobytes_at_most() -> None:
     usual = replace(busy, cells=np.full(profile.cells, 200), absent=np.zeros(5, np.int64))
     kilobytes = []
     for one in (busy, usual):
-        windows = Windows(profile, (Level(1, 60), Level(60, 24), Level(1440, 14)))
+        windows = Windows(profile, (WindowLevel(1, 60), WindowLevel(60, 24), WindowLevel(1440, 14)))
         for number in range(60):
             windows.add(1440 * 14 + 60 * 24 + number, one)
         size = sum(window.nbytes for window in windows) / 60 * (60 + 24 + 14)  # all of the widest type
@@ -163,6 +163,6 @@ def test_a_monitor_with_longer_ticks_refuses_windows_of_shorter_ones() -> None:
     for number in range(3):
         one = replace(counts(10), cells=rng.integers(0, 3, PROFILE.cells))
         monitor.close_tick(number, one)
-    other = Windows(PROFILE, (Level(1, 2),))
+    other = Windows(PROFILE, (WindowLevel(1, 2),))
     with pytest.raises(StateError, match="fit at most"):
         other.restore(monitor.windows.state())

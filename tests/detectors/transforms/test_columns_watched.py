@@ -13,7 +13,7 @@ from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.detectors.quality import QualityWatch
+from pilotfish.detectors.quality import QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
@@ -180,7 +180,7 @@ def test_a_column_may_not_have_the_name_of_what_is_made_of_another() -> None:
 
 
 def test_values_of_another_type_are_a_finding_of_their_column(profile: Profile) -> None:
-    watch, counts = QualityWatch(profile), TickCounts(profile)
+    watch, counts = QualityMonitor(profile), TickCounts(profile)
     at = T0 + np.arange(200, dtype=np.float64)
     rows = rows_of(200, np.random.default_rng(1), at)
     rows["comment"][:20] = [7] * 20

@@ -22,7 +22,7 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.detectors.transforms import Block, Transform, to_document
-from pilotfish.detectors.transforms.relations import Relations
+from pilotfish.detectors.transforms.relations import RelationTransform
 
 NAMES = ("a", "b", "heavy", "sum", "alone", "other")
 
@@ -49,9 +49,9 @@ def made(kind: str) -> Transform:
     return next(transform for transform in profile().transforms if transform.kind == kind)
 
 
-def relations() -> Relations:
+def relations() -> RelationTransform:
     found = made("relations")
-    assert isinstance(found, Relations)
+    assert isinstance(found, RelationTransform)
     return found
 
 
@@ -190,7 +190,7 @@ def test_collinear_constant_duplicate_and_empty_columns_never_raise() -> None:
         "huge": rng.normal(size=2000) * 1e305,
     }
     found = build_profile(odd, exchangeable=True)
-    joint = next(transform for transform in found.transforms if isinstance(transform, Relations))
+    joint = next(transform for transform in found.transforms if isinstance(transform, RelationTransform))
     assert {"a", "same", "thrice", "outlier"} <= set(joint.inputs)
     assert not {"constant", "empty", "mostly"} & set(joint.inputs)
     assert any("relations" in warning and "mostly" in warning for warning in found.warnings)
@@ -203,7 +203,7 @@ def test_more_columns_than_rows_and_than_are_taken() -> None:
     common = rng.normal(size=(800, 1))
     wide = {f"x{i:03}": values for i, values in enumerate((common + rng.normal(size=(800, 120))).T)}
     found = build_profile(wide, exchangeable=True)
-    joint = next(transform for transform in found.transforms if isinstance(transform, Relations))
+    joint = next(transform for transform in found.transforms if isinstance(transform, RelationTransform))
     assert len(joint.inputs) == 100
     assert joint.share == 0.5
     assert any("x100" in warning for warning in found.warnings)
