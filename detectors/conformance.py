@@ -48,7 +48,7 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 def check_rows(profile: Profile, counts: Counts) -> None:
     """Each row falls into exactly one cell of each feature of its side, or lacks its column."""
     for feature in profile.features:
-        if feature.name in profile.made:  # a transform may choose among the rows
+        if feature.name in profile.derived:  # a transform may choose among the rows
             continue
         rows = counts.rows(feature.side)
         found = int(counts.of(profile, feature.name).sum()) + int(counts.absent[profile.index[feature.name]])
@@ -59,15 +59,15 @@ def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
     """Every value has a cell, the argument stays as it was, and the cells survive a round trip."""
     column = data if isinstance(data, Column) else Column(np.asarray(data))
     before = column.values.copy()
-    bin_counts, mismatches = bins.digitize(column)
-    _equal(len(bin_counts), len(before), "number of cells")
-    if len(bin_counts) and not (bin_counts.min() >= 0 and bin_counts.max() < bins.size):
-        raise AssertionError(f"cells {cells.min()} to {cells.max()} in bins of size {bins.size}")
+    bin_ids, mismatches = bins.digitize(column)
+    _equal(len(bin_ids), len(before), "number of bin numbers")
+    if len(bin_ids) and not (bin_ids.min() >= 0 and bin_ids.max() < bins.size):
+        raise AssertionError(f"bin numbers {bin_ids.min()} to {bin_ids.max()} in bins of size {bins.size}")
     if not 0 <= mismatches <= len(before):
         raise AssertionError(f"{mismatches} mismatches among {len(before)} values")
     _untouched(before, column.values, "column")
     again = type(bins).from_document(bins.document(), "bins")
-    _untouched(bin_counts, again.digitize(column)[0], "cells after a round trip")
+    _untouched(bin_ids, again.digitize(column)[0], "cells after a round trip")
     _equal((len(bins.labels), len(bins.roles)), (bins.size, bins.size), "labels and roles")
 
 

@@ -33,7 +33,7 @@ from .summaries.heavy import HeavyHitters
 FindingKind = Literal[
     "constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"
 ]
-KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
+FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 Key = tuple[FindingKind, Side, str]
 MONITORED_SIDES: tuple[Side, ...] = ("input", "prediction")
 
@@ -75,7 +75,7 @@ class Finding:
 
 
 @dataclass
-class _Counted:
+class _TickStatistics:
     """Some closed ticks."""
 
     counts: Counts
@@ -96,7 +96,7 @@ class _Counted:
         }
 
     @classmethod
-    def restored(cls, profile: Profile, state: Mapping[str, Any]) -> _Counted:
+    def restored(cls, profile: Profile, state: Mapping[str, Any]) -> _TickStatistics:
         return cls(
             Counts.from_state(profile, state["counts"]),
             {(side, name): int(rows) for side, name, rows in state["strangers"]},
@@ -106,7 +106,7 @@ class _Counted:
             int(state["ticks"]),
         )
 
-    def added(self, other: _Counted) -> _Counted:
+    def added(self, other: _TickStatistics) -> _TickStatistics:
         unknown_columns = {
             key: self.unknown_columns.get(key, 0) + other.unknown_columns.get(key, 0)
             for key in {**self.unknown_columns, **other.unknown_columns}
@@ -115,7 +115,7 @@ class _Counted:
             name: self.unseen_values.get(name, HeavyHitters()) + other.unseen_values.get(name, HeavyHitters())
             for name in {**self.unseen_values, **other.unseen_values}
         }
-        return _Counted(
+        return _TickStatistics(
             self.counts + other.counts,
             unknown_columns,
             unseen_values,
@@ -184,7 +184,9 @@ class QualityMonitor:
                 key = (batch.side, name)
                 if key in self._open.unknown_columns or len(self._open.unknown_columns) < MAX_UNKNOWN_COLUMNS:
                     self._open.unknown_columns[key] = self._open.unknown_columns.get(key, 0) + batch.rows
-        if batch.side == "input" and not self._profile.arrays:  # comparing those would cost more than counting them
+        if (
+            batch.side == "input" and not self._profile.array_columns
+        ):  # comparing those would cost more than counting them
             repeated, compared = self._duplicates.add([_listed(data) for data in batch.columns.values()])
             self._open.duplicates += repeated
             self._open.compared += compared
@@ -228,7 +230,9 @@ class QualityMonitor:
         """StateError or KeyError if the state is of another version or profile."""
         if state.get("version") != STATE_VERSION:
             raise StateError(f"findings of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
-        before, opened, recent = (_Counted.restored(self._profile, state[key]) for key in ("before", "open", "recent"))
+        before, opened, recent = (
+            _TickStatistics.restored(self._profile, state[key]) for key in ("before", "open", "recent")
+        )
         self._before, self._open, self._recent = before, opened, recent
         self._since = {(kind, side, column): int(tick) for kind, side, column, tick in state["since"]}
         self.findings = self._found(max(self._since.values(), default=0))
@@ -238,15 +242,15 @@ class QualityMonitor:
         found = sorted(self._all(tick), key=lambda item: (-item.share, item.key))
         return tuple(replace(item, since_tick=self._since.get(item.key, tick)) for item in found)
 
-    def _fresh(self) -> _Counted:
-        return _Counted(Counts.empty(self._profile), {}, {})
+    def _fresh(self) -> _TickStatistics:
+        return _TickStatistics(Counts.empty(self._profile), {}, {})
 
     def _all(self, tick: int) -> Iterator[Finding]:
         whole = self._before.added(self._recent)
         columns = {column for _, column in whole.unknown_columns}
         taken: set[tuple[Side, str]] = set()
         for position, feature in enumerate(self._profile.features):
-            if feature.name in self._profile.made:
+            if feature.name in self._profile.derived:
                 yield from _type_change_of_derived(self._profile, feature, whole.counts, tick)
                 continue
             rows = whole.counts.rows(feature.side)
@@ -263,7 +267,7 @@ class QualityMonitor:
                 yield Finding("new_column", side, column, "", tick, amount, min(1.0, amount / rows))
         yield from self._duplicated(whole, tick)
 
-    def _duplicated(self, whole: _Counted, tick: int) -> Iterator[Finding]:
+    def _duplicated(self, whole: _TickStatistics, tick: int) -> Iterator[Finding]:
         if whole.compared < FEWEST_ROWS:
             return
         share = whole.duplicates / whole.compared
@@ -285,7 +289,7 @@ def _value_findings(profile: Profile, feature: Feature, counts: Counts, tick: in
 
 def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
     """Values of another type in a column that is watched by features made of it, told by the first of those."""
-    made = profile.described.get(feature.name)
+    made = profile.column_transforms.get(feature.name)
     if made is None or feature.name != next(name for name in made.outputs if name in profile.index):
         return
     rows = int(counts.of(profile, feature.name).sum())
@@ -303,7 +307,7 @@ def is_constant(feature: Feature, bin_counts: Ints) -> bool:
     if np.count_nonzero(present) != 1 or feature.kind == "constant":
         return False
     p = smoothed_probabilities(feature.reference_counts)[int(np.argmax(present))]
-    return bool(np.log(p) * present.sum() / float(feature.inflation.max(initial=1.0)) < LOG_CHANCE)
+    return bool(np.log(p) * present.sum() / float(feature.variance_inflation.max(initial=1.0)) < LOG_CHANCE)
 
 
 def _renamed(feature: Feature, unknown_columns: Mapping[tuple[Side, str], int], lacking: int) -> str:

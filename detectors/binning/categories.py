@@ -65,10 +65,10 @@ class CategoryBins:
     def _look_up(self) -> dict[object, int]:
         """From a value as it comes to its cell: text, and the number that a text stands for."""
         look_up: dict[object, int] = {None: self.size - 1}
-        for cell, name in enumerate(self.names):
-            look_up.setdefault(name, cell)
+        for bin_id, name in enumerate(self.names):
+            look_up.setdefault(name, bin_id)
             for value in _also_written(name):
-                look_up.setdefault(value, cell)
+                look_up.setdefault(value, bin_id)
         return look_up
 
     @cached_property
@@ -100,9 +100,9 @@ class CategoryBins:
         text = category_text(value)
         if text is None:
             return self.size - 2, True
-        cell = self._look_up.get(text)
-        if cell is not None:
-            return cell, False
+        bin_id = self._look_up.get(text)
+        if bin_id is not None:
+            return bin_id, False
         key = hashed(text)
         if self.open_vocabulary or key in self._tail:
             return len(self.names) + key % BUCKETS, False

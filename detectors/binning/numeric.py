@@ -71,7 +71,7 @@ class NumericBins:
 
     @cached_property
     def _grid(self) -> LookUpGrid:
-        return LookUpGrid.over(self.borders)
+        return LookUpGrid.from_borders(self.borders)
 
     @property
     def size(self) -> int:
@@ -180,7 +180,7 @@ def _around(distinct: Floats) -> tuple[Floats, Floats]:
 def _atoms_of_bins(cuts: Floats, atoms: Floats) -> Floats:
     """For the value cells cuts[1:-2]..cuts[2:-1] the atom inside, or NaN."""
     out = np.full(len(cuts) - 3, np.nan)
-    cells = np.searchsorted(cuts, atoms, side="right") - 2
-    keep = (cells >= 0) & (cells < len(out))
-    out[cells[keep]] = atoms[keep]
+    bin_ids = np.searchsorted(cuts, atoms, side="right") - 2
+    keep = (bin_ids >= 0) & (bin_ids < len(out))
+    out[bin_ids[keep]] = atoms[keep]
     return out

@@ -43,7 +43,7 @@ def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.
     """
     for position, feature in enumerate(profile.features):
         first, last = profile.offsets[position], profile.offsets[position + 1]
-        counts = np.array([window.cells[first:last] for window in windows], np.int64).reshape(-1, last - first)
+        counts = np.array([window.bin_counts[first:last] for window in windows], np.int64).reshape(-1, last - first)
         measure = EffectSizeEstimator.of(feature, tick_seconds)
         references = [measure.reference_over(window.first, window.last) for window in windows]
         yield _trend(feature, measure, counts, np.array(references, np.int64).reshape(counts.shape))

@@ -9,7 +9,7 @@ hold     a feature that returns soon after its closing reopens its episode, with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ import numpy as np
 from .results import EpisodeFeature, EpisodeStatus
 
 KEPT = 32  # closed episodes that are still listed
+EPISODE_KEYS = {"reported_tick": "told_tick"}  # fields that have another name in a checkpoint
+MEMBER_KEYS = {"alternative": "function", "log_recovery_evidence": "log_k"}
 
 
 @dataclass
@@ -27,12 +29,12 @@ class EpisodeMember:
     """
 
     name: str
-    function: int
+    alternative: int
     excess: float
     onset_tick: int
     joined_tick: int
     confirmed: bool
-    log_k: float = -np.inf
+    log_recovery_evidence: float = -np.inf
     closed_tick: int | None = None
 
     @property
@@ -51,7 +53,7 @@ class Episode:
     family: str
     opened_tick: int
     onset_tick: int
-    told_tick: int
+    reported_tick: int
     part_of: str | None = None
     members: dict[str, EpisodeMember] = field(default_factory=dict)
     closed_tick: int | None = None
@@ -126,7 +128,11 @@ class EpisodeHistory:
 
     def state(self) -> list[dict[str, Any]]:
         return [
-            {**asdict(episode), "members": [asdict(member) for member in episode.members.values()]}
+            _stored(
+                vars(episode)
+                | {"members": [_stored(vars(member), MEMBER_KEYS) for member in episode.members.values()]},
+                EPISODE_KEYS,
+            )
             for episode in self.episodes
         ]
 
@@ -134,6 +140,18 @@ class EpisodeHistory:
     def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeHistory:
         episodes = []
         for stored in state:
-            members = {m["name"]: EpisodeMember(**m) for m in stored["members"]}
-            episodes.append(Episode(**{**stored, "members": members}))
+            members = [EpisodeMember(**_read(member, MEMBER_KEYS)) for member in stored["members"]]
+            by_name = {member.name: member for member in members}
+            episodes.append(Episode(**_read(stored, EPISODE_KEYS) | {"members": by_name}))
         return cls(episodes)
+
+
+def _stored(fields: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return fields under the keys that they have in a checkpoint."""
+    return {keys.get(name, name): value for name, value in fields.items()}
+
+
+def _read(stored: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a checkpoint holds as the fields of a dataclass."""
+    names = {key: name for name, key in keys.items()}
+    return {names.get(key, key): value for key, value in stored.items()}

@@ -21,12 +21,8 @@ from .sequential.shiryaev_roberts import ShiryaevRoberts
 from .shared_causes import SharedCauses
 from .tables import CompiledBank, FamilyTable, FeatureTable
 
-SECONDARY_FAMILIES = (
-    "multivariate",
-)  # families that raise no alarm about a cause that another has told of: they name no column
-LEAST_LOG_RATIO = float(
-    np.log(1e-3)
-)  # own evidence over the threshold, that makes a feature worth naming beside another
+SECONDARY_FAMILIES = ("multivariate",)  # they raise no alarm for a cause that another family has already reported
+LEAST_LOG_RATIO = float(np.log(1e-3))  # evidence over the threshold, from which a feature is named beside another
 
 ChangeKind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
@@ -43,8 +39,8 @@ class ThresholdCrossing:
 class FamilyDetector:
     """Deterministic function of the counts of the closed ticks.
 
-    `evidence` drives the alarms: after a page it starts afresh, without the features of open episodes. `episode_evidence`, a
-    copy that runs on from the page while any episode is open, says which features belong to it.
+    `evidence` drives the alarms: after an alarm it restarts from zero, without the features of open episodes.
+    `episode_evidence` is a copy that continues from the alarm while an episode is open; it decides which features join.
     """
 
     def __init__(self, table: FamilyTable, shared_causes: SharedCauses | None = None) -> None:
@@ -89,13 +85,13 @@ class FamilyDetector:
 
         `related_histories` are the episodes of families that see the same causes.
         """
-        steps, active = self.table.increments(tick, counts.cells)
+        steps, active = self.table.increments(tick, counts.bin_counts)
         self.evidence.step(tick, steps, active & self._alternatives_not_in_episode())
         if self.episode_evidence is not None:
             self.episode_evidence = np.where(
                 active, np.logaddexp(self.episode_evidence, 0.0) + steps, self.episode_evidence
             )
-        changes = self._close_recovered(tick, counts.cells, steps)
+        changes = self._close_recovered(tick, counts.bin_counts, steps)
         crossings = []
         self.peak = log_ratio = self.log_ratio
         if log_ratio >= 0:
@@ -121,7 +117,7 @@ class FamilyDetector:
         return np.array([table.feature.name not in inside for table in self.table.features])
 
     def _alternatives_not_in_episode(self) -> Bools:
-        sizes = [len(table.inflation) for table in self.table.features]
+        sizes = [len(table.variance_inflation) for table in self.table.features]
         return np.repeat(self._not_in_episode(), sizes)
 
     def _strongest(self, position: int) -> int:
@@ -164,10 +160,10 @@ class FamilyDetector:
 
     def _most_specific(self, by_feature: Floats, named: list[int]) -> list[int]:
         """Where only measures of all columns are named: the feature that tells most likely which columns it is."""
-        tells = np.array([table.feature.name in self._shared_causes.about for table in self.table.features])
-        if not tells.any() or tells[named].any():
+        specific = np.array([table.feature.name in self._shared_causes.concerns for table in self.table.features])
+        if not specific.any() or specific[named].any():
             return []
-        best = int(np.argmax(np.where(tells, by_feature, -np.inf)))
+        best = int(np.argmax(np.where(specific, by_feature, -np.inf)))
         return [best] if by_feature[best] - self._log_needed >= LEAST_LOG_RATIO else []
 
     def _open(self, tick: int, members: list[EpisodeMember], related_histories: Sequence[EpisodeHistory]) -> Episode:
@@ -180,7 +176,7 @@ class FamilyDetector:
             family=self.table.name,
             opened_tick=tick,
             onset_tick=min(member.onset_tick for member in members),
-            told_tick=tick if cause is None else cause.told_tick,
+            reported_tick=tick if cause is None else cause.reported_tick,
             part_of=None if cause is None else cause.part_of or cause.id,
         )
         self.history.add(episode)
@@ -215,7 +211,7 @@ class FamilyDetector:
             )
             if cause is not None and (cause.closed_tick is None or tick - cause.closed_tick <= self.table.reopen_ticks):
                 continue
-            episode.part_of, episode.told_tick = None, tick
+            episode.part_of, episode.reported_tick = None, tick
             self.alarms_total += 1
             shown = dict(zip(map(self._name, range(len(self.table.features))), self.log_ratios().tolist(), strict=True))
             ratios = {member.name: shown[member.name] for member in episode.active}
@@ -229,7 +225,7 @@ class FamilyDetector:
         """
         for episode in history.open:
             if all(
-                onset <= episode.told_tick or self._shared_causes.explains(episode, name) for name, onset in changed
+                onset <= episode.reported_tick or self._shared_causes.explains(episode, name) for name, onset in changed
             ):
                 return episode
         return None
@@ -252,16 +248,16 @@ class FamilyDetector:
         self.evidence.forget(self._table(member.name).alternatives)
         return EpisodeChange(episode.id, kind, member.name, member.joined_tick)
 
-    def _close_recovered(self, tick: int, cells: Ints, steps: Floats) -> list[EpisodeChange]:
+    def _close_recovered(self, tick: int, bin_counts: Ints, steps: Floats) -> list[EpisodeChange]:
         changes: list[EpisodeChange] = []
         for episode in self.history.open:
             for member in episode.active:
                 table = self._table(member.name)
-                counts = cells[table.cells]
+                counts = bin_counts[table.bin_slice]
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                scale = self.table.live_variance_inflation(rows, cells)
+                scale = self.table.live_variance_inflation(rows, bin_counts)
                 if self._has_recovered(tick, member, table, counts, steps[:, table.alternatives], scale):
                     member.closed_tick = tick
                     self._monitor_again(member)
@@ -276,20 +272,20 @@ class FamilyDetector:
         self, tick: int, member: EpisodeMember, table: FeatureTable, counts: Ints, steps: Floats, scale: float
     ) -> bool:
         """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [rungs, functions] are its own."""
-        inflation = float(table.inflation.max()) * scale
-        if member.log_k <= 0 or member.name not in self._recovery_windows:
+        variance_inflation = float(table.variance_inflation.max()) * scale
+        if member.log_recovery_evidence <= 0 or member.name not in self._recovery_windows:
             self._recovery_windows[member.name] = RecoveryWindow.empty(*steps.shape)
         stretch = self._recovery_windows[member.name]
         stretch.add(steps, table.at(tick).excess(counts), int(counts.sum()))
-        member.log_k = float(np.logaddexp(member.log_k, 0.0)) + self._recovery_test(tick, member).increment(
-            counts, inflation
-        )
-        if member.log_k < self.table.log_threshold:
+        member.log_recovery_evidence = float(np.logaddexp(member.log_recovery_evidence, 0.0)) + self._recovery_test(
+            tick, member
+        ).increment(counts, variance_inflation)
+        if member.log_recovery_evidence < self.table.log_threshold:
             return False
-        other = stretch.strongest_drifting(table.log_k, self.table.log_threshold)
+        other = stretch.strongest_drifting(table.log_reference_evidence, self.table.log_threshold)
         if other is None:
             return True
-        member.alternative, member.log_k = other, -np.inf
+        member.alternative, member.log_recovery_evidence = other, -np.inf
         member.excess = stretch.mean_excess(other)
         return False
 
@@ -309,12 +305,12 @@ class FamilyDetector:
         """The member's bet at a tick: made once for as long as the feature's functions stay the same."""
         alternatives = self._table(member.name).at(tick)
         terms = (member.alternative, member.excess)
-        made = self._recovery_tests.get(member.name)
-        if made is None or made[0] is not alternatives or made[1] != terms:
+        known = self._recovery_tests.get(member.name)
+        if known is None or known[0] is not alternatives or known[1] != terms:
             h, upper = alternatives.h(member.alternative), alternatives.upper(member.alternative)
-            made = alternatives, terms, RecoveryTest.against(h, alternatives.p, upper, member.excess)
-            self._recovery_tests[member.name] = made
-        return made[2]
+            known = alternatives, terms, RecoveryTest.for_drift(h, alternatives.p, upper, member.excess)
+            self._recovery_tests[member.name] = known
+        return known[2]
 
     def _table(self, name: str) -> FeatureTable:
         return next(table for table in self.table.features if table.feature.name == name)
@@ -340,7 +336,9 @@ class FamilyDetector:
         )
         if self.episode_evidence is not None:
             if len(self.episode_evidence) != self.table.size * len(CONFIDENCE_GRID):
-                raise StateError(f"a listing of {len(self.listing)} values does not fit this profile; start afresh")
+                raise StateError(
+                    f"a listing of {len(self.episode_evidence)} values does not fit this profile; start afresh"
+                )
             self.episode_evidence = self.episode_evidence.reshape(len(CONFIDENCE_GRID), self.table.size)
         self.history = EpisodeHistory.from_state(state["episodes"])
         self.alarms_total = int(state["alarms_total"])
@@ -354,7 +352,7 @@ def _excess(table: FeatureTable, alternative: int, onset: int, windows: Windows)
     total, rows = 0.0, 0
     for window in windows:
         if window.first + window.last >= 2 * onset and table.in_one_slot(window.first, window.last):
-            alternatives, counts = table.at(window.last), window.cells[table.cells]
+            alternatives, counts = table.at(window.last), window.bin_counts[table.bin_slice]
             total += float(alternatives.h(alternative) @ counts) / alternatives.upper(alternative)
             rows += int(counts.sum())
     return total / rows if rows else 1.0

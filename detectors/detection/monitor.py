@@ -57,11 +57,11 @@ class DriftMonitor:
             raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
         self._tick = tick
         self._status = None
-        counts = self._observed.settle(counts)
-        if not counts.cells.any():
+        counts = self._observed.with_missing(counts)
+        if not counts.bin_counts.any():
             return TickResult(tick)
         self._ticks_closed += 1
-        densities = (family.table.density(counts.cells) or 0.0 for family in self._families)
+        densities = (family.table.density(counts.bin_counts) or 0.0 for family in self._families)
         self._density = max(densities, default=0.0) or None
         self.windows.add(tick, counts)
         alarms: list[Alarm] = []
@@ -70,7 +70,7 @@ class DriftMonitor:
             crossings, changed = family.step(tick, counts, self.windows, self._related_episodes(family))
             alarms += [self._alarm(tick, crossing) for crossing in crossings]
             changes += changed
-        self.windows.mark({family.table.name: family.peak for family in self._families})
+        self.windows.record_peaks({family.table.name: family.peak for family in self._families})
         return TickResult(tick, tuple(alarms), tuple(changes))
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
@@ -206,7 +206,7 @@ class DriftMonitor:
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
                     effects=self._effects(table.feature.name, stretch),
-                    seen=bool(self._observed.seen[self.profile.index[table.feature.name]]),
+                    seen=bool(self._observed.observed[self.profile.index[table.feature.name]]),
                     partners=self.profile.partners.get(table.feature.name, ()),
                 )
             )

@@ -53,12 +53,12 @@ class CompiledBank:
         bank: LikelihoodRatioBank,
         p: Floats,
         calibration: Ints,
-        inflation: Floats,
+        variance_inflation: Floats,
         log_inverse_risk: float,
         tolerance: float,
     ) -> CompiledBank:
         """The functions of a bank, made from `p` [cells], with the bounds that `calibration` [cells] gives them."""
-        bound = fixed_point_bounds(bank, p, calibration, inflation, log_inverse_risk, tolerance)
+        bound = fixed_point_bounds(bank, p, calibration, variance_inflation, log_inverse_risk, tolerance)
         upper = np.exp(bound.log_u[-1] / 2**FRACTION_BITS)
         log_u = bound.log_u.astype(np.float64)
         return cls(bound.log_h.astype(np.int32), log_u, p, can_show_drift(bank.h, upper))
@@ -94,7 +94,7 @@ class FeatureTable:
     Attributes:
         cells: where its cells are in a flat counts array.
         functions: where its functions are in the family's arrays.
-        inflation: v [functions].
+        variance_inflation: v [functions].
         log_k: [rungs] what the reference says against a mean above the rung before.
         lg: the confidence of the last rung.
         tick_seconds: of a live tick, if its hour of the day matters; else None.
@@ -103,7 +103,7 @@ class FeatureTable:
     feature: Feature
     bin_slice: slice
     alternatives: slice
-    inflation: Floats
+    variance_inflation: Floats
     log_reference_evidence: Floats
     log_inverse_risk: float
     tolerance: float
@@ -139,12 +139,14 @@ class FeatureTable:
             None,
             feature.calibration[looked_at],
         )
-        inflation = self.inflation
+        variance_inflation = self.variance_inflation
         if slot is not None and slots is not None:
             training, calibration = slots.training[slot], slots.calibration[slot]
-            p, inflation = shrunken_probabilities(training, p), slots.bound_inflation
+            p, variance_inflation = shrunken_probabilities(training, p), slots.bound_variance_inflation
         bank = build_bank(feature.bins, feature.training, self.tolerance, training)
-        return CompiledBank.of(bank.on(looked_at), p, calibration, inflation, self.log_inverse_risk, self.tolerance)
+        return CompiledBank.of(
+            bank.restricted_to(looked_at), p, calibration, variance_inflation, self.log_inverse_risk, self.tolerance
+        )
 
 
 @dataclass(frozen=True)
@@ -182,37 +184,37 @@ class FamilyTable:
     def log_threshold(self) -> float:
         return float(np.log(self.threshold))
 
-    def density(self, bin_slice: Ints) -> float | None:
+    def density(self, bin_counts: Ints) -> float | None:
         """Rows of the feature with most, over those of a reference tick."""
-        rows = max(int(bin_slice[table.bin_slice].sum()) for table in self.features)
+        rows = max(int(bin_counts[table.bin_slice].sum()) for table in self.features)
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
-    def live_variance_inflation(self, rows: int, bin_slice: Ints) -> float:
+    def live_variance_inflation(self, rows: int, bin_counts: Ints) -> float:
         """What a tick with more rows than the reference's adds to v: slow effects grow with traffic.
 
-        `rows` are the feature's, `bin_slice` the flat counts of the tick, which tell how dense the traffic is that labels
-        are of.
+        `rows` are the feature's rows; `bin_counts` are the flat counts of the tick, which give the density of the
+        traffic that the labels belong to.
         """
         if self.rows_per_tick is None:
             return 1.0
         dense = (
             1.0
             if self.prediction_traffic is None
-            else float(bin_slice[self.prediction_traffic[0]].sum()) / self.prediction_traffic[1]
+            else float(bin_counts[self.prediction_traffic[0]].sum()) / self.prediction_traffic[1]
         )
         return max(1.0, rows / self.rows_per_tick, dense)
 
-    def increments(self, tick: int, bin_slice: Ints) -> tuple[Floats, Bools]:
+    def increments(self, tick: int, bin_counts: Ints) -> tuple[Floats, Bools]:
         """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
         steps = np.zeros((len(CONFIDENCE_GRID), self.size))
         active = np.zeros(self.size, dtype=bool)
         for table in self.features:
-            counts = bin_slice[table.bin_slice]
+            counts = bin_counts[table.bin_slice]
             rows = int(counts.sum())
             if rows:
-                scale = 2.0**FRACTION_BITS * self.live_variance_inflation(rows, bin_slice)
+                scale = 2.0**FRACTION_BITS * self.live_variance_inflation(rows, bin_counts)
                 alternatives = table.at(tick)
-                steps[:, table.alternatives] = alternatives.exact_sums(counts) / (table.inflation * scale)
+                steps[:, table.alternatives] = alternatives.exact_sums(counts) / (table.variance_inflation * scale)
                 active[table.alternatives] = alternatives.can_show_drift
         return steps, active
 
@@ -254,8 +256,10 @@ def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
     """
     columns = frozenset(settings.ignore).intersection(profile.input_columns)
     shared_causes = SharedCauses.of(profile)
-    described = {name for name, made in profile.described.items() if made.column in settings.ignore}
-    joint = {name for name, moved in shared_causes.moved.items() if shared_causes.about.get(name, moved) & columns}
+    described = {name for name, made in profile.column_transforms.items() if made.column in settings.ignore}
+    joint = {
+        name for name, causes in shared_causes.affected_by.items() if shared_causes.concerns.get(name, causes) & columns
+    }
     return {*settings.ignore, *described, *joint}
 
 
@@ -266,9 +270,9 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
     for feature in features:
         tolerance = _tolerance(settings, feature)
         bank = build_bank(feature.bins, feature.training, tolerance)
-        if len(bank.groups) != len(feature.inflation):
+        if len(bank.groups) != len(feature.variance_inflation):
             raise ProfileError(
-                f"{feature.name!r} has {len(feature.inflation)} inflations for {len(bank.groups)} functions; "
+                f"{feature.name!r} has {len(feature.variance_inflation)} inflations for {len(bank.groups)} functions; "
                 "build the profile with this version"
             )
         alternatives = slice(start, start + len(bank.groups))
@@ -284,7 +288,7 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         starts=np.array([table.alternatives.start for table in tables], dtype=np.int64),
         log_weights=np.concatenate(weights),
         log_reference_evidence=np.concatenate(
-            [np.repeat(t.log_reference_evidence[:, None], len(t.inflation), axis=1) for t in tables], axis=1
+            [np.repeat(t.log_reference_evidence[:, None], len(t.variance_inflation), axis=1) for t in tables], axis=1
         ),
         rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_per_tick(profile),
         prediction_traffic=_traffic(profile, settings) if name == "performance" else None,
@@ -298,16 +302,18 @@ def _feature(
     profile: Profile, settings: DriftSettings, feature: Feature, alternatives: slice, tolerance: float
 ) -> FeatureTable:
     by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
-    inflation = feature.slots.inflation if feature.slots is not None and by_slot else feature.inflation
+    variance_inflation = (
+        feature.slots.variance_inflation if feature.slots is not None and by_slot else feature.variance_inflation
+    )
     slots = SLOTS if by_slot else 1
-    log_inverse_risk = log_inverse_risk_of(sum(len(one.inflation) for one in profile.features), slots)
+    log_inverse_risk = log_inverse_risk_of(sum(len(one.variance_inflation) for one in profile.features), slots)
     tick_seconds = settings.tick_seconds if by_slot else None
     bin_slice = _bin_slice(profile, feature)
     made = FeatureTable(
         feature,
         bin_slice,
         alternatives,
-        inflation,
+        variance_inflation,
         log_reference_evidence(log_inverse_risk, slots),
         log_inverse_risk,
         tolerance,
@@ -332,7 +338,7 @@ def _tolerance(settings: DriftSettings, feature: Feature) -> float:
 
 
 def _labels_per_tick(profile: Profile) -> float | None:
-    """Labels that come together are of rows of a stretch of time, which inflation was measured for."""
+    """Labels that come together are of rows of a stretch of time, which variance_inflation was measured for."""
     return None if profile.performance is None else profile.performance.rows_at_once
 
 

@@ -128,11 +128,11 @@ def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
     """
     mass = np.where(roles == "value", p, 0.0)
     upper = np.cumsum(mass) / mass.sum()
-    bin_slice = np.stack([upper - mass / mass.sum(), upper])
+    spans = np.stack([upper - mass / mass.sum(), upper])
     windows = [(start - 0.025, start + 0.075, factor) for start in np.arange(0, 0.951, 0.05) for factor in (2.0, 0.5)]
     ends = [(low, high, 1 / 8) for size in EMPTIED_TAILS for low, high in ((0.0, size), (1 - size, 1.0))]
     for low, high, factor in [*windows, *ends]:
-        overlap = np.clip(np.minimum(bin_slice[1], high) - np.maximum(bin_slice[0], low), 0, None)
+        overlap = np.clip(np.minimum(spans[1], high) - np.maximum(spans[0], low), 0, None)
         share = overlap / np.where(mass > 0, mass / mass.sum(), 1.0)
         h = 1 + share * (factor - 1)
         yield "bump", h / (p @ h)
@@ -153,7 +153,7 @@ def _categories(p: Floats, whole: Floats, ordinary: Bools) -> Iterator[Shape]:
     """Each category that is heavy in the whole reference against all else, and the light ones together."""
     candidates = np.flatnonzero(ordinary)
     heavy = candidates[np.argsort(-whole[candidates], kind="stable")][:MAX_CATEGORIES]
-    groups = [np.arange(len(p)) == cell for cell in heavy]
+    groups = [np.arange(len(p)) == bin_id for bin_id in heavy]
     rest = ordinary & ~np.isin(np.arange(len(p)), heavy)
     groups = groups[:1] if len(candidates) <= 2 else groups  # of two, one is the other's mirror
     for inside in [*groups, rest] if rest.any() else groups:

@@ -7,7 +7,7 @@ Method: a bet against "E h >= mu" with stake lambda multiplies its capital by 1 
 expectation is at most 1 if E h >= mu. The smallest mu at which the capital reaches exp(l) is a bound with confidence
 1 - exp(-l) (Waudby-Smith, Ramdas: Estimating means of bounded random variables by betting, JRSS B 2024). The stake
 is fixed by the shaping part of the reference, so the bounding part is used once. Where rows have an order, the log of
-the capital is divided by the inflation, which is measured on both parts: the bound then holds to second order.
+the capital is divided by the variance_inflation, which is measured on both parts: the bound then holds to second order.
 
 The tolerance adds sqrt(tau) s by Cauchy and Schwarz, s the standard deviation of h. No known p allows less: as long as
 it is nowhere negative, q = p (1 + sqrt(tau) (h - m) / s) lies in the chi-square ball and has just that mean.
@@ -64,13 +64,15 @@ def fixed_point_bounds(
     bank: LikelihoodRatioBank,
     p: Floats,
     calibration: Ints,
-    inflation: Floats,
+    variance_inflation: Floats,
     log_inverse_risk: float,
     tolerance: float,
 ) -> FixedPointBounds:
-    """log h and log U of one feature for `inflation` [functions] and the confidence of `log_inverse_risk_of`."""
+    """Return log h and log U of one feature; `variance_inflation` is [alternatives]."""
     uppers = [
-        upper_mean_bounds(bank.h, p, calibration, inflation, log_inverse_risk, tolerance, confidence_level, bank.slopes)
+        upper_mean_bounds(
+            bank.h, p, calibration, variance_inflation, log_inverse_risk, tolerance, confidence_level, bank.slopes
+        )
         for confidence_level in CONFIDENCE_GRID
     ]
     one = float(2**FRACTION_BITS)
@@ -83,7 +85,7 @@ def upper_mean_bounds(
     h: Floats,
     p: Floats,
     calibration: Ints,
-    inflation: Floats,
+    variance_inflation: Floats,
     log_inverse_risk: float,
     tolerance: float,
     confidence_level: float = 1.0,
@@ -95,20 +97,20 @@ def upper_mean_bounds(
         h: [functions, cells].
         p: [cells] probabilities from the shaping part, which choose the stakes.
         bounding: counts [cells] of the part that bounds.
-        inflation: [functions].
+        variance_inflation: [functions].
         lg: log of one over the risk.
         tolerance: chi-square distance that counts as no drift.
         rung: of `log_inverse_risk`, for U0.
         slopes: of functions that are linear in a loss: then U = U0 + slopes tolerance, in units of the loss.
     """
-    means = betting_bound(h, p, calibration, inflation, confidence_level * log_inverse_risk)
+    means = betting_bound(h, p, calibration, variance_inflation, confidence_level * log_inverse_risk)
     if slopes is not None:
         linear: Floats = np.minimum(means + slopes * tolerance, h.max(axis=1))
         return linear
     mean = h @ p
     squares = (h - mean[:, None]) ** 2
     spreads = (
-        np.sqrt(betting_bound(squares, p, calibration, inflation, log_inverse_risk))
+        np.sqrt(betting_bound(squares, p, calibration, variance_inflation, log_inverse_risk))
         if tolerance > 0
         else np.zeros(len(h))
     )
@@ -125,17 +127,17 @@ def can_show_drift(h: Floats, upper: Floats) -> Bools:
     return out
 
 
-def betting_bound(h: Floats, p: Floats, counts: Ints, inflation: Floats, log_inverse_risk: float) -> Floats:
+def betting_bound(h: Floats, p: Floats, counts: Ints, variance_inflation: Floats, log_inverse_risk: float) -> Floats:
     """[functions] the smallest mu whose bet reaches exp(lg) on `counts` [cells]; the maximum of h if none does."""
     mean = h @ p
     spread = np.sqrt(np.maximum((h - mean[:, None]) ** 2 @ p, 1e-300))
-    n_eff = np.maximum(counts.sum() / inflation, 1e-9)
+    n_eff = np.maximum(counts.sum() / variance_inflation, 1e-9)
     stake = np.sqrt(2 * log_inverse_risk / n_eff) / spread
     low: Floats = h.min(axis=1)
     high: Floats = h.max(axis=1)
     top = high.copy()
     used = counts > 0
-    seen, weights = h[:, used], counts[used] / inflation[:, None]
+    seen, weights = h[:, used], counts[used] / variance_inflation[:, None]
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         bet = np.minimum(stake, 0.95 / np.maximum(top - middle, 1e-300))

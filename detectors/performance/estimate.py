@@ -19,7 +19,7 @@ from ..profile.performance import PerformanceSpec
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 from .calibration import normal_score
-from .realized import design_effect, interval
+from .realized import interval
 
 CONTRADICTION_Z = 4.0  # normal score beyond which labels and estimate contradict each other
 MATTERS = 0.01  # difference of the mean loss below which they do not, however sure; twice as much for single cells
@@ -96,7 +96,7 @@ def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
     levels = np.array(said.levels)
     reference = _LossByBin.of(profile.feature(BY_SCORE).reference_counts, len(live), levels)
     labelled = _LossByBin.of(counts.of(profile, BY_SCORE), len(live), levels)
-    design_effect = max(design_effect(profile.feature(name)) for name in (LOSS, said.score))
+    design_effect = max(profile.feature(name).design_effect for name in (LOSS, said.score))
     share = live / rows
     mean, noise = reference.mean, reference.noise
     value = float(share @ mean)

@@ -10,7 +10,6 @@ from ..batch import Ints
 from ..binning.losses import LossBins
 from ..binning.probabilities import Bins
 from ..losses.task import LOSS
-from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 
@@ -47,15 +46,10 @@ def realized(profile: Profile, counts: Counts) -> RealizedLoss | None:
     rows, value, variance = loss_moments(feature.bins, mine)
     if rows == 0:
         return None
-    design_effect = design_effect(feature)
+    design_effect = feature.design_effect
     low, high = interval(value, variance * design_effect / rows, rows / design_effect)
     reference_rows, reference, _ = loss_moments(feature.bins, feature.reference_counts)
     return RealizedLoss(value, low, high, rows, int(mine.sum()) - rows, reference, reference_rows)
-
-
-def design_effect(feature: Feature) -> float:
-    """How many rows count as one independent row, by the reference (>= 1)."""
-    return feature.design_effect
 
 
 def interval(value: float, variance: float, rows: float) -> tuple[float, float]:
@@ -68,7 +62,7 @@ def loss_moments(bins: Bins, counts: Ints) -> tuple[int, float, float]:
     """Rows with a loss, its mean and its variance over them; no rows where the cells are none of a loss."""
     if not isinstance(bins, LossBins):
         return 0, 0.0, 0.0
-    rows, losses = bins.losses(counts)
+    rows, losses = bins.rows_and_losses(counts)
     total = int(rows.sum())
     mean = float(rows @ losses) / max(total, 1)
     return total, mean, float(rows @ (losses - mean) ** 2) / max(total, 1)

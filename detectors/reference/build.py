@@ -178,13 +178,13 @@ class _FeatureBuilder:
             return None
         reject_reserved_names(list(whole.columns))
         bins = next(
-            (build_candidate.bins for build_candidate, _, _ in self._candidates if build_candidate.name == roles.score),
+            (candidate.bins for candidate, _, _ in self._candidates if candidate.name == roles.score),
             None,
         )
         score_bins = bins if isinstance(bins, NumericBins) else None
         names = tuple({roles.label, roles.prediction, roles.score or roles.prediction})
         found = fit_loss(roles, whole.block(names), whole.training, score_bins)
-        rows = self._rows.only(found.usable)
+        rows = self._rows.subset(found.usable)
         made = fit.apply_in_chunks(found.transform, whole)
         self._keep(build_loss_candidate(made[LOSS].take(found.usable), found.bins, rows), "label", "performance")
         if found.transform.by_score is not None:
@@ -199,12 +199,12 @@ class _FeatureBuilder:
         if not self._candidates:
             left_out = shown([(item.name, item.reason) for item in self.excluded])
             raise ProfileError(f"no column can be watched: {left_out}; keep some")
-        _require_names([build_candidate.name for build_candidate, *_ in self._candidates])
-        alternatives = sum(len(build_candidate.bank.groups) for build_candidate, _, _ in self._candidates)
+        _require_names([candidate.name for candidate, *_ in self._candidates])
+        alternatives = sum(len(candidate.bank.groups) for candidate, _, _ in self._candidates)
         threshold = false_alarm_ticks * len(self._candidates)
         watched = [
-            _feature(build_candidate, side, family, alternatives, self._tolerance, threshold)
-            for build_candidate, side, family in self._candidates
+            _feature(candidate, side, family, alternatives, self._tolerance, threshold)
+            for candidate, side, family in self._candidates
         ]
         return (*watched, *self._counted)
 
@@ -212,7 +212,7 @@ class _FeatureBuilder:
         """Draft a column that a transform made, over the rows of which it says something."""
         rows, kept = self._rows, countable_rows(transform.family, column)
         if kept is not None:
-            rows, column = rows.only(kept), column.take(kept)
+            rows, column = rows.subset(kept), column.take(kept)
         self._report_progress(name)
         coarse = transform.kind in COARSE_KINDS
         kind = infer_kind(column)
@@ -289,35 +289,35 @@ def _lay_out(
 
 
 def _feature(
-    build_candidate: FeatureCandidate, side: Side, family: Family, alternatives: int, tolerance: float, threshold: float
+    candidate: FeatureCandidate, side: Side, family: Family, alternatives: int, tolerance: float, threshold: float
 ) -> Feature:
     """The feature, with slots if they find a shift of one standard deviation sooner."""
-    looked_at, is_loss = tested_bins(build_candidate.bins), isinstance(build_candidate.bins, LossBins)
+    looked_at, is_loss = tested_bins(candidate.bins), isinstance(candidate.bins, LossBins)
     tolerance = LOSS_TOLERANCE if is_loss else tolerance
     whole = [
         ReferencePart(
-            build_candidate.bank.on(looked_at),
-            smoothed_probabilities(build_candidate.training[looked_at]),
-            build_candidate.calibration[looked_at],
-            build_candidate.inflation,
+            candidate.bank.restricted_to(looked_at),
+            smoothed_probabilities(candidate.training[looked_at]),
+            candidate.calibration[looked_at],
+            candidate.variance_inflation,
         )
     ]
     log_inverse_risk = log_inverse_risk_of(alternatives)
     seen = sensitivity(
-        build_candidate.bins,
+        candidate.bins,
         whole,
-        build_candidate.inflation,
+        candidate.variance_inflation,
         log_inverse_risk=log_inverse_risk,
         tolerance=tolerance,
         threshold=threshold,
     )
-    slots = build_candidate.slots
+    slots = candidate.slots
     if slots is not None:
-        parts, log_inverse_risk = _parts(build_candidate, slots, tolerance), log_inverse_risk_of(alternatives, SLOTS)
+        parts, log_inverse_risk = _parts(candidate, slots, tolerance), log_inverse_risk_of(alternatives, SLOTS)
         found = sensitivity(
-            build_candidate.bins,
+            candidate.bins,
             parts,
-            slots.inflation,
+            slots.variance_inflation,
             log_inverse_risk=log_inverse_risk,
             tolerance=tolerance,
             threshold=threshold,
@@ -326,24 +326,23 @@ def _feature(
         seen, slots = (found, slots) if sooner else (seen, None)
     warnings = []
     if seen.delay_rows is None:
-        warnings.append(
-            f"{INVISIBLE_LOSS if is_loss else INVISIBLE}: too few independent reference rows; give a longer reference"
-        )
-    if build_candidate.season_not_covered:
-        warnings.append(f"{UNCOVERED}: it still varies at the longest block; give a longer reference")
+        text = TOO_FEW_LABELS if is_loss else TOO_FEW_ROWS
+        warnings.append(f"{text}: too few independent reference rows; give a longer reference")
+    if candidate.season_not_covered:
+        warnings.append(f"{SEASON_WARNING}: it still varies at the longest block; give a longer reference")
     if slots is not None:
-        warnings.append(f"{HOURLY}: with the same hour of the reference, as it has a cycle of a day")
-    if build_candidate.sorted_in_no_order:
-        warnings.append(f"{SORTED}: exclude it if it goes on so, as row numbers do")
+        warnings.append(f"{HOURLY_NOTE}: with the same hour of the reference, as it has a cycle of a day")
+    if candidate.sorted_in_no_order:
+        warnings.append(f"{SORTED_WARNING}: exclude it if it goes on so, as row numbers do")
     return Feature(
-        name=build_candidate.name,
+        name=candidate.name,
         side=side,
         family=family,
-        kind=build_candidate.kind,
-        bins=build_candidate.bins,
-        training=build_candidate.training,
-        calibration=build_candidate.calibration,
-        inflation=build_candidate.inflation,
+        kind=candidate.kind,
+        bins=candidate.bins,
+        training=candidate.training,
+        calibration=candidate.calibration,
+        variance_inflation=candidate.variance_inflation,
         n_eff=seen.n_eff,
         smallest_shift=seen.smallest_shift,
         delay_rows=seen.delay_rows,
@@ -352,15 +351,15 @@ def _feature(
     )
 
 
-def _parts(build_candidate: FeatureCandidate, slots: Slots, tolerance: float) -> list[ReferencePart]:
+def _parts(candidate: FeatureCandidate, slots: Slots, tolerance: float) -> list[ReferencePart]:
     """Slot by slot, those that the reference has rows of."""
-    whole = smoothed_probabilities(build_candidate.training)
+    whole = smoothed_probabilities(candidate.training)
     return [
         ReferencePart(
-            build_bank(build_candidate.bins, build_candidate.training, tolerance, training),
+            build_bank(candidate.bins, candidate.training, tolerance, training),
             shrunken_probabilities(training, whole),
             calibration,
-            slots.bound_inflation,
+            slots.bound_variance_inflation,
         )
         for training, calibration in zip(slots.training, slots.calibration, strict=True)
         if calibration.any()
@@ -382,7 +381,7 @@ def _by_score(numbers: Column, by_score: LossByScore, rows: RowLayout) -> Featur
         bins=bins,
         training=training,
         calibration=calibration,
-        inflation=np.zeros(0),
+        variance_inflation=np.zeros(0),
         n_eff=float(len(bin_ids)),
         smallest_shift=0.0,
         delay_rows=None,

@@ -33,25 +33,25 @@ class ReferencePart:
     Attributes:
         p: [cells] the probabilities that the functions came from.
         bounding: counts [cells].
-        inflation: [functions] of sums over the rows of the part.
+        variance_inflation: [functions] of sums over the rows of the part.
     """
 
     bank: LikelihoodRatioBank
     p: Floats
     calibration: Ints
-    inflation: Floats
+    variance_inflation: Floats
 
 
 def sensitivity(
     bins: Bins,
     parts: Sequence[ReferencePart],
-    inflation: Floats,
+    variance_inflation: Floats,
     *,
     log_inverse_risk: float,
     tolerance: float,
     threshold: float,
 ) -> Sensitivity:
-    """For a threshold on one feature's evidence, the number of features already in it, tempered by `inflation`.
+    """Return the sensitivity of one feature for a threshold on its own evidence, divided by `variance_inflation`.
 
     The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
     on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows
@@ -65,9 +65,9 @@ def sensitivity(
             share * _growth_rates(bins, part, log_inverse_risk, tolerance)
             for share, part in zip(shares, parts, strict=True)
         )
-        / inflation
+        / variance_inflation
     )
-    n_eff = effective_sample_size(bank, parts[0].inflation, float(sizes.mean()))
+    n_eff = effective_sample_size(bank, parts[0].variance_inflation, float(sizes.mean()))
     said = float(log_reference_evidence(log_inverse_risk, len(parts))[-1])
     delays = np.maximum(np.log(threshold) - np.log(bank.weights) - said, 0.0) / np.where(rates > 0, rates, 1.0)
     allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
@@ -81,14 +81,14 @@ def _growth_rates(bins: Bins, part: ReferencePart, log_inverse_risk: float, tole
     """[functions] untempered evidence a row after a shift of one standard deviation, against the last rung."""
     h = part.bank.h
     upper = upper_mean_bounds(
-        h, part.p, part.calibration, part.inflation, log_inverse_risk, tolerance, slopes=part.bank.slopes
+        h, part.p, part.calibration, part.variance_inflation, log_inverse_risk, tolerance, slopes=part.bank.slopes
     )
     rates = np.log(h) @ shifted_reference(bins, part.bank, part.p) - np.log(upper)
     return np.where(can_show_drift(h, upper), rates, 0.0)
 
 
 def effective_sample_size(bank: LikelihoodRatioBank, values: Floats, rows: float) -> float:
-    """n_eff: `rows` over the median inflation of the functions that look for ordinary shifts."""
+    """n_eff: `rows` over the median variance_inflation of the functions that look for ordinary shifts."""
     kinds = np.isin(bank.groups, ["location", "category"])
     return rows / float(np.median(values[kinds])) if kinds.any() else rows / float(values.max(initial=1.0))
 
@@ -107,7 +107,7 @@ def shifted_reference(bins: Bins, bank: LikelihoodRatioBank, p: Floats) -> Float
             h = bank.h[bank.groups.index(group) + strongest]
             q: Floats = p * h ** (1 / step)
             return q / float(q.sum())
-    left = next(cell for cell, role in enumerate(bins.roles) if role in {"above", "unseen"})
+    left = next(bin_id for bin_id, role in enumerate(bins.roles) if role in {"above", "unseen"})
     out: Floats = np.eye(len(p))[left]
     return out
 

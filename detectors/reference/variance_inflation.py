@@ -6,9 +6,9 @@ every block length that was measured, so lengths reach from one tick to an eight
 Second order is not enough for functions that respond to the square of a wandering level: more spread, or less mass in
 the middle. In n rows at a level of d standard deviations they gather n c d^2 / 2 with the curvature
 c = E[(log h)(g^2 - 1)]; divided by v, its exponential has a finite expectation for a normal level only if v > c v',
-where v' is the inflation of location functions. So such functions get at least `CURVATURE_MARGIN` c v'. (Simulated with a level
-that wanders for 100 ticks, and with day effects, at one false alarm in 43,200 ticks: 22 and 27 alarms without this
-where 6 were allowed, none with it.)
+where v' is the inflation of location functions. So such functions get at least `CURVATURE_MARGIN` c v'. (Simulated
+with a level that wanders for 100 ticks, and with day effects, at one false alarm in 43,200 ticks: 22 and 27 alarms
+without this where 6 were allowed, none with it.)
 """
 
 from __future__ import annotations

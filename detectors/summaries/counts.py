@@ -45,7 +45,7 @@ class Counts:
     @classmethod
     def empty(cls, profile: Profile) -> Counts:
         features = len(profile.features)
-        bin_counts, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.bin_counts, features, features))
+        bin_counts, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.n_bins, features, features))
         return cls(profile.hash, bin_counts, mismatches, absent, 0, 0)
 
     def __add__(self, other: Counts) -> Counts:
@@ -106,10 +106,10 @@ class Counts:
         bin_counts, mismatches, absent = (
             np.frombuffer(state[key], dtype="<i8").astype(np.int64) for key in ("cells", "mismatches", "absent")
         )
-        if (len(bin_counts), len(mismatches), len(absent)) != (profile.bin_counts, *[len(profile.features)] * 2):
+        if (len(bin_counts), len(mismatches), len(absent)) != (profile.n_bins, *[len(profile.features)] * 2):
             raise StateError(
-                f"the counts' state has {len(cells)} cells of {len(mismatches)} features, the profile "
-                f"{profile.cells} of {len(profile.features)}; start afresh"
+                f"the counts' state has {len(bin_counts)} cells of {len(mismatches)} features, the profile "
+                f"{profile.n_bins} of {len(profile.features)}; start afresh"
             )
         rows = (int(state[key]) for key in ("input_rows", "prediction_rows", "label_rows"))
         return cls(profile.hash, bin_counts, mismatches, absent, *rows)
@@ -133,7 +133,7 @@ class TickCounts:
     """Counts the rows of the open tick. Nothing in the values of a batch can make it raise."""
 
     def __init__(self, profile: Profile, on_unseen: Callable[[str, list[str]], None] | None = None) -> None:
-        """Count against a profile; `on_unseen` is told the name of a feature and its values that the reference has not."""
+        """Count against a profile; `on_unseen` is called with a feature and its unseen values."""
         self._profile = profile
         self._on_unseen = on_unseen
         self._counts = Counts.empty(profile)
@@ -189,7 +189,7 @@ class TickCounts:
             return
         whole: dict[str, Column] = {}
         for position, feature in self._features[side]:
-            if feature.name not in self._profile.made:
+            if feature.name not in self._profile.derived:
                 self._count_plain(position, feature.name, batches, whole)
         for name in self._read[side]:
             if name not in whole:
@@ -229,10 +229,10 @@ class TickCounts:
         bins = feature.bins
         first, last = self._profile.offsets[position], self._profile.offsets[position + 1]
         for column in columns:
-            bin_counts, mismatches = bins.digitize(column)
-            self._counts.bin_counts[first:last] += np.bincount(bin_counts, minlength=bins.size)
+            bin_ids, mismatches = bins.digitize(column)
+            self._counts.bin_counts[first:last] += np.bincount(bin_ids, minlength=bins.size)
             self._counts.mismatches[position] += mismatches
             if self._on_unseen is not None and isinstance(bins, CategoryBins):
-                unseen = np.flatnonzero(bin_counts == bins.size - 2)
+                unseen = np.flatnonzero(bin_ids == bins.size - 2)
                 if len(unseen):
                     self._on_unseen(feature.name, category_texts(column.take(unseen)))

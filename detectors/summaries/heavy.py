@@ -13,8 +13,9 @@ KEPT = 16
 class HeavyHitters:
     """Values with the number of times that each was certainly seen, at most `KEPT` of them.
 
-    The true number is larger by at most `max_undercount`, itself at most rows / (KEPT + 1). So each value that makes up more than
-    that share of the rows is here. (Misra, Gries 1982; merging after Agarwal et al.: Mergeable summaries, PODS 2012.)
+    The true number is larger by at most `max_undercount`, itself at most rows / (KEPT + 1). So each value that makes up
+    more than that share of the rows is here. (Misra, Gries 1982; merging after Agarwal et al.: Mergeable summaries,
+    PODS 2012.)
     Merging keeps the bound in any order, though not the same counts to the bit: it is for people, and for no alarm.
     """
 

@@ -55,13 +55,13 @@ class ObservedColumns:
         """StateError if the number of features is another one."""
         observed = np.frombuffer(state, dtype=bool).copy()
         if len(observed) != len(self.observed):
-            raise StateError(f"a state of {len(seen)} features does not fit {len(self.seen)}; start afresh")
+            raise StateError(f"a state of {len(observed)} features does not fit {len(self.observed)}; start afresh")
         self.observed = observed
 
 
 def _bins_of(profile: Profile, transform: Transform) -> Bools:
     """True [cells] for those of the features that a transform makes."""
-    out = np.zeros(profile.bin_counts, dtype=bool)
+    out = np.zeros(profile.n_bins, dtype=bool)
     for name in transform.outputs:
         if name in profile.index:
             at = profile.index[name]

@@ -98,7 +98,7 @@ class Window:
     def from_state(cls, profile: Profile, state: Mapping[str, Any]) -> Window:
         """StateError if the arrays are not of the profile's size."""
         features = len(profile.features)
-        sizes = {"cells": profile.bin_counts, "mismatches": features, "absent": features}
+        sizes = {"cells": profile.n_bins, "mismatches": features, "absent": features}
         bin_counts, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
         rows = {side: int(state["rows"][side]) for side in SIDES}
         peaks = {str(family): float(peak) for family, peak in state["peaks"].items()}
@@ -222,7 +222,7 @@ def window_levels(tick_seconds: float) -> tuple[WindowLevel, ...]:
 def sum_windows(profile: Profile, windows: Sequence[Window]) -> WindowSum:
     """Windows that follow each other (at least one), as one piece."""
     bin_counts, mismatches, absent = (
-        np.zeros(size, np.int64) for size in (profile.bin_counts, len(profile.features), len(profile.features))
+        np.zeros(size, np.int64) for size in (profile.n_bins, len(profile.features), len(profile.features))
     )
     for window in windows:
         bin_counts += window.bin_counts

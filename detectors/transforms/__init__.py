@@ -58,16 +58,16 @@ def to_document(transform: Transform) -> dict[str, Any]:
 
 
 __all__ = [
-    "ARRAYS",
-    "BULKY",
-    "COARSE",
+    "ARRAY_KINDS",
+    "COARSE_KINDS",
+    "LARGE_VALUE_KINDS",
     "TRANSFORMS",
     "Block",
-    "OfColumn",
-    "Relations",
+    "RelationTransform",
+    "SingleColumnTransform",
     "Transform",
+    "countable_rows",
     "from_document",
-    "picked",
-    "spoken",
+    "sampled_rows",
     "to_document",
 ]

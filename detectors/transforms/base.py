@@ -31,8 +31,8 @@ class Block:
 
     def take(self, rows: Ints) -> Block:
         """Some rows, by number."""
-        sampled_rows = {name: column.take(rows) for name, column in self.columns.items()}
-        return Block(sampled_rows, len(rows), None if self.at is None else self.at[rows])
+        taken = {name: column.take(rows) for name, column in self.columns.items()}
+        return Block(taken, len(rows), None if self.at is None else self.at[rows])
 
 
 def sampled_rows(first: int, rows: int, share: float) -> Ints:

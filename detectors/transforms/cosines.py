@@ -33,7 +33,7 @@ MOST_COSINES = 64
 
 @dataclass(frozen=True)
 class RandomFourierFeatures:
-    """Cosines of random projections of the input columns; a value that is unknown (see `Standardizer`) counts as the mean.
+    """Cosines of random projections of the input columns; an unknown value (see `Standardizer`) counts as the mean.
 
     Attributes:
         inputs: the columns.

@@ -5,7 +5,7 @@ With standardised columns z and the inverse P of their correlations, the residua
 itself has changed. The Mahalanobis distance is sqrt(z' P z); the PCA error is what remains of z beside the principal
 components that hold most of the variance.
 
-A value that is unknown (see `Standardizer`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
+An unknown value (see `Standardizer`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
 unknown value in a row, one step of Jacobi's iteration for more. So the residuals of its partners stay what they were,
 and a missing or absurd value in one column is no event in others; its own residual is not counted in that row.
 """

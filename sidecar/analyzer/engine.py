@@ -58,7 +58,7 @@ class EffectSizesOnly:
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
         """Remember the counts of `tick`."""
         self._tick = tick
-        if counts.cells.any():
+        if counts.bin_counts.any():
             self.windows.add(tick, counts)
             self._ticks_closed += 1
         return TickResult(tick)

@@ -25,8 +25,8 @@ class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
     def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
-        self._incoming = TickCounts(profile, quality.meet)
-        self._see = quality.see
+        self._incoming = TickCounts(profile, quality.add_unseen_values)
+        self._see = quality.observe
         self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
         self._bulky = any(

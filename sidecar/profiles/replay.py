@@ -115,7 +115,7 @@ def _positive(text: str) -> float | None:
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the watched columns in the order of time, and the times of the rows."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.texts, profile.arrays, delimiter=args.delimiter)
+    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
     table = read_table(args.data, Roles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}

@@ -143,7 +143,7 @@ def print_features(console: Console, profile: Profile) -> None:
         for index, column in enumerate(columns):
             justify: JustifyMethod = "right" if column.right else "left"
             table.add_column(column.title if index else title, no_wrap=True, width=column.width, justify=justify)
-        for made, group in groupby(chosen, lambda feature: profile.described.get(feature.name)):
+        for made, group in groupby(chosen, lambda feature: profile.column_transforms.get(feature.name)):
             if made is not None:
                 table.add_row(printable(made.column))
             for feature in group:

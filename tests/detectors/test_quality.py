@@ -38,7 +38,7 @@ def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityMonitor, list[Fi
     new: list[Finding] = []
     for tick, columns in enumerate(ticks):
         batch = Batch(columns, len(next(iter(columns.values()))))
-        watch.see(batch)
+        watch.observe(batch)
         counting.add(batch)
         new += watch.close_tick(tick, counting.take())
     return watch, new
@@ -97,7 +97,7 @@ def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
     assert profile.reference.duplicate_ratio > 0.9
     watch, counting = QualityMonitor(profile), TickCounts(profile)
     batch = Batch({"coin": coin[:300]}, 300)
-    watch.see(batch)
+    watch.observe(batch)
     counting.add(batch)
     assert watch.close_tick(0, counting.take()) == ()
 
@@ -123,21 +123,21 @@ def test_new_names_without_end_are_remembered_in_part() -> None:
 def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding() -> None:
     profile = build_profile({"age": REFERENCE["age"]}, exchangeable=True)
     watch, counting = QualityMonitor(profile), TickCounts(profile)
-    watch.see(Batch({"score": [0.5] * 300}, 300, "prediction"))
-    watch.see(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
+    watch.observe(Batch({"score": [0.5] * 300}, 300, "prediction"))
+    watch.observe(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
     assert watch.close_tick(0, counting.take()) == ()
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), [1], {}, 10**400, "\ud800", object(), np.zeros(2)])
 def test_no_value_makes_it_raise(value: object) -> None:
     watch = QualityMonitor(PROFILE)
-    watch.see(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
-    watch.see(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
+    watch.observe(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
+    watch.observe(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
 
 
 def test_new_categories_are_told_by_name_and_rare_ones_are_not() -> None:
     watch = QualityMonitor(PROFILE)
-    counting = TickCounts(PROFILE, watch.meet)
+    counting = TickCounts(PROFILE, watch.add_unseen_values)
     counting.add(Batch({"city": ["Rome"] * 50 + ["Bern"] * 7 + ["Ann's house"] * 2}, 59))
     watch.close_tick(0, counting.take())
     assert watch.new_values() == {"city": [("Bern", 7)]}
@@ -152,9 +152,9 @@ def test_heavy_hitters_keep_their_bound_however_they_are_added_up(parts: list[li
     true = Counter(value for part in parts for value in part)
     assert whole.rows == true.total()
     assert len(whole.counts) <= KEPT
-    assert whole.lost <= whole.rows / (KEPT + 1)
+    assert whole.max_undercount <= whole.rows / (KEPT + 1)
     for value, rows in true.items():
-        assert whole.counts.get(value, 0) <= rows <= whole.counts.get(value, 0) + whole.lost
+        assert whole.counts.get(value, 0) <= rows <= whole.counts.get(value, 0) + whole.max_undercount
     assert HeavyHitters.from_state(whole.state()) == whole
 
 

@@ -40,9 +40,9 @@ class RecoveryTest:
         stake = min(gap / (spread + gap**2), 0.9 / max(top - level, 1e-6))
         return cls(np.floor(np.log1p(stake * (level - h)) * 2**FRACTION_BITS).astype(np.int64))
 
-    def increment(self, counts: Ints, inflation: float) -> float:
+    def increment(self, counts: Ints, variance_inflation: float) -> float:
         """The tick's step of log K for `counts` [cells]."""
-        return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / inflation
+        return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / variance_inflation
 
 
 @dataclass

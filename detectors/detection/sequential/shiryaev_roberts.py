@@ -72,6 +72,6 @@ class ShiryaevRoberts:
         out.cusum = np.frombuffer(state["cusum"], "<f8").astype(np.float64)
         out.onset = np.frombuffer(state["onset"], "<i8").astype(np.int64)
         if not len(log_r) / confidence_levels == len(out.cusum) == len(out.onset) == alternatives:
-            raise StateError(f"evidence of {len(out.cusum)} functions does not fit {functions}; start afresh")
+            raise StateError(f"evidence of {len(out.cusum)} functions does not fit {alternatives}; start afresh")
         out.log_r = log_r.reshape(confidence_levels, alternatives)
         return out

@@ -144,7 +144,7 @@ def _counts(profile: Profile, position: int, windows: Sequence[Window]) -> Ints:
     first, last = profile.offsets[position], profile.offsets[position + 1]
     total = np.zeros(last - first, np.int64)
     for window in windows:
-        total += window.cells[first:last]
+        total += window.bin_counts[first:last]
     return total
 
 

@@ -50,5 +50,5 @@ def test_without_windows_and_without_rows_there_is_nothing_and_no_warning() -> N
 def test_each_comparison_is_still_a_plain_number() -> None:
     feature = PROFILE.features[0]
     for compare in COMPARISONS.values():
-        score = compare(feature.reference_counts, feature.bounding, np.arange(feature.bins.size, dtype=float))
+        score = compare(feature.reference_counts, feature.calibration, np.arange(feature.bins.size, dtype=float))
         assert {type(score.value), type(score.low), type(score.high)} == {float}

@@ -51,9 +51,9 @@ def test_a_side_without_rows_leaves_its_family_as_it_was() -> None:
     monitor.close_tick(0, tick(PROFILE, rng))
     before = monitor.status().families[1]
     counts = tick(PROFILE, rng)
-    cells = counts.cells.copy()
+    cells = counts.bin_counts.copy()
     cells[PROFILE.offsets[PROFILE.index["score"]] :] = 0
-    monitor.close_tick(1, replace(counts, cells=cells, prediction_rows=0))
+    monitor.close_tick(1, replace(counts, bin_counts=cells, prediction_rows=0))
     assert monitor.status().families[1] == before
     assert monitor.status().families[0].evidence_ratio > 0
 
@@ -103,7 +103,7 @@ def test_ticks_must_go_forward() -> None:
 
 def test_the_linear_part_is_exact_however_many_rows() -> None:
     table = family_tables(PROFILE, QUICK)[0]
-    counts = tick(PROFILE, np.random.default_rng(3)).cells
+    counts = tick(PROFILE, np.random.default_rng(3)).bin_counts
     once, active = table.increments(0, counts)
     assert active.mean() > 0.9
     for factor in (2**10, 2**30, 2**40):

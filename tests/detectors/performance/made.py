@@ -64,7 +64,7 @@ def mistakes(profile: Profile, wrong: int, rows: int) -> Counts:
     """A tick of labelled rows, so many of them wrong."""
     counts = Counts.empty(profile)
     first = int(profile.offsets[profile.index["loss"]]) + 3
-    counts.cells[first : first + 2] = rows - wrong, wrong
+    counts.bin_counts[first : first + 2] = rows - wrong, wrong
     return replace(counts, label_rows=rows)
 
 

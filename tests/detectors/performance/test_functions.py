@@ -20,7 +20,7 @@ TOLERANCE = 0.02
 def bank_of(bins: LossBins, training: Ints) -> tuple[LikelihoodRatioBank, Floats]:
     counts = np.zeros(bins.size, np.int64)
     counts[cells_of_losses.tested_bins(bins)] = training
-    return build_bank(bins, counts, 0.0).on(cells_of_losses.tested_bins(bins)), smoothed_probabilities(
+    return build_bank(bins, counts, 0.0).restricted_to(cells_of_losses.tested_bins(bins)), smoothed_probabilities(
         counts[cells_of_losses.tested_bins(bins)]
     )
 

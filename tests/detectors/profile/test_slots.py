@@ -74,16 +74,16 @@ def ticks_to_alarm(profile: Profile, seed: int, limit: int) -> int | None:
 def test_only_features_with_a_cycle_have_slots_and_the_profile_says_so() -> None:
     profile = reference()
     assert {f.name: f.slots is not None for f in profile.features} == {"channel": True, "load": True, "noise": False}
-    assert [w for w in profile.warnings if w.startswith(HOURLY_NOTE)] == [f"{HOURLY}: channel, load"]
+    assert [w for w in profile.warnings if w.startswith(HOURLY_NOTE)] == [f"{HOURLY_NOTE}: channel, load"]
     for feature in profile.features:
         if feature.slots is not None:
             assert np.array_equal(feature.slots.training.sum(axis=0), feature.training)
             assert np.array_equal(feature.slots.calibration.sum(axis=0), feature.calibration)
-            assert np.median(feature.slots.inflation) <= np.median(feature.inflation)
+            assert np.median(feature.slots.variance_inflation) <= np.median(feature.variance_inflation)
     load = profile.feature("load")
     assert load.slots is not None
-    assert load.inflation.max() > 50
-    assert load.slots.inflation.max() < 5
+    assert load.variance_inflation.max() > 50
+    assert load.slots.variance_inflation.max() < 5
 
 
 def test_a_cycle_no_longer_hides_a_shift() -> None:
@@ -116,7 +116,7 @@ def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: st
     assert feature.slots is not None
     whole = build_bank(feature.bins, feature.training, 0.0)
     rng = np.random.default_rng(2)
-    log_inverse_risk = log_inverse_risk_of(len(feature.inflation), SLOTS)
+    log_inverse_risk = log_inverse_risk_of(len(feature.variance_inflation), SLOTS)
     for slot in range(SLOTS):
         bank = build_bank(feature.bins, feature.training, 0.0, feature.slots.training[slot])
         assert bank.groups == whole.groups
@@ -126,7 +126,7 @@ def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: st
         truth = np.bincount(cells, minlength=feature.bins.size) / 30_000
         p = shrunken_probabilities(feature.slots.training[slot], smoothed_probabilities(feature.training))
         bound = fixed_point_bounds(
-            bank, p, feature.slots.calibration[slot], feature.slots.bound_inflation, log_inverse_risk, 0.0
+            bank, p, feature.slots.calibration[slot], feature.slots.bound_variance_inflation, log_inverse_risk, 0.0
         )
         assert np.all(bank.h @ truth <= np.exp(bound.log_u[-1] / 2**24) + 0.03)
 
@@ -138,7 +138,7 @@ def test_live_ticks_of_another_width_find_their_slot_unless_they_outlast_it(seco
     noon, midnight = round(12 * 3600 / seconds), round(24 * 3600 / seconds)
     assert (load.at(noon) is not load.at(midnight)) == by_slot
     assert load.at(noon) is load.at(noon + round(86_400 / seconds))
-    assert load.inflation.max() < 5 or not by_slot
+    assert load.variance_inflation.max() < 5 or not by_slot
     noise = next(one for one in table.features if one.feature.name == "noise")
     assert noise.at(noon) is noise.at(midnight)
 

@@ -64,7 +64,7 @@ def test_the_reference_itself_has_cells_without_surprises(what: str) -> None:
     counts.add(Batch({"x": data}, ROWS))
     taken = counts.take()
     check_rows(profile, taken)
-    assert taken.cells.tolist() == profile.features[0].reference_counts.tolist()
+    assert taken.bin_counts.tolist() == profile.features[0].reference_counts.tolist()
     assert DriftMonitor(profile).close_tick(0, taken).alarms == ()
 
 
@@ -199,12 +199,12 @@ def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
     level = np.repeat(np.cumsum(RNG.normal(size=400)) * 0.3, 50)
     data = {"walk": level + RNG.normal(size=rows), "noise": RNG.normal(size=rows)}
     profile = build_profile(data, rows_per_tick=50)
-    assert np.median(profile.feature("walk").inflation) > 20
+    assert np.median(profile.feature("walk").variance_inflation) > 20
     assert any("season not covered" in warning for warning in profile.feature("walk").warnings)
-    assert np.median(profile.feature("noise").inflation) < 2
+    assert np.median(profile.feature("noise").variance_inflation) < 2
     shuffled = build_profile({"walk": RNG.permutation(data["walk"])}, rows_per_tick=50)
-    assert np.median(shuffled.feature("walk").inflation) < 2
-    assert np.all(build_profile(data, exchangeable=True).feature("walk").inflation == 1)
+    assert np.median(shuffled.feature("walk").variance_inflation) < 2
+    assert np.all(build_profile(data, exchangeable=True).feature("walk").variance_inflation == 1)
 
 
 def test_independent_rows_show_no_season_however_many_features() -> None:
@@ -225,7 +225,7 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
     level = np.repeat(RNG.normal(size=400) * 0.3, 50)
     feature = build_profile({"x": level + RNG.normal(size=20_000)}, rows_per_tick=10).features[0]
     bank = build_bank(feature.bins, feature.training, 0.0025)
-    found = {group: feature.inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
+    found = {group: feature.variance_inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
     wider, narrower = found["scale"][[0, 2, 4]], found["scale"][[1, 3, 5]]
     assert found["location"].max() > 4
     assert np.all(wider[1:] > narrower[1:])
@@ -263,7 +263,7 @@ def test_very_many_categories_stay_bounded() -> None:
     assert build_profile({"x": RNG.normal(size=300_000), "user": values}).excluded[0].name == "user"
     profile = build_profile({"user": values}, keep={"user"})
     assert len(profile.to_bytes()) < 20_000
-    assert profile.cells < 100
+    assert profile.n_bins < 100
 
 
 def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> None:

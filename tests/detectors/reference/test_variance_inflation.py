@@ -56,6 +56,6 @@ def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one
     location = np.array(bank.groups) == "location"
     whole = variance_inflation(cells, bank, lengths).values[location].max()
     beside = variance_inflation(cells, bank, lengths, slots, banks).values[location].max()
-    within = variance_inflation(cells, bank, lengths, slots, banks, apart=True).values[location].max()
+    within = variance_inflation(cells, bank, lengths, slots, banks, per_slot=True).values[location].max()
     assert within < beside / 2
     assert beside < whole

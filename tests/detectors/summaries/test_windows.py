@@ -27,9 +27,9 @@ SMALL = (WindowLevel(1, 3), WindowLevel(4, 2), WindowLevel(12, 2))
 
 
 def counts(rows: int, largest: int | None = None) -> Counts:
-    cells = np.zeros(PROFILE.cells, np.int64)
+    cells = np.zeros(PROFILE.n_bins, np.int64)
     cells[PROFILE.offsets[:-1]] = rows if largest is None else largest
-    return replace(Counts.empty(PROFILE), cells=cells, input_rows=rows)
+    return replace(Counts.empty(PROFILE), bin_counts=cells, input_rows=rows)
 
 
 def filled(levels: tuple[WindowLevel, ...], ticks: int) -> Windows:
@@ -87,7 +87,7 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
         number += gap
         for windows in (straight, resumed):
             windows.add(number, counts(1, size))
-            windows.mark({"features": float(number)})
+            windows.record_peaks({"features": float(number)})
         again = Windows(PROFILE, SMALL)
         again.restore(plain(resumed.state()))
         resumed = again
@@ -97,7 +97,7 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
     ticks = sum(window.ticks for window in kept)
     expected = [size for _, size in steps][len(steps) - ticks :]
     whole = straight.latest(10**6)
-    assert (0 if whole is None else int(whole.counts.cells.sum())) == len(PROFILE.features) * sum(expected)
+    assert (0 if whole is None else int(whole.counts.bin_counts.sum())) == len(PROFILE.features) * sum(expected)
     if kept:
         assert kept[-1].peaks == {"features": float(number)}
 
@@ -105,10 +105,10 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
 def test_fifty_cells_take_twenty_kilobytes_at_most() -> None:
     rng = np.random.default_rng(3)
     profile = build_profile({f"x{i}": rng.normal(size=20_000) for i in range(5)}, exchangeable=True)
-    cells = profile.cells / len(profile.features)
+    cells = profile.n_bins / len(profile.features)
     assert 40 <= cells <= 60
-    busy = replace(Counts.empty(profile), cells=np.full(profile.cells, 70_000), absent=np.full(5, 70_000))
-    usual = replace(busy, cells=np.full(profile.cells, 200), absent=np.zeros(5, np.int64))
+    busy = replace(Counts.empty(profile), bin_counts=np.full(profile.n_bins, 70_000), absent=np.full(5, 70_000))
+    usual = replace(busy, bin_counts=np.full(profile.n_bins, 200), absent=np.zeros(5, np.int64))
     kilobytes = []
     for one in (busy, usual):
         windows = Windows(profile, (WindowLevel(1, 60), WindowLevel(60, 24), WindowLevel(1440, 14)))
@@ -161,7 +161,7 @@ def test_a_monitor_with_longer_ticks_refuses_windows_of_shorter_ones() -> None:
     monitor = DriftMonitor(PROFILE, DriftSettings(tick_seconds=60.0))
     rng = np.random.default_rng(2)
     for number in range(3):
-        one = replace(counts(10), cells=rng.integers(0, 3, PROFILE.cells))
+        one = replace(counts(10), bin_counts=rng.integers(0, 3, PROFILE.n_bins))
         monitor.close_tick(number, one)
     other = Windows(PROFILE, (WindowLevel(1, 2),))
     with pytest.raises(StateError, match="fit at most"):

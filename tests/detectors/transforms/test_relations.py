@@ -195,7 +195,7 @@ def test_collinear_constant_duplicate_and_empty_columns_never_raise() -> None:
     assert not {"constant", "empty", "mostly"} & set(joint.inputs)
     assert any("relations" in warning and "mostly" in warning for warning in found.warnings)
     for name in joint.outputs:
-        assert found.feature(name).bounding.sum() > 0
+        assert found.feature(name).calibration.sum() > 0
 
 
 def test_more_columns_than_rows_and_than_are_taken() -> None:
@@ -228,7 +228,7 @@ def test_a_share_of_the_rows_is_counted_the_same_in_any_batches() -> None:
         stop = min(start + 7, 5000)
         parts.add(Batch({name: values[start:stop].tolist() for name, values in data.items()}, stop - start))
     one, other = whole.take(), parts.take()
-    assert np.array_equal(one.cells, other.cells)
+    assert np.array_equal(one.bin_counts, other.bin_counts)
     assert 500 < one.of(profile(), "cosine:0").sum() < 750
     assert one.of(profile(), "residual:a").sum() == 5000
 
