@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 
 from ....detectors.batch import Column, ColumnData, as_column, missing_mask
-from ....detectors.binning.categories import text_of
-from ....detectors.binning.numeric import numbers
+from ....detectors.binning.categories import category_text
+from ....detectors.binning.numeric import to_floats
 from ....detectors.columns.inference import infer_kind
 from ...errors import PilotfishError, raised_at, shown
 from ...profiles.build import ColumnRoles, read_table
@@ -140,11 +140,11 @@ def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) ->
     """Return numbers as floats with NaN, names as text with None, of evenly spaced rows."""
     rows = len(next(iter(side.values())).values)
     picked = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64)
-    found: dict[str, Any] = {name: numbers(side[name].take(picked))[0] for name in numeric}
+    found: dict[str, Any] = {name: to_floats(side[name].take(picked))[0] for name in numeric}
     for name in named:
         column = side[name].take(picked)
         pairs = zip(column.values.tolist(), missing_mask(column).tolist(), strict=True)  # noqa: PD011  # no pandas
-        found[name] = [None if gap else text_of(value) for value, gap in pairs]
+        found[name] = [None if gap else category_text(value) for value, gap in pairs]
     return found
 
 
