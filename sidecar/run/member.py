@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -35,11 +33,11 @@ from ..control.view import situation_of
 from ..control.webhook import Target, Webhook
 from ..errors import PilotfishError
 from ..settings.document import ModelMonitor, Retrain
+from ..system.limits import lower_priority
 from .arguments import add_member_arguments
 
 USAGE_STATUS = 2
-OOM_SCORE = Path("/proc/self/oom_score_adj")
-EXPENDABLE = "500"  # when memory is short, the kernel ends this process before the one that carries the traffic
+EXPENDABLE = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
 NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
 LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
 OUTBOX_FILE = "outbox.jsonl"
@@ -52,21 +50,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shared", required=True, type=Path)
     add_member_arguments(parser)
     args = parser.parse_args(argv)
-    _stand_back()
+    lower_priority(niceness=NICENESS, oom_score=EXPENDABLE, batch=True)
     try:
         return asyncio.run(_serve(args.role, options_of(args)))
     except PilotfishError as error:
         print(f"pilotfish: {error}", file=sys.stderr)
         return USAGE_STATUS
-
-
-def _stand_back() -> None:
-    """Let the traffic go first, on the processors and when memory is short."""
-    with suppress(OSError):  # no such file, or not ours to write: then the kernel chooses by size
-        OOM_SCORE.write_text(EXPENDABLE)
-    with suppress(OSError, AttributeError):  # a sandbox or a system that does not know it: then all are alike
-        os.nice(NICENESS)
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # never preempts what is not
 
 
 def options_of(args: argparse.Namespace) -> Options:

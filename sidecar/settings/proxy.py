@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PilotfishError, shown
+from ..system.files import replace_file
 
 MIB = 1024 * 1024
 
@@ -65,10 +66,8 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
 
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
-    """Replace the file at `path` atomically, so that a reader never sees a part of it."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(render_proxy_settings(settings))
-    fresh.replace(path)
+    """Replace the file at `path` in one step, so that a reader never sees half of it."""
+    replace_file(path, render_proxy_settings(settings))
 
 
 def _require(key: str, value: object, where: str) -> None:

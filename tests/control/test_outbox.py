@@ -143,7 +143,7 @@ def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
 def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = Outbox(tmp_path / "outbox.jsonl")
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "decode", lambda _raw: (_ for _ in ()).throw(MemoryError))
+        patch.setattr(journal, "interpret", lambda _raw: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
             box.open()
     box.open()
