@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.control.delivery import Answer
 from pilotfish.sidecar.control.ledger import Entry
-from pilotfish.sidecar.control.webhook import Target, Webhook
+from pilotfish.sidecar.control.retrain.delivery import Answer
+from pilotfish.sidecar.control.retrain.webhook import Target, Webhook
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import entry
 from tests.support.ports import free_port
@@ -33,7 +33,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def send(target: Target, event: Entry = EVENT) -> Answer:
-    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event))
+    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event.id, str(event.desired)))
 
 
 def target_of(receiver: Receiver, secret: Path | None = None) -> Target:
@@ -46,7 +46,7 @@ def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
     (arrival,) = receiver.arrivals
     assert arrival.signed
     assert (arrival.id, arrival.key) == ("i1", "i1")
-    assert arrival.body == EVENT.body.encode()
+    assert arrival.body == str(EVENT.desired).encode()
     assert arrival.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert arrival.headers["User-Agent"] == "pilotfish/test"
 
@@ -139,7 +139,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
         target = Target(f"https://localhost:{port}/", None, timeout=5.0)
         try:
-            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT)
+            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT.id, str(EVENT.desired))
         finally:
             await runner.cleanup()
 
