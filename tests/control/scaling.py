@@ -88,13 +88,15 @@ class Cluster:
     step: Step = no_step
 
     def __post_init__(self) -> None:
-        self.restart()
+        self.loop = self.made()
 
     def restart(self) -> None:
         """Begin anew from the folder, as a new process does."""
-        if hasattr(self, "loop"):
-            self.loop.outbox.close()
-        self.loop = ControlLoop(
+        self.loop.outbox.close()
+        self.loop = self.made()
+
+    def made(self) -> ControlLoop:
+        return ControlLoop(
             observe=self.observe,
             policies=(retrain.POLICY, POLICY),
             executors={KIND: self, **self.others},

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,11 +56,7 @@ def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Pu
         desired=desired,
         nature=Nature.LEVEL,
     )
-    return Put(replace_fields(entry, fields))
-
-
-def replace_fields(entry: Entry, fields: dict[str, object]) -> Entry:
-    return Entry(**{name: fields.get(name, getattr(entry, name)) for name in entry.__struct_fields__})
+    return Put(msgspec.structs.replace(entry, **fields))
 
 
 VERDICTS = {

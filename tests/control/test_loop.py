@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.control.status import ControlStatus
 from tests.control.situations import HOUR, NOON, episode, situation
+from tests.control.test_outbox import OLD
 from tests.support.waiting import eventually
 
 
@@ -114,7 +116,7 @@ def test_in_mode_recommend_nothing_is_sent(world: World) -> None:
     status = world.cycle()
     assert world.sent == []
     assert status.totals == (("retrain", "recommended", "mode", 1),)
-    assert world.loop.outbox.ledger.entries[status.intents[0].id].desired.startswith("{")
+    assert str(world.loop.outbox.ledger.entries[status.intents[0].id].desired).startswith("{")
 
 
 def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> None:
@@ -139,6 +141,17 @@ def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
     assert again.sent == []
     again.cycle(after=HOUR)
     assert [intent.key for intent in again.sent] == ["e2"]
+
+
+def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
+    shutil.copy(OLD, world.folder / "outbox.jsonl")
+    world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))
+    world.answers = [Answer(200)]
+    world.cycle(after=HOUR)
+    assert [(intent.key, intent.id) for intent in world.sent] == [("e3", "retrain-e47ba99fbcd66738fac9d6c7f9b81544")]
+    assert str(world.sent[0].desired).startswith('{"specversion":"1.0","id":"retrain-e47ba99fbcd66738')
+    world.cycle()
+    assert len(world.sent) == 1
 
 
 def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) -> None:
