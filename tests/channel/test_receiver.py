@@ -23,10 +23,11 @@ from pilotfish.sidecar.channel.record import (
 )
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
+from tests.support.records import make_record
 
 
 def record(sequence: int, body: bytes = b"{}") -> Record:
-    return Record(sequence, 1, 2, 3, 200, 0, len(body), 0, 0, "POST", "/x", b"head", b"", body, b"")
+    return make_record(sequence, body)
 
 
 FRAMES: list[Frame] = [Hello(3, 1), record(1), record(2, b"x" * 300), record(3, b"")]
