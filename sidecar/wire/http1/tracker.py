@@ -253,7 +253,12 @@ class Tracker(Generic[E]):
     def _open_tunnel(self, exchange: E) -> None:
         self._pending.popleft()
         self._tunnel = exchange
-        exchange.request_bytes = len(self._requests.buffered)  # sent without waiting for the answer
+        exchange.request_bytes = len(self._requests.buffered)  # sent without waiting for the response
+        if (
+            self._requesting is exchange
+        ):  # the request's body is cut off by the switch; the exchange ends with the tunnel
+            self._requesting = None
+            exchange.request_bytes += self._requests.body_bytes
         self._go_opaque("connect" if exchange.method == "CONNECT" else "upgrade")
 
     def _finish(self, exchange: E) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel.layout import DOWNGRADES
 from pilotfish.sidecar.wire.exchange import Exchange
-from pilotfish.sidecar.wire.http1.framer import HEAD_LIMIT
+from pilotfish.sidecar.wire.http1.framer import HEAD_LIMIT, TRAILER_LIMIT
 from pilotfish.sidecar.wire.http1.tracker import PIPELINE_LIMIT, Tracker
 
 
@@ -169,3 +169,46 @@ def test_tunnel_ends_whole_with_its_bytes_and_its_duration() -> None:
     assert notes.opaque == ["upgrade"]
     assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.response_bytes) == (True, 101, 5, 4)
     assert (tunnel.started, tunnel.first_byte, tunnel.ended) == (10, 20, 50)
+
+
+def test_tunnel_that_opens_within_the_body_of_its_request_ends_once() -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    tracker.client(memoryview(b"POST /ws HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\nab"), 10)
+    tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), 20)
+    tracker.client(memoryview(b"cde"), 30)
+    tracker.closed(50)
+    (tunnel,) = notes.finished_exchanges
+    assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.ended) == (True, 101, 5, 50)
+
+
+def message(*trailers: bytes) -> bytes:
+    """Return the chunked body "hi" with trailers."""
+    return b"2\r\nhi\r\n0\r\n" + b"".join(trailers) + b"\r\n"
+
+
+@given(st.lists(st.integers(0, 5000), max_size=12))
+def test_trailers_of_both_messages_are_kept(cuts: list[int]) -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for up, down in ((b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n"), (b"", b"")):
+        for side, data in ((tracker.client, request + message(up)), (tracker.server, response + message(down))):
+            for piece in pieces(data, cuts):
+                side(piece, 1)
+    assert [(e.request_trailers, e.response_trailers, bodies(e).down) for e in notes.finished_exchanges] == [
+        (b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n", b"hi"),
+        (b"", b"", b"hi"),
+    ]
+
+
+def test_trailers_are_bounded() -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    line = b"X: " + b"y" * 1000 + b"\r\n"
+    tracker.client(memoryview(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + message(*[line] * 50)), 1)
+    tracker.server(memoryview(b"HTTP/1.1 204 No Content\r\n\r\n"), 2)
+    (exchange,) = notes.finished_exchanges
+    assert exchange.complete
+    assert exchange.request_trailers == line * (TRAILER_LIMIT // len(line))
