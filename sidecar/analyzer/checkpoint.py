@@ -16,9 +16,11 @@ from typing import Any
 import msgspec
 
 from ..errors import PilotfishError, shown
+from . import checkpoint_v1
 
 CHECKPOINT_FILE = "checkpoint"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
 MAX_BYTES = 256 * 1024 * 1024
 _HEADER = struct.Struct("<8sHIQ")
 _MAGIC = b"PLTFCKPT"
@@ -43,7 +45,7 @@ def parse(raw: bytes, where: str) -> State:
         raise CheckpointError(f"{where}: {len(raw)} bytes are no checkpoint; it will be replaced")
     magic, version, crc, length = _HEADER.unpack_from(raw)
     payload = raw[_HEADER.size :]
-    if magic != _MAGIC or version != VERSION:
+    if magic != _MAGIC or version not in READABLE:
         raise CheckpointError(f"{where}: no checkpoint of version {VERSION} (magic {shown(magic)}, version {version})")
     if len(payload) != length or zlib.crc32(payload) != crc:
         raise CheckpointError(f"{where}: torn or damaged ({len(payload)} of {length} bytes); it will be replaced")
@@ -52,7 +54,10 @@ def parse(raw: bytes, where: str) -> State:
         state = msgspec.msgpack.decode(unpacker.decompress(payload, MAX_BYTES), type=State)
     except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{where}: does not decode ({error}); it will be replaced") from error
-    return state
+    try:
+        return checkpoint_v1.upgrade(state) if version == 1 else state
+    except KeyError as error:
+        raise CheckpointError(f"{where}: version 1 without {error}; it will be replaced") from error
 
 
 def save(path: Path, raw: bytes) -> None:
