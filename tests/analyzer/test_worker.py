@@ -14,12 +14,12 @@ from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import TotalsFile
 from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
 from pilotfish.sidecar.analyzer.persistence import Persistence
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import RowStores
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.totals_file import TotalsFile
 from pilotfish.sidecar.analyzer.worker import Worker, WorkerDependencies
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender

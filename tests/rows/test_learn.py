@@ -14,8 +14,8 @@ import pytest
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.rows.blocks import Block
 from pilotfish.sidecar.rows.learn import instability, learn, main
+from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.log import RowLog
-from pilotfish.sidecar.rows.messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.table import build_table
 
 WANTED = LearnJob(

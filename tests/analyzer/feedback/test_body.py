@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from pilotfish.sidecar.analyzer.feedback import body, events
-from pilotfish.sidecar.analyzer.feedback.body import FeedbackError, TooLargeError
+from pilotfish.sidecar.analyzer.feedback import cloudevents as events
+from pilotfish.sidecar.analyzer.feedback import request as body
 from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
+from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, TooLargeError
 
 JSON = "application/json"
 ITEM = {"id": "a", "row": 2, "label": 1}

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http.answer import build_response
+from pilotfish.sidecar.analyzer.http.report import build_response
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import ReportResponse
 from pilotfish.sidecar.report.pages import histogram, page, summary
 from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
-from pilotfish.sidecar.telemetry.reading import ScrapeInput
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.report.pages.made import both, check
 from tests.telemetry.made import NOW, reading, whole_report
 

@@ -14,8 +14,8 @@ import pytest
 
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.streams import configure_detectors
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.stream_detectors import configure_detectors
 from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
@@ -159,7 +159,7 @@ def test_a_document_with_an_unknown_detector_stream_or_parameter_is_refused(dete
 def test_rivers_own_detectors_find_a_change_within_some_ticks(type_: str) -> None:
     code = """
 import json, sys
-from pilotfish.sidecar.analyzer.streams import Streams, streamed
+from pilotfish.sidecar.analyzer.stream_detectors import Streams, streamed
 from pilotfish.sidecar.settings.document import StreamDetector
 (item,) = streamed([StreamDetector(type=sys.argv[1], stream="feature.a.psi")])
 assert item.make and not item.problem, item.problem

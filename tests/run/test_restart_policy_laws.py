@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pilotfish.sidecar.run.supervision import (
+from pilotfish.sidecar.run.restart_policy import (
     ANALYZER,
     LONGEST,
     PROXY,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.decode import Rows
-from pilotfish.sidecar.analyzer.watch import concatenate_rows
+from pilotfish.sidecar.analyzer.profile_monitor import concatenate_rows
 
 NAMES = st.lists(st.sampled_from("abc"), unique=True, max_size=3)
 

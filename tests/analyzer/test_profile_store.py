@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.analyzer import profiles
+from pilotfish.sidecar.analyzer import profile_store as profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.analyzer.profiles import FileWatcher, ProfileStore, parse_profile
+from pilotfish.sidecar.analyzer.profile_store import FileWatcher, ProfileStore, parse_profile
 from tests.analyzer.made import profile
 
 
