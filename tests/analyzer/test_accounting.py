@@ -21,6 +21,7 @@ from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.report.schema import Count
 from pilotfish.sidecar.telemetry.account import Account, account
 from tests.analyzer.made import SECOND, T0, record, setup
+from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
@@ -174,4 +175,4 @@ class Sidecar(RuleBasedStateMachine):
 
 
 TestSidecar = Sidecar.TestCase
-TestSidecar.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSidecar.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import patient
+
 ROOT = Path(__file__).resolve().parents[2]
 SIDECAR = ROOT / "sidecar"
 
@@ -67,7 +69,9 @@ def test_the_proxy_process_stays_light(record_property: Callable[[str, object], 
         "import sys; from pilotfish.sidecar import cli; cli.build_parser('proxy'); "
         "print(*sorted(name for name in sys.modules if not name.startswith('__editable__')))"
     )
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=patient(30)
+    )
     loaded = shown.stdout.split()
     record_property("modules", len(loaded))
     assert not HEAVY & {name.split(".")[0] for name in loaded}

@@ -23,6 +23,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.detectors.transforms import Block, Transform, to_document
 from pilotfish.detectors.transforms.relations import RelationTransform
+from tests.support.examples import examples
 
 NAMES = ("a", "b", "heavy", "sum", "alone", "other")
 
@@ -247,7 +248,7 @@ def test_transforms_keep_their_laws_for_hostile_values(kind: str) -> None:
 
 
 @given(st.lists(st.lists(st.floats() | st.none() | st.integers(), min_size=6, max_size=6), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_rows_of_numbers_make_finite_columns(made_rows: list[list[object]]) -> None:
     data = Block({name: as_column([row[i] for row in made_rows]) for i, name in enumerate(NAMES)}, len(made_rows))
     for kind in ("relations", "cosines"):
