@@ -116,6 +116,7 @@ def test_a_broken_relation_is_named_with_its_partners_though_no_column_changed()
     assert status["a"].partners == ()
 
 
+@pytest.mark.long
 def test_rows_of_the_reference_raise_no_alarm() -> None:
     for seed in range(3):
         assert watched(ticks(150, 10 + seed))[1] == []
@@ -157,6 +158,7 @@ def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
     assert {feature.name.partition(":")[2] for feature in alarms[1].features} & {"heavy", "sum"}
 
 
+@pytest.mark.long
 def test_a_relation_that_stays_broken_long_after_the_cause_that_hid_it_is_told() -> None:
     both = ticks(40, 21, alone=lambda values, _: values + 3, heavy=permuted)
     settings = DriftSettings(tick_seconds=21_600.0, per_seconds=30 * 86_400.0 * 360)  # a day, and the hold, is 4 ticks
