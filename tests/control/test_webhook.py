@@ -23,6 +23,7 @@ from pilotfish.sidecar.control.retrain.webhook import Target, Webhook
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON, entry
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 
 EVENT = entry(body='{"id":"i1","data":{}}')
 
@@ -39,7 +40,7 @@ def send(target: Target, event: Entry = EVENT) -> Answer:
 
 
 def target_of(receiver: Receiver, secret: Path | None = None) -> Target:
-    return Target(receiver.url, secret, timeout=5.0)
+    return Target(receiver.url, secret, timeout=patient(5.0))
 
 
 def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_silent_receiver_is_left_after_the_timeout() -> None:
     ],
 )
 def test_what_cannot_be_reached(url: str, reason: str) -> None:
-    assert send(Target(url.format(port=free_port()), None, timeout=5.0)) == Answer(None, reason)
+    assert send(Target(url.format(port=free_port()), None, timeout=patient(5.0))) == Answer(None, reason)
 
 
 @pytest.mark.real
@@ -157,7 +158,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         await runner.setup()
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-        target = Target(f"https://localhost:{port}/", None, timeout=5.0)
+        target = Target(f"https://localhost:{port}/", None, timeout=patient(5.0))
         try:
             return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT.id, str(EVENT.desired))
         finally:
