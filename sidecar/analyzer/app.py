@@ -20,6 +20,8 @@ from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
+from ..system.addresses import parse_address
+from ..system.tokens import read_token
 from ..telemetry.own import memory as used_memory
 from ..telemetry.reading import ControlStatus, Reading
 from . import checkpoint, memory
@@ -33,8 +35,8 @@ from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .fates import FATES_FILE, FatesFile, locked
 from .feedback.journal import Journal
-from .http.access import read_token, unguarded
-from .http.server import AdminServer, split_address
+from .http.access import unguarded
+from .http.server import AdminServer
 from .http.views import Sources, Views
 from .ledger import Ledger, restore
 from .options import Options
@@ -84,7 +86,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         listen=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
-    if open_to_all := unguarded(split_address(options.admin)[0], options.token_file):
+    if open_to_all := unguarded(parse_address(options.admin).host, options.token_file):
         core.warnings["admin"] = open_to_all
         _LOG.warning("%s", open_to_all)
     worker = Worker(desk, Publisher(time.time()))
@@ -240,14 +242,14 @@ class App:
 
 def _check(options: Options) -> None:
     """Raise UsageError for what the command line says and cannot be."""
-    split_address(options.admin)
+    parse_address(options.admin, what="--admin")
     if options.token_file is not None:
         read_token(options.token_file)
     for folder in (options.shared, options.state_folder):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot use the folder {shown(str(folder))}: {error.strerror}") from error
+            raise UsageError(f"cannot use the folder {shown(folder)}: {error.strerror}") from error
 
 
 def _saved(options: Options) -> tuple[checkpoint.State | None, str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ...detectors.comparisons.effects import EffectSizes, Yardstick
+from ...detectors.comparisons.effects import EffectSizeEstimator, EffectSizes
 from ...detectors.performance.estimate import estimate
 from ...detectors.performance.realized import realized
 from ...detectors.profile.profile import Profile
@@ -171,7 +171,7 @@ def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_sec
         return None
     feature = profile.feature(stream.feature)
     mismatches = int(counts.mismatches[profile.index[stream.feature]])
-    yardstick = Yardstick.of(feature, tick_seconds)
+    yardstick = EffectSizeEstimator.of(feature, tick_seconds)
     return _measured(yardstick.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
 
 

@@ -161,6 +161,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {shown(str(path))}: {error}; give a --shared folder with a short path"
+            f"cannot listen at {shown(path)}: {error}; give a --shared folder with a short path"
         ) from error
     return listener

@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; return 0 when the loop has closed and every promise was kept, else 1."""
     console = Console()
     if args.picture is not None and not os.access(args.picture.absolute().parent, os.W_OK):
-        raise UsageError(
-            f"--picture {shown(str(args.picture))}: its folder is missing or not writable; give another one"
-        )
+        raise UsageError(f"--picture {shown(args.picture)}: its folder is missing or not writable; give another one")
     try:
         return asyncio.run(_interruptible(args, console))
     except DemoError as error:

@@ -114,7 +114,7 @@ class Sandbox:
         """Start the command `pilotfish` with `arguments`."""
         command = (
             *PYTHON,
-            "pilotfish.sidecar.demo.leash",
+            "pilotfish.sidecar.system.parent_death",
             str(os.getpid()),
             *PYTHON,
             "pilotfish.sidecar.cli",

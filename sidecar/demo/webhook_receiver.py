@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ..control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from ..control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 LARGEST_EVENT = 64 * 1024  # bytes
 REMEMBERED = 10_000  # ids; far more than anyone retrains within the time in which an event is resent

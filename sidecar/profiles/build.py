@@ -12,9 +12,9 @@ import numpy as np
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
-from ...detectors.performance.roles import Wanted
+from ...detectors.performance.roles import LabelOptions
 from ...detectors.profile.profile import Profile
-from ...detectors.profile.provenance import Excluded
+from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import shown
@@ -96,7 +96,7 @@ def build(
             rows_per_tick=rhythm.rows_per_tick,
             exchangeable=rhythm.exchangeable,
             keep=roles.kept,
-            labels=Wanted(roles.task, roles.score),
+            labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
         )
 
@@ -201,7 +201,7 @@ def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> di
     }
 
 
-def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: Excluded) -> str:
+def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: ExcludedColumn) -> str:
     """Return why a column is left out: text among its numbers, if that made it look like names."""
     if excluded.name in roles.kinds or excluded.name not in table.columns:  # what a transform makes is in no file
         return excluded.reason

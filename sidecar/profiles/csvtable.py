@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from ..errors import shown
+from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
@@ -23,7 +22,6 @@ BLOCK = 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
 CELLS = 200_000  # in one piece: bounds the memory of text that is not columns yet
 DELIMITERS = (",", "\t", ";", "|")
-GZIP = b"\x1f\x8b"
 MOST_RAGGED = 0.1
 ZIP = b"PK\x03\x04"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -190,9 +188,9 @@ class _Lines:
         self._file.close()
 
     def __iter__(self) -> Iterator[str]:
-        packed = self._file.read(2) == GZIP
+        packed = self._file.read(2) == GZIP_MAGIC
         self._file.seek(0)
-        source: io.BufferedIOBase | BinaryIO = gzip.GzipFile(fileobj=self._file) if packed else self._file
+        source = GunzipReader(self._file) if packed else self._file
         size = max(1, os.fstat(self._file.fileno()).st_size)
         rest, at, line = b"", 0, 1
         while block := self._block(source):
@@ -216,11 +214,13 @@ class _Lines:
             yield from self._decoded(rest, at, line)
         self._progress("reading", 1.0)
 
-    def _block(self, source: io.BufferedIOBase | BinaryIO) -> bytes:
+    def _block(self, source: GunzipReader | BinaryIO) -> bytes:
         try:
             return source.read(BLOCK)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ReferenceDataError(f"{self._path}: cannot be unpacked or read ({error}); is it complete?") from error
+        except DecompressionError as error:
+            raise ReferenceDataError(f"{self._path}: cannot be unpacked: it is {error}; is it complete?") from error
+        except OSError as error:
+            raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the file") from error
 
     def _decoded(self, raw: bytes, at: int, line: int) -> Iterator[str]:
         try:

@@ -93,12 +93,12 @@ def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
     found[[0, -2]] += counts[[0, -2]]  # the infinities
     for cell, at in ((1, bins.cuts[0]), (2, bins.cuts[1]), (-4, bins.cuts[-2]), (-3, bins.cuts[-1])):
         inside = np.nextafter(at, -np.inf) if cell in {1, 2} else at  # the nearest value that the cell may hold
-        found[onto.cells_of(Column(np.array([inside])))[0]] += counts[cell]
+        found[onto.digitize(Column(np.array([inside])))[0]] += counts[cell]
     values = counts[3:-4]
     if feature.kind == "integer" or bins.discrete:
         whole, shares = _integers(bins, values)
         spread = np.zeros(onto.size)
-        np.add.at(spread, onto.cells_of(Column(whole))[0], shares)
+        np.add.at(spread, onto.digitize(Column(whole))[0], shares)
         return found + _rounded(spread)
     borders, below = cumulative(feature, bins)
     shares = np.interp(onto.cuts, borders, below)
@@ -130,7 +130,7 @@ def _named(feature: Feature, bins: CategoryBins, onto: CategoryBins) -> Ints:
     counts = feature.reference_counts
     found = np.zeros(onto.size, np.int64)
     names = len(bins.names)
-    cells = onto.cells_of(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
+    cells = onto.digitize(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
     np.add.at(found, cells, counts[:names])
     if bins.buckets and onto.buckets:
         found[len(onto.names) : len(onto.names) + onto.buckets] += counts[names : names + bins.buckets]

@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
-from ...detectors.detection.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
@@ -117,7 +117,7 @@ def _positive(text: str) -> float | None:
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the watched columns in the order of time, and the times of the rows."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.texts, profile.arrays, delimiter=args.delimiter)
+    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}
@@ -136,22 +136,22 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
 
 def _spans(
     args: argparse.Namespace, profile: Profile, settings: DriftSettings, times: Floats | None, rows: int
-) -> list[Span]:
+) -> list[TickSpan]:
     if times is not None:
         if args.rows_per_tick is not None:
             raise UsageError("--time and --rows-per-tick contradict each other: the times tell the ticks; keep one")
-        return spans_of_times(times, settings.tick_seconds)
+        return tick_spans_by_time(times, settings.tick_seconds)
     wanted = _rows_per_tick(args, profile)
     if wanted < 1:
         raise UsageError(f"--rows-per-tick {wanted:g}: give 1 or more; ticks without rows are not replayed")
-    return spans_of_rows(rows, wanted)
+    return tick_spans_by_rows(rows, wanted)
 
 
 def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
     return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
 
 
-def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings | None) -> dict[str, Any]:
+def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
     """Return an alarm as plain values; `clock` is given where ticks are times."""
     onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
     return {
@@ -170,7 +170,7 @@ def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings
 
 
 def _summary(
-    replayed: Replay, settings: DriftSettings, spans: list[Span], rows: int, alarms: int, absent: list[str]
+    replayed: Replay, settings: DriftSettings, spans: list[TickSpan], rows: int, alarms: int, absent: list[str]
 ) -> dict[str, Any]:
     return {
         "event": "summary",

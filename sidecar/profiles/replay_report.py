@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ...detectors.batch import SIDES
-from ...detectors.detection.replay import Closed, Replay, Span
+from ...detectors.detection.replay import ClosedTick, Replay, TickSpan
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
-from ...detectors.summaries.windows import Level, Windows
+from ...detectors.summaries.windows import WindowLevel, Windows
 from ..report import schema as report
 from ..report.answer import Answer
 from ..report.pages import page
@@ -35,14 +35,16 @@ class ReplayReport:
 
     @classmethod
     def over(
-        cls, profile: Profile, settings: DriftSettings, spans: list[Span], rows_per_tick: float | None
+        cls, profile: Profile, settings: DriftSettings, spans: list[TickSpan], rows_per_tick: float | None
     ) -> ReplayReport:
         """Return one for the ticks of `spans`, at least one; `rows_per_tick` is None where ticks are times."""
         width = -(-(spans[-1].tick - spans[0].tick + 1) // WINDOWS)
-        levels = (Level(width, WINDOWS + 2),)  # the first and the last may be cut by where the run begins and ends
+        levels = (
+            WindowLevel(width, WINDOWS + 2),
+        )  # the first and the last may be cut by where the run begins and ends
         return cls(profile, settings, Windows(profile, levels), rows_per_tick)
 
-    def take(self, replayed: Replay, closed: Closed) -> None:
+    def take(self, replayed: Replay, closed: ClosedTick) -> None:
         """Remember what a tick brought."""
         newest = replayed.windows.newest
         if newest is not None and newest.last == closed.tick:

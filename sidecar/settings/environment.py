@@ -1,4 +1,4 @@
-"""The few settings that a container sets by environment variable, because they differ from pod to pod."""
+"""Settings that environment variables override, because they differ from pod to pod."""
 
 from __future__ import annotations
 

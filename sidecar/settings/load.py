@@ -1,4 +1,4 @@
-"""The door to a document: bytes or a file in, a ModelMonitor in force or every problem out."""
+"""Entry point: reads bytes or a file, and returns a valid ModelMonitor or raises all problems at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON schema of the document, for editors and for checks before Pilotfish is at hand."""
+"""The JSON schema of the document, for editors and for checks without Pilotfish."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def detector_problem(type_: str, parameters: Mapping[str, Any]) -> tuple[str, st
     if known is None:
         near = get_close_matches(type_, DETECTORS, 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(DETECTORS)}"
-        return f"is {shown(type_)}, of which nothing is known", hint
+        return f"is {shown(type_)}, which is not a known detector", hint
     for name, value in parameters.items():
         bounds = known.get(name)
         if bounds is None:

@@ -1,4 +1,4 @@
-"""What the types cannot say: combinations that are impossible, and those that are allowed but worth a word."""
+"""Checks beyond types: impossible combinations are problems, surprising ones are warnings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
 LONGEST_TICK = 86400.0
-FEWEST_TICKS = 20  # of a false alarm's period: below, nearly every tick would have to be an alarm to be one
+FEWEST_TICKS = 20  # in the budget's period; with fewer, the threshold would be too low to mean anything
 SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
 SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
 LONGEST_TIMEOUT = 300.0
@@ -22,7 +22,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
-    """Yield each combination that cannot be meant."""
+    """Yield a problem for each impossible combination."""
     spec = monitor.spec
     yield from _traffic(spec.traffic)
     yield from _profiles(spec)
@@ -35,31 +35,29 @@ def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
         yield from _resources(spec.resources)
     for name in ("scaling", "resources"):
         if getattr(spec, name) and not spec.target_ref:
-            yield DocumentProblem(
-                f"$.spec.{name}", "has no workload to act on", "give spec.targetRef, or leave the block out"
-            )
+            yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
     if spec.retrain:
         yield from _webhook(spec.retrain.webhook, "$.spec.retrain.webhook")
 
 
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
-    """Yield a sentence for each setting that is allowed but does not do, here, what one may expect of it."""
+    """Yield a warning for each valid setting that has no effect here, or a surprising one."""
     spec = monitor.spec
     if not cluster:
         for name, value in (("targetRef", spec.target_ref), ("scaling", spec.scaling), ("resources", spec.resources)):
             if value is not None:
-                yield f"spec.{name} acts in a cluster only"
+                yield f"spec.{name} works in a cluster only"
         if spec.traffic.ports:
             yield "spec.traffic.ports acts in a cluster only; here --listen and --upstream tell it"
         for index, source in enumerate(spec.profiles):
             if source.path is None and source.learn is None:
-                yield f"spec.profiles[{index}] is found in a cluster only; here give path"
+                yield f"spec.profiles[{index}] works in a cluster only; use path here"
     elif any(source.learn for source in spec.profiles):
         yield "spec.profiles: with learn each pod has a profile of its own; give one by configMap to add pods up"
     if not spec.profiles:
         yield "spec.profiles is empty: the traffic is measured, drift is not"
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
-        yield f"no profile is for version {spec.model.version}: the traffic is measured, drift is not"
+        yield f"no profile matches version {spec.model.version}: Pilotfish measures the traffic but not drift"
     yield from _retrain_warnings(spec, cluster=cluster)
 
 
@@ -93,7 +91,7 @@ def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
         templates = getattr(traffic, name)
         for index, template in enumerate(templates):
             if template in templates[:index]:
-                yield DocumentProblem(f"{path}.{name}[{index}]", f"{shown(template)} stands twice", "keep one of them")
+                yield DocumentProblem(f"{path}.{name}[{index}]", f"{shown(template)} appears twice", "keep one of them")
             if "?" in template or "#" in template:
                 yield DocumentProblem(
                     f"{path}.{name}[{index}]", f"is {shown(template)}", "give the path alone, without a query"

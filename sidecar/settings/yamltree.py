@@ -1,4 +1,4 @@
-"""YAML or JSON text to plain dicts and lists, without surprises, and with the line of each value.
+"""Parses YAML or JSON text into plain dicts and lists, with the line number of each value.
 
 Built from the parser's events without recursion. Scalars follow YAML 1.2's core schema, so `on` is a word, not True,
 and `1:30` is text, not a number of minutes. Refused: two documents, tags, aliases (and with them alias bombs), keys
@@ -70,12 +70,12 @@ def _read_json(text: str, where: str) -> DocumentTree:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                _refuse(where, "$", f"key {shown(key)} stands twice in one object", "keep one of them")
+                _refuse(where, "$", f"key {shown(key)} appears twice in one object", "keep one of them")
             found[key] = value
         return found
 
     def constant(word: str) -> NoReturn:
-        _refuse(where, "$", f"{word} is no JSON number", "give a finite number")
+        _refuse(where, "$", f"{word} is not a JSON number", "give a finite number")
 
     try:
         root = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
@@ -145,7 +145,7 @@ class _Reader:
             return
         if event.value in parent.into:
             path = f"{parent.path}.{event.value}"
-            _refuse(self._where, path, "the key stands twice", "keep one of them", line)
+            _refuse(self._where, path, "the key appears twice", "keep one of them", line)
         parent.key = event.value
 
     def _begin(self, into: Any, line: int) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pilotfish.sidecar.control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from pilotfish.sidecar.demo import webhook_receiver as inboxes
 from pilotfish.sidecar.demo.webhook_receiver import WebhookReceiver
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.detection.monitor import DriftMonitor
-from pilotfish.detectors.detection.replay import Replay, spans_of_times
+from pilotfish.detectors.detection.replay import Replay, tick_spans_by_time
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
@@ -148,7 +148,7 @@ def state_of_replay(profile: Profile, data: Path) -> Any:
     assert times is not None
     replay = Replay(profile, DriftSettings(tick_seconds=TICK))
     columns = {name: column for name, column in table.columns.items() if name != "at"}
-    for _ in replay.run(columns, spans_of_times(times, TICK), times):
+    for _ in replay.run(columns, tick_spans_by_time(times, TICK), times):
         pass
     monitor: DriftMonitor = replay._monitor
     return msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.state()))

@@ -95,4 +95,4 @@ def test_a_row_falls_into_its_own_cells(
     taken = counts.take()
     assert taken.mismatches.tolist() == [0] * len(profile.features)
     for feature, start, end in zip(profile.features, profile.offsets, profile.offsets[1:], strict=False):
-        assert taken.cells[start:end].tolist() == feature.reference_counts.tolist(), feature.name
+        assert taken.bin_counts[start:end].tolist() == feature.reference_counts.tolist(), feature.name

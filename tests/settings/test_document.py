@@ -118,7 +118,7 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{traffic: {routes: /score}}", "$.spec.traffic.routes", "is '/score'", "give a list: ['/score']"),
         ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "as in ^/"),
         ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
-        ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "stands twice", "keep one"),
+        ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "appears twice", "keep one"),
         ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 places", "exactly one of path"),
         ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 places", "exactly one"),
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
@@ -160,8 +160,8 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
     [
         (b"", "empty"),
         (b"# only a comment\n", "empty"),
-        (b"a: 1\na: 2\n", "stands twice"),
-        (b'{"a": 1, "a": 2}', "stands twice"),
+        (b"a: 1\na: 2\n", "appears twice"),
+        (b'{"a": 1, "a": 2}', "appears twice"),
         (b"a: &x [1]\nb: *x\n", "alias *x"),
         (b"a: !!python/object/apply:os.system [ls]\n", "tag"),
         (b"a: 1\n---\nb: 2\n", "a second document"),
@@ -172,7 +172,7 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         (b"a: b: c\n", "not YAML"),
         (b"a: \xff\n", "not UTF-8"),
         (b"a: \x00\n", "not YAML"),
-        (b'{"a": NaN}', "no JSON number"),
+        (b'{"a": NaN}', "not a JSON number"),
         (b'{"a": "\\ud800"}', "half a surrogate"),
         (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
         (b"apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: My Model}", "is 'My Model'"),
@@ -244,7 +244,7 @@ def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
 def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
     monitor = parse(WHOLE.encode(), "x", {})
     outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
-    assert any("spec.scaling acts in a cluster only" in sentence for sentence in outside)
+    assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
     assert not any("cluster only" in sentence for sentence in inside)
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
+from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
 from .heads import CONTENT_TYPE, header
 from .types import DeclineError
 
 T = TypeVar("T")
 
 MOST_CODINGS = 3
-_GZIP, _ZLIB, _RAW = 31, 15, -15  # window bits, as zlib counts them
-_WINDOWS = {"deflate": (_ZLIB, _RAW), "gzip": (_GZIP,), "x-gzip": (_GZIP,)}
+_WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
 _NESTED = frozenset((dict, list))
 _BEHIND_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
 _OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
@@ -86,26 +85,18 @@ def _inner_keys(value: object, depth: int) -> int:
 
 
 def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
+    if not body.strip(b"\0"):
+        return b""
     for window in windows:
         try:
-            return _members(body, window, limit)
-        except zlib.error:
-            continue
+            return inflate(body, limit, window)
+        except TooLargeError:
+            raise DeclineError("body_too_large") from None
+        except CutOffError:
+            break
+        except DamagedError:
+            continue  # `deflate` is sent in two forms
     raise DeclineError("content_encoding")
-
-
-def _members(body: bytes, window: int, limit: int) -> bytes:
-    parts, room = [], limit + 1
-    while body.strip(b"\0"):
-        stream = zlib.decompressobj(window)
-        parts.append(stream.decompress(body, room))
-        room -= len(parts[-1])
-        if room <= 0 or stream.unconsumed_tail:
-            raise DeclineError("body_too_large")
-        if not stream.eof:
-            raise DeclineError("content_encoding")
-        body = stream.unused_data
-    return b"".join(parts)
 
 
 def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:

@@ -9,7 +9,6 @@ runs, and says on its standard output what came of it (`ComparisonResult`).
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -20,8 +19,8 @@ import msgspec
 import numpy as np
 
 from ....detectors.batch import Column, ColumnData, as_column, missing_mask
-from ....detectors.binning.categories import text_of
-from ....detectors.binning.numeric import numbers
+from ....detectors.binning.categories import category_text
+from ....detectors.binning.numeric import to_floats
 from ....detectors.columns.inference import infer_kind
 from ...errors import PilotfishError, raised_at, shown
 from ...profiles.build import ColumnRoles, read_table
@@ -29,6 +28,8 @@ from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
 from ...rows.lines import from_lines
 from ...rows.table import table_of
+from ...system.files import staged
+from ...system.limits import limit_data, limit_processor
 
 MOST_ROWS = 50_000  # a side; more are thinned out evenly
 MOST_LINES = 1_000_000
@@ -67,7 +68,8 @@ def main(argv: Sequence[str]) -> int:
     wanted = msgspec.json.decode(argv[0], type=ComparisonJob)
     os.environ.update(QUIET)
     sys.addaudithook(_deny_network)
-    _limit(wanted)
+    limit_data(wanted.memory)
+    limit_processor(wanted.seconds)
     said, sys.stdout = sys.stdout, sys.stderr  # what Evidently prints is not our answer
     try:
         compared = compare(wanted)
@@ -122,29 +124,27 @@ def _write(
     reference: Mapping[str, Any], current: Mapping[str, Any], numeric: list[str], named: list[str], out: Path
 ) -> None:
     import evidently
-    import pandas as pd
-    from evidently.presets import DataDriftPreset, DataSummaryPreset
+    import pandas as pd  # pyright: ignore[reportMissingImports]  # in an environment of its own
+    from evidently.presets import DataDriftPreset, DataSummaryPreset  # pyright: ignore[reportMissingImports]
 
     definition = evidently.DataDefinition(numerical_columns=numeric, categorical_columns=named)
     old, new = (
         evidently.Dataset.from_pandas(pd.DataFrame(side), data_definition=definition) for side in (reference, current)
     )
     snapshot = evidently.Report([DataDriftPreset(), DataSummaryPreset()]).run(new, old)
-    fresh = out.with_name(out.name + ".new")
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    snapshot.save_html(str(fresh))
-    fresh.replace(out)
+    with staged(out, mode=0o600) as fresh:
+        snapshot.save_html(str(fresh))
 
 
 def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) -> dict[str, Any]:
     """Return numbers as floats with NaN, names as text with None, of evenly spaced rows."""
     rows = len(next(iter(side.values())).values)
     picked = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64)
-    found: dict[str, Any] = {name: numbers(side[name].take(picked))[0] for name in numeric}
+    found: dict[str, Any] = {name: to_floats(side[name].take(picked))[0] for name in numeric}
     for name in named:
         column = side[name].take(picked)
         pairs = zip(column.values.tolist(), missing_mask(column).tolist(), strict=True)  # noqa: PD011  # no pandas
-        found[name] = [None if gap else text_of(value) for value, gap in pairs]
+        found[name] = [None if gap else category_text(value) for value, gap in pairs]
     return found
 
 
@@ -168,13 +168,6 @@ def _read(path: Path) -> dict[str, Column]:
 def _deny_network(event: str, _: tuple[Any, ...]) -> None:
     if event in NETWORK_EVENTS:
         raise PermissionError(f"a report connects to nothing ({event})")
-
-
-def _limit(wanted: ComparisonJob) -> None:
-    for which, most in ((resource.RLIMIT_DATA, wanted.memory), (resource.RLIMIT_CPU, wanted.seconds)):
-        if most:
-            _, hard = resource.getrlimit(which)
-            resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
-from ...analyzer.http.access import read_token
 from ...errors import UsageError, shown
+from ...system.addresses import parse_address
+from ...system.tokens import read_token
 from ..answer import Answer
 from ..timeline.schema import Timeline
 
@@ -64,7 +64,7 @@ def load_report(path: Path) -> SavedReport:
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
-    host, port = parse_admin_address(admin)
+    host, port = parse_address(admin, what="--admin").pair
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", path, headers=headers)
@@ -83,25 +83,11 @@ def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
     return raw
 
 
-def parse_admin_address(admin: str) -> tuple[str, int]:
-    """Return host and port of `admin`; raise SourceError when it is no HOST:PORT."""
-    try:
-        parts = urlsplit(f"//{admin}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or port is None or parts.netloc != admin or "@" in admin:
-        raise SourceError(f"--admin {shown(admin)}: give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
-    return host, port
-
-
 def read_header_token(path: Path) -> str:
     """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
     text = read_token(path).decode("latin-1")
     if not text.isprintable():
-        raise SourceError(
-            f"the token file {shown(str(path))} holds a token that no header can carry; write another one"
-        )
+        raise SourceError(f"the token file {shown(path)} holds a token that no header can carry; write another one")
     return text
 
 

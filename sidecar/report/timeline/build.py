@@ -11,7 +11,7 @@ from ....detectors.comparisons.trends import Trend as FeatureTrend
 from ....detectors.comparisons.trends import trends
 from ....detectors.detection.results import ratio
 from ....detectors.profile.profile import Profile
-from ....detectors.summaries.windows import Window, joined
+from ....detectors.summaries.windows import Window, merged_window
 from ..schema import Effects, Episode, EpisodeFeature, Report
 from .histogram_layout import HistogramLayout
 from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
@@ -68,7 +68,7 @@ def _joined(profile: Profile, windows: Sequence[Window]) -> list[Window]:
         rows += max(window.rows.values(), default=0)
     if rows < STEP_ROWS and len(groups) > 1:
         groups[-2:] = [[*groups[-2], *groups[-1]]]
-    return [group[0] if len(group) == 1 else joined(profile, group) for group in groups]
+    return [group[0] if len(group) == 1 else merged_window(profile, group) for group in groups]
 
 
 def _trends(
@@ -144,7 +144,7 @@ def _counts(profile: Profile, position: int, windows: Sequence[Window]) -> Ints:
     first, last = profile.offsets[position], profile.offsets[position + 1]
     total = np.zeros(last - first, np.int64)
     for window in windows:
-        total += window.cells[first:last]
+        total += window.bin_counts[first:last]
     return total
 
 

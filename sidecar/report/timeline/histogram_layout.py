@@ -9,7 +9,7 @@ import numpy as np
 
 from ....detectors.batch import Floats, Ints
 from ....detectors.binning.numeric import NumericBins
-from ....detectors.comparisons.effects import Yardstick
+from ....detectors.comparisons.effects import EffectSizeEstimator
 from ....detectors.profile.feature import Feature
 from .schema import FeatureHistogram
 
@@ -26,7 +26,7 @@ class HistogramLayout:
     labels: tuple[str, ...]
     edges: tuple[float, ...]
     matrix: Floats
-    measure: Yardstick
+    measure: EffectSizeEstimator
 
     @classmethod
     def of(cls, feature: Feature, tick_seconds: float) -> HistogramLayout:
@@ -37,7 +37,7 @@ class HistogramLayout:
             _steps(feature, bins) if isinstance(bins, NumericBins) and continuous else _names(feature)
         )
         short = tuple(label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…" for label in labels)
-        return cls(short, edges, matrix, Yardstick.of(feature, tick_seconds))
+        return cls(short, edges, matrix, EffectSizeEstimator.of(feature, tick_seconds))
 
     def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> FeatureHistogram:
         """The histogram of `counts` [cells] in a stretch of ticks beside the reference's of the same hours."""

@@ -9,7 +9,7 @@ import pytest
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
-from pilotfish.detectors.summaries.windows import Windows, levels_of
+from pilotfish.detectors.summaries.windows import Windows, window_levels
 from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.schema import Ticks
 from pilotfish.sidecar.report.timeline.build import STEP_ROWS, time_line
@@ -89,7 +89,7 @@ def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> No
     wave = np.sin(2 * np.pi * times / 86_400) * 3 + rng.normal(size=len(times))
     profile = build_profile({"load": wave}, times=times, tick_seconds=600.0)
     assert profile.features[0].slots is not None
-    counts, windows = TickCounts(profile), Windows(profile, levels_of(600.0))
+    counts, windows = TickCounts(profile), Windows(profile, window_levels(600.0))
     for number in range(36):  # six hours of the first night
         counts.add(Batch({"load": wave[number * 10 : number * 10 + 10]}, 10))
         windows.add(number, counts.take())

@@ -1,47 +1,17 @@
-"""Addresses as a person writes them: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `unix:/path`."""
+"""Sockets for addresses: listen at one, and resolve what to connect to."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 
-from ..errors import UsageError, shown
+from ..errors import UsageError
+from ..system.addresses import Address
 
-_TCP = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]*)):(\d{1,5})\Z")
-_FORM = "write HOST:PORT, [IPV6]:PORT or unix:/path"
 BACKLOG = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A TCP host and port, or the path of a Unix socket."""
-
-    host: str
-    port: int
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """Return the address that `text` names; raise UsageError saying how to write one."""
-    if text.startswith("unix:"):
-        path = text[5:]
-        if not path or len(os.fsencode(path)) > 107:
-            raise UsageError(f"address {shown(text)}: a Unix socket needs a path of 1 to 107 bytes")
-        return Address("", 0, path)
-    match = _TCP.match(text)
-    if match is None or int(match[3]) > 65535:
-        raise UsageError(f"address {shown(text)} is not understood: {_FORM}")
-    return Address(match[1] or match[2], int(match[3]))
 
 
 def listen(address: Address) -> socket.socket:
