@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..channel.record import Hello
+from ..channel.record import VERSION, Hello
 
 MEASURED = "measured"
 UNDECODABLE = "undecodable"
 DROPPED = "dropped"
 IDENTIFIED, REUSED = "identified", "reused_ids"  # measured exchanges with a request id; with that of an earlier one
 ANALYZER_RESTART, PROXY_RESTART = "analyzer_restart", "proxy_restart"
+VERSION_MISMATCH = "version_mismatch"  # sent by a proxy whose records are of another version
 _FATES = (MEASURED, UNDECODABLE, DROPPED)
 
 Counters = dict[str, int]
@@ -32,6 +33,7 @@ class Ledger:
     id: int
     totals: Counters = field(default_factory=dict)
     epoch: int = 0
+    refused: bool = False  # whether the last greeting was of another version, so that its connection was closed
     position: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,8 +58,9 @@ class Ledger:
         if not continued:
             self.id, self.totals, self.position = fresh_id, {}, 0
         known = self.epoch in (0, hello.epoch)
-        self.skip_to(hello.next_sequence, ANALYZER_RESTART if known else PROXY_RESTART)
-        self.epoch = hello.epoch
+        restarted = ANALYZER_RESTART if known else PROXY_RESTART
+        self.skip_to(hello.next_sequence, VERSION_MISMATCH if self.refused else restarted)
+        self.epoch, self.refused = hello.epoch, hello.version != VERSION
         return continued
 
     def skip_to(self, sequence: int, reason: str = ANALYZER_RESTART) -> None:

@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
-from .heads import CONTENT_TYPE, header
+from ...wire.headers import Headers
+from .headers import CONTENT_TYPE
 from .types import DeclineError
 
 T = TypeVar("T")
@@ -37,20 +38,20 @@ def uncode(body: bytes, coding: str, limit: int) -> bytes:
     return body
 
 
-def parse(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     """Return what `decoder` makes of `text`; NaN, Infinity and huge numbers pass, as many servers let them."""
     try:
         return decoder.decode(text)
     except RecursionError:
         raise DeclineError("too_deep") from None
     except UnicodeDecodeError:
-        raise DeclineError(_no_json(head)) from None
+        raise DeclineError(_no_json(headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
             raise DeclineError("wrong_structure") from None
     except msgspec.DecodeError:
         pass  # what follows reads more than the standard allows
-    return _parse_leniently(decoder, text, head)
+    return _parse_leniently(decoder, text, headers)
 
 
 def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
@@ -99,7 +100,7 @@ def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
     raise DeclineError("content_encoding")
 
 
-def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     try:
         document = json.loads(text.decode())
         if b"\\u" in text:
@@ -110,11 +111,11 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes)
     except msgspec.ValidationError:
         raise DeclineError("wrong_structure") from None
     except ValueError:
-        raise DeclineError(_no_json(head)) from None
+        raise DeclineError(_no_json(headers)) from None
 
 
-def _no_json(head: bytes) -> str:
-    kind = header(head, head.lower(), CONTENT_TYPE)
+def _no_json(headers: Headers) -> str:
+    kind = headers.get(CONTENT_TYPE)
     return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel.layout import DOWNGRADES
-from pilotfish.sidecar.wire.framer import HEAD_LIMIT
-from pilotfish.sidecar.wire.tracker import PIPELINE_LIMIT, Exchange, Tracker
+from pilotfish.sidecar.wire.exchange import Exchange
+from pilotfish.sidecar.wire.http1.framer import HEAD_LIMIT, TRAILER_LIMIT
+from pilotfish.sidecar.wire.http1.tracker import PIPELINE_LIMIT, Tracker
 
 
 @dataclass
@@ -29,8 +30,8 @@ class Notes:
     finished_exchanges: list[Exchange] = field(default_factory=list)
     opaque: list[str] = field(default_factory=list)
 
-    def requested(self, exchange: Exchange) -> None:
-        exchange.capture = Bodies()
+    def requested(self, exchange: Exchange) -> Bodies:
+        return Bodies()
 
     def answered(self, exchange: Exchange) -> None:
         assert exchange.status
@@ -44,13 +45,13 @@ class Notes:
     def went_opaque(self, reason: str) -> None:
         self.opaque.append(reason)
 
-    def passed(self, from_client: int, from_server: int) -> None:
+    def opaque_bytes(self, from_client: int, from_server: int) -> None:
         assert self.opaque
 
 
 def bodies(exchange: Exchange) -> Bodies:
-    assert isinstance(exchange.capture, Bodies)
-    return exchange.capture
+    assert isinstance(exchange.bodies, Bodies)
+    return exchange.bodies
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[memoryview]:
@@ -103,7 +104,7 @@ def test_what_h11_wrote_is_seen_as_it_meant_it(
     conversation: list[tuple[list[bytes], bool, list[bytes], bool, int, bool]], cuts: list[int], pipelined: bool
 ) -> None:
     notes = Notes()
-    tracker = Tracker(notes)
+    tracker = Tracker(notes, Exchange)
     written = [wire_of(message) for message in conversation]
     requests, responses = [w[0] for w in written], [w[1] for w in written]
     turns = [(b"".join(requests), b"".join(responses))] if pipelined else list(zip(requests, responses, strict=True))
@@ -123,7 +124,7 @@ def test_what_h11_wrote_is_seen_as_it_meant_it(
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=400)), max_size=30))
 def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions: list[tuple[bool, bytes]]) -> None:
     notes = Notes()
-    tracker = Tracker(notes)
+    tracker = Tracker(notes, Exchange)
     start = (
         b"POST /x HTTP/1.1\r\nContent-Length: 40\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -139,7 +140,7 @@ def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions
 
 def test_head_without_end_is_bounded() -> None:
     notes = Notes()
-    tracker = Tracker(notes)
+    tracker = Tracker(notes, Exchange)
     tracker.client(memoryview(b"GET / HTTP/1.1\r\n"), 1)
     for _ in range(HEAD_LIMIT // 1000 + 1):
         tracker.client(memoryview(b"X: " + b"y" * 995 + b"\r\n"), 2)
@@ -148,7 +149,7 @@ def test_head_without_end_is_bounded() -> None:
 
 def test_pipelined_requests_without_an_answer_are_bounded() -> None:
     notes = Notes()
-    tracker = Tracker(notes)
+    tracker = Tracker(notes, Exchange)
     for now in range(PIPELINE_LIMIT + 1):
         tracker.client(memoryview(b"GET / HTTP/1.1\r\n\r\n"), now)
     assert notes.opaque == ["too_large"]
@@ -158,7 +159,7 @@ def test_pipelined_requests_without_an_answer_are_bounded() -> None:
 
 def test_tunnel_ends_whole_with_its_bytes_and_its_duration() -> None:
     notes = Notes()
-    tracker = Tracker(notes)
+    tracker = Tracker(notes, Exchange)
     tracker.client(memoryview(b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), 10)
     tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\nabc"), 20)
     tracker.client(memoryview(b"12345"), 30)
@@ -168,3 +169,46 @@ def test_tunnel_ends_whole_with_its_bytes_and_its_duration() -> None:
     assert notes.opaque == ["upgrade"]
     assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.response_bytes) == (True, 101, 5, 4)
     assert (tunnel.started, tunnel.first_byte, tunnel.ended) == (10, 20, 50)
+
+
+def test_tunnel_that_opens_within_the_body_of_its_request_ends_once() -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    tracker.client(memoryview(b"POST /ws HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\nab"), 10)
+    tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), 20)
+    tracker.client(memoryview(b"cde"), 30)
+    tracker.closed(50)
+    (tunnel,) = notes.finished_exchanges
+    assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.ended) == (True, 101, 5, 50)
+
+
+def message(*trailers: bytes) -> bytes:
+    """Return the chunked body "hi" with trailers."""
+    return b"2\r\nhi\r\n0\r\n" + b"".join(trailers) + b"\r\n"
+
+
+@given(st.lists(st.integers(0, 5000), max_size=12))
+def test_trailers_of_both_messages_are_kept(cuts: list[int]) -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for up, down in ((b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n"), (b"", b"")):
+        for side, data in ((tracker.client, request + message(up)), (tracker.server, response + message(down))):
+            for piece in pieces(data, cuts):
+                side(piece, 1)
+    assert [(e.request_trailers, e.response_trailers, bodies(e).down) for e in notes.finished_exchanges] == [
+        (b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n", b"hi"),
+        (b"", b"", b"hi"),
+    ]
+
+
+def test_trailers_are_bounded() -> None:
+    notes = Notes()
+    tracker = Tracker(notes, Exchange)
+    line = b"X: " + b"y" * 1000 + b"\r\n"
+    tracker.client(memoryview(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + message(*[line] * 50)), 1)
+    tracker.server(memoryview(b"HTTP/1.1 204 No Content\r\n\r\n"), 2)
+    (exchange,) = notes.finished_exchanges
+    assert exchange.complete
+    assert exchange.request_trailers == line * (TRAILER_LIMIT // len(line))

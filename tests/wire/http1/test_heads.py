@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.wire.errors import WireError
-from pilotfish.sidecar.wire.heads import CHUNKED, UNTIL_CLOSE, parse_request, parse_response
+from pilotfish.sidecar.wire.http1.heads import CHUNKED, UNTIL_CLOSE, parse_request, parse_response
 
 
 def request(*fields: str, line: str = "POST /x HTTP/1.1") -> bytes:
@@ -73,16 +73,32 @@ def test_lone_line_feeds_and_folded_fields_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "holds", "is_probe"),
+    ("fields", "may_switch_protocol", "user_agent"),
     [
-        ((), False, False),
-        (("Upgrade: h2c", "Connection: Upgrade"), True, False),
-        (("User-Agent: kube-probe/1.36",), False, True),
+        ((), False, ""),
+        (("Upgrade: h2c", "Connection: Upgrade"), True, ""),
+        (("User-Agent: kube-probe/1.36",), False, "kube-probe/1.36"),
     ],
 )
-def test_request_tells_upgrades_and_probes(fields: tuple[str, ...], holds: bool, is_probe: bool) -> None:
+def test_request_names_upgrades_and_its_user_agent(
+    fields: tuple[str, ...], may_switch_protocol: bool, user_agent: str
+) -> None:
     head = parse_request(request(*fields))
-    assert (head.holds, head.is_probe) == (holds, is_probe)
+    assert (head.may_switch_protocol, head.user_agent) == (may_switch_protocol, user_agent)
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\n\n", b""),
+        (b"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\n\r\n", b"A: 1\r\nB: 2\r\n"),
+        (b"GET / HTTP/1.1\nA: 1\r\nB: 2\n\r\n", b"A: 1\r\nB: 2\n"),
+    ],
+)
+def test_header_block_is_the_field_lines(raw: bytes, headers: bytes) -> None:
+    assert parse_request(raw).headers == headers
+    assert parse_response(raw.replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK")).headers == headers
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ Heads repeat: a client sends the same one again and again, so parsing is memoise
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from .errors import WireError
+from ..errors import WireError
 
 CHUNKED, UNTIL_CLOSE = -1, -2  # beside these, a body's length in bytes
 SWITCHING = 101
@@ -25,28 +25,28 @@ _STREAMS = (b"text/event-stream", b"application/x-ndjson", b"application/stream+
 _LONGEST_LENGTH = 18  # digits: below 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """What the tracker needs of a request's head. `length` is a number of bytes or CHUNKED.
+class RequestHead(NamedTuple):
+    """The parts of a request's head that the tracker needs. `length` is a number of bytes or CHUNKED.
 
-    `holds` tells that what follows the message may no longer be HTTP: the answer to an upgrade or CONNECT decides.
+    `may_switch_protocol` is true for an upgrade and for CONNECT: the response decides whether HTTP follows the message.
     """
 
     method: str
     target: str
+    user_agent: str
+    headers: bytes
     length: int
-    holds: bool
-    is_probe: bool
+    may_switch_protocol: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """What the tracker needs of a response's head. `length` is a number of bytes, CHUNKED or UNTIL_CLOSE.
+class ResponseHead(NamedTuple):
+    """The parts of a response's head that the tracker needs. `length` is a number of bytes, CHUNKED or UNTIL_CLOSE.
 
-    `is_plain` tells that the head alone says where the message ends and that nothing special comes with it.
+    `is_plain` is true where the head alone says where the message ends, and the message needs no special treatment.
     """
 
     status: int
+    headers: bytes
     length: int
     is_stream: bool
     is_plain: bool
@@ -81,13 +81,13 @@ def _parse_request(raw: bytes) -> RequestHead:
         raise WireError("malformed")
     if length == UNTIL_CLOSE or method == b"CONNECT":
         length = 0
-    agent = found.get(b"user-agent", (b"",))[0]
     return RequestHead(
         method=method.decode("ascii"),
         target=target.decode("latin-1"),
+        user_agent=found.get(b"user-agent", (b"",))[0].decode("latin-1"),
+        headers=_header_block(raw),
         length=length,
-        holds=b"upgrade" in found or method == b"CONNECT",
-        is_probe=agent.startswith(b"kube-probe/"),
+        may_switch_protocol=b"upgrade" in found or method == b"CONNECT",
     )
 
 
@@ -100,7 +100,7 @@ def _parse_response(raw: bytes) -> ResponseHead:
     media_type = found.get(b"content-type", (b"",))[0].lower()
     status, is_stream = int(match[3]), media_type.startswith(_STREAMS)
     is_plain = status >= 200 and status not in BODILESS and not is_stream
-    return ResponseHead(status, _length(found), is_stream=is_stream, is_plain=is_plain)
+    return ResponseHead(status, _header_block(raw), _length(found), is_stream=is_stream, is_plain=is_plain)
 
 
 _memoised_request = lru_cache(_MEMO_ENTRIES)(_parse_request)
@@ -112,6 +112,11 @@ _WANTED = _FRAMING | {b"upgrade", b"user-agent", b"content-type"}
 def _split(raw: bytes) -> tuple[bytes, list[bytes]]:
     lines = raw.replace(b"\r\n", b"\n").split(b"\n")
     return lines[0], lines[1:-2]
+
+
+def _header_block(raw: bytes) -> bytes:
+    """Return the field lines of a head, see `wire.headers`: without the start line and the empty line."""
+    return raw[raw.find(b"\n") + 1 : -2 if raw.endswith(b"\r\n") else -1]
 
 
 def _framing_fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:

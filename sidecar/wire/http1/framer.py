@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
-from .errors import WireError
+from ..errors import WireError
 from .heads import CHUNKED
 
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
+TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, whole lines only
 
 _EMPTY_LINES = (b"\r\n", b"\n")  # allowed before a start line (RFC 9112, 2.2)
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -39,8 +40,10 @@ class Framer:
     """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` as the bytes say.
 
     `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE. `on_body` may be None, then
-    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `left` how many
-    bytes of the last portion came after a stop.
+    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `unread` how
+    many bytes of the last portion came after a stop. While `paused`, no further head is parsed. Where
+    `on_body` is set, `trailers` holds the trailer section at the end of a message, as a header block of at most
+    TRAILER_LIMIT bytes; `on_end` takes it and sets it back to b"".
     """
 
     __slots__ = (
@@ -51,10 +54,11 @@ class Framer:
         "_scanned",
         "began",
         "body_bytes",
-        "held",
-        "left",
         "on_body",
+        "paused",
         "state",
+        "trailers",
+        "unread",
     )
 
     def __init__(self, on_head: Callable[[bytes], int], on_end: Callable[[], None]) -> None:
@@ -62,17 +66,18 @@ class Framer:
         self._on_end = on_end
         self.on_body: Callable[[bytes], None] | None = None
         self.state: int = _HEAD
-        self.held = False
-        self.left = 0
+        self.paused = False
+        self.unread = 0
         self.began = 0
         self.body_bytes = 0
+        self.trailers = b""
         self._rest = b""
         self._scanned = 0
         self._remaining = 0
 
     def whole_head(self, data: bytes) -> int:
         """Return where the head ends if `data` begins a message and holds all of its head, else 0."""
-        if self.state or self._rest or self.held:
+        if self.state or self._rest or self.paused:
             return 0
         end = data.find(b"\r\n\r\n")
         return end + 4 if end > 0 else 0
@@ -102,8 +107,8 @@ class Framer:
         self.on_body = None
 
     def release(self, now: int) -> None:
-        """Go on after `held`: what came meanwhile is looked at now."""
-        self.held = False
+        """Go on after `paused`: what came meanwhile is looked at now."""
+        self.paused = False
         if self._rest:
             self.feed(b"", now)
 
@@ -124,7 +129,7 @@ class Framer:
             elif state == _UNTIL_CLOSE:
                 used = self._body(data, position, size)
             elif state == _STOPPED:
-                self.left = size - position
+                self.unread = size - position
                 return
             else:
                 used = self._chunked(data, position, size)
@@ -142,7 +147,7 @@ class Framer:
             self._on_end()
 
     def _head(self, data: bytes, position: int) -> int:
-        if self.held:
+        if self.paused:
             if len(data) - position > HEAD_LIMIT:
                 raise WireError("too_large")
             return -1
@@ -242,4 +247,6 @@ class Framer:
         if end - position <= 2 and data[position:end] in (b"\r\n", b"\n"):
             self.state = _HEAD
             self._on_end()
+        elif self.on_body is not None and len(self.trailers) + end - position <= TRAILER_LIMIT:
+            self.trailers += data[position:end]
         return end
