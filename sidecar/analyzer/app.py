@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,36 +13,37 @@ from concurrent.futures import Future
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
-from ..errors import UsageError, shown
-from ..report.schema import Learning, Report
+from ..report.schema import Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
-from ..system.tokens import read_token
 from ..telemetry.own import memory as used_memory
 from ..telemetry.reading import ControlStatus, Reading
-from . import checkpoint, memory
+from . import memory
 from .audit import Audit
 from .builder import Builder
+from .checkpoint import CHECKPOINT_FILE
 from .commands import Plain, TakeLabels, Warn
 from .configure import Configured, configure, proxy_settings, shown_document
-from .core import Core
 from .decisions import Decisions
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
+from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .fates import FATES_FILE, FatesFile, locked
 from .feedback.journal import Journal
 from .http.access import unguarded
 from .http.server import AdminServer
 from .http.views import Sources, Views
-from .ledger import Ledger, restore
 from .options import Options
+from .persistence import Persistence
+from .pipeline import Pipeline
 from .profiles import FileWatch, ProfileShelf
 from .publish import Publisher
+from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
 from .stores import RECENT, ROWS_FOLDER, Stores
-from .worker import Desk, Worker, fresh_id
+from .worker import Worker, WorkerDependencies
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 
@@ -60,37 +60,45 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     folders, addresses and files of the command line.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
-    _check(options)
+    check_options(options)
     configured = configure(options.document, engine_factory or effect_sizes_only)
-    fates = FatesFile(options.shared / FATES_FILE)
+    totals_file = FatesFile(options.shared / FATES_FILE)
     lock = locked(options.state_folder / LOCK_FILE, "--state")
-    saved, damage = _saved(options)
-    totals = (saved["ledger_id"], saved["totals"]) if saved else None
-    ledger = Ledger(*restore(fates.read(), totals, fresh_id()))
-    fates.write(ledger.id, ledger.totals)  # from now on it is known which checkpoints are of this ledger
-    core = Core(configured.setup, ledger, saved)
+    saved, damage = load_checkpoint(options)
+    pipeline = Pipeline(configured.setup, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
+    # from now on, a checkpoint with this id belongs to this counter page
+    totals_file.write(pipeline.ledger.id, pipeline.counters.named())
     shelf = ProfileShelf(configured.profile_path, options.state_folder)
-    kept = _begin(core, shelf)
-    _begin_learning(core)
+    problem = load_first_profile(pipeline, shelf)
+    resume_learning(pipeline)
     audit = Audit(options.state_folder)
-    core.decisions = audit.newest
+    pipeline.show_decisions(audit.newest)
     journal = Journal(options.state_folder)
-    core.replay(journal.load(), int(time.time() * 1e9), redo=not damage)
-    core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})
-    desk = Desk(
-        core=core,
-        fates=fates,
-        checkpoint=options.state_folder / checkpoint.CHECKPOINT_FILE,
+    pipeline.replay(journal.load(), int(time.time() * 1e9), count_labels=not damage)
+    for note in configured.notes:
+        pipeline.notices.set(note, note)
+    if damage:
+        pipeline.notices.set("checkpoint", damage)
+    if open_to_all := unguarded(parse_address(options.admin).host, options.token_file):
+        pipeline.notices.set("admin", open_to_all)
+        _LOG.warning("%s", open_to_all)
+    stores = Stores(options.state_folder, pipeline)
+    persistence = Persistence(
+        pipeline,
+        checkpoint=options.state_folder / CHECKPOINT_FILE,
         journal=journal,
-        stores=Stores(options.state_folder, core),
-        listen=lambda: Receiver(options.shared / SOCKET_FILE),
+        stores=stores,
+        totals_file=totals_file,
+    )
+    dependencies = WorkerDependencies(
+        pipeline=pipeline,
+        persistence=persistence,
+        stores=stores,
+        open_receiver=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
-    if open_to_all := unguarded(parse_address(options.admin).host, options.token_file):
-        core.warnings["admin"] = open_to_all
-        _LOG.warning("%s", open_to_all)
-    worker = Worker(desk, Publisher(time.time()))
-    worker.submit(Warn("profile", kept))
+    worker = Worker(dependencies, Publisher(time.time()))
+    worker.submit(Warn("profile", problem))
     return App(options, configured, shelf, audit, worker, lock)
 
 
@@ -238,60 +246,6 @@ class App:
             | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
             "document": shown_document(self._configured.document),
         }
-
-
-def _check(options: Options) -> None:
-    """Raise UsageError for what the command line says and cannot be."""
-    parse_address(options.admin, what="--admin")
-    if options.token_file is not None:
-        read_token(options.token_file)
-    for folder in (options.shared, options.state_folder):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot use the folder {shown(folder)}: {error.strerror}") from error
-
-
-def _saved(options: Options) -> tuple[checkpoint.State | None, str]:
-    """Return the checkpoint's state, or None and why a damaged one was left behind."""
-    try:
-        return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
-    except checkpoint.CheckpointError as error:
-        return None, f"evidence starts afresh: {error}"
-
-
-def _begin(core: Core, shelf: ProfileShelf) -> str:
-    """Give the core its first profile; one that cannot be used leaves it idle. Return what is to be said of a kept one.
-
-    A kept profile that cannot be used gives way to the document's own.
-    """
-    if core.setup.problem:
-        return ""
-    note = ""
-    try:
-        if (kept := shelf.kept()) is not None:
-            core.set_profile(kept, resumed=True)
-            return ""
-    except ProfileRefusedError as error:
-        note = f"{error}; {shelf.set_aside()}, put it anew (PUT /profile) to have it back"
-    try:
-        if (own := shelf.newer()) is not None:
-            core.set_profile(own, resumed=True)
-            shelf.accept()
-    except ProfileRefusedError as error:
-        core.idle_reason = str(error)
-    return note
-
-
-def _begin_learning(core: Core) -> None:
-    """Begin to learn a first profile if the document says so and there is none; end what is done, or not wanted."""
-    learn, learner = core.setup.learn, core.learner
-    if core.idle_reason:
-        return
-    if learner.learning is not None and learner.learning.kind == "learn" and (core.watch or learn is None):
-        learner.learning = None
-    if learn is not None and core.watch is None and learner.learning is None:
-        learner.begin(Learning(id=secrets.token_hex(8), kind="learn", wanted=learn.rows, began=time.time()))
 
 
 def _page(options: Options) -> PageSnapshot | None:

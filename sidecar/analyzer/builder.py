@@ -14,9 +14,9 @@ import msgspec
 from ..report.schema import Learning, Report
 from ..rows.messages import Outcome, Progress, Wanted
 from .commands import NoteLearning, Plain
-from .core import Setup
 from .decisions import Decisions
 from .errors import RefusedError
+from .settings import AnalyzerSettings
 from .stores import LEARNING
 
 LOOK_SECONDS = 0.5
@@ -32,7 +32,13 @@ class Builder:
     """Follows the report; once enough rows are gathered, builds their profile and decides on it."""
 
     def __init__(
-        self, setup: Setup, folder: Path, memory: int, decisions: Decisions, read: Callable[[], Report], submit: Submit
+        self,
+        setup: AnalyzerSettings,
+        folder: Path,
+        memory: int,
+        decisions: Decisions,
+        read: Callable[[], Report],
+        submit: Submit,
     ) -> None:
         self._setup = setup
         self._folder = folder

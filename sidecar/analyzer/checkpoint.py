@@ -15,11 +15,12 @@ import msgspec
 from ..errors import PilotfishError, shown
 from ..system.files import replace_file
 from ..system.framing import FramingError, Sealed
+from . import checkpoint_v1
 
 CHECKPOINT_FILE = "checkpoint"
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 256 * 1024 * 1024
-_SEALED = Sealed(b"PLTFCKPT", VERSION)
+_SEALED = Sealed(b"PLTFCKPT", VERSION, oldest=1)
 _LEVEL = 1  # most of it is counts that compress at any level; the time of the worker is what costs
 
 State = dict[str, Any]
@@ -37,7 +38,7 @@ def render(state: State) -> bytes:
 def parse(raw: bytes, where: str) -> State:
     """Return the state in `raw`; raise CheckpointError for anything that `render` did not write whole."""
     try:
-        payload = _SEALED.unwrap(raw)
+        version, payload = _SEALED.unwrap(raw)
     except FramingError as error:
         raise CheckpointError(f"{where}: not a checkpoint that can be used: {error}; it will be replaced") from error
     try:
@@ -45,7 +46,10 @@ def parse(raw: bytes, where: str) -> State:
         state = msgspec.msgpack.decode(unpacker.decompress(payload, MAX_BYTES), type=State)
     except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{where}: does not decode ({error}); it will be replaced") from error
-    return state
+    try:
+        return checkpoint_v1.upgrade(state) if version == 1 else state
+    except KeyError as error:
+        raise CheckpointError(f"{where}: version 1 without {error}; it will be replaced") from error
 
 
 def save(path: Path, raw: bytes) -> None:

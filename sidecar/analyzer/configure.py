@@ -16,9 +16,9 @@ from ..settings.errors import SettingsError
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
 from ..settings.validation import find_warnings
-from .core import Setup
 from .decode import Hints
 from .engine import EngineFactory
+from .settings import AnalyzerSettings
 from .streams import streamed
 
 UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
@@ -29,14 +29,14 @@ class Configured:
     """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
 
     document: ModelMonitor | None
-    setup: Setup
+    setup: AnalyzerSettings
     profile_path: Path | None = None
     notes: tuple[str, ...] = ()
 
 
 def configure(path: Path | None, engine_factory: EngineFactory) -> Configured:
     """Read the document at `path`, None for none."""
-    plain = Setup(drift=DriftSettings(), engine_factory=engine_factory)
+    plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
         return Configured(document=None, setup=plain)
     try:
@@ -76,7 +76,7 @@ def shown_document(document: ModelMonitor | None) -> Any:
 def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configured:
     spec = document.spec
     source = _source(spec)
-    setup = Setup(
+    setup = AnalyzerSettings(
         model=spec.model.name,
         version=spec.model.version,
         mode=spec.mode,

@@ -2,6 +2,7 @@
 
 It stands in the shared folder, as old as the counter page, and has one writer: the lock on it keeps a second analyzer
 out. Layout, in 64-bit words: magic, version, ledger id, number of names; then slots of a 56-byte name and its total.
+A longer name is stored under its `counters.file_name`, so that its total survives, too.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UsageError, shown
-from .ledger import Counters
+from .counters import FILE_NAME_BYTES, file_name
 
 FATES_FILE = "fates"
 MAGIC, VERSION = 0x4641_5445_5346_4C50, 1
 AT_MAGIC, AT_VERSION, AT_ID, AT_USED = range(4)
-HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, 56
+HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, FILE_NAME_BYTES
 SIZE = 16384
 SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
 
@@ -32,12 +33,21 @@ class FatesFile:
         self._backing = mmap.mmap(self._descriptor, SIZE)
         self._words = memoryview(self._backing).cast("Q")
         self._slots: dict[str, int] = {}
+        self._left_out: set[str] = set()
         if (self._words[AT_MAGIC], self._words[AT_VERSION]) != (MAGIC, VERSION) or self._words[AT_USED] > SLOTS:
             self._backing[:] = bytes(SIZE)
         for slot in range(self._words[AT_USED]):
             self._slots[self._name(slot)] = slot
 
-    def read(self) -> tuple[int, Counters] | None:
+    @property
+    def problem(self) -> str:
+        """Why some totals are only in the checkpoint; empty when all are in the file."""
+        if not self._left_out:
+            return ""
+        example = shown(next(iter(self._left_out)))
+        return f"{len(self._left_out)} totals, as {example}, have no room in the file {FATES_FILE} of {SLOTS} totals"
+
+    def read(self) -> tuple[int, dict[str, int]] | None:
         """Return the ledger's id and totals; None when nothing was ever written."""
         if self._words[AT_MAGIC] != MAGIC:
             return None
@@ -49,12 +59,16 @@ class FatesFile:
         if ledger_id != self._words[AT_ID]:
             self._words[AT_USED] = 0
             self._slots = {}
+            self._left_out = set()
             self._words[AT_ID] = ledger_id
         for name, amount in totals.items():
-            slot = self._slots.get(name)
+            stored = file_name(name)
+            slot = self._slots.get(stored)
             if slot is None:
-                slot = self._take(name)
-            if slot is not None:
+                slot = self._take(stored)
+            if slot is None:
+                self._left_out.add(name)
+            else:
                 self._words[_total(slot)] = amount
         self._words[AT_VERSION] = VERSION
         self._words[AT_MAGIC] = MAGIC
@@ -68,7 +82,7 @@ class FatesFile:
     def _take(self, name: str) -> int | None:
         slot = self._words[AT_USED]
         raw = name.encode()
-        if slot >= SLOTS or len(raw) > NAME_BYTES:
+        if slot >= SLOTS:
             return None
         start = (HEADER_WORDS + slot * SLOT_WORDS) * 8
         self._words[_total(slot)] = 0

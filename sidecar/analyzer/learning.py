@@ -13,13 +13,15 @@ import msgspec
 
 from ..errors import shown
 from ..report.schema import Learning
+from ..settings.document import Learn
+from .component import Component
 from .errors import LearningRefusedError
 
 MOST_TRIES = 3
 FEWEST_ROWS = 1000  # that a profile is made of when they fill the room that they have
 
 
-class Learner:
+class Learner(Component):
     """The learning that is under way, if any: part of the worker's mind and of the checkpoint."""
 
     def __init__(self) -> None:
@@ -77,13 +79,25 @@ class Learner:
             raise LearningRefusedError(f"learning {shown(id_)} has ended")
         return self.learning
 
+    def cancel(self) -> None:
+        """End whatever is under way: another profile makes it pointless."""
+        self.learning = None
+
+    def follow_document(self, learn: Learn | None, *, profiled: bool, fresh_id: str, now: float) -> None:
+        """After a start, learn a first profile if the document asks for one and none is in force, or end doing so."""
+        wanted = learn is not None and not profiled
+        if self.learning is not None and self.learning.kind == "learn" and not wanted:
+            self.learning = None
+        if learn is not None and wanted and self.learning is None:
+            self.begin(Learning(id=fresh_id, kind="learn", wanted=learn.rows, began=now))
+
     def state(self) -> dict[str, Any] | None:
         """Return it as plain values."""
         return None if self.learning is None else msgspec.to_builtins(self.learning)
 
-    def resume(self, state: object) -> None:
+    def resume(self, saved: object) -> None:
         """Take over what `state` returned; what does not fit is left behind, and so are its rows."""
         try:
-            self.learning = msgspec.convert(state, Learning | None)
+            self.learning = msgspec.convert(saved, Learning | None)
         except msgspec.ValidationError:
             self.learning = None

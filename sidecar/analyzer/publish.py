@@ -1,4 +1,4 @@
-"""From the worker's mind to what everything else reads: one immutable snapshot after each checkpoint."""
+"""From the pipeline to what everything else reads: one immutable snapshot after each checkpoint."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report
 from ..report.timeline import convert as retold
-from .core import Core
+from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
+from .exchange_ledger import OUTCOMES
 from .feedback import block
-from .ledger import DROPPED, MEASURED, UNDECODABLE
+from .pipeline import Pipeline
 from .watch import Watch
 
 DENSE = 10.0  # times the reference's rows a tick, from which on silence says little
@@ -44,14 +45,14 @@ class Publisher:
 
     def publish(
         self,
-        core: Core,
+        pipeline: Pipeline,
         checkpoint: report.Durability,
         problems: Mapping[str, str],
         now: float,
         kept_rows: tuple[report.KeptRows, ...] = (),
     ) -> Published:
-        """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the core."""
-        watch = core.watch
+        """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the pipeline."""
+        watch = pipeline.active.monitor
         profile = watch.profile if watch else None
         status = watch.status if watch else None
         if status is not self._status:
@@ -59,37 +60,37 @@ class Publisher:
             self._features = _features(watch, status)
             self._windows = watch.engine.windows.snapshot() if watch else ()
             self._performance = _performance(watch, status)
-        totals = core.ledger.totals
-        alarms = sum(amount for name, amount in totals.items() if name.startswith("alarms:"))
-        state: report.State = "idle" if core.idle_reason else "watching" if watch else "unprofiled"
+        settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.learning
+        streams = pipeline.streams.listing()
+        state: report.State = "idle" if pipeline.idle_reason else "watching" if watch else "unprofiled"
         made = report.Report(
             made_at=now,
             started_at=self._started_at,
             state=state,
-            reason=core.idle_reason or ("" if watch else _unprofiled(core)),
-            mode=core.setup.mode,
-            model=core.setup.model or (profile.model if profile else ""),
-            version=core.setup.version or (profile.version if profile else ""),
+            reason=pipeline.idle_reason or ("" if watch else _unprofiled(learning)),
+            mode=settings.mode,
+            model=settings.model or (profile.model if profile else ""),
+            version=settings.version or (profile.version if profile else ""),
             profile=retold.profile_info(profile) if profile else None,
-            counts=_counts(totals),
-            rows=_rows(totals),
+            counts=_counts(counters),
+            rows=_rows(counters),
             type_mismatches=int(watch.mismatches.sum()) if watch else 0,
-            ticks=_ticks(core),
-            families=_families(status, totals),
+            ticks=_ticks(pipeline),
+            families=_families(status, counters),
             features=self._features,
-            episodes=core.episodes(),
-            budget=retold.budget(core.setup.drift, totals.get("ticks", 0), alarms),
+            episodes=pipeline.active.episodes(),
+            budget=retold.budget(settings.drift, counters.get(TICKS.key()), sum(counters.of(ALARMS).values())),
             checkpoint=checkpoint,
-            columns=core.columns.listing(),
-            feedback=block.feedback(core.labels, totals),
+            columns=pipeline.columns.listing(),
+            feedback=block.feedback(pipeline.feedback.joiner, counters),
             performance=self._performance,
             findings=_findings(watch),
-            findings_total={kind: totals.get(f"finding:{kind}", 0) for kind in FINDING_KINDS},
-            learning=core.learner.learning,
+            findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in FINDING_KINDS},
+            learning=learning,
             kept_rows=kept_rows,
-            decisions=core.decisions,
-            streams=core.streams.listing(totals),
-            warnings=(*core.warnings.values(), *problems.values(), *_too_dense(status), *_silent(core)),
+            decisions=pipeline.decisions,
+            streams=streams,
+            warnings=(*pipeline.notices.texts(), *problems.values(), *_too_dense(status), *_unfed(streams)),
         )
         return Published(made, profile, self._windows, watch.open_counts if watch else {})
 
@@ -109,16 +110,14 @@ def _too_dense(status: MonitorStatus | None) -> tuple[str, ...]:
     return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
 
 
-def _silent(core: Core) -> list[str]:
-    """Return what is to be said of detectors on streams that are not fed."""
-    found = core.streams.listing({})
-    return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in found if item.problem]
+def _unfed(streams: tuple[report.StreamDetector, ...]) -> list[str]:
+    """Return a warning for each detector that is not fed."""
+    return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in streams if item.problem]
 
 
-def _unprofiled(core: Core) -> str:
+def _unprofiled(learning: report.Learning | None) -> str:
     """Return why there is no profile, and what is done without one."""
     counted = "traffic, rows and missing values are counted"
-    learning = core.learner.learning
     if learning is None:
         return f"no profile: {counted}"
     if learning.state == "gave_up":
@@ -141,10 +140,10 @@ def _features(watch: Watch | None, status: MonitorStatus | None) -> tuple[report
     )
 
 
-def _families(status: MonitorStatus | None, totals: Mapping[str, int]) -> tuple[report.Family, ...]:
-    """Return the families with the ledger's alarms: the engine's own begin anew with each profile."""
+def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.Family, ...]:
+    """Return the families with all alarms counted: the engine's own begin anew with each profile."""
     found = retold.families(status) if status else ()
-    return tuple(msgspec.structs.replace(item, alarms_total=totals.get(f"alarms:{item.name}", 0)) for item in found)
+    return tuple(msgspec.structs.replace(item, alarms_total=counters.get(ALARMS.key(item.name))) for item in found)
 
 
 def _findings(watch: Watch | None) -> tuple[report.Finding, ...]:
@@ -152,30 +151,24 @@ def _findings(watch: Watch | None) -> tuple[report.Finding, ...]:
     return tuple(msgspec.convert(item, report.Finding, from_attributes=True) for item in found)
 
 
-def _counts(totals: Mapping[str, int]) -> tuple[report.Count, ...]:
-    split = ((name.partition(":"), amount) for name, amount in sorted(totals.items()))
+def _counts(counters: Counters) -> tuple[report.Count, ...]:
     return tuple(
-        report.Count(fate, reason, amount)
-        for (fate, _, reason), amount in split
-        if fate in (MEASURED, UNDECODABLE, DROPPED)
+        report.Count(kind.name, "".join(labels), amount)
+        for kind in OUTCOMES
+        for labels, amount in counters.of(kind).items()
     )
 
 
-def _rows(totals: Mapping[str, int]) -> tuple[report.Rows, ...]:
-    found = []
-    for name, amount in sorted(totals.items()):
-        if name.startswith("rows:"):
-            _, side, model = name.split(":", 2)
-            found.append(report.Rows(model, side, amount))
-    return tuple(found)
+def _rows(counters: Counters) -> tuple[report.Rows, ...]:
+    return tuple(report.Rows(model, side, amount) for (side, model), amount in counters.of(ROWS).items())
 
 
-def _ticks(core: Core) -> report.Ticks:
-    clock, totals = core.clock, core.ledger.totals
+def _ticks(pipeline: Pipeline) -> report.Ticks:
+    clock, counters = pipeline.ticks, pipeline.counters
     return report.Ticks(
-        tick_seconds=core.setup.drift.tick_seconds,
+        tick_seconds=pipeline.settings.drift.tick_seconds,
         open=tuple(clock.open),
         last_closed=clock.closed_through if clock.closed_through >= 0 else None,
-        closed_total=totals.get("ticks", 0),
-        late_rows=totals.get("late_rows", 0),
+        closed_total=counters.get(TICKS.key()),
+        late_rows=counters.get(LATE_ROWS.key()),
     )

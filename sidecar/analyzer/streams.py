@@ -15,7 +15,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ...detectors.comparisons.effects import EffectSizeEstimator, EffectSizes
 from ...detectors.performance.estimate import estimate
@@ -25,6 +25,8 @@ from ...detectors.summaries.counts import Counts
 from ..report import schema as report
 from ..settings.document import StreamDetector
 from ..settings.streams import Stream, parse_stream
+from .component import Component
+from .counters import STREAM_CHANGES, CounterKey, Counters
 
 REPLAYED = 1000
 
@@ -39,6 +41,7 @@ class Detector(Protocol):
 
 
 Make = Callable[[], Detector]
+ClosedCounts = Callable[[int], tuple[Profile, Counts] | None]
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ class Streamed:
 
     @property
     def key(self) -> str:
-        """Its name in checkpoint and ledger."""
+        """Its name in the checkpoint."""
         return f"{self.type} {self.stream}"
+
+    @property
+    def changes(self) -> CounterKey:
+        """The counter of its changes."""
+        return STREAM_CHANGES.key(self.key)
 
 
 def streamed(wanted: Iterable[StreamDetector]) -> tuple[Streamed, ...]:
@@ -102,37 +110,51 @@ class _Running:
         return bool(self.detector.drift_detected)
 
 
-class Streams:
-    """All detectors on the streams of one profile."""
+class Streams(Component):
+    """All detectors on the streams of one profile.
 
-    def __init__(self, wanted: tuple[Streamed, ...]) -> None:
+    `closed_counts` returns the profile and the counts of a tick that has just closed, None when it had no rows.
+    """
+
+    by_tick: ClassVar[bool] = True
+
+    def __init__(
+        self, wanted: tuple[Streamed, ...], counters: Counters, tick_seconds: float, closed_counts: ClosedCounts
+    ) -> None:
         self._wanted = wanted
+        self._counters = counters
+        self._tick_seconds = tick_seconds
+        self._closed_counts = closed_counts
         self._running = {item.key: _fresh(item) for item in wanted}
+        for item in wanted:
+            counters.adopt(item.changes)
 
-    def reset(self) -> None:
-        """Begin anew: with another profile, the same name is another stream."""
-        self._running = {item.key: _fresh(item) for item in self._wanted}
+    def on_profile(self, profile: Profile, *, restored: bool) -> None:
+        """Start again: under another profile, the same name is another stream."""
+        if not restored:
+            self._running = {item.key: _fresh(item) for item in self._wanted}
 
-    def close(self, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> list[str]:
-        """Feed what the rows of the closed `tick` say; return the key of each detector that calls it a change."""
-        changed = []
+    def on_tick(self, tick: int, now: float) -> None:
+        """Feed each detector the value of the closed `tick`, and count those that report a change."""
+        closed = self._closed_counts(tick) if self._wanted else None
+        if closed is None:
+            return
         for item in self._wanted:
-            value = _value(parse_stream(item.stream), tick, profile, counts, tick_seconds)
+            value = _value(parse_stream(item.stream), tick, *closed, self._tick_seconds)
             running = self._running[item.key]
             if value is not None and math.isfinite(value) and running.take(value):
                 running.last_change = tick
-                changed.append(item.key)
-        return changed
+                self._counters.add(item.changes)
 
-    def listing(self, totals: Mapping[str, int]) -> tuple[report.StreamDetector, ...]:
-        """Return how each detector stands; `totals` are the ledger's."""
+    def listing(self) -> tuple[report.StreamDetector, ...]:
+        """Return the state of each detector."""
         return tuple(
             report.StreamDetector(
                 type=item.type,
                 stream=item.stream,
                 value=running.values[-1] if running.values else None,
                 values=len(running.values),
-                changes=totals.get(total(item.key), 0),
+                changes=self._counters.get(item.changes),
                 last_change_tick=running.last_change,
                 problem=item.problem or running.problem,
             )
@@ -144,19 +166,14 @@ class Streams:
         """Return plain values for the checkpoint."""
         return {key: [list(running.values), running.last_change] for key, running in self._running.items()}
 
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Feed again what `state` kept; what is not configured any more is left behind."""
-        for key, (values, last_change) in state.items():
+    def resume(self, saved: Mapping[str, Any]) -> None:
+        """Feed again what `saved` kept; what is not configured any more is left behind."""
+        for key, (values, last_change) in saved.items():
             running = self._running.get(key)
             if running is not None:
                 for value in values[-REPLAYED:]:
                     running.take(float(value))
                 running.last_change = last_change
-
-
-def total(key: str) -> str:
-    """Return the name of the ledger's total of changes."""
-    return f"stream_changes:{key}"
 
 
 def _fresh(item: Streamed) -> _Running:

@@ -6,7 +6,11 @@ that comes later than that counts in the oldest open tick and is called late.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from .component import Component
 
 SECOND = 1_000_000_000
 MAX_OPEN = 2
@@ -15,11 +19,13 @@ BACK_TICKS, BACK_SECONDS = 2, 60  # a wall clock that is set back by less is wai
 
 
 @dataclass
-class TickClock:
+class TickClock(Component):
     """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any.
 
     `shift_ns`, whole ticks, is how far the ticks' clock is ahead of the wall clock, after that was set back.
     """
+
+    by_tick: ClassVar[bool] = True
 
     tick_ns: int
     closed_through: int = -1
@@ -62,6 +68,21 @@ class TickClock:
         """Note that `tick`, the oldest open one, is closed."""
         self.open.remove(tick)
         self.closed_through = max(self.closed_through, tick)
+
+    def state(self) -> dict[str, Any]:
+        """Return which ticks are open and closed."""
+        return {
+            "tick_ns": self.tick_ns,
+            "closed_through": self.closed_through,
+            "newest_ns": self.newest_ns,
+            "open": list(self.open),
+        }
+
+    def resume(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `state` returned, of a clock with ticks of the same length."""
+        self.closed_through = int(saved["closed_through"])
+        self.newest_ns = int(saved["newest_ns"])
+        self.open = [int(tick) for tick in saved["open"]]
 
     def _followed(self, now_ns: int) -> int:
         """Return `now_ns` on the clock of ticks, which goes on where it was when the wall clock is set back far."""

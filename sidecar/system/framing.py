@@ -162,28 +162,32 @@ class PlainLines:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A file that is one record, of one format: `magic` (8 bytes) and `version` are checked before the payload."""
+    """A file that is one record. `magic` (8 bytes) and the version are checked before the payload.
+
+    A file is written with `version`; every version from `oldest` on can be read.
+    """
 
     magic: bytes
     version: int
+    oldest: int = 0  # 0 means that only `version` can be read
 
     def wrap(self, payload: bytes) -> bytes:
         """Return the file's content."""
         return _SEAL.pack(self.magic, self.version, zlib.crc32(payload), len(payload)) + payload
 
-    def unwrap(self, raw: bytes) -> bytes:
-        """Return the payload; FramingError for anything that `wrap` did not return."""
+    def unwrap(self, raw: bytes) -> tuple[int, bytes]:
+        """Return version and payload; raise FramingError for anything that `wrap` did not return."""
         if len(raw) < _SEAL.size:
             raise FramingError(f"{len(raw)} bytes are too few; the file is cut off")
         magic, version, crc, length = _SEAL.unpack_from(raw)
-        if (magic, version) != (self.magic, self.version):
+        if magic != self.magic or not (self.oldest or self.version) <= version <= self.version:
             raise FramingError(f"not of version {self.version} (magic {shown(magic)}, version {version})")
         payload = raw[_SEAL.size :]
         if len(payload) != length:
             raise FramingError(f"cut off ({len(payload)} of {length} bytes)")
         if zlib.crc32(payload) != crc:
             raise FramingError(f"damaged ({length} bytes, wrong checksum)")
-        return payload
+        return version, payload
 
 
 _SEAL = struct.Struct("<8sHIQ")

@@ -12,17 +12,17 @@ import pytest
 from pilotfish.sidecar.analyzer import audit as audits
 from pilotfish.sidecar.analyzer import builder
 from pilotfish.sidecar.analyzer.audit import Audit
-from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import LearningRefusedError
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.learning import Learner
-from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.stores import Stores
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.report.schema import Decision, Durability, Learning
 from pilotfish.sidecar.rows.messages import Outcome
 from pilotfish.sidecar.settings.document import KeepRows, Learn
-from tests.analyzer.made import T0, core, drifting, profile, record, setup
+from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running
 from tests.support.waiting import eventually
 
@@ -91,50 +91,50 @@ def test_what_ended_is_told_apart_from_what_came_after() -> None:
 
 def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> None:
     keep = KeepRows(rows=100, mask=("amount",))
-    made = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1))
-    made.learner.begin(wanted())
+    made = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1))
+    made.learning.begin(wanted())
     stores = Stores(tmp_path, made)
     for sequence in range(1, 301):
-        made.take(record(sequence, amounts=(0.5, 0.7)), T0)
+        made.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(1.0)
     found = {item.store: item for item in stores.kept()}
     assert (found["learning"].rows, found["recent"].rows) == (600, 100)
     assert b"amount" not in b"".join(path.read_bytes() for path in (tmp_path / "rows").iterdir())
-    again = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1), made.state())
+    again = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1), made.state())
     stores = Stores(tmp_path, again)
     again.ledger.position = 300
     for sequence in range(301, 511):
-        again.take(record(sequence, amounts=(0.5, 0.7)), T0)
+        again.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(2.0)
-    assert again.learner.learning is not None
-    assert (again.learner.learning.state, again.learner.learning.rows) == ("building", 1000)
+    assert again.learning.learning is not None
+    assert (again.learning.learning.state, again.learning.learning.rows) == ("building", 1000)
     report = Publisher(0.0).publish(again, Durability(), {}, 1.0, stores.kept()).report
     assert "learnt from the first 1000 rows" in report.reason
 
 
 def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) -> None:
-    made = core()
-    made.learner.begin(wanted())
+    made = pipeline()
+    made.learning.begin(wanted())
     stores = Stores(tmp_path, made)
-    made.take(record(1), T0)
+    made.handle_record(record(1), T0)
     stores.store(1.0)
     assert list((tmp_path / "rows").iterdir())
     made.set_profile(profile())
     stores.store(2.0)
-    assert made.learner.learning is None
+    assert made.learning.learning is None
     assert list((tmp_path / "rows").iterdir()) == []
 
 
 def test_a_rebaseline_closes_episodes_by_its_name_and_a_cancelled_one_changes_nothing() -> None:
-    made = core(profile())
-    made.learner.begin(wanted(kind="rebaseline"))
+    made = pipeline(profile())
+    made.learning.begin(wanted(kind="rebaseline"))
     with pytest.raises(LearningRefusedError):
         made.set_profile(profile(1), "another")
-    assert made.watch is not None
-    assert made.watch.profile.hash == profile().hash
+    assert made.active.monitor is not None
+    assert made.active.monitor.profile.hash == profile().hash
     made.set_profile(profile(1), "a")
-    assert made.watch.profile.hash == profile(1).hash
-    assert made.learner.learning is not None  # until the profile is kept and the rows are gone
+    assert made.active.monitor.profile.hash == profile(1).hash
+    assert made.learning.learning is not None  # until the profile is kept and the rows are gone
 
 
 def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_it_is_large(
@@ -213,7 +213,7 @@ async def test_more_than_its_time_is_a_problem_of_the_rows(tmp_path: Path, monke
     assert "took more than" in found.problem
 
 
-def _with(learning: Learning) -> Core:
-    made = core()
-    made.learner.begin(learning)
+def _with(learning: Learning) -> Pipeline:
+    made = pipeline()
+    made.learning.begin(learning)
     return made

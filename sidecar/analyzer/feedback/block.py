@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 from ....detectors.detection.results import EpisodeStatus
@@ -13,7 +13,7 @@ from ....detectors.profile.performance import PerformanceSpec
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
-from ..ledger import IDENTIFIED, MEASURED, REUSED
+from ..counters import IDENTIFIED, LABELS, MEASURED, REUSED_IDS, Counters
 from . import lags
 from .joining import Joiner
 from .labels import OUTCOMES
@@ -29,18 +29,18 @@ LOSSES = {
 }
 
 
-def feedback(joiner: Joiner, totals: Mapping[str, int]) -> report.Feedback:
-    """Return what came, from the ledger's totals and the store."""
-    measured, found = totals.get(MEASURED, 0), lags.buckets(totals)
+def feedback(joiner: Joiner, counters: Counters) -> report.Feedback:
+    """Return how many labels arrived, from the counters and the store."""
+    measured, found = counters.get(MEASURED.key()), lags.buckets(counters)
     return report.Feedback(
-        labels=tuple(report.Outcome(outcome, totals.get(f"feedback:{outcome}", 0)) for outcome in OUTCOMES),
+        labels=tuple(report.Outcome(outcome, counters.get(LABELS.key(outcome))) for outcome in OUTCOMES),
         pending=joiner.store.pending,
-        reused=totals.get(REUSED, 0),
-        identified_ratio=totals.get(IDENTIFIED, 0) / measured if measured else None,
+        reused=counters.get(REUSED_IDS.key()),
+        identified_ratio=counters.get(IDENTIFIED.key()) / measured if measured else None,
         coverage=joiner.store.coverage,
         lag=lags.summary(found),
         lag_buckets=found,
-        lag_seconds=lags.seconds(totals),
+        lag_seconds=lags.seconds(counters),
         reason=joiner.reason,
     )
 

@@ -151,8 +151,9 @@ class Store:
         """Return what stands in no frame: number of each segment, the rows that it has seen, since when (epoch s)."""
         return [(segment.number, segment.seen, segment.begun) for segment in self._live()]
 
-    def restore(self, state: Iterable[tuple[int, int, float]]) -> None:
-        """Take over what `state` returned, before any `replay`."""
+    def restore(self, state: Iterable[tuple[int, int, float]], first: int = 1) -> None:
+        """Take over what `state` returned, before any `replay`; new segments are numbered from `first` on."""
+        self._next = max(self._next, first)
         for number, seen, begun in state:
             self._open(number, self._tag, begun).seen = seen
 

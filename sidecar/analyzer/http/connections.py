@@ -24,8 +24,8 @@ class Connection(web.RequestHandler):
         self,
         request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,  # noqa: ARG002  # they may hold what came
-        message: str | None = None,  # noqa: ARG002
+        exc: BaseException | None = None,  # they may hold what came
+        message: str | None = None,
     ) -> web.StreamResponse:
         """Return a short answer, after which the connection ends."""
         if request.writer.output_size > 0:
