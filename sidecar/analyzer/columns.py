@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from ...detectors.batch import is_missing
 from ...detectors.profile.profile import Profile
-from ..report.schema import Unprofiled
+from ..report.schema import UnprofiledColumn
 from .component import Component
-from .decode import Decoded, Rows
+from .decode import DecodedExchange, Rows
 
 MAX_COLUMNS = 200
 
 
-class Columns(Component):
+class UnprofiledColumns(Component):
     """Counts values by (side, column) for the first `MAX_COLUMNS` names, until a profile is in force."""
 
     by_tick: ClassVar[bool] = True
@@ -27,7 +27,7 @@ class Columns(Component):
         self._counts = {}
         self._unprofiled = False
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Count the values of one exchange."""
         if not self._unprofiled:
             return
@@ -35,9 +35,9 @@ class Columns(Component):
         if exchange.outputs is not None:
             self._add("prediction", exchange.outputs)
 
-    def listing(self) -> tuple[Unprofiled, ...]:
+    def listing(self) -> tuple[UnprofiledColumn, ...]:
         """Return the counts, in the order in which the columns were first seen."""
-        return tuple(Unprofiled(name, side, *counts) for (side, name), counts in self._counts.items())
+        return tuple(UnprofiledColumn(name, side, *counts) for (side, name), counts in self._counts.items())
 
     def state(self) -> list[list[Any]]:
         """Return the counts as plain values."""

@@ -13,10 +13,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from .counters import FILE_NAME_BYTES, file_name
 
-FATES_FILE = "fates"
+TOTALS_FILE = "fates"
 MAGIC, VERSION = 0x4641_5445_5346_4C50, 1
 AT_MAGIC, AT_VERSION, AT_ID, AT_USED = range(4)
 HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, FILE_NAME_BYTES
@@ -24,12 +24,12 @@ SIZE = 16384
 SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
 
 
-class FatesFile:
+class TotalsFile:
     """Open, read once, then write after each checkpoint."""
 
     def __init__(self, path: Path) -> None:
         """Take the file at `path`, made anew when it is missing or strange; UsageError when another analyzer has it."""
-        self._descriptor = locked(path, "--shared", SIZE)
+        self._descriptor = open_locked(path, "--shared", SIZE)
         self._backing = mmap.mmap(self._descriptor, SIZE)
         self._words = memoryview(self._backing).cast("Q")
         self._slots: dict[str, int] = {}
@@ -44,8 +44,8 @@ class FatesFile:
         """Why some totals are only in the checkpoint; empty when all are in the file."""
         if not self._left_out:
             return ""
-        example = shown(next(iter(self._left_out)))
-        return f"{len(self._left_out)} totals, as {example}, have no room in the file {FATES_FILE} of {SLOTS} totals"
+        example = quote_value(next(iter(self._left_out)))
+        return f"{len(self._left_out)} totals, as {example}, have no room in the file {TOTALS_FILE} of {SLOTS} totals"
 
     def read(self) -> tuple[int, dict[str, int]] | None:
         """Return the ledger's id and totals; None when nothing was ever written."""
@@ -100,7 +100,7 @@ def _total(slot: int) -> int:
     return HEADER_WORDS + slot * SLOT_WORDS + NAME_BYTES // 8
 
 
-def locked(path: Path, flag: str, size: int = 0) -> int:
+def open_locked(path: Path, flag: str, size: int = 0) -> int:
     """Return the descriptor of the file at `path`, made if need be, of `size` bytes, and ours until it is closed.
 
     UsageError that names the command line's `flag` when the file cannot be had, or another process has it.
@@ -108,7 +108,7 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot use {shown(path)}: {error}; give a {flag} folder that is writable") from error
+        raise UsageError(f"cannot use {quote_value(path)}: {error}; give a {flag} folder that is writable") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if size:
@@ -116,5 +116,7 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
             os.posix_fallocate(descriptor, 0, size)  # a store into a page that a full disk cannot give is a SIGBUS
     except OSError as error:
         os.close(descriptor)
-        raise UsageError(f"cannot use {shown(path)}: {error}; has another analyzer the same {flag} folder?") from error
+        raise UsageError(
+            f"cannot use {quote_value(path)}: {error}; has another analyzer the same {flag} folder?"
+        ) from error
     return descriptor

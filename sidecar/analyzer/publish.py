@@ -18,13 +18,13 @@ from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
 from .feedback import block
 from .pipeline import Pipeline
-from .watch import Watch
+from .watch import ProfileMonitor
 
-DENSE = 10.0  # times the reference's rows a tick, from which on silence says little
+DENSITY_WARNING_RATIO = 10.0  # times the reference's rows a tick, from which on silence says little
 
 
 @dataclass(frozen=True)
-class Published:
+class Snapshot:
     """The report, the windows for its time line, and the counts of the open ticks for `/state`."""
 
     report: report.Report
@@ -39,18 +39,18 @@ class Publisher:
     def __init__(self, started_at: float) -> None:
         self._started_at = started_at
         self._status: MonitorStatus | None = None
-        self._features: tuple[report.Feature, ...] = ()
+        self._features: tuple[report.FeatureReport, ...] = ()
         self._windows: tuple[Window, ...] = ()
         self._performance: report.Performance | None = None
 
     def publish(
         self,
         pipeline: Pipeline,
-        checkpoint: report.Durability,
+        checkpoint: report.CheckpointStatus,
         problems: Mapping[str, str],
         now: float,
-        kept_rows: tuple[report.KeptRows, ...] = (),
-    ) -> Published:
+        kept_rows: tuple[report.StoredRows, ...] = (),
+    ) -> Snapshot:
         """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the pipeline."""
         watch = pipeline.active.monitor
         profile = watch.profile if watch else None
@@ -90,32 +90,32 @@ class Publisher:
             kept_rows=kept_rows,
             decisions=pipeline.decisions,
             streams=streams,
-            warnings=(*pipeline.notices.texts(), *problems.values(), *_too_dense(status), *_unfed(streams)),
+            warnings=(*pipeline.notices.texts(), *problems.values(), *_density_warning(status), *_unfed(streams)),
         )
-        return Published(made, profile, self._windows, watch.open_counts if watch else {})
+        return Snapshot(made, profile, self._windows, watch.open_counts if watch else {})
 
 
-def _performance(watch: Watch | None, status: MonitorStatus | None) -> report.Performance | None:
+def _performance(watch: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:
     if watch is None or status is None:
         return None
     return block.performance(watch.profile, watch.engine.windows, status.episodes)
 
 
-def _too_dense(status: MonitorStatus | None) -> tuple[str, ...]:
+def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
     """What to say where the last tick carried so many rows that its evidence was divided almost to nothing."""
-    if status is None or status.density is None or status.density <= DENSE:
+    if status is None or status.density is None or status.density <= DENSITY_WARNING_RATIO:
         return ()
     times = f"a tick carries {status.density:,.0f} times the rows of one of the reference"
     remedy = "build the profile from traffic as dense, or, of rows replayed faster than they happened, without times"
     return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
 
 
-def _unfed(streams: tuple[report.StreamDetector, ...]) -> list[str]:
+def _unfed(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
     """Return a warning for each detector that is not fed."""
     return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in streams if item.problem]
 
 
-def _unprofiled(learning: report.Learning | None) -> str:
+def _unprofiled(learning: report.LearningStatus | None) -> str:
     """Return why there is no profile, and what is done without one."""
     counted = "traffic, rows and missing values are counted"
     if learning is None:
@@ -128,7 +128,7 @@ def _unprofiled(learning: report.Learning | None) -> str:
     return f"no profile yet, {counted}; one is learnt from the first {learning.wanted} rows"
 
 
-def _features(watch: Watch | None, status: MonitorStatus | None) -> tuple[report.Feature, ...]:
+def _features(watch: ProfileMonitor | None, status: MonitorStatus | None) -> tuple[report.FeatureReport, ...]:
     if watch is None or status is None:
         return ()
     novel = watch.quality.new_values()
@@ -146,26 +146,26 @@ def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.
     return tuple(msgspec.structs.replace(item, alarms_total=counters.get(ALARMS.key(item.name))) for item in found)
 
 
-def _findings(watch: Watch | None) -> tuple[report.Finding, ...]:
+def _findings(watch: ProfileMonitor | None) -> tuple[report.QualityFinding, ...]:
     found = watch.quality.findings if watch else ()
-    return tuple(msgspec.convert(item, report.Finding, from_attributes=True) for item in found)
+    return tuple(msgspec.convert(item, report.QualityFinding, from_attributes=True) for item in found)
 
 
-def _counts(counters: Counters) -> tuple[report.Count, ...]:
+def _counts(counters: Counters) -> tuple[report.ExchangeCount, ...]:
     return tuple(
-        report.Count(kind.name, "".join(labels), amount)
+        report.ExchangeCount(kind.name, "".join(labels), amount)
         for kind in OUTCOMES
         for labels, amount in counters.of(kind).items()
     )
 
 
-def _rows(counters: Counters) -> tuple[report.Rows, ...]:
-    return tuple(report.Rows(model, side, amount) for (side, model), amount in counters.of(ROWS).items())
+def _rows(counters: Counters) -> tuple[report.RowCount, ...]:
+    return tuple(report.RowCount(model, side, amount) for (side, model), amount in counters.of(ROWS).items())
 
 
-def _ticks(pipeline: Pipeline) -> report.Ticks:
+def _ticks(pipeline: Pipeline) -> report.TickStatus:
     clock, counters = pipeline.ticks, pipeline.counters
-    return report.Ticks(
+    return report.TickStatus(
         tick_seconds=pipeline.settings.drift.tick_seconds,
         open=tuple(clock.open),
         last_closed=clock.closed_through if clock.closed_through >= 0 else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..report.schema import KeptRows
+from ..report.schema import StoredRows
 from ..rows.log import RowLog
 from ..settings.document import KeepRows, Learn
 from .counters import NOT_KEPT
@@ -14,7 +14,7 @@ ROWS_FOLDER = "rows"
 RECENT, LEARNING = "recent", "learning"
 
 
-class Stores:
+class RowStores:
     """The logs in `folder`/rows; only the worker's thread writes."""
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
@@ -49,12 +49,12 @@ class Stores:
                 self._count(LEARNING, missed)
             learner.stored(log.rows, full=log.full, now=now)
 
-    def kept(self) -> tuple[KeptRows, ...]:
+    def kept(self) -> tuple[StoredRows, ...]:
         """Return what is on disk."""
         logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
         counters = self._pipeline.counters
         return tuple(
-            KeptRows(
+            StoredRows(
                 store=name,
                 rows=log.rows,
                 bytes=log.size,

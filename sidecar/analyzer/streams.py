@@ -4,8 +4,8 @@ They know nothing of the false-alarm budget, of looks at many features, or of se
 no episode, pages nobody and costs no budget. Each number is of the rows of its tick alone: the report's own effect
 sizes are of overlapping stretches, which every such detector would take for drift.
 
-A detector's state is its last `REPLAYED` numbers, kept in the checkpoint and fed anew after a restart (River offers
-pickle only, which may run anything): what is older than that is forgotten then.
+A detector's state is its last `MAX_REPLAYED_VALUES` numbers, kept in the checkpoint and fed again after a
+restart. River offers only pickle, which may run any code. Older values are lost at a restart.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..settings.streams import Stream, parse_stream
 from .component import Component
 from .counters import STREAM_CHANGES, CounterKey, Counters
 
-REPLAYED = 1000
+MAX_REPLAYED_VALUES = 1000
 
 
 class Detector(Protocol):
@@ -45,7 +45,7 @@ ClosedCounts = Callable[[int], tuple[Profile, Counts] | None]
 
 
 @dataclass(frozen=True)
-class Streamed:
+class ConfiguredDetector:
     """One configured detector, and how to make it anew; `make` is None where it cannot be had, for `problem`."""
 
     type: str
@@ -64,17 +64,17 @@ class Streamed:
         return STREAM_CHANGES.key(self.key)
 
 
-def streamed(wanted: Iterable[StreamDetector]) -> tuple[Streamed, ...]:
+def configure_detectors(wanted: Iterable[StreamDetector]) -> tuple[ConfiguredDetector, ...]:
     """Return the detectors of the document; River is loaded only if there are any."""
     return tuple(_streamed(item) for item in wanted)
 
 
-def _streamed(item: StreamDetector) -> Streamed:
+def _streamed(item: StreamDetector) -> ConfiguredDetector:
     try:
         drift = importlib.import_module("river.drift")
     except ImportError as error:
         problem = f"River is not installed here ({error}); pip install 'pilotfish[river]'"
-        return Streamed(item.type, item.stream, None, problem)
+        return ConfiguredDetector(item.type, item.stream, None, problem)
     made: Callable[..., Detector] = getattr(drift, item.type.removeprefix("river."))
     parameters = dict(item.parameters)
     if item.type == "river.KSWIN":
@@ -86,14 +86,16 @@ def _streamed(item: StreamDetector) -> Streamed:
     try:
         make()
     except Exception as error:  # foreign code with a person's parameters
-        return Streamed(item.type, item.stream, None, f"it cannot be made: {type(error).__name__}: {error}"[:300])
-    return Streamed(item.type, item.stream, make)
+        return ConfiguredDetector(
+            item.type, item.stream, None, f"it cannot be made: {type(error).__name__}: {error}"[:300]
+        )
+    return ConfiguredDetector(item.type, item.stream, make)
 
 
 @dataclass
-class _Running:
+class _RunningDetector:
     detector: Detector | None
-    values: deque[float] = field(default_factory=lambda: deque(maxlen=REPLAYED))
+    values: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_REPLAYED_VALUES))
     last_change: int | None = None
     problem: str = ""
 
@@ -110,7 +112,7 @@ class _Running:
         return bool(self.detector.drift_detected)
 
 
-class Streams(Component):
+class StreamDetectors(Component):
     """All detectors on the streams of one profile.
 
     `closed_counts` returns the profile and the counts of a tick that has just closed, None when it had no rows.
@@ -119,7 +121,11 @@ class Streams(Component):
     by_tick: ClassVar[bool] = True
 
     def __init__(
-        self, wanted: tuple[Streamed, ...], counters: Counters, tick_seconds: float, closed_counts: ClosedCounts
+        self,
+        wanted: tuple[ConfiguredDetector, ...],
+        counters: Counters,
+        tick_seconds: float,
+        closed_counts: ClosedCounts,
     ) -> None:
         self._wanted = wanted
         self._counters = counters
@@ -146,10 +152,10 @@ class Streams(Component):
                 running.last_change = tick
                 self._counters.add(item.changes)
 
-    def listing(self) -> tuple[report.StreamDetector, ...]:
+    def listing(self) -> tuple[report.StreamDetectorStatus, ...]:
         """Return the state of each detector."""
         return tuple(
-            report.StreamDetector(
+            report.StreamDetectorStatus(
                 type=item.type,
                 stream=item.stream,
                 value=running.values[-1] if running.values else None,
@@ -171,13 +177,13 @@ class Streams(Component):
         for key, (values, last_change) in saved.items():
             running = self._running.get(key)
             if running is not None:
-                for value in values[-REPLAYED:]:
+                for value in values[-MAX_REPLAYED_VALUES:]:
                     running.take(float(value))
                 running.last_change = last_change
 
 
-def _fresh(item: Streamed) -> _Running:
-    return _Running(item.make() if item.make else None)
+def _fresh(item: ConfiguredDetector) -> _RunningDetector:
+    return _RunningDetector(item.make() if item.make else None)
 
 
 def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> float | None:

@@ -15,7 +15,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.quality import Finding, QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import LARGE_VALUE_KINDS
-from .decode import Cells, Decoded, Rows
+from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
 
 BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
@@ -26,8 +26,8 @@ class OpenTick:
 
     def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
         self._incoming = TickCounts(profile, quality.add_unseen_values)
-        self._see = quality.observe
-        self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
+        self._check_quality = quality.observe
+        self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
         self._bulky = any(
             t.kind in LARGE_VALUE_KINDS for t in profile.transforms
@@ -51,22 +51,22 @@ class OpenTick:
             self.taken += self._incoming.take()
         return self.taken
 
-    def _encode(self, waiting: Waiting) -> None:
+    def _encode(self, waiting: PendingRows) -> None:
         parts, times = waiting.parts, waiting.times
         waiting.parts, waiting.times, waiting.rows = [], [], 0
-        together = joined(parts)
+        together = concatenate_rows(parts)
         at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._timed else None
         first = 0
         for rows in together:
             then = None if at is None else at[first : first + rows.count]
             batch = Batch(rows.columns, rows.count, waiting.side, then)
-            self._see(batch)
+            self._check_quality(batch)
             self._incoming.add(batch)
             first += rows.count
 
 
 @dataclass
-class Waiting:
+class PendingRows:
     """Decoded rows of one side that are encoded together, since many small batches cost more than one."""
 
     side: Side
@@ -75,7 +75,7 @@ class Waiting:
     rows: int = 0
 
 
-def joined(parts: list[Rows]) -> list[Rows]:
+def concatenate_rows(parts: list[Rows]) -> list[Rows]:
     """Return all the rows as one, if all parts have the same columns; else the parts as they are."""
     if len(parts) < 2 or len({len(part.columns) for part in parts}) > 1:
         return parts
@@ -89,7 +89,7 @@ def joined(parts: list[Rows]) -> list[Rows]:
     return [Rows(columns, sum(part.count for part in parts))]
 
 
-class Watch:
+class ProfileMonitor:
     """Counts rows against one profile. Not thread-safe: it belongs to the worker."""
 
     def __init__(self, profile: Profile, engine: TickEngine) -> None:
@@ -114,7 +114,7 @@ class Watch:
         """The counts of the open ticks, as of the last `settle`."""
         return {tick: opened.taken for tick, opened in sorted(self._open.items())}
 
-    def add(self, tick: int, decoded: Decoded, at: float) -> None:
+    def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
         """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
         opened = self._opened(tick)
         opened.add("input", decoded.inputs, at)

@@ -8,14 +8,14 @@ import msgspec
 
 from ..report import schema as shown
 from ..settings.document import ModelMonitor, Retrain
-from .ledger import Ledger
+from .ledger import IntentLedger
 from .reasons import Reason
-from .situation import Episode, Fact, RetrainRules, Situation, Subject
+from .situation import EpisodeFacts, Fact, RetrainPolicy, Situation, Subject
 
 PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
 
 
-def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
+def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentLedger, now: float) -> Situation:
     """Return what is known at `now` (epoch seconds)."""
     retrain = monitor.spec.retrain
     return Situation(
@@ -29,12 +29,16 @@ def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, no
     )
 
 
-def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
+def _retrain_rules(retrain: Retrain, mode: str) -> RetrainPolicy:
     webhook = retrain.webhook
-    obstacle = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+    blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
     target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
-    return RetrainRules(
-        mode=retrain.mode or mode, on=tuple(retrain.on), cooldown=retrain.cooldown, target=target, obstacle=obstacle
+    return RetrainPolicy(
+        mode=retrain.mode or mode,
+        on=tuple(retrain.on),
+        cooldown=retrain.cooldown,
+        target=target,
+        blocked_reason=blocked_reason,
     )
 
 
@@ -45,8 +49,8 @@ def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
     return Subject(model, report.version or report.profile.version, report.profile.hash)
 
 
-def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
-    return Episode(
+def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
+    return EpisodeFacts(
         id=episode.id,
         cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
         family=episode.family,

@@ -1,6 +1,6 @@
-"""The member: the process beside the proxy that may fail. Started by the supervisor, never by a person.
+"""The analyzer process: the process beside the proxy that may fail. Started by the supervisor, never by a person.
 
-    python -m pilotfish.sidecar.run.member run|analyze --shared DIR --admin HOST:PORT ...
+    python -m pilotfish.sidecar.run.analyzer_process run|analyze --shared DIR --admin HOST:PORT ...
 
 `run` puts analyzer, sequential detection and control loop into one event loop; `analyze` is the analyzer alone, as in a
 pod, where detection over all replicas happens elsewhere.
@@ -25,30 +25,30 @@ from ..control import app as control_app
 from ..control.loop import ControlLoop
 from ..errors import PilotfishError
 from ..system.limits import lower_priority
-from .arguments import add_member_arguments
+from .arguments import add_analyzer_arguments
 
 USAGE_STATUS = 2
-EXPENDABLE = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
+OOM_SCORE_ADJUST = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
 NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
-LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
+FINAL_DELIVERY_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the member for the role that `argv` begins with; return its exit status."""
-    parser = argparse.ArgumentParser(prog="pilotfish member", allow_abbrev=False)
+    """Run the analyzer process for the role that `argv` begins with; return its exit status."""
+    parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
-    add_member_arguments(parser)
+    add_analyzer_arguments(parser)
     args = parser.parse_args(argv)
-    lower_priority(niceness=NICENESS, oom_score=EXPENDABLE, batch=True)
+    lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)
     try:
-        return asyncio.run(_serve(args.role, options_of(args)))
+        return asyncio.run(_serve(args.role, parse_options(args)))
     except PilotfishError as error:
         print(f"pilotfish: {error}", file=sys.stderr)
         return USAGE_STATUS
 
 
-def options_of(args: argparse.Namespace) -> Options:
+def parse_options(args: argparse.Namespace) -> Options:
     """Return the analyzer's options."""
     return Options(
         shared=args.shared,
@@ -72,7 +72,7 @@ async def _serve(role: str, options: Options) -> int:
     if role == "analyze":
         return await build(options).serve(stop)
     app = build(options, engine_factory=engine)
-    return await _serve_with(control_of(app, options), app, stop)
+    return await _serve_with(build_control_loop(app, options), app, stop)
 
 
 async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
@@ -83,12 +83,12 @@ async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event
         return await app.serve(stop)
     finally:
         stop.set()
-        await asyncio.wait({deciding}, timeout=LAST_SECONDS)
+        await asyncio.wait({deciding}, timeout=FINAL_DELIVERY_SECONDS)
         deciding.cancel()  # a receiver that is silent: the event is still pending, and sent again
         await asyncio.gather(deciding, return_exceptions=True)
 
 
-def control_of(app: App, options: Options) -> ControlLoop | None:
+def build_control_loop(app: App, options: Options) -> ControlLoop | None:
     """Return the control loop that belongs to the document; None where there is no document or nothing to decide."""
     if app.document is None or options.document is None:
         return None

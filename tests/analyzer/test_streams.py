@@ -15,8 +15,8 @@ import pytest
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.streams import streamed
-from pilotfish.sidecar.report.schema import Durability, Report
+from pilotfish.sidecar.analyzer.streams import configure_detectors
+from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import parse
@@ -57,7 +57,7 @@ def river(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def made(saved: dict[str, Any] | None = None) -> Pipeline:
-    pipeline = Pipeline(setup(streams=streamed([STREAM])), ExchangeLedger(1), saved)
+    pipeline = Pipeline(setup(streams=configure_detectors([STREAM])), ExchangeLedger(1), saved)
     pipeline.set_profile(profile(), resumed=True)
     return pipeline
 
@@ -71,7 +71,7 @@ def ticks(pipeline: Pipeline, first: int, count: int, shift: float) -> None:
 
 
 def report(pipeline: Pipeline) -> Report:
-    return Publisher(0.0).publish(pipeline, Durability(), {}, 1.0).report
+    return Publisher(0.0).publish(pipeline, CheckpointStatus(), {}, 1.0).report
 
 
 def test_a_change_is_shown_and_counted_and_opens_no_episode(river: ModuleType) -> None:

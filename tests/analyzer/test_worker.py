@@ -14,12 +14,12 @@ from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
+from pilotfish.sidecar.analyzer.fates import TotalsFile
+from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
 from pilotfish.sidecar.analyzer.persistence import Persistence
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
+from pilotfish.sidecar.analyzer.stores import RowStores
 from pilotfish.sidecar.analyzer.worker import Worker, WorkerDependencies
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender
@@ -34,18 +34,18 @@ class Bench:
         self.state = folder / "state"
         self.state.mkdir()
         self.sender = Sender(folder / "records.sock", 7)
-        self.fates = FatesFile(folder / "fates")
+        self.fates = TotalsFile(folder / "fates")
         self.worker: Worker | None = None
 
     def start(self, subject: Pipeline | None = None) -> Worker:
         subject = subject or pipeline(profile())
-        stores = Stores(self.state, subject)
+        stores = RowStores(self.state, subject)
         dependencies = WorkerDependencies(
             pipeline=subject,
             persistence=Persistence(
                 subject,
                 checkpoint=self.state / "checkpoint",
-                journal=Journal(self.state),
+                journal=LabelJournal(self.state),
                 stores=stores,
                 totals_file=self.fates,
             ),
@@ -182,7 +182,7 @@ def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> Non
     assert [answer.result(timeout=10).joined for answer in answers] == [1, 0, 0]
     assert before is not None
     again = pipeline(labelled(), ExchangeLedger(1), before)  # killed before the next checkpoint
-    again.replay(Journal(bench.state).load(), time.time_ns(), count_labels=True)
+    again.replay(LabelJournal(bench.state).load(), time.time_ns(), count_labels=True)
     assert {name: again.counters.named()[name] for name in ("feedback:joined", "feedback:duplicate")} == {
         "feedback:joined": 1,
         "feedback:duplicate": 2,

@@ -87,7 +87,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
     stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
     for _ in range(ATTEMPTS):
         stack.start()
-        wait_until(stack.ready, 20, "the member")
+        wait_until(stack.ready, 20, "the analyzer process")
         try:
             return traffic(stack)
         except StalledError:

@@ -1,4 +1,4 @@
-"""The member's end: a delivery under way holds it up for a moment only, and is not lost."""
+"""The analyzer process's end: a delivery under way holds it up for a moment only, and is not lost."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from pilotfish.sidecar.analyzer.app import App
 from pilotfish.sidecar.control.executor import Done, Outcome
 from pilotfish.sidecar.control.intent import Intent
-from pilotfish.sidecar.control.ledger import PENDING, Ledger
+from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.run import member
+from pilotfish.sidecar.run import analyzer_process
 from tests.control.situations import NOON, episode, situation
 
 
@@ -39,10 +39,10 @@ class Analyzer:
 def test_a_silent_receiver_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr(member, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(analyzer_process, "FINAL_DELIVERY_SECONDS", 0.05)
     path = tmp_path / "outbox.jsonl"
 
-    def observe(ledger: Ledger, now: float) -> Situation:
+    def observe(ledger: IntentLedger, now: float) -> Situation:
         return replace(situation(episode(), now=now), ledger=ledger)
 
     async def run() -> int:
@@ -63,7 +63,7 @@ def test_a_silent_receiver_does_not_hold_up_the_end(
             clock=lambda: NOON,
             random=Random(1),
         )
-        return await member._serve_with(loop, cast("App", analyzer), asyncio.Event())
+        return await analyzer_process._serve_with(loop, cast("App", analyzer), asyncio.Event())
 
     begun = time.monotonic()
     assert asyncio.run(run()) == status

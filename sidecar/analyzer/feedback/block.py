@@ -15,7 +15,7 @@ from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
 from ..counters import IDENTIFIED, LABELS, MEASURED, REUSED_IDS, Counters
 from . import lags
-from .joining import Joiner
+from .joining import LabelJoiner
 from .labels import OUTCOMES
 
 FAMILY = "performance"
@@ -29,11 +29,11 @@ LOSSES = {
 }
 
 
-def feedback(joiner: Joiner, counters: Counters) -> report.Feedback:
+def feedback(joiner: LabelJoiner, counters: Counters) -> report.FeedbackStatus:
     """Return how many labels arrived, from the counters and the store."""
     measured, found = counters.get(MEASURED.key()), lags.buckets(counters)
-    return report.Feedback(
-        labels=tuple(report.Outcome(outcome, counters.get(LABELS.key(outcome))) for outcome in OUTCOMES),
+    return report.FeedbackStatus(
+        labels=tuple(report.LabelOutcome(outcome, counters.get(LABELS.key(outcome))) for outcome in OUTCOMES),
         pending=joiner.store.pending,
         reused=counters.get(REUSED_IDS.key()),
         identified_ratio=counters.get(IDENTIFIED.key()) / measured if measured else None,
@@ -89,10 +89,10 @@ def _unestimated(said: PerformanceSpec) -> str:
     return SCORELESS if said.score is None else "no rows yet"
 
 
-def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.Loss | None:
+def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.LossEstimate | None:
     if found is None or stretch is None:
         return None
-    return report.Loss(
+    return report.LossEstimate(
         value=found.value,
         low=found.low,
         high=found.high,
@@ -102,7 +102,7 @@ def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.L
     )
 
 
-def _estimated(found: EstimatedLoss | None) -> report.Loss | None:
+def _estimated(found: EstimatedLoss | None) -> report.LossEstimate | None:
     if found is None:
         return None
-    return report.Loss(value=found.value, low=found.low, high=found.high, rows=found.rows)
+    return report.LossEstimate(value=found.value, low=found.low, high=found.high, rows=found.rows)

@@ -88,7 +88,7 @@ def test_a_wrong_address_or_token_file_is_told(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_report_takes_are_refused(tmp_path: Path, admin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("token")
-    monkeypatch.setattr(evidently, "LARGEST", 10)
+    monkeypatch.setattr(evidently, "MAX_FILE_BYTES", 10)
     with pytest.raises(EvidentlyError, match="keep fewer"):
         fetch(admin, tmp_path / "token", tmp_path / "rows")
 
