@@ -66,15 +66,6 @@ def test_a_checkpoint_of_version_1_is_resumed_whole(tmp_path: Path) -> None:
     made = used()
     (tmp_path / "checkpoint").write_bytes(version_1(made.state()))
     saved = checkpoint.load(tmp_path / "checkpoint")
-    assert (
-        saved
-        == checkpoint.parse(checkpoint.render(made.state()), "test")
-        | {
-            "row_collector": None,
-            "row_counts": None,
-        }
-        or saved is not None
-    )
     again = Pipeline(setup(), ExchangeLedger(1), saved)
     again.set_profile(labelled(), resumed=True)
     assert report(again) == report(made)
@@ -84,7 +75,8 @@ def test_a_checkpoint_of_version_1_is_resumed_whole(tmp_path: Path) -> None:
 
 def report(of: Pipeline) -> bytes:
     shown = Publisher(0.0).publish(of, Durability(), {}, 1.0).report
-    return msgspec.json.encode(msgspec.structs.replace(shown, feedback=None))  # predictions come from the journal
+    feedback = msgspec.structs.replace(shown.feedback, pending=0, coverage=None)  # these come from the journal
+    return msgspec.json.encode(msgspec.structs.replace(shown, feedback=feedback))
 
 
 @pytest.mark.parametrize(
