@@ -33,14 +33,14 @@ class Builder:
 
     def __init__(
         self,
-        setup: AnalyzerSettings,
+        settings: AnalyzerSettings,
         folder: Path,
         memory: int,
         decisions: Decisions,
         read: Callable[[], Report],
         submit: Submit,
     ) -> None:
-        self._setup = setup
+        self._settings = settings
         self._folder = folder
         self._memory = memory
         self._decisions = decisions
@@ -113,10 +113,10 @@ class Builder:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _wanted(self, learning: Learning) -> Wanted:
-        drift = self._setup.drift
+        drift = self._settings.drift
         return Wanted(
-            model=self._setup.model,
-            version=self._setup.version,
+            model=self._settings.model,
+            version=self._settings.version,
             rows=learning.wanted,
             gathered=learning.gathered or learning.began,
             tick_seconds=drift.tick_seconds,

@@ -150,7 +150,7 @@ class Worker:
 
     def _exchange_missing(self, labels: Labels) -> bool:
         """Whether a label names an exchange that is not known yet."""
-        return not self._pipeline.idle_reason and self._pipeline.feedback.joiner.awaits(labels, self._now())
+        return not self._pipeline.idle_reason and self._pipeline.feedback.exchange_missing(labels, self._now())
 
     def _answer(self, labelled: Sequence[tuple[Future[Any], Answer]]) -> None:
         """Answer the senders of labels once these are in the journal: one write for all that came together."""
