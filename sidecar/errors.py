@@ -19,7 +19,12 @@ class UsageError(PilotfishError):
 
 
 def shown(value: object, limit: int = SHOWN) -> str:
-    """Return `value` as a person may see it in a message: `repr`, cut to `limit` characters."""
+    """Return `value` for a message: `repr`, cut to `limit` characters; a path keeps its last component.
+
+    A path must come as a `Path`, not as text, to be cut in its middle.
+    """
+    if isinstance(value, PurePath):
+        return _shown_path(value, limit)
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -35,3 +40,11 @@ def raised_at(error: BaseException) -> str:
 def printable(text: str) -> str:
     """Return foreign text as a terminal may have it: whatever is no printable character becomes a dot."""
     return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def _shown_path(path: PurePath, limit: int) -> str:
+    text = repr(str(path))
+    if len(text) <= limit:
+        return text
+    kept = min(max(len(repr(path.name)), limit // 2), limit - limit // 4)  # slash, name, quote; and more where it fits
+    return text[: limit - 1 - kept] + "…" + text[-kept:]

@@ -18,6 +18,7 @@ from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
+from ..system.addresses import parse_address
 from ..telemetry.own import memory as used_memory
 from ..telemetry.reading import ControlStatus, Reading
 from . import memory
@@ -33,7 +34,7 @@ from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .fates import FATES_FILE, FatesFile, locked
 from .feedback.journal import Journal
 from .http.access import unguarded
-from .http.server import AdminServer, split_address
+from .http.server import AdminServer
 from .http.views import Sources, Views
 from .options import Options
 from .persistence import Persistence
@@ -78,7 +79,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         pipeline.notices.set(note, note)
     if damage:
         pipeline.notices.set("checkpoint", damage)
-    if open_to_all := unguarded(split_address(options.admin)[0], options.token_file):
+    if open_to_all := unguarded(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", open_to_all)
         _LOG.warning("%s", open_to_all)
     stores = Stores(options.state_folder, pipeline)

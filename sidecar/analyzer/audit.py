@@ -6,7 +6,6 @@ thousand decisions, the file becomes `audit.jsonl.1`, in place of the one before
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import msgspec
 
 from ..errors import shown
 from ..report.schema import Decision
+from ..system.framing import PlainLines
+from ..system.logfile import LogFile
 
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20
@@ -26,38 +27,28 @@ class Audit:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
+        self._file = LogFile(self._path, PlainLines(), keep_tail=True)
         self._lock = threading.Lock()
         self.problem = ""
         self.newest: tuple[Decision, ...] = self._load()
 
     def note(self, decision: Decision) -> None:
         """Write one decision, durably."""
-        line = msgspec.json.encode(decision) + b"\n"
+        line = msgspec.json.encode(decision)
         with self._lock:
             self.newest = (*self.newest, decision)[-NEWEST:]
             try:
                 self._append(line)
                 self.problem = ""
             except OSError as error:
-                self.problem = f"a decision is not in the audit, {shown(str(self._path))}: {error.strerror}"
+                self.problem = f"a decision is not in the audit, {shown(self._path)}: {error.strerror}"
 
     def _append(self, line: bytes) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self._path, flags, 0o600)
-        try:
-            size = os.fstat(descriptor).st_size
-            if size >= LARGEST:
-                os.replace(self._path, f"{self._path}.1")
-                os.close(descriptor)
-                descriptor = os.open(self._path, flags, 0o600)
-                size = 0
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a kill tore the line before
-                line = b"\n" + line
-            if os.write(descriptor, line) < len(line):
-                raise OSError(0, "the disk took a part of it")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with self._file as file:  # opened anew each time: somebody may have moved it away
+            file.open()
+            if file.size >= LARGEST:
+                file.rotate(self._path.with_name(f"{AUDIT_FILE}.1"))
+            file.append(line)
 
     def _load(self) -> tuple[Decision, ...]:
         try:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..channel.record import Hello
+from ..channel.record import VERSION, Hello
 from .component import Component
 from .counters import DROPPED, MEASURED, UNDECODABLE, CounterKey, Counters
 
 ANALYZER_RESTART, PROXY_RESTART = "analyzer_restart", "proxy_restart"
+VERSION_MISMATCH = "version_mismatch"  # the proxy writes records of another version
 OUTCOMES = (DROPPED, MEASURED, UNDECODABLE)
 
 
@@ -31,6 +32,7 @@ class ExchangeLedger(Component):
     id: int
     counters: Counters = field(default_factory=Counters)
     epoch: int = 0
+    refused: bool = False  # whether the last handshake was of another version, so that its connection was closed
     position: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +59,9 @@ class ExchangeLedger(Component):
             self.id, self.position = fresh_id, 0
             self.counters.clear()
         known = self.epoch in (0, hello.epoch)
-        self.count_lost(hello.next_sequence, ANALYZER_RESTART if known else PROXY_RESTART)
-        self.epoch = hello.epoch
+        restarted = ANALYZER_RESTART if known else PROXY_RESTART
+        self.count_lost(hello.next_sequence, VERSION_MISMATCH if self.refused else restarted)
+        self.epoch, self.refused = hello.epoch, hello.version != VERSION
         return continued
 
     def count_lost(self, sequence: int, reason: str = ANALYZER_RESTART) -> None:

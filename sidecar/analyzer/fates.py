@@ -108,7 +108,7 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot use {shown(str(path))}: {error}; give a {flag} folder that is writable") from error
+        raise UsageError(f"cannot use {shown(path)}: {error}; give a {flag} folder that is writable") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if size:
@@ -116,7 +116,5 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
             os.posix_fallocate(descriptor, 0, size)  # a store into a page that a full disk cannot give is a SIGBUS
     except OSError as error:
         os.close(descriptor)
-        raise UsageError(
-            f"cannot use {shown(str(path))}: {error}; has another analyzer the same {flag} folder?"
-        ) from error
+        raise UsageError(f"cannot use {shown(path)}: {error}; has another analyzer the same {flag} folder?") from error
     return descriptor

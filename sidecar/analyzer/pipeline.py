@@ -168,7 +168,7 @@ class Pipeline:
             self.settings.hints,
             inputs=profile.columns("input"),
             outputs=profile.columns("prediction"),
-            arrays=profile.arrays,
+            arrays=profile.array_columns,
         )
         self.idle_reason = ""
         self.changes += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
 from ..errors import shown
+from ..system.gunzip import DecompressionError, TooLargeError, gunzip, is_gzip
 from .checkpoint import save
 from .errors import ProfileRefusedError
 
@@ -24,7 +24,6 @@ ASIDE_FILE = "profile.refused"
 MAX_RAW = 16 * 1024 * 1024
 MAX_FILE = MAX_RAW + 1024  # a kept one begins with a line of its own
 MAX_PLAIN = 64 * 1024 * 1024
-_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
@@ -76,7 +75,7 @@ class ProfileShelf:
         """Return the profile that was put in place of the file as it is; raise ProfileRefusedError if it is damaged."""
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
-        where = f"kept profile {shown(str(self._kept))}"
+        where = f"kept profile {shown(self._kept)}"
         if not self._kept.exists():
             return None
         content, problem = _read(self._kept)
@@ -97,7 +96,7 @@ class ProfileShelf:
             self._kept.replace(aside)
         except OSError as error:
             return f"it cannot be set aside: {error.strerror}"
-        return f"it was set aside as {shown(str(aside))}"
+        return f"it was set aside as {shown(aside)}"
 
     def newer(self) -> Profile | None:
         """Return the file's profile, None if it is the one in use already (or no file is named).
@@ -143,20 +142,18 @@ def _digest(raw: bytes) -> str:
 
 
 def _parsed(path: Path, raw: bytes, problem: str) -> Profile:
-    where = f"profile {shown(str(path))}"
+    where = f"profile {shown(path)}"
     if problem:
         raise ProfileRefusedError(f"{where}: {problem}; check spec.profiles[].path")
     return parse_profile(raw, where)
 
 
 def _plain(raw: bytes, where: str) -> bytes:
-    if not raw.startswith(_GZIP):
+    if not is_gzip(raw):
         return raw
     try:
-        unpacker = zlib.decompressobj(_GZIP_WINDOW)
-        plain = unpacker.decompress(raw, MAX_PLAIN)
-    except zlib.error as error:
-        raise ProfileRefusedError(f"{where}: damaged gzip ({error}); copy it again") from error
-    if unpacker.unconsumed_tail:
-        raise ProfileRefusedError(f"{where}: more than {MAX_PLAIN >> 20} MiB unpacked; build it with fewer features")
-    return plain
+        return gunzip(raw, MAX_PLAIN)
+    except TooLargeError as error:
+        raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
+    except DecompressionError as error:
+        raise ProfileRefusedError(f"{where}: {error}; copy it again") from error

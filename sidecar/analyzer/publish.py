@@ -9,11 +9,11 @@ import msgspec
 
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import KINDS
+from ...detectors.quality import FINDING_KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report
-from ..report.timeline import retold
+from ..report.timeline import convert as retold
 from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
 from .feedback import block
@@ -85,7 +85,7 @@ class Publisher:
             feedback=block.feedback(pipeline.feedback.joiner, counters),
             performance=self._performance,
             findings=_findings(watch),
-            findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in KINDS},
+            findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in FINDING_KINDS},
             learning=learning,
             kept_rows=kept_rows,
             decisions=pipeline.decisions,

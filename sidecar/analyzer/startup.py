@@ -6,10 +6,10 @@ import secrets
 import time
 
 from ..errors import UsageError, shown
+from ..system.addresses import parse_address
+from ..system.tokens import read_token
 from . import checkpoint
 from .errors import ProfileRefusedError
-from .http.access import read_token
-from .http.server import split_address
 from .options import Options
 from .pipeline import Pipeline, State
 from .profiles import ProfileShelf
@@ -17,14 +17,14 @@ from .profiles import ProfileShelf
 
 def check_options(options: Options) -> None:
     """Make the folders; raise UsageError for folders, addresses and files that cannot be used."""
-    split_address(options.admin)
+    parse_address(options.admin, what="--admin")
     if options.token_file is not None:
         read_token(options.token_file)
     for folder in (options.shared, options.state_folder):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot use the folder {shown(str(folder))}: {error.strerror}") from error
+            raise UsageError(f"cannot use the folder {shown(folder)}: {error.strerror}") from error
 
 
 def load_checkpoint(options: Options) -> tuple[State | None, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PilotfishError, shown
+from ..system.files import replace_file
 from . import layout as at
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
@@ -96,15 +97,13 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Take over the page at `path`, or make a new one: counters go on, gauges begin at 0, the epoch grows."""
         if not _is_page(path):
-            fresh = path.with_name(path.name + ".new")
-            fresh.write_bytes(bytes(at.SIZE))
-            fresh.replace(path)
+            replace_file(path, bytes(at.SIZE))
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise PageError(f"another proxy writes {shown(str(path))}: give each its own --shared folder") from error
+            raise PageError(f"another proxy writes {shown(path)}: give each its own --shared folder") from error
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
@@ -166,7 +165,7 @@ def read_page(path: Path) -> PageSnapshot:
     """Return a consistent copy of the page at `path`; raise PageError when there is none of this layout."""
     if not _is_page(path):
         raise PageError(
-            f"counter page {shown(str(path))} is missing or of another layout: does a proxy use this --shared folder?"
+            f"counter page {shown(path)} is missing or of another layout: does a proxy use this --shared folder?"
         )
     with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
         for _ in range(ATTEMPTS):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import UsageError, shown
-from .record import FRAME, MAX_FRAME, Frame, FrameError, decode
+from .record import FRAME, MAX_FRAME, Frame, FrameError, VersionError, decode
 
 PORTION = 64 * 1024
 BACKLOG = 4
@@ -63,7 +63,8 @@ class Receiver:
     """Listens at a Unix socket for the one proxy; `receive` waits at most as long as it is told.
 
     A second connection replaces the first one, after all that the first one sent has been read. `broken_total` counts
-    connections that were closed because they did not speak the protocol; `problem` says why the last one was.
+    connections that were closed because they did not speak the protocol; `problem` says why the last one was. The
+    `Hello` of a proxy of another version is yielded before its connection is closed: it says which records were lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -131,6 +132,8 @@ class Receiver:
             self.broken_total += 1
             self.problem = str(error)
             self._drop()
+            if isinstance(error, VersionError) and error.hello is not None:
+                yield error.hello
 
     def _accept(self) -> None:
         try:
@@ -161,6 +164,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {shown(str(path))}: {error}; give a --shared folder with a short path"
+            f"cannot listen at {shown(path)}: {error}; give a --shared folder with a short path"
         ) from error
     return listener

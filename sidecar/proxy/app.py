@@ -17,13 +17,14 @@ from ..channel.page import CounterPage
 from ..channel.sender import Sender
 from ..errors import UsageError, shown
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
-from .address import Address, listen, parse_address
-from .arguments import add_pair_arguments, parse_pairs
+from ..system.addresses import Address
+from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from .health import HealthServer
 from .listener import Connections, Listener, connection_limit
 from .observer import Observer
 from .pump import Pump
 from .reactor import IN, SECOND, Reactor
+from .sockets import listen
 from .upstream import Upstream
 
 _LOG = logging.getLogger("pilotfish.proxy")
@@ -42,14 +43,14 @@ def run(args: argparse.Namespace) -> int:
     """Run the proxy until a signal ends it; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
-    health = parse_address(args.health) if args.health else None
+    health = parse_endpoint(args.health, "--health") if args.health else None
     if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
         raise UsageError("--max-connections must be 1 or more, --drain-seconds 0 or more")
     try:
         args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
         proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
     except OSError as error:
-        raise UsageError(f"--shared {shown(str(args.shared))} cannot be used: {error.strerror or error}") from error
+        raise UsageError(f"--shared {shown(args.shared)} cannot be used: {error.strerror or error}") from error
     return proxy.run()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 from collections.abc import Callable
 
 from ..channel import layout as at
 from ..channel.page import CounterPage
+from ..system.limits import UNLIMITED, raise_descriptor_limit
 from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
 from .relay import Relay, reset_socket
@@ -155,7 +155,6 @@ class Listener:
 
 def connection_limit(wanted: int) -> int:
     """Raise the soft limit of descriptors to the hard one; return how many connections fit, `wanted` at most."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != resource.RLIM_INFINITY else 1 << 20
+    hard = raise_descriptor_limit()
+    fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != UNLIMITED else 1 << 20
     return min(wanted, fitting)

@@ -14,7 +14,7 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from .reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
 
@@ -26,7 +26,8 @@ _INT = struct.Struct("i")
 RESET_PATIENCE = 5 * SECOND  # how long the bytes before an RST may take
 _RESET_POLL = SECOND // 200
 
-Show = Callable[[memoryview, int], None]
+# takes the bytes of one side; returns the callable that takes the bytes after these, where that changes
+Show: TypeAlias = "Callable[[memoryview, int], Show | None]"
 
 
 class Witness(Protocol):
@@ -145,9 +146,12 @@ class Endpoint:
             self.adjust()
             peer.adjust()
         try:
-            self.show(seen, monotonic_ns())
+            following = self.show(seen, monotonic_ns())
         except Exception as error:
             self.relay.witness.defect(error)
+            return
+        if following is not None:
+            self.show = following
 
     def flush(self) -> None:
         """Send what waits; when all has gone, let the peer read again or pass on its end."""

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
-from .address import Address, resolve
+from ..system.addresses import Address
 from .reactor import FAILED, OUT, SECOND, Reactor
 from .relay import reset_socket
+from .sockets import resolve
 
 RETRY = SECOND // 10
 BACKLOG_RETRY = SECOND // 200

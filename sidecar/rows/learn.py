@@ -12,15 +12,11 @@ of a row is ever among that.
 
 from __future__ import annotations
 
-import ctypes
 import gzip
-import os
-import resource
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,10 +26,13 @@ import numpy as np
 from ...detectors.batch import ColumnData, Floats, as_column
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
-from ...detectors.profile.provenance import HeldOut
+from ...detectors.profile.provenance import HeldOutTrial
 from ...detectors.reference.build import build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import raised_at, shown
+from ..system.files import replace_file
+from ..system.limits import limit_data, lower_priority
+from ..system.parent_death import signal_on_parent_death
 from .errors import RowsError
 from .log import read_blocks
 from .messages import Outcome, Progress, Wanted
@@ -41,10 +40,8 @@ from .table import Table, table_of
 
 FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
 TELL_SECONDS = 1.0
-PR_SET_PDEATHSIG = 1  # prctl(2)
 NICENESS = 19
-OOM_SCORE = Path("/proc/self/oom_score_adj")
-EXPENDABLE = "900"  # before the analyzer, which goes before the proxy
+EXPENDABLE = 900  # before the analyzer, which goes before the proxy
 
 
 def main(argv: Sequence[str]) -> int:
@@ -93,7 +90,7 @@ def learn(table: Table, wanted: Wanted) -> Profile:
     )
 
 
-def unstable(held_out: HeldOut | None) -> str:
+def unstable(held_out: HeldOutTrial | None) -> str:
     """Return why rows are not to be learnt from, as the trial on their last third says; empty when they are."""
     if held_out is None:
         return "too few rows for a trial on their last third"
@@ -111,8 +108,7 @@ def _learnt(folder: Path, name: str, out: Path, wanted: Wanted) -> Outcome:
     profile = learn(table, wanted)
     problem = unstable(profile.held_out)
     if not problem:
-        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(gzip.compress(profile.to_bytes(), mtime=0))
+        replace_file(out, gzip.compress(profile.to_bytes(), mtime=0), mode=0o600)
     return Outcome(rows=rows, problem=problem)
 
 
@@ -129,15 +125,9 @@ def _in_time(table: Table, tick_seconds: float) -> tuple[dict[str, ColumnData], 
 
 def _stand_back(memory: int) -> None:
     """End with the parent; let everything else go first, on the processors and when memory is short."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    with suppress(OSError):
-        OOM_SCORE.write_text(EXPENDABLE)
-    with suppress(OSError):
-        os.nice(NICENESS)
-    if memory:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    signal_on_parent_death(signal.SIGKILL)
+    lower_priority(niceness=NICENESS, oom_score=EXPENDABLE)
+    limit_data(memory)
 
 
 def _say(message: Progress | Outcome) -> None:

@@ -48,5 +48,5 @@ def make_folder(path: Path, flag: str) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{flag} {shown(str(path))} cannot be used: {error.strerror}") from error
+        raise UsageError(f"{flag} {shown(path)} cannot be used: {error.strerror}") from error
     return path

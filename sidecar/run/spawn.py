@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
-NOT_STARTED = 127  # exit status of a child that could not become its program, as in a shell
+from ..system.parent_death import signal_on_parent_death
 
-_libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: after it, only simple calls are safe
+NOT_STARTED = 127  # exit status of a child that could not become its program, as in a shell
 
 
 def spawn(argv: Sequence[str], *, environment: Mapping[str, str], on_orphaned: int, mask: Iterable[int]) -> int:
@@ -31,8 +29,7 @@ def _become(
 ) -> None:
     try:
         os.setpgid(0, 0)
-        _libc.prctl(PR_SET_PDEATHSIG, on_orphaned, 0, 0, 0)
-        if os.getppid() == parent:  # else it died before the line above
+        if signal_on_parent_death(on_orphaned, parent=parent):
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The few settings that the proxy takes while it runs: a small JSON file in the shared folder. Stdlib only."""
+"""Settings that the proxy reloads while it runs: a small JSON file in the shared folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PilotfishError, shown
+from ..system.files import replace_file
 
 MIB = 1024 * 1024
 
 
 class ProxySettingsError(PilotfishError):
-    """The proxy's settings file holds something that cannot be used."""
+    """The settings file of the proxy has an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What the observer needs to know.
+    """Settings of the observer.
 
     max_records_per_second  records/s handed to the analyzer at most; 0 hands over none
     body_limit              bytes kept of one body at most; a longer one is handed over truncated
@@ -66,9 +67,7 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
     """Replace the file at `path` in one step, so that a reader never sees half of it."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(render_proxy_settings(settings))
-    fresh.replace(path)
+    replace_file(path, render_proxy_settings(settings))
 
 
 def _require(key: str, value: object, where: str) -> None:

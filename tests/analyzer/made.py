@@ -17,12 +17,11 @@ from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.settings import AnalyzerSettings
 from pilotfish.sidecar.channel.record import Record
+from tests.support.records import make_record
 
 SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND  # a whole number of 10 s ticks
 TICK = 10.0
-REQUEST_HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\n\r\n"
-RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
 
 
 @cache
@@ -71,9 +70,7 @@ def record(
     inputs = [tensor("amount", amounts), tensor("color", (list(colors) * len(amounts))[: len(amounts)], "BYTES")]
     request = json.dumps({"inputs": inputs}).encode() if body is None else body
     response = json.dumps({"model_name": "m", "outputs": [tensor("score", scores or [0.1] * len(amounts))]}).encode()
-    sizes = (len(request), len(response))
-    return Record(sequence, at_ns, 1000, 2000, status, 0, *sizes, 0, "POST", "POST /v2/models/m/infer",
-                  REQUEST_HEAD, RESPONSE_HEAD, request, response)  # fmt: skip
+    return make_record(sequence, request, response, at_ns=at_ns, status=status)
 
 
 def drifting(start: int, count: int, at_ns: int, shift: float, rows: int = 50) -> Iterator[Record]:

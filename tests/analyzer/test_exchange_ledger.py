@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pilotfish.sidecar.analyzer.counters import Counters
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.channel.record import Hello
+from pilotfish.sidecar.channel.record import VERSION, Hello
 
 
 def test_a_gap_under_the_same_epoch_was_lost_by_the_analyzer() -> None:
@@ -63,3 +63,13 @@ def test_a_restart_takes_the_later_of_file_and_checkpoint() -> None:
 def test_a_checkpoint_of_another_page_does_not_count() -> None:
     assert restored((5, {"measured": 1}), (6, {"measured": 100}), 9) == (5, {"measured": 1})
     assert restored(None, (6, {"measured": 100}), 9) == (9, {})
+
+
+def test_what_a_proxy_of_another_version_sent_is_counted_by_its_next_handshake() -> None:
+    ledger = ExchangeLedger(1, Counters({"measured": 10}), epoch=7)
+    assert ledger.handshake(Hello(8, 13, VERSION + 1), 2)
+    assert ledger.counters.named() == {"measured": 10, "dropped:proxy_restart": 2}
+    assert ledger.handshake(Hello(8, 20, VERSION + 1), 2)
+    assert ledger.handshake(Hello(9, 24), 2)
+    assert ledger.handshake(Hello(10, 30), 2)
+    assert ledger.counters.named() == {"measured": 10, "dropped:proxy_restart": 8, "dropped:version_mismatch": 11}

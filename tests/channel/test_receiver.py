@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,19 +16,22 @@ from pilotfish.sidecar.channel.receiver import Receiver, Splitter
 from pilotfish.sidecar.channel.record import (
     FRAME,
     MAX_FRAME,
+    VERSION,
     Frame,
     FrameError,
     Hello,
     Record,
+    VersionError,
     encode_hello,
     encode_record,
 )
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
+from tests.support.records import make_record
 
 
 def record(sequence: int, body: bytes = b"{}") -> Record:
-    return Record(sequence, 1, 2, 3, 200, 0, len(body), 0, 0, "POST", "/x", b"head", b"", body, b"")
+    return make_record(sequence, body)
 
 
 FRAMES: list[Frame] = [Hello(3, 1), record(1), record(2, b"x" * 300), record(3, b"")]
@@ -120,6 +125,33 @@ def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path
     sender.flush()
     assert received(receiver, 1) == [Hello(3, 1)]
     sender.disconnect()
+
+
+def of_version(version: int, raw: bytes) -> bytes:
+    """Return the frame `raw` as another version marks it."""
+    return raw[: FRAME.size] + version.to_bytes(2, "little") + raw[FRAME.size + 2 :]
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1], ids=["older proxy", "newer proxy"])
+def test_a_proxy_of_another_version_is_refused_and_its_hello_is_known(
+    receiver: Receiver, tmp_path: Path, version: int
+) -> None:
+    with socket.socket(socket.AF_UNIX) as proxy:
+        proxy.connect(str(tmp_path / "records.sock"))
+        proxy.sendall(encode_hello(Hello(3, 7, version)) + of_version(version, encode_record(record(7))))
+        assert received(receiver, 1) == [Hello(3, 7, version)]
+    assert f"version {version}, this is {VERSION}" in receiver.problem
+    assert (receiver.broken_total, receiver.connected) == (1, False)
+
+
+def test_every_version_can_read_the_hello_of_every_other_one() -> None:
+    size, kind, version, epoch, upcoming = struct.unpack("<IBHQQ", encode_hello(Hello(3, 7)))  # as version 1 does
+    assert (size, kind, version, epoch, upcoming) == (18, 1, VERSION, 3, 7)
+
+
+def test_a_record_of_another_version_is_refused() -> None:
+    with pytest.raises(VersionError, match="one image"):
+        fed(of_version(VERSION + 1, encode_record(record(1))))
 
 
 def test_a_wait_ends_when_it_is_woken(receiver: Receiver) -> None:

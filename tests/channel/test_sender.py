@@ -17,6 +17,7 @@ from pilotfish.sidecar.channel.record import (
     encode_record,
 )
 from pilotfish.sidecar.channel.sender import Sender
+from tests.support.records import make_record
 
 text = st.text(max_size=20)
 records = st.builds(
@@ -26,14 +27,19 @@ records = st.builds(
         st.integers(0, 2**64 - 1),
     ),
     **dict.fromkeys(("status", "flags", "listener"), st.integers(0, 2**16 - 1)),
+    protocol=st.sampled_from(["http/1.1", "h2"]),
     method=st.sampled_from(["POST", "PUT"]),
+    target=st.text(st.characters(max_codepoint=255), max_size=20),
     route=text,
-    **dict.fromkeys(("request_head", "response_head", "request_body", "response_body"), st.binary(max_size=100)),
+    **dict.fromkeys(
+        (f"{message}_{part}" for message in ("request", "response") for part in ("headers", "body", "trailers")),
+        st.binary(max_size=100),
+    ),
 )
 
 
 def record(sequence: int, size: int = 10) -> Record:
-    return Record(sequence, 1, 2, 3, 200, 0, size, 0, 0, "POST", "POST /x", b"", b"", bytes(size), b"")
+    return make_record(sequence, bytes(size))
 
 
 def frames(data: bytes) -> list[Frame]:

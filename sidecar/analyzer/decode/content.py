@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
-from .heads import CONTENT_TYPE, header
+from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
+from ...wire.headers import Headers
+from .headers import CONTENT_TYPE
 from .types import DeclineError
 
 T = TypeVar("T")
 
 MOST_CODINGS = 3
-_GZIP, _ZLIB, _RAW = 31, 15, -15  # window bits, as zlib counts them
-_WINDOWS = {"deflate": (_ZLIB, _RAW), "gzip": (_GZIP,), "x-gzip": (_GZIP,)}
+_WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
 _NESTED = frozenset((dict, list))
 _BEHIND_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
 _OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
@@ -38,20 +38,20 @@ def uncode(body: bytes, coding: str, limit: int) -> bytes:
     return body
 
 
-def parse(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     """Return what `decoder` makes of `text`; NaN, Infinity and huge numbers pass, as many servers let them."""
     try:
         return decoder.decode(text)
     except RecursionError:
         raise DeclineError("too_deep") from None
     except UnicodeDecodeError:
-        raise DeclineError(_no_json(head)) from None
+        raise DeclineError(_no_json(headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
             raise DeclineError("wrong_structure") from None
     except msgspec.DecodeError:
         pass  # what follows reads more than the standard allows
-    return _parse_leniently(decoder, text, head)
+    return _parse_leniently(decoder, text, headers)
 
 
 def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
@@ -86,29 +86,21 @@ def _inner_keys(value: object, depth: int) -> int:
 
 
 def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
+    if not body.strip(b"\0"):
+        return b""
     for window in windows:
         try:
-            return _members(body, window, limit)
-        except zlib.error:
-            continue
+            return inflate(body, limit, window)
+        except TooLargeError:
+            raise DeclineError("body_too_large") from None
+        except CutOffError:
+            break
+        except DamagedError:
+            continue  # `deflate` is sent in two forms
     raise DeclineError("content_encoding")
 
 
-def _members(body: bytes, window: int, limit: int) -> bytes:
-    parts, room = [], limit + 1
-    while body.strip(b"\0"):
-        stream = zlib.decompressobj(window)
-        parts.append(stream.decompress(body, room))
-        room -= len(parts[-1])
-        if room <= 0 or stream.unconsumed_tail:
-            raise DeclineError("body_too_large")
-        if not stream.eof:
-            raise DeclineError("content_encoding")
-        body = stream.unused_data
-    return b"".join(parts)
-
-
-def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     try:
         document = json.loads(text.decode())
         if b"\\u" in text:
@@ -119,11 +111,11 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes)
     except msgspec.ValidationError:
         raise DeclineError("wrong_structure") from None
     except ValueError:
-        raise DeclineError(_no_json(head)) from None
+        raise DeclineError(_no_json(headers)) from None
 
 
-def _no_json(head: bytes) -> str:
-    kind = header(head, head.lower(), CONTENT_TYPE)
+def _no_json(headers: Headers) -> str:
+    kind = headers.get(CONTENT_TYPE)
     return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
 
 

@@ -12,31 +12,32 @@ from typing import Any
 
 import msgspec
 
+from ...wire.headers import Headers
 from .content import parse
 from .types import Body, DeclineError
 
-STRUCTURED = b"application/cloudevents+json"
+STRUCTURED = "application/cloudevents+json"
 _EVENT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
-def unwrapped(raw: bytes, head: bytes) -> Body:
+def unwrapped(raw: bytes, headers: Headers) -> Body:
     """Return the body that an event holds; decline an event without data."""
-    event = {name: bytes(value) for name, value in parse(_EVENT, raw, head).items()}
+    event = {name: bytes(value) for name, value in parse(_EVENT, raw, headers).items()}
     if raw.count(b":") != len(event) + sum(value.count(b":") for value in event.values()):
         raise DeclineError("duplicate_name")  # the colons of an attribute that another one hid
-    name = _text(event.get("id"), head)
+    name = _text(event.get("id"), headers)
     if "data" in event:
-        return Body(event["data"], head, event_id=name)
-    packed = _text(event.get("data_base64"), head)
+        return Body(event["data"], headers, event_id=name)
+    packed = _text(event.get("data_base64"), headers)
     if packed is None:
         raise DeclineError("wrong_structure")
     try:
-        return Body(base64.b64decode(packed, validate=True), head, event_id=name)
+        return Body(base64.b64decode(packed, validate=True), headers, event_id=name)
     except (binascii.Error, ValueError):
         raise DeclineError("wrong_structure") from None
 
 
-def _text(value: bytes | None, head: bytes) -> str | None:
-    found = None if value is None else parse(_TEXT, value, head)
+def _text(value: bytes | None, headers: Headers) -> str | None:
+    found = None if value is None else parse(_TEXT, value, headers)
     return found if isinstance(found, str) else None

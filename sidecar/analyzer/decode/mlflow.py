@@ -40,7 +40,7 @@ _REQUEST = msgspec.json.Decoder(Request)
 
 def decode_request(body: Body, hints: Hints) -> Part:
     """Return the rows of a request."""
-    request = parse(_REQUEST, body.raw, body.head)
+    request = parse(_REQUEST, body.raw, body.headers)
     forms = (request.dataframe_split, request.dataframe_records, request.instances, request.inputs)
     if sum(form is not None for form in forms) != 1:
         raise DeclineError("wrong_structure")

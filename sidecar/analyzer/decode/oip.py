@@ -58,7 +58,7 @@ _RESPONSE = msgspec.json.Decoder(Response)
 def decode_request(body: Body, hints: Hints) -> Part:
     """Return the rows of a request."""
     text, tail = _split(body)
-    request = parse(_REQUEST, text, body.head)
+    request = parse(_REQUEST, text, body.headers)
     keys = 1 + (request.id is not None) + _keys(request.parameters)
     if request.outputs is not None:
         keys += 1 + sum(len(output) + len(output.get("parameters", ())) for output in request.outputs)
@@ -69,7 +69,7 @@ def decode_request(body: Body, hints: Hints) -> Part:
 def decode_response(body: Body, hints: Hints) -> Part:
     """Return the rows of a response."""
     text, tail = _split(body)
-    response = parse(_RESPONSE, text, body.head)
+    response = parse(_RESPONSE, text, body.headers)
     given = (response.id, response.model_name, response.model_version)
     keys = 4 - given.count(None) + _keys(response.parameters)
     require_unique_keys(text, keys + _tensor_keys(response.outputs))

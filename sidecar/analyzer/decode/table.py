@@ -9,7 +9,8 @@ from typing import Protocol
 import msgspec
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
-from . import events, heads, mlflow, oip, v1
+from ...wire.headers import Headers
+from . import events, headers, mlflow, oip, v1
 from .content import parse, uncode
 from .types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
 
@@ -51,15 +52,15 @@ def decode(record: Record, hints: Hints) -> Decoded | Skip:
 
 
 def _decode(record: Record, hints: Hints) -> Decoded:
-    target = heads.target(record.request_head)
+    target = headers.parse_target(record.target)
     _require_inference(record, target, hints)
-    lowered = record.request_head.lower()
-    body = _body(record.request_body, record.request_head, lowered, hints)
+    asked, answered = Headers(record.request_headers), Headers(record.response_headers)
+    body = _body(record.request_body, asked, hints)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)
-    response, reason = _response(record, codec, request.rows.count, hints)
-    request_id, response_id = _ids(record, lowered, request.request_id or body.event_id, response)
+    response, reason = _response(record, answered, codec, request.rows.count, hints)
+    request_id, response_id = _ids(asked, answered, request.request_id or body.event_id, response)
     return Decoded(
         target.model or (response and response.model) or hints.model,
         target.version or (response and response.version) or None,
@@ -72,17 +73,16 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     )
 
 
-def _ids(record: Record, lowered: bytes, own: str | None, response: Part | None) -> tuple[str | None, str | None]:
+def _ids(asked: Headers, answered: Headers, own: str | None, response: Part | None) -> tuple[str | None, str | None]:
     """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
-    first = own or heads.request_id(record.request_head, lowered)
-    head = record.response_head
-    second = (response and response.request_id) or heads.request_id(head, head.lower())
-    first = first or second or heads.trace_id(record.request_head, lowered)
-    first, second = first and first[: heads.LONGEST_ID], second and second[: heads.LONGEST_ID]
+    first = own or headers.request_id(asked)
+    second = (response and response.request_id) or headers.request_id(answered)
+    first = first or second or headers.trace_id(asked)
+    first, second = first and first[: headers.MAX_ID_LENGTH], second and second[: headers.MAX_ID_LENGTH]
     return first or None, second if second and second != first else None
 
 
-def _require_inference(record: Record, target: heads.Target, hints: Hints) -> None:
+def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
     if record.method != "POST" or not target.inference:
         raise DeclineError("not_inference")
     if hints.model and target.model and target.model != hints.model:
@@ -95,37 +95,38 @@ def _require_inference(record: Record, target: heads.Target, hints: Hints) -> No
         raise DeclineError("truncated")
 
 
-def _body(raw: bytes, head: bytes, lowered: bytes, hints: Hints) -> Body:
+def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
     if not raw:
         raise DeclineError("empty_body")
-    coding = heads.header(head, lowered, heads.CONTENT_ENCODING)
+    coding = fields.get(headers.CONTENT_ENCODING)
     if coding is not None:
         raw = uncode(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
         raise DeclineError("body_too_large")
-    if events.STRUCTURED in lowered:
-        return events.unwrapped(raw, head)
-    size = heads.header(head, lowered, heads.JSON_SIZE)
+    if headers.media_type(fields) == events.STRUCTURED:
+        return events.unwrapped(raw, fields)
+    size = fields.get(headers.JSON_SIZE)
     if size is None:
-        return Body(raw, head)
+        return Body(raw, fields)
     if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
         raise DeclineError("binary_layout")
-    return Body(raw, head, int(size))
+    return Body(raw, fields, int(size))
 
 
-def _response(record: Record, codec: Codec, count: int, hints: Hints) -> tuple[Part | None, str | None]:
+def _response(
+    record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
+) -> tuple[Part | None, str | None]:
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
-    head = record.response_head
     try:
-        part = codec.decode_response(_body(record.response_body, head, head.lower(), hints), hints)
+        part = codec.decode_response(_body(record.response_body, fields, hints), hints)
     except DeclineError as declined:
         return None, declined.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
 
 
 def _sniff(body: Body) -> str:
-    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.head)
+    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
     if bytes(found.dataframe_split) or bytes(found.dataframe_records):
         return "mlflow"
     if bytes(found.instances):

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from numpy.typing import NDArray
 
+from ...wire.headers import Headers
+
 MIB = 1024 * 1024
 
 Protocol = Literal["auto", "mlflow", "oip", "v1"]
@@ -101,14 +103,14 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body without its content coding, and the raw head that came with it.
+    """A body without its content coding, and the headers that came with it.
 
     `json_size` is the length of the JSON part where a binary part follows, else None. `event_id` is that of the event
     that the body came in.
     """
 
     raw: bytes
-    head: bytes
+    headers: Headers
     json_size: int | None = None
     event_id: str | None = None
 

@@ -43,14 +43,14 @@ _RESPONSE = msgspec.json.Decoder(Response)
 
 def decode_request(body: Body, hints: Hints) -> Part:
     """Return the rows of a request."""
-    request = parse(_REQUEST, body.raw, body.head)
+    request = parse(_REQUEST, body.raw, body.headers)
     tree = either(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
     return Part(rows_of(tree, "inputs", hints.inputs, hints))
 
 
 def decode_response(body: Body, hints: Hints) -> Part:
     """Return the rows of a response."""
-    response = parse(_RESPONSE, body.raw, body.head)
+    response = parse(_RESPONSE, body.raw, body.headers)
     return Part(
         rows_of(either(body.raw, response.predictions, response.outputs, 0), "predictions", hints.outputs, hints)
     )

@@ -10,22 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from ...errors import UsageError, shown
+from ...system.tokens import read_token
 
-MAX_TOKEN_BYTES = 4096
 OPEN_PATHS = ("/healthz", "/metrics", "/readyz")
 CHALLENGE = 'Bearer realm="pilotfish", Basic realm="pilotfish"'  # a browser can answer the second one
-
-
-def read_token(path: Path) -> bytes:
-    """Return the token in the file, without white space around it; UsageError when there is none or it is too long."""
-    try:
-        with path.open("rb") as file:
-            token = file.read(MAX_TOKEN_BYTES + 1).strip()
-    except OSError as error:
-        raise UsageError(f"cannot read the token file {shown(str(path))}: {error}") from error
-    if not token or len(token) > MAX_TOKEN_BYTES:
-        raise UsageError(f"the token file {shown(str(path))} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
-    return token
 
 
 def unguarded(host: str, token_file: Path | None) -> str:

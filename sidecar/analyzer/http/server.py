@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ...errors import UsageError, shown
+from ...errors import shown
+from ...system.addresses import AddressError, parse_address
 from .connections import Connections
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -25,10 +26,6 @@ HEADERS = {
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
-
-
-class AddressError(UsageError):
-    """The admin address cannot be used."""
 
 
 class Request(web.BaseRequest):
@@ -58,7 +55,7 @@ class AdminServer:
 
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when that is not possible."""
-        host, port = split_address(address)
+        host, port = parse_address(address).pair
         self._http = Connections(
             self._serve,
             _request,
@@ -95,14 +92,6 @@ class AdminServer:
                 request.transport.abort()
             raise ConnectionResetError("the client was too slow") from None
         return response
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of HOST:PORT or [HOST]:PORT; AddressError with an example when it is neither."""
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535 or not host:
-        raise AddressError(f"{shown(address)} is no address; give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _reason(error: OSError) -> str:

@@ -104,6 +104,13 @@ def test_what_is_no_event_with_data_has_its_own_reason(event: Any, why: str) -> 
     assert exchanges.reason(event, path=V1_PATH, request_headers=EVENT) == why
 
 
+def test_only_the_content_type_makes_a_body_an_event() -> None:
+    accepts = "Content-Type: application/json\r\nAccept: application/cloudevents+json\r\n"
+    assert exchanges.decoded({"instances": [1]}, path=V1_PATH, request_headers=accepts).inputs.count == 1
+    folded = "CONTENT-TYPE:\r\n\tApplication/CloudEvents+JSON ; charset=utf-8\r\n"
+    assert exchanges.decoded({"data": {"instances": [1, 2]}}, path=V1_PATH, request_headers=folded).inputs.count == 2
+
+
 FRAMES = st.fixed_dictionaries(
     {"data": st.lists(st.lists(SCALARS | TREES, max_size=3), max_size=3) | TREES},
     optional={"columns": st.lists(st.sampled_from(["a", "b", "a.b"]) | SCALARS, max_size=3) | TREES, "index": TREES},

@@ -14,7 +14,7 @@ from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.channel.record import Record
-from tests.analyzer.made import RESPONSE_HEAD, T0, record, setup, tensor
+from tests.analyzer.made import T0, record, setup, tensor
 
 
 @cache
@@ -62,7 +62,6 @@ def exchange(
         response["id"] = response_id
     return plain._replace(
         request_body=json.dumps(request).encode(),
-        response_head=RESPONSE_HEAD,
         response_body=json.dumps(response).encode(),
     )
 
