@@ -22,14 +22,10 @@ from pilotfish.sidecar.control.retrain.delivery import Answer, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
 from pilotfish.sidecar.control.status import ControlStatus
+from tests.control.cycles import Crash, settled
 from tests.control.situations import HOUR, NOON, episode, situation
-from tests.control.test_loop import settled
 
 COOLDOWN = 5 * HOUR
-
-
-class Crash(BaseException):
-    """The process dies here."""
 
 
 class Operation(RuleBasedStateMachine):
