@@ -62,7 +62,7 @@ def scaled(
         subject=SUBJECT,
         episodes=Fact(episodes, now),
         ledger=Ledger().apply(done),
-        retrain=RULES,
+        retrain=replace(RULES, cooldown=0.0),
         replicas=Fact(observed, now if at is None else at),
         target=target,
         scale=rules,

@@ -166,6 +166,16 @@ def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster)
     ]
 
 
+def test_a_wish_that_returns_before_anything_new_is_observed_is_the_newest_again(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
+    for target in (4, 5, 4, 4):
+        cluster.target = target
+        cluster.cycle()
+        cluster.lag += 1.0  # the observation stays the one of the first cycle
+    assert [(entry.state, entry.desired) for entry in cluster.entries()] == [(SUPERSEDED, 5), (PENDING, 4)]
+    assert cluster.applied == [4, 5, 4]
+
+
 def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Cluster) -> None:
     async def run() -> None:
         release = asyncio.Event()
