@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .ledger import DEAD, PENDING, Entry, Nature
+from .ledger import DEAD, PENDING, LedgerEntry, Nature
 from .outbox import Outbox
 
 SHOWN = 50  # intents, newest first
@@ -45,7 +45,7 @@ class ControlStatus:
     problem: str | None = None
 
 
-def status_of(outbox: Outbox) -> ControlStatus:
+def build_status(outbox: Outbox) -> ControlStatus:
     """Return what is to be shown of `outbox`."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
@@ -59,7 +59,7 @@ def status_of(outbox: Outbox) -> ControlStatus:
     )
 
 
-def _shown(entry: Entry) -> IntentStatus:
+def _shown(entry: LedgerEntry) -> IntentStatus:
     return IntentStatus(
         id=entry.id,
         kind=entry.kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import PilotfishError
 
 
-class WireError(PilotfishError):
+class ProtocolError(PilotfishError):
     """The bytes are no HTTP/1.1 that can be followed with certainty.
 
     `reason` is one of `channel.layout.DOWNGRADES`.

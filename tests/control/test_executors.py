@@ -11,7 +11,7 @@ import pytest
 from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
-from pilotfish.sidecar.control.pending import LONGEST_ASKED, settle
+from pilotfish.sidecar.control.pending import MAX_RETRY_AFTER, settle
 from tests.control.scaling import KIND, Cluster
 from tests.control.situations import HOUR, NOON, entry, episode
 from tests.support.waiting import eventually
@@ -91,7 +91,7 @@ def test_an_exception_in_an_executor_is_an_outcome(tmp_path: Path, caplog: pytes
         (Failed("forbidden"), (DEAD, "forbidden", "forbidden", 0.0, 0.0)),
         (RetryAt("conflict"), (PENDING, "drift", "conflict", NOON, NOON + 1)),
         (RetryAt("conflict", NOON + 60), (PENDING, "drift", "conflict", NOON + 60, NOON + 60)),
-        (RetryAt("conflict", NOON + 10 * HOUR), (PENDING, "drift", "conflict", NOON + LONGEST_ASKED, NOON + HOUR)),
+        (RetryAt("conflict", NOON + 10 * HOUR), (PENDING, "drift", "conflict", NOON + MAX_RETRY_AFTER, NOON + HOUR)),
         (RetryAt("conflict", NOON - 60), (PENDING, "drift", "conflict", NOON, NOON + 1)),
     ],
 )

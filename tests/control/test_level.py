@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
-from pilotfish.sidecar.control.guard import entry_of, judge
+from pilotfish.sidecar.control.guard import build_entry, check_intent
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import (
     DEAD,
@@ -24,12 +24,12 @@ from pilotfish.sidecar.control.ledger import (
     RECOMMENDED,
     REFUSED,
     SUPERSEDED,
-    Entry,
-    Ledger,
+    IntentLedger,
+    LedgerEntry,
     Nature,
-    Put,
+    PutEntry,
 )
-from pilotfish.sidecar.control.pending import overtaken
+from pilotfish.sidecar.control.pending import superseded_changes
 from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
 from tests.control.cycles import Crash, settled
 from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
@@ -38,9 +38,9 @@ from tests.control.situations import HOUR, NOON
 COOLED = replace(SCALE_RULES, cooldown=300.0)
 
 
-def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Put:
+def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
     """Return an entry of the key, decided and changed `age` seconds ago."""
-    entry = Entry(
+    entry = LedgerEntry(
         id=f"{state}-{desired}",
         kind=KIND,
         why="latency",
@@ -55,7 +55,7 @@ def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Pu
         desired=desired,
         nature=Nature.LEVEL,
     )
-    return Put(msgspec.structs.replace(entry, **fields))
+    return PutEntry(msgspec.structs.replace(entry, **fields))
 
 
 VERDICTS = {
@@ -64,7 +64,7 @@ VERDICTS = {
     "observe": (scaled(rules=replace(SCALE_RULES, mode=OBSERVE)), (REFUSED, "mode")),
     "recommend": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND)), (RECOMMENDED, "mode")),
     "no-block": (scaled(rules=None), (REFUSED, "mode")),
-    "obstacle": (scaled(rules=replace(SCALE_RULES, obstacle="secret_ref")), (REFUSED, "secret_ref")),
+    "obstacle": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
     "fresh-enough": (scaled(at=NOON - 60), (PENDING, "latency")),
     "stale": (scaled(at=NOON - 61), (REFUSED, "stale")),
     "pending-already": (scaled(done=(had(PENDING),)), None),
@@ -95,7 +95,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
 def test_guard(case: ScaleSituation, expected: tuple[str, str] | None) -> None:
-    decision = judge(wanted(case)[0], case)
+    decision = check_intent(wanted(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
@@ -113,17 +113,17 @@ ENDS = {
 
 @pytest.mark.parametrize(("case", "expected"), ENDS.values(), ids=ENDS)
 def test_a_pending_level_ends_with_its_wish(case: ScaleSituation, expected: list[str]) -> None:
-    changes = overtaken(POLICY, wanted(case), case)
+    changes = superseded_changes(POLICY, wanted(case), case)
     assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
 
 
 def test_a_wish_that_varies_while_it_is_refused_keeps_one_entry_and_counts_once() -> None:
-    ledger = Ledger().apply([had(DELIVERED, 2)])
+    ledger = IntentLedger().apply([had(DELIVERED, 2)])
     for index in range(20):
         case = replace(scaled(3, 4 + index % 2, now=NOON + index, rules=COOLED), ledger=ledger)
-        decision = judge(wanted(case)[0], case)
+        decision = check_intent(wanted(case)[0], case)
         assert decision is not None
-        ledger = ledger.apply([Put(entry_of(decision, case))])
+        ledger = ledger.apply([PutEntry(build_entry(decision, case))])
     assert [(entry.state, entry.desired) for entry in ledger.entries.values()] == [(DELIVERED, 2), (REFUSED, 5)]
     assert ledger.totals == {(KIND, "executed", "latency"): 1, (KIND, "refused", "cooldown"): 1}
 
