@@ -33,7 +33,7 @@ from pilotfish.sidecar.control.ledger import (
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.status import build_status
-from tests.control.situations import NOON, change, entry, episode, put, situation
+from tests.control.situations import NOON, OLD_OUTBOX, change, entry, episode, put, situation
 from tests.support.examples import examples
 
 IDS = st.sampled_from(("a", "b", "c"))
@@ -117,11 +117,8 @@ def test_a_level_keeps_its_desired_value_when_it_is_compacted() -> None:
     assert again == ledger
 
 
-OLD = Path(__file__).with_name("data") / "outbox.jsonl"
-
-
 def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None:
-    raw = OLD.read_bytes()
+    raw = OLD_OUTBOX.read_bytes()
     found = journal.decode(raw)
     assert found.damaged == ()
     assert journal.encode(found.operations) == raw
@@ -135,7 +132,7 @@ def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None
 
 
 def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
-    entries = IntentLedger().apply(journal.decode(OLD.read_bytes()).operations).entries
+    entries = IntentLedger().apply(journal.decode(OLD_OUTBOX.read_bytes()).operations).entries
     intents = wanted_intents(situation(*(episode(f"e{number}", at=NOON + 60 * number - 60) for number in (1, 2, 3, 4))))
     assert [intent.id for intent in intents] == list(entries)
     assert [intent.desired for intent in intents if entries[intent.id].desired] == [
