@@ -11,11 +11,11 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..settings.checks import warnings
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
+from ..settings.validation import find_warnings
 from .core import Setup
 from .decode import Hints
 from .engine import EngineFactory
@@ -91,7 +91,7 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(warnings(document)))
+    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(find_warnings(document)))
 
 
 def _source(spec: Spec) -> ProfileSource | None:

@@ -178,7 +178,7 @@ class Core:
             self.setup.hints,
             inputs=profile.columns("input"),
             outputs=profile.columns("prediction"),
-            arrays=profile.arrays,
+            arrays=profile.array_columns,
         )
         self.idle_reason = ""
         self.changes += 1

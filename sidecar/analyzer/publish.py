@@ -9,11 +9,11 @@ import msgspec
 
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import KINDS
+from ...detectors.quality import FINDING_KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report
-from ..report.timeline import retold
+from ..report.timeline import convert as retold
 from .core import Core
 from .feedback import block
 from .ledger import DROPPED, MEASURED, UNDECODABLE
@@ -84,7 +84,7 @@ class Publisher:
             feedback=block.feedback(core.labels, totals),
             performance=self._performance,
             findings=_findings(watch),
-            findings_total={kind: totals.get(f"finding:{kind}", 0) for kind in KINDS},
+            findings_total={kind: totals.get(f"finding:{kind}", 0) for kind in FINDING_KINDS},
             learning=core.learner.learning,
             kept_rows=kept_rows,
             decisions=core.decisions,

@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ...detectors.comparisons.effects import EffectSizes, Yardstick
+from ...detectors.comparisons.effects import EffectSizeEstimator, EffectSizes
 from ...detectors.performance.estimate import estimate
 from ...detectors.performance.realized import realized
 from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 from ..report import schema as report
 from ..settings.document import StreamDetector
-from ..settings.streams import Stream, stream_of
+from ..settings.streams import Stream, parse_stream
 
 REPLAYED = 1000
 
@@ -117,7 +117,7 @@ class Streams:
         """Feed what the rows of the closed `tick` say; return the key of each detector that calls it a change."""
         changed = []
         for item in self._wanted:
-            value = _value(stream_of(item.stream), tick, profile, counts, tick_seconds)
+            value = _value(parse_stream(item.stream), tick, profile, counts, tick_seconds)
             running = self._running[item.key]
             if value is not None and math.isfinite(value) and running.take(value):
                 running.last_change = tick
@@ -171,7 +171,7 @@ def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_sec
         return None
     feature = profile.feature(stream.feature)
     mismatches = int(counts.mismatches[profile.index[stream.feature]])
-    yardstick = Yardstick.of(feature, tick_seconds)
+    yardstick = EffectSizeEstimator.of(feature, tick_seconds)
     return _measured(yardstick.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
 
 

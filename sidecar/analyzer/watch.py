@@ -12,9 +12,9 @@ import numpy as np
 from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
 from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import Finding, QualityWatch
+from ...detectors.quality import Finding, QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
-from ...detectors.transforms import BULKY
+from ...detectors.transforms import LARGE_VALUE_KINDS
 from .decode import Cells, Decoded, Rows
 from .engine import TickEngine
 
@@ -24,12 +24,14 @@ BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they a
 class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
-    def __init__(self, profile: Profile, taken: Counts, quality: QualityWatch) -> None:
-        self._incoming = TickCounts(profile, quality.meet)
-        self._see = quality.see
+    def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
+        self._incoming = TickCounts(profile, quality.add_unseen_values)
+        self._see = quality.observe
         self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
-        self._bulky = any(t.kind in BULKY for t in profile.transforms)  # large values wait where their size is bounded
+        self._bulky = any(
+            t.kind in LARGE_VALUE_KINDS for t in profile.transforms
+        )  # large values wait where their size is bounded
         self.taken = taken
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
@@ -95,7 +97,7 @@ class Watch:
         self.engine = engine
         self._status: MonitorStatus | None = None
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
-        self.quality = QualityWatch(profile)
+        self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
         self.newest = Counts.empty(profile)  # of the tick that closed last
         self._open: dict[int, OpenTick] = {}

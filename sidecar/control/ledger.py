@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 import msgspec
 
@@ -23,21 +25,29 @@ OUTCOMES = {
     SUPERSEDED: "superseded",
 }
 SETTLED = frozenset((PENDING, DELIVERED, DEAD))  # nothing is decided again about an entry in one of these
-KEPT = 1000  # entries of ended episodes that a compaction keeps
+KEPT = 1000  # ended entries of each kind that a compaction keeps
+
+
+class Nature(StrEnum):
+    """The two natures of intent; see `intent`."""
+
+    LEVEL = "level"
+    ONCE = "once"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An intent with what became of it.
 
-    Times are epoch seconds. `body` is the event as it is sent, the same bytes on each attempt; it is empty for an
-    intent that was never to be sent. `target` tells one receiver from another, without its address. `next_at` is when
-    a pending one is due, `error` why the last attempt failed.
+    Times are epoch seconds. `desired` is a JSON value, the same on each attempt; it is empty for an intent of nature
+    ONCE that was never to be sent. `target` identifies the receiver, without its address. `next_at` is when a pending
+    entry is due, `error` why the last attempt failed. Three fields have another name in the file, from the time when
+    retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
     kind: str
-    cause: str
-    episode: str
+    why: str = msgspec.field(name="cause")
+    key: str = msgspec.field(name="episode")
     model: str
     version: str
     profile_hash: str
@@ -45,11 +55,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changed_at: float
     state: str
     reason: str
-    body: str = ""
+    desired: object = msgspec.field(default="", name="body")
     target: str = ""
     attempts: int = 0
     next_at: float = 0.0
     error: str = ""
+    nature: Nature = Nature.ONCE
+    observed: object = None
+    observed_at: float = 0.0
 
 
 class Put(msgspec.Struct, frozen=True, tag="put"):
@@ -103,8 +116,8 @@ class Ledger:
                 case Totals(counts):
                     totals.update({(kind, outcome, reason): count for kind, outcome, reason, count in counts})
                 case Put(entry):
-                    _count(totals, entries.get(entry.id), entry)
-                    entries[entry.id] = entry
+                    _count(totals, entries.pop(entry.id, None), entry)
+                    entries[entry.id] = entry  # at the end: the newest decision comes last
                 case Change(id=id_) if id_ in entries:
                     fresh = _changed(entries[id_], operation)
                     _count(totals, entries[id_], fresh)
@@ -112,18 +125,23 @@ class Ledger:
         return Ledger(entries, totals)
 
     def compacted(self) -> list[Operation]:
-        """Return the operations from which this ledger, less its oldest ended entries, is folded again."""
+        """Return the operations from which this ledger, less the oldest ended entries of each kind, is folded again."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
-        dropped = {entry.id for entry in ended[KEPT:]}
+        seen, dropped = Counter[str](), set[str]()
+        for entry in ended:
+            seen[entry.kind] += 1
+            if seen[entry.kind] > KEPT:  # a busy kind never makes another one forget what it has done
+                dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # puts count outcomes anew, so the totals come last and set what was counted
         return [*(Put(_lean(entry)) for entry in kept), Totals(counts)]
 
 
 def _lean(entry: Entry) -> Entry:
-    return entry if entry.state in {PENDING, DEAD} else msgspec.structs.replace(entry, body="")
+    keeps = entry.nature is Nature.LEVEL or entry.state in {PENDING, DEAD}
+    return entry if keeps else msgspec.structs.replace(entry, desired="")
 
 
 def _changed(entry: Entry, change: Change) -> Entry:

@@ -9,10 +9,10 @@ import msgspec
 from ..report import schema as shown
 from ..settings.document import ModelMonitor, Retrain
 from .ledger import Ledger
-from .situation import Episode, RetrainRules, Situation, Subject
+from .reasons import Reason
+from .situation import Episode, Fact, RetrainRules, Situation, Subject
 
-DRIFT, PERFORMANCE = "drift", "performance"  # causes; the family performance alone is judged by labels
-SECRET_REF = "secret_ref"  # noqa: S105  # the obstacle: a Secret of the cluster, and this is no cluster
+PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
 
 
 def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
@@ -20,19 +20,22 @@ def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, no
     retrain = monitor.spec.retrain
     return Situation(
         now=now,
-        mode=(retrain.mode if retrain else None) or monitor.spec.mode,
         subject=_subject(report, monitor),
-        episodes=tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None),
+        episodes=Fact(
+            tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None), report.made_at
+        ),
         ledger=ledger,
-        retrain=_rules(retrain) if retrain else None,
+        retrain=_retrain_rules(retrain, monitor.spec.mode) if retrain else None,
     )
 
 
-def _rules(retrain: Retrain) -> RetrainRules:
+def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
     webhook = retrain.webhook
-    obstacle = SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+    obstacle = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
     target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
-    return RetrainRules(on=tuple(retrain.on), cooldown=retrain.cooldown, target=target, obstacle=obstacle)
+    return RetrainRules(
+        mode=retrain.mode or mode, on=tuple(retrain.on), cooldown=retrain.cooldown, target=target, obstacle=obstacle
+    )
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
@@ -45,10 +48,10 @@ def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
 def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
     return Episode(
         id=episode.id,
-        cause=PERFORMANCE if episode.family == PERFORMANCE else DRIFT,
+        cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
         family=episode.family,
         opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
-        closed_by="" if episode.open else episode.closed_by or "unknown",
+        closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
         detail=_detail(episode, report) if episode.open else {},
     )
 

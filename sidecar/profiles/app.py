@@ -19,10 +19,10 @@ from ...detectors.profile.profile import Profile
 from ..errors import UsageError, shown
 from ..settings.units import UNITS, read_duration
 from . import show
-from .build import Built, Names, Rhythm, Roles, build
+from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build
 from .diff import difference
 from .files import read_profile, write_profile
-from .progress import shown_progress
+from .progress import show_progress
 
 KINDS: tuple[ColumnType, ...] = ("array", "boolean", "categorical", "integer", "numeric", "text", "timestamp")
 WIDTH = 120  # of what is not a terminal
@@ -93,7 +93,7 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
-    roles = Roles(
+    roles = ColumnRoles(
         args.time,
         args.prediction,
         args.label,
@@ -104,12 +104,12 @@ def _build(args: argparse.Namespace, console: Console) -> None:
         args.task,
     )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with shown_progress(_console(sys.stderr)) as progress:
+    with show_progress(_console(sys.stderr)) as progress:
         built = build(
             args.data,
             roles,
             _rhythm(args),
-            Names(args.model, args.version, now),
+            ProfileIdentity(args.model, args.version, now),
             na=args.na,
             delimiter=_delimiter(args.delimiter),
             progress=progress,
@@ -121,7 +121,7 @@ def _build(args: argparse.Namespace, console: Console) -> None:
     _print_next(console, args.out, size, built)
 
 
-def _print_next(console: Console, path: Path, size: int, built: Built) -> None:
+def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> None:
     """Say where the profile is and how it gets to where it is used."""
     profile = built.profile
     name = _config_map(profile.model, profile.version)
@@ -172,14 +172,14 @@ def _kinds(given: list[str]) -> dict[str, ColumnType]:
     return found
 
 
-def _rhythm(args: argparse.Namespace) -> Rhythm:
+def _rhythm(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
         raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
     if args.time and (args.rows_per_tick is not None or args.exchangeable):
         option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
         raise UsageError(f"--time and {option} contradict each other: the times tell the ticks; keep one")
-    return Rhythm(tick, args.rows_per_tick, args.exchangeable)
+    return RowTiming(tick, args.rows_per_tick, args.exchangeable)
 
 
 def _delimiter(text: str | None) -> str | None:

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NoReturn, Self
 
 from ..errors import shown
 from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
-from . import lists
+from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
-from .table import Progress, Table
+from .table import Progress, ReferenceTable
 
 BLOCK = 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ class CsvOptions:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _ReadPass:
     """What one pass over the file found."""
 
     names: list[str]
@@ -53,7 +53,7 @@ class _Pass:
     first_ragged: str = ""
 
 
-def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
+def read_csv(path: Path, options: CsvOptions, progress: Progress) -> ReferenceTable:
     """Return the columns of `path` (plain or gzip); raise ReferenceDataError that names the line and the remedy."""
     first = _read(path, options, None, progress)
     columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.late}
@@ -64,7 +64,7 @@ def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
     for name, column in columns.items():
         if name not in options.names | options.texts:
             columns[name] = lists.parsed(column, wanted=name in options.lists) or column
-    table = Table({name: columns[name] for name in first.names if name in columns}, first.rows)
+    table = ReferenceTable({name: columns[name] for name in first.names if name in columns}, first.rows)
     table.notes += [
         f"column {name}: looks like numbers with a decimal comma, and is read as text; write them with a point"
         for name, column in table.columns.items()
@@ -88,7 +88,7 @@ def csv_header(path: Path, delimiter: str | None = None) -> list[str]:
         return _header(path, lines, delimiter)[0]
 
 
-def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _Pass:
+def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _ReadPass:
     """One pass over all columns, or a second one over those of which text came late."""
     with _Lines(path, progress) as lines:
         names, reader = _header(path, lines, options.delimiter)
@@ -99,7 +99,7 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
             )
             for name in wanted
         }
-        found = _Pass(names, builders)
+        found = _ReadPass(names, builders)
         places = [names.index(name) for name in wanted]
         size = max(16, CELLS // len(names))
         try:
@@ -113,7 +113,7 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
     return found
 
 
-def _take(found: _Pass, rows: list[list[str]], places: Sequence[int]) -> None:
+def _take(found: _ReadPass, rows: list[list[str]], places: Sequence[int]) -> None:
     width = len(found.names)
     if set(map(len, rows)) != {width}:
         at = found.rows + found.ragged

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...detectors.batch import Column
 from ..errors import shown
-from . import lists
+from . import list_columns as lists
 from .errors import ReferenceDataError
-from .table import Progress, Table
+from .table import Progress, ReferenceTable
 
 MAGIC = b"PAR1"
 
@@ -29,7 +29,7 @@ def parquet_header(path: Path) -> list[str]:
     return names
 
 
-def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> Table:
+def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> ReferenceTable:
     """Return the columns of `path`, read one at a time; raise ReferenceDataError.
 
     The whole numbers of the columns in `names` name things and stay exact.
@@ -37,7 +37,7 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
     import pyarrow as pa
 
     file = _open(path)
-    table = Table({}, file.metadata.num_rows)
+    table = ReferenceTable({}, file.metadata.num_rows)
     if not table.rows:
         raise ReferenceDataError(f"{path}: holds no row; give reference rows")
     header = list(file.schema_arrow.names)

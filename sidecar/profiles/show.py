@@ -15,14 +15,14 @@ from rich.text import Text
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.comparisons.score import Score
 from ...detectors.losses.task import LOSS
-from ...detectors.performance.realized import moments
+from ...detectors.performance.realized import loss_moments
 from ...detectors.profile.feature import Feature
-from ...detectors.profile.performance import Calibration, Performance
+from ...detectors.profile.performance import PerformanceSpec, ScoreCalibration
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
-from .diff import Difference, missing_ratio
-from .histogram import cumulative, sparkline
+from .diff import ProfileDiff, missing_ratio
+from .sparkline import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
@@ -68,7 +68,7 @@ def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     if said is None:
         return
     feature = profile.feature(LOSS)
-    rows, mean, _ = moments(feature.bins, feature.reference_counts)
+    rows, mean, _ = loss_moments(feature.bins, feature.reference_counts)
     yield "performance", f"{said.task}: {_loss_text(said)}; {mean:.4g} over {rows:,} labelled rows"
     delay = "is never found" if feature.delay_rows is None else f"is found after about {feature.delay_rows:,.0f} labels"
     yield "", f"a mean loss that is .05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
@@ -78,7 +78,7 @@ def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "", f"before labels come, estimated from {said.score}{_calibration_text(said.calibration)}"
 
 
-def _loss_text(said: Performance) -> str:
+def _loss_text(said: PerformanceSpec) -> str:
     if said.task == "classification":
         return f"a loss of 1 where {said.prediction} is not {said.label}"
     if said.task == "regression":
@@ -86,7 +86,7 @@ def _loss_text(said: Performance) -> str:
     return f"1 - AUC of {said.prediction} for {said.label}"
 
 
-def _calibration_text(found: Calibration | None) -> str:
+def _calibration_text(found: ScoreCalibration | None) -> str:
     if found is None:
         return ""
     if found.calibrated:
@@ -143,7 +143,7 @@ def print_features(console: Console, profile: Profile) -> None:
         for index, column in enumerate(columns):
             justify: JustifyMethod = "right" if column.right else "left"
             table.add_column(column.title if index else title, no_wrap=True, width=column.width, justify=justify)
-        for made, group in groupby(chosen, lambda feature: profile.described.get(feature.name)):
+        for made, group in groupby(chosen, lambda feature: profile.column_transforms.get(feature.name)):
             if made is not None:
                 table.add_row(printable(made.column))
             for feature in group:
@@ -154,7 +154,7 @@ def print_features(console: Console, profile: Profile) -> None:
     console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
 
 
-def print_difference(console: Console, found: Difference) -> None:
+def print_difference(console: Console, found: ProfileDiff) -> None:
     """Print the features of both profiles, the farthest moved first, then those of one only."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))

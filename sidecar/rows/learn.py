@@ -26,7 +26,7 @@ import numpy as np
 from ...detectors.batch import ColumnData, Floats, as_column
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
-from ...detectors.profile.provenance import HeldOut
+from ...detectors.profile.provenance import HeldOutTrial
 from ...detectors.reference.build import build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import raised_at, shown
@@ -90,7 +90,7 @@ def learn(table: Table, wanted: Wanted) -> Profile:
     )
 
 
-def unstable(held_out: HeldOut | None) -> str:
+def unstable(held_out: HeldOutTrial | None) -> str:
     """Return why rows are not to be learnt from, as the trial on their last third says; empty when they are."""
     if held_out is None:
         return "too few rows for a trial on their last third"

@@ -12,12 +12,8 @@ import argparse
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from ...detectors.detection.monitor import DriftMonitor
@@ -25,14 +21,9 @@ from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
-from ..control.ledger import Ledger
+from ..control import app as control_app
 from ..control.loop import ControlLoop
-from ..control.outbox import Outbox
-from ..control.situation import Situation
-from ..control.view import situation_of
-from ..control.webhook import Target, Webhook
 from ..errors import PilotfishError
-from ..settings.document import ModelMonitor, Retrain
 from ..system.limits import lower_priority
 from .arguments import add_member_arguments
 
@@ -40,7 +31,6 @@ USAGE_STATUS = 2
 EXPENDABLE = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
 NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
 LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
-OUTBOX_FILE = "outbox.jsonl"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,30 +89,16 @@ async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event
 
 
 def control_of(app: App, options: Options) -> ControlLoop | None:
-    """Return the control loop that belongs to the document; None without a document, or without a block `retrain`."""
-    monitor = app.document
-    if monitor is None or monitor.spec.retrain is None or options.document is None:
+    """Return the control loop that belongs to the document; None where there is no document or nothing to decide."""
+    if app.document is None or options.document is None:
         return None
-    target = target_of(monitor.spec.retrain, options.document.parent)
-    webhook = Webhook(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
-    return ControlLoop(
-        observe=partial(_observe, app, monitor),
-        outbox=Outbox(options.state_folder / OUTBOX_FILE),
-        send=webhook.send,
+    return control_app.build(
+        app.document,
+        folder=options.document.parent,
+        state=options.state_folder,
+        report=lambda: app.report,
         publish=app.set_control,
-        clock=time.time,
-        random=Random(),
     )
-
-
-def target_of(retrain: Retrain, folder: Path) -> Target:
-    """Return the webhook's target; the secret's path is relative to the document's `folder`."""
-    webhook = retrain.webhook
-    return Target(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
-
-
-def _observe(app: App, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
-    return situation_of(app.report, monitor, ledger, now)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DocumentProblem:
     """One problem. `path` is "$.spec.drift.tick"; `line` counts from 1, 0 when unknown."""
 
     path: str
@@ -28,7 +28,7 @@ class Problem:
 class SettingsError(PilotfishError):
     """A document cannot be used; `problems` holds every one that was found, the message shows the first ones."""
 
-    def __init__(self, where: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, where: str, problems: Iterable[DocumentProblem]) -> None:
         self.where = where
         self.problems = tuple(problems)
         lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]

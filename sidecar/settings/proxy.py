@@ -1,4 +1,4 @@
-"""The few settings that the proxy takes while it runs: a small JSON file in the shared folder. Stdlib only."""
+"""Settings that the proxy reloads while it runs: a small JSON file in the shared folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MIB = 1024 * 1024
 
 
 class ProxySettingsError(PilotfishError):
-    """The proxy's settings file holds something that cannot be used."""
+    """The settings file of the proxy has an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What the observer needs to know.
+    """Settings of the observer.
 
     max_records_per_second  records/s handed to the analyzer at most; 0 hands over none
     body_limit              bytes kept of one body at most; a longer one is handed over truncated

@@ -20,7 +20,7 @@ from pilotfish.sidecar.report.schema import Durability, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import parse
-from pilotfish.sidecar.settings.streams import Stream, stream_of
+from pilotfish.sidecar.settings.streams import Stream, parse_stream
 from tests.analyzer.made import SECOND, T0, drifting, profile, setup
 from tests.support.extras import extras_python
 
@@ -130,7 +130,7 @@ def test_without_river_everything_else_works_and_a_warning_says_how_to_have_it(m
     ],
 )
 def test_names_of_features_may_hold_dots(text: str, stream: Stream) -> None:
-    assert stream_of(text) == stream
+    assert parse_stream(text) == stream
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pilotfish.sidecar.control.ledger import PENDING, Change, Entry, Ledger, Operation, Put
-from pilotfish.sidecar.control.situation import ACT, Episode, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.situation import ACT, Episode, Fact, RetrainRules, Situation, Subject
 
 NOON = 1_700_000_000.0
 HOUR = 3600.0
 SUBJECT = Subject("delays", "7", "aa" * 32)
-RULES = RetrainRules(on=("drift",), cooldown=24 * HOUR)
+RULES = RetrainRules(mode=ACT, on=("drift",), cooldown=24 * HOUR)
 
 
 def episode(
@@ -23,12 +24,18 @@ def episode(
 def situation(
     *episodes: Episode,
     now: float = NOON,
-    mode: str = ACT,
+    mode: str | None = None,
     rules: RetrainRules | None = RULES,
     subject: Subject | None = SUBJECT,
     done: Iterable[Operation] = (),
 ) -> Situation:
-    return Situation(now, mode, subject, episodes, Ledger().apply(done), rules)
+    return Situation(
+        now=now,
+        subject=subject,
+        episodes=Fact(episodes, now),
+        ledger=Ledger().apply(done),
+        retrain=replace(rules, mode=mode or rules.mode) if rules else None,
+    )
 
 
 def entry(
@@ -46,8 +53,8 @@ def entry(
     return Entry(
         id=id_,
         kind="retrain",
-        cause="drift",
-        episode=episode,
+        why="drift",
+        key=episode,
         model="delays",
         version="7",
         profile_hash=profile_hash,
@@ -55,7 +62,7 @@ def entry(
         changed_at=at,
         state=state,
         reason=reason,
-        body=body,
+        desired=body,
         attempts=attempts,
         next_at=next_at,
     )

@@ -122,7 +122,7 @@ def test_killed_again_and_again_one_of_two_causes_is_sent_within_the_cooldown(cr
     with receiving([*script, "200"]) as receiver:
         for _ in range(random.randrange(3, 12)):
             step = random.choice(
-                ("outbox.append", "outbox.written", "webhook.send", "webhook.answered", "loop.decided")
+                ("outbox.append", "outbox.written", "executor.apply", "executor.applied", "loop.decided")
             )
             crasher(receiver, step, random.randrange(1, 4), ("e1", "e2"))
             known = delivered(crasher.ledger())

@@ -6,14 +6,34 @@ from dataclasses import replace
 
 import pytest
 
-from pilotfish.sidecar.control.guard import judge
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SUPERSEDED, Put
-from pilotfish.sidecar.control.loop import entry_of
-from pilotfish.sidecar.control.policy import due, overtaken, wanted
-from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control import pending
+from pilotfish.sidecar.control.guard import entry_of, judge
+from pilotfish.sidecar.control.ledger import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    RECOMMENDED,
+    REFUSED,
+    SUPERSEDED,
+    Change,
+    Entry,
+    Put,
+)
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY, wanted
+from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation, Subject
 from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
 
 OBSTACLE = replace(RULES, obstacle="secret_ref")
+
+
+def overtaken(case: Situation) -> tuple[Change, ...]:
+    return pending.overtaken(POLICY, wanted(case), case)
+
+
+def due(case: Situation) -> tuple[Entry, ...]:
+    return pending.due(KIND, case)
+
+
 OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
 
 
@@ -39,7 +59,7 @@ OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
     ],
 )
 def test_policy_wants_one_retraining_for_each_open_episode(case: Situation, expected: list[str]) -> None:
-    assert [intent.episode.id for intent in wanted(case)] == expected
+    assert [intent.key for intent in wanted(case)] == expected
 
 
 def own(state: str, reason: str = "drift", **fields: object) -> Put:
@@ -94,7 +114,7 @@ VERDICTS = {
     ),
     "recommendations-do-not-cool-acts": (situation(episode(), done=[other(RECOMMENDED, HOUR)]), (PENDING, "drift")),
     "no-cooldown": (
-        situation(episode(), rules=RetrainRules(("drift",), 0.0), done=[other(DELIVERED, 1)]),
+        situation(episode(), rules=replace(RULES, cooldown=0.0), done=[other(DELIVERED, 1)]),
         (PENDING, "drift"),
     ),
     "clock-set-back": (situation(episode(), done=[other(DELIVERED, -1000 * HOUR)]), (REFUSED, "cooldown")),
@@ -124,7 +144,7 @@ def test_two_episodes_at_once_ask_for_one_retraining() -> None:
     for intent in wanted(case):
         decision = judge(intent, case)
         assert decision is not None
-        states.append((intent.episode.id, decision.state, decision.reason))
+        states.append((intent.key, decision.state, decision.reason))
         case = replace(case, ledger=case.ledger.apply([Put(entry_of(decision, case))]))
     assert states == [("older", PENDING, "drift"), ("newer", REFUSED, "cooldown")]
 

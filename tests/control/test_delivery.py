@@ -9,12 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.delivery import LONGEST, Answer, backoff, parse_retry_after, settle
-from pilotfish.sidecar.control.event import LARGEST, render
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
-from pilotfish.sidecar.control.policy import wanted
-from pilotfish.sidecar.control.signature import sign, verify
+from pilotfish.sidecar.control import pending
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, Change, Entry
+from pilotfish.sidecar.control.pending import LONGEST, backoff
+from pilotfish.sidecar.control.retrain.delivery import Answer, outcome_of, parse_retry_after
+from pilotfish.sidecar.control.retrain.event import LARGEST
+from pilotfish.sidecar.control.retrain.policy import wanted
+from pilotfish.sidecar.control.retrain.signature import sign, verify
 from tests.control.situations import HOUR, NOON, entry, episode, situation
+
+
+def settle(entry: Entry, answer: Answer, now: float, random: Random) -> Change:
+    return pending.settle(entry, outcome_of(answer, entry.why, now), now, random)
+
+
+def render(intent: Intent) -> bytes:
+    return str(intent.desired).encode()
 
 
 @pytest.mark.parametrize(

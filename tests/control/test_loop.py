@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -10,14 +11,25 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.control import loop
-from pilotfish.sidecar.control.delivery import GIVE_UP, Answer
-from pilotfish.sidecar.control.ledger import Entry, Ledger
+from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import Ledger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.pending import GIVE_UP
+from pilotfish.sidecar.control.retrain.delivery import Answer, outcome_of
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.control.status import ControlStatus
 from tests.control.situations import HOUR, NOON, episode, situation
+from tests.control.test_outbox import OLD
 from tests.support.waiting import eventually
+
+
+async def settled(loop: ControlLoop) -> None:
+    """Do a cycle and let its effects end."""
+    await loop.cycle()
+    await loop.drain()
 
 
 @dataclass
@@ -28,29 +40,33 @@ class World:
     now: float = NOON
     situation: Situation | None = None
     answers: list[Answer] = field(default_factory=list)
-    sent: list[Entry] = field(default_factory=list)
+    broken: bool = False
+    sent: list[Intent] = field(default_factory=list)
     shown: list[ControlStatus] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop = ControlLoop(
             observe=self.observe,
+            policies=(POLICY,),
+            executors={KIND: self},
             outbox=Outbox(self.folder / "outbox.jsonl"),
-            send=self.send,
             publish=self.shown.append,
             clock=lambda: self.now,
             random=Random(1),
         )
 
     def observe(self, ledger: Ledger, now: float) -> Situation | None:
+        if self.broken:
+            raise IndexError
         return self.situation and replace(self.situation, ledger=ledger, now=now)
 
-    async def send(self, entry: Entry) -> Answer:
-        self.sent.append(entry)
-        return self.answers.pop(0)
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        self.sent.append(intent)
+        return outcome_of(self.answers.pop(0), intent.why, now)
 
     def cycle(self, *, after: float = 1.0) -> ControlStatus:
         self.now += after
-        asyncio.run(self.loop.cycle())
+        asyncio.run(settled(self.loop))
         return self.shown[-1]
 
 
@@ -80,7 +96,7 @@ def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> Non
     assert world.cycle(after=(due - world.now) / 2).pending == 1
     assert len(world.sent) == 1
     assert world.cycle(after=HOUR).pending == 0
-    assert world.sent[0].body == world.sent[1].body
+    assert world.sent[0].desired == world.sent[1].desired
 
 
 def test_what_never_arrives_is_given_up_and_stays_in_sight(world: World) -> None:
@@ -100,7 +116,7 @@ def test_in_mode_recommend_nothing_is_sent(world: World) -> None:
     status = world.cycle()
     assert world.sent == []
     assert status.totals == (("retrain", "recommended", "mode", 1),)
-    assert world.loop.outbox.ledger.entries[status.intents[0].id].body.startswith("{")
+    assert str(world.loop.outbox.ledger.entries[status.intents[0].id].desired).startswith("{")
 
 
 def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> None:
@@ -124,7 +140,18 @@ def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
     again.cycle(after=22 * HOUR)
     assert again.sent == []
     again.cycle(after=HOUR)
-    assert [entry.episode for entry in again.sent] == ["e2"]
+    assert [intent.key for intent in again.sent] == ["e2"]
+
+
+def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
+    shutil.copy(OLD, world.folder / "outbox.jsonl")
+    world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))
+    world.answers = [Answer(200)]
+    world.cycle(after=HOUR)
+    assert [(intent.key, intent.id) for intent in world.sent] == [("e3", "retrain-e47ba99fbcd66738fac9d6c7f9b81544")]
+    assert str(world.sent[0].desired).startswith('{"specversion":"1.0","id":"retrain-e47ba99fbcd66738')
+    world.cycle()
+    assert len(world.sent) == 1
 
 
 def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) -> None:
@@ -149,7 +176,7 @@ def test_a_failing_cycle_is_shown_and_the_next_one_tries_again(
     async def failed_twice() -> None:
         monkeypatch.setattr(loop, "INTERVAL", 0.0)
         stop = asyncio.Event()
-        world.situation = situation(episode())  # and no answer to give: send raises
+        world.broken = True
         running = asyncio.create_task(world.loop.run(stop))
         await eventually(lambda: len(world.shown) >= 3)
         stop.set()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +25,15 @@ from pilotfish.sidecar.control.ledger import (
     REFUSED,
     Change,
     Ledger,
+    Nature,
     Operation,
+    Put,
     Totals,
 )
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.retrain.policy import wanted
 from pilotfish.sidecar.control.status import status_of
-from tests.control.situations import NOON, change, put
+from tests.control.situations import NOON, change, entry, episode, put, situation
 
 IDS = st.sampled_from(("a", "b", "c"))
 STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
@@ -90,6 +94,52 @@ def test_compaction_forgets_the_oldest_ended_entries_and_never_a_pending_one_or_
     assert "p" in again.entries
     assert "d9" not in again.entries
     assert again.totals == {("retrain", "executed", "drift"): KEPT + 10}
+
+
+def test_a_busy_kind_never_makes_another_one_forget_what_it_did() -> None:
+    old = put("retrained", state=DELIVERED, at=NOON - 9)
+    busy = [
+        Put(msgspec.structs.replace(entry(f"s{index}", state=DELIVERED, at=NOON + index), kind="scale"))
+        for index in range(KEPT + 10)
+    ]
+    again = Ledger().apply(Ledger().apply([old, *busy]).compacted())
+    assert "retrained" in again.entries
+    assert len(again.entries) == KEPT + 1
+
+
+def test_a_level_keeps_its_desired_value_when_it_is_compacted() -> None:
+    reached = msgspec.structs.replace(
+        entry(state=DELIVERED), kind="scale", nature=Nature.LEVEL, desired={"cpu": "2"}, observed={"cpu": "1"}
+    )
+    ledger = Ledger().apply([Put(reached)])
+    again = Ledger().apply(journal.decode(journal.encode(ledger.compacted())).operations)
+    assert again == ledger
+
+
+OLD = Path(__file__).with_name("data") / "outbox.jsonl"
+
+
+def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None:
+    raw = OLD.read_bytes()
+    found = journal.decode(raw)
+    assert found.damaged == ()
+    assert journal.encode(found.operations) == raw
+    ledger = Ledger().apply(found.operations)
+    assert [(one.key, one.why, one.state, one.reason, one.attempts) for one in ledger.entries.values()] == [
+        ("e1", "drift", DELIVERED, "drift", 1),
+        ("e2", "drift", REFUSED, "cooldown", 0),
+        ("e3", "drift", PENDING, "drift", 1),
+        ("e4", "drift", RECOMMENDED, "mode", 0),
+    ]
+
+
+def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
+    entries = Ledger().apply(journal.decode(OLD.read_bytes()).operations).entries
+    intents = wanted(situation(*(episode(f"e{number}", at=NOON + 60 * number - 60) for number in (1, 2, 3, 4))))
+    assert [intent.id for intent in intents] == list(entries)
+    assert [intent.desired for intent in intents if entries[intent.id].desired] == [
+        one.desired for one in entries.values() if one.desired
+    ]
 
 
 def test_what_was_committed_is_there_again(tmp_path: Path) -> None:

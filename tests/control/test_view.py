@@ -8,9 +8,8 @@ import json
 import msgspec
 import pytest
 
-from pilotfish.sidecar.control.event import render
 from pilotfish.sidecar.control.ledger import Ledger
-from pilotfish.sidecar.control.policy import wanted
+from pilotfish.sidecar.control.retrain.policy import wanted
 from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
 from pilotfish.sidecar.control.view import situation_of
 from pilotfish.sidecar.report.schema import (
@@ -83,6 +82,11 @@ def seen(report: Report = REPORT, mode: str = "act", webhook: str = "") -> Situa
     return situation_of(report, parse((DOCUMENT % (mode, webhook)).encode(), "test"), Ledger(), NOON)
 
 
+def mode_of(situation: Situation) -> str:
+    assert situation.retrain is not None
+    return situation.retrain.mode
+
+
 def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document() -> None:
     named = msgspec.structs.replace(REPORT, model="other", version="8")
     nameless = msgspec.structs.replace(REPORT, profile=msgspec.structs.replace(PROFILE, model=""))
@@ -97,18 +101,20 @@ def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document()
     [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
-    assert seen(webhook=webhook).retrain == RetrainRules(("drift",), 7200.0, TARGET, expected)
+    assert seen(webhook=webhook).retrain == RetrainRules(
+        mode="act", on=("drift",), cooldown=7200.0, target=TARGET, obstacle=expected
+    )
 
 
 @pytest.mark.parametrize("mode", ["observe", "recommend", "act"])
 def test_the_blocks_own_mode_wins(mode: str) -> None:
-    assert seen(mode=mode).mode == mode
-    assert seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{").mode == mode
+    assert mode_of(seen(mode=mode)) == mode
+    assert mode_of(seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{")) == mode
 
 
 def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> None:
     (intent,) = wanted(seen())
-    data = json.loads(render(intent))["data"]
+    data = json.loads(str(intent.desired))["data"]
     assert (data["episode"], data["openedAt"]) == ("e1", "1970-01-01T01:40:00Z")
     (feature,) = data["detail"]["features"]
     assert (feature["name"], feature["effects"]["psi"]["value"]) == ("wind", 0.5)
@@ -124,12 +130,12 @@ def test_an_episode_of_performance_asks_only_where_the_document_says_so_and_brin
     report = msgspec.structs.replace(REPORT, episodes=(loss,), performance=losses)
     assert wanted(seen(report)) == ()
     (intent,) = wanted(seen(report, webhook="}\n    on: [drift, performance] # {"))
-    data = json.loads(render(intent))["data"]
+    data = json.loads(str(intent.desired))["data"]
     assert (data["cause"], data["family"]) == ("performance", "performance")
     told = data["detail"]["performance"]
     assert (told["reference"], told["realized"]["value"], told["realized"]["rows"]) == (0.1, 0.4, 200)
     (intent,) = wanted(seen(webhook="}\n    on: [performance, drift] # {"))
-    assert intent.episode.cause == "drift"
+    assert intent.why == "drift"
 
 
 def test_an_episode_of_drift_asks_for_nothing_where_only_performance_does() -> None:
@@ -140,4 +146,4 @@ def test_a_closed_episode_wants_nothing_and_says_by_whom_it_was_closed() -> None
     closed = msgspec.structs.replace(OPEN, open=False, closed_by="person", closed_tick=120)
     situation = seen(msgspec.structs.replace(REPORT, episodes=(closed,)))
     assert wanted(situation) == ()
-    assert situation.episodes[0].closed_by == "person"
+    assert situation.episodes.value[0].closed_by == "person"

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.control.delivery import Answer
+from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
+from pilotfish.sidecar.control.intent import intent_of
 from pilotfish.sidecar.control.ledger import Entry
-from pilotfish.sidecar.control.webhook import Target, Webhook
+from pilotfish.sidecar.control.retrain.delivery import Answer
+from pilotfish.sidecar.control.retrain.webhook import Target, Webhook
 from tests.control.receiver import SECRET, Receiver, receiving
-from tests.control.situations import entry
+from tests.control.situations import NOON, entry
 from tests.support.ports import free_port
 
 EVENT = entry(body='{"id":"i1","data":{}}')
@@ -33,7 +35,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def send(target: Target, event: Entry = EVENT) -> Answer:
-    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event))
+    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event.id, str(event.desired)))
 
 
 def target_of(receiver: Receiver, secret: Path | None = None) -> Target:
@@ -46,7 +48,7 @@ def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
     (arrival,) = receiver.arrivals
     assert arrival.signed
     assert (arrival.id, arrival.key) == ("i1", "i1")
-    assert arrival.body == EVENT.body.encode()
+    assert arrival.body == str(EVENT.desired).encode()
     assert arrival.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert arrival.headers["User-Agent"] == "pilotfish/test"
 
@@ -91,6 +93,24 @@ def test_answers(script: str, expected: Answer) -> None:
     with receiving([script]) as receiver:
         assert send(target_of(receiver)) == expected
     assert len(receiver.arrivals) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [("200", Done("drift")), ("410", Failed("http_410")), ("500", RetryAt("http_500", NOON))],
+)
+def test_an_answer_becomes_the_outcome_of_the_intent(script: str, expected: Outcome) -> None:
+    with receiving([script]) as receiver:
+        webhook = Webhook(target_of(receiver), agent="pilotfish/test", clock=lambda: 7.0)
+        assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == expected
+    assert receiver.arrivals[0].key == EVENT.id
+
+
+def test_retry_after_counts_from_the_answer_on_the_loops_clock() -> None:
+    ticks = iter((100.0, 101.5, 101.5))
+    with receiving(["retry-after"]) as receiver:
+        webhook = Webhook(target_of(receiver), agent="pilotfish/test", clock=lambda: next(ticks))
+        assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == RetryAt("http_503", NOON + 1.5 + 77.0)
 
 
 def test_a_silent_receiver_is_left_after_the_timeout() -> None:
@@ -139,7 +159,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
         target = Target(f"https://localhost:{port}/", None, timeout=5.0)
         try:
-            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT)
+            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT.id, str(EVENT.desired))
         finally:
             await runner.cleanup()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pilotfish.sidecar.demo.flights import Flights
-from pilotfish.sidecar.demo.messages import Day
-from pilotfish.sidecar.demo.story import Plan
+from pilotfish.sidecar.demo.messages import DayReplayed
+from pilotfish.sidecar.demo.state import DemoPlan
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
@@ -19,7 +19,7 @@ from pilotfish.sidecar.report.schema import (
     Ticks,
 )
 
-PLAN = Plan(first_day=92, change_day=95, change_origin="JFK", wanted_days=2, settled_days=2)
+PLAN = DemoPlan(first_day=92, change_day=95, change_origin="JFK", wanted_days=2, settled_days=2)
 TICK = 1_000_000  # of day 0
 
 
@@ -39,9 +39,9 @@ def flights(days: int, rows: int = 200, seed: int = 1) -> Flights:
     return Flights(columns, 20 + distance / 8 + random.normal(0, 5, count), np.repeat(np.arange(days), rows))
 
 
-def day(number: int, *, error: float = 7.0, failures: int = 0) -> Day:
+def day(number: int, *, error: float = 7.0, failures: int = 0) -> DayReplayed:
     """Return the message about a day of 900 rows."""
-    return Day(
+    return DayReplayed(
         number=number,
         tick=TICK + number,
         rows=900,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import cast
@@ -11,13 +12,15 @@ from typing import cast
 import pytest
 
 from pilotfish.sidecar.analyzer.app import App
-from pilotfish.sidecar.control.delivery import Answer
-from pilotfish.sidecar.control.ledger import PENDING, Entry, Ledger
+from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import PENDING, Ledger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
 from pilotfish.sidecar.run import member
-from tests.control.situations import NOON, RULES, SUBJECT, episode
+from tests.control.situations import NOON, episode, situation
 
 
 class Analyzer:
@@ -40,20 +43,22 @@ def test_a_silent_receiver_does_not_hold_up_the_end(
     path = tmp_path / "outbox.jsonl"
 
     def observe(ledger: Ledger, now: float) -> Situation:
-        return Situation(now, "act", SUBJECT, (episode(),), ledger, RULES)
+        return replace(situation(episode(), now=now), ledger=ledger)
 
     async def run() -> int:
         analyzer = Analyzer(status)
 
-        async def send(_entry: Entry) -> Answer:
-            analyzer.sending.set()
-            await asyncio.sleep(3600)
-            return Answer(200)
+        class Silent:
+            async def apply(self, intent: Intent, now: float) -> Outcome:
+                analyzer.sending.set()
+                await asyncio.sleep(3600)
+                return Done(intent.why)
 
         loop = ControlLoop(
             observe=observe,
+            policies=(POLICY,),
+            executors={KIND: Silent()},
             outbox=Outbox(path),
-            send=send,
             publish=lambda _status: None,
             clock=lambda: NOON,
             random=Random(1),

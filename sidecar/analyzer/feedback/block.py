@@ -7,11 +7,11 @@ from typing import Literal
 
 from ....detectors.detection.results import EpisodeStatus
 from ....detectors.losses.task import LOSS
-from ....detectors.performance.estimate import Estimate, estimate
-from ....detectors.performance.realized import Realized, moments, realized
-from ....detectors.profile.performance import Performance
+from ....detectors.performance.estimate import EstimatedLoss, estimate
+from ....detectors.performance.realized import RealizedLoss, loss_moments, realized
+from ....detectors.profile.performance import PerformanceSpec
 from ....detectors.profile.profile import Profile
-from ....detectors.summaries.windows import Piece, Windows
+from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
 from ..ledger import IDENTIFIED, MEASURED, REUSED
 from . import lags
@@ -64,7 +64,7 @@ def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeSt
         prediction=said.prediction,
         score=said.score,
         scale=said.scale,
-        reference=moments(feature.bins, feature.reference_counts)[1],
+        reference=loss_moments(feature.bins, feature.reference_counts)[1],
         realized=_realized(labelled, recent),
         since_onset=_realized(later, since),
         estimated=_estimated(expected),
@@ -75,7 +75,9 @@ def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeSt
     )
 
 
-def _believed(labelled: Realized | None, expected: Estimate | None) -> Literal["estimated", "none", "realized"]:
+def _believed(
+    labelled: RealizedLoss | None, expected: EstimatedLoss | None
+) -> Literal["estimated", "none", "realized"]:
     """Labels are believed as soon as there are some; an estimate before that, if no label contradicts it."""
     usable = expected is not None and expected.calibrated
     if labelled is not None and (labelled.rows >= FEWEST_LABELS or not usable):
@@ -83,11 +85,11 @@ def _believed(labelled: Realized | None, expected: Estimate | None) -> Literal["
     return "estimated" if usable else "none"
 
 
-def _unestimated(said: Performance) -> str:
+def _unestimated(said: PerformanceSpec) -> str:
     return SCORELESS if said.score is None else "no rows yet"
 
 
-def _realized(found: Realized | None, stretch: Piece | None) -> report.Loss | None:
+def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.Loss | None:
     if found is None or stretch is None:
         return None
     return report.Loss(
@@ -100,7 +102,7 @@ def _realized(found: Realized | None, stretch: Piece | None) -> report.Loss | No
     )
 
 
-def _estimated(found: Estimate | None) -> report.Loss | None:
+def _estimated(found: EstimatedLoss | None) -> report.Loss | None:
     if found is None:
         return None
     return report.Loss(value=found.value, low=found.low, high=found.high, rows=found.rows)

@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import web
 
 from ...report.pages import page
-from ...report.timeline.document import TimeLine
-from ...report.timeline.make import time_line
+from ...report.timeline.build import time_line
+from ...report.timeline.schema import Timeline
 from ...rows.blocks import Block
 from ...rows.lines import as_lines
 from ...telemetry.exposition import Exposition
@@ -189,7 +189,7 @@ class Views:
         await self._sources.decisions.close_episode(found[1], *_who(request))
         return _json({"closed": found[1]})
 
-    async def _time_line(self, published: Published) -> TimeLine:
+    async def _time_line(self, published: Published) -> Timeline:
         """Make the time line beside the event loop; one at a time, since whoever counts needs the processor more."""
         async with self._drawing:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)

@@ -3,7 +3,7 @@
     python -m pilotfish.sidecar.report.command.comparison JSON
 
 It is short-lived, since Evidently takes seconds and some 300 MB to load; it connects to nothing, tells nobody that it
-runs, and says on its standard output what came of it (`Compared`).
+runs, and says on its standard output what came of it (`ComparisonResult`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import msgspec
 import numpy as np
 
 from ....detectors.batch import Column, ColumnData, as_column, missing_mask
-from ....detectors.binning.categories import text_of
-from ....detectors.binning.numeric import numbers
+from ....detectors.binning.categories import category_text
+from ....detectors.binning.numeric import to_floats
 from ....detectors.columns.inference import infer_kind
 from ...errors import PilotfishError, raised_at, shown
-from ...profiles.build import Roles, read_table
+from ...profiles.build import ColumnRoles, read_table
 from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
 from ...rows.lines import from_lines
@@ -34,7 +34,7 @@ from ...system.limits import limit_data, limit_processor
 MOST_ROWS = 50_000  # a side; more are thinned out evenly
 MOST_LINES = 1_000_000
 NUMERIC, NAMED = ("integer", "numeric"), ("boolean", "categorical", "constant")
-WAYS_OUT = ("socket.connect", "socket.getaddrinfo", "socket.sendmsg", "socket.sendto")
+NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendmsg", "socket.sendto")
 QUIET = {"DO_NOT_TRACK": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -42,7 +42,7 @@ class ComparisonError(PilotfishError):
     """Rows that cannot be compared."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     """Files to read and to write; columns of `mask` are in neither side; `memory` bytes of data, 0 for any."""
 
     reference: str
@@ -53,7 +53,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int = 0
 
 
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it: `problem` is empty when the report is written; `left_out` are columns with the reason."""
 
     columns: int = 0
@@ -65,29 +65,33 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 def main(argv: Sequence[str]) -> int:
     """Compare, say what came of it, and return 0, whatever that is."""
-    wanted = msgspec.json.decode(argv[0], type=Wanted)
+    wanted = msgspec.json.decode(argv[0], type=ComparisonJob)
     os.environ.update(QUIET)
-    sys.addaudithook(_stay)
+    sys.addaudithook(_deny_network)
     limit_data(wanted.memory)
     limit_processor(wanted.seconds)
     said, sys.stdout = sys.stdout, sys.stderr  # what Evidently prints is not our answer
     try:
         compared = compare(wanted)
     except MemoryError:
-        compared = Compared(problem=f"it needs more than {wanted.memory >> 20} MiB of memory; give --memory more")
+        compared = ComparisonResult(
+            problem=f"it needs more than {wanted.memory >> 20} MiB of memory; give --memory more"
+        )
     except PilotfishError as error:
-        compared = Compared(problem=str(error))
+        compared = ComparisonResult(problem=str(error))
     except ImportError as error:
-        compared = Compared(problem=f"Evidently is not installed here ({error}); pip install 'pilotfish[evidently]'")
+        compared = ComparisonResult(
+            problem=f"Evidently is not installed here ({error}); pip install 'pilotfish[evidently]'"
+        )
     except Exception as error:  # foreign code, whose message could hold a value of a row
         problem = f"Evidently failed: {type(error).__name__} at {raised_at(error)}; too little --memory shows so, too"
-        compared = Compared(problem=problem)
+        compared = ComparisonResult(problem=problem)
     said.write(msgspec.json.encode(compared).decode() + "\n")
     said.flush()
     return 0
 
 
-def compare(wanted: Wanted) -> Compared:
+def compare(wanted: ComparisonJob) -> ComparisonResult:
     """Write Evidently's report; ComparisonError when the two sides have nothing in common."""
     reference, current = _read(Path(wanted.reference)), _read(Path(wanted.rows))
     masked = set(wanted.mask)
@@ -111,15 +115,17 @@ def compare(wanted: Wanted) -> Compared:
     sides = [_values(side, numeric, named) for side in (reference, current)]
     sizes = [len(next(iter(side.values()))) for side in sides]
     _write(sides[0], sides[1], numeric, named, Path(wanted.out))
-    return Compared(columns=len(numeric) + len(named), reference_rows=sizes[0], rows=sizes[1], left_out=left_out)
+    return ComparisonResult(
+        columns=len(numeric) + len(named), reference_rows=sizes[0], rows=sizes[1], left_out=left_out
+    )
 
 
 def _write(
     reference: Mapping[str, Any], current: Mapping[str, Any], numeric: list[str], named: list[str], out: Path
 ) -> None:
     import evidently
-    import pandas as pd
-    from evidently.presets import DataDriftPreset, DataSummaryPreset
+    import pandas as pd  # pyright: ignore[reportMissingImports]  # in an environment of its own
+    from evidently.presets import DataDriftPreset, DataSummaryPreset  # pyright: ignore[reportMissingImports]
 
     definition = evidently.DataDefinition(numerical_columns=numeric, categorical_columns=named)
     old, new = (
@@ -134,11 +140,11 @@ def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) ->
     """Return numbers as floats with NaN, names as text with None, of evenly spaced rows."""
     rows = len(next(iter(side.values())).values)
     picked = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64)
-    found: dict[str, Any] = {name: numbers(side[name].take(picked))[0] for name in numeric}
+    found: dict[str, Any] = {name: to_floats(side[name].take(picked))[0] for name in numeric}
     for name in named:
         column = side[name].take(picked)
         pairs = zip(column.values.tolist(), missing_mask(column).tolist(), strict=True)  # noqa: PD011  # no pandas
-        found[name] = [None if gap else text_of(value) for value, gap in pairs]
+        found[name] = [None if gap else category_text(value) for value, gap in pairs]
     return found
 
 
@@ -150,7 +156,7 @@ def _read(path: Path) -> dict[str, Column]:
                 file.seek(0)
                 columns: Mapping[str, ColumnData] = table_of(from_lines(islice(file, MOST_LINES)), MOST_LINES).columns
             else:
-                columns = read_table(path, Roles(), CsvOptions(NA), lambda _what, _share: None).columns
+                columns = read_table(path, ColumnRoles(), CsvOptions(NA), lambda _what, _share: None).columns
     except OSError as error:
         raise ComparisonError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     found = {name: as_column(data) for name, data in columns.items()}
@@ -159,8 +165,8 @@ def _read(path: Path) -> dict[str, Column]:
     return found
 
 
-def _stay(event: str, _: tuple[Any, ...]) -> None:
-    if event in WAYS_OUT:
+def _deny_network(event: str, _: tuple[Any, ...]) -> None:
+    if event in NETWORK_EVENTS:
         raise PermissionError(f"a report connects to nothing ({event})")
 
 

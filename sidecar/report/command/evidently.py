@@ -18,8 +18,8 @@ from ...errors import PilotfishError, UsageError, printable, shown
 from ...settings.units import read_duration, read_size
 from ...system.addresses import parse_address
 from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
-from .comparison import Compared, Wanted
-from .source import SECONDS, token_in
+from .comparison import ComparisonJob, ComparisonResult
+from .source import SECONDS, read_header_token
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.report.command.comparison")
 MEMORY, LONGEST = "2Gi", "300s"
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if memory is None or not seconds:
         raise UsageError(f"--memory {shown(args.memory)} --timeout {shown(args.timeout)}: give such as 2Gi and 300s")
     compared = write(
-        Request(
+        EvidentlyOptions(
             out=args.evidently,
             reference=args.reference,
             rows=args.rows,
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvidentlyOptions:
     """What a person asks for: recent rows from the file `rows`, or from the sidecar at `admin` (HOST:PORT)."""
 
     out: Path
@@ -86,7 +86,7 @@ class Request:
     seconds: int
 
 
-def write(request: Request) -> Compared:
+def write(request: EvidentlyOptions) -> ComparisonResult:
     """Write Evidently's report of reference against recent rows to `request.out`; raise EvidentlyError."""
     if request.rows is not None:
         return _compared(request, request.rows)
@@ -99,7 +99,7 @@ def write(request: Request) -> Compared:
 def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     """Write what GET /rows answers to `out`; EvidentlyError with the sidecar's own words when it gives none."""
     host, port = parse_address(admin, what="--admin").pair
-    headers = {"Authorization": f"Bearer {token_in(token_file)}"} if token_file else {}
+    headers = {"Authorization": f"Bearer {read_header_token(token_file)}"} if token_file else {}
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", "/rows", headers=headers)
@@ -126,8 +126,8 @@ def _save(answer: http.client.HTTPResponse, out: Path) -> None:
         raise EvidentlyError("the sidecar has kept no rows yet; wait for some traffic")
 
 
-def _compared(request: Request, rows: Path) -> Compared:
-    wanted = Wanted(
+def _compared(request: EvidentlyOptions, rows: Path) -> ComparisonResult:
+    wanted = ComparisonJob(
         reference=str(request.reference),
         rows=str(rows),
         out=str(request.out),
@@ -144,7 +144,7 @@ def _compared(request: Request, rows: Path) -> Compared:
             most_output=LARGEST_ANSWER,
             environment={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
-        compared = msgspec.json.decode(done.output.strip().rpartition(b"\n")[2], type=Compared)
+        compared = msgspec.json.decode(done.output.strip().rpartition(b"\n")[2], type=ComparisonResult)
     except ChildOutputError as error:
         raise EvidentlyError(f"Evidently's process does not end as it should: {error}") from error
     except ChildTimeoutError as error:

@@ -12,7 +12,7 @@ from ...errors import UsageError, shown
 from ...system.addresses import parse_address
 from ...system.tokens import read_token
 from ..answer import Answer
-from ..timeline.document import TimeLine
+from ..timeline.schema import Timeline
 
 LARGEST = 64 * 1024 * 1024
 SECONDS = 30.0
@@ -23,32 +23,32 @@ class SourceError(UsageError):
     """There is no report to be had."""
 
 
-class Saved(msgspec.Struct, frozen=True):
+class SavedReport(msgspec.Struct, frozen=True):
     """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
 
     report: Answer
-    windows: TimeLine | None = None
+    windows: Timeline | None = None
 
     @property
-    def line(self) -> TimeLine:
+    def line(self) -> Timeline:
         """The time line; an empty one where only the report was saved."""
-        return self.windows or TimeLine(tick_seconds=self.report.ticks.tick_seconds)
+        return self.windows or Timeline(tick_seconds=self.report.ticks.tick_seconds)
 
 
-def fetched(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
+def fetch_report(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
     """Return the bodies of /report and /windows of the sidecar at `admin` (HOST:PORT); raise SourceError."""
     headers = {"Accept": "application/json"}
     if token_file is not None:
-        headers["Authorization"] = f"Bearer {token_in(token_file)}"
+        headers["Authorization"] = f"Bearer {read_header_token(token_file)}"
     return _get(admin, "/report", headers), _get(admin, "/windows", headers)
 
 
-def parsed(report: bytes, windows: bytes, where: str) -> Saved:
+def parse_report(report: bytes, windows: bytes, where: str) -> SavedReport:
     """Return both bodies read; raise SourceError naming what does not fit."""
-    return Saved(_decoded(report, Answer, f"{where}/report"), _decoded(windows, TimeLine, f"{where}/windows"))
+    return SavedReport(_decoded(report, Answer, f"{where}/report"), _decoded(windows, Timeline, f"{where}/windows"))
 
 
-def loaded(path: Path) -> Saved:
+def load_report(path: Path) -> SavedReport:
     """Return what a file holds: what `--json` printed, or the body of /report alone; raise SourceError."""
     try:
         with path.open("rb") as file:
@@ -59,8 +59,8 @@ def loaded(path: Path) -> Saved:
         raise SourceError(f"{path}: is larger than {LARGEST >> 20} MiB; is this a report?")
     keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
     if "report" in keys and "state" not in keys:
-        return _decoded(raw, Saved, str(path))
-    return Saved(_decoded(raw, Answer, str(path)))
+        return _decoded(raw, SavedReport, str(path))
+    return SavedReport(_decoded(raw, Answer, str(path)))
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
@@ -83,7 +83,7 @@ def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
     return raw
 
 
-def token_in(path: Path) -> str:
+def read_header_token(path: Path) -> str:
     """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
     text = read_token(path).decode("latin-1")
     if not text.isprintable():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..answer import Answer
 from ..schema import Budget, Episode
-from ..timeline.document import TimeLine
+from ..timeline.schema import Timeline
 from . import evidence
 from .markup import Clock, name, period, section, text, time, whole
 from .markup import evidence as evidence_text
@@ -67,7 +67,7 @@ def tiles(answer: Answer) -> str:
     return f'<div class="tiles">{cells}</div>'
 
 
-def families(answer: Answer, line: TimeLine) -> str:
+def families(answer: Answer, line: Timeline) -> str:
     """Return evidence over time and as it is now."""
     drawn = evidence.chart(answer, line)
     figure = f'<figure>{evidence.legend(line)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
@@ -87,7 +87,7 @@ def families(answer: Answer, line: TimeLine) -> str:
     return section("Evidence of drift", note, ("family", "evidence now", "#share of the budget", "#alarms"), rows)
 
 
-def _steps(line: TimeLine) -> str:
+def _steps(line: Timeline) -> str:
     widths = [span.ticks for span in line.spans]
     if len(set(widths)) < 2:
         return ""

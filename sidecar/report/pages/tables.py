@@ -8,7 +8,7 @@ import msgspec
 
 from ..answer import Answer, Route
 from ..schema import Episode, Feature, Feedback, Loss, Performance, Score
-from ..timeline.document import TimeLine, Trend
+from ..timeline.schema import FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
 from .meter import meter
@@ -29,7 +29,7 @@ def ranked(answer: Answer) -> list[Feature]:
     return sorted(answer.features, key=rank)
 
 
-def features(answer: Answer, line: TimeLine) -> str:
+def features(answer: Answer, line: Timeline) -> str:
     """Return all features, those with the most evidence first."""
     known = {feature.name: feature for feature in line.features}
     found = ranked(answer)
@@ -54,7 +54,7 @@ def features(answer: Answer, line: TimeLine) -> str:
     return section("Features", note, heads, rows, "wide")
 
 
-def _feature(feature: Feature, answer: Answer, known: Trend | None) -> tuple[str, ...]:
+def _feature(feature: Feature, answer: Answer, known: FeatureSeries | None) -> tuple[str, ...]:
     label = f"{name(feature.name)}<br><small>{text(feature.kind)}, {text(feature.side)}</small>"
     if feature.partners:
         label += f"<br><small>with {', '.join(map(name, feature.partners))}</small>"

@@ -18,9 +18,9 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.answer import Answer
-from pilotfish.sidecar.report.timeline import retold
-from pilotfish.sidecar.report.timeline.document import TimeLine
-from pilotfish.sidecar.report.timeline.make import time_line
+from pilotfish.sidecar.report.timeline import convert as retold
+from pilotfish.sidecar.report.timeline.build import time_line
+from pilotfish.sidecar.report.timeline.schema import Timeline
 
 NOW = 1_700_000_000.0
 FIRST = 28_333_320  # a tick of 60 s at a full hour
@@ -101,7 +101,7 @@ def answer(profile: Profile, monitor: DriftMonitor) -> Answer:
     )
 
 
-def both(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[Answer, TimeLine]:
+def both(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[Answer, Timeline]:
     profile, monitor = drifting(name, ticks, since)
     made = answer(profile, monitor)
     return made, time_line(profile, monitor.windows.snapshot(), made)

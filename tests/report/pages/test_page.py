@@ -21,12 +21,12 @@ from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
-from pilotfish.sidecar.report.timeline.document import Histogram, TimeLine
+from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
 from pilotfish.sidecar.telemetry.reading import Reading
 from tests.report.pages.made import both, check
 from tests.telemetry.made import NOW, reading, whole_report
 
-NO_LINE = TimeLine(tick_seconds=60.0)
+NO_LINE = Timeline(tick_seconds=60.0)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_one_tick_and_no_tick_make_a_page() -> None:
 
 def test_nothing_at_all_makes_a_page() -> None:
     idle = Answer(made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.Ticks(tick_seconds=1))
-    text = page.render(idle, TimeLine(tick_seconds=1))
+    text = page.render(idle, Timeline(tick_seconds=1))
     check(text)
     assert "&lt;none&gt;" in text
 
@@ -115,7 +115,7 @@ def test_blocks_that_the_page_does_not_know_are_shown_as_they_stand() -> None:
         made_at=NOW, started_at=NOW, state="idle", ticks=report.Ticks(tick_seconds=1),
         something_new={"<key>": [1.5, {"inner": "<value>"}]},
     )  # fmt: skip
-    text = page.render(idle, TimeLine(tick_seconds=1))
+    text = page.render(idle, Timeline(tick_seconds=1))
     check(text)
     assert "Something new" in text
     assert "1.5, inner &lt;value&gt;" in text
@@ -154,7 +154,7 @@ def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, ti
     answered = poisoned(msgspec.json.decode(msgspec.json.encode(made)))
     answered["episodes"][0] |= {"onset_tick": tick, "opened_tick": tick}
     spans = poisoned(msgspec.json.decode(msgspec.json.encode(line)))
-    text = page.render(msgspec.convert(answered, Answer), msgspec.convert(spans, TimeLine))
+    text = page.render(msgspec.convert(answered, Answer), msgspec.convert(spans, Timeline))
     check(text)
 
 
@@ -170,7 +170,7 @@ def test_a_hundred_features_make_a_page_of_bearable_size() -> None:
 
 
 def test_under_the_pointer_a_bar_says_its_shares() -> None:
-    drawn = histogram.large(Histogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
+    drawn = histogram.large(FeatureHistogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
     assert "<title>a&lt;: reference 50.00%, current 10.00%</title>" in drawn
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from ..answer import Answer
 from ..schema import Effects, Score
-from ..timeline.document import Drift, TimeLine, Trend
+from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, decimal, name, share, text, whole
 
 CARDS = 12
 
 
-def cards(answer: Answer, line: TimeLine) -> str:
+def cards(answer: Answer, line: Timeline) -> str:
     """Return the cards, open episodes first; nothing without episodes."""
     if not line.drifts:
         return ""
@@ -31,7 +31,7 @@ def cards(answer: Answer, line: TimeLine) -> str:
     return f"<section><h2>Features that drifted</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
 
 
-def _card(drift: Drift, feature: Trend, line: TimeLine, clock: Clock, closed: int | None) -> str:
+def _card(drift: DriftedFeature, feature: FeatureSeries, line: Timeline, clock: Clock, closed: int | None) -> str:
     last = None if drift.open else closed if closed is not None else drift.last_tick
     stretch = (drift.onset_tick, last)
     state = '<span class="badge open">drifting</span>' if drift.open else '<span class="badge unprofiled">ended</span>'

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.lists import parsed
+from pilotfish.sidecar.profiles.list_columns import parsed
 
 ROWS = 1200
 T0 = 1_700_000_000.0
@@ -76,7 +76,7 @@ def test_csv_and_parquet_of_the_same_rows_make_the_same_features(reference: Path
     one, other = built(reference), built(as_csv(tmp_path / "rows.csv", rows()))
     cells = [[(feature.name, feature.reference_counts.tolist()) for feature in made.features] for made in (one, other)]
     assert cells[0] == cells[1]
-    assert one.arrays == {"emb", "tags"}
+    assert one.array_columns == {"emb", "tags"}
     assert {"home.city", "home.geo.lat", "comment:length", "booked:lag", "emb:pc1", "tags:count"} <= set(one.index)
     assert one.excluded == ()
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import aiohttp
 
-from .delivery import Answer, parse_retry_after
+from ..executor import Outcome
+from ..intent import Intent
+from ..reasons import Reason
+from .delivery import Answer, outcome_of, parse_retry_after
 from .event import CONTENT_TYPE
-from .ledger import Entry
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 LARGEST_ANSWER = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
@@ -28,30 +30,37 @@ class Target:
 
 
 class Webhook:
-    """Sends events to one target. `clock` gives epoch seconds. The secret is read anew for every attempt."""
+    """Executor: sends events to one target. `clock` gives epoch seconds. Each attempt reads the secret anew."""
 
     def __init__(self, target: Target, *, agent: str, clock: Callable[[], float]) -> None:
         self._target = target
         self._agent = agent
         self._clock = clock
 
-    async def send(self, entry: Entry) -> Answer:
-        """Return what the receiver answered to `entry`; failures are answers, too, in one word each."""
-        body = entry.body.encode()
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        """Send the event `intent.desired` once, under the intent's id."""
+        begun = self._clock()
+        answer = await self.send(intent.id, str(intent.desired))
+        answered = now + self._clock() - begun
+        return outcome_of(answer, intent.why, answered)
+
+    async def send(self, id_: str, event: str) -> Answer:
+        """Return what the receiver answered to `event`; failures are answers, too, in one word each."""
+        body = event.encode()
         try:
-            headers = self._headers(entry, body)
+            headers = self._headers(id_, body)
         except (OSError, ValueError):
-            return Answer(None, "secret")
+            return Answer(None, Reason.SECRET)
         try:
             return await self._post(body, headers)
         except TimeoutError:
-            return Answer(None, "timeout")
+            return Answer(None, Reason.TIMEOUT)
         except (aiohttp.ClientSSLError, ssl.SSLError):
-            return Answer(None, "tls")
+            return Answer(None, Reason.TLS)
         except aiohttp.ClientConnectorError:
-            return Answer(None, "connect")
+            return Answer(None, Reason.CONNECT)
         except (aiohttp.ClientError, OSError, ValueError):
-            return Answer(None, "disconnected")
+            return Answer(None, Reason.DISCONNECTED)
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> Answer:
         timeout = aiohttp.ClientTimeout(total=self._target.timeout)
@@ -70,8 +79,8 @@ class Webhook:
                 return answer  # the status said it: the receiver has the event
             return answer
 
-    def _headers(self, entry: Entry, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": entry.id, "User-Agent": self._agent}
+    def _headers(self, id_: str, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": id_, "User-Agent": self._agent}
         if self._target.secret_file is not None:
             timestamp = str(int(self._clock()))
             headers[TIMESTAMP_HEADER] = timestamp

@@ -9,14 +9,14 @@ from typing import Literal
 
 from ..report.schema import Effects, Episode, Family, Report
 from .flights import FIRST_DATE
-from .messages import Day, Delivery, Gathering, Retrained
+from .messages import DayReplayed, GatheringRows, Retrained, WebhookDelivery
 
 Phase = Literal["preparing", "stable", "changed", "alarmed", "retraining", "settling", "closed", "failed"]
 Tone = Literal["plain", "change", "alarm", "good", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """Days by number: the replay begins at `first_day`, the change comes on `change_day`.
 
     `wanted_days` of labelled rows lead to a retraining, `settled_days` of quiet after it to the end.
@@ -30,7 +30,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class TimelineEntry:
     """One line of the timeline; `day` is None before the first one."""
 
     day: int | None
@@ -39,7 +39,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class DemoAlarm:
     """The episodes that an alarm opened, as the report first showed them, and the named features' effect sizes."""
 
     episodes: tuple[Episode, ...]
@@ -54,25 +54,25 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class DemoState:
     """Everything the views show; made anew by each `plot.hear` and `plot.look`.
 
     psi       by feature, after each tick
     evidence  by family, after each tick: 0 nothing, 1 the threshold, on a logarithmic scale
     """
 
-    plan: Plan
+    plan: DemoPlan
     phase: Phase = "preparing"
-    days: tuple[Day, ...] = ()
+    days: tuple[DayReplayed, ...] = ()
     report: Report | None = None
-    alarm: Alarm | None = None
-    delivery: Delivery | None = None
-    gathering: Gathering | None = None
+    alarm: DemoAlarm | None = None
+    delivery: WebhookDelivery | None = None
+    gathering: GatheringRows | None = None
     retrained: Retrained | None = None
     in_force_day: int | None = None
     psi: dict[str, tuple[float, ...]] = field(default_factory=dict)
     evidence: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    happenings: tuple[Happening, ...] = ()
+    happenings: tuple[TimelineEntry, ...] = ()
     failure: str = ""
 
     @property

@@ -9,9 +9,9 @@ import numpy as np
 
 from ....detectors.batch import Floats, Ints
 from ....detectors.binning.numeric import NumericBins
-from ....detectors.comparisons.effects import Yardstick
+from ....detectors.comparisons.effects import EffectSizeEstimator
 from ....detectors.profile.feature import Feature
-from .document import Histogram
+from .schema import FeatureHistogram
 
 STEPS = 32  # bars for numbers between the quantiles below
 NAMED = 32  # bars for values with names; the others are one bar
@@ -20,16 +20,16 @@ LABEL_LENGTH = 80
 
 
 @dataclass(frozen=True)
-class Frame:
+class HistogramLayout:
     """Bars of one feature: `matrix` [bars, cells] deals the rows of each cell out among them."""
 
     labels: tuple[str, ...]
     edges: tuple[float, ...]
     matrix: Floats
-    measure: Yardstick
+    measure: EffectSizeEstimator
 
     @classmethod
-    def of(cls, feature: Feature, tick_seconds: float) -> Frame:
+    def of(cls, feature: Feature, tick_seconds: float) -> HistogramLayout:
         """The bars that suit the feature; `tick_seconds` is 0 where ticks are not counted from the epoch."""
         bins = feature.bins
         continuous = isinstance(bins, NumericBins) and not bins.discrete
@@ -37,14 +37,14 @@ class Frame:
             _steps(feature, bins) if isinstance(bins, NumericBins) and continuous else _names(feature)
         )
         short = tuple(label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…" for label in labels)
-        return cls(short, edges, matrix, Yardstick.of(feature, tick_seconds))
+        return cls(short, edges, matrix, EffectSizeEstimator.of(feature, tick_seconds))
 
-    def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> Histogram:
+    def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> FeatureHistogram:
         """The histogram of `counts` [cells] in a stretch of ticks beside the reference's of the same hours."""
         reference = self.measure.reference if stretch is None else self.measure.reference_over(*stretch)
         current, old = _shares(self.matrix, counts), _shares(self.matrix, reference)
         kept = [at for at in range(len(self.labels)) if self._is_needed(at) or old[at] > 0 or current[at] > 0]
-        return Histogram(
+        return FeatureHistogram(
             labels=tuple(self.labels[at] for at in kept),
             edges=self.edges,
             reference=tuple(old[at] for at in kept),

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from ..errors import shown
-from .errors import Problem
+from .errors import DocumentProblem
 from .units import UNITS
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -67,12 +67,12 @@ def unit_of(annotation: Any) -> str | None:
 
 
 @dataclass(slots=True)
-class Reader:
+class DocumentReader:
     """Reads one tree; `problems` grows as it goes. `lines` tells the line of a path, `variables` what else set it."""
 
     lines: Mapping[str, int] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[DocumentProblem] = field(default_factory=list)
 
     def struct(self, kind: type[S], value: Any, path: str) -> S | None:
         """Return `value` as `kind`, or None after noting what is wrong."""
@@ -82,10 +82,10 @@ class Reader:
     def note(self, path: str, what: str, remedy: str) -> Any:
         """Add one problem."""
         if path in self.variables:
-            self.problems.append(Problem(path, f"{what}, set by {self.variables[path]}", remedy))
+            self.problems.append(DocumentProblem(path, f"{what}, set by {self.variables[path]}", remedy))
         else:
             line = self.lines.get(path) or self.lines.get(path.rpartition(".")[0], 0)
-            self.problems.append(Problem(path, what, remedy, line))
+            self.problems.append(DocumentProblem(path, what, remedy, line))
         return _INVALID
 
     def _struct(self, kind: type[msgspec.Struct], value: Any, path: str) -> Any:

@@ -7,12 +7,12 @@ import msgspec
 from ..schema import RESTART, Effects, Episode
 
 FORMAT = 1
-BEFORE = frozenset({"profile", RESTART})  # who closed the episodes whose windows were given up with them
+CLOSED_WITH_WINDOWS = frozenset({"profile", RESTART})  # who closed the episodes whose windows were given up with them
 
 Series = tuple[float | None, ...]
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineWindow(msgspec.Struct, frozen=True, kw_only=True):
     """One window: `ticks` closed ticks from `first_tick` to `last_tick`.
 
     `rows` are by side, `evidence` is the largest evidence ratio of each family in it (1 = alarm).
@@ -25,7 +25,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, float]
 
 
-class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureHistogram(msgspec.Struct, frozen=True, kw_only=True):
     """Shares of the rows over bars that `labels` name; `rows` is how many the current ones are.
 
     `edges` are the borders of the first bars after one for what lies below; empty where bars are no intervals.
@@ -38,7 +38,7 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
-class Trend(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureSeries(msgspec.Struct, frozen=True, kw_only=True):
     """One feature over the steps; `mean` is in reference sd from the reference's mean, None without an order."""
 
     name: str
@@ -53,10 +53,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     unseen_ratio: Series
     out_of_range_ratio: Series
     mean: Series | None
-    histogram: Histogram
+    histogram: FeatureHistogram
 
 
-class Drift(msgspec.Struct, frozen=True, kw_only=True):
+class DriftedFeature(msgspec.Struct, frozen=True, kw_only=True):
     """A feature in an episode, over the windows from its onset (`first_tick`) to its end or now (`last_tick`).
 
     `effects` are None where nothing measured them: of an episode that has ended.
@@ -70,10 +70,10 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     first_tick: int
     last_tick: int
     effects: Effects | None
-    histogram: Histogram
+    histogram: FeatureHistogram
 
 
-class TimeLine(msgspec.Struct, frozen=True, kw_only=True):
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What happened in the ticks that are remembered; without a profile there is nothing in it.
 
     The series of `features` run over `steps`: the same ticks as `spans`, joined where they have too few rows.
@@ -82,12 +82,12 @@ class TimeLine(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     profile_hash: str = ""
     tick_seconds: float
-    spans: tuple[Span, ...] = ()
-    steps: tuple[Span, ...] = ()
-    features: tuple[Trend, ...] = ()
-    drifts: tuple[Drift, ...] = ()
+    spans: tuple[TimelineWindow, ...] = ()
+    steps: tuple[TimelineWindow, ...] = ()
+    features: tuple[FeatureSeries, ...] = ()
+    drifts: tuple[DriftedFeature, ...] = ()
 
 
-def remembered(episode: Episode) -> bool:
+def is_covered(episode: Episode) -> bool:
     """Tell whether the windows in force go back to `episode`: it did not end with the profile or the state before."""
-    return episode.closed_by not in BEFORE
+    return episode.closed_by not in CLOSED_WITH_WINDOWS

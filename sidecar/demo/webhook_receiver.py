@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ..control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from ..control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 LARGEST_EVENT = 64 * 1024  # bytes
 REMEMBERED = 10_000  # ids; far more than anyone retrains within the time in which an event is resent
@@ -35,7 +35,7 @@ class EventData(msgspec.Struct):
     detail: EpisodeDetail
 
 
-class Event(msgspec.Struct):
+class RetrainingEvent(msgspec.Struct):
     """A CloudEvents 1.0 event in structured mode; other attributes are ignored."""
 
     id: str
@@ -44,33 +44,33 @@ class Event(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DeliveryVerdict:
     """What to do with a delivery; `event` is there when it was accepted or repeated."""
 
     outcome: Literal["accepted", "repeated", "refused", "malformed"]
     reason: str
-    event: Event | None = None
+    event: RetrainingEvent | None = None
 
 
 @dataclass
-class Inbox:
+class WebhookReceiver:
     """Remembers which events were accepted; `secret` is the key that signs them."""
 
     secret: bytes
     _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def judge(self, headers: Mapping[str, str], body: bytes, now: float) -> Verdict:
+    def judge(self, headers: Mapping[str, str], body: bytes, now: float) -> DeliveryVerdict:
         """Return the verdict on a delivery that arrives at `now` (Unix seconds), and remember what is accepted."""
         timestamp, signature = headers.get(TIMESTAMP_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
         if not verify(self.secret, timestamp, body, signature, now=now):
-            return Verdict("refused", "signature or timestamp is wrong")
+            return DeliveryVerdict("refused", "signature or timestamp is wrong")
         try:
-            event = msgspec.json.decode(body, type=Event)
+            event = msgspec.json.decode(body, type=RetrainingEvent)
         except msgspec.DecodeError as error:
-            return Verdict("malformed", f"not an event: {error}")
+            return DeliveryVerdict("malformed", f"not an event: {error}")
         if event.id in self._seen:
-            return Verdict("repeated", "id was accepted before", event)
+            return DeliveryVerdict("repeated", "id was accepted before", event)
         self._seen[event.id] = None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return Verdict("accepted", "signature and timestamp are good", event)
+        return DeliveryVerdict("accepted", "signature and timestamp are good", event)

@@ -7,7 +7,7 @@ import pytest
 
 from pilotfish.detectors.batch import Column
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.times import epoch_seconds
+from pilotfish.sidecar.profiles.time_column import epoch_seconds
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC).timestamp()
 

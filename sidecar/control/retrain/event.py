@@ -1,4 +1,4 @@
-"""The event of an intent: CloudEvents 1.0, structured mode, JSON."""
+"""The event that asks for a retraining: CloudEvents 1.0, structured mode, JSON."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from urllib.parse import quote
 
 import msgspec
 
-from .policy import Intent
+from ..situation import Episode, Subject
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-TYPES = {"retrain": "dev.pilotfish.retraining.requested"}
+TYPE = "dev.pilotfish.retraining.requested"
 LARGEST = 64 * 1024  # bytes; receivers are only asked to take events up to this size
 
 
-def render(intent: Intent) -> bytes:
-    """Return the event for `intent`: the same bytes for the same intent.
+def render(id_: str, subject: Subject, episode: Episode) -> str:
+    """Return the event `id_` as JSON text: the same text for the same arguments.
 
-    `data` says whose traffic, which episode and what its detail shows; a detail too large for an event is left out, as
-    `"detail": null`, since the Report has it.
+    `data` holds whose traffic it is, which episode and the episode's detail. A detail too large for an event is left
+    out, as `"detail": null`, since the Report has it.
     """
-    whole = _event(intent, dict(intent.episode.detail))
-    return whole if len(whole) <= LARGEST else _event(intent, None)
+    whole = _event(id_, subject, episode, dict(episode.detail))
+    return (whole if len(whole) <= LARGEST else _event(id_, subject, episode, None)).decode()
 
 
-def _event(intent: Intent, detail: dict[str, object] | None) -> bytes:
-    subject, episode = intent.subject, intent.episode
+def _event(id_: str, subject: Subject, episode: Episode, detail: dict[str, object] | None) -> bytes:
     opened = datetime.fromtimestamp(episode.opened_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return msgspec.json.encode(
         {
             "specversion": "1.0",
-            "id": intent.id,
+            "id": id_,
             "source": f"/pilotfish/models/{quote(subject.model, safe='')}",
-            "type": TYPES[intent.kind],
+            "type": TYPE,
             "subject": f"{subject.model}/{subject.version}",
             "time": opened,
             "datacontenttype": "application/json",

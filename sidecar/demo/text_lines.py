@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..report.schema import Report
-from .story import Story, date_of, height
+from .state import DemoState, date_of, height
 
 EVERY = 5  # days between two lines about how things stand
 
 
-def fresh_lines(before: Story, after: Story) -> Iterator[str]:
+def new_lines(before: DemoState, after: DemoState) -> Iterator[str]:
     """Yield the lines that `after` adds to `before`."""
     for happening in after.happenings[len(before.happenings) :]:
         stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else "      "
@@ -19,7 +19,7 @@ def fresh_lines(before: Story, after: Story) -> Iterator[str]:
         yield _standing(after)
 
 
-def _standing(story: Story) -> str:
+def _standing(story: DemoState) -> str:
     day = story.days[-1]
     return (
         f"{date_of(day.number):%d %b}    {day.rows} rows/s in {day.requests} requests/s, "

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from pilotfish.sidecar.demo.messages import AnyMessage, Delivery, Problem, Retrained
-from pilotfish.sidecar.demo.plot import SLOWEST_ALARM, hear, look
-from pilotfish.sidecar.demo.story import Story, progress
+from pilotfish.sidecar.demo.messages import AnyMessage, ProcessFailure, Retrained, WebhookDelivery
+from pilotfish.sidecar.demo.state import DemoState, progress
+from pilotfish.sidecar.demo.transitions import SLOWEST_ALARM, on_message, on_report
 from pilotfish.sidecar.report.schema import Report
 from tests.demo.made import PLAN, day, episode, report
 
-ACCEPTED = Delivery(verdict="accepted", reason="good", id="e-1", episode="episode-1")
+ACCEPTED = WebhookDelivery(verdict="accepted", reason="good", id="e-1", episode="episode-1")
 RETRAINED = Retrained(rows=1800, profile="new")
 
 
-def told(*items: AnyMessage | Report) -> Story:
-    story = Story(PLAN)
+def told(*items: AnyMessage | Report) -> DemoState:
+    story = DemoState(PLAN)
     for item in items:
-        story = look(story, item) if isinstance(item, Report) else hear(story, item)
+        story = on_report(story, item) if isinstance(item, Report) else on_message(story, item)
     return story
 
 
@@ -67,7 +67,7 @@ def test_an_alarm_names_feature_onset_and_effect() -> None:
     ("items", "reason"),
     [
         ([day(92), day(93), report(93, episode(93))], "a false alarm before the change, for distance"),
-        ([day(92), Problem(reason="the server ended")], "the server ended"),
+        ([day(92), ProcessFailure(reason="the server ended")], "the server ended"),
         (loop(after=30.0), "the error is 30.0 minutes"),
         ([*loop()[:12], report(97, episode(96), profile="new")], "a second alarm, for distance"),
         ([day(number) for number in range(92, 95 + SLOWEST_ALARM + 1)], f"no alarm within {SLOWEST_ALARM} days"),
@@ -82,8 +82,8 @@ def test_what_goes_wrong_ends_it_with_the_reason(items: list[AnyMessage | Report
 
 def test_after_the_end_only_the_days_go_on() -> None:
     story = told(*loop())
-    assert told(*loop(), Problem(reason="late"), day(99)).days == (*story.days, day(99))
-    assert told(*loop(), Problem(reason="late")).phase == "closed"
+    assert told(*loop(), ProcessFailure(reason="late"), day(99)).days == (*story.days, day(99))
+    assert told(*loop(), ProcessFailure(reason="late")).phase == "closed"
 
 
 def test_progress_is_nothing_without_evidence_and_one_at_the_threshold() -> None:

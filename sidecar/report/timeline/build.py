@@ -11,10 +11,10 @@ from ....detectors.comparisons.trends import Trend as FeatureTrend
 from ....detectors.comparisons.trends import trends
 from ....detectors.detection.results import ratio
 from ....detectors.profile.profile import Profile
-from ....detectors.summaries.windows import Window, joined
+from ....detectors.summaries.windows import Window, merged_window
 from ..schema import Effects, Episode, EpisodeFeature, Report
-from .document import Drift, Histogram, Series, Span, TimeLine, Trend, remembered
-from .shapes import Frame
+from .histogram_layout import HistogramLayout
+from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
 
 RECENT_TICKS = 60
 STEP_ROWS = 200  # fewer, and PSI over a few dozen cells is hardly more than noise
@@ -26,17 +26,17 @@ def time_line(
     windows: Sequence[Window],
     report: Report,
     measured: Mapping[tuple[str, str], Effects] | None = None,
-) -> TimeLine:
+) -> Timeline:
     """Return the time line of `windows` (oldest first), which are of `profile`, with the episodes of `report`.
 
     `measured` are effect sizes by episode and feature, for those that have ended.
     """
     if profile is None:
-        return TimeLine(tick_seconds=report.ticks.tick_seconds)
+        return Timeline(tick_seconds=report.ticks.tick_seconds)
     steps = _joined(profile, windows)
     seconds = 0.0 if report.ticks.rows_per_tick else report.ticks.tick_seconds
-    frames = [Frame.of(feature, seconds) for feature in profile.features]
-    return TimeLine(
+    frames = [HistogramLayout.of(feature, seconds) for feature in profile.features]
+    return Timeline(
         profile_hash=profile.hash,
         tick_seconds=report.ticks.tick_seconds,
         spans=tuple(map(_span, windows)),
@@ -46,8 +46,8 @@ def time_line(
     )
 
 
-def _span(window: Window) -> Span:
-    return Span(
+def _span(window: Window) -> TimelineWindow:
+    return TimelineWindow(
         first_tick=window.first,
         last_tick=window.last,
         ticks=window.ticks,
@@ -68,15 +68,15 @@ def _joined(profile: Profile, windows: Sequence[Window]) -> list[Window]:
         rows += max(window.rows.values(), default=0)
     if rows < STEP_ROWS and len(groups) > 1:
         groups[-2:] = [[*groups[-2], *groups[-1]]]
-    return [group[0] if len(group) == 1 else joined(profile, group) for group in groups]
+    return [group[0] if len(group) == 1 else merged_window(profile, group) for group in groups]
 
 
 def _trends(
-    found: Iterator[FeatureTrend], profile: Profile, frames: Sequence[Frame], recent: Sequence[Window]
-) -> Iterator[Trend]:
+    found: Iterator[FeatureTrend], profile: Profile, frames: Sequence[HistogramLayout], recent: Sequence[Window]
+) -> Iterator[FeatureSeries]:
     for position, (trend, frame) in enumerate(zip(found, frames, strict=True)):
         feature = trend.feature
-        yield Trend(
+        yield FeatureSeries(
             name=feature.name,
             side=feature.side,
             family=feature.family,
@@ -96,12 +96,12 @@ def _trends(
 def _drifts(
     profile: Profile,
     windows: Sequence[Window],
-    frames: Sequence[Frame],
+    frames: Sequence[HistogramLayout],
     report: Report,
     measured: Mapping[tuple[str, str], Effects],
-) -> Iterator[Drift]:
+) -> Iterator[DriftedFeature]:
     now = {feature.name: feature.effects for feature in report.features if feature.episode_id}
-    members = [(episode, member) for episode in report.episodes if remembered(episode) for member in episode.features]
+    members = [(episode, member) for episode in report.episodes if is_covered(episode) for member in episode.features]
     made = 0
     for episode, member in sorted(members, key=lambda pair: not (pair[0].open and pair[1].active)):
         stretch = _stretch(windows, episode, member)
@@ -109,7 +109,7 @@ def _drifts(
             continue
         made += 1
         position, active = profile.index[member.name], episode.open and member.active
-        yield Drift(
+        yield DriftedFeature(
             episode=episode.id,
             name=member.name,
             open=active,
@@ -144,11 +144,11 @@ def _counts(profile: Profile, position: int, windows: Sequence[Window]) -> Ints:
     first, last = profile.offsets[position], profile.offsets[position + 1]
     total = np.zeros(last - first, np.int64)
     for window in windows:
-        total += window.cells[first:last]
+        total += window.bin_counts[first:last]
     return total
 
 
-def _histogram(profile: Profile, position: int, frame: Frame, windows: Sequence[Window]) -> Histogram:
+def _histogram(profile: Profile, position: int, frame: HistogramLayout, windows: Sequence[Window]) -> FeatureHistogram:
     stretch = (windows[0].first, windows[-1].last) if windows else None
     return frame.histogram(_counts(profile, position, windows), stretch)
 

@@ -20,7 +20,7 @@ POLL = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Accounting:
+class MeasuredAccounting:
     """Exchanges: how many the proxy relayed, and what became of each; `rows` is the number of decoded input rows."""
 
     seen: int
@@ -39,14 +39,14 @@ class Accounting:
 
 
 @dataclass(frozen=True, slots=True)
-class Overhead:
+class ProxyUsage:
     """What stood between client and server: the proxy's CPU time in seconds and its resident memory in bytes."""
 
     cpu_seconds: float
     resident: int
 
 
-def read_accounting(exposition: str) -> Accounting:
+def read_accounting(exposition: str) -> MeasuredAccounting:
     """Return the accounting in an exposition of `pilotfish run`; fates without exchanges are left out."""
     seen = rows = 0
     fates: dict[str, int] = {}
@@ -62,13 +62,13 @@ def read_accounting(exposition: str) -> Accounting:
                 fates[name] = fates.get(name, 0) + value
             elif sample.name == "pilotfish_rows_total" and sample.labels["side"] == "input":
                 rows += value
-    return Accounting(seen, fates, rows)
+    return MeasuredAccounting(seen, fates, rows)
 
 
-async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Accounting | None:
+async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> MeasuredAccounting | None:
     """Return the accounting once nothing is queued, or as it is after REST seconds; None when it cannot be had."""
     deadline = time.monotonic() + REST
-    found: Accounting | None = None
+    found: MeasuredAccounting | None = None
     while time.monotonic() < deadline and not (found and found.at_rest):
         with suppress(aiohttp.ClientError, TimeoutError):  # tried again until the deadline
             async with client.get(f"{admin}/metrics") as response:
@@ -77,7 +77,7 @@ async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Accou
     return found
 
 
-def overhead_of(shared: Path) -> Overhead | None:
+def overhead_of(shared: Path) -> ProxyUsage | None:
     """Return what the proxy that writes the page in the folder `shared` has used; None where /proc does not tell."""
     try:
         pid = read_page(shared / "page").pid
@@ -86,4 +86,4 @@ def overhead_of(shared: Path) -> Overhead | None:
             pages = int(statm.read().split()[1])
     except (OSError, PageError):
         return None
-    return Overhead((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+    return ProxyUsage((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))

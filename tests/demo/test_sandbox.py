@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pilotfish.sidecar.demo.messages import Problem
+from pilotfish.sidecar.demo.messages import ProcessFailure
 from pilotfish.sidecar.demo.model import fit
-from pilotfish.sidecar.demo.stage import DemoError, Stage, free_ports, short_parent
+from pilotfish.sidecar.demo.sandbox import DemoError, Sandbox, free_ports, short_parent
 from tests.demo import made
 
 
@@ -23,7 +23,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def files_of(stage: Stage) -> tuple[Path, Path]:
+def files_of(stage: Sandbox) -> tuple[Path, Path]:
     flights = made.flights(2)
     model = msgspec.json.encode(fit(flights.columns, flights.air_time))
     return stage.write("model.json", model), stage.write("token", "token")
@@ -31,7 +31,7 @@ def files_of(stage: Stage) -> tuple[Path, Path]:
 
 @pytest.mark.asyncio
 async def test_leaving_ends_the_processes_and_removes_the_folder() -> None:
-    async with Stage() as stage:
+    async with Sandbox() as stage:
         server = await stage.own("server", *files_of(stage))
         assert await server.port() > 0
         assert stage.folder.stat().st_mode & 0o077 == 0
@@ -43,7 +43,7 @@ async def test_leaving_ends_the_processes_and_removes_the_folder() -> None:
 
 @pytest.mark.asyncio
 async def test_a_process_that_cannot_start_is_named_with_its_last_words() -> None:
-    async with Stage() as stage:
+    async with Sandbox() as stage:
         server = await stage.own("server", stage.folder / "nowhere", stage.folder / "token")
         with pytest.raises(DemoError, match=r"the server ended with status 1; its last words: (?s:.*)nowhere"):
             await server.port()
@@ -51,12 +51,12 @@ async def test_a_process_that_cannot_start_is_named_with_its_last_words() -> Non
 
 @pytest.mark.asyncio
 async def test_a_process_that_dies_later_becomes_a_problem() -> None:
-    async with Stage() as stage:
+    async with Sandbox() as stage:
         server = await stage.own("server", *files_of(stage))
         await server.port()
         server.process.kill()
         message = await asyncio.wait_for(stage.messages.get(), 10)
-    assert isinstance(message, Problem)
+    assert isinstance(message, ProcessFailure)
     assert message.reason.startswith("the server ended with status -9")
 
 

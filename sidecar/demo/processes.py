@@ -18,10 +18,10 @@ from ..report.schema import Report
 from . import reference, server, trainer
 from .flights import Flights, load, mixed_days
 from .messages import reason_of
-from .model import Model, fit
+from .model import RidgeModel, fit
 from .replay import ReplaySettings
-from .stage import PATIENCE, Actor, DemoError, Stage, free_ports
-from .story import Plan
+from .sandbox import PATIENCE, ChildProcess, DemoError, Sandbox, free_ports
+from .state import DemoPlan
 from .wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
 
 REQUEST_FILE = "request.json"  # one row, for people to send
@@ -32,37 +32,37 @@ FALSE_ALARMS = {"count": 1, "per": "30d"}  # the default; at one tick a second t
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedModel:
     """What is made before anything starts: model and profile of the days before the replay, and the days after."""
 
-    model: Model
+    model: RidgeModel
     profile: bytes
     profile_hash: str
     later: Flights
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class DemoProcesses:
     """The running processes and where they are."""
 
-    run: Actor
-    replay: Actor
-    entrance: str
+    run: ChildProcess
+    replay: ChildProcess
+    proxy_address: str
     admin: str
     token: str
 
 
-def prepare(plan: Plan) -> Prepared:
+def prepare(plan: DemoPlan) -> PreparedModel:
     """Load the flights, fit the model and build the profile (a few seconds of one core)."""
     flights = mixed_days(load(), np.random.default_rng(SEED))
     earlier = flights.days(0, plan.first_day)
     model = fit(earlier.columns, earlier.air_time)
     profile = reference.build(model, earlier)
     last = int(flights.day[-1])
-    return Prepared(model, profile.to_bytes(), profile.hash, flights.days(plan.first_day, last + 1))
+    return PreparedModel(model, profile.to_bytes(), profile.hash, flights.days(plan.first_day, last + 1))
 
 
-async def perform(stage: Stage, plan: Plan, prepared: Prepared) -> Cast:
+async def start_processes(stage: Sandbox, plan: DemoPlan, prepared: PreparedModel) -> DemoProcesses:
     """Start everybody; the traffic begins when `pilotfish run` watches with the profile.
 
     Raises DemoError that names who did not get ready, with what it said.
@@ -71,7 +71,7 @@ async def perform(stage: Stage, plan: Plan, prepared: Prepared) -> Cast:
     token_file, secret_file = stage.write("token", token), stage.write("secret", secrets.token_hex(32))
     model_file = stage.write("model.json", msgspec.json.encode(prepared.model))
     server_port = await (await stage.own("server", model_file, token_file)).port()
-    entrance, admin = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    proxy_address, admin = (f"http://127.0.0.1:{port}" for port in free_ports(2))
     settings = trainer.TrainerSettings(
         admin_url=admin,
         load_url=f"http://127.0.0.1:{server_port}{server.LOAD_PATH}",
@@ -86,7 +86,7 @@ async def perform(stage: Stage, plan: Plan, prepared: Prepared) -> Cast:
     )
     run = await stage.pilotfish(
         "run", "--file", str(document),
-        "--listen", entrance.removeprefix("http://"), "--upstream", f"127.0.0.1:{server_port}",
+        "--listen", proxy_address.removeprefix("http://"), "--upstream", f"127.0.0.1:{server_port}",
         "--admin", admin.removeprefix("http://"), "--token-file", str(token_file),
         "--shared", str(stage.folder / "shared"), "--state", str(stage.folder / "state"),
     )  # fmt: skip
@@ -96,11 +96,13 @@ async def perform(stage: Stage, plan: Plan, prepared: Prepared) -> Cast:
         flights_file=str(stage.write("flights.npz", _packed(prepared.later))),
         change_day=plan.change_day,
         change_origin=plan.change_origin,
-        through_url=entrance + INFER_PATH,
+        through_url=proxy_address + INFER_PATH,
         direct_url=f"http://127.0.0.1:{server_port}{INFER_PATH}",
         labels_url=f"http://127.0.0.1:{trainer_port}{trainer.LABELS_PATH}",
     )
-    return Cast(run, await stage.own("replay", _settings(stage, "replay", replay)), entrance, admin, token)
+    return DemoProcesses(
+        run, await stage.own("replay", _settings(stage, "replay", replay)), proxy_address, admin, token
+    )
 
 
 def monitor(webhook: str) -> dict[str, object]:
@@ -127,7 +129,7 @@ async def fetch_report(client: aiohttp.ClientSession, admin: str, token: str) ->
         return msgspec.json.decode(await response.read(), type=Report)
 
 
-async def _watching(run: Actor, admin: str, token: str, profile_hash: str) -> None:
+async def _watching(run: ChildProcess, admin: str, token: str, profile_hash: str) -> None:
     """Wait until the analyzer watches with the profile of that hash."""
     deadline = time.monotonic() + PATIENCE
     state = "it does not answer"
@@ -142,10 +144,10 @@ async def _watching(run: Actor, admin: str, token: str, profile_hash: str) -> No
                     return
                 state = f"its state is {report.state}: {report.reason}"
             await asyncio.sleep(POLL)
-    raise DemoError(f"{run.name} does not watch; {state}; {run.last_words()}")
+    raise DemoError(f"{run.name} does not watch; {state}; {run.log_tail()}")
 
 
-def _settings(stage: Stage, name: str, settings: msgspec.Struct) -> Path:
+def _settings(stage: Sandbox, name: str, settings: msgspec.Struct) -> Path:
     return stage.write(f"{name}.json", msgspec.json.encode(settings))
 
 

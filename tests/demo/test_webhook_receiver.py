@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from pilotfish.sidecar.control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from pilotfish.sidecar.demo import inbox as inboxes
-from pilotfish.sidecar.demo.inbox import Inbox
+from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pilotfish.sidecar.demo import webhook_receiver as inboxes
+from pilotfish.sidecar.demo.webhook_receiver import WebhookReceiver
 
 SECRET = b"s3cret"
 NOW = 1_800_000_000.0
@@ -25,7 +25,7 @@ def headers(body: bytes, *, at: float = NOW, secret: bytes = SECRET) -> dict[str
 
 
 def test_a_signed_event_is_accepted_once() -> None:
-    inbox = Inbox(SECRET)
+    inbox = WebhookReceiver(SECRET)
     first = inbox.judge(headers(event()), event(), NOW)
     again = inbox.judge(headers(event(), at=NOW + 20), event(), NOW + 21)
     assert (first.outcome, again.outcome) == ("accepted", "repeated")
@@ -45,19 +45,19 @@ def test_a_signed_event_is_accepted_once() -> None:
     ids=["unsigned", "other secret", "other body", "an hour old", "timestamp changed"],
 )
 def test_what_is_not_signed_now_is_refused_and_not_remembered(given: dict[str, str]) -> None:
-    inbox = Inbox(SECRET)
+    inbox = WebhookReceiver(SECRET)
     assert inbox.judge(given, event(), NOW).outcome == "refused"
     assert inbox.judge(headers(event()), event(), NOW).outcome == "accepted"
 
 
 def test_a_signed_body_that_is_no_event_is_malformed() -> None:
     body = b'{"id": 5}'
-    assert Inbox(SECRET).judge(headers(body), body, NOW).outcome == "malformed"
+    assert WebhookReceiver(SECRET).judge(headers(body), body, NOW).outcome == "malformed"
 
 
 def test_memory_of_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inboxes, "REMEMBERED", 3)
-    inbox = Inbox(SECRET)
+    inbox = WebhookReceiver(SECRET)
     outcomes = [inbox.judge(headers(event(str(i))), event(str(i)), NOW).outcome for i in range(5)]
     assert outcomes == ["accepted"] * 5
     assert inbox.judge(headers(event("4")), event("4"), NOW).outcome == "repeated"

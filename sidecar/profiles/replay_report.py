@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ...detectors.batch import SIDES
-from ...detectors.detection.replay import Closed, Replay, Span
+from ...detectors.detection.replay import ClosedTick, Replay, TickSpan
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
-from ...detectors.summaries.windows import Level, Windows
+from ...detectors.summaries.windows import WindowLevel, Windows
 from ..report import schema as report
 from ..report.answer import Answer
 from ..report.pages import page
-from ..report.timeline import retold
-from ..report.timeline.make import time_line
+from ..report.timeline import convert as retold
+from ..report.timeline.build import time_line
 
 WINDOWS = 240  # over the whole run: as many as a drawing can show
 
 
 @dataclass
-class Replayed:
+class ReplayReport:
     """Gathers what a page needs while a replay runs: `take` each closed tick, then ask for the `document`."""
 
     profile: Profile
@@ -35,14 +35,16 @@ class Replayed:
 
     @classmethod
     def over(
-        cls, profile: Profile, settings: DriftSettings, spans: list[Span], rows_per_tick: float | None
-    ) -> Replayed:
+        cls, profile: Profile, settings: DriftSettings, spans: list[TickSpan], rows_per_tick: float | None
+    ) -> ReplayReport:
         """Return one for the ticks of `spans`, at least one; `rows_per_tick` is None where ticks are times."""
         width = -(-(spans[-1].tick - spans[0].tick + 1) // WINDOWS)
-        levels = (Level(width, WINDOWS + 2),)  # the first and the last may be cut by where the run begins and ends
+        levels = (
+            WindowLevel(width, WINDOWS + 2),
+        )  # the first and the last may be cut by where the run begins and ends
         return cls(profile, settings, Windows(profile, levels), rows_per_tick)
 
-    def take(self, replayed: Replay, closed: Closed) -> None:
+    def take(self, replayed: Replay, closed: ClosedTick) -> None:
         """Remember what a tick brought."""
         newest = replayed.windows.newest
         if newest is not None and newest.last == closed.tick:

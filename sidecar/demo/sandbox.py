@@ -21,7 +21,7 @@ from typing import Self
 
 from ..errors import PilotfishError
 from ..report.schema import Report
-from .messages import AnyMessage, Problem, Ready, heard
+from .messages import AnyMessage, ProcessFailure, Ready, parse_message
 
 PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from
 PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an idle machine
@@ -38,7 +38,7 @@ class DemoError(PilotfishError):
 
 
 @dataclass
-class Actor:
+class ChildProcess:
     """A running process; `messages` takes what it says, and a Problem when it ends unexpectedly."""
 
     name: str
@@ -47,7 +47,7 @@ class Actor:
     messages: asyncio.Queue[AnyMessage | Report]
     ready: asyncio.Future[int]
     reading: asyncio.Task[None] | None = None
-    dismissed: bool = False
+    stopped: bool = False
 
     async def port(self) -> int:
         """Return the port at which it serves, once it is ready."""
@@ -55,16 +55,16 @@ class Actor:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.shield(self.ready)
         except TimeoutError as error:
-            raise DemoError(f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.last_words()}") from error
+            raise DemoError(f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.log_tail()}") from error
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of what it wrote to standard error."""
         text = self.log.read_text(errors="replace").strip()
         return f"its last words: {text[-LOG_SHOWN:]}" if text else "it wrote nothing to standard error"
 
     async def dismiss(self) -> None:
         """Ask it to end, wait, and kill what does not."""
-        self.dismissed = True
+        self.stopped = True
         if self.process.stdin is not None:
             self.process.stdin.close()
         else:
@@ -81,8 +81,8 @@ class Actor:
             await self.reading
 
 
-class Stage:
-    """Folder and processes of one demo; `async with Stage() as stage`."""
+class Sandbox:
+    """Folder and processes of one demo; `async with Sandbox() as stage`."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[AnyMessage | Report] = asyncio.Queue()
@@ -105,12 +105,12 @@ class Stage:
         path.chmod(0o600)
         return path
 
-    async def own(self, module: str, *arguments: Path) -> Actor:
+    async def own(self, module: str, *arguments: Path) -> ChildProcess:
         """Start a process of the demo's own, `pilotfish.sidecar.demo.<module>`."""
         command = (*PYTHON, f"pilotfish.sidecar.demo.{module}", *map(str, arguments))
         return await self._start(module, command, own=True)
 
-    async def pilotfish(self, *arguments: str) -> Actor:
+    async def pilotfish(self, *arguments: str) -> ChildProcess:
         """Start the command `pilotfish` with `arguments`."""
         command = (
             *PYTHON,
@@ -122,7 +122,7 @@ class Stage:
         )
         return await self._start(f"pilotfish {arguments[0]}", command, own=False)
 
-    async def _start(self, name: str, command: tuple[str, ...], *, own: bool) -> Actor:
+    async def _start(self, name: str, command: tuple[str, ...], *, own: bool) -> ChildProcess:
         log = self.folder / f"{name.replace(' ', '-')}.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -132,28 +132,28 @@ class Stage:
                 stderr=errors,
                 start_new_session=True,
             )
-        actor = Actor(name, process, log, self.messages, asyncio.get_running_loop().create_future())
+        actor = ChildProcess(name, process, log, self.messages, asyncio.get_running_loop().create_future())
         self._exits.push_async_callback(actor.dismiss)
         actor.reading = asyncio.create_task(_read(actor))
         return actor
 
 
-async def _read(actor: Actor) -> None:
+async def _read(actor: ChildProcess) -> None:
     """Pass on what a process says; say so when it ends without having been asked to."""
     stdout = actor.process.stdout
     while stdout is not None and (line := await stdout.readline()):
-        message = heard(line)
+        message = parse_message(line)
         if isinstance(message, Ready):
             actor.ready.set_result(message.port)
         else:
             actor.messages.put_nowait(message)
     status = await actor.process.wait()
-    reason = f"the {actor.name} ended with status {status}; {actor.last_words()}"
+    reason = f"the {actor.name} ended with status {status}; {actor.log_tail()}"
     if not actor.ready.done():
         actor.ready.set_exception(DemoError(reason))
         actor.ready.exception()  # somebody may be past asking for it
-    if not actor.dismissed:
-        actor.messages.put_nowait(Problem(reason=reason))
+    if not actor.stopped:
+        actor.messages.put_nowait(ProcessFailure(reason=reason))
 
 
 def short_parent() -> str:
