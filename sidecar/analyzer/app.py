@@ -15,6 +15,7 @@ from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..errors import UsageError, shown
+from ..report.control_status import ControlStatus
 from ..report.schema import Learning, Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
@@ -23,7 +24,7 @@ from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
 from ..system.tokens import read_token
 from ..telemetry.own import memory as used_memory
-from ..telemetry.reading import ControlStatus, Reading
+from ..telemetry.reading import Reading
 from . import checkpoint, memory
 from .audit import Audit
 from .builder import Builder

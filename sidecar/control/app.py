@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..settings.document import ModelMonitor
 from .executor import Executor
@@ -21,7 +22,6 @@ from .policy import Policy
 from .retrain import policy as retrain
 from .retrain.webhook import Target, Webhook
 from .situation import Situation
-from .status import ControlStatus
 from .view import situation_of
 
 OUTBOX_FILE = "outbox.jsonl"

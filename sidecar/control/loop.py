@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from ..report.control_status import ControlStatus
 from .errors import OutboxError
 from .executor import Executor, attempt
 from .guard import entry_of, judge
@@ -21,7 +22,7 @@ from .outbox import Outbox, Step, no_step
 from .pending import due, overtaken, settle
 from .policy import Policy
 from .situation import Situation
-from .status import ControlStatus, status_of
+from .status import status_of
 
 _LOG = logging.getLogger("pilotfish.control")
 

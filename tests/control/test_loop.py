@@ -20,7 +20,7 @@ from pilotfish.sidecar.control.pending import GIVE_UP
 from pilotfish.sidecar.control.retrain.delivery import Answer, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.situations import HOUR, NOON, episode, situation
 from tests.control.test_outbox import OLD
 from tests.support.waiting import eventually

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -110,8 +111,6 @@ def ends(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        import select
-
         return bool(select.select([descriptor], [], [], 20)[0])
     finally:
         os.close(descriptor)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ...channel.page import PageSnapshot, RouteCounters
-from ...report.answer import Accounting, Answer, Control, Route
+from ...report.response import Accounting, ReportResponse, Route
 from ...report.schema import Count, Report
 from ...telemetry.account import account
 from ...telemetry.reading import Reading
 
 
-def answer(made: Report, reading: Reading) -> Answer:
+def answer(made: Report, reading: Reading) -> ReportResponse:
     """Return `made` with the traffic and the control loop of `reading`, which was read after it."""
     given: dict[str, Any] = {name: getattr(made, name) for name in made.__struct_fields__}
-    control = None if reading.control is None else msgspec.convert(reading.control, Control, from_attributes=True)
     if reading.page is None:
-        return Answer(**given, control=control)
+        return ReportResponse(**given, control=reading.control)
     routes = tuple(map(_route, reading.page.routes))
-    return Answer(**given, accounting=_accounting(reading.page, made), routes=routes, control=control)
+    accounting = _accounting(reading.page, made)
+    return ReportResponse(**given, accounting=accounting, routes=routes, control=reading.control)
 
 
 def _accounting(page: PageSnapshot, made: Report) -> Accounting:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.pages import audit as decided
 from pilotfish.sidecar.report.pages import page
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.schema import Decision, KeptRows, Learning, StreamDetector, Ticks
 from pilotfish.sidecar.report.timeline.schema import Timeline
 
-ANSWER = Answer(made_at=1.0, started_at=0.0, state="unprofiled", ticks=Ticks(tick_seconds=60.0))
+ANSWER = ReportResponse(made_at=1.0, started_at=0.0, state="unprofiled", ticks=Ticks(tick_seconds=60.0))
 LINE = Timeline(tick_seconds=60.0)
 
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.analyzer.http.answer import answer
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.pages import histogram, page, summary
 from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
 from pilotfish.sidecar.telemetry.reading import Reading
 from tests.report.pages.made import both, check
@@ -101,14 +101,16 @@ def test_one_tick_and_no_tick_make_a_page() -> None:
 
 
 def test_nothing_at_all_makes_a_page() -> None:
-    idle = Answer(made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.Ticks(tick_seconds=1))
+    idle = ReportResponse(
+        made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.Ticks(tick_seconds=1)
+    )
     text = page.render(idle, Timeline(tick_seconds=1))
     check(text)
     assert "&lt;none&gt;" in text
 
 
 def test_blocks_that_the_page_does_not_know_are_shown_as_they_stand() -> None:
-    class Later(Answer, frozen=True, kw_only=True):
+    class Later(ReportResponse, frozen=True, kw_only=True):
         something_new: dict[str, Any]
 
     idle = Later(
@@ -154,7 +156,7 @@ def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, ti
     answered = poisoned(msgspec.json.decode(msgspec.json.encode(made)))
     answered["episodes"][0] |= {"onset_tick": tick, "opened_tick": tick}
     spans = poisoned(msgspec.json.decode(msgspec.json.encode(line)))
-    text = page.render(msgspec.convert(answered, Answer), msgspec.convert(spans, Timeline))
+    text = page.render(msgspec.convert(answered, ReportResponse), msgspec.convert(spans, Timeline))
     check(text)
 
 
