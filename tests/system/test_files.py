@@ -10,7 +10,7 @@ import pytest
 
 from pilotfish.sidecar.system import files
 from pilotfish.sidecar.system.files import replace_file, staged, staged_path, sync_path, write_all
-from tests.system.made import largest_file
+from tests.support.limits import largest_file
 
 
 @pytest.mark.parametrize("durable", [False, True])

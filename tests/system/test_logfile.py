@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.system.framing import BinaryFrames, Damage, Framing, LineFrames, PlainLines, Record
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
-from tests.system.made import largest_file
+from tests.support.limits import largest_file
 
 BINARY, LINES = BinaryFrames(b"MAGIC123", noted=True), LineFrames()
 BOTH = pytest.mark.parametrize("framing", [BINARY, LINES])
