@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
@@ -20,7 +21,7 @@ from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
 from ..telemetry.process import memory_usage as used_memory
-from ..telemetry.scrape import ControlStatus, ScrapeInput
+from ..telemetry.scrape import ScrapeInput
 from . import memory
 from .actions import AuditedActions
 from .audit import AuditLog

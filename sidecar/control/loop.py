@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from ..report.control_status import ControlStatus
 from .errors import OutboxError
 from .executor import Executor, attempt
 from .guard import build_entry, check_intent
@@ -21,7 +22,7 @@ from .outbox import Outbox, Step, ignore_step
 from .pending import due_entries, next_change, superseded_changes
 from .policy import Policy
 from .situation import Situation
-from .status import ControlStatus, build_status
+from .status import build_status
 
 _LOG = logging.getLogger("pilotfish.control")
 

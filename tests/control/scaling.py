@@ -16,7 +16,7 @@ from pilotfish.sidecar.control.outbox import Outbox, Step, ignore_step
 from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
 from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import settled
 from tests.control.situations import NOON, RULES, SUBJECT
 

@@ -11,7 +11,7 @@ import msgspec
 from pilotfish.sidecar.control import app
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.webhook import WebhookSender
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
 from tests.control.cycles import settled
 from tests.control.receiver import receiving

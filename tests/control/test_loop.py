@@ -20,7 +20,7 @@ from pilotfish.sidecar.control.pending import GIVE_UP_SECONDS
 from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import settled
 from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
 from tests.support.waiting import eventually

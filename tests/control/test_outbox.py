@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -35,6 +32,7 @@ from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.status import build_status
 from tests.control.situations import NOON, OLD_OUTBOX, change, entry, episode, put, situation
 from tests.support.examples import examples
+from tests.support.limits import largest_file
 
 IDS = st.sampled_from(("a", "b", "c"))
 STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
@@ -219,17 +217,6 @@ def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(tmp_path.iterdir()) == [path]
     box.close()
     assert opened(path).ledger == box.ledger
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: the nearest thing to a full disk that needs no root."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:
