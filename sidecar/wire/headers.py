@@ -47,6 +47,12 @@ class Headers:
             return self._value(at - 1)[0]
         return self._block[at - 1 : end - 1].strip().decode("latin-1")
 
+    def begins(self, name: str, text: bytes) -> bool:
+        """Return whether the value of the first field with this name begins with `text`; both are in lower case."""
+        key, lowered = _KEYS[name], self._lowered
+        at = lowered.find(key)
+        return at >= 0 and lowered[at + len(key) :].lstrip(b" \t").startswith(text)
+
     def get_all(self, name: str) -> list[str]:
         """Return the values of all fields with this lower-case name, in order."""
         key, lowered, found = _KEYS[name], self._lowered, []

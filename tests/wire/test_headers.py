@@ -29,6 +29,14 @@ def test_fields_are_found_by_name_and_kept_in_order() -> None:
     ]
 
 
+def test_the_beginning_of_a_value_is_compared_without_case() -> None:
+    headers = Headers(b"Content-Type: \t Text/HTML; x\r\nAccept: text/plain\r\nEmpty:\r\n")
+    assert headers.begins("content-type", b"text/html")
+    assert not headers.begins("accept", b"text/html")
+    assert not headers.begins("empty", b"x")
+    assert not headers.begins("cookie", b"")
+
+
 def test_a_name_is_not_found_within_another_one_or_within_a_value() -> None:
     headers = Headers(b"X-Id: Id: 3\r\nFolded: a\r\n id: 4\r\n")
     assert (headers.get("id"), headers.get_all("id"), headers.get("not-a-field")) == (None, [], None)

@@ -58,14 +58,6 @@ def trace_id(headers: Headers) -> str | None:
     return found["trace"] if found else None
 
 
-def has_media_type(headers: Headers, media_type: str) -> bool:
-    """Return whether the Content-Type is `media_type` (in lower case), with or without parameters."""
-    value = headers.get(CONTENT_TYPE)
-    if value is None or len(value) < len(media_type):
-        return False
-    return value[: len(media_type)].lower() == media_type and value[len(media_type) :].lstrip()[:1] in ("", ";")
-
-
 def _parse_target(target: str) -> RequestTarget:
     path = target.partition("?")[0]
     for protocol, pattern in _TARGETS:

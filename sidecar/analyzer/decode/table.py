@@ -103,7 +103,7 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
         raw = uncode(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
         raise DeclineError("body_too_large")
-    if headers.has_media_type(fields, events.STRUCTURED):
+    if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
         return events.unwrapped(raw, fields)
     size = fields.get(headers.JSON_SIZE)
     if size is None:
