@@ -12,6 +12,9 @@ export PYTHONNOUSERSITE := 1
 BIN := .venv/bin
 READY := .venv/.ready
 LINKS := build/tree/pilotfish
+TYPINGS := build/typings/.ready
+# The modules, and their folders: a folder's time changes when a module is removed.
+MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d -o -name '*.py' \) -print)
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
@@ -20,7 +23,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --gener
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
 
-venv: $(READY) $(LINKS) ## the virtual environment .venv, from .ci/locks/dev.txt
+venv: $(READY) $(LINKS) $(TYPINGS) ## the virtual environment .venv, from .ci/locks/dev.txt
 
 $(READY): .ci/locks/dev.txt setup.py
 	python=$$(.ci/python) && "$$python" -m venv .venv
@@ -31,6 +34,10 @@ $(READY): .ci/locks/dev.txt setup.py
 # mypy and import-linter follow folders, not import hooks: they read the package through two links.
 $(LINKS): Makefile
 	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors && touch $@
+
+# Language servers read the package through stubs that lead to the real files.
+$(TYPINGS): .ci/typings $(MODULES) | $(READY)
+	$(BIN)/python .ci/typings && touch $@
 
 demo: venv ## the closed loop on real data, on this machine
 	$(BIN)/pilotfish demo

@@ -13,7 +13,7 @@ inflation    v: how much more sums over blocks of time vary than over independen
 evidence     R: grows by the factor (h / U)^(1/v) a row; its false alarms are bounded for ever (`sequential`)
 family       features that share a part of the budget (`tables`, `family`)
 alarm        the evidence of a family reached its threshold; features are named by e-BH (`attribution`)
-episode      one cause, from the alarm to the recovery (`episodes`), and what it moves in other features (`kinship`)
+episode      one cause, from the alarm to the recovery (`episodes`)
 effect size  how large a change is, for people; raises nothing (`effects`, `comparisons`, `windows`)
 
 The way of the data

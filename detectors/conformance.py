@@ -48,7 +48,7 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 def check_rows(profile: Profile, counts: Counts) -> None:
     """Each row falls into exactly one cell of each feature of its side, or lacks its column."""
     for feature in profile.features:
-        if feature.name in profile.made:  # a transform may choose among the rows
+        if feature.name in profile.derived:  # a transform may choose among the rows
             continue
         rows = counts.rows(feature.side)
         found = int(counts.of(profile, feature.name).sum()) + int(counts.absent[profile.index[feature.name]])
@@ -59,15 +59,15 @@ def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
     """Every value has a cell, the argument stays as it was, and the cells survive a round trip."""
     column = data if isinstance(data, Column) else Column(np.asarray(data))
     before = column.values.copy()
-    cells, mismatches = bins.cells_of(column)
-    _equal(len(cells), len(before), "number of cells")
-    if len(cells) and not (cells.min() >= 0 and cells.max() < bins.size):
-        raise AssertionError(f"cells {cells.min()} to {cells.max()} in bins of size {bins.size}")
+    bin_ids, mismatches = bins.digitize(column)
+    _equal(len(bin_ids), len(before), "number of bin numbers")
+    if len(bin_ids) and not (bin_ids.min() >= 0 and bin_ids.max() < bins.size):
+        raise AssertionError(f"bin numbers {bin_ids.min()} to {bin_ids.max()} in bins of size {bins.size}")
     if not 0 <= mismatches <= len(before):
         raise AssertionError(f"{mismatches} mismatches among {len(before)} values")
     _untouched(before, column.values, "column")
     again = type(bins).from_document(bins.document(), "bins")
-    _untouched(cells, again.cells_of(column)[0], "cells after a round trip")
+    _untouched(bin_ids, again.digitize(column)[0], "cells after a round trip")
     _equal((len(bins.labels), len(bins.roles)), (bins.size, bins.size), "labels and roles")
 
 
@@ -103,7 +103,7 @@ def check_comparison(compare: Comparison, reference: Ints, current: Ints, positi
 
 def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Counts], cut: int) -> None:
     """A monitor restored in the middle goes on to the bit, and the counts it was given stay as they were."""
-    kept = [counts.cells.copy() for counts in ticks]
+    kept = [counts.bin_counts.copy() for counts in ticks]
     straight = DriftMonitor(profile, settings)
     results = [straight.close_tick(tick, counts) for tick, counts in enumerate(ticks)]
     resumed = DriftMonitor(profile, settings)
@@ -114,7 +114,7 @@ def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Count
     _equal(resumed.state(), straight.state(), "state after a restart")
     _equal(resumed.status(), straight.status(), "status after a restart")
     for before, counts in zip(kept, ticks, strict=True):
-        _untouched(before, counts.cells, "counts")
+        _untouched(before, counts.bin_counts, "counts")
 
 
 def check_pods(

@@ -23,28 +23,30 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from .batch import Batch, Column, ColumnData, Ints, Side, as_column
-from .binning.probabilities import smoothed
+from .binning.probabilities import smoothed_probabilities
 from .errors import StateError, shown
 from .profile.feature import Feature
 from .profile.profile import Profile
 from .summaries.counts import Counts
 from .summaries.heavy import HeavyHitters
 
-Kind = Literal["constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-Key = tuple[Kind, Side, str]
-WATCHED: tuple[Side, ...] = ("input", "prediction")
+FindingKind = Literal[
+    "constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"
+]
+FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
+Key = tuple[FindingKind, Side, str]
+MONITORED_SIDES: tuple[Side, ...] = ("input", "prediction")
 
 FEWEST_ROWS = 100  # of a stretch of which anything is said
-HALF_TICKS = 30  # recent are between one and two times as many closed ticks
+WINDOW_TICKS = 30  # recent are between one and two times as many closed ticks
 LEAST_SHARE = 0.001  # of rows that lack a column, or values of another type
 DUPLICATES_BEYOND = 0.05  # the reference's own share
-UNLIKELY = -20.0  # log probability that a varying feature stays in one cell by chance
-COMPARED = 256  # rows of a batch that are compared with each other
-STRETCHES = 40  # of the reference in which rows are compared
-TOLD = 5  # rows that have a new value, from which it is told: a rarer one may be of one person
-STRANGERS = 50  # new columns that are remembered by name
-ALIKE = 0.6  # names, from which one looks renamed
+LOG_CHANCE = -20.0  # log probability that a varying feature stays in one cell by chance
+DUPLICATE_WINDOW_ROWS = 256  # rows of a batch that are compared with each other
+SAMPLES = 40  # of the reference in which rows are compared
+LEAST_ROWS_REPORTED = 5  # rows that have a new value, from which it is told: a rarer one may be of one person
+MAX_UNKNOWN_COLUMNS = 50  # new columns that are remembered by name
+NAME_SIMILARITY = 0.6  # names, from which one looks renamed
 STATE_VERSION = 1
 
 
@@ -59,7 +61,7 @@ class Finding:
         rows, share: how many rows show it, of those that could.
     """
 
-    kind: Kind
+    kind: FindingKind
     side: Side
     column: str
     renamed_to: str
@@ -73,12 +75,12 @@ class Finding:
 
 
 @dataclass
-class _Stretch:
+class _TickStatistics:
     """Some closed ticks."""
 
     counts: Counts
-    strangers: dict[tuple[Side, str], int]
-    novel: dict[str, HeavyHitters]
+    unknown_columns: dict[tuple[Side, str], int]
+    unseen_values: dict[str, HeavyHitters]
     duplicates: int = 0
     compared: int = 0
     ticks: int = 0
@@ -88,13 +90,13 @@ class _Stretch:
             "compared": self.compared,
             "counts": self.counts.state(),
             "duplicates": self.duplicates,
-            "novel": {name: heavy.state() for name, heavy in self.novel.items()},
-            "strangers": [[*key, rows] for key, rows in self.strangers.items()],
+            "novel": {name: heavy.state() for name, heavy in self.unseen_values.items()},
+            "strangers": [[*key, rows] for key, rows in self.unknown_columns.items()],
             "ticks": self.ticks,
         }
 
     @classmethod
-    def restored(cls, profile: Profile, state: Mapping[str, Any]) -> _Stretch:
+    def restored(cls, profile: Profile, state: Mapping[str, Any]) -> _TickStatistics:
         return cls(
             Counts.from_state(profile, state["counts"]),
             {(side, name): int(rows) for side, name, rows in state["strangers"]},
@@ -104,19 +106,19 @@ class _Stretch:
             int(state["ticks"]),
         )
 
-    def added(self, other: _Stretch) -> _Stretch:
-        strangers = {
-            key: self.strangers.get(key, 0) + other.strangers.get(key, 0)
-            for key in {**self.strangers, **other.strangers}
+    def added(self, other: _TickStatistics) -> _TickStatistics:
+        unknown_columns = {
+            key: self.unknown_columns.get(key, 0) + other.unknown_columns.get(key, 0)
+            for key in {**self.unknown_columns, **other.unknown_columns}
         }
-        novel = {
-            name: self.novel.get(name, HeavyHitters()) + other.novel.get(name, HeavyHitters())
-            for name in {**self.novel, **other.novel}
+        unseen_values = {
+            name: self.unseen_values.get(name, HeavyHitters()) + other.unseen_values.get(name, HeavyHitters())
+            for name in {**self.unseen_values, **other.unseen_values}
         }
-        return _Stretch(
+        return _TickStatistics(
             self.counts + other.counts,
-            strangers,
-            novel,
+            unknown_columns,
+            unseen_values,
             self.duplicates + other.duplicates,
             self.compared + other.compared,
             self.ticks + other.ticks,
@@ -124,7 +126,7 @@ class _Stretch:
 
 
 class DuplicateCount:
-    """How many rows repeat another one in the same stretch of `COMPARED` rows."""
+    """How many rows repeat another one in the same stretch of `DUPLICATE_WINDOW_ROWS` rows."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -138,7 +140,7 @@ class DuplicateCount:
             return 0, 0
         repeated = 0
         for value in hashes:
-            if self._rows == COMPARED:
+            if self._rows == DUPLICATE_WINDOW_ROWS:
                 self._seen.clear()
                 self._rows = 0
             self._rows += 1
@@ -152,19 +154,19 @@ def duplicate_ratio(columns: Mapping[str, Column]) -> float:
     rows = min((len(column.values) for column in columns.values()), default=0)
     count = DuplicateCount()
     repeated = compared = 0
-    for first in range(0, rows, max(COMPARED, rows // STRETCHES)):
-        piece = [_listed(column.take(slice(first, first + COMPARED))) for column in columns.values()]
+    for first in range(0, rows, max(DUPLICATE_WINDOW_ROWS, rows // SAMPLES)):
+        piece = [_listed(column.take(slice(first, first + DUPLICATE_WINDOW_ROWS))) for column in columns.values()]
         found, able = count.add(piece)
         repeated, compared = repeated + found, compared + able
     return round(repeated / compared, 4) if compared else 0.0
 
 
-class QualityWatch:
+class QualityMonitor:
     """Looks at the rows of one pod as they come, and says after each tick what is wrong with the recent ones."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._known = {side: frozenset(profile.columns(side)) for side in WATCHED}
+        self._known = {side: frozenset(profile.columns(side)) for side in MONITORED_SIDES}
         self._duplicates = DuplicateCount()
         self._open = self._fresh()
         self._recent = self._fresh()
@@ -172,7 +174,7 @@ class QualityWatch:
         self._since: dict[Key, int] = {}
         self.findings: tuple[Finding, ...] = ()
 
-    def see(self, batch: Batch) -> None:
+    def observe(self, batch: Batch) -> None:
         """Look at rows before they are counted; those of labels are left alone."""
         known = self._known.get(batch.side)
         if not known:
@@ -180,22 +182,27 @@ class QualityWatch:
         if not batch.columns.keys() <= known:
             for name in sorted(batch.columns.keys() - known):
                 key = (batch.side, name)
-                if key in self._open.strangers or len(self._open.strangers) < STRANGERS:
-                    self._open.strangers[key] = self._open.strangers.get(key, 0) + batch.rows
-        if batch.side == "input" and not self._profile.arrays:  # comparing those would cost more than counting them
+                if key in self._open.unknown_columns or len(self._open.unknown_columns) < MAX_UNKNOWN_COLUMNS:
+                    self._open.unknown_columns[key] = self._open.unknown_columns.get(key, 0) + batch.rows
+        if (
+            batch.side == "input" and not self._profile.array_columns
+        ):  # comparing those would cost more than counting them
             repeated, compared = self._duplicates.add([_listed(data) for data in batch.columns.values()])
             self._open.duplicates += repeated
             self._open.compared += compared
 
-    def meet(self, feature: str, values: list[str]) -> None:
+    def add_unseen_values(self, feature: str, values: list[str]) -> None:
         """Remember which categories of a feature the reference has not, the commonest of them."""
-        known = self._open.novel.get(feature, HeavyHitters())
-        self._open.novel[feature] = known + HeavyHitters.of(values)
+        known = self._open.unseen_values.get(feature, HeavyHitters())
+        self._open.unseen_values[feature] = known + HeavyHitters.of(values)
 
     def new_values(self) -> dict[str, list[tuple[str, int]]]:
         """By feature the categories that are new in the recent rows, with at least how many rows; not the rare ones."""
-        novel = self._before.added(self._recent).novel
-        found = {name: [(value, n) for value, n in heavy.largest() if n >= TOLD] for name, heavy in novel.items()}
+        unseen_values = self._before.added(self._recent).unseen_values
+        found = {
+            name: [(value, n) for value, n in heavy.largest() if n >= LEAST_ROWS_REPORTED]
+            for name, heavy in unseen_values.items()
+        }
         return {name: values for name, values in found.items() if values}
 
     def close_tick(self, tick: int, counts: Counts) -> tuple[Finding, ...]:
@@ -205,7 +212,7 @@ class QualityWatch:
         known = self._since
         self.findings = self._found(tick)
         self._since = {item.key: item.since_tick for item in self.findings}
-        if self._recent.ticks >= HALF_TICKS:
+        if self._recent.ticks >= WINDOW_TICKS:
             self._before, self._recent = self._recent, self._fresh()
         return tuple(item for item in self.findings if item.key not in known)
 
@@ -223,7 +230,9 @@ class QualityWatch:
         """StateError or KeyError if the state is of another version or profile."""
         if state.get("version") != STATE_VERSION:
             raise StateError(f"findings of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
-        before, opened, recent = (_Stretch.restored(self._profile, state[key]) for key in ("before", "open", "recent"))
+        before, opened, recent = (
+            _TickStatistics.restored(self._profile, state[key]) for key in ("before", "open", "recent")
+        )
         self._before, self._open, self._recent = before, opened, recent
         self._since = {(kind, side, column): int(tick) for kind, side, column, tick in state["since"]}
         self.findings = self._found(max(self._since.values(), default=0))
@@ -233,32 +242,32 @@ class QualityWatch:
         found = sorted(self._all(tick), key=lambda item: (-item.share, item.key))
         return tuple(replace(item, since_tick=self._since.get(item.key, tick)) for item in found)
 
-    def _fresh(self) -> _Stretch:
-        return _Stretch(Counts.empty(self._profile), {}, {})
+    def _fresh(self) -> _TickStatistics:
+        return _TickStatistics(Counts.empty(self._profile), {}, {})
 
     def _all(self, tick: int) -> Iterator[Finding]:
         whole = self._before.added(self._recent)
-        columns = {column for _, column in whole.strangers}
+        columns = {column for _, column in whole.unknown_columns}
         taken: set[tuple[Side, str]] = set()
         for position, feature in enumerate(self._profile.features):
-            if feature.name in self._profile.made:
-                yield from _of_described(self._profile, feature, whole.counts, tick)
+            if feature.name in self._profile.derived:
+                yield from _type_change_of_derived(self._profile, feature, whole.counts, tick)
                 continue
             rows = whole.counts.rows(feature.side)
             lacking = int(whole.counts.absent[position])
             if rows >= FEWEST_ROWS and lacking >= max(LEAST_SHARE * rows, 1):
-                new_name = _renamed(feature, whole.strangers, lacking) if columns else ""
+                new_name = _renamed(feature, whole.unknown_columns, lacking) if columns else ""
                 taken |= {(feature.side, new_name)} if new_name else set()
-                kind: Kind = "renamed_column" if new_name else "missing_column"
+                kind: FindingKind = "renamed_column" if new_name else "missing_column"
                 yield Finding(kind, feature.side, feature.name, new_name, tick, lacking, lacking / rows)
-            yield from _of_values(self._profile, feature, whole.counts, tick)
-        for (side, column), amount in sorted(whole.strangers.items()):
+            yield from _value_findings(self._profile, feature, whole.counts, tick)
+        for (side, column), amount in sorted(whole.unknown_columns.items()):
             rows = whole.counts.rows(side)
             if rows >= FEWEST_ROWS and (side, column) not in taken:
                 yield Finding("new_column", side, column, "", tick, amount, min(1.0, amount / rows))
         yield from self._duplicated(whole, tick)
 
-    def _duplicated(self, whole: _Stretch, tick: int) -> Iterator[Finding]:
+    def _duplicated(self, whole: _TickStatistics, tick: int) -> Iterator[Finding]:
         if whole.compared < FEWEST_ROWS:
             return
         share = whole.duplicates / whole.compared
@@ -266,21 +275,21 @@ class QualityWatch:
             yield Finding("duplicate_rows", "input", "", "", tick, whole.duplicates, share)
 
 
-def _of_values(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
-    cells = counts.of(profile, feature.name)
-    rows = int(cells.sum())
+def _value_findings(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
+    bin_counts = counts.of(profile, feature.name)
+    rows = int(bin_counts.sum())
     if rows < FEWEST_ROWS:
         return
     mismatches = int(counts.mismatches[profile.index[feature.name]])
     if mismatches >= LEAST_SHARE * rows:
         yield Finding("type_change", feature.side, feature.name, "", tick, mismatches, mismatches / rows)
-    if is_stuck(feature, cells):
+    if is_constant(feature, bin_counts):
         yield Finding("constant_column", feature.side, feature.name, "", tick, rows, 1.0)
 
 
-def _of_described(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
+def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
     """Values of another type in a column that is watched by features made of it, told by the first of those."""
-    made = profile.described.get(feature.name)
+    made = profile.column_transforms.get(feature.name)
     if made is None or feature.name != next(name for name in made.outputs if name in profile.index):
         return
     rows = int(counts.of(profile, feature.name).sum())
@@ -289,27 +298,27 @@ def _of_described(profile: Profile, feature: Feature, counts: Counts, tick: int)
         yield Finding("type_change", feature.side, made.column, "", tick, mismatches, mismatches / rows)
 
 
-def is_stuck(feature: Feature, cells: Ints) -> bool:
+def is_constant(feature: Feature, bin_counts: Ints) -> bool:
     """Whether all values lie in one cell of counts [cells], and in the reference that would be no chance.
 
     Rows in time order resemble each other, so that only one in v of them is taken for a draw of its own.
     """
-    present = cells[:-1]  # the last cell is `missing`
+    present = bin_counts[:-1]  # the last cell is `missing`
     if np.count_nonzero(present) != 1 or feature.kind == "constant":
         return False
-    p = smoothed(feature.reference_counts)[int(np.argmax(present))]
-    return bool(np.log(p) * present.sum() / float(feature.inflation.max(initial=1.0)) < UNLIKELY)
+    p = smoothed_probabilities(feature.reference_counts)[int(np.argmax(present))]
+    return bool(np.log(p) * present.sum() / float(feature.variance_inflation.max(initial=1.0)) < LOG_CHANCE)
 
 
-def _renamed(feature: Feature, strangers: Mapping[tuple[Side, str], int], lacking: int) -> str:
+def _renamed(feature: Feature, unknown_columns: Mapping[tuple[Side, str], int], lacking: int) -> str:
     """The new column whose name is much like the feature's, and which about as many rows have as lack it."""
     candidates = [
         (SequenceMatcher(None, _plain(feature.name), _plain(name)).ratio(), name)
-        for (side, name), rows in strangers.items()
+        for (side, name), rows in unknown_columns.items()
         if side == feature.side and 0.5 * lacking <= rows <= 2 * lacking
     ]
     likeness, name = max(candidates, default=(0.0, ""))
-    return name if likeness >= ALIKE else ""
+    return name if likeness >= NAME_SIMILARITY else ""
 
 
 def _plain(name: str) -> str:

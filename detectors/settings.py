@@ -11,7 +11,7 @@ from .errors import DetectorError, shown
 
 DAY = 86_400.0
 LOSS_TOLERANCE = 0.005
-SHARES: Mapping[Family, float] = {"features": 0.5, "predictions": 0.2, "multivariate": 0.15, "performance": 0.15}
+FAMILY_SHARES: Mapping[Family, float] = {"features": 0.5, "predictions": 0.2, "multivariate": 0.15, "performance": 0.15}
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy as np
 from ..batch import Column, Ints, is_missing
 from ..errors import ProfileError, shown
 
-NAMED = 63  # categories with a cell of their own
+MAX_NAMED = 63  # categories with a cell of their own
 BUCKETS = 16  # hash buckets for the others
-KNOWN_TAIL = 1024  # so many other categories are told from unseen ones; beyond, the vocabulary counts as open
-REMEMBERED = 4096  # spellings whose cell is looked up at once after the first time
+MAX_KNOWN_TAIL = 1024  # so many other categories are told from unseen ones; beyond, the vocabulary counts as open
+CACHE_SIZE = 4096  # spellings whose cell is looked up at once after the first time
 LABEL_CHARACTERS = 200  # a longer category is known by its beginning and its hash
 
 
@@ -37,12 +37,12 @@ class CategoryBins:
 
     @classmethod
     def from_values(cls, counts: Counter[str]) -> CategoryBins:
-        """Bins from how often each reference category (as `text_of` writes it) was seen."""
+        """Bins from how often each reference category (as `category_text` writes it) was seen."""
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
-        rest = ordered[NAMED:]
-        is_open = len(rest) > KNOWN_TAIL
+        rest = ordered[MAX_NAMED:]
+        is_open = len(rest) > MAX_KNOWN_TAIL
         tail = np.array([] if is_open else sorted({hashed(name) for name in rest}), dtype=np.int64)
-        return cls(tuple(ordered[:NAMED]), tail, is_open)
+        return cls(tuple(ordered[:MAX_NAMED]), tail, is_open)
 
     @property
     def buckets(self) -> int:
@@ -62,47 +62,47 @@ class CategoryBins:
         return (*self.names, *tail, "unseen", "missing")
 
     @cached_property
-    def _cell(self) -> dict[object, int]:
+    def _look_up(self) -> dict[object, int]:
         """From a value as it comes to its cell: text, and the number that a text stands for."""
         look_up: dict[object, int] = {None: self.size - 1}
-        for cell, name in enumerate(self.names):
-            look_up.setdefault(name, cell)
+        for bin_id, name in enumerate(self.names):
+            look_up.setdefault(name, bin_id)
             for value in _also_written(name):
-                look_up.setdefault(value, cell)
+                look_up.setdefault(value, bin_id)
         return look_up
 
     @cached_property
     def _tail(self) -> frozenset[int]:
         return frozenset(self.tail.tolist())
 
-    def cells_of(self, column: Column) -> tuple[Ints, int]:
+    def digitize(self, column: Column) -> tuple[Ints, int]:
         """Cell numbers [rows], and how many values were no scalars (those are unseen)."""
         values = column.values.tolist()
-        look_up = self._cell
+        look_up = self._look_up
         try:
-            cells = np.fromiter(map(look_up.get, values, repeat(-1)), dtype=np.int64, count=len(values))
+            bin_ids = np.fromiter(map(look_up.get, values, repeat(-1)), dtype=np.int64, count=len(values))
         except TypeError:  # something unhashable: a list, a dictionary
-            cells = np.full(len(values), -1, dtype=np.int64)
+            bin_ids = np.full(len(values), -1, dtype=np.int64)
         mismatches = 0
-        for row in np.flatnonzero(cells < 0).tolist():
-            cells[row], wrong = self._other(values[row])
+        for row in np.flatnonzero(bin_ids < 0).tolist():
+            bin_ids[row], wrong = self._other(values[row])
             mismatches += wrong
-            if type(values[row]) is str and len(values[row]) <= LABEL_CHARACTERS and len(look_up) < REMEMBERED:
-                look_up[values[row]] = int(cells[row])
+            if type(values[row]) is str and len(values[row]) <= LABEL_CHARACTERS and len(look_up) < CACHE_SIZE:
+                look_up[values[row]] = int(bin_ids[row])
         if column.missing is not None:
-            cells[column.missing] = self.size - 1
-        return cells, mismatches
+            bin_ids[column.missing] = self.size - 1
+        return bin_ids, mismatches
 
     def _other(self, value: object) -> tuple[int, bool]:
         """The cell of a value that is not written as in the profile, and whether it has a wrong type."""
         if is_missing(value):
             return self.size - 1, False
-        text = text_of(value)
+        text = category_text(value)
         if text is None:
             return self.size - 2, True
-        cell = self._cell.get(text)
-        if cell is not None:
-            return cell, False
+        bin_id = self._look_up.get(text)
+        if bin_id is not None:
+            return bin_id, False
         key = hashed(text)
         if self.open_vocabulary or key in self._tail:
             return len(self.names) + key % BUCKETS, False
@@ -122,7 +122,7 @@ class CategoryBins:
         return cls(names, tail, bool(document["open"]))
 
 
-def text_of(value: object) -> str | None:
+def category_text(value: object) -> str | None:
     """The one way to write a category: true, 3 (also for 3.0), text; None for what is no scalar."""
     if isinstance(value, str):
         return _shortened(value)
@@ -153,7 +153,7 @@ def _shortened(text: str) -> str:
 
 
 def _also_written(name: str) -> list[object]:
-    """The values whose `text_of` is the name, apart from the name itself."""
+    """The values whose `category_text` is the name, apart from the name itself."""
     if name in {"true", "false"}:
         return [name == "true", name.title()]
     try:

@@ -10,17 +10,17 @@ import numpy as np
 
 from ..batch import Bools, Column, Floats, Ints, is_missing
 from ..errors import ProfileError, shown
-from .grid import Grid
+from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
-COARSE = np.arange(1, 16) / 16  # quantiles for what needs few cells
+COARSE_QUANTILES = np.arange(1, 16) / 16  # quantiles for what needs few cells
 ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
 MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
 GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
 NUMBERS = (int, float, np.integer, np.floating, np.bool_)
-FIRST_VALUE = 3  # the cell of the first value, after -inf, far below and below
-SLACK = 1e-6  # relative; a value that went through float32 is still the same value
-LARGEST = 1e300  # reference values beyond it are taken for it, so that no cut overflows
+FIRST_VALUE_BIN = 3  # the cell of the first value, after -inf, far below and below
+RELATIVE_TOLERANCE = 1e-6  # relative; a value that went through float32 is still the same value
+LARGEST_VALUE = 1e300  # reference values beyond it are taken for it, so that no cut overflows
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class NumericBins:
     @classmethod
     def from_values(cls, values: Floats, quantiles: Floats = QUANTILES) -> NumericBins:
         """Bins for finite reference values [n], n >= 1, from some of their quantiles, their atoms and range."""
-        values = np.clip(values, -LARGEST, LARGEST)
+        values = np.clip(values, -LARGEST_VALUE, LARGEST_VALUE)
         distinct, counts = np.unique(values, return_counts=True)
         discrete = len(distinct) <= max(2, min(MAX_DISCRETE, len(values) // 2))
         atoms = distinct if discrete else distinct[counts > ATOM_MASS * len(values)]
@@ -57,12 +57,12 @@ class NumericBins:
             taken = np.searchsorted(below[at], edges, side="right") > np.searchsorted(above[at], edges, side="left")
             inner = np.concatenate([inner, edges[~taken]])
         inner = np.unique(inner[(inner > low) & (inner < high)])
-        reach = max((high - low) / 2, abs(high) * SLACK, abs(low) * SLACK, 1e-300)
+        reach = max((high - low) / 2, abs(high) * RELATIVE_TOLERANCE, abs(low) * RELATIVE_TOLERANCE, 1e-300)
         reach = 0.5 * max(abs(low), 1.0) if len(distinct) == 1 else reach
         cuts = np.concatenate([[low - reach, low], inner, [high, high + reach]])
         scale = float(np.max(np.abs(values))) or 1.0
         centre, spread = float(np.mean(values / scale)) * scale, float(np.std(values / scale)) * scale
-        return cls(np.unique(cuts), _atoms_of_cells(np.unique(cuts), atoms), discrete, centre, spread)
+        return cls(np.unique(cuts), _atoms_of_bins(np.unique(cuts), atoms), discrete, centre, spread)
 
     @cached_property
     def borders(self) -> Floats:
@@ -70,8 +70,8 @@ class NumericBins:
         return np.concatenate([[np.finfo(np.float64).min], self.cuts, [np.inf, np.nan]])
 
     @cached_property
-    def _grid(self) -> Grid:
-        return Grid.over(self.borders)
+    def _grid(self) -> LookUpGrid:
+        return LookUpGrid.from_borders(self.borders)
 
     @property
     def size(self) -> int:
@@ -96,12 +96,12 @@ class NumericBins:
             f"above {high}", f"far above {edges[-1]}", "+inf", "missing",
         )  # fmt: skip
 
-    def cells_of(self, column: Column) -> tuple[Ints, int]:
+    def digitize(self, column: Column) -> tuple[Ints, int]:
         """Cell numbers [rows], and how many values were not numbers."""
-        values, mismatches = numbers(column)
+        values, mismatches = to_floats(column)
         if len(values) < GRID_ROWS:
             return np.searchsorted(self.borders, values, side="right"), mismatches
-        return self._grid.cells_of(values), mismatches
+        return self._grid.digitize(values), mismatches
 
     def document(self) -> dict[str, Any]:
         return {
@@ -125,7 +125,7 @@ class NumericBins:
         return cls(cuts, atoms, bool(document["discrete"]), float(document["centre"]), float(document["spread"]))
 
 
-def numbers(column: Column) -> tuple[Floats, int]:
+def to_floats(column: Column) -> tuple[Floats, int]:
     """Values as float64 [rows], NaN where missing or no number, and how many values had another type."""
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing
@@ -171,16 +171,16 @@ def _number(value: object) -> float:
 def _around(distinct: Floats) -> tuple[Floats, Floats]:
     """For ascending values the borders of what still counts as each of them: the slack, well before a neighbour."""
     gaps = np.diff(distinct) / 4
-    slack = np.abs(distinct) * SLACK
+    slack = np.abs(distinct) * RELATIVE_TOLERANCE
     below = distinct - np.minimum(slack, np.concatenate([[np.inf], gaps]))
     above = distinct + np.minimum(slack, np.concatenate([gaps, [np.inf]]))
     return np.nextafter(below, -np.inf), np.nextafter(above, np.inf)
 
 
-def _atoms_of_cells(cuts: Floats, atoms: Floats) -> Floats:
+def _atoms_of_bins(cuts: Floats, atoms: Floats) -> Floats:
     """For the value cells cuts[1:-2]..cuts[2:-1] the atom inside, or NaN."""
     out = np.full(len(cuts) - 3, np.nan)
-    cells = np.searchsorted(cuts, atoms, side="right") - 2
-    keep = (cells >= 0) & (cells < len(out))
-    out[cells[keep]] = atoms[keep]
+    bin_ids = np.searchsorted(cuts, atoms, side="right") - 2
+    keep = (bin_ids >= 0) & (bin_ids < len(out))
+    out[bin_ids[keep]] = atoms[keep]
     return out

@@ -14,13 +14,13 @@ from .numeric import NumericBins
 Bins: TypeAlias = NumericBins | CategoryBins
 
 
-def smoothed(counts: Ints) -> Floats:
+def smoothed_probabilities(counts: Ints) -> Floats:
     """Cell probabilities with half a row added to each cell."""
     p: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     return p
 
 
-def within(part: Ints, whole: Floats) -> Floats:
+def shrunken_probabilities(part: Ints, whole: Floats) -> Floats:
     """Cell probabilities of a part of the reference, counts [cells], drawn to the whole by half a row a cell."""
     prior = 0.5 * len(part)
     p: Floats = (part + prior * whole) / (part.sum() + prior)

@@ -7,24 +7,24 @@ from typing import cast
 import numpy as np
 
 from ..batch import Array, Bools, Column, ColumnType, Floats, Kind, missing_mask
-from ..binning.categories import KNOWN_TAIL, NAMED, text_of
-from ..binning.numeric import numbers
+from ..binning.categories import MAX_KNOWN_TAIL, MAX_NAMED, category_text
+from ..binning.numeric import to_floats
 from .timestamps import from_text
 
-FIRST = 1000  # values that are tried before all are
+FIRST_VALUES = 1000  # values that are tried before all are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
-LOOKED_AT = 20_000  # rows that are enough to see it
+SAMPLED_ROWS = 20_000  # rows that are enough to see it
 DATES = 20  # different dates from which on a column of dates does not consist of a few fixed ones
-NEW = 0.5  # share of values never seen in the other part, from which a column names rows or periods
-FEWEST = 20  # rows in a part, below which nothing is said of it
+UNSEEN_SHARE = 0.5  # share of values never seen in the other part, from which a column names rows or periods
+FEWEST_ROWS = 20  # rows in a part, below which nothing is said of it
 WORDS = 3  # that a text needs to be one, rather than a name or a code
 CHARACTERS = 8  # the same for scripts that write no spaces
 UNSPACED = 0x0E00  # Thai, and all of Asia behind it
 LISTS = (list, tuple, np.ndarray)
 
 
-def infer_type(column: Column, shaping: Bools) -> ColumnType:
-    """What a column holds: arrays, times, free text, or values of a kind. `shaping` are the rows of that part."""
+def infer_type(column: Column, training: Bools) -> ColumnType:
+    """What a column holds: arrays, times, free text, or values of a kind. `training` are the rows of that part."""
     if column.values.ndim > 1 or _are_lists(column):
         return "array"
     if column.values.dtype.kind == "M":
@@ -32,12 +32,12 @@ def infer_type(column: Column, shaping: Bools) -> ColumnType:
     kind = infer_kind(column)
     if kind != "categorical":
         return kind
-    texts = texts_of(column)
-    if names_times(texts):
+    texts = category_texts(column)
+    if are_timestamps(texts):
         return "timestamp"
     different = set(texts)
-    known = len(different) <= NAMED + KNOWN_TAIL and not names_rows(
-        texts_of(column.take(shaping)), texts_of(column.take(~shaping))
+    known = len(different) <= MAX_NAMED + MAX_KNOWN_TAIL and not is_identifier(
+        category_texts(column.take(training)), category_texts(column.take(~training))
     )
     return "categorical" if known or not _are_sentences(sorted(different)) else "text"
 
@@ -45,14 +45,14 @@ def infer_type(column: Column, shaping: Bools) -> ColumnType:
 def _are_lists(column: Column) -> bool:
     if column.values.dtype != object:
         return False
-    present = column.values[~missing_mask(column)][:FIRST]
-    return len(present) > 0 and sum(isinstance(value, LISTS) for value in present) > NEW * len(present)
+    present = column.values[~missing_mask(column)][:FIRST_VALUES]
+    return len(present) > 0 and sum(isinstance(value, LISTS) for value in present) > UNSEEN_SHARE * len(present)
 
 
 def _are_sentences(texts: list[str]) -> bool:
     """Whether most texts are words in a row: mostly letters, and not identifiers, codes, paths or hashes."""
-    some = texts[:: max(1, len(texts) // FIRST)]
-    return sum(map(_is_sentence, some)) > NEW * len(some)
+    some = texts[:: max(1, len(texts) // FIRST_VALUES)]
+    return sum(map(_is_sentence, some)) > UNSEEN_SHARE * len(some)
 
 
 def _is_sentence(text: str) -> bool:
@@ -68,7 +68,7 @@ def infer_kind(column: Column) -> Kind:
     if values.dtype.kind == "b":
         return _or_constant("boolean", values)
     if values.dtype.kind in "fiuM":
-        return _numeric_kind(numbers(Column(values))[0])
+        return _numeric_kind(to_floats(Column(values))[0])
     present = values.tolist()
     types = set(map(type, present))
     if types <= {bool, np.bool_}:
@@ -78,9 +78,9 @@ def infer_kind(column: Column) -> Kind:
         return "boolean" if len(texts) > 1 else "constant"
     if any(_is_code(text) for text in texts):
         return "categorical"
-    if np.isnan(numbers(Column(values[:FIRST]))[0]).any():
+    if np.isnan(to_floats(Column(values[:FIRST_VALUES]))[0]).any():
         return "constant" if len(texts) == 1 and types == {str} else "categorical"
-    parsed = numbers(Column(values))[0]
+    parsed = to_floats(Column(values))[0]
     if len(parsed) and not np.isnan(parsed).any():
         return _numeric_kind(parsed)
     return "categorical"
@@ -102,16 +102,16 @@ def _numeric_kind(values: Floats) -> Kind:
     return "integer" if np.all(finite == np.round(finite)) else "numeric"
 
 
-def texts_of(column: Column) -> list[str]:
+def category_texts(column: Column) -> list[str]:
     """The categories of the rows that have one, as the profile writes them."""
     present = column.values[~missing_mask(column)].tolist()
-    return [text for text in map(text_of, present) if text is not None]
+    return [text for text in map(category_text, present) if text is not None]
 
 
-def is_clock(values: Floats) -> bool:
+def is_monotone_in_time(values: Floats) -> bool:
     """Whether values [rows], in time order, only ever grow (or fall) with time."""
     finite = np.flatnonzero(np.isfinite(values))
-    step = max(1, len(finite) // LOOKED_AT)
+    step = max(1, len(finite) // SAMPLED_ROWS)
     picked = values[finite[::step]]
     if len(picked) < 20 or len(np.unique(picked[:1000])) == 1 == len(np.unique(picked)):
         return False
@@ -130,32 +130,36 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
-def names_rows(shaping: list[str], bounding: list[str]) -> bool:
+def is_identifier(training: list[str], calibration: list[str]) -> bool:
     """Whether most values of one part of the reference never occur in the other: an identifier."""
-    known = set(shaping)
-    new = sum(text not in known for text in bounding)
-    return len(bounding) >= FEWEST and new > NEW * len(bounding)
+    known = set(training)
+    new = sum(text not in known for text in calibration)
+    return len(calibration) >= FEWEST_ROWS and new > UNSEEN_SHARE * len(calibration)
 
 
-def names_periods(texts: list[str]) -> bool:
+def is_period_label(texts: list[str]) -> bool:
     """Whether most values of the middle third of texts, in time order, are new, and most of the last third again.
 
     Batches, days in any spelling, releases: new ones keep coming. One change of the values is not enough.
     """
     third = len(texts) // 3
     first, middle, last = texts[:third], texts[third : 2 * third], texts[2 * third :]
-    return names_rows(first, middle) and names_rows(texts[: 2 * third], last)
+    return is_identifier(first, middle) and is_identifier(texts[: 2 * third], last)
 
 
-def names_times(texts: list[str]) -> bool:
+def are_timestamps(texts: list[str]) -> bool:
     """Whether texts, in any order, are many dates or times (ISO 8601): new ones will never have been seen."""
     different = set(texts)
     return len(different) >= DATES and all(from_text(text) is not None for text in different)
 
 
-def numbers_rows(values: Floats) -> bool:
+def is_row_number(values: Floats) -> bool:
     """Whether values [rows], in any order, are successive whole numbers, each once: the rows of a table, counted."""
     finite = values[np.isfinite(values)]
-    if len(finite) < FEWEST or finite.max() != finite.min() + (len(finite) - 1) or finite[0] != np.round(finite[0]):
+    if (
+        len(finite) < FEWEST_ROWS
+        or finite.max() != finite.min() + (len(finite) - 1)
+        or finite[0] != np.round(finite[0])
+    ):
         return False
     return bool(np.all(np.diff(np.sort(finite)) == 1))

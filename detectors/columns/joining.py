@@ -10,7 +10,7 @@ import numpy as np
 from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column
 
 
-def by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
+def concatenated_by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
     """One column of all lists, one of the arrays of each type (so that no value changes its type), and rows without."""
     listed: list[Any] = []
     arrays: dict[str, list[Column]] = {}
@@ -50,7 +50,7 @@ def aligned(batches: Sequence[Batch], name: str) -> Column:
     return concatenated(parts)
 
 
-def bulk(data: ColumnData) -> int:
+def approximate_bytes(data: ColumnData) -> int:
     """About how many bytes the values of a column hold."""
     values = data.values if isinstance(data, Column) else data
     if isinstance(values, np.ndarray) and values.dtype != object:

@@ -49,7 +49,7 @@ def from_text(text: str) -> tuple[float, bool] | None:
         return None
 
 
-def moments(column: Column, form: str, unit: str) -> tuple[Floats, Bools]:
+def epoch_seconds(column: Column, form: str, unit: str) -> tuple[Floats, Bools]:
     """Epoch seconds [rows], NaN where there is none, and which rows hold no time or one in another form.
 
     `form` is what the reference held: "text", "number" (in `unit`) or "datetime", which travels as either.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..batch import Floats, Ints
-from .score import Distance, Score, probabilities, scored, squared_noise
+from .score import Distance, Score, debiased_score, probabilities, squared_noise
 
 
-def chi_square(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
+def chi_square(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
     """The unit of the drift tolerance; close to PSI when both are small."""
     p, q, rows = probabilities(reference, current)
     ratio = q / p
     noise_mean, noise_sd = squared_noise(len(p), rows)
     distance = Distance(float((ratio - 1) ** 2 @ p), 1 - ratio**2, 2 * (ratio - 1), True, noise_mean, noise_sd)
-    return scored(distance, p, q, reference, current, alike)
+    return debiased_score(distance, p, q, reference, current, design_effect)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..binning.probabilities import normal_scores, smoothed
+from ..binning.probabilities import normal_scores, smoothed_probabilities
 from ..profile.feature import Feature
 from ..profile.slots import slot_shares
 from . import COMPARISONS
@@ -46,16 +46,16 @@ class EffectSizes:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class EffectSizeEstimator:
     """What one feature is measured with: the reference's counts, where cells lie, and which are special.
 
     `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with;
-    of `alike` rows that follow one another one counts as independent.
+    of `design_effect` rows that follow one another one counts as independent.
     """
 
     reference: Ints
     by_slot: Ints | None
-    alike: float
+    design_effect: float
     tick_seconds: float
     positions: Floats
     ordered: bool
@@ -64,13 +64,13 @@ class Yardstick:
     outside: Bools
 
     @classmethod
-    def of(cls, feature: Feature, tick_seconds: float = 0.0) -> Yardstick:
+    def of(cls, feature: Feature, tick_seconds: float = 0.0) -> EffectSizeEstimator:
         """`tick_seconds` tells the hours of ticks counted from the epoch; 0 if they are not, or do not matter."""
         roles = np.array(feature.roles)
         return cls(
             reference=feature.reference_counts,
-            by_slot=None if feature.slots is None else feature.slots.shaping + feature.slots.bounding,
-            alike=feature.alike,
+            by_slot=None if feature.slots is None else feature.slots.training + feature.slots.calibration,
+            design_effect=feature.design_effect,
             tick_seconds=tick_seconds,
             positions=positions_of(feature),
             ordered=hasattr(feature.bins, "cuts"),
@@ -86,7 +86,7 @@ class Yardstick:
             return None
         reference = self.reference_over(first_tick, last_tick)
         scores = {
-            name: compare(reference, counts, self.positions, self.alike)
+            name: compare(reference, counts, self.positions, self.design_effect)
             for name, compare in COMPARISONS.items()
             if self.ordered or name in WITHOUT_ORDER
         }
@@ -129,7 +129,7 @@ def _share(counts: Ints, of: Bools) -> float:
 
 def positions_of(feature: Feature) -> Floats:
     """[cells] where cells lie, in reference sd; infinities with the outermost, missing values with the last."""
-    scores = normal_scores(smoothed(feature.reference_counts), np.array(feature.roles))
+    scores = normal_scores(smoothed_probabilities(feature.reference_counts), np.array(feature.roles))
     outermost = ~np.isin(feature.roles, ["inf", "missing"])
     low, high = float(scores[outermost].min()), float(scores[outermost].max())
     first_half = np.arange(len(scores)) < len(scores) / 2

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from .score import Distance, Score, probabilities, scored
+from .score import Distance, Score, debiased_score, probabilities
 
 NULL_MEAN, NULL_SD = 0.8687, 0.2603  # of Kolmogorov's distribution, in units of sqrt(1/n + 1/m)
 
 
-def ks(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
+def ks(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
     """In the order of the cells; for categories that order means nothing, so read another score there."""
     p, q, rows = probabilities(reference, current)
     gap = np.cumsum(q - p)
@@ -18,5 +18,5 @@ def ks(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) ->
     below = np.where(np.arange(len(p)) <= widest, float(np.sign(gap[widest])), 0.0)
     unit = float(np.sqrt(rows))
     distance = Distance(float(abs(gap[widest])), -below, below, False, NULL_MEAN * unit, NULL_SD * unit)
-    score = scored(distance, p, q, reference, current, alike)
+    score = debiased_score(distance, p, q, reference, current, design_effect)
     return Score(min(score.value, 1.0), min(score.low, 1.0), min(score.high, 1.0))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..binning.probabilities import smoothed
-from .score import Distance, Score, interval, probabilities, scored, squared_noise
+from ..binning.probabilities import smoothed_probabilities
+from .score import Distance, Score, debiased_score, interval, probabilities, squared_noise
 
 
-def psi(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:  # noqa: ARG001
+def psi(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
     """The sum of both Kullback-Leibler divergences, in nats; .1 and .25 are the customary marks."""
     p, q, rows = probabilities(reference, current)
-    return scored(_distance(p, q, rows), p, q, reference, current, alike)
+    return debiased_score(_distance(p, q, rows), p, q, reference, current, design_effect)
 
 
-def psi_each(reference: Ints, current: Ints, alike: float = 1.0) -> tuple[Floats, Floats, Floats]:
+def psi_rowwise(reference: Ints, current: Ints, design_effect: float = 1.0) -> tuple[Floats, Floats, Floats]:
     """`psi` and its interval for each pair of rows [n, cells], n >= 1; NaN [n] where `current` has no rows."""
     have, n = np.maximum(current.sum(-1), 1), np.maximum(reference.sum(-1), 1)
-    p, q = (np.stack([smoothed(row) for row in counts]) for counts in (reference, current))
-    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n / alike, have / alike)
+    p, q = (np.stack([smoothed_probabilities(row) for row in counts]) for counts in (reference, current))
+    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n / design_effect, have / design_effect)
     value, low, high = (np.where(current.any(-1), part, np.nan) for part in found)
     return value, low, high
 

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..binning.probabilities import smoothed
+from ..binning.probabilities import smoothed_probabilities
 
-Z = 1.96
+Z_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Score:
 class Comparison(Protocol):
     """`reference` and `current` are counts [cells], `positions` [cells] where ordered cells lie (sd units).
 
-    Of `alike` rows that follow one another one counts as independent, for the interval.
+    Of `design_effect` rows that follow one another one counts as independent, for the interval.
     """
 
-    def __call__(self, reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score: ...
+    def __call__(self, reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score: ...
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,17 @@ class Distance:
 def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float]:
     """Smoothed cell probabilities of both, and 1/n + 1/m."""
     rows = 1 / max(int(reference.sum()), 1) + 1 / max(int(current.sum()), 1)
-    return smoothed(reference), smoothed(current), rows
+    return smoothed_probabilities(reference), smoothed_probabilities(current), rows
 
 
-def scored(distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints, alike: float) -> Score:
+def debiased_score(
+    distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints, design_effect: float
+) -> Score:
     """The distance less what noise adds, so that few rows do not look like drift.
 
     The interval is the delta method's, which is blind where nothing has changed, widened by the noise found there.
     """
-    rows = (max(int(counts.sum()), 1) / alike for counts in (reference, current))
+    rows = (max(int(counts.sum()), 1) / design_effect for counts in (reference, current))
     return Score(*map(float, interval(distance, p, q, *rows)))
 
 
@@ -77,17 +79,17 @@ def interval(
 ) -> tuple[Floats, Floats, Floats]:
     """The distance less its noise and both ends of its interval, for `q` [cells] or [n, cells] with `current_rows` [n].
 
-    The method is that of `scored`.
+    The method is that of `debiased_score`.
     """
     variance = _variance(distance.by_reference, p) / reference_rows + _variance(distance.by_current, q) / current_rows
-    reach = Z * np.hypot(np.sqrt(variance), distance.noise_sd)
+    reach = Z_95 * np.hypot(np.sqrt(variance), distance.noise_sd)
     value = distance.without_noise
     return value, np.maximum(0.0, value - reach), value + reach
 
 
-def squared_noise(cells: int, rows: float | Floats) -> tuple[float | Floats, float | Floats]:
+def squared_noise(n_bins: int, rows: float | Floats) -> tuple[float | Floats, float | Floats]:
     """Mean and sd of sum (q - p)^2 / p between two samples, `rows` = 1/n + 1/m: chi-square."""
-    freedom = cells - 1
+    freedom = n_bins - 1
     return freedom * rows, float(np.sqrt(2 * freedom)) * rows
 
 

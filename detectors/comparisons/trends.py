@@ -11,8 +11,8 @@ from ..batch import Bools, Floats, Ints
 from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..summaries.windows import Window
-from .effects import Yardstick
-from .psi import psi_each
+from .effects import EffectSizeEstimator
+from .psi import psi_rowwise
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.
     """
     for position, feature in enumerate(profile.features):
         first, last = profile.offsets[position], profile.offsets[position + 1]
-        counts = np.array([window.cells[first:last] for window in windows], np.int64).reshape(-1, last - first)
-        measure = Yardstick.of(feature, tick_seconds)
+        counts = np.array([window.bin_counts[first:last] for window in windows], np.int64).reshape(-1, last - first)
+        measure = EffectSizeEstimator.of(feature, tick_seconds)
         references = [measure.reference_over(window.first, window.last) for window in windows]
         yield _trend(feature, measure, counts, np.array(references, np.int64).reshape(counts.shape))
 
 
-def _trend(feature: Feature, measure: Yardstick, counts: Ints, references: Ints) -> Trend:
+def _trend(feature: Feature, measure: EffectSizeEstimator, counts: Ints, references: Ints) -> Trend:
     """`counts` and `references` are [n, cells]."""
     rows = counts.sum(-1)
-    value, low, high = psi_each(references, counts, feature.alike) if len(counts) else (np.zeros(0),) * 3
+    value, low, high = psi_rowwise(references, counts, feature.design_effect) if len(counts) else (np.zeros(0),) * 3
     return Trend(
         feature=feature,
         rows=rows,
@@ -70,7 +70,7 @@ def _shares(counts: Ints, rows: Ints, of: Bools) -> Floats:
     return np.where(rows > 0, counts[:, of].sum(-1) / np.maximum(rows, 1), np.nan)
 
 
-def _means(measure: Yardstick, counts: Ints) -> Floats:
+def _means(measure: EffectSizeEstimator, counts: Ints) -> Floats:
     positions, present = measure.positions, ~measure.missing
 
     def mean(of: Ints) -> Floats:

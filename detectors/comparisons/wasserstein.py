@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from .score import Distance, Score, probabilities, scored
+from .score import Distance, Score, debiased_score, probabilities
 
 
-def wasserstein(reference: Ints, current: Ints, positions: Floats, alike: float = 1.0) -> Score:
+def wasserstein(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:
     """The area between the distribution functions over `positions`, which must not fall.
 
     Positions are normal scores, so the unit is the standard deviation of a normal feature, and one wild value does
@@ -21,4 +21,4 @@ def wasserstein(reference: Ints, current: Ints, positions: Floats, alike: float 
     by_current = np.cumsum((np.sign(gap) * widths)[::-1])[::-1]
     noise = float(widths @ np.sqrt(np.maximum(2 / np.pi * below * (1 - below) * rows, 0)))
     distance = Distance(float(np.abs(gap) @ widths), -by_current, by_current, False, noise, noise / 2)
-    return scored(distance, p, q, reference, current, alike)
+    return debiased_score(distance, p, q, reference, current, design_effect)

@@ -6,11 +6,11 @@ import numpy as np
 
 from ..batch import Floats, Ints
 
-LEVEL = 0.1  # expected share of named features that did not drift
+FDR_LEVEL = 0.1  # expected share of named features that did not drift
 COMPARABLE = 0.25  # of the largest contribution, from which another one is named beside it
 
 
-def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
+def e_bh(log_evidence: Floats, log_threshold: float) -> Ints:
     """Positions of the features that e-BH names, by falling evidence.
 
     Sorted, the k largest are named for the largest k with R_(k) >= threshold * d / (k * LEVEL). It holds
@@ -24,12 +24,12 @@ def confirmed(log_evidence: Floats, log_threshold: float) -> Ints:
     """
     d = len(log_evidence)
     order = np.argsort(-log_evidence, kind="stable")
-    needed = log_threshold + np.log(d / (np.arange(1, d + 1) * LEVEL))
+    needed = log_threshold + np.log(d / (np.arange(1, d + 1) * FDR_LEVEL))
     passed = np.flatnonzero(log_evidence[order] >= needed)
     return order[: passed[-1] + 1] if len(passed) else order[:0]
 
 
-def leading(log_evidence: Floats) -> Ints:
+def largest_contributors(log_evidence: Floats) -> Ints:
     """Positions of the largest contributor and of those that come near it, by falling evidence.
 
     For a page on which e-BH names nobody: these are named as unconfirmed.

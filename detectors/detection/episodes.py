@@ -9,7 +9,7 @@ hold     a feature that returns soon after its closing reopens its episode, with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,22 +17,24 @@ import numpy as np
 from .results import EpisodeFeature, EpisodeStatus
 
 KEPT = 32  # closed episodes that are still listed
+EPISODE_KEYS = {"reported_tick": "told_tick"}  # fields that have another name in a checkpoint
+MEMBER_KEYS = {"alternative": "function", "log_recovery_evidence": "log_k"}
 
 
 @dataclass
-class Member:
+class EpisodeMember:
     """A feature in an episode: which function showed the drift, and the log of the closing evidence.
 
     `excess` is the function's mean since the onset, over its lowest bound.
     """
 
     name: str
-    function: int
+    alternative: int
     excess: float
     onset_tick: int
     joined_tick: int
     confirmed: bool
-    log_k: float = -np.inf
+    log_recovery_evidence: float = -np.inf
     closed_tick: int | None = None
 
     @property
@@ -51,9 +53,9 @@ class Episode:
     family: str
     opened_tick: int
     onset_tick: int
-    told_tick: int
+    reported_tick: int
     part_of: str | None = None
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, EpisodeMember] = field(default_factory=dict)
     closed_tick: int | None = None
     closed_by: str | None = None
 
@@ -62,10 +64,10 @@ class Episode:
         return self.closed_tick is None
 
     @property
-    def active(self) -> list[Member]:
+    def active(self) -> list[EpisodeMember]:
         return [member for member in self.members.values() if member.active]
 
-    def admit(self, member: Member) -> None:
+    def add_member(self, member: EpisodeMember) -> None:
         """Take a feature in (again); a closed episode is open again."""
         self.members[member.name] = member
         self.closed_tick = self.closed_by = None
@@ -92,7 +94,7 @@ class Episode:
         )
 
 
-class EpisodeBook:
+class EpisodeHistory:
     """The episodes of a family, oldest first."""
 
     def __init__(self, episodes: list[Episode] | None = None) -> None:
@@ -109,7 +111,7 @@ class EpisodeBook:
                 return episode
         return None
 
-    def returned_to(self, feature: str, tick: int, hold: int) -> Episode | None:
+    def recently_left(self, feature: str, tick: int, hold: int) -> Episode | None:
         """The latest episode that the feature left at most `hold` ticks ago."""
         for episode in reversed(self.episodes):
             member = episode.members.get(feature)
@@ -126,14 +128,30 @@ class EpisodeBook:
 
     def state(self) -> list[dict[str, Any]]:
         return [
-            {**asdict(episode), "members": [asdict(member) for member in episode.members.values()]}
+            _stored(
+                vars(episode)
+                | {"members": [_stored(vars(member), MEMBER_KEYS) for member in episode.members.values()]},
+                EPISODE_KEYS,
+            )
             for episode in self.episodes
         ]
 
     @classmethod
-    def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeBook:
+    def from_state(cls, state: list[Mapping[str, Any]]) -> EpisodeHistory:
         episodes = []
         for stored in state:
-            members = {m["name"]: Member(**m) for m in stored["members"]}
-            episodes.append(Episode(**{**stored, "members": members}))
+            members = [EpisodeMember(**_read(member, MEMBER_KEYS)) for member in stored["members"]]
+            by_name = {member.name: member for member in members}
+            episodes.append(Episode(**_read(stored, EPISODE_KEYS) | {"members": by_name}))
         return cls(episodes)
+
+
+def _stored(fields: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return fields under the keys that they have in a checkpoint."""
+    return {keys.get(name, name): value for name, value in fields.items()}
+
+
+def _read(stored: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a checkpoint holds as the fields of a dataclass."""
+    names = {key: name for name, key in keys.items()}
+    return {names.get(key, key): value for key, value in stored.items()}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..comparisons.effects import EffectSizes, Yardstick
+from ..comparisons.effects import EffectSizeEstimator, EffectSizes
 from ..errors import CountsMismatchError, StateError, shown
 from ..profile.profile import Profile
 from ..settings import DriftSettings
 from ..summaries.counts import Counts
-from ..summaries.observed_columns import Presence
-from ..summaries.windows import Piece, Windows, levels_of
-from .episodes import EpisodeBook
-from .family import FamilyDetector, Page
+from ..summaries.observed_columns import ObservedColumns
+from ..summaries.windows import Windows, WindowSum, window_levels
+from .episodes import EpisodeHistory
+from .family import FamilyDetector, ThresholdCrossing
 from .results import Alarm, AlarmFeature, EpisodeChange, FamilyStatus, FeatureStatus, MonitorStatus, TickResult, ratio
-from .shared_causes import AKIN, Kinship
+from .shared_causes import RELATED_FAMILIES, SharedCauses
 from .tables import family_tables
 
 STATE_VERSION = 2
@@ -32,11 +32,11 @@ class DriftMonitor:
     def __init__(self, profile: Profile, settings: DriftSettings | None = None) -> None:
         self.profile = profile
         self.settings = settings or DriftSettings()
-        kinship = Kinship.of(profile)
-        self._families = tuple(FamilyDetector(table, kinship) for table in family_tables(profile, self.settings))
-        self.windows = Windows(profile, levels_of(self.settings.tick_seconds))
-        self._presence = Presence(profile)
-        self._yardsticks = [Yardstick.of(feature, self.settings.tick_seconds) for feature in profile.features]
+        shared_causes = SharedCauses.of(profile)
+        self._families = tuple(FamilyDetector(table, shared_causes) for table in family_tables(profile, self.settings))
+        self.windows = Windows(profile, window_levels(self.settings.tick_seconds))
+        self._observed = ObservedColumns(profile)
+        self._estimators = [EffectSizeEstimator.of(feature, self.settings.tick_seconds) for feature in profile.features]
         self._status: MonitorStatus | None = None
         self._tick: int | None = None
         self._density: float | None = None
@@ -57,20 +57,20 @@ class DriftMonitor:
             raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
         self._tick = tick
         self._status = None
-        counts = self._presence.settle(counts)
-        if not counts.cells.any():
+        counts = self._observed.with_missing(counts)
+        if not counts.bin_counts.any():
             return TickResult(tick)
         self._ticks_closed += 1
-        densities = (family.table.density(counts.cells) or 0.0 for family in self._families)
+        densities = (family.table.density(counts.bin_counts) or 0.0 for family in self._families)
         self._density = max(densities, default=0.0) or None
         self.windows.add(tick, counts)
         alarms: list[Alarm] = []
         changes: list[EpisodeChange] = []
         for family in self._families:
-            pages, changed = family.step(tick, counts, self.windows, self._akin(family))
-            alarms += [self._alarm(tick, page) for page in pages]
+            crossings, changed = family.step(tick, counts, self.windows, self._related_episodes(family))
+            alarms += [self._alarm(tick, crossing) for crossing in crossings]
             changes += changed
-        self.windows.mark({family.table.name: family.peak for family in self._families})
+        self.windows.record_peaks({family.table.name: family.peak for family in self._families})
         return TickResult(tick, tuple(alarms), tuple(changes))
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
@@ -81,10 +81,10 @@ class DriftMonitor:
         """
         self._status = None
         for family in self._families:
-            for episode in family.book.open:
+            for episode in family.history.open:
                 if episode.id == episode_id:
                     return tuple(family.close_episode(episode, self._tick or 0, by))
-        known = [episode.id for family in self._families for episode in family.book.open]
+        known = [episode.id for family in self._families for episode in family.history.open]
         raise StateError(f"no open episode is called {shown(episode_id)}; open are {shown(known)}")
 
     def status(self) -> MonitorStatus:
@@ -107,7 +107,7 @@ class DriftMonitor:
             profile_hash=self.profile.hash,
             families=tuple(_family_status(family) for family in self._families),
             features=tuple(features),
-            episodes=tuple(episode.status() for family in self._families for episode in family.book.episodes),
+            episodes=tuple(episode.status() for family in self._families for episode in family.history.episodes),
             density=self._density,
         )
 
@@ -116,7 +116,7 @@ class DriftMonitor:
         return {
             "density": self._density,
             "families": {family.table.name: family.state() for family in self._families},
-            "presence": self._presence.state(),
+            "presence": self._observed.state(),
             "profile_hash": self.profile.hash,
             "tick": self._tick,
             "ticks_closed": self._ticks_closed,
@@ -151,47 +151,49 @@ class DriftMonitor:
         for family in self._families:
             family.restore(state["families"][family.table.name])
         self.windows.restore(state["windows"])
-        self._presence.restore(state["presence"])
+        self._observed.restore(state["presence"])
         self._density = state["density"]
         self._tick = state["tick"]
         self._ticks_closed = int(state["ticks_closed"])
 
-    def _akin(self, family: FamilyDetector) -> list[EpisodeBook]:
+    def _related_episodes(self, family: FamilyDetector) -> list[EpisodeHistory]:
         """The episodes of the other families that see the same causes."""
-        if family.table.name not in AKIN:
+        if family.table.name not in RELATED_FAMILIES:
             return []
-        return [other.book for other in self._families if other is not family and other.table.name in AKIN]
+        return [
+            other.history for other in self._families if other is not family and other.table.name in RELATED_FAMILIES
+        ]
 
-    def _alarm(self, tick: int, page: Page) -> Alarm:
-        episode = page.episode
+    def _alarm(self, tick: int, crossing: ThresholdCrossing) -> Alarm:
+        episode = crossing.episode
         features = [
             AlarmFeature(
                 name=member.name,
                 confirmed=member.confirmed,
-                evidence_ratio=ratio(page.log_ratios[member.name]),
+                evidence_ratio=ratio(crossing.log_ratios[member.name]),
                 onset_tick=member.onset_tick,
                 effects=self._effects(member.name, self.windows.since(member.onset_tick)),
                 partners=self.profile.partners.get(member.name, ()),
             )
-            for member in (episode.members[name] for name in page.log_ratios)
+            for member in (episode.members[name] for name in crossing.log_ratios)
         ]
-        features.sort(key=lambda feature: -page.log_ratios[feature.name])
-        log_ratio, onset = ratio(page.log_ratio), episode.onset_tick
+        features.sort(key=lambda feature: -crossing.log_ratios[feature.name])
+        log_ratio, onset = ratio(crossing.log_ratio), episode.onset_tick
         return Alarm(tick, episode.family, episode.id, log_ratio, onset, tuple(features), episode.part_of)
 
-    def _effects(self, name: str, piece: Piece | None) -> EffectSizes | None:
+    def _effects(self, name: str, piece: WindowSum | None) -> EffectSizes | None:
         if piece is None:
             return None
         position = self.profile.index[name]
         counts, mismatches = piece.counts.of(self.profile, name), int(piece.counts.mismatches[position])
-        return self._yardsticks[position].measure(counts, mismatches, piece.first, piece.last)
+        return self._estimators[position].measure(counts, mismatches, piece.first, piece.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self.windows.latest(RECENT_TICKS)
         log_ratios = family.log_ratios()
         out = []
         for position, table in enumerate(family.table.features):
-            episode = family.book.of(table.feature.name)
+            episode = family.history.of(table.feature.name)
             onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
             quiet = None if family.table.name == "multivariate" else recent  # many, and say little while all is well
             stretch = quiet if episode is None else self.windows.since(onset)
@@ -204,7 +206,7 @@ class DriftMonitor:
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
                     effects=self._effects(table.feature.name, stretch),
-                    seen=bool(self._presence.seen[self.profile.index[table.feature.name]]),
+                    seen=bool(self._observed.observed[self.profile.index[table.feature.name]]),
                     partners=self.profile.partners.get(table.feature.name, ()),
                 )
             )

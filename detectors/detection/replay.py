@@ -17,7 +17,7 @@ from .results import Alarm, MonitorStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TickSpan:
     """One tick's rows: `start` to `stop` in the order of time."""
 
     tick: int
@@ -26,7 +26,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedTick:
     """A tick that was closed: `row` counts the rows up to and with its last one."""
 
     tick: int
@@ -43,12 +43,14 @@ class Replay:
         self._counts = TickCounts(profile)
         self.mismatches = 0
 
-    def run(self, columns: Mapping[str, Column], spans: list[Span], times: Floats | None = None) -> Iterator[Closed]:
+    def run(
+        self, columns: Mapping[str, Column], spans: list[TickSpan], times: Floats | None = None
+    ) -> Iterator[ClosedTick]:
         """Close tick after tick over `columns` ([rows] each, in the order of time); `times` are epoch s [rows]."""
         for span in spans:
             counts = self._count(columns, span, times)
             self.mismatches += int(counts.mismatches.sum())
-            yield Closed(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
+            yield ClosedTick(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
 
     @property
     def status(self) -> MonitorStatus:
@@ -60,7 +62,7 @@ class Replay:
         """The counts of the past, by tick, hour and day."""
         return self._monitor.windows
 
-    def _count(self, columns: Mapping[str, Column], span: Span, times: Floats | None) -> Counts:
+    def _count(self, columns: Mapping[str, Column], span: TickSpan, times: Floats | None) -> Counts:
         rows = slice(span.start, span.stop)
         at = None if times is None else times[rows]
         for side in SIDES:
@@ -84,15 +86,15 @@ class Replay:
             self._counts.add(Batch(columns, rows, "label", None if at is None else at[labelled]))
 
 
-def spans_of_rows(rows: int, rows_per_tick: float) -> list[Span]:
+def tick_spans_by_rows(rows: int, rows_per_tick: float) -> list[TickSpan]:
     """Return the ticks of rows that follow each other evenly, `rows_per_tick` (1 or more) in each."""
     edges = np.minimum(np.ceil(np.arange(0, rows / rows_per_tick + 1) * rows_per_tick), rows).astype(int)
-    return [Span(tick, int(edges[tick]), int(edges[tick + 1])) for tick in range(len(edges) - 1)]
+    return [TickSpan(tick, int(edges[tick]), int(edges[tick + 1])) for tick in range(len(edges) - 1)]
 
 
-def spans_of_times(times: Floats, tick_seconds: float) -> list[Span]:
+def tick_spans_by_time(times: Floats, tick_seconds: float) -> list[TickSpan]:
     """Return the ticks of rows that happened at `times` (epoch s, ascending); ticks without rows are left out."""
     ticks = np.floor(times / tick_seconds).astype(np.int64)
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1, [len(ticks)]])
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    return [Span(int(ticks[start]), start, stop) for start, stop in pairs if stop > start]
+    return [TickSpan(int(ticks[start]), start, stop) for start, stop in pairs if stop > start]

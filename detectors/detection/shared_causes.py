@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..profile.profile import Profile
-from ..transforms import Relations
+from ..transforms import RelationTransform
 from .episodes import Episode
 
-AKIN = ("features", "multivariate")  # families that see the same causes
+RELATED_FAMILIES = ("features", "multivariate")  # families that see the same causes
 
 
 @dataclass(frozen=True)
-class Kinship:
+class SharedCauses:
     """By name of a relation's feature.
 
     Attributes:
@@ -25,32 +25,34 @@ class Kinship:
         about: the columns whose relation it is, so that its own drift is theirs.
     """
 
-    moved: Mapping[str, frozenset[str]]
-    about: Mapping[str, frozenset[str]]
+    affected_by: Mapping[str, frozenset[str]]
+    concerns: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, profile: Profile) -> Kinship:
+    def of(cls, profile: Profile) -> SharedCauses:
         """Residuals hang on the columns that they are noticeably made of, whatever else is multivariate on all."""
-        moved: dict[str, frozenset[str]] = {}
-        about: dict[str, frozenset[str]] = {}
+        affected_by: dict[str, frozenset[str]] = {}
+        concerns: dict[str, frozenset[str]] = {}
         joint = [transform for transform in profile.transforms if transform.family == "multivariate"]
-        residuals = {name: of for t in joint if isinstance(t, Relations) for name, of in t.made_of.items()}
+        residuals = {name: of for t in joint if isinstance(t, RelationTransform) for name, of in t.depends_on.items()}
         whole = frozenset(name for t in joint for name in t.outputs if name not in residuals)
         for transform in joint:
             for name in transform.outputs:
-                moved[name] = residuals.get(name, whole.union(transform.inputs))
+                affected_by[name] = residuals.get(name, whole.union(transform.inputs))
         for name, columns in residuals.items():
-            about[name] = columns.intersection([*profile.partners[name], name.partition(":")[2]])
-        return cls(moved, about)
+            concerns[name] = columns.intersection([*profile.partners[name], name.partition(":")[2]])
+        return cls(affected_by, concerns)
 
     @classmethod
-    def none(cls) -> Kinship:
+    def none(cls) -> SharedCauses:
         """Of features that do not hang on each other."""
         return cls({}, {})
 
     def explains(self, episode: Episode, feature: str) -> bool:
         """Whether what drifted in an episode moves a feature as well."""
-        moved = self.moved.get(feature)
-        if moved is None:
+        affected_by = self.affected_by.get(feature)
+        if affected_by is None:
             return False
-        return any(name in moved or self.about.get(name, frozenset()) & moved for name in episode.members)
+        return any(
+            name in affected_by or self.concerns.get(name, frozenset()) & affected_by for name in episode.members
+        )

@@ -8,24 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..batch import Bools, Floats, Ints
-from ..binning.losses import LossBins, tested
-from ..binning.probabilities import smoothed, within
+from ..binning.losses import LossBins, tested_bins
+from ..binning.probabilities import shrunken_probabilities, smoothed_probabilities
 from ..errors import ProfileError
-from ..evalues.bank import Bank, build_bank
-from ..evalues.bounds import FRACTION_BITS, RUNGS, bounded, has_say, log_capitals, log_confidence
+from ..evalues.bank import LikelihoodRatioBank, build_bank
+from ..evalues.bounds import (
+    CONFIDENCE_GRID,
+    FRACTION_BITS,
+    can_show_drift,
+    fixed_point_bounds,
+    log_inverse_risk_of,
+    log_reference_evidence,
+)
 from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..profile.slots import SLOT_SECONDS, SLOTS, slot_of
-from ..settings import SHARES, DriftSettings
-from .shared_causes import Kinship
+from ..settings import FAMILY_SHARES, DriftSettings
+from .shared_causes import SharedCauses
 
-MADE_A_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
+PREPARED_PER_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
 LONGEST_HOLD_DAYS = 3  # for which a return is no news, however long the reference
 EXACT = 2.0**53  # integers that float64 holds
 
 
 @dataclass(frozen=True)
-class Functions:
+class CompiledBank:
     """A feature's functions made ready.
 
     Attributes:
@@ -38,31 +45,39 @@ class Functions:
     log_h: NDArray[np.int32]
     log_u: Floats
     p: Floats
-    say: Bools
+    can_show_drift: Bools
 
     @classmethod
-    def of(cls, bank: Bank, p: Floats, bounding: Ints, inflation: Floats, lg: float, tolerance: float) -> Functions:
-        """The functions of a bank, made from `p` [cells], with the bounds that `bounding` [cells] gives them."""
-        bound = bounded(bank, p, bounding, inflation, lg, tolerance)
+    def of(
+        cls,
+        bank: LikelihoodRatioBank,
+        p: Floats,
+        calibration: Ints,
+        variance_inflation: Floats,
+        log_inverse_risk: float,
+        tolerance: float,
+    ) -> CompiledBank:
+        """The functions of a bank, made from `p` [cells], with the bounds that `calibration` [cells] gives them."""
+        bound = fixed_point_bounds(bank, p, calibration, variance_inflation, log_inverse_risk, tolerance)
         upper = np.exp(bound.log_u[-1] / 2**FRACTION_BITS)
         log_u = bound.log_u.astype(np.float64)
-        return cls(bound.log_h.astype(np.int32), log_u, p, has_say(bank.h, upper))
+        return cls(bound.log_h.astype(np.int32), log_u, p, can_show_drift(bank.h, upper))
 
-    def h(self, function: int) -> Floats:
+    def h(self, alternative: int) -> Floats:
         """h [cells] of one function, as rounded."""
-        out: Floats = np.exp(self.log_h[function] / 2**FRACTION_BITS)
+        out: Floats = np.exp(self.log_h[alternative] / 2**FRACTION_BITS)
         return out
 
-    def upper(self, function: int) -> float:
+    def upper(self, alternative: int) -> float:
         """Its lowest bound."""
-        return float(np.exp(self.log_u[0, function] / 2**FRACTION_BITS))
+        return float(np.exp(self.log_u[0, alternative] / 2**FRACTION_BITS))
 
     def excess(self, counts: Ints) -> Floats:
         """[functions] sum of h over its lowest bound, over the rows of `counts` [cells]."""
         out: Floats = np.exp((self.log_h - self.log_u[0][:, None]) / 2**FRACTION_BITS) @ counts
         return out
 
-    def linear(self, counts: Ints) -> Floats:
+    def exact_sums(self, counts: Ints) -> Floats:
         """[rungs, functions] sum c log h - n log U, exact: in float64 while it can hold it, else in integers."""
         rows = int(counts.sum())
         if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
@@ -79,35 +94,35 @@ class FeatureTable:
     Attributes:
         cells: where its cells are in a flat counts array.
         functions: where its functions are in the family's arrays.
-        inflation: v [functions].
+        variance_inflation: v [functions].
         log_k: [rungs] what the reference says against a mean above the rung before.
         lg: the confidence of the last rung.
         tick_seconds: of a live tick, if its hour of the day matters; else None.
     """
 
     feature: Feature
-    cells: slice
-    functions: slice
-    inflation: Floats
-    log_k: Floats
-    lg: float
+    bin_slice: slice
+    alternatives: slice
+    variance_inflation: Floats
+    log_reference_evidence: Floats
+    log_inverse_risk: float
     tolerance: float
     tick_seconds: float | None
-    _made: dict[int | None, Functions] = field(default_factory=dict)
+    _compiled: dict[int | None, CompiledBank] = field(default_factory=dict)
 
-    def at(self, tick: int) -> Functions:
+    def at(self, tick: int) -> CompiledBank:
         """The functions as they are at a tick; made when they are needed first, for a slot's are large."""
         slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
-        if slot not in self._made:
-            self._made[slot] = self._make(slot)
-        return self._made[slot]
+        if slot not in self._compiled:
+            self._compiled[slot] = self._compile(slot)
+        return self._compiled[slot]
 
-    def make_ahead(self, tick: int) -> bool:
+    def prepare_next_slot(self, tick: int) -> bool:
         """Make the functions of the slot after a tick's; whether there was anything to make."""
         slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
-        if slot is None or (slot + 1) % SLOTS in self._made:
+        if slot is None or (slot + 1) % SLOTS in self._compiled:
             return False
-        self._made[(slot + 1) % SLOTS] = self._make((slot + 1) % SLOTS)
+        self._compiled[(slot + 1) % SLOTS] = self._compile((slot + 1) % SLOTS)
         return True
 
     def in_one_slot(self, first: int, last: int) -> bool:
@@ -117,15 +132,21 @@ class FeatureTable:
         ends = slot_of(first, self.tick_seconds), slot_of(last, self.tick_seconds)
         return ends[0] == ends[1] and (last - first) * self.tick_seconds <= SLOT_SECONDS
 
-    def _make(self, slot: int | None) -> Functions:
-        feature, slots, looked_at = self.feature, self.feature.slots, tested(self.feature.bins)
-        p, shaping, bounding = smoothed(feature.shaping[looked_at]), None, feature.bounding[looked_at]
-        inflation = self.inflation
+    def _compile(self, slot: int | None) -> CompiledBank:
+        feature, slots, looked_at = self.feature, self.feature.slots, tested_bins(self.feature.bins)
+        p, training, calibration = (
+            smoothed_probabilities(feature.training[looked_at]),
+            None,
+            feature.calibration[looked_at],
+        )
+        variance_inflation = self.variance_inflation
         if slot is not None and slots is not None:
-            shaping, bounding = slots.shaping[slot], slots.bounding[slot]
-            p, inflation = within(shaping, p), slots.bound_inflation
-        bank = build_bank(feature.bins, feature.shaping, self.tolerance, shaping)
-        return Functions.of(bank.on(looked_at), p, bounding, inflation, self.lg, self.tolerance)
+            training, calibration = slots.training[slot], slots.calibration[slot]
+            p, variance_inflation = shrunken_probabilities(training, p), slots.bound_variance_inflation
+        bank = build_bank(feature.bins, feature.training, self.tolerance, training)
+        return CompiledBank.of(
+            bank.restricted_to(looked_at), p, calibration, variance_inflation, self.log_inverse_risk, self.tolerance
+        )
 
 
 @dataclass(frozen=True)
@@ -150,10 +171,10 @@ class FamilyTable:
     features: tuple[FeatureTable, ...]
     starts: Ints
     log_weights: Floats
-    log_k: Floats
+    log_reference_evidence: Floats
     rows_per_tick: float | None
-    traffic: tuple[slice, float] | None
-    hold: int
+    prediction_traffic: tuple[slice, float] | None
+    reopen_ticks: int
 
     @property
     def size(self) -> int:
@@ -163,47 +184,51 @@ class FamilyTable:
     def log_threshold(self) -> float:
         return float(np.log(self.threshold))
 
-    def density(self, cells: Ints) -> float | None:
+    def density(self, bin_counts: Ints) -> float | None:
         """Rows of the feature with most, over those of a reference tick."""
-        rows = max(int(cells[table.cells].sum()) for table in self.features)
+        rows = max(int(bin_counts[table.bin_slice].sum()) for table in self.features)
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
-    def live_inflation(self, rows: int, cells: Ints) -> float:
+    def live_variance_inflation(self, rows: int, bin_counts: Ints) -> float:
         """What a tick with more rows than the reference's adds to v: slow effects grow with traffic.
 
-        `rows` are the feature's, `cells` the flat counts of the tick, which tell how dense the traffic is that labels
-        are of.
+        `rows` are the feature's rows; `bin_counts` are the flat counts of the tick, which give the density of the
+        traffic that the labels belong to.
         """
         if self.rows_per_tick is None:
             return 1.0
-        dense = 1.0 if self.traffic is None else float(cells[self.traffic[0]].sum()) / self.traffic[1]
+        dense = (
+            1.0
+            if self.prediction_traffic is None
+            else float(bin_counts[self.prediction_traffic[0]].sum()) / self.prediction_traffic[1]
+        )
         return max(1.0, rows / self.rows_per_tick, dense)
 
-    def increments(self, tick: int, cells: Ints) -> tuple[Floats, Bools]:
+    def increments(self, tick: int, bin_counts: Ints) -> tuple[Floats, Bools]:
         """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
-        steps = np.zeros((len(RUNGS), self.size))
+        steps = np.zeros((len(CONFIDENCE_GRID), self.size))
         active = np.zeros(self.size, dtype=bool)
         for table in self.features:
-            counts = cells[table.cells]
+            counts = bin_counts[table.bin_slice]
             rows = int(counts.sum())
             if rows:
-                scale = 2.0**FRACTION_BITS * self.live_inflation(rows, cells)
-                functions = table.at(tick)
-                steps[:, table.functions] = functions.linear(counts) / (table.inflation * scale)
-                active[table.functions] = functions.say
+                scale = 2.0**FRACTION_BITS * self.live_variance_inflation(rows, bin_counts)
+                alternatives = table.at(tick)
+                steps[:, table.alternatives] = alternatives.exact_sums(counts) / (table.variance_inflation * scale)
+                active[table.alternatives] = alternatives.can_show_drift
         return steps, active
 
-    def make_ahead(self, tick: int) -> None:
+    def prepare_next_slot(self, tick: int) -> None:
         """Make the next slot's functions for a few features, so that the turn of the hour costs no tick much."""
         made = 0
         for table in self.features:
-            made += table.make_ahead(tick)
-            if made >= MADE_A_TICK:
+            made += table.prepare_next_slot(tick)
+            if made >= PREPARED_PER_TICK:
                 return
 
     def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
         """[functions] log of each one's part of its feature's evidence, of all or some; log R [rungs, functions]."""
-        out: Floats = (log_r[:, some] + self.log_k[:, some]).min(axis=0) + self.log_weights[some]
+        out: Floats = (log_r[:, some] + self.log_reference_evidence[:, some]).min(axis=0) + self.log_weights[some]
         return out
 
     def by_feature(self, log_r: Floats) -> Floats:
@@ -217,11 +242,11 @@ def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTabl
     left_out = _ignored(profile, settings)
     watched = {
         family: [f for f in profile.features if f.family == family and f.watched and f.name not in left_out]
-        for family in SHARES
+        for family in FAMILY_SHARES
     }
     present = {family: features for family, features in watched.items() if features}
-    total = sum(SHARES[family] for family in present)
-    return tuple(_family(profile, settings, name, present[name], SHARES[name] / total) for name in present)
+    total = sum(FAMILY_SHARES[family] for family in present)
+    return tuple(_family(profile, settings, name, present[name], FAMILY_SHARES[name] / total) for name in present)
 
 
 def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
@@ -230,9 +255,11 @@ def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
     Those are what describes it, its residual and its partners', and whatever is made of all columns.
     """
     columns = frozenset(settings.ignore).intersection(profile.input_columns)
-    kinship = Kinship.of(profile)
-    described = {name for name, made in profile.described.items() if made.column in settings.ignore}
-    joint = {name for name, moved in kinship.moved.items() if kinship.about.get(name, moved) & columns}
+    shared_causes = SharedCauses.of(profile)
+    described = {name for name, made in profile.column_transforms.items() if made.column in settings.ignore}
+    joint = {
+        name for name, causes in shared_causes.affected_by.items() if shared_causes.concerns.get(name, causes) & columns
+    }
     return {*settings.ignore, *described, *joint}
 
 
@@ -242,50 +269,65 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
     start = 0
     for feature in features:
         tolerance = _tolerance(settings, feature)
-        bank = build_bank(feature.bins, feature.shaping, tolerance)
-        if len(bank.groups) != len(feature.inflation):
+        bank = build_bank(feature.bins, feature.training, tolerance)
+        if len(bank.groups) != len(feature.variance_inflation):
             raise ProfileError(
-                f"{feature.name!r} has {len(feature.inflation)} inflations for {len(bank.groups)} functions; "
+                f"{feature.name!r} has {len(feature.variance_inflation)} inflations for {len(bank.groups)} functions; "
                 "build the profile with this version"
             )
-        functions = slice(start, start + len(bank.groups))
-        tables.append(_feature(profile, settings, feature, functions, tolerance))
+        alternatives = slice(start, start + len(bank.groups))
+        tables.append(_feature(profile, settings, feature, alternatives, tolerance))
         weights.append(np.log(bank.weights))
-        start = functions.stop
+        start = alternatives.stop
     return FamilyTable(
         name=name,
         profile_hash=profile.hash,
         share=share,
         threshold=settings.ticks_per_false_alarm / share,
         features=tuple(tables),
-        starts=np.array([table.functions.start for table in tables], dtype=np.int64),
+        starts=np.array([table.alternatives.start for table in tables], dtype=np.int64),
         log_weights=np.concatenate(weights),
-        log_k=np.concatenate([np.repeat(t.log_k[:, None], len(t.inflation), axis=1) for t in tables], axis=1),
-        rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_at_once(profile),
-        traffic=_traffic(profile, settings) if name == "performance" else None,
-        hold=max(min(_live_ticks(profile, settings), LONGEST_HOLD_DAYS * settings.day_ticks), settings.day_ticks),
+        log_reference_evidence=np.concatenate(
+            [np.repeat(t.log_reference_evidence[:, None], len(t.variance_inflation), axis=1) for t in tables], axis=1
+        ),
+        rows_per_tick=_live_rows(profile, settings) if name != "performance" else _labels_per_tick(profile),
+        prediction_traffic=_traffic(profile, settings) if name == "performance" else None,
+        reopen_ticks=max(
+            min(_live_ticks(profile, settings), LONGEST_HOLD_DAYS * settings.day_ticks), settings.day_ticks
+        ),
     )
 
 
 def _feature(
-    profile: Profile, settings: DriftSettings, feature: Feature, functions: slice, tolerance: float
+    profile: Profile, settings: DriftSettings, feature: Feature, alternatives: slice, tolerance: float
 ) -> FeatureTable:
     by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
-    inflation = feature.slots.inflation if feature.slots is not None and by_slot else feature.inflation
+    variance_inflation = (
+        feature.slots.variance_inflation if feature.slots is not None and by_slot else feature.variance_inflation
+    )
     slots = SLOTS if by_slot else 1
-    lg = log_confidence(sum(len(one.inflation) for one in profile.features), slots)
+    log_inverse_risk = log_inverse_risk_of(sum(len(one.variance_inflation) for one in profile.features), slots)
     tick_seconds = settings.tick_seconds if by_slot else None
-    cells = _cells(profile, feature)
-    made = FeatureTable(feature, cells, functions, inflation, log_capitals(lg, slots), lg, tolerance, tick_seconds)
+    bin_slice = _bin_slice(profile, feature)
+    made = FeatureTable(
+        feature,
+        bin_slice,
+        alternatives,
+        variance_inflation,
+        log_reference_evidence(log_inverse_risk, slots),
+        log_inverse_risk,
+        tolerance,
+        tick_seconds,
+    )
     if not by_slot:
         made.at(0)  # now rather than in the first tick
     return made
 
 
-def _cells(profile: Profile, feature: Feature) -> slice:
+def _bin_slice(profile: Profile, feature: Feature) -> slice:
     """Where the cells that detection looks at are in a flat counts array."""
     first = int(profile.offsets[profile.index[feature.name]])
-    looked_at = range(feature.bins.size)[tested(feature.bins)]
+    looked_at = range(feature.bins.size)[tested_bins(feature.bins)]
     return slice(first + looked_at.start, first + looked_at.stop)
 
 
@@ -295,8 +337,8 @@ def _tolerance(settings: DriftSettings, feature: Feature) -> float:
     return settings.feature_tolerance.get(feature.name, settings.tolerance)
 
 
-def _labels_at_once(profile: Profile) -> float | None:
-    """Labels that come together are of rows of a stretch of time, which inflation was measured for."""
+def _labels_per_tick(profile: Profile) -> float | None:
+    """Labels that come together are of rows of a stretch of time, which variance_inflation was measured for."""
     return None if profile.performance is None else profile.performance.rows_at_once
 
 
@@ -305,7 +347,7 @@ def _traffic(profile: Profile, settings: DriftSettings) -> tuple[slice, float] |
     usual = _live_rows(profile, settings)
     if usual is None or profile.performance is None or profile.performance.prediction not in profile.index:
         return None
-    return _cells(profile, profile.feature(profile.performance.prediction)), usual
+    return _bin_slice(profile, profile.feature(profile.performance.prediction)), usual
 
 
 def _live_ticks(profile: Profile, settings: DriftSettings) -> int:

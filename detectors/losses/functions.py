@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ..batch import Column, Floats, is_missing, missing_mask
-from ..binning.categories import text_of
-from ..binning.numeric import numbers
+from ..binning.categories import category_text
+from ..binning.numeric import to_floats
 from ..errors import ProfileError, shown
 from .task import Task
 
@@ -23,7 +23,7 @@ TRUTHS = {"true": "1", "false": "0"}
 WHOLE = re.compile(r"-?\d+\.0+")
 
 
-class Loss(Protocol):
+class LossFunction(Protocol):
     """One task's loss. `of` never raises, whatever the values, and changes none."""
 
     task: ClassVar[Task]
@@ -36,7 +36,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ZeroOneLoss:
     """1 where the predicted class is another than the label's, else 0.
 
     Classes are compared as text: 1, 1.0, "1", "1.0", true and "True" are the same, "01" is another.
@@ -56,14 +56,14 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Distance:
+class AbsoluteLoss:
     """The absolute error over `scale`, at most 1; an infinite prediction is as wrong as can be."""
 
     task: ClassVar[Task] = "regression"
     scale: float
 
     def of(self, prediction: Column, label: Column) -> Floats:
-        said, truth = numbers(prediction)[0], numbers(label)[0]
+        said, truth = to_floats(prediction)[0], to_floats(label)[0]
         with np.errstate(over="ignore", invalid="ignore"):
             loss = np.abs(said - np.where(np.isfinite(truth), truth, np.nan)) / self.scale
         out: Floats = np.minimum(loss, 1.0)
@@ -74,7 +74,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Rank:
+class RankingLoss:
     """How far a row's score is on the wrong side of the reference's rows of the other class.
 
     For a positive the share of the reference's negatives with a higher score, for a negative that of its positives with
@@ -83,7 +83,7 @@ class Rank:
 
     Attributes:
         positive, negative: the labels, as `class_of` writes them.
-        positives, negatives: ascending scores [at most `GRID`] of the reference's rows of either class.
+        positives, negatives: ascending scores [at most `MAX_SCORES`] of the reference's rows of either class.
     """
 
     task: ClassVar[Task] = "ranking"
@@ -93,11 +93,11 @@ class Rank:
     negatives: Floats
 
     def of(self, prediction: Column, label: Column) -> Floats:
-        scores = numbers(prediction)[0]
+        scores = to_floats(prediction)[0]
         named = classes(label)
         is_positive = np.array([name == self.positive for name in named], dtype=bool)
         is_negative = np.array([name == self.negative for name in named], dtype=bool)
-        loss = np.where(is_positive, 1 - below(self.negatives, scores), below(self.positives, scores))
+        loss = np.where(is_positive, 1 - share_below(self.negatives, scores), share_below(self.positives, scores))
         return np.where((is_positive | is_negative) & ~np.isnan(scores), loss, np.nan)
 
     def document(self) -> dict[str, Any]:
@@ -107,18 +107,18 @@ class Rank:
         }  # fmt: skip
 
 
-GRID = 256
+MAX_SCORES = 256
 
 
-def grid(scores: Floats) -> Floats:
-    """At most `GRID` ascending scores that are distributed as the given ones [n]."""
-    if len(scores) <= GRID:
+def score_quantiles(scores: Floats) -> Floats:
+    """At most `MAX_SCORES` ascending scores that are distributed as the given ones [n]."""
+    if len(scores) <= MAX_SCORES:
         return np.sort(scores)
-    out: Floats = np.quantile(scores, (np.arange(GRID) + 0.5) / GRID, method="inverted_cdf")
+    out: Floats = np.quantile(scores, (np.arange(MAX_SCORES) + 0.5) / MAX_SCORES, method="inverted_cdf")
     return out
 
 
-def below(sorted_scores: Floats, scores: Floats) -> Floats:
+def share_below(sorted_scores: Floats, scores: Floats) -> Floats:
     """[rows] share of ascending scores below each one, ties half."""
     left = np.searchsorted(sorted_scores, scores, side="left")
     right = np.searchsorted(sorted_scores, scores, side="right")
@@ -135,7 +135,7 @@ def classes(column: Column) -> list[str | None]:
 
 def class_of(value: object) -> str | None:
     """A class as text: as categories are written, but true is 1, false 0, and 1.0 the text of 1."""
-    text = None if is_missing(value) else text_of(value)
+    text = None if is_missing(value) else category_text(value)
     if text is None:
         return None
     if WHOLE.fullmatch(text):
@@ -143,16 +143,16 @@ def class_of(value: object) -> str | None:
     return TRUTHS.get(text.lower(), text) if len(text) <= len("false") else text
 
 
-def loss_from(task: Task, document: Mapping[str, Any], where: str) -> Loss:
+def loss_from(task: Task, document: Mapping[str, Any], where: str) -> LossFunction:
     """The loss of a task in a document; ProfileError naming what is wrong."""
     if task == "classification":
-        return Mistake()
+        return ZeroOneLoss()
     if task == "regression":
         scale = float(document["scale"])
         if not (np.isfinite(scale) and scale > 0):
             raise ProfileError(f"{where}.scale must be a positive number, not {shown(document['scale'])}")
-        return Distance(scale)
+        return AbsoluteLoss(scale)
     grids = [np.array([float(score) for score in document[key]]) for key in ("positives", "negatives")]
     if not all(len(one) and np.all(np.isfinite(one)) and np.all(np.diff(one) >= 0) for one in grids):
         raise ProfileError(f"{where}.positives and negatives must be ascending numbers; build the profile again")
-    return Rank(str(document["positive"]), str(document["negative"]), *grids)
+    return RankingLoss(str(document["positive"]), str(document["negative"]), *grids)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..profile.performance import Calibration
+from ..profile.performance import ScoreCalibration
 
 MATTERS = 0.02  # mean distance below which scores pass for calibrated, however sure that it is not chance
 SIGNIFICANT = 3.0  # normal score
 
 
-def calibration(of: str, scores: Floats, happened: Bools, cells: Ints) -> Calibration:
+def score_calibration(of: str, scores: Floats, happened: Bools, bin_ids: Ints) -> ScoreCalibration:
     """Whether what a score stands for happened as often as it says.
 
     Method: expected calibration error over the score's cells (Naeini, Cooper, Hauskrecht: AAAI 2015), and the
@@ -23,18 +23,18 @@ def calibration(of: str, scores: Floats, happened: Bools, cells: Ints) -> Calibr
         happened: [rows].
         cells: [rows] of the score.
     """
-    size = int(cells.max()) + 1
-    rows = np.bincount(cells, minlength=size)
+    size = int(bin_ids.max()) + 1
+    rows = np.bincount(bin_ids, minlength=size)
     used = rows > 0
     expected, seen = (
-        np.bincount(cells, weights=x, minlength=size)[used] for x in (scores, happened.astype(np.float64))
+        np.bincount(bin_ids, weights=x, minlength=size)[used] for x in (scores, happened.astype(np.float64))
     )
     rows = rows[used]
     error = float(np.abs(expected - seen).sum() / rows.sum())
     mean = expected / rows
     chi_square = float(((seen - expected) ** 2 / (rows * np.maximum(mean * (1 - mean), 1 / (rows + 1)))).sum())
     beyond_chance = normal_score(chi_square, len(rows)) > SIGNIFICANT
-    return Calibration(of, round(error, 6), not (beyond_chance and error > MATTERS))
+    return ScoreCalibration(of, round(error, 6), not (beyond_chance and error > MATTERS))
 
 
 def normal_score(chi_square: float, degrees: int) -> float:

@@ -15,19 +15,19 @@ import numpy as np
 
 from ..batch import Floats, Ints
 from ..losses.task import BY_SCORE, LOSS
-from ..profile.performance import Performance
+from ..profile.performance import PerformanceSpec
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 from .calibration import normal_score
-from .realized import independence, interval
+from .realized import interval
 
-CONTRADICTED = 4.0  # normal score beyond which labels and estimate contradict each other
+CONTRADICTION_Z = 4.0  # normal score beyond which labels and estimate contradict each other
 MATTERS = 0.01  # difference of the mean loss below which they do not, however sure; twice as much for single cells
 WIDEST = 0.25  # variance of a loss of which nothing is known
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EstimatedLoss:
     """The loss to expect; an estimate, never an alarm.
 
     Attributes:
@@ -50,7 +50,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Cells:
+class _LossByBin:
     """Labelled rows by score cell: how many [cells], the sum of their losses, and the variance within."""
 
     rows: Ints
@@ -58,9 +58,9 @@ class _Cells:
     variance: Floats
 
     @classmethod
-    def of(cls, counts: Ints, size: int, levels: Floats) -> _Cells:
+    def of(cls, counts: Ints, size: int, levels: Floats) -> _LossByBin:
         """From the counts of "loss:by_score" [its cells]."""
-        by_level = counts[_NUMBERS][: size * len(levels)].reshape(size, len(levels))
+        by_level = counts[_INTEGER_BINS][: size * len(levels)].reshape(size, len(levels))
         rows = by_level.sum(axis=1)
         sums = by_level @ levels
         mean = sums / np.maximum(rows, 1)
@@ -81,10 +81,10 @@ class _Cells:
         return out
 
 
-_NUMBERS = slice(3, -4)  # the cells of whole numbers, between what lies below and above them
+_INTEGER_BINS = slice(3, -4)  # the cells of whole numbers, between what lies below and above them
 
 
-def estimate(profile: Profile, counts: Counts) -> Estimate | None:
+def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
     """The loss to expect of the rows in `counts`; None without scores in the profile or rows in `counts`."""
     said = profile.performance
     if said is None or said.score not in profile.index or BY_SCORE not in profile.index or LOSS not in profile.index:
@@ -94,21 +94,21 @@ def estimate(profile: Profile, counts: Counts) -> Estimate | None:
     if rows == 0:
         return None
     levels = np.array(said.levels)
-    reference = _Cells.of(profile.feature(BY_SCORE).reference_counts, len(live), levels)
-    labelled = _Cells.of(counts.of(profile, BY_SCORE), len(live), levels)
-    alike = max(independence(profile.feature(name)) for name in (LOSS, said.score))
+    reference = _LossByBin.of(profile.feature(BY_SCORE).reference_counts, len(live), levels)
+    labelled = _LossByBin.of(counts.of(profile, BY_SCORE), len(live), levels)
+    design_effect = max(profile.feature(name).design_effect for name in (LOSS, said.score))
     share = live / rows
     mean, noise = reference.mean, reference.noise
     value = float(share @ mean)
     of_rows = float(share @ (noise + mean**2)) - value**2
     of_reference = float(share**2 @ (noise / (reference.rows + 1)))
-    low, high = interval(value, alike * (of_rows / rows + of_reference), rows / alike)
+    low, high = interval(value, design_effect * (of_rows / rows + of_reference), rows / design_effect)
     overall = float(reference.sums.sum()) / max(int(reference.rows.sum()), 1)
-    reason = _contradiction(said, reference, labelled, alike)
-    return Estimate(value, low, high, rows, overall, not reason, reason, int(labelled.rows.sum()))
+    reason = _contradiction(said, reference, labelled, design_effect)
+    return EstimatedLoss(value, low, high, rows, overall, not reason, reason, int(labelled.rows.sum()))
 
 
-def _contradiction(said: Performance, reference: _Cells, labelled: _Cells, alike: float) -> str:
+def _contradiction(said: PerformanceSpec, reference: _LossByBin, labelled: _LossByBin, design_effect: float) -> str:
     """Why labelled rows [score cells] say that the reference's losses by score no longer hold, or nothing."""
     used = labelled.rows > 0
     if not used.any():
@@ -116,12 +116,12 @@ def _contradiction(said: Performance, reference: _Cells, labelled: _Cells, alike
     rows = labelled.rows[used]
     mean, noise, known = reference.mean[used], reference.noise[used], reference.rows[used]
     expected, seen = float(rows @ mean), float(labelled.sums.sum())
-    variance = alike * noise * rows * (1 + rows / (known + 1))
+    variance = design_effect * noise * rows * (1 + rows / (known + 1))
     total = int(rows.sum())
     gaps = np.abs(labelled.sums[used] - rows * mean)
     by_chance = float(np.sqrt(2 / np.pi * variance).sum())
-    sure = abs(seen - expected) / float(np.sqrt(variance.sum())) > CONTRADICTED
-    sure_of_cells = normal_score(float((gaps**2 / variance).sum()), len(rows)) > CONTRADICTED
+    sure = abs(seen - expected) / float(np.sqrt(variance.sum())) > CONTRADICTION_Z
+    sure_of_cells = normal_score(float((gaps**2 / variance).sum()), len(rows)) > CONTRADICTION_Z
     larger, cells_larger = abs(seen - expected) > MATTERS * total, gaps.sum() - by_chance > 2 * MATTERS * total
     believe = "what was learned has changed, believe the labels"
     if sure and larger:

@@ -9,15 +9,15 @@ import numpy as np
 
 from ..batch import Bools, Column, Floats, missing_mask
 from ..binning.losses import LossBins
-from ..binning.numeric import NumericBins, numbers
+from ..binning.numeric import NumericBins, to_floats
 from ..errors import ProfileError, shown
-from ..losses.functions import Distance, Loss, Mistake, Rank, classes, grid
+from ..losses.functions import AbsoluteLoss, LossFunction, RankingLoss, ZeroOneLoss, classes, score_quantiles
 from ..losses.task import BY_SCORE, LOSS
-from ..profile.performance import Calibration, Performance
+from ..profile.performance import PerformanceSpec, ScoreCalibration
 from ..transforms.base import Block
-from ..transforms.loss import ByScore, LossTransform
-from .calibration import calibration
-from .roles import Roles
+from ..transforms.loss import LossByScore, LossTransform
+from .calibration import score_calibration
+from .roles import LabelRoles
 
 LARGEST = 0.95  # quantile of the reference's absolute errors that counts as a loss of 1
 LEVELS = 6  # sizes of a loss that is counted by score
@@ -25,16 +25,16 @@ YES = ("1", "yes", "y", "positive", "pos")  # of two classes the positive one, w
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedLoss:
     """The transform, the cells of its "loss", and which reference rows [rows] have one."""
 
     transform: LossTransform
     bins: LossBins
     usable: Bools
-    performance: Performance
+    performance: PerformanceSpec
 
 
-def fitted(roles: Roles, whole: Block, shaping: Bools, score_bins: NumericBins | None) -> Fitted:
+def fit_loss(roles: LabelRoles, whole: Block, training: Bools, score_bins: NumericBins | None) -> FittedLoss:
     """The losses of reference rows.
 
     Args:
@@ -48,49 +48,53 @@ def fitted(roles: Roles, whole: Block, shaping: Bools, score_bins: NumericBins |
     """
     label, prediction = whole.columns[roles.label], whole.columns[roles.prediction]
     labelled = ~missing_mask(label)
-    loss = _loss(roles, label.take(shaping & labelled), prediction.take(shaping & labelled))
+    loss = _loss(roles, label.take(training & labelled), prediction.take(training & labelled))
     losses = loss.of(prediction, label)
     usable = ~np.isnan(losses)
-    if not (usable & shaping).any() or not (usable & ~shaping).any():
+    if not (usable & training).any() or not (usable & ~training).any():
         raise ProfileError(
             f"{int(usable.sum())} rows have both {roles.label!r} and {roles.prediction!r} in a form that can be "
             "compared; give more rows whose label is known"
         )
-    bins = LossBins.of_errors() if roles.task == "classification" else LossBins.of_losses(losses[usable & shaping])
+    bins = (
+        LossBins.for_zero_one_loss()
+        if roles.task == "classification"
+        else LossBins.from_losses(losses[usable & training])
+    )
     by_score = None
     levels: tuple[float, ...] = ()
     if roles.score is not None and score_bins is not None:
-        by_score = ByScore(roles.score, score_bins, _borders(roles, losses[usable & shaping]))
+        by_score = LossByScore(roles.score, score_bins, _borders(roles, losses[usable & training]))
         levels = _levels(by_score.borders, losses[usable])
     transform = LossTransform(loss, roles.prediction, roles.label, by_score)
-    performance = Performance(
+    performance = PerformanceSpec(
         task=roles.task,
         label=roles.label,
         prediction=roles.prediction,
         score=None if by_score is None else roles.score,
-        scale=loss.scale if isinstance(loss, Distance) else None,
+        scale=loss.scale if isinstance(loss, AbsoluteLoss) else None,
         rows=int(usable.sum()),
         rows_at_once=None,
         levels=levels,
         calibration=None if by_score is None else _calibration(roles, whole, by_score.bins, loss, losses),
     )
-    return Fitted(transform, bins, usable, performance)
+    return FittedLoss(transform, bins, usable, performance)
 
 
-def clashing(names: list[str]) -> None:
+def reject_reserved_names(names: list[str]) -> None:
     """ProfileError where a column has the name of a feature that losses make."""
     taken = sorted({LOSS, BY_SCORE} & set(names))
     if taken:
         raise ProfileError(f"a column is called {shown(taken[0])}, as the losses of labelled rows are; rename it")
 
 
-def _loss(roles: Roles, label: Column, prediction: Column) -> Loss:
+def _loss(roles: LabelRoles, label: Column, prediction: Column) -> LossFunction:
     """The loss fitted on labelled rows of the shaping part."""
     if roles.task == "classification":
-        return Mistake()
+        return ZeroOneLoss()
     if roles.task == "regression":
-        return Distance(_scale(roles, label, prediction))
-    scores, named = numbers(prediction)[0], np.array(classes(label), dtype=object)
+        return AbsoluteLoss(_scale(roles, label, prediction))
+    scores, named = to_floats(prediction)[0], np.array(classes(label), dtype=object)
     found = Counter(name for name in named if name is not None)
     if len(found) != 2:
         raise ProfileError(
@@ -103,12 +107,12 @@ def _loss(roles: Roles, label: Column, prediction: Column) -> Loss:
         raise ProfileError(f"{roles.prediction!r} has no score for one class of {roles.label!r}; give more rows")
     positive = next((name for name in of if name.lower() in YES), None) or max(of, key=lambda name: of[name].mean())
     negative = next(name for name in of if name != positive)
-    return Rank(positive, negative, grid(of[positive]), grid(of[negative]))
+    return RankingLoss(positive, negative, score_quantiles(of[positive]), score_quantiles(of[negative]))
 
 
-def _scale(roles: Roles, label: Column, prediction: Column) -> float:
+def _scale(roles: LabelRoles, label: Column, prediction: Column) -> float:
     """The error that counts as 1: what one error in twenty exceeds."""
-    said, truth = numbers(prediction)[0], numbers(label)[0]
+    said, truth = to_floats(prediction)[0], to_floats(label)[0]
     with np.errstate(over="ignore", invalid="ignore"):
         errors = np.abs(said - truth)
     errors = errors[np.isfinite(errors)]
@@ -120,7 +124,7 @@ def _scale(roles: Roles, label: Column, prediction: Column) -> float:
     return scale or float(np.std(truth[np.isfinite(truth)])) or 1.0
 
 
-def _borders(roles: Roles, losses: Floats) -> Floats:
+def _borders(roles: LabelRoles, losses: Floats) -> Floats:
     """Ascending losses between the levels."""
     if roles.task == "classification":
         return np.array([0.5])
@@ -138,23 +142,25 @@ def _levels(borders: Floats, losses: Floats) -> tuple[float, ...]:
     return tuple(np.clip(means, 0.0, 1.0).tolist())
 
 
-def _calibration(roles: Roles, whole: Block, bins: NumericBins, loss: Loss, losses: Floats) -> Calibration | None:
+def _calibration(
+    roles: LabelRoles, whole: Block, bins: NumericBins, loss: LossFunction, losses: Floats
+) -> ScoreCalibration | None:
     """Of what the score comes closest to being the probability, and how close; None if it is no probability."""
     if roles.score is None or roles.task == "regression":
         return None
     column = whole.columns[roles.score]
-    scores, usable = numbers(column)[0], ~np.isnan(losses)
+    scores, usable = to_floats(column)[0], ~np.isnan(losses)
     usable &= np.isfinite(scores)
     if not usable.any() or scores[usable].min() < 0 or scores[usable].max() > 1:
         return None
-    cells, _ = bins.cells_of(column.take(usable))
+    bin_ids, _ = bins.digitize(column.take(usable))
     named = np.array(classes(whole.columns[roles.label].take(usable)), dtype=object)
     outcomes: dict[str, Bools] = {}
-    if isinstance(loss, Rank):
+    if isinstance(loss, RankingLoss):
         outcomes[f"the class {loss.positive}"] = named == loss.positive
     else:
         outcomes["the predicted class"] = losses[usable] == 0
         found = sorted(set(named.tolist()))
         outcomes |= {f"the class {name}": named == name for name in found if len(found) == 2}
-    measured = [calibration(of, scores[usable], happened, cells) for of, happened in outcomes.items()]
+    measured = [score_calibration(of, scores[usable], happened, bin_ids) for of, happened in outcomes.items()]
     return min(measured, key=lambda one: one.error)

@@ -10,15 +10,14 @@ from ..batch import Ints
 from ..binning.losses import LossBins
 from ..binning.probabilities import Bins
 from ..losses.task import LOSS
-from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 
-SURE = 1.96  # normal quantile of the intervals: 95 %
+Z_95 = 1.96  # normal quantile of the intervals: 95 %
 
 
 @dataclass(frozen=True)
-class Realized:
+class RealizedLoss:
     """The mean loss of labelled rows.
 
     Attributes:
@@ -38,37 +37,32 @@ class Realized:
     reference_rows: int
 
 
-def realized(profile: Profile, counts: Counts) -> Realized | None:
+def realized(profile: Profile, counts: Counts) -> RealizedLoss | None:
     """The loss of the labelled rows in `counts`; None where the profile knows no labels, or none came."""
     if profile.performance is None or LOSS not in profile.index:
         return None
     feature = profile.feature(LOSS)
     mine = counts.of(profile, LOSS)
-    rows, value, variance = moments(feature.bins, mine)
+    rows, value, variance = loss_moments(feature.bins, mine)
     if rows == 0:
         return None
-    alike = independence(feature)
-    low, high = interval(value, variance * alike / rows, rows / alike)
-    reference_rows, reference, _ = moments(feature.bins, feature.reference_counts)
-    return Realized(value, low, high, rows, int(mine.sum()) - rows, reference, reference_rows)
-
-
-def independence(feature: Feature) -> float:
-    """How many rows count as one independent row, by the reference (>= 1)."""
-    return feature.alike
+    design_effect = feature.design_effect
+    low, high = interval(value, variance * design_effect / rows, rows / design_effect)
+    reference_rows, reference, _ = loss_moments(feature.bins, feature.reference_counts)
+    return RealizedLoss(value, low, high, rows, int(mine.sum()) - rows, reference, reference_rows)
 
 
 def interval(value: float, variance: float, rows: float) -> tuple[float, float]:
     """95 % around a mean in [0, 1] of `rows` independent rows; never narrower than one more row would allow."""
-    half = SURE * float(np.sqrt(variance)) + 1 / (rows + 1)
+    half = Z_95 * float(np.sqrt(variance)) + 1 / (rows + 1)
     return max(0.0, value - half), min(1.0, value + half)
 
 
-def moments(bins: Bins, counts: Ints) -> tuple[int, float, float]:
+def loss_moments(bins: Bins, counts: Ints) -> tuple[int, float, float]:
     """Rows with a loss, its mean and its variance over them; no rows where the cells are none of a loss."""
     if not isinstance(bins, LossBins):
         return 0, 0.0, 0.0
-    rows, losses = bins.losses(counts)
+    rows, losses = bins.rows_and_losses(counts)
     total = int(rows.sum())
     mean = float(rows @ losses) / max(total, 1)
     return total, mean, float(rows @ (losses - mean) ** 2) / max(total, 1)

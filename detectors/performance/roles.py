@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Column, Side, missing_mask
-from ..binning.numeric import numbers
+from ..binning.numeric import to_floats
 from ..errors import ProfileError, shown
 from ..losses.functions import classes
 from ..losses.task import Task
 
 MOST_CLASSES = 50  # of whole numbers that may be names of classes
-LOOKED_AT = 5000  # labelled rows that are enough to tell
+SAMPLED_ROWS = 5000  # labelled rows that are enough to tell
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LabelOptions:
     """What a person said of the labels; None is inferred."""
 
     task: Task | None = None
@@ -26,7 +26,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Roles:
+class LabelRoles:
     """As in `Performance`."""
 
     task: Task
@@ -35,9 +35,9 @@ class Roles:
     score: str | None
 
 
-def settled(
-    wanted: Wanted, columns: Mapping[str, Column], sides: Mapping[str, Side], types: Mapping[str, str]
-) -> Roles | None:
+def infer_roles(
+    wanted: LabelOptions, columns: Mapping[str, Column], sides: Mapping[str, Side], types: Mapping[str, str]
+) -> LabelRoles | None:
     """The roles of a reference's columns; None where there is no label, or nothing to compare it with.
 
     Args:
@@ -60,20 +60,20 @@ def settled(
             missing = "label" if not labels else "prediction"
             raise ProfileError(f"the task {wanted.task} needs a label and a prediction; say which is the {missing}")
         return None
-    looks = _Looks.at(labels[0], predictions, columns, types)
+    looks = _LabelSample.at(labels[0], predictions, columns, types)
     task = wanted.task or looks.task()
     if task == "classification":
         prediction = looks.class_prediction(wanted.score)
-        return Roles(task, labels[0], prediction, wanted.score or looks.probability(prediction))
+        return LabelRoles(task, labels[0], prediction, wanted.score or looks.probability(prediction))
     if task == "ranking":
         score = wanted.score or looks.number()
-        return Roles(task, labels[0], score, score)
+        return LabelRoles(task, labels[0], score, score)
     others = [name for name in predictions if name != wanted.score] or predictions
-    return Roles(task, labels[0], looks.number(others), wanted.score)
+    return LabelRoles(task, labels[0], looks.number(others), wanted.score)
 
 
 @dataclass(frozen=True)
-class _Looks:
+class _LabelSample:
     """A few labelled rows."""
 
     label: str
@@ -83,11 +83,13 @@ class _Looks:
     types: Mapping[str, str]
 
     @classmethod
-    def at(cls, label: str, names: Sequence[str], columns: Mapping[str, Column], types: Mapping[str, str]) -> _Looks:
+    def at(
+        cls, label: str, names: Sequence[str], columns: Mapping[str, Column], types: Mapping[str, str]
+    ) -> _LabelSample:
         rows = np.flatnonzero(~missing_mask(columns[label]))
         if not len(rows):
             raise ProfileError(f"the label {label!r} is missing in every row; give rows whose label is known")
-        rows = rows[:: max(1, len(rows) // LOOKED_AT)]
+        rows = rows[:: max(1, len(rows) // SAMPLED_ROWS)]
         known = frozenset(name for name in classes(columns[label].take(rows)) if name is not None)
         return cls(label, types.get(label, ""), known, {name: columns[name].take(rows) for name in names}, types)
 
@@ -120,7 +122,7 @@ class _Looks:
     def probability(self, prediction: str) -> str | None:
         """The first other prediction that looks like one."""
         for name in self._numeric([name for name in self.predictions if name != prediction]):
-            values = numbers(self.predictions[name])[0]
+            values = to_floats(self.predictions[name])[0]
             if np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=0.0) <= 1:
                 return name
         return None

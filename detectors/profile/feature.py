@@ -32,9 +32,9 @@ class Feature:
     family: Family
     kind: Kind
     bins: Bins
-    shaping: Ints
-    bounding: Ints
-    inflation: Floats
+    training: Ints
+    calibration: Ints
+    variance_inflation: Floats
     n_eff: float
     smallest_shift: float
     delay_rows: float | None
@@ -50,34 +50,34 @@ class Feature:
         return self.bins.roles
 
     @property
-    def alike(self) -> float:
+    def design_effect(self) -> float:
         """How many rows that follow one another count as one independent row (>= 1)."""
-        rows = self.bounding if self.slots is None else self.slots.bounding[self.slots.bounding.any(axis=1)]
+        rows = self.calibration if self.slots is None else self.slots.calibration[self.slots.calibration.any(axis=1)]
         return max(1.0, float(rows.sum(axis=-1).mean()) / self.n_eff) if self.n_eff > 0 else 1.0
 
     @property
     def watched(self) -> bool:
         """Whether it can raise alarms; a feature without functions is counted only."""
-        return len(self.inflation) > 0
+        return len(self.variance_inflation) > 0
 
     @cached_property
     def reference_counts(self) -> Ints:
-        return self.shaping + self.bounding
+        return self.training + self.calibration
 
     def document(self) -> dict[str, Any]:
         """Return the feature as plain JSON values."""
         return {
             "bins": self.bins.document(),
-            "bounding": self.bounding.tolist(),
+            "bounding": self.calibration.tolist(),
             "delay_rows": self.delay_rows,
             "family": self.family,
-            "inflation": self.inflation.tolist(),
+            "inflation": self.variance_inflation.tolist(),
             "kind": self.kind,
             "n_eff": self.n_eff,
             "name": self.name,
-            "shaping": self.shaping.tolist(),
+            "shaping": self.training.tolist(),
             "side": self.side,
-            "slots": None if self.slots is None else {key: part.tolist() for key, part in vars(self.slots).items()},
+            "slots": None if self.slots is None else self.slots.document(),
             "smallest_shift": self.smallest_shift,
             "warnings": list(self.warnings),
         }

@@ -12,19 +12,31 @@ import numpy as np
 
 from ..batch import Family, Floats, Ints, Kind, Side
 from ..binning.categories import CategoryBins
-from ..binning.losses import LossBins, whole_number_bins
+from ..binning.losses import LossBins, integer_bins
 from ..binning.numeric import NumericBins
 from ..binning.probabilities import Bins
 from ..errors import ProfileError, shown
-from ..evalues.bank import VERSION
+from ..evalues.bank import BANK_VERSION
 from ..losses.task import BY_SCORE, LOSS
 from ..transforms import from_document
 from .feature import Feature
-from .performance import Performance
-from .provenance import Excluded, HeldOut, HeldOutAlarm, Order, Reference
+from .performance import PerformanceSpec
+from .provenance import ExcludedColumn, HeldOutAlarm, HeldOutTrial, Order, ReferenceSummary
 from .slots import SLOTS, Slots
 
 FORMAT = "pilotfish.dev/profile/v1"
+
+
+def _fields(of: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in fields(of))
+
+
+FEATURE_KEYS = _fields(Feature) - {"training", "calibration", "variance_inflation"} | {
+    "shaping",
+    "bounding",
+    "inflation",
+}
+SLOTS_KEYS = frozenset(("shaping", "bounding", "inflation", "bound_inflation"))
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -40,9 +52,9 @@ def parse(raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else document
         raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
-    if document.get("bank") != VERSION:
+    if document.get("bank") != BANK_VERSION:
         raise ProfileError(
-            f"the profile was built for functions of version {shown(document.get('bank'))}, not {VERSION}; "
+            f"the profile was built for functions of version {shown(document.get('bank'))}, not {BANK_VERSION}; "
             "build it with this version"
         )
     return _parse(document)
@@ -59,7 +71,7 @@ def _finite(text: str) -> float:
 
 def _parse(document: dict[str, Any]) -> dict[str, Any]:
     try:
-        reference = Reference(**_keys(document["reference"], Reference, "reference"))
+        reference = ReferenceSummary(**_keys(document["reference"], _fields(ReferenceSummary), "reference"))
         _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
         _types(
             vars(reference),
@@ -69,14 +81,16 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
         if reference.order not in get_args(Order):
             raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
         features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
-        excluded = tuple(Excluded(**_keys(item, Excluded, "excluded")) for item in document["excluded"])
+        excluded = tuple(
+            ExcludedColumn(**_keys(item, _fields(ExcludedColumn), "excluded")) for item in document["excluded"]
+        )
         for item in excluded:
             _types(vars(item), "excluded", texts=("name", "reason"))
         transforms = tuple(from_document(item, f"transforms[{i}]") for i, item in enumerate(document["transforms"]))
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
-        performance = Performance.from_document(document["performance"], "performance")
+        performance = PerformanceSpec.from_document(document["performance"], "performance")
         _losses_fit(performance, {feature.name: feature for feature in features})
         return dict(  # noqa: C408  # read as the constructor's keyword arguments
             model=str(document["model"]),
@@ -89,7 +103,7 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
             input_columns=_texts(document["input_columns"]),
             prediction_columns=_texts(document["prediction_columns"]),
             transforms=transforms,
-            bank=VERSION,
+            bank=BANK_VERSION,
             held_out=_held_out(document["held_out"]),
             performance=performance,
         )
@@ -99,7 +113,7 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
         raise ProfileError(f"the profile holds a value of the wrong type: {error}; build it again") from error
 
 
-def _losses_fit(performance: Performance | None, features: Mapping[str, Feature]) -> None:
+def _losses_fit(performance: PerformanceSpec | None, features: Mapping[str, Feature]) -> None:
     """ProfileError unless the features that labels need are there, with cells that fit each other."""
     if performance is None:
         return
@@ -109,25 +123,25 @@ def _losses_fit(performance: Performance | None, features: Mapping[str, Feature]
         return
     if performance.score not in features or BY_SCORE not in features or not performance.levels:
         raise ProfileError(f"performance.score needs its feature, {BY_SCORE!r} and levels; build the profile again")
-    cells = whole_number_bins(features[performance.score].bins.size * len(performance.levels)).size
-    if features[BY_SCORE].bins.size != cells:
+    n_bins = integer_bins(features[performance.score].bins.size * len(performance.levels)).size
+    if features[BY_SCORE].bins.size != n_bins:
         raise ProfileError(
-            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} cells, not {cells}; build the profile again"
+            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} cells, not {n_bins}; build the profile again"
         )
 
 
-def _held_out(document: dict[str, Any] | None) -> HeldOut | None:
+def _held_out(document: dict[str, Any] | None) -> HeldOutTrial | None:
     if document is None:
         return None
-    known = _keys(document, HeldOut, "held_out")
+    known = _keys(document, _fields(HeldOutTrial), "held_out")
     _types(known, "held_out", whole=("rows", "ticks"))
     alarms = []
     for position, item in enumerate(known["alarms"]):
         where = f"held_out.alarms[{position}]"
-        alarm = _keys(item, HeldOutAlarm, where)
+        alarm = _keys(item, _fields(HeldOutAlarm), where)
         _types(alarm, where, whole=("row",), texts=("family",))
         alarms.append(HeldOutAlarm(alarm["row"], alarm["family"], _texts(alarm["features"])))
-    return HeldOut(known["rows"], known["ticks"], tuple(alarms))
+    return HeldOutTrial(known["rows"], known["ticks"], tuple(alarms))
 
 
 def _texts(values: list[Any]) -> tuple[str, ...]:
@@ -135,7 +149,7 @@ def _texts(values: list[Any]) -> tuple[str, ...]:
 
 
 def _feature(document: dict[str, Any], where: str) -> Feature:
-    known = _keys(document, Feature, where)
+    known = _keys(document, FEATURE_KEYS, where)
     _types(known, where, texts=("name",), numbers=("n_eff", "smallest_shift", "delay_rows"))
     where = f"{where} ({shown(known['name'])})"
     if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
@@ -146,10 +160,22 @@ def _feature(document: dict[str, Any], where: str) -> Feature:
     bins: Bins = bins_of.from_document(known["bins"], f"{where}.bins")
     inflation = _inflation(known["inflation"], f"{where}.inflation")
     slots = None if known["slots"] is None else _slots(known["slots"], bins.size, len(inflation), f"{where}.slots")
-    known.update(bins=bins, inflation=inflation, slots=slots, warnings=tuple(known["warnings"]))
-    for part in ("shaping", "bounding"):
-        known[part] = _counts(known[part], bins.size, f"{where}.{part}")
-    return Feature(**known)
+    counts = {part: _counts(known[part], bins.size, f"{where}.{part}") for part in ("shaping", "bounding")}
+    return Feature(
+        name=known["name"],
+        side=known["side"],
+        family=known["family"],
+        kind=known["kind"],
+        bins=bins,
+        training=counts["shaping"],
+        calibration=counts["bounding"],
+        variance_inflation=inflation,
+        n_eff=known["n_eff"],
+        smallest_shift=known["smallest_shift"],
+        delay_rows=known["delay_rows"],
+        warnings=tuple(known["warnings"]),
+        slots=slots,
+    )
 
 
 def _inflation(values: list[Any], where: str) -> Floats:
@@ -159,22 +185,22 @@ def _inflation(values: list[Any], where: str) -> Floats:
     return out
 
 
-def _slots(document: dict[str, Any], cells: int, functions: int, where: str) -> Slots:
-    known = _keys(document, Slots, where)
+def _slots(document: dict[str, Any], n_bins: int, alternatives: int, where: str) -> Slots:
+    known = _keys(document, SLOTS_KEYS, where)
     inflations = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
     for key, values in inflations.items():
-        if len(values) != functions:
-            raise ProfileError(f"{where}.{key} has {len(values)} entries, not {functions}; build the profile again")
+        if len(values) != alternatives:
+            raise ProfileError(f"{where}.{key} has {len(values)} entries, not {alternatives}; build the profile again")
     counts: dict[str, Ints] = {}
     for part in ("shaping", "bounding"):
         if len(known[part]) != SLOTS:
             raise ProfileError(f"{where}.{part} must have {SLOTS} slots, not {len(known[part])}; build it again")
-        counts[part] = np.array([_counts(slot, cells, f"{where}.{part}") for slot in known[part]])
+        counts[part] = np.array([_counts(slot, n_bins, f"{where}.{part}") for slot in known[part]])
     return Slots(
-        shaping=counts["shaping"],
-        bounding=counts["bounding"],
-        inflation=inflations["inflation"],
-        bound_inflation=inflations["bound_inflation"],
+        training=counts["shaping"],
+        calibration=counts["bounding"],
+        variance_inflation=inflations["inflation"],
+        bound_variance_inflation=inflations["bound_inflation"],
     )
 
 
@@ -215,10 +241,9 @@ def _counts(values: list[Any], size: int, where: str) -> Ints:
     return np.array(values, dtype=np.int64)
 
 
-def _keys(document: dict[str, Any], of: type[Any], where: str) -> dict[str, Any]:
-    """The document, if its keys are the fields of a dataclass."""
-    expected = {field.name for field in fields(of)}
-    if set(document) != expected:
-        wrong = sorted(set(document) ^ expected)
+def _keys(document: dict[str, Any], expected: frozenset[str], where: str) -> dict[str, Any]:
+    """Return the document if it has exactly the expected keys."""
+    if document.keys() != expected:
+        wrong = sorted(document.keys() ^ expected)
         raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
     return dict(document)

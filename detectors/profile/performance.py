@@ -12,7 +12,7 @@ from ..losses.task import Task
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ScoreCalibration:
     """Whether scores are probabilities, on the reference's labelled rows.
 
     Attributes:
@@ -27,7 +27,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Performance:
+class PerformanceSpec:
     """The labels of a profile.
 
     Attributes:
@@ -51,14 +51,14 @@ class Performance:
     rows: int
     rows_at_once: float | None
     levels: tuple[float, ...]
-    calibration: Calibration | None
+    calibration: ScoreCalibration | None
 
     def document(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**asdict(self), "levels": list(self.levels)}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any] | None, where: str) -> Performance | None:
+    def from_document(cls, document: Mapping[str, Any] | None, where: str) -> PerformanceSpec | None:
         """The same again, None for None; ProfileError naming the path of what is wrong."""
         if document is None:
             return None
@@ -74,13 +74,13 @@ class Performance:
         return cls(**known)
 
 
-def _calibration(document: Mapping[str, Any] | None, where: str) -> Calibration | None:
+def _calibration(document: Mapping[str, Any] | None, where: str) -> ScoreCalibration | None:
     if document is None:
         return None
-    known = _keys(document, Calibration, where)
+    known = _keys(document, ScoreCalibration, where)
     if type(known["of"]) is not str or not _is_number(known["error"]) or type(known["calibrated"]) is not bool:
         raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
-    return Calibration(**known)
+    return ScoreCalibration(**known)
 
 
 def _keys(document: Mapping[str, Any], of: type[Any], where: str) -> dict[str, Any]:

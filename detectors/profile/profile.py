@@ -12,11 +12,11 @@ import numpy as np
 
 from ..batch import Ints, Side
 from ..errors import ProfileError, shown
-from ..transforms import ARRAYS, OfColumn, Relations, Transform, to_document
+from ..transforms import ARRAY_KINDS, RelationTransform, SingleColumnTransform, Transform, to_document
 from .feature import Feature
 from .parsing import FORMAT, parse
-from .performance import Performance
-from .provenance import Excluded, HeldOut, Reference
+from .performance import PerformanceSpec
+from .provenance import ExcludedColumn, HeldOutTrial, ReferenceSummary
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class Profile:
     model: str
     version: str
     created: str
-    reference: Reference
+    reference: ReferenceSummary
     features: tuple[Feature, ...]
-    excluded: tuple[Excluded, ...]
+    excluded: tuple[ExcludedColumn, ...]
     warnings: tuple[str, ...]
     input_columns: tuple[str, ...]
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
-    held_out: HeldOut | None = None
-    performance: Performance | None = None
+    held_out: HeldOutTrial | None = None
+    performance: PerformanceSpec | None = None
 
     @cached_property
     def offsets(self) -> Ints:
@@ -49,7 +49,7 @@ class Profile:
         return np.concatenate([[0], np.cumsum([feature.bins.size for feature in self.features])]).astype(np.int64)
 
     @property
-    def cells(self) -> int:
+    def n_bins(self) -> int:
         return int(self.offsets[-1])
 
     @cached_property
@@ -63,29 +63,36 @@ class Profile:
         return self.features[self.index[name]]
 
     @cached_property
-    def made(self) -> frozenset[str]:
+    def derived(self) -> frozenset[str]:
         """The features whose columns a transform makes."""
         return frozenset(name for transform in self.transforms for name in transform.outputs)
 
     @cached_property
-    def described(self) -> dict[str, OfColumn]:
+    def column_transforms(self) -> dict[str, SingleColumnTransform]:
         """By feature, the transform that describes a single column by it."""
-        return {name: made for made in self.transforms if isinstance(made, OfColumn) for name in made.outputs}
+        return {
+            name: derived
+            for derived in self.transforms
+            if isinstance(derived, SingleColumnTransform)
+            for name in derived.outputs
+        }
 
     @cached_property
-    def texts(self) -> frozenset[str]:
+    def text_columns(self) -> frozenset[str]:
         """The columns of free text."""
         return frozenset(name for transform in self.transforms if transform.kind == "text" for name in transform.inputs)
 
     @cached_property
-    def arrays(self) -> frozenset[str]:
+    def array_columns(self) -> frozenset[str]:
         """The columns that hold an array or a list a row."""
-        return frozenset(name for transform in self.transforms if transform.kind in ARRAYS for name in transform.inputs)
+        return frozenset(
+            name for transform in self.transforms if transform.kind in ARRAY_KINDS for name in transform.inputs
+        )
 
     @cached_property
     def partners(self) -> dict[str, tuple[str, ...]]:
         """Of each feature that is about a column's relations, the columns that it is most related to."""
-        found = [transform.partners for transform in self.transforms if isinstance(transform, Relations)]
+        found = [transform.partners for transform in self.transforms if isinstance(transform, RelationTransform)]
         return {name: partners for one in found for name, partners in one.items()}
 
     def columns(self, side: Side) -> tuple[str, ...]:
@@ -94,7 +101,7 @@ class Profile:
 
     def names(self, side: Side) -> tuple[str, ...]:
         """The columns of a side that counting needs: those watched, and those that transforms read."""
-        watched = [f.name for f in self.features if f.side == side and f.name not in self.made]
+        watched = [f.name for f in self.features if f.side == side and f.name not in self.derived]
         read = [name for transform in self.transforms if transform.side == side for name in transform.inputs]
         return tuple(dict.fromkeys([*watched, *read]))
 

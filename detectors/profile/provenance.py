@@ -9,7 +9,7 @@ Order: TypeAlias = Literal["time", "rows", "exchangeable"]
 
 
 @dataclass(frozen=True)
-class Excluded:
+class ExcludedColumn:
     """A column that is not watched, and why."""
 
     name: str
@@ -17,7 +17,7 @@ class Excluded:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceSummary:
     """Where the reference rows came from.
 
     Attributes:
@@ -54,7 +54,7 @@ class HeldOutAlarm:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutTrial:
     """The last third of the reference replayed against a trial profile of the first two thirds."""
 
     rows: int

@@ -10,6 +10,7 @@ at least halve, and only where the drift of one standard deviation is expected t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,10 +32,19 @@ class Slots:
         bound_inflation: [functions] of the same for sums over the rows of one slot, which are what bounds rest on.
     """
 
-    shaping: Ints
-    bounding: Ints
-    inflation: Floats
-    bound_inflation: Floats
+    training: Ints
+    calibration: Ints
+    variance_inflation: Floats
+    bound_variance_inflation: Floats
+
+    def document(self) -> dict[str, Any]:
+        """Return the slots as plain JSON values."""
+        return {
+            "bound_inflation": self.bound_variance_inflation.tolist(),
+            "bounding": self.calibration.tolist(),
+            "inflation": self.variance_inflation.tolist(),
+            "shaping": self.training.tolist(),
+        }
 
 
 def slot_of(tick: int, tick_seconds: float) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..splitmix import mixed
+from ..splitmix import splitmix64
 
 DAY_SECONDS = 86_400
 FEWEST_BLOCKS = 8
@@ -15,7 +15,7 @@ ROWS_A_BLOCK = 4  # lengths with fewer rows a block on average say little and co
 
 
 @dataclass(frozen=True)
-class Blocks:
+class BlockPartition:
     """One length: `starts` [blocks + 1] are row numbers; the rows are in time order."""
 
     length: int
@@ -26,7 +26,7 @@ class Blocks:
         return len(self.starts) - 1
 
 
-def blocks_of(ticks: Ints, tick_seconds: float | None) -> list[Blocks]:
+def block_partitions(ticks: Ints, tick_seconds: float | None) -> list[BlockPartition]:
     """Every length in ticks from one to an eighth of the span, a day and a week among them, shortest first."""
     if len(ticks) < 2 * FEWEST_BLOCKS:
         return []
@@ -40,24 +40,24 @@ def blocks_of(ticks: Ints, tick_seconds: float | None) -> list[Blocks]:
     return [blocks for blocks in dense or found[-1:] if blocks.count >= FEWEST_BLOCKS // 2]
 
 
-def _blocks(ticks: Ints, length: int) -> Blocks:
+def _blocks(ticks: Ints, length: int) -> BlockPartition:
     block = (ticks - ticks[0]) // length
     inner = np.flatnonzero(np.diff(block)) + 1
-    return Blocks(length, np.concatenate([[0], inner, [len(ticks)]]).astype(np.int64))
+    return BlockPartition(length, np.concatenate([[0], inner, [len(ticks)]]).astype(np.int64))
 
 
-def rows_of_ticks(ticks: Ints) -> float:
+def size_biased_rows_per_tick(ticks: Ints) -> float:
     """Rows in the tick of an average row (larger than the average tick), which is what block sums are made of."""
     counts = np.diff(_blocks(ticks, 1).starts).astype(np.float64)
     return float(counts @ counts / counts.sum())
 
 
-def split_rows(times: Floats | None, rows: int) -> tuple[Bools, bool]:
+def training_mask(times: Floats | None, rows: int) -> tuple[Bools, bool]:
     """True [rows] for the 3 in 10 that shape the alternatives, and whether whole days were dealt out."""
     if times is not None:
         days = np.unique(np.floor(times / DAY_SECONDS), return_inverse=True)[1]
         if days.max() >= 9:
             return np.isin(days % 10, [1, 4, 8]), True
     tens = np.arange(-(-rows // 10) * 10, dtype=np.uint64).reshape(-1, 10)
-    ranks = np.argsort(np.argsort(mixed(tens), axis=1), axis=1)
+    ranks = np.argsort(np.argsort(splitmix64(tens), axis=1), axis=1)
     return (ranks < 3).ravel()[:rows], False

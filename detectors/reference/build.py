@@ -10,38 +10,38 @@ from typing import get_args
 import numpy as np
 
 from ..batch import Column, ColumnData, ColumnType, Family, Floats, Ints, Kind, Side, as_column, length
-from ..binning.losses import LossBins, tested
+from ..binning.losses import LossBins, tested_bins
 from ..binning.numeric import NumericBins
-from ..binning.probabilities import smoothed, within
+from ..binning.probabilities import shrunken_probabilities, smoothed_probabilities
 from ..columns.inference import infer_kind, infer_type
 from ..errors import ProfileError, shown
-from ..evalues.bank import VERSION, build_bank
-from ..evalues.bounds import log_confidence
+from ..evalues.bank import BANK_VERSION, build_bank
+from ..evalues.bounds import log_inverse_risk_of
 from ..losses.task import BY_SCORE, LOSS
-from ..performance.fit import clashing, fitted
-from ..performance.roles import Roles, Wanted, settled
+from ..performance.fit import fit_loss, reject_reserved_names
+from ..performance.roles import LabelOptions, LabelRoles, infer_roles
 from ..profile.feature import Feature
-from ..profile.performance import Performance
+from ..profile.performance import PerformanceSpec
 from ..profile.profile import Profile
-from ..profile.provenance import Excluded, Order, Reference
+from ..profile.provenance import ExcludedColumn, Order, ReferenceSummary
 from ..profile.slots import SLOTS, Slots, slots_of
 from ..quality import duplicate_ratio
 from ..settings import LOSS_TOLERANCE
-from ..transforms import COARSE, Transform, fit, spoken
-from ..transforms.loss import ByScore, LossTransform
+from ..transforms import COARSE_KINDS, Transform, countable_rows, fit
+from ..transforms.loss import LossByScore, LossTransform
 from ..transforms.rows import ReferenceRows
-from .blocks import blocks_of, rows_of_ticks, split_rows
-from .features import Draft, Rows, draft, draft_loss
-from .sensitivity import INVISIBLE, INVISIBLE_LOSS, Part, sensitivity
+from .blocks import block_partitions, size_biased_rows_per_tick, training_mask
+from .features import FeatureCandidate, RowLayout, build_candidate, build_loss_candidate
+from .sensitivity import TOO_FEW_LABELS, TOO_FEW_ROWS, ReferencePart, sensitivity
 
 TICKS_WANTED = 500  # of a row-ordered reference whose live traffic is unknown
 LARGEST_TICK = 1000
 TOLERANCE = 0.0025
 FALSE_ALARM_TICKS = 43_200.0  # one in 30 days at 60 s
-UNCOVERED = "season not covered"
-HOURLY = "compared by the hour of the day (UTC)"
-NOTHING_SAID = {"timestamp": "dates or times, of which new ones keep coming"}  # where neither lag nor hour tells
-SORTED = "grows or falls from row to row, though the rows are said to be in no order"
+SEASON_WARNING = "season not covered"
+HOURLY_NOTE = "compared by the hour of the day (UTC)"
+NO_FEATURE_REASON = {"timestamp": "dates or times, of which new ones keep coming"}  # where neither lag nor hour tells
+SORTED_WARNING = "grows or falls from row to row, though the rows are said to be in no order"
 
 Progress = Callable[[int, int, str], None]
 
@@ -59,7 +59,7 @@ def build_profile(
     rows_per_tick: float | None = None,
     exchangeable: bool = False,
     keep: Container[str] = (),
-    labels: Wanted | None = None,
+    labels: LabelOptions | None = None,
     tolerance: float = TOLERANCE,
     false_alarm_ticks: float = FALSE_ALARM_TICKS,
     progress: Progress | None = None,
@@ -89,38 +89,38 @@ def build_profile(
     """
     sides, kinds = sides or {}, kinds or {}
     rows = _checked(columns, times, [*sides, *kinds])
-    arranged = _arrange(rows, times, tick_seconds, rows_per_tick, exchangeable)
+    arranged = _lay_out(rows, times, tick_seconds, rows_per_tick, exchangeable)
     ordered = {name: _in_order(as_column(data), arranged.order) for name, data in columns.items()}
     side_of: dict[str, Side] = {name: sides.get(name, "input") for name in columns}
-    drafter = _Drafter(arranged, tolerance, progress, len(columns))
+    builder = _FeatureBuilder(arranged, tolerance, progress, len(columns))
     types: dict[str, ColumnType] = {}
     for name, column in ordered.items():
         is_label = side_of[name] == "label"
-        type_ = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, arranged.shaping))
-        if is_label or drafter.column(name, side_of[name], column, type_, watch_anyway=name in keep):
+        type_ = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, arranged.training))
+        if is_label or builder.column(name, side_of[name], column, type_, watch_anyway=name in keep):
             types[name] = type_
     at = None if times is None else np.asarray(times, dtype=np.float64)[arranged.order]
-    whole = ReferenceRows(ordered, side_of, types, arranged.shaping, at)
-    transforms = drafter.transformed(whole)
-    performance = drafter.losses(settled(labels or Wanted(), ordered, sides, types), whole)
-    features = drafter.features(false_alarm_ticks)
+    whole = ReferenceRows(ordered, side_of, types, arranged.training, at)
+    transforms = builder.transformed(whole)
+    performance = builder.losses(infer_roles(labels or LabelOptions(), ordered, sides, types), whole)
+    features = builder.features(false_alarm_ticks)
     watched = {feature.name: ordered[feature.name] for feature in features if side_of.get(feature.name) == "input"}
     if progress is not None:
-        progress(drafter.total, drafter.total, "")
-    warnings = (*_warnings(arranged.reference, features), *_apart(features, transforms))
+        progress(builder.total, builder.total, "")
+    warnings = (*_warnings(arranged.reference, features), *_unrelated_columns(features, transforms))
     return Profile(
         model=model,
         version=version,
         created=created,
         reference=replace(arranged.reference, duplicate_ratio=duplicate_ratio(watched)),
         features=features,
-        excluded=tuple(drafter.excluded),
+        excluded=tuple(builder.excluded),
         warnings=warnings,
         input_columns=tuple(name for name in columns if side_of[name] == "input"),
         prediction_columns=tuple(name for name in columns if side_of[name] == "prediction"),
-        transforms=(*transforms, *drafter.lossy),
+        transforms=(*transforms, *builder.loss_transforms),
         performance=performance,
-        bank=VERSION,
+        bank=BANK_VERSION,
     )
 
 
@@ -134,18 +134,18 @@ def _in_order(column: Column, order: Ints | None) -> Column:
     return column if order is None else column.take(order)
 
 
-class _Drafter:
+class _FeatureBuilder:
     """Gathers the features, and what is left out, from columns as they come and as transforms make them."""
 
-    def __init__(self, rows: Rows, tolerance: float, progress: Progress | None, total: int) -> None:
+    def __init__(self, rows: RowLayout, tolerance: float, progress: Progress | None, total: int) -> None:
         self._rows = rows
         self.total = total
         self._tolerance = tolerance
         self._progress = progress
-        self._drafts: list[tuple[Draft, Side, Family]] = []
+        self._candidates: list[tuple[FeatureCandidate, Side, Family]] = []
         self._counted: list[Feature] = []
-        self.excluded: list[Excluded] = []
-        self.lossy: list[LossTransform] = []
+        self.excluded: list[ExcludedColumn] = []
+        self.loss_transforms: list[LossTransform] = []
 
     def column(self, name: str, side: Side, column: Column, type_: ColumnType, *, watch_anyway: bool) -> bool:
         """Draft a column as it comes; tell whether it is watched, or waits for a transform that takes its type."""
@@ -157,76 +157,82 @@ class _Drafter:
     def transformed(self, whole: ReferenceRows) -> tuple[Transform, ...]:
         """Draft what transforms make of the reference; the transforms of which anything is watched."""
         kept = []
-        found = fit.fitted(whole)
+        found = fit.fit_transforms(whole)
         self.total += sum(len(transform.outputs) for transform in found)
         for transform in found:
-            made = fit.applied(transform, whole)
+            made = fit.apply_in_chunks(transform, whole)
             watched = [self._made(transform, name, made[name]) for name in transform.outputs]
             if any(watched):
                 kept.append(transform)
         taken = {name for transform in kept for name in transform.inputs}
         for name, type_ in whole.types.items():
             if type_ not in get_args(Kind) and name not in taken:
-                self.excluded.append(Excluded(name, NOTHING_SAID.get(type_, f"nothing can be told of its {type_}s")))
+                self.excluded.append(
+                    ExcludedColumn(name, NO_FEATURE_REASON.get(type_, f"nothing can be told of its {type_}s"))
+                )
         return tuple(kept)
 
-    def losses(self, roles: Roles | None, whole: ReferenceRows) -> Performance | None:
+    def losses(self, roles: LabelRoles | None, whole: ReferenceRows) -> PerformanceSpec | None:
         """Draft the losses of labelled rows, and count them by score; nothing without roles."""
         if roles is None:
             return None
-        clashing(list(whole.columns))
-        bins = next((draft.bins for draft, _, _ in self._drafts if draft.name == roles.score), None)
+        reject_reserved_names(list(whole.columns))
+        bins = next(
+            (candidate.bins for candidate, _, _ in self._candidates if candidate.name == roles.score),
+            None,
+        )
         score_bins = bins if isinstance(bins, NumericBins) else None
         names = tuple({roles.label, roles.prediction, roles.score or roles.prediction})
-        found = fitted(roles, whole.block(names), whole.shaping, score_bins)
-        rows = self._rows.only(found.usable)
-        made = fit.applied(found.transform, whole)
-        self._keep(draft_loss(made[LOSS].take(found.usable), found.bins, rows), "label", "performance")
+        found = fit_loss(roles, whole.block(names), whole.training, score_bins)
+        rows = self._rows.subset(found.usable)
+        made = fit.apply_in_chunks(found.transform, whole)
+        self._keep(build_loss_candidate(made[LOSS].take(found.usable), found.bins, rows), "label", "performance")
         if found.transform.by_score is not None:
             self._counted.append(_by_score(made[BY_SCORE].take(found.usable), found.transform.by_score, rows))
-        self.lossy.append(found.transform)
+        self.loss_transforms.append(found.transform)
         longest = max(1, rows.reference.longest_block)
-        at_once = None if rows.reference.rows_per_tick is None else rows_of_ticks(rows.ticks) * longest
+        at_once = None if rows.reference.rows_per_tick is None else size_biased_rows_per_tick(rows.ticks) * longest
         return replace(found.performance, rows_at_once=at_once)
 
     def features(self, false_alarm_ticks: float) -> tuple[Feature, ...]:
         """All the features, with the bounds that depend on how many there are."""
-        if not self._drafts:
+        if not self._candidates:
             left_out = shown([(item.name, item.reason) for item in self.excluded])
             raise ProfileError(f"no column can be watched: {left_out}; keep some")
-        _require_names([draft.name for draft, *_ in self._drafts])
-        functions = sum(len(draft.bank.groups) for draft, _, _ in self._drafts)
-        threshold = false_alarm_ticks * len(self._drafts)
+        _require_names([candidate.name for candidate, *_ in self._candidates])
+        alternatives = sum(len(candidate.bank.groups) for candidate, _, _ in self._candidates)
+        threshold = false_alarm_ticks * len(self._candidates)
         watched = [
-            _feature(draft, side, family, functions, self._tolerance, threshold) for draft, side, family in self._drafts
+            _feature(candidate, side, family, alternatives, self._tolerance, threshold)
+            for candidate, side, family in self._candidates
         ]
         return (*watched, *self._counted)
 
     def _made(self, transform: Transform, name: str, column: Column) -> bool:
         """Draft a column that a transform made, over the rows of which it says something."""
-        rows, kept = self._rows, spoken(transform.family, column)
+        rows, kept = self._rows, countable_rows(transform.family, column)
         if kept is not None:
-            rows, column = rows.only(kept), column.take(kept)
-        self._tell(name)
-        coarse = transform.kind in COARSE
+            rows, column = rows.subset(kept), column.take(kept)
+        self._report_progress(name)
+        coarse = transform.kind in COARSE_KINDS
         kind = infer_kind(column)
-        found = draft(name, column, kind, rows, self._tolerance, watch_anyway=True, coarse=coarse)
+        found = build_candidate(name, column, kind, rows, self._tolerance, watch_anyway=True, coarse=coarse)
         return self._keep(found, transform.side, transform.family)
 
     def _add(self, name: str, side: Side, family: Family, column: Column, kind: Kind, *, watch_anyway: bool) -> bool:
-        self._tell(name)
-        found = draft(name, column, kind, self._rows, self._tolerance, watch_anyway=watch_anyway)
+        self._report_progress(name)
+        found = build_candidate(name, column, kind, self._rows, self._tolerance, watch_anyway=watch_anyway)
         return self._keep(found, side, family)
 
-    def _tell(self, name: str) -> None:
+    def _report_progress(self, name: str) -> None:
         if self._progress is not None:
-            self._progress(len(self._drafts) + len(self.excluded), self.total, name)
+            self._progress(len(self._candidates) + len(self.excluded), self.total, name)
 
-    def _keep(self, found: Draft | Excluded, side: Side, family: Family) -> bool:
-        if isinstance(found, Excluded):
+    def _keep(self, found: FeatureCandidate | ExcludedColumn, side: Side, family: Family) -> bool:
+        if isinstance(found, ExcludedColumn):
             self.excluded.append(found)
             return False
-        self._drafts.append((found, side, family))
+        self._candidates.append((found, side, family))
         return True
 
 
@@ -247,7 +253,9 @@ def _checked(columns: Mapping[str, ColumnData], times: Floats | None, named: lis
     return next(iter(sizes.values()))
 
 
-def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool) -> Rows:
+def _lay_out(
+    rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool
+) -> RowLayout:
     if not (np.isfinite(tick_seconds) and tick_seconds > 0):
         raise ProfileError(f"tick_seconds must be a positive number, not {shown(tick_seconds)}")
     if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
@@ -260,12 +268,12 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
         width = per_tick or float(np.clip(rows // TICKS_WANTED, 1, LARGEST_TICK))
         ticks = (np.arange(rows) / width).astype(np.int64)
     kind: Order = "exchangeable" if exchangeable else "rows" if times is None else "time"
-    lengths = [] if exchangeable else blocks_of(ticks, None if by_time is None else tick_seconds)
-    shaping, by_days = split_rows(by_time, rows)
-    dense = rows_of_ticks(ticks)
-    if kind == "rows" and per_tick is None and lengths:
-        dense *= lengths[-1].length  # row order is all the time there is: a live tick is a block like another
-    reference = Reference(
+    partitions = [] if exchangeable else block_partitions(ticks, None if by_time is None else tick_seconds)
+    training, by_days = training_mask(by_time, rows)
+    dense = size_biased_rows_per_tick(ticks)
+    if kind == "rows" and per_tick is None and partitions:
+        dense *= partitions[-1].length  # row order is all the time there is: a live tick is a block like another
+    reference = ReferenceSummary(
         rows=rows,
         ticks=len(np.unique(ticks)),
         order=kind,
@@ -274,47 +282,67 @@ def _arrange(rows: int, times: Floats | None, tick_seconds: float, per_tick: flo
         rows_per_tick=None if exchangeable else dense,
         first_time=None if by_time is None else float(by_time[0]),
         last_time=None if by_time is None else float(by_time[-1]),
-        longest_block=lengths[-1].length if lengths else 0,
+        longest_block=partitions[-1].length if partitions else 0,
     )
     slots = slots_of(ticks, tick_seconds) if kind == "time" else None
-    return Rows(order, ticks, lengths, shaping, reference, slots)
+    return RowLayout(order, ticks, partitions, training, reference, slots)
 
 
-def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance: float, threshold: float) -> Feature:
+def _feature(
+    candidate: FeatureCandidate, side: Side, family: Family, alternatives: int, tolerance: float, threshold: float
+) -> Feature:
     """The feature, with slots if they find a shift of one standard deviation sooner."""
-    looked_at, is_loss = tested(draft.bins), isinstance(draft.bins, LossBins)
+    looked_at, is_loss = tested_bins(candidate.bins), isinstance(candidate.bins, LossBins)
     tolerance = LOSS_TOLERANCE if is_loss else tolerance
     whole = [
-        Part(draft.bank.on(looked_at), smoothed(draft.shaping[looked_at]), draft.bounding[looked_at], draft.inflation)
+        ReferencePart(
+            candidate.bank.restricted_to(looked_at),
+            smoothed_probabilities(candidate.training[looked_at]),
+            candidate.calibration[looked_at],
+            candidate.variance_inflation,
+        )
     ]
-    lg = log_confidence(functions)
-    seen = sensitivity(draft.bins, whole, draft.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
-    slots = draft.slots
+    log_inverse_risk = log_inverse_risk_of(alternatives)
+    seen = sensitivity(
+        candidate.bins,
+        whole,
+        candidate.variance_inflation,
+        log_inverse_risk=log_inverse_risk,
+        tolerance=tolerance,
+        threshold=threshold,
+    )
+    slots = candidate.slots
     if slots is not None:
-        parts, lg = _parts(draft, slots, tolerance), log_confidence(functions, SLOTS)
-        found = sensitivity(draft.bins, parts, slots.inflation, lg=lg, tolerance=tolerance, threshold=threshold)
+        parts, log_inverse_risk = _parts(candidate, slots, tolerance), log_inverse_risk_of(alternatives, SLOTS)
+        found = sensitivity(
+            candidate.bins,
+            parts,
+            slots.variance_inflation,
+            log_inverse_risk=log_inverse_risk,
+            tolerance=tolerance,
+            threshold=threshold,
+        )
         sooner = (found.delay_rows or np.inf) < (seen.delay_rows or np.inf)
         seen, slots = (found, slots) if sooner else (seen, None)
     warnings = []
     if seen.delay_rows is None:
-        warnings.append(
-            f"{INVISIBLE_LOSS if is_loss else INVISIBLE}: too few independent reference rows; give a longer reference"
-        )
-    if draft.season_not_covered:
-        warnings.append(f"{UNCOVERED}: it still varies at the longest block; give a longer reference")
+        text = TOO_FEW_LABELS if is_loss else TOO_FEW_ROWS
+        warnings.append(f"{text}: too few independent reference rows; give a longer reference")
+    if candidate.season_not_covered:
+        warnings.append(f"{SEASON_WARNING}: it still varies at the longest block; give a longer reference")
     if slots is not None:
-        warnings.append(f"{HOURLY}: with the same hour of the reference, as it has a cycle of a day")
-    if draft.sorted_in_no_order:
-        warnings.append(f"{SORTED}: exclude it if it goes on so, as row numbers do")
+        warnings.append(f"{HOURLY_NOTE}: with the same hour of the reference, as it has a cycle of a day")
+    if candidate.sorted_in_no_order:
+        warnings.append(f"{SORTED_WARNING}: exclude it if it goes on so, as row numbers do")
     return Feature(
-        name=draft.name,
+        name=candidate.name,
         side=side,
         family=family,
-        kind=draft.kind,
-        bins=draft.bins,
-        shaping=draft.shaping,
-        bounding=draft.bounding,
-        inflation=draft.inflation,
+        kind=candidate.kind,
+        bins=candidate.bins,
+        training=candidate.training,
+        calibration=candidate.calibration,
+        variance_inflation=candidate.variance_inflation,
         n_eff=seen.n_eff,
         smallest_shift=seen.smallest_shift,
         delay_rows=seen.delay_rows,
@@ -323,47 +351,49 @@ def _feature(draft: Draft, side: Side, family: Family, functions: int, tolerance
     )
 
 
-def _parts(draft: Draft, slots: Slots, tolerance: float) -> list[Part]:
+def _parts(candidate: FeatureCandidate, slots: Slots, tolerance: float) -> list[ReferencePart]:
     """Slot by slot, those that the reference has rows of."""
-    whole = smoothed(draft.shaping)
+    whole = smoothed_probabilities(candidate.training)
     return [
-        Part(
-            build_bank(draft.bins, draft.shaping, tolerance, shaping),
-            within(shaping, whole),
-            bounding,
-            slots.bound_inflation,
+        ReferencePart(
+            build_bank(candidate.bins, candidate.training, tolerance, training),
+            shrunken_probabilities(training, whole),
+            calibration,
+            slots.bound_variance_inflation,
         )
-        for shaping, bounding in zip(slots.shaping, slots.bounding, strict=True)
-        if bounding.any()
+        for training, calibration in zip(slots.training, slots.calibration, strict=True)
+        if calibration.any()
     ]
 
 
-def _by_score(numbers: Column, by_score: ByScore, rows: Rows) -> Feature:
+def _by_score(numbers: Column, by_score: LossByScore, rows: RowLayout) -> Feature:
     """The counts of losses by score, of which no alarm comes."""
     bins = by_score.counted
-    cells, _ = bins.cells_of(numbers)
-    shaping, bounding = (np.bincount(cells[part], minlength=bins.size) for part in (rows.shaping, ~rows.shaping))
+    bin_ids, _ = bins.digitize(numbers)
+    training, calibration = (
+        np.bincount(bin_ids[part], minlength=bins.size) for part in (rows.training, ~rows.training)
+    )
     return Feature(
         name=BY_SCORE,
         side="label",
         family="performance",
         kind="integer",
         bins=bins,
-        shaping=shaping,
-        bounding=bounding,
-        inflation=np.zeros(0),
-        n_eff=float(len(cells)),
+        training=training,
+        calibration=calibration,
+        variance_inflation=np.zeros(0),
+        n_eff=float(len(bin_ids)),
         smallest_shift=0.0,
         delay_rows=None,
         warnings=(),
     )
 
 
-def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str, ...]:
+def _warnings(reference: ReferenceSummary, features: tuple[Feature, ...]) -> tuple[str, ...]:
     out = []
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
-    for text in (INVISIBLE, INVISIBLE_LOSS, UNCOVERED, SORTED, HOURLY):
+    for text in (TOO_FEW_ROWS, TOO_FEW_LABELS, SEASON_WARNING, SORTED_WARNING, HOURLY_NOTE):
         found = [feature for feature in features if any(w.startswith(text) for w in feature.warnings)]
         names = [feature.name for feature in found if feature.family != "multivariate"]
         if len(names) < len(found):
@@ -373,7 +403,7 @@ def _warnings(reference: Reference, features: tuple[Feature, ...]) -> tuple[str,
     return tuple(out)
 
 
-def _apart(features: tuple[Feature, ...], transforms: tuple[Transform, ...]) -> tuple[str, ...]:
+def _unrelated_columns(features: tuple[Feature, ...], transforms: tuple[Transform, ...]) -> tuple[str, ...]:
     """Which numeric inputs are left out of the relations, where any are watched."""
     joint = {name for transform in transforms if transform.family == "multivariate" for name in transform.inputs}
     made = {name for transform in transforms for name in transform.outputs}

@@ -10,21 +10,28 @@ import numpy as np
 from ..batch import Bools, Column, Floats, Ints, Kind
 from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins
-from ..binning.numeric import COARSE, QUANTILES, NumericBins, numbers
+from ..binning.numeric import COARSE_QUANTILES, QUANTILES, NumericBins, to_floats
 from ..binning.probabilities import Bins
-from ..columns.inference import is_clock, names_periods, names_rows, names_times, numbers_rows, texts_of
-from ..evalues.bank import Bank, build_bank
+from ..columns.inference import (
+    are_timestamps,
+    category_texts,
+    is_identifier,
+    is_monotone_in_time,
+    is_period_label,
+    is_row_number,
+)
+from ..evalues.bank import LikelihoodRatioBank, build_bank
 from ..losses.task import LOSS
-from ..profile.provenance import Excluded, Reference
+from ..profile.provenance import ExcludedColumn, ReferenceSummary
 from ..profile.slots import SLOTS, Slots
-from .blocks import Blocks
-from .variance_inflation import Inflation, inflation
+from .blocks import BlockPartition
+from .variance_inflation import VarianceInflation, variance_inflation
 
-HALVED = 0.5  # of the inflation, from which on the hours of the day are told apart
+LARGEST_SLOT_RATIO = 0.5  # of the inflation, from which on the hours of the day are told apart
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowLayout:
     """The reference in time order: the permutation (None if it was), its ticks, and which rows shape alternatives.
 
     `slots` [rows] is the hour of the day of each, None if the reference cannot tell hours apart.
@@ -32,21 +39,21 @@ class Rows:
 
     order: Ints | None
     ticks: Ints
-    lengths: list[Blocks]
-    shaping: Bools
-    reference: Reference
+    partitions: list[BlockPartition]
+    training: Bools
+    reference: ReferenceSummary
     slots: Ints | None
 
-    def only(self, kept: Bools) -> Rows:
+    def subset(self, kept: Bools) -> RowLayout:
         """Some of the rows [rows], in the blocks of time that they were in."""
         before = np.concatenate([[0], np.cumsum(kept)])
-        lengths = [Blocks(blocks.length, before[blocks.starts]) for blocks in self.lengths]
+        partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
         slots = None if self.slots is None else self.slots[kept]
-        return Rows(self.order, self.ticks[kept], lengths, self.shaping[kept], self.reference, slots)
+        return RowLayout(self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots)
 
 
 @dataclass(frozen=True)
-class Draft:
+class FeatureCandidate:
     """A feature before the bounds that depend on how many features there are.
 
     `slots` is what it looks like hour by hour, where that at least halves how much its sums vary.
@@ -55,98 +62,111 @@ class Draft:
     name: str
     kind: Kind
     bins: Bins
-    bank: Bank
-    shaping: Ints
-    bounding: Ints
-    inflation: Floats
+    bank: LikelihoodRatioBank
+    training: Ints
+    calibration: Ints
+    variance_inflation: Floats
     season_not_covered: bool
     sorted_in_no_order: bool
     slots: Slots | None
 
 
-def draft(
-    name: str, column: Column, kind: Kind, rows: Rows, tolerance: float, *, watch_anyway: bool, coarse: bool = False
-) -> Draft | Excluded:
+def build_candidate(
+    name: str,
+    column: Column,
+    kind: Kind,
+    rows: RowLayout,
+    tolerance: float,
+    *,
+    watch_anyway: bool,
+    coarse: bool = False,
+) -> FeatureCandidate | ExcludedColumn:
     """The feature that a column [rows], in time order, makes; or why it is not watched, unless it is to be anyway.
 
     `coarse` is for numbers that need few cells.
     """
     named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
-    bins = _category_bins(column, rows) if named else _numeric_bins(column, rows, COARSE if coarse else QUANTILES)
+    bins = (
+        _category_bins(column, rows)
+        if named
+        else _numeric_bins(column, rows, COARSE_QUANTILES if coarse else QUANTILES)
+    )
     if bins is None:
-        return Excluded(name, "holds no value")
-    reason = _alarms_for_ever(column, named, rows)
+        return ExcludedColumn(name, "holds no value")
+    reason = _reason_to_exclude(column, named, rows)
     if reason and not watch_anyway:
-        return Excluded(name, reason)
-    cells, _ = bins.cells_of(column)
-    shaping = np.bincount(cells[rows.shaping], minlength=bins.size)
-    bounding = np.bincount(cells[~rows.shaping], minlength=bins.size)
-    bank = build_bank(bins, shaping, tolerance)
-    measured = inflation(cells, bank, rows.lengths)
-    slots, within_slots = _by_slot(cells, bank, bins, measured, rows, tolerance)
-    is_sorted = rows.reference.order == "exchangeable" and not named and is_clock(numbers(column)[0])
+        return ExcludedColumn(name, reason)
+    bin_ids, _ = bins.digitize(column)
+    training = np.bincount(bin_ids[rows.training], minlength=bins.size)
+    calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
+    bank = build_bank(bins, training, tolerance)
+    measured = variance_inflation(bin_ids, bank, rows.partitions)
+    slots, within_slots = _by_slot(bin_ids, bank, bins, measured, rows, tolerance)
+    is_sorted = rows.reference.order == "exchangeable" and not named and is_monotone_in_time(to_floats(column)[0])
     season = within_slots.season_not_covered
-    return Draft(name, kind, bins, bank, shaping, bounding, measured.values, season, is_sorted, slots)
+    return FeatureCandidate(name, kind, bins, bank, training, calibration, measured.values, season, is_sorted, slots)
 
 
-def draft_loss(losses: Column, bins: LossBins, rows: Rows) -> Draft:
+def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> FeatureCandidate:
     """The feature of the losses [rows] of labelled rows, each of which has one."""
-    cells, _ = bins.cells_of(losses)
-    shaping, bounding = (np.bincount(cells[part], minlength=bins.size) for part in (rows.shaping, ~rows.shaping))
-    bank = build_bank(bins, shaping, 0.0)
-    measured = inflation(cells, bank, rows.lengths)
+    bin_ids, _ = bins.digitize(losses)
+    training, calibration = (
+        np.bincount(bin_ids[part], minlength=bins.size) for part in (rows.training, ~rows.training)
+    )
+    bank = build_bank(bins, training, 0.0)
+    measured = variance_inflation(bin_ids, bank, rows.partitions)
     season = measured.season_not_covered
-    return Draft(LOSS, "numeric", bins, bank, shaping, bounding, measured.values, season, False, None)
+    return FeatureCandidate(LOSS, "numeric", bins, bank, training, calibration, measured.values, season, False, None)
 
 
 def _by_slot(
-    cells: Ints, bank: Bank, bins: Bins, measured: Inflation, rows: Rows, tolerance: float
-) -> tuple[Slots | None, Inflation]:
+    bin_ids: Ints, bank: LikelihoodRatioBank, bins: Bins, measured: VarianceInflation, rows: RowLayout, tolerance: float
+) -> tuple[Slots | None, VarianceInflation]:
     """The feature hour by hour and its inflation then, if that is at most half of what was `measured`."""
     common = np.isin(bank.groups, ["location", "category"])
-    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / HALVED:
+    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / LARGEST_SLOT_RATIO:
         return None, measured
-    key = (rows.slots * 2 + ~rows.shaping) * bins.size + cells
+    key = (rows.slots * 2 + ~rows.training) * bins.size + bin_ids
     counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
-    shaping = counts[:, 0].sum(axis=0)
-    banks = [build_bank(bins, shaping, tolerance, slot) for slot in counts[:, 0]]
-    found = inflation(cells, bank, rows.lengths, rows.slots, banks)
-    if np.median(found.values[common]) > HALVED * np.median(measured.values[common]):
+    training = counts[:, 0].sum(axis=0)
+    banks = [build_bank(bins, training, tolerance, slot) for slot in counts[:, 0]]
+    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks)
+    if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
         return None, measured
-    alone = inflation(cells, bank, rows.lengths, rows.slots, banks, apart=True)
+    alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
     return Slots(counts[:, 0], counts[:, 1], found.values, alone.values), found
 
 
 def _finite(column: Column) -> Floats:
-    values, _ = numbers(column)
+    values, _ = to_floats(column)
     return values[np.isfinite(values)]
 
 
-def _numeric_bins(column: Column, rows: Rows, quantiles: Floats) -> NumericBins | None:
+def _numeric_bins(column: Column, rows: RowLayout, quantiles: Floats) -> NumericBins | None:
     """From the shaping part, or from all rows if that part holds no number."""
-    values = _finite(column.take(rows.shaping))
+    values = _finite(column.take(rows.training))
     values = values if len(values) else _finite(column)
     return NumericBins.from_values(values, quantiles) if len(values) else None
 
 
-def _category_bins(column: Column, rows: Rows) -> CategoryBins | None:
+def _category_bins(column: Column, rows: RowLayout) -> CategoryBins | None:
     """From the shaping part, or from all rows if that part holds no value."""
-    texts = Counter(texts_of(column.take(rows.shaping))) or Counter(texts_of(column))
+    texts = Counter(category_texts(column.take(rows.training))) or Counter(category_texts(column))
     return CategoryBins.from_values(texts) if texts else None
 
 
-def _alarms_for_ever(column: Column, named: bool, rows: Rows) -> str:
+def _reason_to_exclude(column: Column, named: bool, rows: RowLayout) -> str:
     """Why a column would alarm at once and always, or nothing."""
     ordered = rows.reference.order != "exchangeable"
     if named:
-        is_new = names_rows(texts_of(column.take(rows.shaping)), texts_of(column.take(~rows.shaping)))
+        is_new = is_identifier(category_texts(column.take(rows.training)), category_texts(column.take(~rows.training)))
         if is_new:
             return "new in every block, as identifiers are: it would alarm at once and for ever"
-        texts = texts_of(column)
-        if ordered and names_periods(texts):
+        texts = category_texts(column)
+        if ordered and is_period_label(texts):
             return "new in every third of the reference, as dates and batches are: it would alarm at once and for ever"
-        return "dates or times, of which new ones keep coming" if names_times(texts) else ""
-    values = numbers(column)[0]
-    if ordered and is_clock(values):
+        return "dates or times, of which new ones keep coming" if are_timestamps(texts) else ""
+    values = to_floats(column)[0]
+    if ordered and is_monotone_in_time(values):
         return "monotone in time: it would alarm at once and for ever"
-    return "counts the rows: new numbers keep coming" if numbers_rows(values) else ""
+    return "counts the rows: new numbers keep coming" if is_row_number(values) else ""

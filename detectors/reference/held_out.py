@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..batch import Column, ColumnData, Floats, Ints, as_column
-from ..detection.replay import Replay, Span, spans_of_rows, spans_of_times
+from ..detection.replay import Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ..errors import ProfileError, shown
 from ..profile.profile import Profile
-from ..profile.provenance import HeldOut, HeldOutAlarm
+from ..profile.provenance import HeldOutAlarm, HeldOutTrial
 from ..settings import DriftSettings
 
 FEWEST_ROWS = 300  # of a reference of which a third says anything
@@ -44,19 +44,19 @@ def with_held_out(
         progress: called as (ticks done, ticks in all, "").
     """
     profile = build(columns, times)
-    found = held_out(build, columns, times, tolerance, false_alarm_ticks, progress)
-    told = () if found is None or not found.alarms else (_warning(found),)
-    return replace(profile, held_out=found, warnings=(*profile.warnings, *told))
+    found = run_held_out_trial(build, columns, times, tolerance, false_alarm_ticks, progress)
+    warned = () if found is None or not found.alarms else (_warning(found),)
+    return replace(profile, held_out=found, warnings=(*profile.warnings, *warned))
 
 
-def held_out(
+def run_held_out_trial(
     build: Build,
     columns: Mapping[str, ColumnData],
     times: Floats | None,
     tolerance: float,
     false_alarm_ticks: float,
     progress: Progress | None = None,
-) -> HeldOut | None:
+) -> HeldOutTrial | None:
     """The alarms of the last third against the first two; None where it is too short or nothing can be watched."""
     ordered, at = _in_order(columns, times)
     rows = len(next(iter(ordered.values())).values)
@@ -79,7 +79,7 @@ def held_out(
             HeldOutAlarm(cut + closed.row, alarm.family, tuple(item.name for item in alarm.features[:NAMED]))
             for alarm in closed.alarms
         ]
-    return HeldOut(rows - cut, len(spans), tuple(alarms))
+    return HeldOutTrial(rows - cut, len(spans), tuple(alarms))
 
 
 def _in_order(columns: Mapping[str, ColumnData], times: Floats | None) -> tuple[dict[str, Column], Floats | None]:
@@ -93,14 +93,14 @@ def _stretch(columns: Mapping[str, Column], rows: slice) -> dict[str, Column]:
     return {name: column.take(rows) for name, column in columns.items()}
 
 
-def _spans(trial: Profile, rows: int, times: Floats | None) -> list[Span]:
+def _spans(trial: Profile, rows: int, times: Floats | None) -> list[TickSpan]:
     reference = trial.reference
     if times is not None and reference.tick_seconds is not None:
-        return spans_of_times(times, reference.tick_seconds)
-    return spans_of_rows(rows, max(1.0, reference.rows / reference.ticks))
+        return tick_spans_by_time(times, reference.tick_seconds)
+    return tick_spans_by_rows(rows, max(1.0, reference.rows / reference.ticks))
 
 
-def _warning(found: HeldOut) -> str:
+def _warning(found: HeldOutTrial) -> str:
     times = "once" if len(found.alarms) == 1 else f"{len(found.alarms)} times"
     names = dict.fromkeys(name for alarm in found.alarms for name in alarm.features)
     return (

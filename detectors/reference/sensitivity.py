@@ -9,11 +9,11 @@ import numpy as np
 
 from ..batch import Floats, Ints
 from ..binning.probabilities import Bins
-from ..evalues.bank import LOSS_STEPS, Bank
-from ..evalues.bounds import has_say, log_capitals, upper_means
+from ..evalues.bank import LOSS_STEPS, LikelihoodRatioBank
+from ..evalues.bounds import can_show_drift, log_reference_evidence, upper_mean_bounds
 
-INVISIBLE = "cannot see 1 sd"
-INVISIBLE_LOSS = "cannot see 5 points more loss"
+TOO_FEW_ROWS = "cannot see 1 sd"
+TOO_FEW_LABELS = "cannot see 5 points more loss"
 MORE_LOSS = 0.05  # of which a loss tells the delay
 
 
@@ -27,80 +27,92 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
-class Part:
+class ReferencePart:
     """The whole reference, or one slot of it: its functions, and what they are bounded with.
 
     Attributes:
         p: [cells] the probabilities that the functions came from.
         bounding: counts [cells].
-        inflation: [functions] of sums over the rows of the part.
+        variance_inflation: [functions] of sums over the rows of the part.
     """
 
-    bank: Bank
+    bank: LikelihoodRatioBank
     p: Floats
-    bounding: Ints
-    inflation: Floats
+    calibration: Ints
+    variance_inflation: Floats
 
 
 def sensitivity(
-    bins: Bins, parts: Sequence[Part], inflation: Floats, *, lg: float, tolerance: float, threshold: float
+    bins: Bins,
+    parts: Sequence[ReferencePart],
+    variance_inflation: Floats,
+    *,
+    log_inverse_risk: float,
+    tolerance: float,
+    threshold: float,
 ) -> Sensitivity:
-    """For a threshold on one feature's evidence, the number of features already in it, tempered by `inflation`.
+    """Return the sensitivity of one feature for a threshold on its own evidence, divided by `variance_inflation`.
 
     The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
     on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows
     are then those of an average slot.
     """
     bank = parts[0].bank
-    sizes = np.array([part.bounding.sum() for part in parts], dtype=np.float64)
+    sizes = np.array([part.calibration.sum() for part in parts], dtype=np.float64)
     shares = sizes / max(sizes.sum(), 1.0)
     rates = (
-        sum(share * _rates(bins, part, lg, tolerance) for share, part in zip(shares, parts, strict=True)) / inflation
+        sum(
+            share * _growth_rates(bins, part, log_inverse_risk, tolerance)
+            for share, part in zip(shares, parts, strict=True)
+        )
+        / variance_inflation
     )
-    n_eff = independent_rows(bank, parts[0].inflation, float(sizes.mean()))
-    said = float(log_capitals(lg, len(parts))[-1])
+    n_eff = effective_sample_size(bank, parts[0].variance_inflation, float(sizes.mean()))
+    said = float(log_reference_evidence(log_inverse_risk, len(parts))[-1])
     delays = np.maximum(np.log(threshold) - np.log(bank.weights) - said, 0.0) / np.where(rates > 0, rates, 1.0)
     allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
-    smallest = 0.025 + float(np.sqrt(2 * lg / max(n_eff, 1e-9))) + float(allowed)
+    smallest = 0.025 + float(np.sqrt(2 * log_inverse_risk / max(n_eff, 1e-9))) + float(allowed)
     visible = (smallest <= 1 or bank.slopes is not None) and bool((rates > 0).any())
     delay = round(float(delays[rates > 0].min()), 1) if visible else None
     return Sensitivity(round(n_eff, 1), round(smallest, 4), delay)
 
 
-def _rates(bins: Bins, part: Part, lg: float, tolerance: float) -> Floats:
+def _growth_rates(bins: Bins, part: ReferencePart, log_inverse_risk: float, tolerance: float) -> Floats:
     """[functions] untempered evidence a row after a shift of one standard deviation, against the last rung."""
     h = part.bank.h
-    upper = upper_means(h, part.p, part.bounding, part.inflation, lg, tolerance, slopes=part.bank.slopes)
-    rates = np.log(h) @ reference_shift(bins, part.bank, part.p) - np.log(upper)
-    return np.where(has_say(h, upper), rates, 0.0)
+    upper = upper_mean_bounds(
+        h, part.p, part.calibration, part.variance_inflation, log_inverse_risk, tolerance, slopes=part.bank.slopes
+    )
+    rates = np.log(h) @ shifted_reference(bins, part.bank, part.p) - np.log(upper)
+    return np.where(can_show_drift(h, upper), rates, 0.0)
 
 
-def independent_rows(bank: Bank, values: Floats, rows: float) -> float:
-    """n_eff: `rows` over the median inflation of the functions that look for ordinary shifts."""
+def effective_sample_size(bank: LikelihoodRatioBank, values: Floats, rows: float) -> float:
+    """n_eff: `rows` over the median variance_inflation of the functions that look for ordinary shifts."""
     kinds = np.isin(bank.groups, ["location", "category"])
     return rows / float(np.median(values[kinds])) if kinds.any() else rows / float(values.max(initial=1.0))
 
 
-def reference_shift(bins: Bins, bank: Bank, p: Floats) -> Floats:
+def shifted_reference(bins: Bins, bank: LikelihoodRatioBank, p: Floats) -> Floats:
     """[cells] what a reference of probabilities `p` would look like after a shift of one standard deviation.
 
     That is the tilt of a location function from .8 to 1; for categories the commonest one's; a constant has left; a
     loss is larger.
     """
     if bank.slopes is not None:
-        return _more_loss(bank, p)
+        return _tilted_to_larger_loss(bank, p)
     for group, step in (("location", 0.8), ("category", 0.8)):
         if group in bank.groups:
             strongest = 8 if group == "location" else 4
             h = bank.h[bank.groups.index(group) + strongest]
             q: Floats = p * h ** (1 / step)
             return q / float(q.sum())
-    left = next(cell for cell, role in enumerate(bins.roles) if role in {"above", "unseen"})
+    left = next(bin_id for bin_id, role in enumerate(bins.roles) if role in {"above", "unseen"})
     out: Floats = np.eye(len(p))[left]
     return out
 
 
-def _more_loss(bank: Bank, p: Floats) -> Floats:
+def _tilted_to_larger_loss(bank: LikelihoodRatioBank, p: Floats) -> Floats:
     """[cells] `p` tilted along the loss until its mean is `MORE_LOSS` higher, or as far as a tilt goes."""
     line = bank.h[0] - bank.h[0] @ p
     gain = float(bank.h[0] @ (p * line)) / float(bank.slopes[0]) if bank.slopes is not None else 0.0

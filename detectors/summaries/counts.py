@@ -10,12 +10,12 @@ import numpy as np
 
 from ..batch import SIDES, Batch, Column, Family, Ints, Side
 from ..binning.categories import CategoryBins
-from ..binning.numeric import NumericBins, numbers
-from ..columns.inference import texts_of
-from ..columns.joining import aligned, bulk, by_type, times
+from ..binning.numeric import NumericBins, to_floats
+from ..columns.inference import category_texts
+from ..columns.joining import aligned, approximate_bytes, concatenated_by_type, times
 from ..errors import CountsMismatchError, StateError, shown
 from ..profile.profile import Profile
-from ..transforms import BULKY, Block, picked, spoken
+from ..transforms import LARGE_VALUE_KINDS, Block, countable_rows, sampled_rows
 
 BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once,
 BLOCK_BYTES = 4 * 1024 * 1024  # or so much of texts and arrays
@@ -35,7 +35,7 @@ class Counts:
     """
 
     profile_hash: str
-    cells: Ints
+    bin_counts: Ints
     mismatches: Ints
     absent: Ints
     input_rows: int
@@ -45,14 +45,14 @@ class Counts:
     @classmethod
     def empty(cls, profile: Profile) -> Counts:
         features = len(profile.features)
-        cells, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.cells, features, features))
-        return cls(profile.hash, cells, mismatches, absent, 0, 0)
+        bin_counts, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.n_bins, features, features))
+        return cls(profile.hash, bin_counts, mismatches, absent, 0, 0)
 
     def __add__(self, other: Counts) -> Counts:
         self._same_profile(other)
         return Counts(
             self.profile_hash,
-            self.cells + other.cells,
+            self.bin_counts + other.bin_counts,
             self.mismatches + other.mismatches,
             self.absent + other.absent,
             self.input_rows + other.input_rows,
@@ -65,7 +65,7 @@ class Counts:
         self._same_profile(other)
         return Counts(
             self.profile_hash,
-            np.maximum(self.cells, other.cells),
+            np.maximum(self.bin_counts, other.bin_counts),
             np.maximum(self.mismatches, other.mismatches),
             np.maximum(self.absent, other.absent),
             max(self.input_rows, other.input_rows),
@@ -80,12 +80,12 @@ class Counts:
     def of(self, profile: Profile, name: str) -> Ints:
         """int64 [cells of the feature]."""
         position = profile.index[name]
-        return self.cells[profile.offsets[position] : profile.offsets[position + 1]]
+        return self.bin_counts[profile.offsets[position] : profile.offsets[position + 1]]
 
     def state(self) -> dict[str, Any]:
         return {
             "absent": self.absent.astype("<i8").tobytes(),
-            "cells": self.cells.astype("<i8").tobytes(),
+            "cells": self.bin_counts.astype("<i8").tobytes(),
             "input_rows": self.input_rows,
             "label_rows": self.label_rows,
             "mismatches": self.mismatches.astype("<i8").tobytes(),
@@ -103,16 +103,16 @@ class Counts:
             )
         if state["profile_hash"] != profile.hash:
             raise CountsMismatchError(_two_profiles(state["profile_hash"], profile.hash))
-        cells, mismatches, absent = (
+        bin_counts, mismatches, absent = (
             np.frombuffer(state[key], dtype="<i8").astype(np.int64) for key in ("cells", "mismatches", "absent")
         )
-        if (len(cells), len(mismatches), len(absent)) != (profile.cells, *[len(profile.features)] * 2):
+        if (len(bin_counts), len(mismatches), len(absent)) != (profile.n_bins, *[len(profile.features)] * 2):
             raise StateError(
-                f"the counts' state has {len(cells)} cells of {len(mismatches)} features, the profile "
-                f"{profile.cells} of {len(profile.features)}; start afresh"
+                f"the counts' state has {len(bin_counts)} cells of {len(mismatches)} features, the profile "
+                f"{profile.n_bins} of {len(profile.features)}; start afresh"
             )
         rows = (int(state[key]) for key in ("input_rows", "prediction_rows", "label_rows"))
-        return cls(profile.hash, cells, mismatches, absent, *rows)
+        return cls(profile.hash, bin_counts, mismatches, absent, *rows)
 
     def _same_profile(self, other: Counts) -> None:
         if self.profile_hash != other.profile_hash:
@@ -123,19 +123,19 @@ def _two_profiles(one: str, other: str) -> str:
     return f"counts of profile {one!r} and of profile {other!r} do not add up; drop those of the profile not in force"
 
 
-def _spoken(family: Family, column: Column) -> Column:
+def _countable(family: Family, column: Column) -> Column:
     """The rows of a made column that count."""
-    kept = spoken(family, column)
+    kept = countable_rows(family, column)
     return column if kept is None else column.take(kept)
 
 
 class TickCounts:
     """Counts the rows of the open tick. Nothing in the values of a batch can make it raise."""
 
-    def __init__(self, profile: Profile, meet: Callable[[str, list[str]], None] | None = None) -> None:
-        """Count against a profile; `meet` is told the name of a feature and its values that the reference has not."""
+    def __init__(self, profile: Profile, on_unseen: Callable[[str, list[str]], None] | None = None) -> None:
+        """Count against a profile; `on_unseen` is called with a feature and its unseen values."""
         self._profile = profile
-        self._meet = meet
+        self._on_unseen = on_unseen
         self._counts = Counts.empty(profile)
         self._waiting: dict[Side, list[Batch]] = {side: [] for side in SIDES}
         self._waiting_rows: dict[Side, int] = dict.fromkeys(SIDES, 0)
@@ -146,7 +146,9 @@ class TickCounts:
             for side in SIDES
         }
         self._bulky = {
-            side: dict.fromkeys(t.inputs[0] for t in profile.transforms if t.side == side and t.kind in BULKY)
+            side: dict.fromkeys(
+                t.inputs[0] for t in profile.transforms if t.side == side and t.kind in LARGE_VALUE_KINDS
+            )
             for side in SIDES
         }
         self._waiting_bytes: dict[Side, int] = dict.fromkeys(SIDES, 0)
@@ -168,7 +170,7 @@ class TickCounts:
         self._rows[side] += batch.rows
         for name in self._bulky[side]:
             if name in batch.columns:
-                self._waiting_bytes[side] += bulk(batch.columns[name])
+                self._waiting_bytes[side] += approximate_bytes(batch.columns[name])
         if self._waiting_rows[side] >= BLOCK_ROWS or self._waiting_bytes[side] >= BLOCK_BYTES:
             self._encode(side)
 
@@ -187,7 +189,7 @@ class TickCounts:
             return
         whole: dict[str, Column] = {}
         for position, feature in self._features[side]:
-            if feature.name not in self._profile.made:
+            if feature.name not in self._profile.derived:
                 self._count_plain(position, feature.name, batches, whole)
         for name in self._read[side]:
             if name not in whole:
@@ -196,16 +198,16 @@ class TickCounts:
         self._encoded[side] += rows
         for position, feature in self._features[side]:
             if feature.name in made:
-                self._count(position, [_spoken(feature.family, made[feature.name])])
+                self._count(position, [_countable(feature.family, made[feature.name])])
 
     def _count_plain(self, position: int, name: str, batches: list[Batch], whole: dict[str, Column]) -> None:
         """Count a column as it comes; where transforms read it, too, keep it in `whole` if it has all rows in order."""
         feature = self._profile.features[position]
-        columns, absent = by_type(batches, name)
+        columns, absent = concatenated_by_type(batches, name)
         self._counts.absent[position] += absent
         if name in self._read[feature.side] and len(columns) == 1 and not absent:
             if isinstance(feature.bins, NumericBins) and columns[0].values.dtype.kind == "O":
-                values, mismatches = numbers(columns[0])  # once for both: objects are slow to read
+                values, mismatches = to_floats(columns[0])  # once for both: objects are slow to read
                 self._counts.mismatches[position] += mismatches
                 columns = [Column(values)]
             whole[name] = columns[0]
@@ -218,7 +220,7 @@ class TickCounts:
         for transform in transforms:
             block = whole
             if transform.share < 1:
-                block = whole.take(picked(self._encoded[side], rows, transform.share))
+                block = whole.take(sampled_rows(self._encoded[side], rows, transform.share))
             made.update(transform.apply(block.of(transform.inputs)))
         return made
 
@@ -227,10 +229,10 @@ class TickCounts:
         bins = feature.bins
         first, last = self._profile.offsets[position], self._profile.offsets[position + 1]
         for column in columns:
-            cells, mismatches = bins.cells_of(column)
-            self._counts.cells[first:last] += np.bincount(cells, minlength=bins.size)
+            bin_ids, mismatches = bins.digitize(column)
+            self._counts.bin_counts[first:last] += np.bincount(bin_ids, minlength=bins.size)
             self._counts.mismatches[position] += mismatches
-            if self._meet is not None and isinstance(bins, CategoryBins):
-                unseen = np.flatnonzero(cells == bins.size - 2)
+            if self._on_unseen is not None and isinstance(bins, CategoryBins):
+                unseen = np.flatnonzero(bin_ids == bins.size - 2)
                 if len(unseen):
-                    self._meet(feature.name, texts_of(column.take(unseen)))
+                    self._on_unseen(feature.name, category_texts(column.take(unseen)))

@@ -18,48 +18,50 @@ from ..transforms import Transform
 from .counts import Counts
 
 
-class Presence:
-    """Remembers the features that any closed tick has had; `seen` is [features]."""
+class ObservedColumns:
+    """Remembers the features that any closed tick has had; `observed` is [features]."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self.seen: Bools = np.zeros(len(profile.features), dtype=bool)
+        self.observed: Bools = np.zeros(len(profile.features), dtype=bool)
         self._joint = [
-            ([profile.index[name] for name in transform.inputs if name in profile.index], _cells(profile, transform))
+            ([profile.index[name] for name in transform.inputs if name in profile.index], _bins_of(profile, transform))
             for transform in profile.transforms
             if transform.family == "multivariate"
         ]
 
-    def settle(self, counts: Counts) -> Counts:
+    def with_missing(self, counts: Counts) -> Counts:
         """The tick's counts, the rows without a column counted as missing where it was there before.
 
         Where it never was, what is measured of it and others together counts no rows.
         """
-        self.seen = self.seen | (np.add.reduceat(counts.cells, self._profile.offsets[:-1]) > 0)
+        self.observed = self.observed | (np.add.reduceat(counts.bin_counts, self._profile.offsets[:-1]) > 0)
         if not counts.absent.any():
             return counts
-        cells = counts.cells.copy()
-        cells[self._profile.offsets[1:] - 1] += np.where(self.seen, counts.absent, 0)  # the last cell is `missing`
-        never = ~self.seen & (counts.absent > 0)
+        bin_counts = counts.bin_counts.copy()
+        bin_counts[self._profile.offsets[1:] - 1] += np.where(
+            self.observed, counts.absent, 0
+        )  # the last cell is `missing`
+        never = ~self.observed & (counts.absent > 0)
         for inputs, made in self._joint:
             if never[inputs].any():
-                cells[made] = 0
-        return replace(counts, cells=cells)
+                bin_counts[made] = 0
+        return replace(counts, bin_counts=bin_counts)
 
     def state(self) -> bytes:
-        return self.seen.tobytes()
+        return self.observed.tobytes()
 
     def restore(self, state: bytes) -> None:
         """StateError if the number of features is another one."""
-        seen = np.frombuffer(state, dtype=bool).copy()
-        if len(seen) != len(self.seen):
-            raise StateError(f"a state of {len(seen)} features does not fit {len(self.seen)}; start afresh")
-        self.seen = seen
+        observed = np.frombuffer(state, dtype=bool).copy()
+        if len(observed) != len(self.observed):
+            raise StateError(f"a state of {len(observed)} features does not fit {len(self.observed)}; start afresh")
+        self.observed = observed
 
 
-def _cells(profile: Profile, transform: Transform) -> Bools:
+def _bins_of(profile: Profile, transform: Transform) -> Bools:
     """True [cells] for those of the features that a transform makes."""
-    out = np.zeros(profile.cells, dtype=bool)
+    out = np.zeros(profile.n_bins, dtype=bool)
     for name in transform.outputs:
         if name in profile.index:
             at = profile.index[name]

@@ -26,13 +26,13 @@ from .counts import Counts
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
 TICKS_KEPT, COARSER_KEPT = 60, (24, 14)
-FOLDS_KEPT = 16
+SUMS_KEPT = 16
 STATE_VERSION = 1
 _TYPES = tuple(np.dtype(name) for name in ("<u1", "<u2", "<u4", "<i8"))
 
 
 @dataclass(frozen=True)
-class Level:
+class WindowLevel:
     """Windows of one width, in ticks, and how many of them are kept."""
 
     ticks: int
@@ -40,7 +40,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Piece:
+class WindowSum:
     """The counts of `ticks` closed ticks, which lie between the ticks `first` and `last`."""
 
     first: int
@@ -62,28 +62,30 @@ class Window:
     first: int
     last: int
     ticks: int
-    cells: Array
+    bin_counts: Array
     mismatches: Array
     absent: Array
     rows: Mapping[Side, int]
     peaks: Mapping[str, float]
 
     @classmethod
-    def of(cls, piece: Piece, peaks: Mapping[str, float]) -> Window:
+    def of(cls, piece: WindowSum, peaks: Mapping[str, float]) -> Window:
         counts = piece.counts
-        cells, mismatches, absent = (_packed(part) for part in (counts.cells, counts.mismatches, counts.absent))
+        bin_counts, mismatches, absent = (
+            _packed(part) for part in (counts.bin_counts, counts.mismatches, counts.absent)
+        )
         rows = {side: counts.rows(side) for side in SIDES}
-        return cls(piece.first, piece.last, piece.ticks, cells, mismatches, absent, rows, dict(peaks))
+        return cls(piece.first, piece.last, piece.ticks, bin_counts, mismatches, absent, rows, dict(peaks))
 
     @property
     def nbytes(self) -> int:
         """Bytes of its counts."""
-        return self.cells.nbytes + self.mismatches.nbytes + self.absent.nbytes
+        return self.bin_counts.nbytes + self.mismatches.nbytes + self.absent.nbytes
 
     def state(self) -> dict[str, Any]:
         return {
             "absent": self.absent.tobytes(),
-            "cells": self.cells.tobytes(),
+            "cells": self.bin_counts.tobytes(),
             "first": self.first,
             "last": self.last,
             "mismatches": self.mismatches.tobytes(),
@@ -96,22 +98,22 @@ class Window:
     def from_state(cls, profile: Profile, state: Mapping[str, Any]) -> Window:
         """StateError if the arrays are not of the profile's size."""
         features = len(profile.features)
-        sizes = {"cells": profile.cells, "mismatches": features, "absent": features}
-        cells, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
+        sizes = {"cells": profile.n_bins, "mismatches": features, "absent": features}
+        bin_counts, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
         rows = {side: int(state["rows"][side]) for side in SIDES}
         peaks = {str(family): float(peak) for family, peak in state["peaks"].items()}
         first, last, ticks = (int(state[name]) for name in ("first", "last", "ticks"))
-        return cls(first, last, ticks, cells, mismatches, absent, rows, peaks)
+        return cls(first, last, ticks, bin_counts, mismatches, absent, rows, peaks)
 
 
 class Windows:
     """The windows of one profile, a deterministic function of the closed ticks. `levels` go from short to long."""
 
-    def __init__(self, profile: Profile, levels: Sequence[Level]) -> None:
+    def __init__(self, profile: Profile, levels: Sequence[WindowLevel]) -> None:
         self._profile = profile
         self._levels = tuple(levels)
         self._kept: list[list[Window]] = [[] for _ in levels]
-        self._folds: dict[tuple[int, int], Piece] = {}
+        self._sums: dict[tuple[int, int], WindowSum] = {}
 
     def __iter__(self) -> Iterator[Window]:
         """Oldest first."""
@@ -125,37 +127,37 @@ class Windows:
 
     def add(self, tick: int, counts: Counts) -> None:
         """Take in a closed tick, which must come after all before."""
-        self.absorb(Window.of(Piece(tick, tick, 1, counts), {}))
+        self.absorb(Window.of(WindowSum(tick, tick, 1, counts), {}))
 
-    def mark(self, peaks: Mapping[str, float]) -> None:
+    def record_peaks(self, peaks: Mapping[str, float]) -> None:
         """Note how large each family's evidence is at the end of the last closed tick."""
         newest = self._kept[0][-1]
         self._kept[0][-1] = replace(newest, peaks=_larger(newest.peaks, peaks))
 
     def absorb(self, window: Window) -> None:
         """Take in a window that comes after all others."""
-        self._folds.clear()
-        self._put(0, window)
+        self._sums.clear()
+        self._append(0, window)
 
-    def since(self, tick: int) -> Piece | None:
+    def since(self, tick: int) -> WindowSum | None:
         """What came since a tick: from whichever window has its middle there or later; None before that tick."""
         newest = self.newest
         if newest is None or newest.last < tick:
             return None
-        return self._folded([window for window in self if window.first + window.last >= 2 * tick] or [newest])
+        return self._sum([window for window in self if window.first + window.last >= 2 * tick] or [newest])
 
-    def between(self, first: int, last: int) -> Piece | None:
+    def between(self, first: int, last: int) -> WindowSum | None:
         """The windows with their middle between two ticks, both included; None if there is none."""
-        return self._folded([window for window in self if 2 * first <= window.first + window.last <= 2 * last])
+        return self._sum([window for window in self if 2 * first <= window.first + window.last <= 2 * last])
 
-    def latest(self, ticks: int) -> Piece | None:
+    def latest(self, ticks: int) -> WindowSum | None:
         """The shortest stretch of whole windows with so many closed ticks, or all there is."""
         chosen: list[Window] = []
         for window in reversed(list(self)):
             if sum(one.ticks for one in chosen) >= ticks:
                 break
             chosen.insert(0, window)
-        return self._folded(chosen)
+        return self._sum(chosen)
 
     def state(self) -> dict[str, Any]:
         """Plain values and bytes."""
@@ -179,61 +181,64 @@ class Windows:
         ):
             raise StateError("the stored windows are out of order; start without them")
         self._kept = kept
-        self._folds.clear()
+        self._sums.clear()
 
     def snapshot(self) -> tuple[Window, ...]:
         """All windows, oldest first; they never change."""
         return tuple(self)
 
-    def _put(self, depth: int, window: Window) -> None:
+    def _append(self, depth: int, window: Window) -> None:
         level, kept = self._levels[depth], self._kept[depth]
         if kept and kept[-1].first // level.ticks == window.first // level.ticks:
-            kept[-1] = joined(self._profile, [kept[-1], window])
+            kept[-1] = merged_window(self._profile, [kept[-1], window])
             return
         kept.append(window)
         if len(kept) > level.kept:
             oldest = kept.pop(0)
             if depth + 1 < len(self._levels):
-                self._put(depth + 1, oldest)
+                self._append(depth + 1, oldest)
 
-    def _folded(self, windows: list[Window]) -> Piece | None:
+    def _sum(self, windows: list[Window]) -> WindowSum | None:
         if not windows:
             return None
         key = windows[0].first, windows[-1].last
-        if key not in self._folds:
-            if len(self._folds) >= FOLDS_KEPT:  # each is as large as the counts of a tick
-                self._folds.clear()
-            self._folds[key] = fold(self._profile, windows)
-        return self._folds[key]
+        if key not in self._sums:
+            if len(self._sums) >= SUMS_KEPT:  # each is as large as the counts of a tick
+                self._sums.clear()
+            self._sums[key] = sum_windows(self._profile, windows)
+        return self._sums[key]
 
 
-def levels_of(tick_seconds: float) -> tuple[Level, ...]:
+def window_levels(tick_seconds: float) -> tuple[WindowLevel, ...]:
     """The levels for ticks of this length: 60 ticks, and the next two of hours, days, weeks and four weeks."""
     widths = [round(length / tick_seconds) for length in (HOUR, DAY, WEEK, 4 * WEEK)]
     coarser = [width for width in widths if width > 1][: len(COARSER_KEPT)]
-    return (Level(1, TICKS_KEPT), *(Level(width, kept) for width, kept in zip(coarser, COARSER_KEPT, strict=False)))
+    return (
+        WindowLevel(1, TICKS_KEPT),
+        *(WindowLevel(width, kept) for width, kept in zip(coarser, COARSER_KEPT, strict=False)),
+    )
 
 
-def fold(profile: Profile, windows: Sequence[Window]) -> Piece:
+def sum_windows(profile: Profile, windows: Sequence[Window]) -> WindowSum:
     """Windows that follow each other (at least one), as one piece."""
-    cells, mismatches, absent = (
-        np.zeros(size, np.int64) for size in (profile.cells, len(profile.features), len(profile.features))
+    bin_counts, mismatches, absent = (
+        np.zeros(size, np.int64) for size in (profile.n_bins, len(profile.features), len(profile.features))
     )
     for window in windows:
-        cells += window.cells
+        bin_counts += window.bin_counts
         mismatches += window.mismatches
         absent += window.absent
     rows = {f"{side}_rows": sum(window.rows[side] for window in windows) for side in SIDES}
-    counts = Counts(profile.hash, cells, mismatches, absent, **rows)
-    return Piece(windows[0].first, windows[-1].last, sum(window.ticks for window in windows), counts)
+    counts = Counts(profile.hash, bin_counts, mismatches, absent, **rows)
+    return WindowSum(windows[0].first, windows[-1].last, sum(window.ticks for window in windows), counts)
 
 
-def joined(profile: Profile, windows: Sequence[Window]) -> Window:
+def merged_window(profile: Profile, windows: Sequence[Window]) -> Window:
     """Windows that follow each other (at least one), as one window."""
     peaks: Mapping[str, float] = {}
     for window in windows:
         peaks = _larger(peaks, window.peaks)
-    return Window.of(fold(profile, windows), peaks)
+    return Window.of(sum_windows(profile, windows), peaks)
 
 
 def _larger(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

@@ -17,28 +17,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ProfileError, shown
-from .arrays import Arrays, Lists
-from .base import Block, Transform, picked, spoken
-from .cosines import Cosines
+from .arrays import ArrayTransform, ListTransform
+from .base import Block, Transform, countable_rows, sampled_rows
+from .cosines import RandomFourierFeatures
 from .loss import LossTransform
-from .relations import Relations
-from .single import OfColumn
-from .text import Text
-from .timestamps import Timestamps
+from .relations import RelationTransform
+from .single import SingleColumnTransform
+from .text import TextTransform
+from .timestamps import TimestampTransform
 
 TRANSFORMS: dict[str, type[Transform]] = {
-    "array": Arrays,
-    "cosines": Cosines,
-    "list": Lists,
+    "array": ArrayTransform,
+    "cosines": RandomFourierFeatures,
+    "list": ListTransform,
     "loss": LossTransform,
-    "relations": Relations,
-    "text": Text,
-    "timestamp": Timestamps,
+    "relations": RelationTransform,
+    "text": TextTransform,
+    "timestamp": TimestampTransform,
 }
 
-ARRAYS = frozenset({Arrays.kind, Lists.kind})  # of columns that hold an array or a list a row
-BULKY = ARRAYS | {Text.kind}  # of columns whose values may be large
-COARSE = frozenset({Cosines.kind})  # many features of bounded values: few cells each are enough
+ARRAY_KINDS = frozenset({ArrayTransform.kind, ListTransform.kind})  # of columns that hold an array or a list a row
+LARGE_VALUE_KINDS = ARRAY_KINDS | {TextTransform.kind}  # of columns whose values may be large
+COARSE_KINDS = frozenset({RandomFourierFeatures.kind})  # many features of bounded values: few cells each are enough
 
 
 def from_document(document: Mapping[str, Any], where: str) -> Transform:
@@ -58,16 +58,16 @@ def to_document(transform: Transform) -> dict[str, Any]:
 
 
 __all__ = [
-    "ARRAYS",
-    "BULKY",
-    "COARSE",
+    "ARRAY_KINDS",
+    "COARSE_KINDS",
+    "LARGE_VALUE_KINDS",
     "TRANSFORMS",
     "Block",
-    "OfColumn",
-    "Relations",
+    "RelationTransform",
+    "SingleColumnTransform",
     "Transform",
+    "countable_rows",
     "from_document",
-    "picked",
-    "spoken",
+    "sampled_rows",
     "to_document",
 ]

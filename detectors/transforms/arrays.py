@@ -14,23 +14,23 @@ import numpy as np
 
 from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
 from ..errors import ProfileError, shown
-from ..splitmix import mixed
+from ..splitmix import splitmix64
 from .base import Block
 from .rows import ReferenceRows
-from .single import OfColumn, column_of
+from .single import SingleColumnTransform, column_of
 
 FOLDED = 512  # numbers from which directions are fitted; longer arrays are folded to as many
 DIRECTIONS = 6
 FITTED_ROWS = 4096
-AT_ONCE = 2**16  # numbers worked on together: as many as stay in the cache
+CHUNK_NUMBERS = 2**16  # numbers worked on together: as many as stay in the cache
 LONGEST_OF_ALL = 2**14  # arrays longer than this are looked at in a part of the rows only
-ALIKE = 0.95  # share of rows that must be arrays of one length, else it is lists whose length is watched
+COMMON_LENGTH_SHARE = 0.95  # share of rows that must be arrays of one length, else it is lists whose length is watched
 KINDS = "fiub"
 NUMBERS = frozenset((bool, float, int, np.bool_, np.float32, np.float64, np.int32, np.int64))
 
 
 @dataclass(frozen=True)
-class Arrays(OfColumn):
+class ArrayTransform(SingleColumnTransform):
     """Of arrays of `length` numbers: norm, mean, coordinates along the main directions, and the rest beside those.
 
     An array longer than 512 is first folded to 512 numbers: every 512th are added up with fixed random signs, which
@@ -103,7 +103,7 @@ class Arrays(OfColumn):
 
 
 @dataclass(frozen=True)
-class Lists(OfColumn):
+class ListTransform(SingleColumnTransform):
     """How many entries the lists of a column have; anything else is a mismatch."""
 
     kind: ClassVar[str] = "list"
@@ -120,18 +120,18 @@ class Lists(OfColumn):
         return {self.outputs[0]: column_of(counts, ~missing & np.isnan(counts))}
 
 
-def fit_arrays(reference: ReferenceRows) -> list[Arrays | Lists]:
+def fit_arrays(reference: ReferenceRows) -> list[ArrayTransform | ListTransform]:
     """Arrays for columns that hold as many numbers in nearly every row, else Lists."""
-    made: list[Arrays | Lists] = []
+    made: list[ArrayTransform | ListTransform] = []
     for name, type_ in reference.types.items():
         side = reference.sides[name]
         if type_ == "array" and side != "label":
             length = _common_length(reference.columns[name])
             if length:
                 centre, directions = _main_directions(reference.columns[name], length)
-                made.append(Arrays(name, side, length, _packed(centre), _packed(directions)))
+                made.append(ArrayTransform(name, side, length, _packed(centre), _packed(directions)))
             else:
-                made.append(Lists(name, side))
+                made.append(ListTransform(name, side))
     return made
 
 
@@ -141,7 +141,7 @@ def folded(arrays: Floats) -> Floats:
     if length <= FOLDED:
         return arrays
     together = math.ceil(length / FOLDED)
-    signs = 1.0 - 2.0 * (mixed(np.arange(length, dtype=np.uint64)) >> np.uint64(63)).astype(np.float64)
+    signs = 1.0 - 2.0 * (splitmix64(np.arange(length, dtype=np.uint64)) >> np.uint64(63)).astype(np.float64)
     padded = np.zeros((len(arrays), together * FOLDED))
     np.multiply(arrays, signs, out=padded[:, :length])
     sums: Floats = padded.reshape(len(arrays), together, FOLDED).sum(axis=1)
@@ -151,7 +151,7 @@ def folded(arrays: Floats) -> Floats:
 def _pieces(column: Column, missing: Bools, length: int) -> Iterator[tuple[Ints, Floats]]:
     """Row numbers and their arrays [rows, length], a bounded piece at a time; rows without one are left out."""
     rows, values = np.flatnonzero(~missing), column.values
-    step = max(1, AT_ONCE // length)
+    step = max(1, CHUNK_NUMBERS // length)
     if values.ndim > 1 and values.dtype.kind in KINDS:
         if math.prod(values.shape[1:]) == length:
             for first in range(0, len(rows), step):
@@ -200,7 +200,7 @@ def _common_length(column: Column) -> int:
     some = present[:: max(1, len(present) // FITTED_ROWS)].tolist()
     sizes = Counter(0 if array is None else array.size for array in (_numbers_of(values[row]) for row in some))
     size, rows = sizes.most_common(1)[0] if sizes else (0, 0)
-    return size if rows >= ALIKE * len(some) else 0
+    return size if rows >= COMMON_LENGTH_SHARE * len(some) else 0
 
 
 def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from ..batch import Bools, Column, Family, Floats, Ints, Side, missing_mask
-from ..splitmix import mixed
+from ..splitmix import splitmix64
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class Block:
 
     def take(self, rows: Ints) -> Block:
         """Some rows, by number."""
-        picked = {name: column.take(rows) for name, column in self.columns.items()}
-        return Block(picked, len(rows), None if self.at is None else self.at[rows])
+        taken = {name: column.take(rows) for name, column in self.columns.items()}
+        return Block(taken, len(rows), None if self.at is None else self.at[rows])
 
 
-def picked(first: int, rows: int, share: float) -> Ints:
+def sampled_rows(first: int, rows: int, share: float) -> Ints:
     """Which of `rows` rows, of which so many came before, belong to a share of all: chosen by their number alone."""
-    draws = mixed(np.arange(first, first + rows, dtype=np.uint64))
+    draws = splitmix64(np.arange(first, first + rows, dtype=np.uint64))
     return np.flatnonzero(draws < np.uint64(min(share, 1 - 2**-53) * 2**64))
 
 
-def spoken(family: Family, column: Column) -> Bools | None:
+def countable_rows(family: Family, column: Column) -> Bools | None:
     """[rows] of which a made column says something, None if of all: only those count, where it speaks of relations.
 
     What is missing is an event of its own column; that nothing can be said of its relations is none.

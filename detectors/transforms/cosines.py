@@ -16,14 +16,24 @@ import numpy as np
 
 from ..batch import Column, Family, Floats, Side
 from .base import Block
-from .linear import FEWEST_KNOWN, MOST_COLUMNS, Scales, matrix, names_of, on_lattice, packed, share_of, unpacked
+from .linear import (
+    FEWEST_KNOWN,
+    MOST_COLUMNS,
+    Standardizer,
+    matrix,
+    names_of,
+    packed,
+    rounded_to_grid,
+    share_of,
+    unpacked,
+)
 
 MOST_COSINES = 64
 
 
 @dataclass(frozen=True)
-class Cosines:
-    """Cosines of random projections of the input columns; a value that is unknown (see `Scales`) counts as the mean.
+class RandomFourierFeatures:
+    """Cosines of random projections of the input columns; an unknown value (see `Standardizer`) counts as the mean.
 
     Attributes:
         inputs: the columns.
@@ -38,7 +48,7 @@ class Cosines:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     share: float
-    scales: Scales
+    scales: Standardizer
     directions: Floats
     phases: Floats
 
@@ -51,9 +61,9 @@ class Cosines:
         return "multivariate"
 
     def apply(self, block: Block) -> Mapping[str, Column]:
-        z, known = self.scales.standardised(matrix(block, self.inputs))
+        z, known = self.scales.transform(matrix(block, self.inputs))
         silent = known.sum(axis=0) < FEWEST_KNOWN
-        values = on_lattice(np.cos(self.directions @ z + self.phases[:, None]))
+        values = rounded_to_grid(np.cos(self.directions @ z + self.phases[:, None]))
         return {name: Column(row, silent) for name, row in zip(self.outputs, values, strict=True)}
 
     def document(self) -> dict[str, Any]:
@@ -74,7 +84,7 @@ class Cosines:
             inputs=inputs,
             outputs=outputs,
             share=share_of(document["share"], f"{where}.share"),
-            scales=Scales.from_document(document["scales"], len(inputs), f"{where}.scales"),
+            scales=Standardizer.from_document(document["scales"], len(inputs), f"{where}.scales"),
             directions=unpacked(document["directions"], (len(outputs), len(inputs)), f"{where}.directions"),
             phases=unpacked(document["phases"], (len(outputs),), f"{where}.phases"),
         )

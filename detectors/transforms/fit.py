@@ -15,24 +15,24 @@ from .rows import ReferenceRows
 from .text import fit_text
 from .timestamps import fit_timestamps
 
-STRETCH = 65_536  # rows that are transformed at once
+CHUNK_ROWS = 65_536  # rows that are transformed at once
 
 Fit = Callable[[ReferenceRows], Sequence[Transform]]
 
 FITS: tuple[Fit, ...] = (fit_timestamps, fit_text, fit_arrays, fit_relations)
 
 
-def fitted(reference: ReferenceRows) -> list[Transform]:
+def fit_transforms(reference: ReferenceRows) -> list[Transform]:
     """Every transform that the reference calls for, fitted on its shaping part."""
-    part = reference.shaping_part()
+    part = reference.training_rows()
     return [transform for fit in FITS for transform in fit(part)]
 
 
-def applied(transform: Transform, whole: ReferenceRows) -> Mapping[str, Column]:
+def apply_in_chunks(transform: Transform, whole: ReferenceRows) -> Mapping[str, Column]:
     """What a transform makes of all the rows, a stretch of them at a time."""
     block = whole.block(transform.inputs)
-    if whole.rows <= STRETCH:
+    if whole.rows <= CHUNK_ROWS:
         return transform.apply(block)
-    starts = range(0, whole.rows, STRETCH)
-    parts = [transform.apply(block.take(np.arange(start, min(start + STRETCH, whole.rows)))) for start in starts]
+    starts = range(0, whole.rows, CHUNK_ROWS)
+    parts = [transform.apply(block.take(np.arange(start, min(start + CHUNK_ROWS, whole.rows)))) for start in starts]
     return {name: concatenated([part[name] for part in parts]) for name in transform.outputs}

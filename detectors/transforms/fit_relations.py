@@ -9,11 +9,11 @@ from statistics import NormalDist
 import numpy as np
 
 from ..batch import Bools, Floats
-from ..splitmix import mixed
+from ..splitmix import splitmix64
 from .base import Transform
-from .cosines import Cosines
-from .linear import MOST_COLUMNS, Scales, matrix
-from .relations import DISTANCE, ERROR, RESIDUAL, Relations
+from .cosines import RandomFourierFeatures
+from .linear import MOST_COLUMNS, Standardizer, matrix
+from .relations import DISTANCE, ERROR, RESIDUAL, RelationTransform
 from .rows import ReferenceRows
 
 FEWEST_ROWS = 200  # of the shaping part
@@ -30,11 +30,11 @@ FULL_COLUMNS = 50  # up to so many columns residuals take every row; of more col
 
 
 @dataclass(frozen=True)
-class Related:
+class CorrelatedColumns:
     """Columns that are watched jointly: their scales and shrunk correlations S [columns, columns]."""
 
     names: tuple[str, ...]
-    scales: Scales
+    scales: Standardizer
     correlations: Floats
 
 
@@ -51,13 +51,18 @@ def fit_relations(part: ReferenceRows) -> list[Transform]:
         return []
     outputs = tuple(name for name in [*residuals, DISTANCE, ERROR] if name not in taken)
     share = min(1.0, FULL_COLUMNS / len(related.names))
-    relations = Relations(
-        related.names, outputs, share, related.scales, _kept(precision), _kept(_components(related.correlations))
+    relations = RelationTransform(
+        related.names,
+        outputs,
+        share,
+        related.scales,
+        _as_stored(precision),
+        _as_stored(_components(related.correlations)),
     )
     return [relations, _cosines(related, taken)]
 
 
-def _related(part: ReferenceRows) -> Related | None:
+def _related(part: ReferenceRows) -> CorrelatedColumns | None:
     names = tuple(
         name for name, type_ in part.types.items() if type_ in {"numeric", "integer"} and part.sides[name] == "input"
     )[:MOST_COLUMNS]
@@ -65,16 +70,16 @@ def _related(part: ReferenceRows) -> Related | None:
         return None
     rows = np.unique(np.linspace(0, part.rows - 1, min(part.rows, MOST_ROWS)).astype(np.int64))
     values = matrix(part.block(names).take(rows), names)
-    scales, usable = Scales.of(np.where(np.isfinite(values), values, np.nan))
+    scales, usable = Standardizer.of(np.where(np.isfinite(values), values, np.nan))
     names = tuple(name for name, use in zip(names, usable, strict=True) if use)
     if len(names) < 2:
         return None
-    z, known = scales.standardised(values[usable])
+    z, known = scales.transform(values[usable])
     full = known.mean(axis=1) >= LEAST_KNOWN
     if full.sum() < 2:
         return None
     names = tuple(name for name, use in zip(names, full, strict=True) if use)
-    return Related(names, scales.take(full), _correlations(z[full], known[full]))
+    return CorrelatedColumns(names, scales.take(full), _correlations(z[full], known[full]))
 
 
 def _correlations(z: Floats, known: Bools) -> Floats:
@@ -111,28 +116,28 @@ def _components(correlations: Floats) -> Floats:
     return out
 
 
-def _cosines(related: Related, taken: set[str]) -> Cosines:
+def _cosines(related: CorrelatedColumns, taken: set[str]) -> RandomFourierFeatures:
     """Directions for a kernel as wide as rows are apart, drawn from the names: a profile built again has the same."""
     outputs = tuple(f"cosine:{number}" for number in range(COSINES))
     columns = len(related.names)
     seed = int.from_bytes(hashlib.sha256("\0".join(related.names).encode("utf-8", "replace")).digest()[:7], "big")
-    draws = mixed(np.arange(seed, seed + COSINES * (columns + 1), dtype=np.uint64)) / 2.0**64
+    draws = splitmix64(np.arange(seed, seed + COSINES * (columns + 1), dtype=np.uint64)) / 2.0**64
     inverse = np.vectorize(NormalDist().inv_cdf, otypes=[float])
     normal = inverse(np.clip(draws[COSINES:], 1e-12, 1 - 1e-12)).reshape(COSINES, columns)
     values, vectors = np.linalg.eigh(related.correlations)
     whitening = (vectors / np.sqrt(values)) @ vectors.T
     directions = normal @ whitening / np.sqrt(2 * columns)
     keep = np.array([name not in taken for name in outputs])
-    return Cosines(
+    return RandomFourierFeatures(
         inputs=related.names,
         outputs=tuple(name for name in outputs if name not in taken),
         share=COSINE_SHARE,
         scales=related.scales,
-        directions=_kept(directions[keep]),
-        phases=_kept(2 * np.pi * draws[:COSINES][keep]),
+        directions=_as_stored(directions[keep]),
+        phases=_as_stored(2 * np.pi * draws[:COSINES][keep]),
     )
 
 
-def _kept(values: Floats) -> Floats:
+def _as_stored(values: Floats) -> Floats:
     """As a profile keeps them, so that a profile that was read gives the same bits."""
     return values.astype(np.float32).astype(np.float64)

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 
 from ..batch import Bools, Floats
-from ..binning.numeric import numbers
+from ..binning.numeric import to_floats
 from ..errors import ProfileError, shown
 from .base import Block
 
 MOST_COLUMNS = 100
 FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
-RARE = 0.0005  # the range of a column is between the values that so few lie beyond
-HEAVY = 8.0  # of the middle half's sds: a range that reaches farther is taken on a logarithmic scale
-LATTICE = 2.0**20  # results are rounded to its inverse, so that what is equal but for rounding falls into one cell
+RANGE_TAIL = 0.0005  # the range of a column is between the values that so few lie beyond
+HEAVY_TAIL_SDS = 8.0  # of the middle half's sds: a range that reaches farther is taken on a logarithmic scale
+ROUNDING = 2.0**20  # results are rounded to its inverse, so that what is equal but for rounding falls into one cell
 
 
 @dataclass(frozen=True)
-class Scales:
+class Standardizer:
     """Brings columns to mean 0 and variance 1, each array [columns].
 
     A value counts as unknown when it is missing, no number, or beyond the range of the reference by more than half its
@@ -45,7 +45,7 @@ class Scales:
     high: Floats
 
     @classmethod
-    def of(cls, values: Floats) -> tuple[Scales, Bools]:
+    def of(cls, values: Floats) -> tuple[Standardizer, Bools]:
         """Scales for finite or NaN values [columns, rows] and which columns have one; the scales are of those."""
         with np.errstate(all="ignore"):
             found = [_scale(row[np.isfinite(row)]) for row in values]
@@ -53,12 +53,12 @@ class Scales:
         parts = np.array([scale for scale in found if scale is not None]).reshape(-1, 7).T
         return cls(parts[0], parts[1], parts[2] > 0, *parts[3:]), usable
 
-    def take(self, columns: Bools) -> Scales:
+    def take(self, columns: Bools) -> Standardizer:
         """The scales of some columns."""
         rest = {name: values[columns] for name, values in vars(self).items() if name != "heavy"}
-        return Scales(heavy=self.heavy[columns], **rest)
+        return Standardizer(heavy=self.heavy[columns], **rest)
 
-    def standardised(self, values: Floats) -> tuple[Floats, Bools]:
+    def transform(self, values: Floats) -> tuple[Floats, Bools]:
         """Standardised values [columns, rows], 0 where unknown, and which are known."""
         with np.errstate(all="ignore"):
             out = values - self.centre[:, None]
@@ -75,7 +75,7 @@ class Scales:
         return {name: packed(values.astype(np.float64), "<f8") for name, values in vars(self).items()}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], columns: int, where: str) -> Scales:
+    def from_document(cls, document: Mapping[str, Any], columns: int, where: str) -> Standardizer:
         """ProfileError where an array is damaged, a width is not positive or a range is empty."""
         arrays = {
             name: unpacked(document[name], (columns,), f"{where}.{name}", "<f8") for name in cls.__dataclass_fields__
@@ -91,7 +91,7 @@ def _scale(values: Floats) -> tuple[float, ...] | None:
     """A column's centre, spread, heavy, mean, sd, low and high; None if its values do not vary."""
     if len(values) < 3:
         return None
-    rare = max(RARE, 1.5 / len(values))
+    rare = max(RANGE_TAIL, 1.5 / len(values))
     at = (rare, 0.25, 0.5, 0.75, 1 - rare)
     bottom, lower, centre, upper, top = (float(x) for x in np.quantile(values, at, method="inverted_cdf"))
     spread = (upper - lower) / 1.349 or (top - bottom) / 6
@@ -99,7 +99,7 @@ def _scale(values: Floats) -> tuple[float, ...] | None:
         return None
     scaled = (values - centre) / spread
     ends = (np.array([bottom, top]) - centre) / spread
-    heavy = bool(np.abs(ends).max() > HEAVY)
+    heavy = bool(np.abs(ends).max() > HEAVY_TAIL_SDS)
     scaled, ends = (np.arcsinh(scaled), np.arcsinh(ends)) if heavy else (scaled, ends)
     half = (ends[1] - ends[0]) / 2
     low, high = ends[0] - half, ends[1] + half
@@ -113,14 +113,14 @@ def matrix(block: Block, names: tuple[str, ...]) -> Floats:
     """The named columns as numbers [columns, rows], NaN where a value is missing or none."""
     out = np.empty((len(names), block.rows))
     for position, name in enumerate(names):
-        out[position] = numbers(block.columns[name])[0]
+        out[position] = to_floats(block.columns[name])[0]
     return out
 
 
-def on_lattice(values: Floats) -> Floats:
+def rounded_to_grid(values: Floats) -> Floats:
     """Rounded, so that the same rows in other blocks give the same cells though sums are added in another order."""
-    out: Floats = np.rint(values * LATTICE)
-    out /= LATTICE
+    out: Floats = np.rint(values * ROUNDING)
+    out /= ROUNDING
     return out
 
 

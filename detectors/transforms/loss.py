@@ -9,16 +9,16 @@ from typing import Any, ClassVar, Self, get_args
 import numpy as np
 
 from ..batch import Column, Family, Floats, Side
-from ..binning.losses import whole_number_bins
+from ..binning.losses import integer_bins
 from ..binning.numeric import NumericBins
 from ..errors import ProfileError, shown
-from ..losses.functions import Loss, loss_from
+from ..losses.functions import LossFunction, loss_from
 from ..losses.task import BY_SCORE, LOSS, Task
 from .base import Block
 
 
 @dataclass(frozen=True)
-class ByScore:
+class LossByScore:
     """Losses by score cell: the number `cell * levels + level` of a row.
 
     Attributes:
@@ -38,12 +38,12 @@ class ByScore:
     @property
     def counted(self) -> NumericBins:
         """A cell for each number."""
-        return whole_number_bins(self.bins.size * self.levels)
+        return integer_bins(self.bins.size * self.levels)
 
     def of(self, score: Column, losses: Floats) -> Floats:
         """[rows] NaN where there is no loss."""
-        cells, _ = self.bins.cells_of(score)
-        numbers = cells * self.levels + np.searchsorted(self.borders, losses, side="right")
+        bin_ids, _ = self.bins.digitize(score)
+        numbers = bin_ids * self.levels + np.searchsorted(self.borders, losses, side="right")
         return np.where(np.isnan(losses), np.nan, numbers)
 
 
@@ -55,10 +55,10 @@ class LossTransform:
     side: ClassVar[Side] = "label"
     family: ClassVar[Family] = "performance"
     share: ClassVar[float] = 1.0
-    loss: Loss
+    loss: LossFunction
     prediction: str
     label: str
-    by_score: ByScore | None
+    by_score: LossByScore | None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -98,8 +98,8 @@ class LossTransform:
         return cls(loss, str(document["prediction"]), str(document["label"]), by_score)
 
 
-def _by_score(document: Mapping[str, Any], where: str) -> ByScore:
+def _by_score(document: Mapping[str, Any], where: str) -> LossByScore:
     borders = np.array([float(border) for border in document["borders"]])
     if not (np.all(np.isfinite(borders)) and np.all(np.diff(borders) > 0)):
         raise ProfileError(f"{where}.borders must be ascending numbers; build the profile again")
-    return ByScore(str(document["score"]), NumericBins.from_document(document["bins"], f"{where}.bins"), borders)
+    return LossByScore(str(document["score"]), NumericBins.from_document(document["bins"], f"{where}.bins"), borders)

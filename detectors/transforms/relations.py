@@ -5,7 +5,7 @@ With standardised columns z and the inverse P of their correlations, the residua
 itself has changed. The Mahalanobis distance is sqrt(z' P z); the PCA error is what remains of z beside the principal
 components that hold most of the variance.
 
-A value that is unknown (see `Scales`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
+An unknown value (see `Standardizer`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
 unknown value in a row, one step of Jacobi's iteration for more. So the residuals of its partners stay what they were,
 and a missing or absurd value in one column is no event in others; its own residual is not counted in that row.
 """
@@ -22,18 +22,28 @@ import numpy as np
 from ..batch import Bools, Column, Family, Floats, Side
 from ..errors import ProfileError, shown
 from .base import Block
-from .linear import FEWEST_KNOWN, MOST_COLUMNS, Scales, matrix, names_of, on_lattice, packed, share_of, unpacked
+from .linear import (
+    FEWEST_KNOWN,
+    MOST_COLUMNS,
+    Standardizer,
+    matrix,
+    names_of,
+    packed,
+    rounded_to_grid,
+    share_of,
+    unpacked,
+)
 
 RESIDUAL = "residual:"
 DISTANCE = "mahalanobis"
 ERROR = "pca_error"
-PARTNERS = 3  # of a residual, that are named
-PARTIAL = 0.1  # the least partial correlation of a partner
-SLIGHT = 0.1  # the least that a change shows through
+MAX_PARTNERS = 3  # of a residual, that are named
+LEAST_PARTNER_CORRELATION = 0.1  # the least partial correlation of a partner
+LEAST_DEPENDENCE = 0.1  # the least that a change shows through
 
 
 @dataclass(frozen=True)
-class Relations:
+class RelationTransform:
     """Residuals, distance and error of the input columns.
 
     Attributes:
@@ -49,7 +59,7 @@ class Relations:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     share: float
-    scales: Scales
+    scales: Standardizer
     precision: Floats
     components: Floats
 
@@ -66,15 +76,19 @@ class Relations:
         """Of each residual the columns that say most of it, by the size of their partial correlation, at most three."""
         out = {}
         for row, name in enumerate(self.inputs):
-            best = np.argsort(-self._partial[row], kind="stable")[:PARTNERS]
-            out[RESIDUAL + name] = tuple(self.inputs[i] for i in best if self._partial[row, i] >= PARTIAL)
+            best = np.argsort(-self._partial[row], kind="stable")[:MAX_PARTNERS]
+            out[RESIDUAL + name] = tuple(
+                self.inputs[i] for i in best if self._partial[row, i] >= LEAST_PARTNER_CORRELATION
+            )
         return out
 
     @cached_property
-    def made_of(self) -> dict[str, frozenset[str]]:
+    def depends_on(self) -> dict[str, frozenset[str]]:
         """Of each residual its column and those that it is noticeably made of."""
         return {
-            RESIDUAL + name: frozenset([name, *(self.inputs[i] for i in np.flatnonzero(self._partial[row] >= SLIGHT))])
+            RESIDUAL + name: frozenset(
+                [name, *(self.inputs[i] for i in np.flatnonzero(self._partial[row] >= LEAST_DEPENDENCE))]
+            )
             for row, name in enumerate(self.inputs)
         }
 
@@ -87,19 +101,19 @@ class Relations:
         return partial
 
     def apply(self, block: Block) -> Mapping[str, Column]:
-        z, known = self.scales.standardised(matrix(block, self.inputs))
-        z, product = self._completed(z, known)
+        z, known = self.scales.transform(matrix(block, self.inputs))
+        z, product = self._with_expectations(z, known)
         silent = known.sum(axis=0) < FEWEST_KNOWN
         distance = np.sqrt(np.maximum(np.einsum("ij,ij->j", z, product), 0.0))
         kept = self.components.T @ z
         error = np.sqrt(np.maximum(np.einsum("ij,ij->j", z, z) - np.einsum("ij,ij->j", kept, kept), 0.0))
         product /= np.sqrt(np.diag(self.precision))[:, None]
-        rows = dict(zip((RESIDUAL + name for name in self.inputs), on_lattice(product), strict=True))
+        rows = dict(zip((RESIDUAL + name for name in self.inputs), rounded_to_grid(product), strict=True))
         made = {name: Column(rows[name], ~known[row] | silent) for row, name in enumerate(rows)}
-        made |= {DISTANCE: Column(on_lattice(distance), silent), ERROR: Column(on_lattice(error), silent)}
+        made |= {DISTANCE: Column(rounded_to_grid(distance), silent), ERROR: Column(rounded_to_grid(error), silent)}
         return {name: made[name] for name in self.outputs}
 
-    def _completed(self, z: Floats, known: Bools) -> tuple[Floats, Floats]:
+    def _with_expectations(self, z: Floats, known: Bools) -> tuple[Floats, Floats]:
         """Values with what is unknown filled in, and their product with P."""
         product = self.precision @ z
         rows = np.flatnonzero(~known.all(axis=0))
@@ -138,7 +152,7 @@ class Relations:
             inputs=inputs,
             outputs=outputs,
             share=share_of(document["share"], f"{where}.share"),
-            scales=Scales.from_document(document["scales"], columns, f"{where}.scales"),
+            scales=Standardizer.from_document(document["scales"], columns, f"{where}.scales"),
             precision=precision,
             components=_components(document["components"], columns, f"{where}.components"),
         )

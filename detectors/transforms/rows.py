@@ -24,19 +24,19 @@ class ReferenceRows:
     columns: Mapping[str, Column]
     sides: Mapping[str, Side]
     types: Mapping[str, ColumnType]
-    shaping: Bools
+    training: Bools
     at: Floats | None
 
     @property
     def rows(self) -> int:
-        return len(self.shaping)
+        return len(self.training)
 
     def block(self, names: tuple[str, ...]) -> Block:
         """All the rows, of some columns."""
         return Block({name: self.columns[name] for name in names}, self.rows, self.at)
 
-    def shaping_part(self) -> ReferenceRows:
+    def training_rows(self) -> ReferenceRows:
         """The rows of the shaping part alone: what parameters may be fitted on."""
-        picked = {name: column.take(self.shaping) for name, column in self.columns.items()}
-        at = None if self.at is None else self.at[self.shaping]
-        return ReferenceRows(picked, self.sides, self.types, self.shaping[self.shaping], at)
+        picked = {name: column.take(self.training) for name, column in self.columns.items()}
+        at = None if self.at is None else self.at[self.training]
+        return ReferenceRows(picked, self.sides, self.types, self.training[self.training], at)

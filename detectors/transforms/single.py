@@ -14,7 +14,7 @@ from ..errors import ProfileError, shown
 
 
 @dataclass(frozen=True)
-class OfColumn(ABC):
+class SingleColumnTransform(ABC):
     """Describes a column by further ones, "column:what" each, which are watched with the family of its side."""
 
     column: str
@@ -54,14 +54,14 @@ def column_of(values: Floats, wrong: Bools) -> Column:
     """Values [rows], missing where NaN; rows whose value came in a wrong type or shape count as mismatches, too."""
     if not wrong.any():
         return Column(values)
-    cells = values.astype(object)
+    mixed_values = values.astype(object)
     for row in np.flatnonzero(wrong).tolist():  # as text, a number is a mismatch and still counts as what it is
-        cells[row] = _NO_NUMBER if np.isnan(values[row]) else repr(float(values[row]))
-    return Column(cells)
+        mixed_values[row] = _NO_NUMBER if np.isnan(values[row]) else repr(float(values[row]))
+    return Column(mixed_values)
 
 
-class _Wrong:
+class _Mismatch:
     """Stands for a value that is none of the column's type: every encoder counts it as a mismatch."""
 
 
-_NO_NUMBER = _Wrong()
+_NO_NUMBER = _Mismatch()

@@ -11,16 +11,16 @@ import numpy as np
 from ..batch import Array, Column, Floats, missing_mask
 from .base import Block
 from .rows import ReferenceRows
-from .single import OfColumn, column_of
+from .single import SingleColumnTransform, column_of
 
-LOOKED_AT = 4096  # characters of a text whose classes are counted
-AT_ONCE = 2**17  # characters counted together, which bounds the memory
+READ_CHARACTERS = 4096  # characters of a text whose classes are counted
+CHUNK_CHARACTERS = 2**17  # characters counted together, which bounds the memory
 CLASSES = ("digits", "letters", "non_ascii", "punctuation", "spaces", "upper", "vowels")
 _DOTTED_I = "\u0130"  # the one letter whose lower case is longer than itself
 
 
 @dataclass(frozen=True)
-class Text(OfColumn):
+class TextTransform(SingleColumnTransform):
     """The length in characters, and what share of its first 4,096 are of each class.
 
     Letters are a to z in either case; upper-case ones are those of any script; vowels are told of the letters; what is
@@ -44,31 +44,31 @@ class Text(OfColumn):
                 texts.append(value)
         wrong = ~found & ~missing
         made = {}
-        for name, counted in zip(self.outputs, described(texts), strict=True):
+        for name, counted in zip(self.outputs, text_features(texts), strict=True):
             whole = np.full(block.rows, np.nan)
             whole[found] = counted
             made[name] = column_of(whole, wrong)
         return made
 
 
-def fit_text(reference: ReferenceRows) -> list[Text]:
+def fit_text(reference: ReferenceRows) -> list[TextTransform]:
     """One for each column of free text."""
     return [
-        Text(name, reference.sides[name])
+        TextTransform(name, reference.sides[name])
         for name, type_ in reference.types.items()
         if type_ == "text" and reference.sides[name] != "label"
     ]
 
 
-def described(texts: Sequence[str]) -> list[Floats]:
+def text_features(texts: Sequence[str]) -> list[Floats]:
     """The lengths [texts] of texts, then for each class the share of characters that are of it, NaN where of none."""
     lengths = np.fromiter(map(len, texts), dtype=np.float64, count=len(texts))
-    beginnings = [text[:LOOKED_AT] for text in texts]
-    sizes = np.minimum(lengths, LOOKED_AT).astype(np.int64)
+    beginnings = [text[:READ_CHARACTERS] for text in texts]
+    sizes = np.minimum(lengths, READ_CHARACTERS).astype(np.int64)
     counts = np.zeros((len(texts), len(_BITS)))
     first = 0
     while first < len(texts):
-        reach = np.searchsorted(np.cumsum(sizes[first : first + AT_ONCE]), AT_ONCE, side="right")
+        reach = np.searchsorted(np.cumsum(sizes[first : first + CHUNK_CHARACTERS]), CHUNK_CHARACTERS, side="right")
         last = first + max(1, int(reach))
         counts[first:last] = _counted("".join(beginnings[first:last]), sizes[first:last])
         first = last

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..batch import Column, Floats
-from ..columns.inference import is_clock
-from ..columns.timestamps import UNITS, moments, unit_of
+from ..columns.inference import is_monotone_in_time
+from ..columns.timestamps import UNITS, epoch_seconds, unit_of
 from ..errors import ProfileError, shown
 from .base import Block
 from .rows import ReferenceRows
-from .single import OfColumn, column_of
+from .single import SingleColumnTransform, column_of
 
 DAY = 86_400.0
 DAYS = 2  # that times must span, for a reference to know all the hours of a day
@@ -22,7 +22,7 @@ FORMS = ("datetime", "number", "text")
 
 
 @dataclass(frozen=True)
-class Timestamps(OfColumn):
+class TimestampTransform(SingleColumnTransform):
     """The lag, seconds from the value to the row's exchange, and the hour of the day, UTC.
 
     Attributes:
@@ -43,7 +43,7 @@ class Timestamps(OfColumn):
         return self._named(*["lag"] * self.lag, *["hour"] * self.hour)
 
     def apply(self, block: Block) -> Mapping[str, Column]:
-        times, wrong = moments(block.columns[self.column], self.form, self.unit)
+        times, wrong = epoch_seconds(block.columns[self.column], self.form, self.unit)
         made = {}
         if self.lag and block.at is not None:
             made[f"{self.column}:lag"] = column_of(block.at - times, wrong)
@@ -60,18 +60,18 @@ class Timestamps(OfColumn):
         return super().from_document(document, where)
 
 
-def fit_timestamps(reference: ReferenceRows) -> list[Timestamps]:
+def fit_timestamps(reference: ReferenceRows) -> list[TimestampTransform]:
     """One for each column of times of which lag or hour can be told from the shaping part."""
     made = []
     for name, type_ in reference.types.items():
         side = reference.sides[name]
         if type_ == "timestamp" and side != "label":
             form, unit = _form(reference.columns[name])
-            times, _ = moments(reference.columns[name], form, unit)
-            hour = _knows_hours(times)
-            lag = reference.at is not None and _comes_and_goes(reference.at - times)
+            times, _ = epoch_seconds(reference.columns[name], form, unit)
+            hour = _covers_the_day(times)
+            lag = reference.at is not None and _is_stationary(reference.at - times)
             if lag or hour:
-                made.append(Timestamps(name, side, form, unit, lag, hour))
+                made.append(TimestampTransform(name, side, form, unit, lag, hour))
     return made
 
 
@@ -88,12 +88,12 @@ def _hours(times: Floats) -> Floats:
     return hours
 
 
-def _knows_hours(times: Floats) -> bool:
+def _covers_the_day(times: Floats) -> bool:
     """Whether times [rows] are of all the day: dates have one hour, and a short reference knows but some of them."""
     finite = times[np.isfinite(times)]
     return len(finite) > 0 and float(np.ptp(finite)) >= DAYS * DAY and len(np.unique(_hours(finite))) > 1
 
 
-def _comes_and_goes(lags: Floats) -> bool:
+def _is_stationary(lags: Floats) -> bool:
     """Whether lags are no clock, as those from one and the same moment are: they would be new for ever."""
-    return bool(np.isfinite(lags).any()) and not is_clock(lags)
+    return bool(np.isfinite(lags).any()) and not is_monotone_in_time(lags)

@@ -11,28 +11,34 @@ from pathlib import Path
 
 import msgspec
 
-from ..report.schema import Learning, Report
-from ..rows.messages import Outcome, Progress, Wanted
-from .commands import NoteLearning, Plain
-from .core import Setup
-from .decisions import Decisions
+from ..report.schema import LearningStatus, Report
+from ..rows.messages import LearnJob, LearnProgress, LearnResult
+from .commands import NoteLearning, SimpleCommand
+from .decisions import AuditedActions
 from .errors import RefusedError
+from .settings import AnalyzerSettings
 from .stores import LEARNING
 
-LOOK_SECONDS = 0.5
-TELL_SECONDS = 2.0
-LONGEST_SECONDS = 900.0
+POLL_SECONDS = 0.5
+PROGRESS_SECONDS = 2.0
+MAX_BUILD_SECONDS = 900.0
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.rows.learn")
 OUT_FILE = "learnt.profile"
 
-Submit = Callable[[Plain], object]
+Submit = Callable[[SimpleCommand], object]
 
 
-class Builder:
+class ProfileBuilder:
     """Follows the report; once enough rows are gathered, builds their profile and decides on it."""
 
     def __init__(
-        self, setup: Setup, folder: Path, memory: int, decisions: Decisions, read: Callable[[], Report], submit: Submit
+        self,
+        setup: AnalyzerSettings,
+        folder: Path,
+        memory: int,
+        decisions: AuditedActions,
+        read: Callable[[], Report],
+        submit: Submit,
     ) -> None:
         self._setup = setup
         self._folder = folder
@@ -48,9 +54,9 @@ class Builder:
             if learning is not None and learning.state == "building":
                 with suppress(RefusedError):  # it was cancelled in the meantime, and its rows are gone
                     await self._build(learning)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def _build(self, learning: Learning) -> None:
+    async def _build(self, learning: LearningStatus) -> None:
         out = self._folder / OUT_FILE
         outcome = await self._outcome(learning, out)
         if outcome is None:
@@ -62,9 +68,9 @@ class Builder:
         await self._decisions.take_learnt(learning, raw, outcome.rows)
         out.unlink(missing_ok=True)
 
-    async def _outcome(self, learning: Learning, out: Path) -> Outcome | None:
+    async def _outcome(self, learning: LearningStatus, out: Path) -> LearnResult | None:
         """Return what the child came to; None when nobody wants it any more."""
-        wanted = msgspec.json.encode(self._wanted(learning)).decode()
+        wanted = msgspec.json.encode(self._job(learning)).decode()
         command = (*MODULE, str(self._folder), LEARNING, str(out), wanted)
         silent = asyncio.subprocess.DEVNULL  # a traceback could hold a value of a row
         child = await asyncio.create_subprocess_exec(
@@ -72,16 +78,16 @@ class Builder:
         )
         assert child.stdout is not None
         reading = asyncio.create_task(self._follow(child.stdout, learning))
-        unwanted = asyncio.create_task(self._unwanted(learning))
+        unwanted = asyncio.create_task(self._wait_cancelled(learning))
         try:
-            await asyncio.wait((reading, unwanted), timeout=LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((reading, unwanted), timeout=MAX_BUILD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if unwanted.done():
                 return None
             if not reading.done():
-                return Outcome(problem=f"building took more than {LONGEST_SECONDS:g} s; give fewer rows")
+                return LearnResult(problem=f"building took more than {MAX_BUILD_SECONDS:g} s; give fewer rows")
             found = reading.result()
             status = await child.wait()
-            return found or Outcome(problem=f"the process that builds the profile ended with status {status}")
+            return found or LearnResult(problem=f"the process that builds the profile ended with status {status}")
         finally:
             for task in (reading, unwanted):
                 task.cancel()
@@ -89,26 +95,26 @@ class Builder:
                 child.kill()
                 await child.wait()
 
-    async def _follow(self, lines: asyncio.StreamReader, learning: Learning) -> Outcome | None:
+    async def _follow(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
         """Read what the child says to its end; return its outcome, None when it ended without one."""
         told = 0.0
-        outcome: Outcome | None = None
+        outcome: LearnResult | None = None
         while line := await lines.readline():
-            said = msgspec.json.decode(line, type=Outcome | Progress)
-            if isinstance(said, Outcome):
+            said = msgspec.json.decode(line, type=LearnResult | LearnProgress)
+            if isinstance(said, LearnResult):
                 outcome = said
-            elif time.monotonic() - told >= TELL_SECONDS:
+            elif time.monotonic() - told >= PROGRESS_SECONDS:
                 told = time.monotonic()
                 self._submit(NoteLearning(learning.id, progress=said.share))
         return outcome
 
-    async def _unwanted(self, learning: Learning) -> None:
+    async def _wait_cancelled(self, learning: LearningStatus) -> None:
         while (now := self._read().learning) is not None and now.id == learning.id:  # noqa: ASYNC110  # a thread swaps reports
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
-    def _wanted(self, learning: Learning) -> Wanted:
+    def _job(self, learning: LearningStatus) -> LearnJob:
         drift = self._setup.drift
-        return Wanted(
+        return LearnJob(
             model=self._setup.model,
             version=self._setup.version,
             rows=learning.wanted,

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ...detectors.batch import is_missing
-from ..report.schema import Unprofiled
-from .decode import Decoded, Rows
+from ...detectors.profile.profile import Profile
+from ..report.schema import UnprofiledColumn
+from .component import Component
+from .decode import DecodedExchange, Rows
 
 MAX_COLUMNS = 200
 
 
-class Columns:
-    """Counts values by (side, column) for the first `MAX_COLUMNS` names."""
+class UnprofiledColumns(Component):
+    """Counts values by (side, column) for the first `MAX_COLUMNS` names, until a profile is in force."""
+
+    by_tick: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], list[int]] = {}
+        self._unprofiled = True
 
-    def add(self, decoded: Decoded) -> None:
+    def on_profile(self, profile: Profile, *, restored: bool) -> None:
+        """Stop counting, and forget the counts."""
+        self._counts = {}
+        self._unprofiled = False
+
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Count the values of one exchange."""
-        self._add("input", decoded.inputs)
-        if decoded.outputs is not None:
-            self._add("prediction", decoded.outputs)
+        if not self._unprofiled:
+            return
+        self._add("input", exchange.inputs)
+        if exchange.outputs is not None:
+            self._add("prediction", exchange.outputs)
 
-    def listing(self) -> tuple[Unprofiled, ...]:
+    def listing(self) -> tuple[UnprofiledColumn, ...]:
         """Return the counts, in the order in which the columns were first seen."""
-        return tuple(Unprofiled(name, side, *counts) for (side, name), counts in self._counts.items())
+        return tuple(UnprofiledColumn(name, side, *counts) for (side, name), counts in self._counts.items())
 
     def state(self) -> list[list[Any]]:
         """Return the counts as plain values."""
         return [[side, name, *counts] for (side, name), counts in self._counts.items()]
 
-    def resume(self, state: list[list[Any]]) -> None:
+    def resume(self, saved: list[list[Any]]) -> None:
         """Take over what `state` returned."""
-        self._counts = {(side, name): [int(values), int(missing)] for side, name, values, missing in state}
+        self._counts = {(side, name): [int(values), int(missing)] for side, name, values, missing in saved}
 
     def _add(self, side: str, rows: Rows) -> None:
         for name, values in rows.columns.items():

@@ -11,39 +11,39 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..settings.checks import warnings
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
-from .core import Setup
+from ..settings.validation import find_warnings
 from .decode import Hints
 from .engine import EngineFactory
-from .streams import streamed
+from .settings import AnalyzerSettings
+from .streams import configure_detectors
 
 UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configured:
+class Configuration:
     """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
 
     document: ModelMonitor | None
-    setup: Setup
+    setup: AnalyzerSettings
     profile_path: Path | None = None
     notes: tuple[str, ...] = ()
 
 
-def configure(path: Path | None, engine_factory: EngineFactory) -> Configured:
+def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration:
     """Read the document at `path`, None for none."""
-    plain = Setup(drift=DriftSettings(), engine_factory=engine_factory)
+    plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
-        return Configured(document=None, setup=plain)
+        return Configuration(document=None, setup=plain)
     try:
         document = load(path)
         return _configured(document, path.parent, engine_factory)
     except (SettingsError, DetectorError) as error:
-        return Configured(document=None, setup=replace(plain, problem=f"the document cannot be used: {error}"))
+        return Configuration(document=None, setup=replace(plain, problem=f"the document cannot be used: {error}"))
 
 
 def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
@@ -59,24 +59,24 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
     )
 
 
-def shown_document(document: ModelMonitor | None) -> Any:
+def redacted_document(document: ModelMonitor | None) -> Any:
     """Return the document as plain values for people; of addresses only what holds no secret."""
     if document is None:
         return None
     plain = msgspec.to_builtins(document)
     webhook = (plain["spec"].get("retrain") or {}).get("webhook")
     if webhook:
-        webhook["url"] = _bare(webhook["url"])
+        webhook["url"] = _strip_secrets(webhook["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
-            source["url"] = _bare(source["url"])
+            source["url"] = _strip_secrets(source["url"])
     return plain
 
 
-def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configured:
+def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
     spec = document.spec
     source = _source(spec)
-    setup = Setup(
+    setup = AnalyzerSettings(
         model=spec.model.name,
         version=spec.model.version,
         mode=spec.mode,
@@ -87,11 +87,11 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         feedback=spec.feedback,
         learn=source.learn if source is not None else None,
         keep_rows=spec.traffic.keep_rows,
-        streams=streamed(spec.drift.detectors),
+        streams=configure_detectors(spec.drift.detectors),
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configured(document=document, setup=setup, profile_path=path, notes=tuple(warnings(document)))
+    return Configuration(document=document, setup=setup, profile_path=path, notes=tuple(find_warnings(document)))
 
 
 def _source(spec: Spec) -> ProfileSource | None:
@@ -117,7 +117,7 @@ def _drift(spec: Spec) -> DriftSettings:
     )
 
 
-def _bare(url: str) -> str:
+def _strip_secrets(url: str) -> str:
     """Return `url` without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

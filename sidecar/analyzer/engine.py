@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ...detectors.comparisons.effects import EffectSizes, Yardstick
+from ...detectors.comparisons.effects import EffectSizeEstimator, EffectSizes
 from ...detectors.detection.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
 from ...detectors.errors import StateError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ...detectors.summaries.counts import Counts
-from ...detectors.summaries.windows import Piece, Windows, levels_of
+from ...detectors.summaries.windows import Windows, WindowSum, window_levels
 
 
 class TickEngine(Protocol):
@@ -48,15 +48,17 @@ class EffectSizesOnly:
 
     def __init__(self, profile: Profile, drift: DriftSettings) -> None:
         self._profile = profile
-        self._yardsticks = [(feature, Yardstick.of(feature, drift.tick_seconds)) for feature in profile.features]
-        self.windows = Windows(profile, levels_of(drift.tick_seconds))
+        self._estimators = [
+            (feature, EffectSizeEstimator.of(feature, drift.tick_seconds)) for feature in profile.features
+        ]
+        self.windows = Windows(profile, window_levels(drift.tick_seconds))
         self._tick: int | None = None
         self._ticks_closed = 0
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
         """Remember the counts of `tick`."""
         self._tick = tick
-        if counts.cells.any():
+        if counts.bin_counts.any():
             self.windows.add(tick, counts)
             self._ticks_closed += 1
         return TickResult(tick)
@@ -69,7 +71,7 @@ class EffectSizesOnly:
                 feature.name, feature.side, feature.family, 0.0, None, None,
                 self._effects(feature.name, yardstick, piece),
             )
-            for feature, yardstick in self._yardsticks
+            for feature, yardstick in self._estimators
         )  # fmt: skip
         return MonitorStatus(self._tick, self._ticks_closed, self._profile.hash, (), features, ())
 
@@ -94,7 +96,7 @@ class EffectSizesOnly:
         self.windows.restore(state["windows"])
         self._tick, self._ticks_closed = state["tick"], int(state["ticks_closed"])
 
-    def _effects(self, name: str, yardstick: Yardstick, piece: Piece | None) -> EffectSizes | None:
+    def _effects(self, name: str, yardstick: EffectSizeEstimator, piece: WindowSum | None) -> EffectSizes | None:
         if piece is None:
             return None
         mismatches = int(piece.counts.mismatches[self._profile.index[name]])

@@ -2,6 +2,7 @@
 
 It stands in the shared folder, as old as the counter page, and has one writer: the lock on it keeps a second analyzer
 out. Layout, in 64-bit words: magic, version, ledger id, number of names; then slots of a 56-byte name and its total.
+A longer name is stored under its `counters.file_name`, so that its total survives, too.
 """
 
 from __future__ import annotations
@@ -12,32 +13,41 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import UsageError, shown
-from .ledger import Counters
+from ..errors import UsageError, quote_value
+from .counters import FILE_NAME_BYTES, file_name
 
-FATES_FILE = "fates"
+TOTALS_FILE = "fates"
 MAGIC, VERSION = 0x4641_5445_5346_4C50, 1
 AT_MAGIC, AT_VERSION, AT_ID, AT_USED = range(4)
-HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, 56
+HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, FILE_NAME_BYTES
 SIZE = 16384
 SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
 
 
-class FatesFile:
+class TotalsFile:
     """Open, read once, then write after each checkpoint."""
 
     def __init__(self, path: Path) -> None:
         """Take the file at `path`, made anew when it is missing or strange; UsageError when another analyzer has it."""
-        self._descriptor = locked(path, "--shared", SIZE)
+        self._descriptor = open_locked(path, "--shared", SIZE)
         self._backing = mmap.mmap(self._descriptor, SIZE)
         self._words = memoryview(self._backing).cast("Q")
         self._slots: dict[str, int] = {}
+        self._left_out: set[str] = set()
         if (self._words[AT_MAGIC], self._words[AT_VERSION]) != (MAGIC, VERSION) or self._words[AT_USED] > SLOTS:
             self._backing[:] = bytes(SIZE)
         for slot in range(self._words[AT_USED]):
             self._slots[self._name(slot)] = slot
 
-    def read(self) -> tuple[int, Counters] | None:
+    @property
+    def problem(self) -> str:
+        """Why some totals are only in the checkpoint; empty when all are in the file."""
+        if not self._left_out:
+            return ""
+        example = quote_value(next(iter(self._left_out)))
+        return f"{len(self._left_out)} totals, as {example}, have no room in the file {TOTALS_FILE} of {SLOTS} totals"
+
+    def read(self) -> tuple[int, dict[str, int]] | None:
         """Return the ledger's id and totals; None when nothing was ever written."""
         if self._words[AT_MAGIC] != MAGIC:
             return None
@@ -49,12 +59,16 @@ class FatesFile:
         if ledger_id != self._words[AT_ID]:
             self._words[AT_USED] = 0
             self._slots = {}
+            self._left_out = set()
             self._words[AT_ID] = ledger_id
         for name, amount in totals.items():
-            slot = self._slots.get(name)
+            stored = file_name(name)
+            slot = self._slots.get(stored)
             if slot is None:
-                slot = self._take(name)
-            if slot is not None:
+                slot = self._take(stored)
+            if slot is None:
+                self._left_out.add(name)
+            else:
                 self._words[_total(slot)] = amount
         self._words[AT_VERSION] = VERSION
         self._words[AT_MAGIC] = MAGIC
@@ -68,7 +82,7 @@ class FatesFile:
     def _take(self, name: str) -> int | None:
         slot = self._words[AT_USED]
         raw = name.encode()
-        if slot >= SLOTS or len(raw) > NAME_BYTES:
+        if slot >= SLOTS:
             return None
         start = (HEADER_WORDS + slot * SLOT_WORDS) * 8
         self._words[_total(slot)] = 0
@@ -86,7 +100,7 @@ def _total(slot: int) -> int:
     return HEADER_WORDS + slot * SLOT_WORDS + NAME_BYTES // 8
 
 
-def locked(path: Path, flag: str, size: int = 0) -> int:
+def open_locked(path: Path, flag: str, size: int = 0) -> int:
     """Return the descriptor of the file at `path`, made if need be, of `size` bytes, and ours until it is closed.
 
     UsageError that names the command line's `flag` when the file cannot be had, or another process has it.
@@ -94,7 +108,7 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot use {shown(str(path))}: {error}; give a {flag} folder that is writable") from error
+        raise UsageError(f"cannot use {quote_value(path)}: {error}; give a {flag} folder that is writable") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if size:
@@ -103,6 +117,6 @@ def locked(path: Path, flag: str, size: int = 0) -> int:
     except OSError as error:
         os.close(descriptor)
         raise UsageError(
-            f"cannot use {shown(str(path))}: {error}; has another analyzer the same {flag} folder?"
+            f"cannot use {quote_value(path)}: {error}; has another analyzer the same {flag} folder?"
         ) from error
     return descriptor

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
-from ..errors import shown
+from ..errors import quote_value
+from ..system.gunzip import DecompressionError, TooLargeError, gunzip, is_gzip
 from .checkpoint import save
 from .errors import ProfileRefusedError
 
 KEPT_FILE = "profile"
-ASIDE_FILE = "profile.refused"
+REFUSED_FILE = "profile.refused"
 MAX_RAW = 16 * 1024 * 1024
 MAX_FILE = MAX_RAW + 1024  # a kept one begins with a line of its own
 MAX_PLAIN = 64 * 1024 * 1024
-_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
@@ -38,7 +37,7 @@ def parse_profile(raw: bytes, where: str) -> Profile:
 
 
 @dataclass
-class FileWatch:
+class FileWatcher:
     """Tells when a file was replaced or written to, by what `stat` says; a missing file is a state like any other."""
 
     path: Path
@@ -62,21 +61,21 @@ class FileWatch:
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-class ProfileShelf:
+class ProfileStore:
     """The document's file and the kept one; `source` is None where the document names no file."""
 
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
         self._kept = folder / KEPT_FILE
         self._digest = ""
-        self._unused = True
-        self._watch = FileWatch(source) if source else None
+        self._not_in_force = True
+        self._watch = FileWatcher(source) if source else None
 
     def kept(self) -> Profile | None:
         """Return the profile that was put in place of the file as it is; raise ProfileRefusedError if it is damaged."""
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
-        where = f"kept profile {shown(str(self._kept))}"
+        where = f"kept profile {quote_value(self._kept)}"
         if not self._kept.exists():
             return None
         content, problem = _read(self._kept)
@@ -86,18 +85,18 @@ class ProfileShelf:
         if replaces.decode("ascii", "replace") != self._digest:
             return None
         profile = parse_profile(raw, where)
-        self._unused = False
+        self._not_in_force = False
         return profile
 
-    def set_aside(self) -> str:
+    def quarantine(self) -> str:
         """Rename the kept profile, which cannot be used, so that the next start does not meet it; say what was done."""
-        self._unused = True
-        aside = self._kept.with_name(ASIDE_FILE)
+        self._not_in_force = True
+        aside = self._kept.with_name(REFUSED_FILE)
         try:
             self._kept.replace(aside)
         except OSError as error:
             return f"it cannot be set aside: {error.strerror}"
-        return f"it was set aside as {shown(str(aside))}"
+        return f"it was set aside as {quote_value(aside)}"
 
     def newer(self) -> Profile | None:
         """Return the file's profile, None if it is the one in use already (or no file is named).
@@ -108,14 +107,14 @@ class ProfileShelf:
             return None
         raw, problem = _read(self.source)
         digest = _digest(raw)
-        if not problem and digest == self._digest and not self._unused:
+        if not problem and digest == self._digest and not self._not_in_force:
             return None
-        self._digest, self._unused = digest, True
+        self._digest, self._not_in_force = digest, True
         return _parsed(self.source, raw, problem)
 
     def accept(self) -> None:
         """Note that what `newer` returned is in force: it replaces the kept one."""
-        self._unused = False
+        self._not_in_force = False
         with suppress(OSError):  # one that stays is of another file, so that nobody uses it
             self._kept.unlink(missing_ok=True)
 
@@ -126,7 +125,7 @@ class ProfileShelf:
     def keep(self, raw: bytes) -> None:
         """Write a profile that was put, as it came, to be there after a restart; CheckpointError on a full disk."""
         save(self._kept, self._digest.encode() + b"\n" + raw)
-        self._unused = False
+        self._not_in_force = False
 
 
 def _read(path: Path) -> tuple[bytes, str]:
@@ -143,20 +142,18 @@ def _digest(raw: bytes) -> str:
 
 
 def _parsed(path: Path, raw: bytes, problem: str) -> Profile:
-    where = f"profile {shown(str(path))}"
+    where = f"profile {quote_value(path)}"
     if problem:
         raise ProfileRefusedError(f"{where}: {problem}; check spec.profiles[].path")
     return parse_profile(raw, where)
 
 
 def _plain(raw: bytes, where: str) -> bytes:
-    if not raw.startswith(_GZIP):
+    if not is_gzip(raw):
         return raw
     try:
-        unpacker = zlib.decompressobj(_GZIP_WINDOW)
-        plain = unpacker.decompress(raw, MAX_PLAIN)
-    except zlib.error as error:
-        raise ProfileRefusedError(f"{where}: damaged gzip ({error}); copy it again") from error
-    if unpacker.unconsumed_tail:
-        raise ProfileRefusedError(f"{where}: more than {MAX_PLAIN >> 20} MiB unpacked; build it with fewer features")
-    return plain
+        return gunzip(raw, MAX_PLAIN)
+    except TooLargeError as error:
+        raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
+    except DecompressionError as error:
+        raise ProfileRefusedError(f"{where}: {error}; copy it again") from error

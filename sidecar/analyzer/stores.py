@@ -1,25 +1,26 @@
-"""The worker's rows on disk: what waits in the core's tap goes into the recent rows, and into those to learn from."""
+"""Rows on disk: what the row collector holds goes into the recent rows, and into those to learn a profile from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..report.schema import KeptRows
+from ..report.schema import StoredRows
 from ..rows.log import RowLog
 from ..settings.document import KeepRows, Learn
-from .core import Core
+from .counters import NOT_KEPT
+from .pipeline import Pipeline
 
 ROWS_FOLDER = "rows"
 RECENT, LEARNING = "recent", "learning"
 
 
-class Stores:
+class RowStores:
     """The logs in `folder`/rows; only the worker's thread writes."""
 
-    def __init__(self, folder: Path, core: Core) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self.folder = folder / ROWS_FOLDER
-        self._core = core
-        self._keep, self._learn = core.setup.keep_rows, core.setup.learn or Learn()
+        self._pipeline = pipeline
+        self._keep, self._learn = pipeline.settings.keep_rows, pipeline.settings.learn or Learn()
         self._recent = self._log(RECENT)
         self._learning = self._log(LEARNING)
 
@@ -30,10 +31,10 @@ class Stores:
 
     def store(self, now: float) -> None:
         """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learner says."""
-        blocks = self._core.tap.take()
+        blocks = self._pipeline.row_collector.take()
         if self._recent is not None and blocks:
             self._count(RECENT, self._recent.append(blocks))
-        learner = self._core.learner
+        learner = self._pipeline.learning
         if learner.learning is None or learner.learning.state == "gave_up":
             self._drop()
         elif learner.gathering:
@@ -48,13 +49,17 @@ class Stores:
                 self._count(LEARNING, missed)
             learner.stored(log.rows, full=log.full, now=now)
 
-    def kept(self) -> tuple[KeptRows, ...]:
+    def kept(self) -> tuple[StoredRows, ...]:
         """Return what is on disk."""
         logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
-        totals = self._core.ledger.totals
+        counters = self._pipeline.counters
         return tuple(
-            KeptRows(
-                store=name, rows=log.rows, bytes=log.size, not_kept=totals.get(_total(name), 0), torn_bytes=log.cut
+            StoredRows(
+                store=name,
+                rows=log.rows,
+                bytes=log.size,
+                not_kept=counters.get(NOT_KEPT.key(name)),
+                torn_bytes=log.cut,
             )
             for name, log in logs
         )
@@ -66,14 +71,10 @@ class Stores:
 
     def _count(self, store: str, rows: int) -> None:
         if rows:
-            self._core.ledger.add(_total(store), rows)
+            self._pipeline.counters.add(NOT_KEPT.key(store), rows)
 
     def _log(self, store: str) -> RowLog | None:
         bounds: KeepRows | Learn | None = self._keep if store == RECENT else self._learn
         if bounds is None:
             return None
         return RowLog(self.folder, store, most_rows=bounds.rows, most_bytes=bounds.bytes, newest=store == RECENT)
-
-
-def _total(store: str) -> str:
-    return f"not_kept:{store}"

@@ -12,10 +12,10 @@ import numpy as np
 from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
 from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import Finding, QualityWatch
+from ...detectors.quality import Finding, QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
-from ...detectors.transforms import BULKY
-from .decode import Cells, Decoded, Rows
+from ...detectors.transforms import LARGE_VALUE_KINDS
+from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
 
 BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
@@ -24,12 +24,14 @@ BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they a
 class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
-    def __init__(self, profile: Profile, taken: Counts, quality: QualityWatch) -> None:
-        self._incoming = TickCounts(profile, quality.meet)
-        self._see = quality.see
-        self._waiting: dict[Side, Waiting] = {side: Waiting(side) for side in SIDES}
+    def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
+        self._incoming = TickCounts(profile, quality.add_unseen_values)
+        self._check_quality = quality.observe
+        self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
         self._timed = bool(profile.transforms)  # nothing else asks when a row came
-        self._bulky = any(t.kind in BULKY for t in profile.transforms)  # large values wait where their size is bounded
+        self._bulky = any(
+            t.kind in LARGE_VALUE_KINDS for t in profile.transforms
+        )  # large values wait where their size is bounded
         self.taken = taken
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
@@ -49,22 +51,22 @@ class OpenTick:
             self.taken += self._incoming.take()
         return self.taken
 
-    def _encode(self, waiting: Waiting) -> None:
+    def _encode(self, waiting: PendingRows) -> None:
         parts, times = waiting.parts, waiting.times
         waiting.parts, waiting.times, waiting.rows = [], [], 0
-        together = joined(parts)
+        together = concatenate_rows(parts)
         at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._timed else None
         first = 0
         for rows in together:
             then = None if at is None else at[first : first + rows.count]
             batch = Batch(rows.columns, rows.count, waiting.side, then)
-            self._see(batch)
+            self._check_quality(batch)
             self._incoming.add(batch)
             first += rows.count
 
 
 @dataclass
-class Waiting:
+class PendingRows:
     """Decoded rows of one side that are encoded together, since many small batches cost more than one."""
 
     side: Side
@@ -73,7 +75,7 @@ class Waiting:
     rows: int = 0
 
 
-def joined(parts: list[Rows]) -> list[Rows]:
+def concatenate_rows(parts: list[Rows]) -> list[Rows]:
     """Return all the rows as one, if all parts have the same columns; else the parts as they are."""
     if len(parts) < 2 or len({len(part.columns) for part in parts}) > 1:
         return parts
@@ -87,7 +89,7 @@ def joined(parts: list[Rows]) -> list[Rows]:
     return [Rows(columns, sum(part.count for part in parts))]
 
 
-class Watch:
+class ProfileMonitor:
     """Counts rows against one profile. Not thread-safe: it belongs to the worker."""
 
     def __init__(self, profile: Profile, engine: TickEngine) -> None:
@@ -95,7 +97,7 @@ class Watch:
         self.engine = engine
         self._status: MonitorStatus | None = None
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
-        self.quality = QualityWatch(profile)
+        self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
         self.newest = Counts.empty(profile)  # of the tick that closed last
         self._open: dict[int, OpenTick] = {}
@@ -112,7 +114,7 @@ class Watch:
         """The counts of the open ticks, as of the last `settle`."""
         return {tick: opened.taken for tick, opened in sorted(self._open.items())}
 
-    def add(self, tick: int, decoded: Decoded, at: float) -> None:
+    def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
         """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
         opened = self._opened(tick)
         opened.add("input", decoded.inputs, at)

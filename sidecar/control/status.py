@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .ledger import DEAD, PENDING, Entry
+from .ledger import DEAD, PENDING, LedgerEntry, Nature
 from .outbox import Outbox
 
 SHOWN = 50  # intents, newest first
@@ -12,7 +12,10 @@ SHOWN = 50  # intents, newest first
 
 @dataclass(frozen=True, slots=True)
 class IntentStatus:
-    """One entry of the ledger without its body; times in epoch seconds, `next_at` None unless it is pending."""
+    """One entry of the ledger without what is sent; times in epoch seconds, `next_at` None unless it is pending.
+
+    `episode` is empty for a level, which has no episode.
+    """
 
     id: str
     kind: str
@@ -42,7 +45,7 @@ class ControlStatus:
     problem: str | None = None
 
 
-def status_of(outbox: Outbox) -> ControlStatus:
+def build_status(outbox: Outbox) -> ControlStatus:
     """Return what is to be shown of `outbox`."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
@@ -56,12 +59,12 @@ def status_of(outbox: Outbox) -> ControlStatus:
     )
 
 
-def _shown(entry: Entry) -> IntentStatus:
+def _shown(entry: LedgerEntry) -> IntentStatus:
     return IntentStatus(
         id=entry.id,
         kind=entry.kind,
-        cause=entry.cause,
-        episode=entry.episode,
+        cause=entry.why,
+        episode=entry.key if entry.nature is Nature.ONCE else "",
         model=entry.model,
         version=entry.version,
         state=entry.state,

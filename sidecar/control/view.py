@@ -8,31 +8,38 @@ import msgspec
 
 from ..report import schema as shown
 from ..settings.document import ModelMonitor, Retrain
-from .ledger import Ledger
-from .situation import Episode, RetrainRules, Situation, Subject
+from .ledger import IntentLedger
+from .reasons import Reason
+from .situation import EpisodeFacts, Fact, RetrainPolicy, Situation, Subject
 
-DRIFT, PERFORMANCE = "drift", "performance"  # causes; the family performance alone is judged by labels
-SECRET_REF = "secret_ref"  # noqa: S105  # the obstacle: a Secret of the cluster, and this is no cluster
+PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
 
 
-def situation_of(report: shown.Report, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
+def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentLedger, now: float) -> Situation:
     """Return what is known at `now` (epoch seconds)."""
     retrain = monitor.spec.retrain
     return Situation(
         now=now,
-        mode=(retrain.mode if retrain else None) or monitor.spec.mode,
         subject=_subject(report, monitor),
-        episodes=tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None),
+        episodes=Fact(
+            tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None), report.made_at
+        ),
         ledger=ledger,
-        retrain=_rules(retrain) if retrain else None,
+        retrain=_retrain_rules(retrain, monitor.spec.mode) if retrain else None,
     )
 
 
-def _rules(retrain: Retrain) -> RetrainRules:
+def _retrain_rules(retrain: Retrain, mode: str) -> RetrainPolicy:
     webhook = retrain.webhook
-    obstacle = SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+    blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
     target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
-    return RetrainRules(on=tuple(retrain.on), cooldown=retrain.cooldown, target=target, obstacle=obstacle)
+    return RetrainPolicy(
+        mode=retrain.mode or mode,
+        on=tuple(retrain.on),
+        cooldown=retrain.cooldown,
+        target=target,
+        blocked_reason=blocked_reason,
+    )
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
@@ -42,13 +49,13 @@ def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
     return Subject(model, report.version or report.profile.version, report.profile.hash)
 
 
-def _episode(episode: shown.Episode, report: shown.Report) -> Episode:
-    return Episode(
+def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
+    return EpisodeFacts(
         id=episode.id,
-        cause=PERFORMANCE if episode.family == PERFORMANCE else DRIFT,
+        cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
         family=episode.family,
         opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
-        closed_by="" if episode.open else episode.closed_by or "unknown",
+        closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
         detail=_detail(episode, report) if episode.open else {},
     )
 

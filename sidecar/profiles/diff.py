@@ -13,14 +13,14 @@ from ...detectors.comparisons.psi import psi
 from ...detectors.comparisons.score import Score
 from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
-from .histogram import cumulative
+from .sparkline import cumulative
 
 TENTHS = 10
 MOST_POINTS = 1000  # whole numbers in one cell that are told apart
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class FeatureChange:
     """One feature of both profiles. `psi` is None where the kinds do not compare; `missing` is (before, after)."""
 
     before: Feature
@@ -30,20 +30,20 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ProfileDiff:
     """Features of both (the farthest moved first), of the second only, of the first only."""
 
-    moved: tuple[Moved, ...]
+    moved: tuple[FeatureChange, ...]
     added: tuple[Feature, ...]
     removed: tuple[Feature, ...]
 
 
-def difference(before: Profile, after: Profile) -> Difference:
+def difference(before: Profile, after: Profile) -> ProfileDiff:
     """Return what changed from `before` to `after`."""
     common = [feature for feature in before.features if feature.watched and feature.name in after.index]
     moved = [_moved(feature, after.feature(feature.name)) for feature in common]
     moved.sort(key=lambda item: -(item.psi.value if item.psi else np.inf))
-    return Difference(
+    return ProfileDiff(
         tuple(moved),
         tuple(feature for feature in after.features if feature.name not in before.index),
         tuple(feature for feature in before.features if feature.name not in after.index),
@@ -67,10 +67,10 @@ def missing_ratio(feature: Feature) -> float:
     return float(feature.reference_counts[-1] / max(1, feature.reference_counts.sum()))
 
 
-def _moved(before: Feature, after: Feature) -> Moved:
+def _moved(before: Feature, after: Feature) -> FeatureChange:
     counts = rebinned(after, before)
     score = None if counts is None else _psi(before, counts)
-    return Moved(before, after, score, (missing_ratio(before), missing_ratio(after)))
+    return FeatureChange(before, after, score, (missing_ratio(before), missing_ratio(after)))
 
 
 def _psi(before: Feature, counts: Ints) -> Score:
@@ -93,12 +93,12 @@ def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
     found[[0, -2]] += counts[[0, -2]]  # the infinities
     for cell, at in ((1, bins.cuts[0]), (2, bins.cuts[1]), (-4, bins.cuts[-2]), (-3, bins.cuts[-1])):
         inside = np.nextafter(at, -np.inf) if cell in {1, 2} else at  # the nearest value that the cell may hold
-        found[onto.cells_of(Column(np.array([inside])))[0]] += counts[cell]
+        found[onto.digitize(Column(np.array([inside])))[0]] += counts[cell]
     values = counts[3:-4]
     if feature.kind == "integer" or bins.discrete:
         whole, shares = _integers(bins, values)
         spread = np.zeros(onto.size)
-        np.add.at(spread, onto.cells_of(Column(whole))[0], shares)
+        np.add.at(spread, onto.digitize(Column(whole))[0], shares)
         return found + _rounded(spread)
     borders, below = cumulative(feature, bins)
     shares = np.interp(onto.cuts, borders, below)
@@ -130,7 +130,7 @@ def _named(feature: Feature, bins: CategoryBins, onto: CategoryBins) -> Ints:
     counts = feature.reference_counts
     found = np.zeros(onto.size, np.int64)
     names = len(bins.names)
-    cells = onto.cells_of(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
+    cells = onto.digitize(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
     np.add.at(found, cells, counts[:names])
     if bins.buckets and onto.buckets:
         found[len(onto.names) : len(onto.names) + onto.buckets] += counts[names : names + bins.buckets]

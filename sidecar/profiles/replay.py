@@ -16,22 +16,22 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
-from ...detectors.detection.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
-from .build import Roles, read_table, row_times
+from .build import ColumnRoles, read_table, row_times
 from .cells import NA
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .files import read_profile
-from .progress import shown_progress
-from .replayed import Replayed
-from .show import printable
+from .progress import show_progress
+from .replay_report import ReplayReport
+from .show import escape_unprintable
 from .table import Progress
 
 NAMED = 5  # features that the line of an alarm shows
@@ -66,13 +66,15 @@ def run(args: argparse.Namespace) -> int:
     """Replay and return the exit status: 0, whether there were alarms or not."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
-    with shown_progress(Console(stderr=True)) as progress:
+    with show_progress(Console(stderr=True)) as progress:
         columns, times = _read(args, profile, progress)
         rows = len(next(iter(columns.values())).values)
         spans = _spans(args, profile, settings, times, rows)
         profile = profile if times is not None else profile.without_slots()
         replayed = Replay(profile, settings)
-        drawn = Replayed.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
+        drawn = ReplayReport.over(
+            profile, settings, spans, None if times is not None else _rows_per_tick(args, profile)
+        )
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
@@ -92,12 +94,12 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
     tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
     if not tick:
-        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+        raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     count, _, period = args.false_alarms.partition("/")
     seconds = read_duration(period)
     number = _positive(count)
     if not seconds or number is None:
-        raise UsageError(f"--false-alarms {shown(args.false_alarms)}: give N/DURATION, such as 1/30d")
+        raise UsageError(f"--false-alarms {quote_value(args.false_alarms)}: give N/DURATION, such as 1/30d")
     try:
         return DriftSettings(tick, number, seconds, args.tolerance, loss_tolerance=args.loss_tolerance)
     except DetectorError as error:
@@ -115,14 +117,14 @@ def _positive(text: str) -> float | None:
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the watched columns in the order of time, and the times of the rows."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.texts, profile.arrays, delimiter=args.delimiter)
-    table = read_table(args.data, Roles(time=args.time), options, progress)
+    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
+    table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in watched}
     if not columns or not table.rows:
         raise ReferenceDataError(
-            f"{args.data}: has {table.rows:,} rows and none of the profile's columns {shown(sorted(watched), 300)}"
+            f"{args.data}: has {table.rows:,} rows but no column of the profile {quote_value(sorted(watched), 300)}"
             if not columns
             else f"{args.data}: has no rows to replay"
         )
@@ -134,22 +136,22 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
 
 def _spans(
     args: argparse.Namespace, profile: Profile, settings: DriftSettings, times: Floats | None, rows: int
-) -> list[Span]:
+) -> list[TickSpan]:
     if times is not None:
         if args.rows_per_tick is not None:
             raise UsageError("--time and --rows-per-tick contradict each other: the times tell the ticks; keep one")
-        return spans_of_times(times, settings.tick_seconds)
+        return tick_spans_by_time(times, settings.tick_seconds)
     wanted = _rows_per_tick(args, profile)
     if wanted < 1:
         raise UsageError(f"--rows-per-tick {wanted:g}: give 1 or more; ticks without rows are not replayed")
-    return spans_of_rows(rows, wanted)
+    return tick_spans_by_rows(rows, wanted)
 
 
 def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
     return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
 
 
-def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings | None) -> dict[str, Any]:
+def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
     """Return an alarm as plain values; `clock` is given where ticks are times."""
     onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
     return {
@@ -168,7 +170,7 @@ def _alarm(alarm: Alarm, closed: Closed, spans: list[Span], clock: DriftSettings
 
 
 def _summary(
-    replayed: Replay, settings: DriftSettings, spans: list[Span], rows: int, alarms: int, absent: list[str]
+    replayed: Replay, settings: DriftSettings, spans: list[TickSpan], rows: int, alarms: int, absent: list[str]
 ) -> dict[str, Any]:
     return {
         "event": "summary",
@@ -191,7 +193,7 @@ def _say(as_json: bool, event: Mapping[str, Any]) -> None:
         return
     console = Console(file=sys.stdout, highlight=False)
     for line in _alarm_lines(event) if event["event"] == "alarm" else _summary_lines(event):
-        console.print(printable(line), soft_wrap=True)
+        console.print(escape_unprintable(line), soft_wrap=True)
 
 
 def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:

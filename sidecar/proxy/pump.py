@@ -8,12 +8,12 @@ from ..channel.record import Record
 from ..channel.sender import Sender
 from .reactor import FAILED, IN, OUT, SECOND, Reactor
 
-GATHER = SECOND // 200  # records wait so long for company, since one write costs as much as looking at an exchange
-GATHER_BYTES = 64 * 1024
+BATCH_DELAY = SECOND // 200  # records wait so long for company, since one write costs as much as looking at an exchange
+BATCH_BYTES = 64 * 1024
 RECONNECT = SECOND // 20
 
 
-class Pump:
+class ChannelWriter:
     """Offers records to the analyzer and never waits for it."""
 
     def __init__(self, reactor: Reactor, sender: Sender, next_sequence: Callable[[], int]) -> None:
@@ -34,7 +34,7 @@ class Pump:
             self._reactor.call_later(RECONNECT, self.start)
             return
         self._blocked = False
-        self._reactor.watch(self._sender.fileno(), IN, self._ready, self._lose)
+        self._reactor.watch(self._sender.fileno(), IN, self._ready, self._disconnected)
         self._write()
 
     def offer(self, record: Record) -> bool:
@@ -43,7 +43,7 @@ class Pump:
             return False
         if not self._scheduled and not self._blocked:
             self._scheduled = True
-            self._reactor.call_later(0 if self._sender.queued_bytes > GATHER_BYTES else GATHER, self._gathered)
+            self._reactor.call_later(0 if self._sender.queued_bytes > BATCH_BYTES else BATCH_DELAY, self._write_batch)
         return True
 
     def drain(self) -> None:
@@ -51,28 +51,28 @@ class Pump:
         if self._sender.connected:
             self._write()
 
-    def _gathered(self) -> None:
+    def _write_batch(self) -> None:
         self._scheduled = False
         if self._sender.connected and not self._blocked:
             self._write()
 
     def _ready(self, events: int) -> None:
-        if events & (IN | FAILED) and self._sender.reader_gone():
-            self._lose()
+        if events & (IN | FAILED) and self._sender.reader_closed():
+            self._disconnected()
             return
         if events & OUT:
             self._write()
 
     def _write(self) -> None:
         if not self._sender.flush():
-            self._lose()
+            self._disconnected()
             return
         blocked = self._sender.pending
         if blocked != self._blocked:
             self._blocked = blocked
             self._reactor.change(self._sender.fileno(), IN | OUT if blocked else IN)
 
-    def _lose(self) -> None:
+    def _disconnected(self) -> None:
         self._reactor.forget(self._sender.fileno())
         self._sender.disconnect()
         self._reactor.call_later(RECONNECT, self.start)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from .schema import Count, Report
+from .schema import ExchangeCount, Report
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):
     """Every exchange that the proxy has seen, by fate, `queued` among them."""
 
     seen: int
-    fates: tuple[Count, ...] = ()
+    fates: tuple[ExchangeCount, ...] = ()
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class RouteTraffic(msgspec.Struct, frozen=True, kw_only=True):
     """The traffic of one route; `requests` by status class, `seconds` the median (p50) and p99 of the duration."""
 
     route: str
@@ -25,7 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float | None]
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
+class IntentInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for because of an episode, and what became of it; times in epoch seconds."""
 
     id: str = ""
@@ -43,10 +43,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Control(msgspec.Struct, frozen=True, kw_only=True):
+class ControlInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The control loop: its newest intents, all outcomes as (kind, outcome, reason, count), its outbox."""
 
-    intents: tuple[Intent, ...] = ()
+    intents: tuple[IntentInfo, ...] = ()
     totals: tuple[tuple[str, str, str, int], ...] = ()
     pending: int = 0
     dead: int = 0
@@ -55,12 +55,12 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
 
 
-class Answer(Report, frozen=True, kw_only=True):
+class ReportResponse(Report, frozen=True, kw_only=True):
     """What `GET /report` answers: the Report, and of the moment of asking the traffic and the control loop.
 
     `accounting` is None without a proxy, `control` without a control loop.
     """
 
     accounting: Accounting | None = None
-    routes: tuple[Route, ...] = ()
-    control: Control | None = None
+    routes: tuple[RouteTraffic, ...] = ()
+    control: ControlInfo | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be learnt: from the first `rows` rows; `gathered` (epoch s) dates it; `memory` bytes, 0 for any."""
 
     model: str
@@ -18,13 +18,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     memory: int = 0
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class LearnProgress(msgspec.Struct, frozen=True, tag="progress"):
     """How far the work is, of 1."""
 
     share: float
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
+class LearnResult(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     """What came of it: `problem` is empty when OUT holds a profile of `rows` rows that was quiet on itself."""
 
     rows: int = 0

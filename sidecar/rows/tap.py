@@ -8,11 +8,11 @@ from typing import Any
 
 from .blocks import Block
 
-JOINED = 100  # rows in one block: a log drops its oldest rows by no less
+BLOCK_ROWS = 100  # rows in one block: a log drops its oldest rows by no less
 Exchange = tuple[float, int, dict[str, list[Any]], dict[str, list[Any]]]
 
 
-class Tap:
+class RowBuffer:
     """Gathers exchanges, in memory; `rows` wait. Whoever fills it empties it, before they are many."""
 
     def __init__(self, masked: frozenset[str]) -> None:
@@ -41,13 +41,13 @@ class Tap:
 
 
 def _portions(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
-    """Yield the exchanges in portions of `JOINED` rows or a few more."""
+    """Yield the exchanges in portions of `BLOCK_ROWS` rows or a few more."""
     some: list[Exchange] = []
     rows = 0
     for exchange in exchanges:
         some.append(exchange)
         rows += exchange[1]
-        if rows >= JOINED:
+        if rows >= BLOCK_ROWS:
             yield some
             some, rows = [], 0
     if some:

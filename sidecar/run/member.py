@@ -1,6 +1,6 @@
-"""The member: the process beside the proxy that may fail. Started by the supervisor, never by a person.
+"""The analyzer process: the process beside the proxy that may fail. Started by the supervisor, never by a person.
 
-    python -m pilotfish.sidecar.run.member run|analyze --shared DIR --admin HOST:PORT ...
+    python -m pilotfish.sidecar.run.analyzer_process run|analyze --shared DIR --admin HOST:PORT ...
 
 `run` puts analyzer, sequential detection and control loop into one event loop; `analyze` is the analyzer alone, as in a
 pod, where detection over all replicas happens elsewhere.
@@ -10,16 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from ...detectors.detection.monitor import DriftMonitor
@@ -27,49 +21,34 @@ from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
-from ..control.ledger import Ledger
+from ..control import app as control_app
 from ..control.loop import ControlLoop
-from ..control.outbox import Outbox
-from ..control.situation import Situation
-from ..control.view import situation_of
-from ..control.webhook import Target, Webhook
 from ..errors import PilotfishError
-from ..settings.document import ModelMonitor, Retrain
-from .arguments import add_member_arguments
+from ..system.limits import lower_priority
+from .arguments import add_analyzer_arguments
 
 USAGE_STATUS = 2
-OOM_SCORE = Path("/proc/self/oom_score_adj")
-EXPENDABLE = "500"  # when memory is short, the kernel ends this process before the one that carries the traffic
+OOM_SCORE_ADJUST = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
 NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
-LAST_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
-OUTBOX_FILE = "outbox.jsonl"
+FINAL_DELIVERY_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the member for the role that `argv` begins with; return its exit status."""
-    parser = argparse.ArgumentParser(prog="pilotfish member", allow_abbrev=False)
+    """Run the analyzer process for the role that `argv` begins with; return its exit status."""
+    parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
-    add_member_arguments(parser)
+    add_analyzer_arguments(parser)
     args = parser.parse_args(argv)
-    _stand_back()
+    lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)
     try:
-        return asyncio.run(_serve(args.role, options_of(args)))
+        return asyncio.run(_serve(args.role, parse_options(args)))
     except PilotfishError as error:
         print(f"pilotfish: {error}", file=sys.stderr)
         return USAGE_STATUS
 
 
-def _stand_back() -> None:
-    """Let the traffic go first, on the processors and when memory is short."""
-    with suppress(OSError):  # no such file, or not ours to write: then the kernel chooses by size
-        OOM_SCORE.write_text(EXPENDABLE)
-    with suppress(OSError, AttributeError):  # a sandbox or a system that does not know it: then all are alike
-        os.nice(NICENESS)
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # never preempts what is not
-
-
-def options_of(args: argparse.Namespace) -> Options:
+def parse_options(args: argparse.Namespace) -> Options:
     """Return the analyzer's options."""
     return Options(
         shared=args.shared,
@@ -93,7 +72,7 @@ async def _serve(role: str, options: Options) -> int:
     if role == "analyze":
         return await build(options).serve(stop)
     app = build(options, engine_factory=engine)
-    return await _serve_with(control_of(app, options), app, stop)
+    return await _serve_with(build_control_loop(app, options), app, stop)
 
 
 async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
@@ -104,36 +83,22 @@ async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event
         return await app.serve(stop)
     finally:
         stop.set()
-        await asyncio.wait({deciding}, timeout=LAST_SECONDS)
+        await asyncio.wait({deciding}, timeout=FINAL_DELIVERY_SECONDS)
         deciding.cancel()  # a receiver that is silent: the event is still pending, and sent again
         await asyncio.gather(deciding, return_exceptions=True)
 
 
-def control_of(app: App, options: Options) -> ControlLoop | None:
-    """Return the control loop that belongs to the document; None without a document, or without a block `retrain`."""
-    monitor = app.document
-    if monitor is None or monitor.spec.retrain is None or options.document is None:
+def build_control_loop(app: App, options: Options) -> ControlLoop | None:
+    """Return the control loop that belongs to the document; None where there is no document or nothing to decide."""
+    if app.document is None or options.document is None:
         return None
-    target = target_of(monitor.spec.retrain, options.document.parent)
-    webhook = Webhook(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
-    return ControlLoop(
-        observe=partial(_observe, app, monitor),
-        outbox=Outbox(options.state_folder / OUTBOX_FILE),
-        send=webhook.send,
+    return control_app.build(
+        app.document,
+        folder=options.document.parent,
+        state=options.state_folder,
+        report=lambda: app.report,
         publish=app.set_control,
-        clock=time.time,
-        random=Random(),
     )
-
-
-def target_of(retrain: Retrain, folder: Path) -> Target:
-    """Return the webhook's target; the secret's path is relative to the document's `folder`."""
-    webhook = retrain.webhook
-    return Target(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
-
-
-def _observe(app: App, monitor: ModelMonitor, ledger: Ledger, now: float) -> Situation:
-    return situation_of(app.report, monitor, ledger, now)
 
 
 if __name__ == "__main__":

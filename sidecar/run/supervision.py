@@ -1,6 +1,6 @@
 """What a supervisor does when: events in, actions out. Nothing here starts, kills or waits; times are arguments.
 
-State of the member: running -> (ended) -> waiting for `restart_at` -> running ...; once the whole is ending, it is only
+State of the analyzer process: running -> (ended) -> waiting for `restart_at` -> running ...; once the whole is ending, it is only
 told to stop, and killed if it has not stopped in time.
 """
 
@@ -10,24 +10,24 @@ import signal
 from dataclasses import dataclass
 from random import Random
 
-PROXY, MEMBER = "proxy", "member"
+PROXY, ANALYZER = "proxy", "analyzer"
 
-RECYCLE = 75  # exit status of a member that wants to be started again at once (EX_TEMPFAIL)
+RECYCLE = 75  # exit status of an analyzer process that wants to be started again at once (EX_TEMPFAIL)
 FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of any
-HEALTHY = 60.0  # seconds; a member that ran so long is forgiven its earlier failures
-SOON = 10.0  # seconds; a member that wants to be recycled sooner than this has failed
-GRACE = 5.0  # seconds that the member has for its last checkpoint
+HEALTHY_SECONDS = 60.0  # seconds; an analyzer process that ran so long is forgiven its earlier failures
+MIN_RECYCLE_SECONDS = 10.0  # seconds; an analyzer process that wants to be recycled sooner than this has failed
+STOP_GRACE_SECONDS = 5.0  # seconds that the analyzer process has for its last checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartChild:
     """Start the child."""
 
     child: str
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class SignalChild:
     """Send the running child a signal."""
 
     child: str
@@ -35,30 +35,30 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class LogMessage:
     """Tell the person who operates it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Exit:
     """Everything has ended: exit with this status."""
 
     status: int
 
 
-Action = Start | Send | Tell | End
+Action = StartChild | SignalChild | LogMessage | Exit
 
 
-class Supervision:
-    """Decides for one member and, `with_proxy`, one proxy. Times are monotonic seconds."""
+class SupervisorPolicy:
+    """Decides for one analyzer process and, `with_proxy`, one proxy. Times are monotonic seconds."""
 
     def __init__(self, *, with_proxy: bool, random: Random) -> None:
         self._with_proxy = with_proxy
         self._random = random
         self._failures = 0
-        self._started_at: float | None = None  # of the running member
+        self._started_at: float | None = None  # of the running analyzer process
         self._restart_at: float | None = None
         self._kill_at: float | None = None
         self._status: int | None = None  # set once the whole is ending
@@ -71,12 +71,12 @@ class Supervision:
 
     def begin(self, now: float) -> list[Action]:
         """Start everything, the proxy first: traffic waits for nobody."""
-        return [*([Start(PROXY)] if self._with_proxy else []), self._start(now)]
+        return [*([StartChild(PROXY)] if self._with_proxy else []), self._start(now)]
 
     def told(self, number: int, now: float) -> list[Action]:
-        """A signal came. The proxy alone knows when it has drained; without one, the member is stopped."""
+        """A signal came. The proxy alone knows when it has drained; without one, the analyzer process is stopped."""
         if self._with_proxy and self._status is None:
-            return [Send(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
+            return [SignalChild(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
         return self._stop(0, now) if self._status is None else []
 
     def ended(self, child: str, status: int, now: float) -> list[Action]:
@@ -86,7 +86,7 @@ class Supervision:
         ran = now - (now if self._started_at is None else self._started_at)
         self._started_at = self._kill_at = None
         if self._status is not None:
-            return [End(self._status)]
+            return [Exit(self._status)]
         return self._plan_restart(status, ran, now)
 
     def due(self, now: float) -> list[Action]:
@@ -97,32 +97,36 @@ class Supervision:
             actions.append(self._start(now))
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
-            actions += [Tell(f"the member did not stop within {GRACE:g} s: killed"), Send(MEMBER, signal.SIGKILL)]
+            actions += [
+                LogMessage(f"the analyzer process did not stop within {STOP_GRACE_SECONDS:g} s: killed"),
+                SignalChild(ANALYZER, signal.SIGKILL),
+            ]
         return actions
 
-    def _start(self, now: float) -> Start:
+    def _start(self, now: float) -> StartChild:
         self._started_at = now
-        return Start(MEMBER)
+        return StartChild(ANALYZER)
 
     def _stop(self, status: int, now: float) -> list[Action]:
         self._status, self._restart_at = status, None
         if self._started_at is None:
-            return [End(status)]
-        self._kill_at = now + GRACE
-        return [Send(MEMBER, signal.SIGTERM)]
+            return [Exit(status)]
+        self._kill_at = now + STOP_GRACE_SECONDS
+        return [SignalChild(ANALYZER, signal.SIGTERM)]
 
     def _plan_restart(self, status: int, ran: float, now: float) -> list[Action]:
-        if status == RECYCLE and ran >= SOON:
+        if status == RECYCLE and ran >= MIN_RECYCLE_SECONDS:
             self._failures, self._restart_at = 0, now
-            return [Tell("the member is recycled")]
-        self._failures = 1 if ran >= HEALTHY else self._failures + 1
+            return [LogMessage("the analyzer process is recycled")]
+        self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
         wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
         self._restart_at = now + wait
-        text = f"the member {_how(status)} after {ran:.1f} s; the traffic goes on; it is started again in {wait:.2f} s"
-        return [Tell(text)]
+        cause = f"the analyzer process {_describe_exit(status)} after {ran:.1f} s"
+        text = f"{cause}; the traffic goes on; it is started again in {wait:.2f} s"
+        return [LogMessage(text)]
 
 
-def _how(status: int) -> str:
+def _describe_exit(status: int) -> str:
     if status == RECYCLE:
         return "wants to be started anew (is --memory-limit too low?)"
     if status >= 0:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..channel.page import PageSnapshot
-from ..report.schema import Count
+from ..report.schema import ExchangeCount
 
 QUEUED = ("queued", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ExchangeTotals:
     """Exchanges by (fate, reason), `queued` among them, and how many the proxy has seen."""
 
     seen: int
@@ -24,7 +24,7 @@ class Account:
         return self.fates[QUEUED]
 
 
-def account(page: PageSnapshot, counts: Iterable[Count]) -> Account:
+def account_exchanges(page: PageSnapshot, counts: Iterable[ExchangeCount]) -> ExchangeTotals:
     """Join the proxy's fates with the analyzer's; `page` must have been read after `counts`, or queued is too small."""
     fates = {fate: amount for fate, amount in page.fates.items() if fate[0] != "accepted"}
     settled = 0
@@ -32,4 +32,4 @@ def account(page: PageSnapshot, counts: Iterable[Count]) -> Account:
         fates[count.fate, count.reason] = count.exchanges
         settled += count.exchanges
     fates[QUEUED] = max(0, page.accepted - settled)
-    return Account(sum(page.fates.values()), fates)
+    return ExchangeTotals(sum(page.fates.values()), fates)

@@ -13,12 +13,12 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric as Family
 
 from . import names
-from .reading import Reading
+from .reading import ScrapeInput
 
 PAGE = resource.getpagesize()
 
 
-def collect(reading: Reading) -> Iterator[Family]:
+def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families about this very process."""
     info = names.INFO.gauge()
     info.add_metric((_version(),), 1)
@@ -26,7 +26,7 @@ def collect(reading: Reading) -> Iterator[Family]:
     cpu = names.CPU.counter()
     cpu.add_metric((), time.process_time())
     yield cpu
-    total, resident, data = memory()
+    total, resident, data = memory_usage()
     values = {
         names.MAX_FDS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         names.MEMORY_DATA: data,
@@ -44,7 +44,7 @@ def collect(reading: Reading) -> Iterator[Family]:
         yield family
 
 
-def memory() -> tuple[int, int, int]:
+def memory_usage() -> tuple[int, int, int]:
     """Return the bytes of virtual, resident and data memory; the last is what RLIMIT_DATA bounds (and the stack)."""
     fields = Path("/proc/self/statm").read_text().split()
     return int(fields[0]) * PAGE, int(fields[1]) * PAGE, int(fields[5]) * PAGE

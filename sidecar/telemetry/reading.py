@@ -79,7 +79,7 @@ class ControlStatus(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ScrapeInput:
     """One moment: `page` was read after `report` was taken; None without a proxy. `now` is epoch seconds."""
 
     report: Report

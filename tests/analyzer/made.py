@@ -1,4 +1,4 @@
-"""Records, profiles and cores for the analyzer's tests."""
+"""Records, profiles and pipelines for the analyzer's tests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.analyzer.core import Core, Setup
-from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.settings import AnalyzerSettings
 from pilotfish.sidecar.channel.record import Record
 from tests.support.records import make_record
 
@@ -38,13 +39,15 @@ def monitor(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -
     return DriftMonitor.from_state(made, drift, state) if state else DriftMonitor(made, drift)
 
 
-def setup(**changes: Any) -> Setup:
+def setup(**changes: Any) -> AnalyzerSettings:
     given = {"model": "m", "drift": DriftSettings(tick_seconds=TICK), "engine_factory": monitor}
-    return Setup(**{**given, **changes})
+    return AnalyzerSettings(**{**given, **changes})
 
 
-def core(made: Profile | None = None, ledger: Ledger | None = None, saved: dict[str, Any] | None = None) -> Core:
-    out = Core(setup(), ledger or Ledger(1), saved)
+def pipeline(
+    made: Profile | None = None, ledger: ExchangeLedger | None = None, saved: dict[str, Any] | None = None
+) -> Pipeline:
+    out = Pipeline(setup(), ledger or ExchangeLedger(1), saved)
     if made is not None:
         out.set_profile(made)
     return out

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from pilotfish.sidecar.analyzer.configure import Configured, configure, proxy_settings, shown_document
+from pilotfish.sidecar.analyzer.configure import Configuration, configure, proxy_settings, redacted_document
 from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: m}\n"
 
 
-def configured(folder: Path, spec: dict[str, Any]) -> Configured:
+def configured(folder: Path, spec: dict[str, Any]) -> Configuration:
     (folder / "monitor.yaml").write_text(HEAD + "spec: " + msgspec.json.encode(spec).decode())
     return configure(folder / "monitor.yaml", effect_sizes_only)
 
@@ -69,11 +69,11 @@ def test_a_profile_that_only_a_cluster_can_fetch_is_said(tmp_path: Path) -> None
 def test_addresses_are_shown_without_what_may_be_secret(tmp_path: Path) -> None:
     webhook = {"url": "https://trainer.example/hook?key=hidden#hidden"}
     found = configured(tmp_path, {"retrain": {"webhook": webhook}})
-    shown = shown_document(found.document)
+    shown = redacted_document(found.document)
     assert shown["spec"]["retrain"]["webhook"]["url"] == "https://trainer.example/hook"
     assert "hidden" not in str(shown)
 
 
 def test_without_a_document_there_is_nothing_to_show() -> None:
     found = configure(None, effect_sizes_only)
-    assert (found.document, found.setup.problem, shown_document(None)) == (None, "", None)
+    assert (found.document, found.setup.problem, redacted_document(None)) == (None, "", None)

@@ -11,14 +11,14 @@ import pytest
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer import profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.analyzer.profiles import FileWatch, ProfileShelf, parse_profile
+from pilotfish.sidecar.analyzer.profiles import FileWatcher, ProfileStore, parse_profile
 from tests.analyzer.made import profile
 
 
-def first(shelf: ProfileShelf) -> Profile | None:
-    found = shelf.kept()
-    if found is None and (found := shelf.newer()) is not None:
-        shelf.accept()
+def first(profile_store: ProfileStore) -> Profile | None:
+    found = profile_store.kept()
+    if found is None and (found := profile_store.newer()) is not None:
+        profile_store.accept()
     return found
 
 
@@ -46,7 +46,7 @@ def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_watch_sees_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    watch = FileWatch(path)
+    watch = FileWatcher(path)
     assert not watch.changed()
     path.write_text("a")
     assert watch.changed()
@@ -61,12 +61,12 @@ def test_a_watch_sees_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> Non
 def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
-    shelf = ProfileShelf(source, tmp_path)
-    own = first(shelf)
+    profile_store = ProfileStore(source, tmp_path)
+    own = first(profile_store)
     assert own is not None
     assert own.hash == profile().hash
-    shelf.keep(profile(1).to_bytes())
-    again = ProfileShelf(source, tmp_path)
+    profile_store.keep(profile(1).to_bytes())
+    again = ProfileStore(source, tmp_path)
     kept = first(again)
     assert kept is not None
     assert kept.hash == profile(1).hash
@@ -76,7 +76,7 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     assert changed is not None
     assert changed.hash == profile(2).hash
     again.accept()
-    latest = first(ProfileShelf(source, tmp_path))
+    latest = first(ProfileStore(source, tmp_path))
     assert latest is not None
     assert latest.hash == profile(2).hash
 
@@ -84,57 +84,57 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
 def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
-    shelf = ProfileShelf(source, tmp_path)
-    first(shelf)
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
     os.utime(source, (1, 1))
-    assert shelf.changed()
-    assert shelf.newer() is None
+    assert profile_store.changed()
+    assert profile_store.newer() is None
 
 
 def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
-    shelf = ProfileShelf(None, tmp_path)
-    assert first(shelf) is None
-    shelf.keep(profile().to_bytes())
-    assert first(ProfileShelf(None, tmp_path)) is not None
+    profile_store = ProfileStore(None, tmp_path)
+    assert first(profile_store) is None
+    profile_store.keep(profile().to_bytes())
+    assert first(ProfileStore(None, tmp_path)) is not None
 
 
 def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
-        first(ProfileShelf(tmp_path / "none.json", tmp_path))
+        first(ProfileStore(tmp_path / "none.json", tmp_path))
 
 
 def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(b"{}")
-    shelf = ProfileShelf(source, tmp_path)
+    profile_store = ProfileStore(source, tmp_path)
     with pytest.raises(ProfileRefusedError):
-        first(shelf)
-    shelf.keep(profile().to_bytes())
-    assert first(ProfileShelf(source, tmp_path)) is not None
+        first(profile_store)
+    profile_store.keep(profile().to_bytes())
+    assert first(ProfileStore(source, tmp_path)) is not None
 
 
 def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
-    shelf = ProfileShelf(source, tmp_path)
-    assert shelf.newer() is not None
-    assert shelf.newer() is not None
-    shelf.accept()
-    assert shelf.newer() is None
+    profile_store = ProfileStore(source, tmp_path)
+    assert profile_store.newer() is not None
+    assert profile_store.newer() is not None
+    profile_store.accept()
+    assert profile_store.newer() is None
 
 
 def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
-    shelf = ProfileShelf(source, tmp_path)
-    first(shelf)
-    shelf.keep(profile(1).to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
+    profile_store.keep(profile(1).to_bytes())
     kept = tmp_path / profiles.KEPT_FILE
     kept.write_bytes(kept.read_bytes()[:-3])
-    again = ProfileShelf(source, tmp_path)
+    again = ProfileStore(source, tmp_path)
     with pytest.raises(ProfileRefusedError, match="kept profile"):
         again.kept()
-    assert profiles.ASIDE_FILE in again.set_aside()
+    assert profiles.REFUSED_FILE in again.quarantine()
     assert not kept.exists()
     own = first(again)
     assert own is not None
@@ -142,6 +142,6 @@ def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_profile_is_kept_as_it_came(tmp_path: Path) -> None:
-    ProfileShelf(None, tmp_path).keep(gzip.compress(profile().to_bytes()))
-    assert ProfileShelf(None, tmp_path).kept() is not None
+    ProfileStore(None, tmp_path).keep(gzip.compress(profile().to_bytes()))
+    assert ProfileStore(None, tmp_path).kept() is not None
     assert (tmp_path / profiles.KEPT_FILE).stat().st_size < len(profile().to_bytes())

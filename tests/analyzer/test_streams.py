@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.streams import streamed
-from pilotfish.sidecar.report.schema import Durability, Report
+from pilotfish.sidecar.analyzer.streams import configure_detectors
+from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import parse
-from pilotfish.sidecar.settings.streams import Stream, stream_of
+from pilotfish.sidecar.settings.streams import Stream, parse_stream
 from tests.analyzer.made import SECOND, T0, drifting, profile, setup
 from tests.support.extras import extras_python
 
@@ -56,31 +56,31 @@ def river(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return found
 
 
-def made(saved: dict[str, Any] | None = None) -> Core:
-    core = Core(setup(streams=streamed([STREAM])), Ledger(1), saved)
-    core.set_profile(profile(), resumed=True)
-    return core
+def made(saved: dict[str, Any] | None = None) -> Pipeline:
+    pipeline = Pipeline(setup(streams=configure_detectors([STREAM])), ExchangeLedger(1), saved)
+    pipeline.set_profile(profile(), resumed=True)
+    return pipeline
 
 
-def ticks(core: Core, first: int, count: int, shift: float) -> None:
+def ticks(pipeline: Pipeline, first: int, count: int, shift: float) -> None:
     for tick in range(first, first + count):
         at = T0 + tick * 10 * SECOND
         for arrived in drifting(10 * tick + 1, 10, at, shift):
-            core.take(arrived, at)
-        core.advance(at + 15 * SECOND)
+            pipeline.handle_record(arrived, at)
+        pipeline.advance(at + 15 * SECOND)
 
 
-def report(core: Core) -> Report:
-    return Publisher(0.0).publish(core, Durability(), {}, 1.0).report
+def report(pipeline: Pipeline) -> Report:
+    return Publisher(0.0).publish(pipeline, CheckpointStatus(), {}, 1.0).report
 
 
 def test_a_change_is_shown_and_counted_and_opens_no_episode(river: ModuleType) -> None:
-    core = made()
-    ticks(core, 0, 5, 0.0)
-    assert [(item.values, item.changes) for item in report(core).streams] == [(5, 0)]
-    before = report(core).budget
-    ticks(core, 5, 1, 4.0)
-    (item,) = report(core).streams
+    pipeline = made()
+    ticks(pipeline, 0, 5, 0.0)
+    assert [(item.values, item.changes) for item in report(pipeline).streams] == [(5, 0)]
+    before = report(pipeline).budget
+    ticks(pipeline, 5, 1, 4.0)
+    (item,) = report(pipeline).streams
     assert (item.changes, item.last_change_tick, item.budget) == (1, (T0 // SECOND + 50) // 10, "none")
     assert item.value is not None
     assert item.value > 1
@@ -88,12 +88,11 @@ def test_a_change_is_shown_and_counted_and_opens_no_episode(river: ModuleType) -
 
 
 def test_a_restart_feeds_the_kept_numbers_again_and_counts_none_twice(river: ModuleType) -> None:
-    core = made()
-    ticks(core, 0, 3, 0.0)
-    ticks(core, 3, 1, 4.0)
-    again = made(core.state())
-    again.ledger.totals.update(core.ledger.totals)
-    assert report(again).streams == report(core).streams
+    pipeline = made()
+    ticks(pipeline, 0, 3, 0.0)
+    ticks(pipeline, 3, 1, 4.0)
+    again = made(pipeline.state())
+    assert report(again).streams == report(pipeline).streams
     again.set_profile(profile(1))
     assert [(item.values, item.changes) for item in report(again).streams] == [(0, 1)]
 
@@ -104,21 +103,21 @@ def test_a_detector_that_fails_is_fed_no_more_and_says_so(river: Any) -> None:
             raise ValueError(x)
 
     river.PageHinkley = Broken
-    core = made()
-    ticks(core, 0, 2, 0.0)
-    (item,) = report(core).streams
+    pipeline = made()
+    ticks(pipeline, 0, 2, 0.0)
+    (item,) = report(pipeline).streams
     assert "ValueError" in item.problem
-    assert any("river.PageHinkley on feature.amount.psi" in text for text in report(core).warnings)
-    assert report(core).state == "watching"
+    assert any("river.PageHinkley on feature.amount.psi" in text for text in report(pipeline).warnings)
+    assert report(pipeline).state == "watching"
 
 
 def test_without_river_everything_else_works_and_a_warning_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "river.drift", None)
-    core = made()
-    ticks(core, 0, 2, 0.0)
-    (item,) = report(core).streams
+    pipeline = made()
+    ticks(pipeline, 0, 2, 0.0)
+    (item,) = report(pipeline).streams
     assert (item.values, item.value) == (0, None)
-    assert any("pip install 'pilotfish[river]'" in text for text in report(core).warnings)
+    assert any("pip install 'pilotfish[river]'" in text for text in report(pipeline).warnings)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_without_river_everything_else_works_and_a_warning_says_how_to_have_it(m
     ],
 )
 def test_names_of_features_may_hold_dots(text: str, stream: Stream) -> None:
-    assert stream_of(text) == stream
+    assert parse_stream(text) == stream
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.decode import Rows
-from pilotfish.sidecar.analyzer.watch import joined
+from pilotfish.sidecar.analyzer.watch import concatenate_rows
 
 NAMES = st.lists(st.sampled_from("abc"), unique=True, max_size=3)
 
@@ -20,7 +20,7 @@ def rows(draw: st.DrawFn) -> Rows:
 @given(st.lists(rows(), max_size=6))
 @settings(max_examples=300, deadline=None)
 def test_joined_rows_are_the_same_rows_in_the_same_order(parts: list[Rows]) -> None:
-    found = joined(parts)
+    found = concatenate_rows(parts)
     assert sum(part.count for part in found) == sum(part.count for part in parts)
     for name in "abc":
         before = [value for part in parts for value in part.columns.get(name, [])]
@@ -29,4 +29,4 @@ def test_joined_rows_are_the_same_rows_in_the_same_order(parts: list[Rows]) -> N
 
 def test_requests_with_the_same_columns_become_one() -> None:
     parts = [Rows({"a": [1], "b": [2]}, 1), Rows({"b": [4, 6], "a": [3, 5]}, 2)]
-    assert joined(parts) == [Rows({"a": [1, 3, 5], "b": [2, 4, 6]}, 3)]
+    assert concatenate_rows(parts) == [Rows({"a": [1, 3, 5], "b": [2, 4, 6]}, 3)]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.channel.receiver import Receiver, Splitter
+from pilotfish.sidecar.channel.receiver import FrameDecoder, Receiver
 from pilotfish.sidecar.channel.record import (
     FRAME,
     MAX_FRAME,
@@ -39,7 +39,7 @@ RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encode_record(
 
 
 def fed(*pieces: bytes) -> list[Frame]:
-    splitter = Splitter()
+    splitter = FrameDecoder()
     return [frame for piece in pieces for frame in splitter.feed(piece)]
 
 
@@ -115,7 +115,7 @@ def test_a_new_proxy_is_heard_after_all_that_the_old_one_sent(receiver: Receiver
 
 def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path: Path) -> None:
     guest = connected(tmp_path / "records.sock", 3, 1)
-    guest._greeting = b"GET / HTTP/1.1\r\n\r\n"
+    guest._hello = b"GET / HTTP/1.1\r\n\r\n"
     guest.flush()
     while not receiver.problem:
         assert list(receiver.receive(1.0)) == []
@@ -184,7 +184,7 @@ def test_the_end_takes_what_was_sent_and_the_rest_goes_to_the_next_reader(tmp_pa
     frames = received(first, 2) + list(first.finish())
     first.close()
     second = Receiver(path)
-    assert sender.reader_gone()
+    assert sender.reader_closed()
     sender.disconnect()
     assert sender.connect(400)
     while not (isinstance(frames[-1], Record) and frames[-1].sequence == 399):

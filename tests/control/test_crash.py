@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.control import journal
-from pilotfish.sidecar.control.ledger import DELIVERED, Ledger
+from pilotfish.sidecar.control.ledger import DELIVERED, IntentLedger
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON
 
@@ -56,10 +56,10 @@ class Crasher:
         found: list[str] = json.loads((self.state / "steps").read_text())
         return found
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> IntentLedger:
         """Return what the disk holds now."""
         path = self.state / "outbox.jsonl"
-        return Ledger().apply(journal.decode(path.read_bytes() if path.exists() else b"").operations)
+        return IntentLedger().apply(journal.decode(path.read_bytes() if path.exists() else b"").operations)
 
     def forget(self, name: str) -> None:
         """Begin anew in another folder."""
@@ -89,7 +89,7 @@ def crasher(zygote: subprocess.Popen[str], tmp_path: Path) -> Crasher:
     return Crasher(zygote, tmp_path / "state", secret)
 
 
-def delivered(ledger: Ledger) -> set[str]:
+def delivered(ledger: IntentLedger) -> set[str]:
     return {entry.id for entry in ledger.entries.values() if entry.state == DELIVERED}
 
 
@@ -122,7 +122,7 @@ def test_killed_again_and_again_one_of_two_causes_is_sent_within_the_cooldown(cr
     with receiving([*script, "200"]) as receiver:
         for _ in range(random.randrange(3, 12)):
             step = random.choice(
-                ("outbox.append", "outbox.written", "webhook.send", "webhook.answered", "loop.decided")
+                ("outbox.append", "outbox.written", "executor.apply", "executor.applied", "loop.decided")
             )
             crasher(receiver, step, random.randrange(1, 4), ("e1", "e2"))
             known = delivered(crasher.ledger())

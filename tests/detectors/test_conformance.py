@@ -70,7 +70,7 @@ def test_arrays_lists_and_masks_of_the_same_rows_count_the_same() -> None:
         counts = TickCounts(PROFILE)
         for batch in batches_of({name: convert(values) for name, values in data.items()}, 3000):
             counts.add(batch)
-        found.append(counts.take().cells.tolist())
+        found.append(counts.take().bin_counts.tolist())
     assert found[1:] == found[:1] * 3
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.quality import HALF_TICKS, STRANGERS, DuplicateCount, Finding, QualityWatch
+from pilotfish.detectors.quality import MAX_UNKNOWN_COLUMNS, WINDOW_TICKS, DuplicateCount, Finding, QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.heavy import KEPT, HeavyHitters
@@ -32,13 +32,13 @@ def _inputs(rows: int = 200, seed: int = 2) -> dict[str, list[Any]]:
     return {"age": random.normal(40, 10, rows).tolist(), "city": random.choice(["Rome", "Oslo"], rows).tolist()}
 
 
-def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityWatch, list[Finding]]:
+def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityMonitor, list[Finding]]:
     """Each tick's rows through watch and counts; what was new in any."""
-    watch, counting = QualityWatch(PROFILE), TickCounts(PROFILE)
+    watch, counting = QualityMonitor(PROFILE), TickCounts(PROFILE)
     new: list[Finding] = []
     for tick, columns in enumerate(ticks):
         batch = Batch(columns, len(next(iter(columns.values()))))
-        watch.see(batch)
+        watch.observe(batch)
         counting.add(batch)
         new += watch.close_tick(tick, counting.take())
     return watch, new
@@ -95,16 +95,16 @@ def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
     coin = RANDOM.integers(0, 2, 1000)
     profile = build_profile({"coin": coin}, exchangeable=True)
     assert profile.reference.duplicate_ratio > 0.9
-    watch, counting = QualityWatch(profile), TickCounts(profile)
+    watch, counting = QualityMonitor(profile), TickCounts(profile)
     batch = Batch({"coin": coin[:300]}, 300)
-    watch.see(batch)
+    watch.observe(batch)
     counting.add(batch)
     assert watch.close_tick(0, counting.take()) == ()
 
 
 def test_a_finding_is_new_once_and_goes_when_its_rows_are_past() -> None:
     broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
-    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * HALF_TICKS)]])
+    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * WINDOW_TICKS)]])
     assert [item.kind for item in new] == ["new_column"]
     assert watch.findings == ()
 
@@ -116,32 +116,32 @@ def test_a_finding_tells_since_when() -> None:
 
 
 def test_new_names_without_end_are_remembered_in_part() -> None:
-    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * STRANGERS)}])
-    assert sum(item.kind == "new_column" for item in watch.findings) == STRANGERS
+    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * MAX_UNKNOWN_COLUMNS)}])
+    assert sum(item.kind == "new_column" for item in watch.findings) == MAX_UNKNOWN_COLUMNS
 
 
 def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding() -> None:
     profile = build_profile({"age": REFERENCE["age"]}, exchangeable=True)
-    watch, counting = QualityWatch(profile), TickCounts(profile)
-    watch.see(Batch({"score": [0.5] * 300}, 300, "prediction"))
-    watch.see(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
+    watch, counting = QualityMonitor(profile), TickCounts(profile)
+    watch.observe(Batch({"score": [0.5] * 300}, 300, "prediction"))
+    watch.observe(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
     assert watch.close_tick(0, counting.take()) == ()
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), [1], {}, 10**400, "\ud800", object(), np.zeros(2)])
 def test_no_value_makes_it_raise(value: object) -> None:
-    watch = QualityWatch(PROFILE)
-    watch.see(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
-    watch.see(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
+    watch = QualityMonitor(PROFILE)
+    watch.observe(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
+    watch.observe(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
 
 
 def test_new_categories_are_told_by_name_and_rare_ones_are_not() -> None:
-    watch = QualityWatch(PROFILE)
-    counting = TickCounts(PROFILE, watch.meet)
+    watch = QualityMonitor(PROFILE)
+    counting = TickCounts(PROFILE, watch.add_unseen_values)
     counting.add(Batch({"city": ["Rome"] * 50 + ["Bern"] * 7 + ["Ann's house"] * 2}, 59))
     watch.close_tick(0, counting.take())
     assert watch.new_values() == {"city": [("Bern", 7)]}
-    again = QualityWatch(PROFILE)
+    again = QualityMonitor(PROFILE)
     again.restore(watch.state())
     assert again.new_values() == watch.new_values()
 
@@ -152,9 +152,9 @@ def test_heavy_hitters_keep_their_bound_however_they_are_added_up(parts: list[li
     true = Counter(value for part in parts for value in part)
     assert whole.rows == true.total()
     assert len(whole.counts) <= KEPT
-    assert whole.lost <= whole.rows / (KEPT + 1)
+    assert whole.max_undercount <= whole.rows / (KEPT + 1)
     for value, rows in true.items():
-        assert whole.counts.get(value, 0) <= rows <= whole.counts.get(value, 0) + whole.lost
+        assert whole.counts.get(value, 0) <= rows <= whole.counts.get(value, 0) + whole.max_undercount
     assert HeavyHitters.from_state(whole.state()) == whole
 
 
@@ -166,7 +166,7 @@ def test_duplicates_are_sought_in_bounded_stretches() -> None:
 
 def test_findings_survive_a_restart() -> None:
     watch, _ = _watched([_inputs(), _inputs(seed=3) | {"zodiac": ["Leo"] * 200}])
-    again = QualityWatch(PROFILE)
+    again = QualityMonitor(PROFILE)
     again.restore(watch.state())
     assert again.findings == watch.findings
     assert again.state() == watch.state()

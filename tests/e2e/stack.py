@@ -97,8 +97,8 @@ class Stack:
         return 0
 
     def kill_member(self, number: int = signal.SIGKILL) -> int:
-        """Send the member a signal and return its pid."""
-        pid = wait_until(lambda: self.pid("member"), what="a member")
+        """Send the analyzer process a signal and return its pid."""
+        pid = wait_until(lambda: self.pid("analyzer"), what="an analyzer process")
         os.kill(pid, number)
         return pid
 
@@ -131,7 +131,7 @@ class Stack:
         return json.loads(body) if status == 200 else {}
 
     def ready(self) -> bool:
-        """Tell whether the member counts."""
+        """Tell whether the analyzer process counts."""
         return self.get("/readyz")[0] == 200
 
     def metrics(self) -> Samples:

@@ -47,9 +47,9 @@ def test_wrong_flags_are_refused_before_anything_starts(spawn: Children) -> None
 def test_an_admin_address_in_use_costs_no_traffic(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.admin)):
         stack.start()
-        wait_until(lambda: "the member ended with status 2" in stack.run.errors())
+        wait_until(lambda: "the analyzer process ended with status 2" in stack.run.errors())
         assert accepts(stack.listen)
-    wait_until(stack.ready, timeout=20, what="the member, once the address is free")
+    wait_until(stack.ready, timeout=20, what="the analyzer process, once the address is free")
     assert stack.stop() == 0
 
 

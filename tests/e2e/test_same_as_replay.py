@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.detection.monitor import DriftMonitor
-from pilotfish.detectors.detection.replay import Replay, spans_of_times
+from pilotfish.detectors.detection.replay import Replay, tick_spans_by_time
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.e2e.stack import Stack
@@ -87,7 +87,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
     stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
     for _ in range(ATTEMPTS):
         stack.start()
-        wait_until(stack.ready, 20, "the member")
+        wait_until(stack.ready, 20, "the analyzer process")
         try:
             return traffic(stack)
         except StalledError:
@@ -143,12 +143,12 @@ def written(path: Path, sent: list[Exchange]) -> Path:
 
 def state_of_replay(profile: Profile, data: Path) -> Any:
     """Return all that a replay of the file knows at its end, as it would stand in a checkpoint."""
-    table = read_table(data, Roles(time="at"), CsvOptions(NA), lambda *_: None)
+    table = read_table(data, ColumnRoles(time="at"), CsvOptions(NA), lambda *_: None)
     times, _ = row_times(table, "at")
     assert times is not None
     replay = Replay(profile, DriftSettings(tick_seconds=TICK))
     columns = {name: column for name, column in table.columns.items() if name != "at"}
-    for _ in replay.run(columns, spans_of_times(times, TICK), times):
+    for _ in replay.run(columns, tick_spans_by_time(times, TICK), times):
         pass
     monitor: DriftMonitor = replay._monitor
     return msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.state()))

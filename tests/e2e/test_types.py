@@ -76,7 +76,7 @@ def as_nested(rows: list[Row]) -> tuple[str, bytes, dict[str, str]]:
 
 def test_drift_in_every_type_is_found_live_under_its_name(stack: Stack) -> None:
     stack.start()
-    wait_until(stack.ready, 20, "the member")
+    wait_until(stack.ready, 20, "the analyzer process")
     connection = HTTPConnection("127.0.0.1", stack.listen, timeout=10)
     rng = np.random.default_rng(2)
 

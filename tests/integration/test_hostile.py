@@ -179,6 +179,6 @@ def test_idle_and_stuck_connections_use_no_processor_time(tmp_path: Path) -> Non
         stuck.client.settimeout(0.2)
         assert stuck.client.recv(1) == b""
         before = cpu_seconds(proxy.process.pid)
-        beat = proxy.page().beat_ns
-        wait_until(lambda: proxy.page().beat_ns > beat + 900_000_000, what="two beats")
+        beat = proxy.page().heartbeat_ns
+        wait_until(lambda: proxy.page().heartbeat_ns > beat + 900_000_000, what="two beats")
         assert cpu_seconds(proxy.process.pid) - before < 0.1

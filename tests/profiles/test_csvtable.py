@@ -16,16 +16,16 @@ from pilotfish.sidecar.profiles import csvtable
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
-from pilotfish.sidecar.profiles.table import Table
+from pilotfish.sidecar.profiles.table import ReferenceTable
 
 
-def read(folder: Path, raw: bytes | str, **options: object) -> Table:
+def read(folder: Path, raw: bytes | str, **options: object) -> ReferenceTable:
     path = folder / "data.csv"
     path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
     return read_csv(path, CsvOptions(**{"na": NA, **options}), lambda *_: None)  # type: ignore[arg-type]
 
 
-def values(table: Table, name: str) -> list[object]:
+def values(table: ReferenceTable, name: str) -> list[object]:
     column = table.columns[name]
     missing = column.missing if column.missing is not None else np.zeros(len(column.values), bool)
     cells = zip(column.values.tolist(), missing.tolist(), strict=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.detectors.detection.replay import spans_of_rows, spans_of_times
+from pilotfish.detectors.detection.replay import tick_spans_by_rows, tick_spans_by_time
 from pilotfish.sidecar.cli import main
 from tests.report.pages.made import check
 
@@ -123,12 +123,12 @@ def test_rows_without_any_known_column_are_refused(
 
 @given(st.integers(0, 500), st.floats(1, 50))
 def test_even_ticks_hold_each_row_once(rows: int, rows_per_tick: float) -> None:
-    spans = spans_of_rows(rows, rows_per_tick)
+    spans = tick_spans_by_rows(rows, rows_per_tick)
     assert [row for span in spans for row in range(span.start, span.stop)] == list(range(rows))
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=100), st.floats(0.1, 1e4))
 def test_ticks_by_time_hold_each_row_once_and_ascend(times: list[float], tick_seconds: float) -> None:
-    spans = spans_of_times(np.sort(np.array(times)), tick_seconds)
+    spans = tick_spans_by_time(np.sort(np.array(times)), tick_seconds)
     assert [row for span in spans for row in range(span.start, span.stop)] == list(range(len(times)))
     assert all(first.tick < second.tick for first, second in pairwise(spans))

@@ -1,9 +1,10 @@
-"""The member's end: a delivery under way holds it up for a moment only, and is not lost."""
+"""The analyzer process's end: a delivery under way holds it up for a moment only, and is not lost."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import cast
@@ -11,13 +12,15 @@ from typing import cast
 import pytest
 
 from pilotfish.sidecar.analyzer.app import App
-from pilotfish.sidecar.control.delivery import Answer
-from pilotfish.sidecar.control.ledger import PENDING, Entry, Ledger
+from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.run import member
-from tests.control.situations import NOON, RULES, SUBJECT, episode
+from pilotfish.sidecar.run import analyzer_process
+from tests.control.situations import NOON, episode, situation
 
 
 class Analyzer:
@@ -36,29 +39,31 @@ class Analyzer:
 def test_a_silent_receiver_does_not_hold_up_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr(member, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(analyzer_process, "FINAL_DELIVERY_SECONDS", 0.05)
     path = tmp_path / "outbox.jsonl"
 
-    def observe(ledger: Ledger, now: float) -> Situation:
-        return Situation(now, "act", SUBJECT, (episode(),), ledger, RULES)
+    def observe(ledger: IntentLedger, now: float) -> Situation:
+        return replace(situation(episode(), now=now), ledger=ledger)
 
     async def run() -> int:
         analyzer = Analyzer(status)
 
-        async def send(_entry: Entry) -> Answer:
-            analyzer.sending.set()
-            await asyncio.sleep(3600)
-            return Answer(200)
+        class Silent:
+            async def apply(self, intent: Intent, now: float) -> Outcome:
+                analyzer.sending.set()
+                await asyncio.sleep(3600)
+                return Done(intent.why)
 
         loop = ControlLoop(
             observe=observe,
+            policies=(POLICY,),
+            executors={KIND: Silent()},
             outbox=Outbox(path),
-            send=send,
             publish=lambda _status: None,
             clock=lambda: NOON,
             random=Random(1),
         )
-        return await member._serve_with(loop, cast("App", analyzer), asyncio.Event())
+        return await analyzer_process._serve_with(loop, cast("App", analyzer), asyncio.Event())
 
     begun = time.monotonic()
     assert asyncio.run(run()) == status

@@ -8,44 +8,44 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.run.supervision import (
-    GRACE,
-    HEALTHY,
+    ANALYZER,
+    HEALTHY_SECONDS,
     LONGEST,
-    MEMBER,
     PROXY,
     RECYCLE,
+    STOP_GRACE_SECONDS,
     Action,
-    End,
-    Send,
-    Start,
-    Supervision,
-    Tell,
+    Exit,
+    LogMessage,
+    SignalChild,
+    StartChild,
+    SupervisorPolicy,
 )
 
 
-def begun(*, with_proxy: bool = True, seed: int = 1) -> Supervision:
-    supervision = Supervision(with_proxy=with_proxy, random=Random(seed))
+def begun(*, with_proxy: bool = True, seed: int = 1) -> SupervisorPolicy:
+    supervision = SupervisorPolicy(with_proxy=with_proxy, random=Random(seed))
     supervision.begin(0.0)
     return supervision
 
 
 def told(actions: list[Action]) -> list[Action]:
-    return [action for action in actions if not isinstance(action, Tell)]
+    return [action for action in actions if not isinstance(action, LogMessage)]
 
 
-def restart_wait(supervision: Supervision, status: int, now: float) -> float:
-    """End the member at `now`, start it again when it is due, and return how long that took."""
-    assert told(supervision.ended(MEMBER, status, now)) == []
+def restart_wait(supervision: SupervisorPolicy, status: int, now: float) -> float:
+    """End the analyzer process at `now`, start it again when it is due, and return how long that took."""
+    assert told(supervision.ended(ANALYZER, status, now)) == []
     at = supervision.wake_at
     assert at is not None
     assert supervision.due(at - 1e-6) == []
-    assert told(supervision.due(at)) == [Start(MEMBER)]
+    assert told(supervision.due(at)) == [StartChild(ANALYZER)]
     return at - now
 
 
 def test_the_proxy_starts_first() -> None:
-    supervision = Supervision(with_proxy=True, random=Random(1))
-    assert supervision.begin(0.0) == [Start(PROXY), Start(MEMBER)]
+    supervision = SupervisorPolicy(with_proxy=True, random=Random(1))
+    assert supervision.begin(0.0) == [StartChild(PROXY), StartChild(ANALYZER)]
     assert supervision.wake_at is None
 
 
@@ -59,32 +59,32 @@ def test_the_proxy_starts_first() -> None:
 )
 def test_a_signal_goes_to_the_proxy_alone_each_time(number: int, forwarded: int) -> None:
     supervision = begun()
-    assert supervision.told(number, 1.0) == [Send(PROXY, forwarded)]
-    assert supervision.told(number, 2.0) == [Send(PROXY, forwarded)]
+    assert supervision.told(number, 1.0) == [SignalChild(PROXY, forwarded)]
+    assert supervision.told(number, 2.0) == [SignalChild(PROXY, forwarded)]
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (2, 2), (-signal.SIGKILL, 137), (-signal.SIGTERM, 143)])
 def test_the_whole_ends_with_the_proxys_status_after_the_member_stopped(status: int, expected: int) -> None:
     supervision = begun()
-    assert supervision.ended(PROXY, status, 9.0) == [Send(MEMBER, signal.SIGTERM)]
+    assert supervision.ended(PROXY, status, 9.0) == [SignalChild(ANALYZER, signal.SIGTERM)]
     assert supervision.told(signal.SIGTERM, 9.1) == []
-    assert supervision.ended(MEMBER, 0, 9.2) == [End(expected)]
+    assert supervision.ended(ANALYZER, 0, 9.2) == [Exit(expected)]
 
 
 def test_a_member_that_does_not_stop_is_killed() -> None:
     supervision = begun()
     supervision.ended(PROXY, 0, 9.0)
     at = supervision.wake_at
-    assert at == 9.0 + GRACE
-    assert told(supervision.due(at)) == [Send(MEMBER, signal.SIGKILL)]
+    assert at == 9.0 + STOP_GRACE_SECONDS
+    assert told(supervision.due(at)) == [SignalChild(ANALYZER, signal.SIGKILL)]
     assert supervision.wake_at is None
-    assert supervision.ended(MEMBER, -signal.SIGKILL, 15.0) == [End(0)]
+    assert supervision.ended(ANALYZER, -signal.SIGKILL, 15.0) == [Exit(0)]
 
 
 def test_the_proxy_ends_while_the_member_waits_for_its_restart() -> None:
     supervision = begun()
-    supervision.ended(MEMBER, 1, 1.0)
-    assert supervision.ended(PROXY, 3, 1.01) == [End(3)]
+    supervision.ended(ANALYZER, 1, 1.0)
+    assert supervision.ended(PROXY, 3, 1.01) == [Exit(3)]
     assert supervision.wake_at is None
 
 
@@ -112,15 +112,15 @@ def test_a_member_that_ran_well_is_forgiven() -> None:
     supervision, now = begun(), 0.0
     for _ in range(8):
         now += 0.1 + restart_wait(supervision, 1, now + 0.1)
-    assert restart_wait(supervision, 1, now + HEALTHY) <= 0.25
+    assert restart_wait(supervision, 1, now + HEALTHY_SECONDS) <= 0.25
 
 
 def test_a_member_is_recycled_at_once() -> None:
     supervision = begun()
-    actions = supervision.ended(MEMBER, RECYCLE, 100.0)
+    actions = supervision.ended(ANALYZER, RECYCLE, 100.0)
     assert told(actions) == []
     assert supervision.wake_at == 100.0
-    assert told(supervision.due(100.0)) == [Start(MEMBER)]
+    assert told(supervision.due(100.0)) == [StartChild(ANALYZER)]
 
 
 def test_a_member_that_wants_to_be_recycled_again_and_again_has_failed() -> None:
@@ -132,28 +132,28 @@ def test_a_member_that_wants_to_be_recycled_again_and_again_has_failed() -> None
 
 
 def test_what_happened_is_told_with_the_reason_and_the_wait() -> None:
-    (line,) = begun().ended(MEMBER, -signal.SIGKILL, 3.0)
-    assert isinstance(line, Tell)
+    (line,) = begun().ended(ANALYZER, -signal.SIGKILL, 3.0)
+    assert isinstance(line, LogMessage)
     assert line.text.startswith(
-        "the member was killed by SIGKILL after 3.0 s; the traffic goes on; it is started again"
+        "the analyzer process was killed by SIGKILL after 3.0 s; the traffic goes on; it is started again"
     )
-    (line,) = begun().ended(MEMBER, 2, 3.0)
-    assert isinstance(line, Tell)
+    (line,) = begun().ended(ANALYZER, 2, 3.0)
+    assert isinstance(line, LogMessage)
     assert "ended with status 2 after 3.0 s" in line.text
-    (line,) = begun().ended(MEMBER, RECYCLE, 3.0)
-    assert isinstance(line, Tell)
+    (line,) = begun().ended(ANALYZER, RECYCLE, 3.0)
+    assert isinstance(line, LogMessage)
     assert "--memory-limit" in line.text
 
 
 def test_without_a_proxy_a_signal_stops_the_member() -> None:
     supervision = begun(with_proxy=False)
-    assert supervision.told(signal.SIGTERM, 1.0) == [Send(MEMBER, signal.SIGTERM)]
-    assert supervision.ended(MEMBER, 0, 1.5) == [End(0)]
+    assert supervision.told(signal.SIGTERM, 1.0) == [SignalChild(ANALYZER, signal.SIGTERM)]
+    assert supervision.ended(ANALYZER, 0, 1.5) == [Exit(0)]
 
 
 def test_without_a_proxy_nothing_but_a_signal_ends_it() -> None:
     supervision, now = begun(with_proxy=False), 0.0
     for status in (0, 1, 2, -9):
         now += 1.0 + restart_wait(supervision, status, now + 1.0)
-    supervision.ended(MEMBER, 1, now + 1.0)
-    assert supervision.told(signal.SIGINT, now + 1.01) == [End(0)]
+    supervision.ended(ANALYZER, 1, now + 1.0)
+    assert supervision.told(signal.SIGINT, now + 1.01) == [Exit(0)]

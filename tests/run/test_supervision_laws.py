@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pilotfish.sidecar.run.supervision import (
-    GRACE,
+    ANALYZER,
     LONGEST,
-    MEMBER,
     PROXY,
     RECYCLE,
+    STOP_GRACE_SECONDS,
     Action,
-    End,
-    Send,
-    Start,
-    Supervision,
+    Exit,
+    SignalChild,
+    StartChild,
+    SupervisorPolicy,
 )
 
 STATUSES = st.sampled_from((0, 1, 2, RECYCLE, -signal.SIGKILL, -signal.SIGSEGV))
@@ -35,25 +35,25 @@ class Life(RuleBasedStateMachine):
         self.running: set[str] = set()
         self.stopping = False
         self.killed = False
-        self.supervision = Supervision(with_proxy=with_proxy, random=Random(seed))
+        self.supervision = SupervisorPolicy(with_proxy=with_proxy, random=Random(seed))
         self.do(self.supervision.begin(0.0))
 
     def do(self, actions: list[Action]) -> None:
         for action in actions:
             assert self.status is None, "nothing happens after the end"
             match action:
-                case Start(child):
+                case StartChild(child):
                     assert child not in self.running, "no child is started twice"
-                    assert child == MEMBER or self.now == 0, "the proxy is never restarted"
+                    assert child == ANALYZER or self.now == 0, "the proxy is never restarted"
                     assert not self.stopping, "nothing is started at the end"
                     self.running.add(child)
-                case Send(child, number):
+                case SignalChild(child, number):
                     assert child in self.running
                     assert not (child == PROXY and number == signal.SIGKILL), "the traffic is never killed"
-                    assert not (child == MEMBER and self.with_proxy and PROXY in self.running)
-                    self.stopping |= child == MEMBER
+                    assert not (child == ANALYZER and self.with_proxy and PROXY in self.running)
+                    self.stopping |= child == ANALYZER
                     self.killed |= number == signal.SIGKILL
-                case End(status):
+                case Exit(status):
                     assert not self.running
                     self.status = status
 
@@ -66,11 +66,11 @@ class Life(RuleBasedStateMachine):
         self.now += seconds
         self.do(self.supervision.due(self.now))
 
-    @precondition(lambda self: self.status is None and MEMBER in self.running)
+    @precondition(lambda self: self.status is None and ANALYZER in self.running)
     @rule(status=STATUSES)
     def member_ends(self, status: int) -> None:
-        self.running.discard(MEMBER)
-        self.do(self.supervision.ended(MEMBER, status, self.now))
+        self.running.discard(ANALYZER)
+        self.do(self.supervision.ended(ANALYZER, status, self.now))
 
     @precondition(lambda self: self.status is None and PROXY in self.running)
     @rule(status=STATUSES)
@@ -97,9 +97,9 @@ class Life(RuleBasedStateMachine):
         wake_at = self.supervision.wake_at
         assert self.running or wake_at is not None, "it never waits for nothing"
         if wake_at is not None:
-            assert wake_at - self.now <= max(LONGEST, GRACE)
-        if self.stopping and MEMBER in self.running and not self.killed:
-            assert wake_at is not None, "a member that is told to stop is not waited for without end"
+            assert wake_at - self.now <= max(LONGEST, STOP_GRACE_SECONDS)
+        if self.stopping and ANALYZER in self.running and not self.killed:
+            assert wake_at is not None, "an analyzer process that is told to stop is not waited for without end"
 
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

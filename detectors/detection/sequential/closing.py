@@ -18,35 +18,35 @@ import numpy as np
 from ...batch import Floats, Ints
 from ...evalues.bounds import FRACTION_BITS
 
-SHARE = 0.25  # of the way from the bound to the drift
+LEVEL_FRACTION = 0.25  # of the way from the bound to the drift
 
 
 @dataclass(frozen=True)
-class ClosingBet:
+class RecoveryTest:
     """log(1 + lambda (c - h)) [cells], fixed point 2^-24, rounded down."""
 
     log_factors: Ints
 
     @classmethod
-    def against(cls, h: Floats, p: Floats, upper: float, excess: float) -> ClosingBet:
+    def for_drift(cls, h: Floats, p: Floats, upper: float, excess: float) -> RecoveryTest:
         """The bet for h [cells], at most `upper` on average without drift and `excess` times that since the onset."""
         mean = float(h @ p)
         spread = float((h - mean) ** 2 @ p)
         top = float(h.max())
-        level = upper + SHARE * max(min(excess * upper, top) - upper, 0.0)
+        level = upper + LEVEL_FRACTION * max(min(excess * upper, top) - upper, 0.0)
         if level >= top:  # too few rows bound it: whatever comes says nothing
             return cls(np.zeros(len(h), dtype=np.int64))
         gap = max(level - mean, 1e-6)
         stake = min(gap / (spread + gap**2), 0.9 / max(top - level, 1e-6))
         return cls(np.floor(np.log1p(stake * (level - h)) * 2**FRACTION_BITS).astype(np.int64))
 
-    def increment(self, counts: Ints, inflation: float) -> float:
+    def increment(self, counts: Ints, variance_inflation: float) -> float:
         """The tick's step of log K for `counts` [cells]."""
-        return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / inflation
+        return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / variance_inflation
 
 
 @dataclass
-class Stretch:
+class RecoveryWindow:
     """What came since the closing bet last stood at nothing: a drift may change its shape instead of ending.
 
     Attributes:
@@ -60,22 +60,22 @@ class Stretch:
     rows: int
 
     @classmethod
-    def empty(cls, rungs: int, functions: int) -> Self:
-        return cls(np.zeros((rungs, functions)), np.zeros(functions), 0)
+    def empty(cls, confidence_levels: int, alternatives: int) -> Self:
+        return cls(np.zeros((confidence_levels, alternatives)), np.zeros(alternatives), 0)
 
     def add(self, increments: Floats, excess: Floats, rows: int) -> None:
         self.evidence = self.evidence + increments
         self.excess = self.excess + excess
         self.rows += rows
 
-    def still_drifting(self, log_k: Floats, log_needed: float) -> int | None:
+    def strongest_drifting(self, log_reference_evidence: Floats, log_needed: float) -> int | None:
         """The function that shows best that the feature still differs; None when none reaches `log_needed`."""
-        evidence = (self.evidence + log_k[:, None]).min(axis=0)
+        evidence = (self.evidence + log_reference_evidence[:, None]).min(axis=0)
         best = int(np.argmax(evidence))
         return best if evidence[best] >= log_needed else None
 
-    def mean_excess(self, function: int) -> float:
-        return float(self.excess[function]) / max(self.rows, 1)
+    def mean_excess(self, alternative: int) -> float:
+        return float(self.excess[alternative]) / max(self.rows, 1)
 
     def state(self) -> dict[str, Any]:
         return {

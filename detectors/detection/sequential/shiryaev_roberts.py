@@ -34,10 +34,10 @@ class ShiryaevRoberts:
         onset: [functions] tick after the CUSUM's last zero, NEVER before the first step.
     """
 
-    def __init__(self, rungs: int, functions: int) -> None:
-        self.log_r: Floats = np.full((rungs, functions), -np.inf)
-        self.cusum: Floats = np.zeros(functions)
-        self.onset: Ints = np.full(functions, NEVER, dtype=np.int64)
+    def __init__(self, confidence_levels: int, alternatives: int) -> None:
+        self.log_r: Floats = np.full((confidence_levels, alternatives), -np.inf)
+        self.cusum: Floats = np.zeros(alternatives)
+        self.onset: Ints = np.full(alternatives, NEVER, dtype=np.int64)
 
     def step(self, tick: int, increments: Floats, active: Bools) -> None:
         """One tick: `increments` [rungs, functions] of those that are `active`; the others stay as they are."""
@@ -63,15 +63,15 @@ class ShiryaevRoberts:
         }
 
     @classmethod
-    def from_state(cls, rungs: int, functions: int, state: Mapping[str, Any]) -> ShiryaevRoberts:
+    def from_state(cls, confidence_levels: int, alternatives: int, state: Mapping[str, Any]) -> ShiryaevRoberts:
         """StateError if the state is of another version or size."""
         if state.get("version") != STATE_VERSION:
             raise StateError(f"evidence of version {state.get('version')!r}, not {STATE_VERSION}; start afresh")
-        out = cls(rungs, functions)
+        out = cls(confidence_levels, alternatives)
         log_r = np.frombuffer(state["log_r"], "<f8").astype(np.float64)
         out.cusum = np.frombuffer(state["cusum"], "<f8").astype(np.float64)
         out.onset = np.frombuffer(state["onset"], "<i8").astype(np.int64)
-        if not len(log_r) / rungs == len(out.cusum) == len(out.onset) == functions:
-            raise StateError(f"evidence of {len(out.cusum)} functions does not fit {functions}; start afresh")
-        out.log_r = log_r.reshape(rungs, functions)
+        if not len(log_r) / confidence_levels == len(out.cusum) == len(out.onset) == alternatives:
+            raise StateError(f"evidence of {len(out.cusum)} functions does not fit {alternatives}; start afresh")
+        out.log_r = log_r.reshape(confidence_levels, alternatives)
         return out

@@ -19,6 +19,6 @@ outputs, and `outputs_reason` says why.
 """
 
 from .table import PROTOCOLS, decode
-from .types import REASONS, Cells, Decoded, Hints, Rows, Skip
+from .types import REASONS, Cells, DecodedExchange, Hints, Rows, SkippedExchange
 
-__all__ = ["PROTOCOLS", "REASONS", "Cells", "Decoded", "Hints", "Rows", "Skip", "decode"]
+__all__ = ["PROTOCOLS", "REASONS", "Cells", "DecodedExchange", "Hints", "Rows", "SkippedExchange", "decode"]

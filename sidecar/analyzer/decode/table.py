@@ -12,38 +12,38 @@ from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATE
 from ...wire.headers import Headers
 from . import events, headers, mlflow, oip, v1
 from .content import parse, uncode
-from .types import REASONS, Body, DeclineError, Decoded, Hints, Part, Skip
+from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
 
 
 class Codec(Protocol):
     """What the module of a protocol offers."""
 
-    def decode_request(self, body: Body, hints: Hints) -> Part:
+    def decode_request(self, body: Body, hints: Hints) -> DecodedBody:
         """Return what the body of a request says; raise DeclineError."""
 
-    def decode_response(self, body: Body, hints: Hints) -> Part:
+    def decode_response(self, body: Body, hints: Hints) -> DecodedBody:
         """Return what the body of a response says; raise DeclineError."""
 
 
 PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
 
 
-class _Sniffed(msgspec.Struct, gc=False):
+class _ProtocolKeys(msgspec.Struct, gc=False):
     dataframe_records: msgspec.Raw = msgspec.Raw()
     dataframe_split: msgspec.Raw = msgspec.Raw()
     inputs: msgspec.Raw = msgspec.Raw()
     instances: msgspec.Raw = msgspec.Raw()
 
 
-_SKIPS = {reason: Skip(reason) for reason in REASONS}
-_SNIFF = msgspec.json.Decoder(_Sniffed)
+_SKIPS = {reason: SkippedExchange(reason) for reason in REASONS}
+_SNIFF = msgspec.json.Decoder(_ProtocolKeys)
 
 
-def decode(record: Record, hints: Hints) -> Decoded | Skip:
+def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
     """Return the rows of `record`, or why there are none; never raises, and costs no more than in proportion to it."""
     try:
         return _decode(record, hints)
-    except DeclineError as declined:
+    except SkipExchangeError as declined:
         return _SKIPS[declined.reason]
     except RecursionError:
         return _SKIPS["too_deep"]
@@ -51,7 +51,7 @@ def decode(record: Record, hints: Hints) -> Decoded | Skip:
         return _SKIPS["decoder_error"]
 
 
-def _decode(record: Record, hints: Hints) -> Decoded:
+def _decode(record: Record, hints: Hints) -> DecodedExchange:
     target = headers.parse_target(record.target)
     _require_inference(record, target, hints)
     asked, answered = Headers(record.request_headers), Headers(record.response_headers)
@@ -61,7 +61,7 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     request = codec.decode_request(body, hints)
     response, reason = _response(record, answered, codec, request.rows.count, hints)
     request_id, response_id = _ids(asked, answered, request.request_id or body.event_id, response)
-    return Decoded(
+    return DecodedExchange(
         target.model or (response and response.model) or hints.model,
         target.version or (response and response.version) or None,
         protocol,
@@ -73,7 +73,9 @@ def _decode(record: Record, hints: Hints) -> Decoded:
     )
 
 
-def _ids(asked: Headers, answered: Headers, own: str | None, response: Part | None) -> tuple[str | None, str | None]:
+def _ids(
+    asked: Headers, answered: Headers, own: str | None, response: DecodedBody | None
+) -> tuple[str | None, str | None]:
     """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
     first = own or headers.request_id(asked)
     second = (response and response.request_id) or headers.request_id(answered)
@@ -84,43 +86,43 @@ def _ids(asked: Headers, answered: Headers, own: str | None, response: Part | No
 
 def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
     if record.method != "POST" or not target.inference:
-        raise DeclineError("not_inference")
+        raise SkipExchangeError("not_inference")
     if hints.model and target.model and target.model != hints.model:
-        raise DeclineError("other_model")
+        raise SkipExchangeError("other_model")
     if not 200 <= record.status < 300:
-        raise DeclineError("error_status")
+        raise SkipExchangeError("error_status")
     if record.flags & EVENT_STREAM:
-        raise DeclineError("event_stream")
+        raise SkipExchangeError("event_stream")
     if record.flags & REQUEST_TRUNCATED:
-        raise DeclineError("truncated")
+        raise SkipExchangeError("truncated")
 
 
 def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
     if not raw:
-        raise DeclineError("empty_body")
+        raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
     if coding is not None:
         raw = uncode(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
-        raise DeclineError("body_too_large")
+        raise SkipExchangeError("body_too_large")
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
-        return events.unwrapped(raw, fields)
+        return events.unwrap_event(raw, fields)
     size = fields.get(headers.JSON_SIZE)
     if size is None:
         return Body(raw, fields)
     if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
-        raise DeclineError("binary_layout")
+        raise SkipExchangeError("binary_layout")
     return Body(raw, fields, int(size))
 
 
 def _response(
     record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
-) -> tuple[Part | None, str | None]:
+) -> tuple[DecodedBody | None, str | None]:
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
         part = codec.decode_response(_body(record.response_body, fields, hints), hints)
-    except DeclineError as declined:
+    except SkipExchangeError as declined:
         return None, declined.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
 
@@ -132,6 +134,6 @@ def _sniff(body: Body) -> str:
     if bytes(found.instances):
         return "v1"
     if not bytes(found.inputs):
-        raise DeclineError("unknown_protocol")
+        raise SkipExchangeError("unknown_protocol")
     inputs = bytes(found.inputs)
     return "oip" if inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" else "v1"

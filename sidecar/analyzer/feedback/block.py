@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 from ....detectors.detection.results import EpisodeStatus
 from ....detectors.losses.task import LOSS
-from ....detectors.performance.estimate import Estimate, estimate
-from ....detectors.performance.realized import Realized, moments, realized
-from ....detectors.profile.performance import Performance
+from ....detectors.performance.estimate import EstimatedLoss, estimate
+from ....detectors.performance.realized import RealizedLoss, loss_moments, realized
+from ....detectors.profile.performance import PerformanceSpec
 from ....detectors.profile.profile import Profile
-from ....detectors.summaries.windows import Piece, Windows
+from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
-from ..ledger import IDENTIFIED, MEASURED, REUSED
+from ..counters import IDENTIFIED, LABELS, MEASURED, REUSED_IDS, Counters
 from . import lags
-from .joining import Joiner
+from .joining import LabelJoiner
 from .labels import OUTCOMES
 
 FAMILY = "performance"
@@ -29,18 +29,18 @@ LOSSES = {
 }
 
 
-def feedback(joiner: Joiner, totals: Mapping[str, int]) -> report.Feedback:
-    """Return what came, from the ledger's totals and the store."""
-    measured, found = totals.get(MEASURED, 0), lags.buckets(totals)
-    return report.Feedback(
-        labels=tuple(report.Outcome(outcome, totals.get(f"feedback:{outcome}", 0)) for outcome in OUTCOMES),
+def feedback(joiner: LabelJoiner, counters: Counters) -> report.FeedbackStatus:
+    """Return how many labels arrived, from the counters and the store."""
+    measured, found = counters.get(MEASURED.key()), lags.buckets(counters)
+    return report.FeedbackStatus(
+        labels=tuple(report.LabelOutcome(outcome, counters.get(LABELS.key(outcome))) for outcome in OUTCOMES),
         pending=joiner.store.pending,
-        reused=totals.get(REUSED, 0),
-        identified_ratio=totals.get(IDENTIFIED, 0) / measured if measured else None,
+        reused=counters.get(REUSED_IDS.key()),
+        identified_ratio=counters.get(IDENTIFIED.key()) / measured if measured else None,
         coverage=joiner.store.coverage,
         lag=lags.summary(found),
         lag_buckets=found,
-        lag_seconds=lags.seconds(totals),
+        lag_seconds=lags.seconds(counters),
         reason=joiner.reason,
     )
 
@@ -64,7 +64,7 @@ def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeSt
         prediction=said.prediction,
         score=said.score,
         scale=said.scale,
-        reference=moments(feature.bins, feature.reference_counts)[1],
+        reference=loss_moments(feature.bins, feature.reference_counts)[1],
         realized=_realized(labelled, recent),
         since_onset=_realized(later, since),
         estimated=_estimated(expected),
@@ -75,7 +75,9 @@ def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeSt
     )
 
 
-def _believed(labelled: Realized | None, expected: Estimate | None) -> Literal["estimated", "none", "realized"]:
+def _believed(
+    labelled: RealizedLoss | None, expected: EstimatedLoss | None
+) -> Literal["estimated", "none", "realized"]:
     """Labels are believed as soon as there are some; an estimate before that, if no label contradicts it."""
     usable = expected is not None and expected.calibrated
     if labelled is not None and (labelled.rows >= FEWEST_LABELS or not usable):
@@ -83,14 +85,14 @@ def _believed(labelled: Realized | None, expected: Estimate | None) -> Literal["
     return "estimated" if usable else "none"
 
 
-def _unestimated(said: Performance) -> str:
+def _unestimated(said: PerformanceSpec) -> str:
     return SCORELESS if said.score is None else "no rows yet"
 
 
-def _realized(found: Realized | None, stretch: Piece | None) -> report.Loss | None:
+def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.LossEstimate | None:
     if found is None or stretch is None:
         return None
-    return report.Loss(
+    return report.LossEstimate(
         value=found.value,
         low=found.low,
         high=found.high,
@@ -100,7 +102,7 @@ def _realized(found: Realized | None, stretch: Piece | None) -> report.Loss | No
     )
 
 
-def _estimated(found: Estimate | None) -> report.Loss | None:
+def _estimated(found: EstimatedLoss | None) -> report.LossEstimate | None:
     if found is None:
         return None
-    return report.Loss(value=found.value, low=found.low, high=found.high, rows=found.rows)
+    return report.LossEstimate(value=found.value, low=found.low, high=found.high, rows=found.rows)

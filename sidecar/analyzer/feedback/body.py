@@ -11,16 +11,16 @@ from typing import TypeVar
 
 import msgspec
 
-from ...errors import shown
+from ...errors import quote_value
 from ..errors import RefusedError
 from . import events, items
 from .items import ItemError
-from .labels import LISTED_PROBLEMS, Label, Labels, Problem, delivery_key
+from .labels import MAX_LISTED_PROBLEMS, ItemProblem, Label, LabelBatch, delivery_key
 
 T = TypeVar("T")
 
-LARGEST_BODY = 4 * 2**20
-MOST_LABELS = 20_000
+MAX_BODY_BYTES = 4 * 2**20
+MAX_LABELS = 20_000
 LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson")
 FORMS = (
     f"application/json, {', '.join(LINES)}, {events.STRUCTURED}, {events.BATCHED}, or a CloudEvent in binary mode with "
@@ -48,10 +48,10 @@ _LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgsp
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> Labels:
+def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> LabelBatch:
     """Return the labels in `body`; `headers` by any case. FeedbackError when nothing of it can be taken."""
-    if len(body) > LARGEST_BODY:
-        raise TooLargeError(f"the body has {len(body)} bytes; send {LARGEST_BODY} at most in one request")
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLargeError(f"the body has {len(body)} bytes; send {MAX_BODY_BYTES} at most in one request")
     reading = _Reading()
     try:
         for path, raw, delivery in _parts(body, content_type, headers):
@@ -81,7 +81,7 @@ def _parts(body: bytes, content_type: str, headers: Mapping[str, str]) -> Iterat
     elif events.is_json(kind):
         yield "$", body, delivery
     else:
-        raise FeedbackError(f"the content type is {shown(content_type)}; give {FORMS}")
+        raise FeedbackError(f"the content type is {quote_value(content_type)}; give {FORMS}")
 
 
 def _event(path: str, raw: bytes) -> tuple[str, bytes | ItemError, int]:
@@ -97,7 +97,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self._labels: list[Label] = []
-        self._problems: list[Problem] = []
+        self._problems: list[ItemProblem] = []
         self._invalid = 0
         self._index = 0
         self._delivered: dict[int, int] = {}
@@ -114,11 +114,11 @@ class _Reading:
         for index, item in enumerate(batch):
             self._item(f"{path}.feedback[{index}]", bytes(item), delivery)
 
-    def labels(self) -> Labels:
+    def labels(self) -> LabelBatch:
         """Return what was read; FeedbackError when it is nothing."""
         if not self._labels and not self._invalid and not self._index:
             raise FeedbackError(f"the body holds no feedback; {HINT}")
-        return Labels(tuple(self._labels), self._invalid, tuple(self._problems))
+        return LabelBatch(tuple(self._labels), self._invalid, tuple(self._problems))
 
     def _item(self, path: str, raw: bytes, delivery: int) -> None:
         position = self._delivered.get(delivery, 0)
@@ -128,17 +128,17 @@ class _Reading:
         except ItemError as error:
             self._refuse(path, error)
             return
-        if len(self._labels) + len(found) > MOST_LABELS:
-            raise TooLargeError(f"more than {MOST_LABELS} labels; send them in several requests")
+        if len(self._labels) + len(found) > MAX_LABELS:
+            raise TooLargeError(f"more than {MAX_LABELS} labels; send them in several requests")
         self._labels += found
         self._index += 1
 
     def _refuse(self, path: str, error: ItemError) -> None:
         self._invalid += 1
-        if self._invalid > MOST_LABELS:
-            raise TooLargeError(f"more than {MOST_LABELS} items; send them in several requests")
-        if len(self._problems) < LISTED_PROBLEMS:
-            self._problems.append(Problem(self._index, error.problem, path + error.path))
+        if self._invalid > MAX_LABELS:
+            raise TooLargeError(f"more than {MAX_LABELS} items; send them in several requests")
+        if len(self._problems) < MAX_LISTED_PROBLEMS:
+            self._problems.append(ItemProblem(self._index, error.problem, path + error.path))
         self._index += 1
 
 

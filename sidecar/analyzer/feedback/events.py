@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ...errors import shown
+from ...errors import quote_value
 from .items import ItemError
 from .labels import delivery_key
 
@@ -20,7 +20,7 @@ STRUCTURED, BATCHED = "application/cloudevents+json", "application/cloudevents-b
 _NEEDED = ("id", "source", "type")
 
 
-class Event(msgspec.Struct, gc=False):
+class CloudEvent(msgspec.Struct, gc=False):
     """The attributes that are looked at; others, extensions among them, may be there."""
 
     specversion: Any = None
@@ -32,7 +32,7 @@ class Event(msgspec.Struct, gc=False):
     data_base64: Any = None
 
 
-_DECODER = msgspec.json.Decoder(Event)
+_DECODER = msgspec.json.Decoder(CloudEvent)
 
 
 def structured(raw: bytes) -> tuple[bytes, int]:
@@ -46,7 +46,7 @@ def structured(raw: bytes) -> tuple[bytes, int]:
     _require(event.specversion, {name: getattr(event, name) for name in _NEEDED}, ".{}")
     kind = event.datacontenttype
     if kind is not None and not (isinstance(kind, str) and is_json(kind)):
-        raise ItemError(".datacontenttype", f"is {shown(kind)}; give application/json")
+        raise ItemError(".datacontenttype", f"is {quote_value(kind)}; give application/json")
     return _data(event), delivery_key(event.source, event.id)
 
 
@@ -69,13 +69,13 @@ def is_json(content_type: str) -> bool:
 
 def _require(version: object, attributes: Mapping[str, object], where: str) -> None:
     if version != "1.0":
-        raise ItemError(where.format("specversion"), f"is {shown(version)}; give '1.0'")
+        raise ItemError(where.format("specversion"), f"is {quote_value(version)}; give '1.0'")
     for name, value in attributes.items():
         if not isinstance(value, str) or not value:
-            raise ItemError(where.format(name), f"is {shown(value)}; give a text: every CloudEvent needs one")
+            raise ItemError(where.format(name), f"is {quote_value(value)}; give a text: every CloudEvent needs one")
 
 
-def _data(event: Event) -> bytes:
+def _data(event: CloudEvent) -> bytes:
     data, encoded = bytes(event.data), event.data_base64
     if bool(data) == (encoded is not None):
         raise ItemError(".data", "must be there once, as data or as data_base64")

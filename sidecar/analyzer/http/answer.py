@@ -7,31 +7,31 @@ from typing import Any
 import msgspec
 
 from ...channel.page import PageSnapshot, RouteCounters
-from ...report.answer import Accounting, Answer, Control, Route
-from ...report.schema import Count, Report
-from ...telemetry.account import account
-from ...telemetry.reading import Reading
+from ...report.answer import Accounting, ControlInfo, ReportResponse, RouteTraffic
+from ...report.schema import ExchangeCount, Report
+from ...telemetry.account import account_exchanges
+from ...telemetry.reading import ScrapeInput
 
 
-def answer(made: Report, reading: Reading) -> Answer:
+def build_response(made: Report, reading: ScrapeInput) -> ReportResponse:
     """Return `made` with the traffic and the control loop of `reading`, which was read after it."""
     given: dict[str, Any] = {name: getattr(made, name) for name in made.__struct_fields__}
-    control = None if reading.control is None else msgspec.convert(reading.control, Control, from_attributes=True)
+    control = None if reading.control is None else msgspec.convert(reading.control, ControlInfo, from_attributes=True)
     if reading.page is None:
-        return Answer(**given, control=control)
+        return ReportResponse(**given, control=control)
     routes = tuple(map(_route, reading.page.routes))
-    return Answer(**given, accounting=_accounting(reading.page, made), routes=routes, control=control)
+    return ReportResponse(**given, accounting=_accounting(reading.page, made), routes=routes, control=control)
 
 
 def _accounting(page: PageSnapshot, made: Report) -> Accounting:
-    whole = account(page, made.counts)
-    fates = (Count(fate, reason, amount) for (fate, reason), amount in sorted(whole.fates.items()))
+    whole = account_exchanges(page, made.counts)
+    fates = (ExchangeCount(fate, reason, amount) for (fate, reason), amount in sorted(whole.fates.items()))
     return Accounting(seen=whole.seen, fates=tuple(fates))
 
 
-def _route(route: RouteCounters) -> Route:
+def _route(route: RouteCounters) -> RouteTraffic:
     took = route.histograms["duration"]
-    return Route(
+    return RouteTraffic(
         route=route.route,
         requests={code: amount for code, amount in route.codes.items() if amount},
         in_flight=route.in_flight,

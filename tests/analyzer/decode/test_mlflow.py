@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from tests.analyzer.decode import exchanges
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, record, tensor
 from tests.analyzer.decode.test_fuzz import SCALARS, TREES, require_sound
@@ -19,7 +19,7 @@ PATH = "/invocations"
 EVENT = "Content-Type: application/cloudevents+json; charset=utf-8\r\n"
 
 
-def decoded(body: Any, rows: int = 1, hints: Hints | None = None) -> Decoded:
+def decoded(body: Any, rows: int = 1, hints: Hints | None = None) -> DecodedExchange:
     return exchanges.decoded(body, {"predictions": [0.5] * rows}, hints, path=PATH)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.batch import Column
-from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.replay import Replay, tick_spans_by_rows
 from pilotfish.detectors.reference.build import build_profile
 from tests.benchmarks.detection.results import Judged
 from tests.benchmarks.detection.runner import Case
@@ -33,7 +33,7 @@ def ours(seeds: Sequence[int], *, quiet: int, after: int) -> list[Found]:
     for seed in seeds:
         reference = np.random.default_rng([seed, 15]).normal(size=REFERENCE)
         replay = Replay(build_profile({"x": reference}, exchangeable=True), settings(MONTH, 0.0025))
-        data, spans = {"x": Column(stream(seed, quiet, after))}, spans_of_rows(quiet + after, ROWS_A_TICK)
+        data, spans = {"x": Column(stream(seed, quiet, after))}, tick_spans_by_rows(quiet + after, ROWS_A_TICK)
         rows = [closed.row for closed in replay.run(data, spans) for _ in closed.alarms]
         late = [row - quiet for row in rows if row > quiet]
         found.append({"before": len(rows) - len(late), "after": late[0] if late else None})

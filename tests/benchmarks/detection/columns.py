@@ -49,7 +49,7 @@ class Normal:
         masses = np.diff([0.0, *(self._below(float(cut)) for cut in cuts), 1.0])
         inside = np.concatenate([[cuts[0] - 1], (cuts[1:] + cuts[:-1]) / 2, [cuts[-1] + 1]])
         out = np.zeros(feature.bins.size)
-        np.add.at(out, feature.bins.cells_of(Rows(inside))[0], masses)
+        np.add.at(out, feature.bins.digitize(Rows(inside))[0], masses)
         probabilities: np.ndarray = out / out.sum()
         return probabilities
 

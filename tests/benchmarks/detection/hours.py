@@ -32,12 +32,12 @@ def run(seeds: Sequence[int], *, slots: bool) -> list[dict[str, Any]]:
         profile = build_profile({"x": _rows(ticks, rng)}, times=(ticks * 60.0).astype(np.float64), tolerance=0.0)
         profile = profile if slots else profile.without_slots()
         (feature,) = profile.features
-        inflation = feature.inflation if feature.slots is None else feature.slots.inflation
+        inflation = feature.variance_inflation if feature.slots is None else feature.slots.variance_inflation
         evidence, counts = Crossings(profile, MONTH), TickCounts(profile)
         start, delay = DAYS * DAY_TICKS + int(rng.integers(DAY_TICKS)), PATIENCE
         for tick in range(start, start + PATIENCE):
             counts.add(Batch({"x": _rows(np.full(ROWS, tick), rng) + 1.0}, ROWS))
-            if evidence.step(tick, counts.take().cells):
+            if evidence.step(tick, counts.take().bin_counts):
                 delay = tick - start + 1
                 break
         found.append({"inflation": float(inflation.max()), "delay": delay})

@@ -11,7 +11,7 @@ import numpy as np
 from pilotfish.detectors.batch import Column, missing_mask
 from pilotfish.detectors.binning.categories import CategoryBins
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.replay import Replay, tick_spans_by_rows
 from pilotfish.detectors.profile.feature import Feature
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
@@ -96,7 +96,7 @@ def run(seeds: Sequence[int], *, source: str, kind: str) -> list[dict[str, Any]]
         live, changed = _changed(taken(data, picked[border : border + QUIET_ROWS + PATIENCE]), profile, kind, rng)
         replay = Replay(profile, settings(MONTH, 0.0025))
         outcome: dict[str, Any] = {"rows": None, "named": False}
-        for closed in replay.run(live, spans_of_rows(rows_of(live), ROWS_A_TICK)):
+        for closed in replay.run(live, tick_spans_by_rows(rows_of(live), ROWS_A_TICK)):
             if closed.alarms and closed.row > QUIET_ROWS:
                 names = {
                     name for alarm in closed.alarms for feature in alarm.features for name in _columns(feature, profile)

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from pilotfish.detectors.detection.replay import Replay, spans_of_rows
+from pilotfish.detectors.detection.replay import Replay, tick_spans_by_rows
 from pilotfish.detectors.detection.results import Alarm
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
@@ -26,7 +26,7 @@ MOST_ROWS, LIVE_ROWS, QUIET_ROWS, ROWS_A_TICK, TOLERANCE = 30_000, 4200, 200, 20
 def pages(profile: Profile, live: Columns) -> list[tuple[int, Alarm]]:
     """Every alarm, and how many live rows had come."""
     replay = Replay(profile, settings(MONTH, TOLERANCE))
-    closed = replay.run(live, spans_of_rows(rows_of(live), ROWS_A_TICK))
+    closed = replay.run(live, tick_spans_by_rows(rows_of(live), ROWS_A_TICK))
     return [(tick.row, alarm) for tick in closed for alarm in tick.alarms]
 
 

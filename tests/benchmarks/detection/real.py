@@ -11,7 +11,7 @@ import numpy as np
 
 from pilotfish.detectors.batch import Column, Floats
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.detection.replay import Closed, Replay, Span, spans_of_rows, spans_of_times
+from pilotfish.detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
@@ -116,7 +116,7 @@ def calm(seeds: Sequence[int], *, first_day: int) -> list[list[str]]:
     replay = Replay(profile, settings(MONTH, TOLERANCE, HOUR))
     pages = [
         f"day {(at[closed.row - 1] - begin) / DAY:.0f} naming {', '.join(feature.name for feature in alarm.features)}"
-        for closed in replay.run(live, spans_of_times(at, HOUR), at)
+        for closed in replay.run(live, tick_spans_by_time(at, HOUR), at)
         for alarm in closed.alarms
     ]
     return [pages for _ in seeds]
@@ -143,7 +143,11 @@ def _pages(
 ) -> list[tuple[int, tuple[str, ...]]]:
     """(rows so far, names) of each page."""
     live, at = taken(data, rows), None if times is None else times[rows]
-    spans = spans_of_rows(rows_of(live), known.rows_a_tick) if at is None else spans_of_times(at, known.tick_seconds)
+    spans = (
+        tick_spans_by_rows(rows_of(live), known.rows_a_tick)
+        if at is None
+        else tick_spans_by_time(at, known.tick_seconds)
+    )
     return [
         (closed.row, tuple(feature.name for feature in alarm.features))
         for closed in replay.run(live, spans, at)
@@ -158,7 +162,7 @@ class _Watched(Replay):
         super().__init__(profile, chosen)
         self._heights: list[float] = []
 
-    def run(self, columns: Columns, spans: list[Span], times: Floats | None = None) -> Iterator[Closed]:  # type: ignore[override]
+    def run(self, columns: Columns, spans: list[TickSpan], times: Floats | None = None) -> Iterator[ClosedTick]:  # type: ignore[override]
         for closed in super().run(columns, spans, times):
             alarmed = [np.log(alarm.evidence_ratio) for alarm in closed.alarms]
             now = [family.log_ratio for family in self._monitor._families]
@@ -198,7 +202,9 @@ def shuffled(seeds: Sequence[int], *, source: str, shifted: bool) -> list[int]:
         if shifted:
             live = _shifted(live, profile, rng)
         pages = [
-            closed.row for closed in monitor.run(live, spans_of_rows(rows_of(live), ROWS_A_TICK)) for _ in closed.alarms
+            closed.row
+            for closed in monitor.run(live, tick_spans_by_rows(rows_of(live), ROWS_A_TICK))
+            for _ in closed.alarms
         ]
         late = [row - QUIET_ROWS for row in pages if row > QUIET_ROWS]
         found.append((late or [rows_of(live)])[0] if shifted else len(pages))

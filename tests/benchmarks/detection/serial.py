@@ -119,7 +119,7 @@ def _ticks(profile: Profile, streams: Sequence[Stream], first: int, ticks: int, 
         for tick in range(width):
             named = {f"x{i}": column[tick] for i, column in enumerate(values)}
             counts.add(Batch(named, rows, at=(start + tick) * TICK))
-            yield counts.take().cells
+            yield counts.take().bin_counts
 
 
 def _delays(profile: Profile, streams: Sequence[Stream], first: int, rows: int) -> dict[float, int]:

@@ -69,7 +69,7 @@ def test_probabilities_of_cells_are_those_of_rows() -> None:
     profile = build_profile({"x": rng.normal(size=4000), "c": TwoClasses().rows(4000, rng)}, exchangeable=True)
     values = rng.normal(0.3, 1.2, 200_000)
     x, c = profile.feature("x"), profile.feature("c")
-    found = np.bincount(x.bins.cells_of(Column(values))[0], minlength=x.bins.size) / len(values)
+    found = np.bincount(x.bins.digitize(Column(values))[0], minlength=x.bins.size) / len(values)
     assert np.abs(found - Normal(0.3, 1.2).cells(x)).max() < 0.004
     assert TwoClasses(0.6).cells(c).sum() == pytest.approx(1.0)
 

@@ -62,7 +62,7 @@ class Draw:
         return np.concatenate([self._rng.multinomial(rows, p) for p in self._cells])
 
     def counts(self, rows: int) -> Counts:
-        return replace(Counts.empty(self._profile), cells=self.cells(rows), input_rows=rows)
+        return replace(Counts.empty(self._profile), bin_counts=self.cells(rows), input_rows=rows)
 
 
 class Traffic:

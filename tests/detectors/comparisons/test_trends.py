@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.comparisons import COMPARISONS
-from pilotfish.detectors.comparisons.effects import Yardstick
+from pilotfish.detectors.comparisons.effects import EffectSizeEstimator
 from pilotfish.detectors.comparisons.trends import trends
-from pilotfish.detectors.summaries.windows import Windows, fold, levels_of
+from pilotfish.detectors.summaries.windows import Windows, sum_windows, window_levels
 from tests.detectors.material import mixed_profile, tick
 
 PROFILE = mixed_profile()
 
 
 def test_a_trend_agrees_with_the_effect_sizes_of_each_window() -> None:
-    rng, windows = np.random.default_rng(4), Windows(PROFILE, levels_of(60.0))
+    rng, windows = np.random.default_rng(4), Windows(PROFILE, window_levels(60.0))
     for number in range(70):
         windows.add(number, tick(PROFILE, rng, amount=rng.lognormal(number / 50, size=50)))
     found = {trend.feature.name: trend for trend in trends(PROFILE, list(windows))}
     assert set(found) == set(PROFILE.index)
     for place, window in enumerate(windows):
         for name, trend in found.items():
-            counts = fold(PROFILE, [window]).counts.of(PROFILE, name)
-            effects = Yardstick.of(trend.feature).measure(counts, 0, window.first, window.last)
+            counts = sum_windows(PROFILE, [window]).counts.of(PROFILE, name)
+            effects = EffectSizeEstimator.of(trend.feature).measure(counts, 0, window.first, window.last)
             assert effects is not None
             assert [trend.psi[place], trend.psi_low[place], trend.psi_high[place]] == pytest.approx(
                 [effects.psi.value, effects.psi.low, effects.psi.high]
@@ -40,7 +40,7 @@ def test_a_trend_agrees_with_the_effect_sizes_of_each_window() -> None:
 
 def test_without_windows_and_without_rows_there_is_nothing_and_no_warning() -> None:
     assert all(len(trend.psi) == 0 for trend in trends(PROFILE, []))
-    windows = Windows(PROFILE, levels_of(60.0))
+    windows = Windows(PROFILE, window_levels(60.0))
     windows.add(0, tick(PROFILE, np.random.default_rng(5), rows=0))
     assert all(
         np.isnan(trend.psi).all() and np.isnan(trend.missing_ratio).all() for trend in trends(PROFILE, list(windows))
@@ -50,5 +50,5 @@ def test_without_windows_and_without_rows_there_is_nothing_and_no_warning() -> N
 def test_each_comparison_is_still_a_plain_number() -> None:
     feature = PROFILE.features[0]
     for compare in COMPARISONS.values():
-        score = compare(feature.reference_counts, feature.bounding, np.arange(feature.bins.size, dtype=float))
+        score = compare(feature.reference_counts, feature.calibration, np.arange(feature.bins.size, dtype=float))
         assert {type(score.value), type(score.low), type(score.high)} == {float}

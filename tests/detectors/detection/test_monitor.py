@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from pilotfish.detectors.detection.attribution import confirmed, leading
+from pilotfish.detectors.detection.attribution import e_bh, largest_contributors
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import DetectorError, StateError
@@ -51,9 +51,9 @@ def test_a_side_without_rows_leaves_its_family_as_it_was() -> None:
     monitor.close_tick(0, tick(PROFILE, rng))
     before = monitor.status().families[1]
     counts = tick(PROFILE, rng)
-    cells = counts.cells.copy()
+    cells = counts.bin_counts.copy()
     cells[PROFILE.offsets[PROFILE.index["score"]] :] = 0
-    monitor.close_tick(1, replace(counts, cells=cells, prediction_rows=0))
+    monitor.close_tick(1, replace(counts, bin_counts=cells, prediction_rows=0))
     assert monitor.status().families[1] == before
     assert monitor.status().families[0].evidence_ratio > 0
 
@@ -103,7 +103,7 @@ def test_ticks_must_go_forward() -> None:
 
 def test_the_linear_part_is_exact_however_many_rows() -> None:
     table = family_tables(PROFILE, QUICK)[0]
-    counts = tick(PROFILE, np.random.default_rng(3)).cells
+    counts = tick(PROFILE, np.random.default_rng(3)).bin_counts
     once, active = table.increments(0, counts)
     assert active.mean() > 0.9
     for factor in (2**10, 2**30, 2**40):
@@ -186,12 +186,12 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
 def test_e_benjamini_hochberg_names_the_largest_that_pass_together() -> None:
     log_a = float(np.log(100.0))
     needed = log_a + np.log(4 / (np.arange(1, 5) * 0.1))
-    assert confirmed(np.array([-np.inf] * 4), log_a).tolist() == []
-    assert confirmed(np.array([0.0, needed[0], 1.0, 2.0]), log_a).tolist() == [1]
-    assert confirmed(np.array([needed[1], 0.0, needed[1], 2.0]), log_a).tolist() == [0, 2]
-    assert confirmed(np.array([needed[1] - 0.01, 0.0, needed[1], 2.0]), log_a).tolist() == []
+    assert e_bh(np.array([-np.inf] * 4), log_a).tolist() == []
+    assert e_bh(np.array([0.0, needed[0], 1.0, 2.0]), log_a).tolist() == [1]
+    assert e_bh(np.array([needed[1], 0.0, needed[1], 2.0]), log_a).tolist() == [0, 2]
+    assert e_bh(np.array([needed[1] - 0.01, 0.0, needed[1], 2.0]), log_a).tolist() == []
 
 
 def test_without_a_confirmed_feature_the_largest_and_those_near_it_are_named() -> None:
-    assert leading(np.array([0.0, 3.0, 2.5, 1.0])).tolist() == [1, 2]
-    assert leading(np.array([-np.inf, 3.0])).tolist() == [1]
+    assert largest_contributors(np.array([0.0, 3.0, 2.5, 1.0])).tolist() == [1, 2]
+    assert largest_contributors(np.array([-np.inf, 3.0])).tolist() == [1]

@@ -9,9 +9,16 @@ import pytest
 
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.binning.probabilities import smoothed
-from pilotfish.detectors.evalues.bank import Bank, build_bank
-from pilotfish.detectors.evalues.bounds import FRACTION_BITS, RUNGS, bounded, log_capitals, log_confidence, upper_means
+from pilotfish.detectors.binning.probabilities import smoothed_probabilities
+from pilotfish.detectors.evalues.bank import LikelihoodRatioBank, build_bank
+from pilotfish.detectors.evalues.bounds import (
+    CONFIDENCE_GRID,
+    FRACTION_BITS,
+    fixed_point_bounds,
+    log_inverse_risk_of,
+    log_reference_evidence,
+    upper_mean_bounds,
+)
 from tests.detectors.material import mixed_profile
 
 
@@ -20,37 +27,43 @@ def normal_cells(bins: NumericBins) -> np.ndarray:
     return np.concatenate([[0.0], np.diff([0.0, *below, 1.0]), [0.0, 0.0]])
 
 
-def one_reference(seed: int, rows: int, tolerance: float) -> tuple[Bank, np.ndarray, np.ndarray, np.ndarray]:
+def one_reference(
+    seed: int, rows: int, tolerance: float
+) -> tuple[LikelihoodRatioBank, np.ndarray, np.ndarray, np.ndarray]:
     """Bank, true cell probabilities, and the counts of both parts, of a reference of normal rows."""
     rng = np.random.default_rng(seed)
-    shaping, bounding = rng.normal(size=rows * 3 // 10), rng.normal(size=rows * 7 // 10)
-    bins = NumericBins.from_values(shaping)
-    counts = [np.bincount(bins.cells_of(Column(part))[0], minlength=bins.size) for part in (shaping, bounding)]
+    training, calibration = rng.normal(size=rows * 3 // 10), rng.normal(size=rows * 7 // 10)
+    bins = NumericBins.from_values(training)
+    counts = [np.bincount(bins.digitize(Column(part))[0], minlength=bins.size) for part in (training, calibration)]
     return build_bank(bins, counts[0], tolerance), normal_cells(bins), counts[0], counts[1]
 
 
 @pytest.mark.parametrize("rows", [100, 1000, 10_000])
 def test_means_stay_below_their_bounds_under_the_true_reference(rows: int) -> None:
     for seed in range(10):
-        bank, truth, shaping, bounding = one_reference(seed, rows, 0.0)
-        lg = log_confidence(len(bank.groups))
-        upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), lg, 0.0)
+        bank, truth, training, calibration = one_reference(seed, rows, 0.0)
+        log_inverse_risk = log_inverse_risk_of(len(bank.groups))
+        upper = upper_mean_bounds(
+            bank.h, smoothed_probabilities(training), calibration, np.ones(len(bank.groups)), log_inverse_risk, 0.0
+        )
         assert np.all(bank.h @ truth <= upper + 1e-12)
 
 
 def test_without_the_reference_error_the_bound_would_not_hold() -> None:
     exceeded = 0
     for seed in range(10):
-        bank, truth, shaping, _ = one_reference(seed, 1000, 0.0)
-        exceeded += int(np.any(bank.h @ truth > bank.h @ smoothed(shaping) + 1e-9))
+        bank, truth, training, _ = one_reference(seed, 1000, 0.0)
+        exceeded += int(np.any(bank.h @ truth > bank.h @ smoothed_probabilities(training) + 1e-9))
     assert exceeded == 10
 
 
 @pytest.mark.parametrize("tolerance", [0.0025, 0.01, 0.05])
 def test_means_stay_below_their_bounds_for_every_tolerated_drift(tolerance: float) -> None:
-    bank, truth, shaping, bounding = one_reference(1, 5000, tolerance)
-    lg = log_confidence(len(bank.groups))
-    upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), lg, tolerance)
+    bank, truth, training, calibration = one_reference(1, 5000, tolerance)
+    log_inverse_risk = log_inverse_risk_of(len(bank.groups))
+    upper = upper_mean_bounds(
+        bank.h, smoothed_probabilities(training), calibration, np.ones(len(bank.groups)), log_inverse_risk, tolerance
+    )
     for h, bound in zip(bank.h, upper, strict=True):
         centred = h - h @ truth
         direction = truth * centred / np.sqrt(centred**2 @ truth + 1e-300)
@@ -62,8 +75,10 @@ def test_means_stay_below_their_bounds_for_every_tolerated_drift(tolerance: floa
 def test_bounds_tighten_with_the_reference_and_never_exceed_the_largest_value() -> None:
     found = []
     for rows in (50, 1000, 100_000):
-        bank, truth, shaping, bounding = one_reference(2, rows, 0.0)
-        upper = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), 12.0, 0.0)
+        bank, truth, training, calibration = one_reference(2, rows, 0.0)
+        upper = upper_mean_bounds(
+            bank.h, smoothed_probabilities(training), calibration, np.ones(len(bank.groups)), 12.0, 0.0
+        )
         assert np.all(upper <= bank.h.max(axis=1))
         location = [group == "location" for group in bank.groups]
         found.append(float(np.mean(upper[location] - bank.h[location] @ truth)))
@@ -71,19 +86,21 @@ def test_bounds_tighten_with_the_reference_and_never_exceed_the_largest_value() 
 
 
 def test_correlated_references_have_wider_bounds() -> None:
-    bank, _, shaping, bounding = one_reference(3, 5000, 0.0)
+    bank, _, training, calibration = one_reference(3, 5000, 0.0)
     v = np.full(len(bank.groups), 20.0)
-    narrow = upper_means(bank.h, smoothed(shaping), bounding, np.ones(len(bank.groups)), 12.0, 0.0)
-    wide = upper_means(bank.h, smoothed(shaping), bounding, v, 12.0, 0.0)
+    narrow = upper_mean_bounds(
+        bank.h, smoothed_probabilities(training), calibration, np.ones(len(bank.groups)), 12.0, 0.0
+    )
+    wide = upper_mean_bounds(bank.h, smoothed_probabilities(training), calibration, v, 12.0, 0.0)
     assert np.all(wide >= narrow)
     assert wide.mean() > narrow.mean()
 
 
 def test_rounding_to_fixed_point_is_on_the_safe_side() -> None:
-    bank, _, shaping, bounding = one_reference(4, 5000, 0.0025)
+    bank, _, training, calibration = one_reference(4, 5000, 0.0025)
     v = np.ones(len(bank.groups))
-    fixed = bounded(bank, smoothed(shaping), bounding, v, 12.0, 0.0025)
-    upper = upper_means(bank.h, smoothed(shaping), bounding, v, 12.0, 0.0025)
+    fixed = fixed_point_bounds(bank, smoothed_probabilities(training), calibration, v, 12.0, 0.0025)
+    upper = upper_mean_bounds(bank.h, smoothed_probabilities(training), calibration, v, 12.0, 0.0025)
     assert fixed.log_h.dtype == fixed.log_u.dtype == np.int64
     assert np.all(np.exp(fixed.log_h / 2**FRACTION_BITS) <= bank.h * (1 + 1e-12))
     assert np.all(np.exp(fixed.log_u[-1] / 2**FRACTION_BITS) >= upper * (1 - 1e-12))
@@ -93,13 +110,18 @@ def test_what_the_reference_says_against_its_true_mean_is_at_most_one_on_average
     """The ladder's k_g, for the rung g that the true mean lies below: an e-value over references."""
     capitals = []
     for seed in range(100):
-        bank, truth, shaping, bounding = one_reference(seed, 300, 0.0)
-        ones, p = np.ones(len(bank.groups)), smoothed(shaping)
-        rungs = np.array([upper_means(bank.h, p, bounding, ones, 12.0, 0.0, rung) for rung in RUNGS])
-        assert np.all(np.diff(rungs, axis=0) >= -1e-9)
-        below = (rungs < bank.h @ truth).sum(axis=0)
-        assert np.all(below < len(RUNGS))
-        capitals.append(float(np.exp(log_capitals(12.0, 1)[below]).mean()))
+        bank, truth, training, calibration = one_reference(seed, 300, 0.0)
+        ones, p = np.ones(len(bank.groups)), smoothed_probabilities(training)
+        confidence_levels = np.array(
+            [
+                upper_mean_bounds(bank.h, p, calibration, ones, 12.0, 0.0, confidence_level)
+                for confidence_level in CONFIDENCE_GRID
+            ]
+        )
+        assert np.all(np.diff(confidence_levels, axis=0) >= -1e-9)
+        below = (confidence_levels < bank.h @ truth).sum(axis=0)
+        assert np.all(below < len(CONFIDENCE_GRID))
+        capitals.append(float(np.exp(log_reference_evidence(12.0, 1)[below]).mean()))
     assert np.mean(capitals) <= 1
     assert max(capitals) > 2 * min(capitals)
 
@@ -107,9 +129,9 @@ def test_what_the_reference_says_against_its_true_mean_is_at_most_one_on_average
 @pytest.mark.parametrize("name", mixed_profile().index)
 def test_every_function_is_positive_bounded_and_weighted(name: str) -> None:
     feature = mixed_profile().feature(name)
-    bank = build_bank(feature.bins, feature.shaping, 0.0025)
+    bank = build_bank(feature.bins, feature.training, 0.0025)
     assert bank.h.min() > 0
     assert bank.h.max() <= 20
     assert bank.weights.sum() == pytest.approx(1)
-    assert len(build_bank(feature.bins, feature.shaping, 0.0).groups) == len(bank.groups)
-    assert np.all(bank.h @ smoothed(feature.shaping) <= 1 + 2.0 * np.sqrt(0.0025))
+    assert len(build_bank(feature.bins, feature.training, 0.0).groups) == len(bank.groups)
+    assert np.all(bank.h @ smoothed_probabilities(feature.training) <= 1 + 2.0 * np.sqrt(0.0025))

@@ -11,7 +11,7 @@ import numpy as np
 from pilotfish.detectors.batch import Batch, ColumnData, Side
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import Alarm
-from pilotfish.detectors.performance.roles import Wanted
+from pilotfish.detectors.performance.roles import LabelOptions
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
@@ -51,7 +51,7 @@ def profile_of(task: str, rows: int = 6000, seed: int = 0) -> Profile:
 
 def build(data: Mapping[str, ColumnData], **options: object) -> Profile:
     sides = {name: side for name, side in SIDES.items() if name in data}
-    return build_profile(data, sides=sides, **{"exchangeable": True, "labels": Wanted(), **options})  # type: ignore[arg-type]
+    return build_profile(data, sides=sides, **{"exchangeable": True, "labels": LabelOptions(), **options})  # type: ignore[arg-type]
 
 
 def labelled(profile: Profile, data: Mapping[str, ColumnData], rows: int) -> Counts:
@@ -64,7 +64,7 @@ def mistakes(profile: Profile, wrong: int, rows: int) -> Counts:
     """A tick of labelled rows, so many of them wrong."""
     counts = Counts.empty(profile)
     first = int(profile.offsets[profile.index["loss"]]) + 3
-    counts.cells[first : first + 2] = rows - wrong, wrong
+    counts.bin_counts[first : first + 2] = rows - wrong, wrong
     return replace(counts, label_rows=rows)
 
 

@@ -88,7 +88,7 @@ def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
         profile = build(
             {"said": np.where(wrong.ravel(), 1 - truth, truth), "truth": truth}, exchangeable=False, rows_per_tick=10
         )
-        assert profile.feature(LOSS).inflation.max() > 1
+        assert profile.feature(LOSS).variance_inflation.max() > 1
         monitor = DriftMonitor(profile, DriftSettings(per_seconds=6000.0, loss_tolerance=0.0, ignore=("said",)))
         for tick, error in enumerate(waves(1500, rng)):
             alarms += len(monitor.close_tick(tick, mistakes(profile, int(rng.binomial(10, error)), 10)).alarms)
@@ -157,6 +157,6 @@ def test_labels_may_come_in_batches_but_denser_traffic_counts_less() -> None:
     predictions = TickCounts(profile)
     predictions.add(Batch({name: data[name][:200] for name in ("said", "sure")}, 200, "prediction"))
     table = {table.name: table for table in family_tables(profile, MONTH)}["performance"]
-    alone, _ = table.increments(0, batch.cells)
-    dense, _ = table.increments(0, (batch + predictions.take()).cells)
+    alone, _ = table.increments(0, batch.bin_counts)
+    dense, _ = table.increments(0, (batch + predictions.take()).bin_counts)
     np.testing.assert_allclose(alone, dense * 10)

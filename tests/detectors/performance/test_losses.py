@@ -10,7 +10,7 @@ import pytest
 from pilotfish.detectors.batch import Column, as_column
 from pilotfish.detectors.conformance import HOSTILE, check_bins
 from pilotfish.detectors.errors import ProfileError
-from pilotfish.detectors.losses.functions import Distance, Mistake, Rank, grid
+from pilotfish.detectors.losses.functions import AbsoluteLoss, RankingLoss, ZeroOneLoss, score_quantiles
 from pilotfish.detectors.losses.task import BY_SCORE, LOSS
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.transforms import Block
@@ -31,31 +31,33 @@ def column(*values: object) -> Column:
     ],
 )  # fmt: skip
 def test_classes_are_compared_however_they_are_written(said: object, truth: object, loss: float) -> None:
-    assert Mistake().of(column(said, "x"), column(truth, "x")).tolist() == [loss, 0.0]
+    assert ZeroOneLoss().of(column(said, "x"), column(truth, "x")).tolist() == [loss, 0.0]
 
 
 def test_without_prediction_or_label_there_is_no_loss() -> None:
     nothing = column(None, float("nan"), [1], 1)
-    for loss in (Mistake(), Distance(2.0), Rank("1", "0", np.array([0.5]), np.array([0.5]))):
+    for loss in (ZeroOneLoss(), AbsoluteLoss(2.0), RankingLoss("1", "0", np.array([0.5]), np.array([0.5]))):
         assert np.isnan(loss.of(nothing, column(1, 1, 1, None))).all()
         assert np.isnan(loss.of(column(1, 1, 1, None), nothing)).all()
 
 
 def test_a_distance_is_scaled_and_cut_off() -> None:
     said, truth = column(1, 3, 9, float("inf"), "2", 1), column(0, 3, 0, 0, 2.0, float("inf"))
-    assert Distance(4.0).of(said, truth).tolist()[:5] == [0.25, 0.0, 1.0, 1.0, 0.0]
-    assert np.isnan(Distance(4.0).of(said, truth)[5])
+    assert AbsoluteLoss(4.0).of(said, truth).tolist()[:5] == [0.25, 0.0, 1.0, 1.0, 0.0]
+    assert np.isnan(AbsoluteLoss(4.0).of(said, truth)[5])
 
 
 def test_the_mean_rank_is_one_minus_the_area_under_the_curve() -> None:
     rng = np.random.default_rng(3)
     data = ranked(3000, rng)
     scores, truth = data["said"], data["truth"]
-    loss = Rank("1", "0", np.sort(scores[truth]), np.sort(scores[~truth])).of(Column(scores), Column(truth))
+    loss = RankingLoss("1", "0", np.sort(scores[truth]), np.sort(scores[~truth])).of(Column(scores), Column(truth))
     auc = np.mean(scores[truth][:, None] > scores[~truth][None, :])
     assert loss[truth].mean() == pytest.approx(1 - auc, abs=1e-9)
     assert loss[~truth].mean() == pytest.approx(1 - auc, abs=1e-9)
-    coarse = Rank("1", "0", grid(scores[truth]), grid(scores[~truth])).of(Column(scores), Column(truth))
+    coarse = RankingLoss("1", "0", score_quantiles(scores[truth]), score_quantiles(scores[~truth])).of(
+        Column(scores), Column(truth)
+    )
     assert np.abs(coarse - loss).max() < 0.01
 
 

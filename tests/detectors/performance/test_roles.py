@@ -10,7 +10,7 @@ import pytest
 from pilotfish.detectors.batch import Side
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.losses.task import LOSS
-from pilotfish.detectors.performance.roles import Wanted
+from pilotfish.detectors.performance.roles import LabelOptions
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from tests.detectors.performance.made import build, classified
@@ -37,7 +37,7 @@ def made(label: str | list[str], *predictions: str, **wanted: Any) -> Profile:
     labels = [label] if isinstance(label, str) else label
     chosen = {name: columns()[name] for name in (*predictions, *labels)}
     sides: dict[str, Side] = {**dict.fromkeys(predictions, "prediction"), **dict.fromkeys(labels, "label")}
-    return build_profile(chosen, sides=sides, exchangeable=True, labels=Wanted(**wanted))
+    return build_profile(chosen, sides=sides, exchangeable=True, labels=LabelOptions(**wanted))
 
 
 @pytest.mark.parametrize(

@@ -98,5 +98,5 @@ def test_a_profile_for_another_bank_is_refused() -> None:
 def test_counts_add_up_to_the_reference() -> None:
     for feature in PROFILE.features:
         assert int(feature.reference_counts.sum()) == PROFILE.reference.rows
-        assert np.all(feature.inflation == 1)
+        assert np.all(feature.variance_inflation == 1)
         assert len(feature.labels) == len(feature.roles) == feature.bins.size

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch, Column, Floats
-from pilotfish.detectors.binning.probabilities import smoothed, within
+from pilotfish.detectors.binning.probabilities import shrunken_probabilities, smoothed_probabilities
 from pilotfish.detectors.conformance import check_merge, check_pods, check_rows, check_state
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import TickResult
 from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.evalues.bank import build_bank
-from pilotfish.detectors.evalues.bounds import bounded, log_confidence
+from pilotfish.detectors.evalues.bounds import fixed_point_bounds, log_inverse_risk_of
 from pilotfish.detectors.profile.profile import Profile, canonical
 from pilotfish.detectors.profile.slots import SLOTS, slot_of, slot_shares
-from pilotfish.detectors.reference.build import HOURLY, build_profile
+from pilotfish.detectors.reference.build import HOURLY_NOTE, build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 
@@ -74,16 +74,16 @@ def ticks_to_alarm(profile: Profile, seed: int, limit: int) -> int | None:
 def test_only_features_with_a_cycle_have_slots_and_the_profile_says_so() -> None:
     profile = reference()
     assert {f.name: f.slots is not None for f in profile.features} == {"channel": True, "load": True, "noise": False}
-    assert [w for w in profile.warnings if w.startswith(HOURLY)] == [f"{HOURLY}: channel, load"]
+    assert [w for w in profile.warnings if w.startswith(HOURLY_NOTE)] == [f"{HOURLY_NOTE}: channel, load"]
     for feature in profile.features:
         if feature.slots is not None:
-            assert np.array_equal(feature.slots.shaping.sum(axis=0), feature.shaping)
-            assert np.array_equal(feature.slots.bounding.sum(axis=0), feature.bounding)
-            assert np.median(feature.slots.inflation) <= np.median(feature.inflation)
+            assert np.array_equal(feature.slots.training.sum(axis=0), feature.training)
+            assert np.array_equal(feature.slots.calibration.sum(axis=0), feature.calibration)
+            assert np.median(feature.slots.variance_inflation) <= np.median(feature.variance_inflation)
     load = profile.feature("load")
     assert load.slots is not None
-    assert load.inflation.max() > 50
-    assert load.slots.inflation.max() < 5
+    assert load.variance_inflation.max() > 50
+    assert load.slots.variance_inflation.max() < 5
 
 
 def test_a_cycle_no_longer_hides_a_shift() -> None:
@@ -114,18 +114,20 @@ def test_short_references_and_long_ticks_have_no_slots() -> None:
 def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: str) -> None:
     feature = reference().feature(name)
     assert feature.slots is not None
-    whole = build_bank(feature.bins, feature.shaping, 0.0)
+    whole = build_bank(feature.bins, feature.training, 0.0)
     rng = np.random.default_rng(2)
-    lg = log_confidence(len(feature.inflation), SLOTS)
+    log_inverse_risk = log_inverse_risk_of(len(feature.variance_inflation), SLOTS)
     for slot in range(SLOTS):
-        bank = build_bank(feature.bins, feature.shaping, 0.0, feature.slots.shaping[slot])
+        bank = build_bank(feature.bins, feature.training, 0.0, feature.slots.training[slot])
         assert bank.groups == whole.groups
         assert np.array_equal(bank.weights, whole.weights)
         values = rows_of(np.repeat(slot * 6 + np.arange(6), 5000), 30_000, rng)[name]
-        cells, _ = feature.bins.cells_of(Column(values))
+        cells, _ = feature.bins.digitize(Column(values))
         truth = np.bincount(cells, minlength=feature.bins.size) / 30_000
-        p = within(feature.slots.shaping[slot], smoothed(feature.shaping))
-        bound = bounded(bank, p, feature.slots.bounding[slot], feature.slots.bound_inflation, lg, 0.0)
+        p = shrunken_probabilities(feature.slots.training[slot], smoothed_probabilities(feature.training))
+        bound = fixed_point_bounds(
+            bank, p, feature.slots.calibration[slot], feature.slots.bound_variance_inflation, log_inverse_risk, 0.0
+        )
         assert np.all(bank.h @ truth <= np.exp(bound.log_u[-1] / 2**24) + 0.03)
 
 
@@ -136,7 +138,7 @@ def test_live_ticks_of_another_width_find_their_slot_unless_they_outlast_it(seco
     noon, midnight = round(12 * 3600 / seconds), round(24 * 3600 / seconds)
     assert (load.at(noon) is not load.at(midnight)) == by_slot
     assert load.at(noon) is load.at(noon + round(86_400 / seconds))
-    assert load.inflation.max() < 5 or not by_slot
+    assert load.variance_inflation.max() < 5 or not by_slot
     noise = next(one for one in table.features if one.feature.name == "noise")
     assert noise.at(noon) is noise.at(midnight)
 
@@ -144,9 +146,9 @@ def test_live_ticks_of_another_width_find_their_slot_unless_they_outlast_it(seco
 def test_the_next_hour_is_made_before_it_comes() -> None:
     (table,) = family_tables(reference(), MONTH)
     load = next(one for one in table.features if one.feature.name == "load")
-    table.make_ahead(3)
-    assert not load.make_ahead(3)
-    assert load.make_ahead(3 + 6)
+    table.prepare_next_slot(3)
+    assert not load.prepare_next_slot(3)
+    assert load.prepare_next_slot(3 + 6)
 
 
 def test_ticks_fall_into_the_hours_of_the_day() -> None:

@@ -64,7 +64,7 @@ def test_the_reference_itself_has_cells_without_surprises(what: str) -> None:
     counts.add(Batch({"x": data}, ROWS))
     taken = counts.take()
     check_rows(profile, taken)
-    assert taken.cells.tolist() == profile.features[0].reference_counts.tolist()
+    assert taken.bin_counts.tolist() == profile.features[0].reference_counts.tolist()
     assert DriftMonitor(profile).close_tick(0, taken).alarms == ()
 
 
@@ -183,7 +183,7 @@ def test_the_split_is_by_days_when_there_are_ten() -> None:
         profile = build_profile({"x": RNG.normal(size=rows)}, times=np.linspace(0, days * DAY - 1, rows))
         assert profile.reference.split == split
         assert any("split by rows" in warning for warning in profile.warnings) == (split == "rows")
-        assert 0.2 < profile.features[0].shaping.sum() / rows < 0.4
+        assert 0.2 < profile.features[0].training.sum() / rows < 0.4
 
 
 def test_order_is_taken_from_time_and_does_not_depend_on_the_file() -> None:
@@ -199,12 +199,12 @@ def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
     level = np.repeat(np.cumsum(RNG.normal(size=400)) * 0.3, 50)
     data = {"walk": level + RNG.normal(size=rows), "noise": RNG.normal(size=rows)}
     profile = build_profile(data, rows_per_tick=50)
-    assert np.median(profile.feature("walk").inflation) > 20
+    assert np.median(profile.feature("walk").variance_inflation) > 20
     assert any("season not covered" in warning for warning in profile.feature("walk").warnings)
-    assert np.median(profile.feature("noise").inflation) < 2
+    assert np.median(profile.feature("noise").variance_inflation) < 2
     shuffled = build_profile({"walk": RNG.permutation(data["walk"])}, rows_per_tick=50)
-    assert np.median(shuffled.feature("walk").inflation) < 2
-    assert np.all(build_profile(data, exchangeable=True).feature("walk").inflation == 1)
+    assert np.median(shuffled.feature("walk").variance_inflation) < 2
+    assert np.all(build_profile(data, exchangeable=True).feature("walk").variance_inflation == 1)
 
 
 def test_independent_rows_show_no_season_however_many_features() -> None:
@@ -224,8 +224,8 @@ def test_a_cycle_longer_than_the_longest_block_is_told(period: int) -> None:
 def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -> None:
     level = np.repeat(RNG.normal(size=400) * 0.3, 50)
     feature = build_profile({"x": level + RNG.normal(size=20_000)}, rows_per_tick=10).features[0]
-    bank = build_bank(feature.bins, feature.shaping, 0.0025)
-    found = {group: feature.inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
+    bank = build_bank(feature.bins, feature.training, 0.0025)
+    found = {group: feature.variance_inflation[np.array(bank.groups) == group] for group in set(bank.groups)}
     wider, narrower = found["scale"][[0, 2, 4]], found["scale"][[1, 3, 5]]
     assert found["location"].max() > 4
     assert np.all(wider[1:] > narrower[1:])
@@ -236,17 +236,17 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
 def test_neighbouring_codes_keep_their_cells_however_large() -> None:
     codes = [10**8 + i for i in range(6)] * 100
     feature = build_profile({"code": codes, "x": RNG.normal(size=600)}).feature("code")
-    cells, _ = feature.bins.cells_of(Column(np.array(codes)))
+    cells, _ = feature.bins.digitize(Column(np.array(codes)))
     assert len(set(cells.tolist())) == 6
-    rounded, _ = feature.bins.cells_of(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
+    rounded, _ = feature.bins.digitize(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
     assert {feature.roles[cell] for cell in rounded} == {"far"}
 
 
 def test_values_that_went_through_float32_keep_their_cells() -> None:
     values = np.array([0.1, 0.2, 0.3, 0.7] * 100)
     feature = build_profile({"x": values}).features[0]
-    exact, _ = feature.bins.cells_of(Column(values))
-    rounded, _ = feature.bins.cells_of(Column(values.astype(np.float32)))
+    exact, _ = feature.bins.digitize(Column(values))
+    rounded, _ = feature.bins.digitize(Column(values.astype(np.float32)))
     assert rounded.tolist() == exact.tolist()
 
 
@@ -263,7 +263,7 @@ def test_very_many_categories_stay_bounded() -> None:
     assert build_profile({"x": RNG.normal(size=300_000), "user": values}).excluded[0].name == "user"
     profile = build_profile({"user": values}, keep={"user"})
     assert len(profile.to_bytes()) < 20_000
-    assert profile.cells < 100
+    assert profile.n_bins < 100
 
 
 def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> None:
@@ -271,7 +271,7 @@ def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> Non
     feature = build_profile({"c": values}).features[0]
     assert feature.roles.count("value") == 63
     assert feature.roles.count("tail") == 16
-    cells, _ = feature.bins.cells_of(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
+    cells, _ = feature.bins.digitize(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
     assert [feature.roles[cell] for cell in cells] == ["unseen", "tail", "value"]
 
 

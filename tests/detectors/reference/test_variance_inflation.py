@@ -7,23 +7,23 @@ import pytest
 
 from pilotfish.detectors.batch import Column
 from pilotfish.detectors.binning.numeric import NumericBins
-from pilotfish.detectors.evalues.bank import Bank, build_bank
-from pilotfish.detectors.reference.blocks import Blocks, blocks_of
-from pilotfish.detectors.reference.variance_inflation import inflation
+from pilotfish.detectors.evalues.bank import LikelihoodRatioBank, build_bank
+from pilotfish.detectors.reference.blocks import BlockPartition, block_partitions
+from pilotfish.detectors.reference.variance_inflation import variance_inflation
 
 TICKS, ROWS = 400, 10
 
 
-def material(level: np.ndarray) -> tuple[np.ndarray, NumericBins, Bank, list[Blocks]]:
+def material(level: np.ndarray) -> tuple[np.ndarray, NumericBins, LikelihoodRatioBank, list[BlockPartition]]:
     """Cells of rows around a level [TICKS], their bins and functions, and blocks."""
     ticks = np.repeat(np.arange(TICKS), ROWS)
     values = level[ticks] + np.random.default_rng(1).normal(size=len(ticks))
     bins = NumericBins.from_values(values)
-    cells, _ = bins.cells_of(Column(values))
-    return cells, bins, build_bank(bins, np.bincount(cells, minlength=bins.size), 0.0), blocks_of(ticks, None)
+    cells, _ = bins.digitize(Column(values))
+    return cells, bins, build_bank(bins, np.bincount(cells, minlength=bins.size), 0.0), block_partitions(ticks, None)
 
 
-def largest_by_hand(cells: np.ndarray, function: np.ndarray, lengths: list[Blocks]) -> float:
+def largest_by_hand(cells: np.ndarray, function: np.ndarray, lengths: list[BlockPartition]) -> float:
     log_h = np.log(function)[cells]
     log_h = log_h - log_h.mean()
     sums = [[log_h[a:b].sum() for a, b in zip(one.starts, one.starts[1:], strict=False)] for one in lengths]
@@ -32,7 +32,7 @@ def largest_by_hand(cells: np.ndarray, function: np.ndarray, lengths: list[Block
 
 def test_the_largest_ratio_over_all_lengths_is_found() -> None:
     cells, _, bank, lengths = material(np.random.default_rng(2).normal(size=TICKS) * 0.5)
-    found = inflation(cells, bank, lengths).values
+    found = variance_inflation(cells, bank, lengths).values
     for function, (group, h) in enumerate(zip(bank.groups, bank.h, strict=True)):
         if group == "location":
             assert found[function] == pytest.approx(largest_by_hand(cells, h, lengths), abs=0.002)
@@ -40,9 +40,9 @@ def test_the_largest_ratio_over_all_lengths_is_found() -> None:
 
 def test_blocks_without_rows_add_nothing() -> None:
     cells, _, bank, lengths = material(np.random.default_rng(3).normal(size=TICKS) * 0.5)
-    some = [Blocks(one.length, np.sort(np.concatenate([one.starts, one.starts[::3]]))) for one in lengths]
+    some = [BlockPartition(one.length, np.sort(np.concatenate([one.starts, one.starts[::3]]))) for one in lengths]
     location = np.array(bank.groups) == "location"
-    plain, sparse = inflation(cells, bank, lengths).values, inflation(cells, bank, some).values
+    plain, sparse = variance_inflation(cells, bank, lengths).values, variance_inflation(cells, bank, some).values
     assert sparse[location] == pytest.approx(plain[location])
 
 
@@ -54,8 +54,8 @@ def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one
     counts = [np.bincount(cells[slots == slot], minlength=bins.size) for slot in range(10)]
     banks = [build_bank(bins, np.sum(counts, axis=0), 0.0, one) for one in counts]
     location = np.array(bank.groups) == "location"
-    whole = inflation(cells, bank, lengths).values[location].max()
-    beside = inflation(cells, bank, lengths, slots, banks).values[location].max()
-    within = inflation(cells, bank, lengths, slots, banks, apart=True).values[location].max()
+    whole = variance_inflation(cells, bank, lengths).values[location].max()
+    beside = variance_inflation(cells, bank, lengths, slots, banks).values[location].max()
+    within = variance_inflation(cells, bank, lengths, slots, banks, per_slot=True).values[location].max()
     assert within < beside / 2
     assert beside < whole

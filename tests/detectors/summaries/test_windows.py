@@ -19,20 +19,20 @@ from pilotfish.detectors.errors import StateError
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
-from pilotfish.detectors.summaries.windows import Level, Windows, levels_of
+from pilotfish.detectors.summaries.windows import WindowLevel, Windows, window_levels
 from tests.detectors.material import QUICK, mixed_profile, normal_profile, tick
 
 PROFILE = normal_profile()
-SMALL = (Level(1, 3), Level(4, 2), Level(12, 2))
+SMALL = (WindowLevel(1, 3), WindowLevel(4, 2), WindowLevel(12, 2))
 
 
 def counts(rows: int, largest: int | None = None) -> Counts:
-    cells = np.zeros(PROFILE.cells, np.int64)
+    cells = np.zeros(PROFILE.n_bins, np.int64)
     cells[PROFILE.offsets[:-1]] = rows if largest is None else largest
-    return replace(Counts.empty(PROFILE), cells=cells, input_rows=rows)
+    return replace(Counts.empty(PROFILE), bin_counts=cells, input_rows=rows)
 
 
-def filled(levels: tuple[Level, ...], ticks: int) -> Windows:
+def filled(levels: tuple[WindowLevel, ...], ticks: int) -> Windows:
     windows = Windows(PROFILE, levels)
     for number in range(ticks):
         windows.add(number, counts(number + 1))
@@ -40,7 +40,7 @@ def filled(levels: tuple[Level, ...], ticks: int) -> Windows:
 
 
 def test_recent_ticks_stand_apart_and_old_ones_together() -> None:
-    windows = filled(levels_of(60.0), 500)
+    windows = filled(window_levels(60.0), 500)
     recent = windows.latest(60)
     assert recent is not None
     assert (recent.ticks, recent.first, recent.last) == (60, 440, 499)
@@ -55,7 +55,7 @@ def test_recent_ticks_stand_apart_and_old_ones_together() -> None:
 
 
 def test_an_hour_that_began_mostly_before_the_change_is_left_out() -> None:
-    windows = filled(levels_of(60.0), 200)
+    windows = filled(window_levels(60.0), 200)
     late, early = windows.since(110), windows.since(70)
     assert late is not None
     assert early is not None
@@ -75,7 +75,7 @@ def test_what_is_too_old_is_forgotten() -> None:
     [(1.0, [1, 3600, 86400]), (60.0, [1, 60, 1440]), (3600.0, [1, 24, 168]), (86_400.0, [1, 7, 28]), (1e8, [1])],
 )
 def test_the_levels_follow_the_length_of_a_tick(seconds: float, widths: list[int]) -> None:
-    assert [level.ticks for level in levels_of(seconds)] == widths
+    assert [level.ticks for level in window_levels(seconds)] == widths
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([0, 1, 255, 256, 70_000, 2**33])), max_size=60))
@@ -87,7 +87,7 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
         number += gap
         for windows in (straight, resumed):
             windows.add(number, counts(1, size))
-            windows.mark({"features": float(number)})
+            windows.record_peaks({"features": float(number)})
         again = Windows(PROFILE, SMALL)
         again.restore(plain(resumed.state()))
         resumed = again
@@ -97,7 +97,7 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
     ticks = sum(window.ticks for window in kept)
     expected = [size for _, size in steps][len(steps) - ticks :]
     whole = straight.latest(10**6)
-    assert (0 if whole is None else int(whole.counts.cells.sum())) == len(PROFILE.features) * sum(expected)
+    assert (0 if whole is None else int(whole.counts.bin_counts.sum())) == len(PROFILE.features) * sum(expected)
     if kept:
         assert kept[-1].peaks == {"features": float(number)}
 
@@ -105,13 +105,13 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
 def test_fifty_cells_take_twenty_kilobytes_at_most() -> None:
     rng = np.random.default_rng(3)
     profile = build_profile({f"x{i}": rng.normal(size=20_000) for i in range(5)}, exchangeable=True)
-    cells = profile.cells / len(profile.features)
+    cells = profile.n_bins / len(profile.features)
     assert 40 <= cells <= 60
-    busy = replace(Counts.empty(profile), cells=np.full(profile.cells, 70_000), absent=np.full(5, 70_000))
-    usual = replace(busy, cells=np.full(profile.cells, 200), absent=np.zeros(5, np.int64))
+    busy = replace(Counts.empty(profile), bin_counts=np.full(profile.n_bins, 70_000), absent=np.full(5, 70_000))
+    usual = replace(busy, bin_counts=np.full(profile.n_bins, 200), absent=np.zeros(5, np.int64))
     kilobytes = []
     for one in (busy, usual):
-        windows = Windows(profile, (Level(1, 60), Level(60, 24), Level(1440, 14)))
+        windows = Windows(profile, (WindowLevel(1, 60), WindowLevel(60, 24), WindowLevel(1440, 14)))
         for number in range(60):
             windows.add(1440 * 14 + 60 * 24 + number, one)
         size = sum(window.nbytes for window in windows) / 60 * (60 + 24 + 14)  # all of the widest type
@@ -161,8 +161,8 @@ def test_a_monitor_with_longer_ticks_refuses_windows_of_shorter_ones() -> None:
     monitor = DriftMonitor(PROFILE, DriftSettings(tick_seconds=60.0))
     rng = np.random.default_rng(2)
     for number in range(3):
-        one = replace(counts(10), cells=rng.integers(0, 3, PROFILE.cells))
+        one = replace(counts(10), bin_counts=rng.integers(0, 3, PROFILE.n_bins))
         monitor.close_tick(number, one)
-    other = Windows(PROFILE, (Level(1, 2),))
+    other = Windows(PROFILE, (WindowLevel(1, 2),))
     with pytest.raises(StateError, match="fit at most"):
         other.restore(monitor.windows.state())

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch, Column, ColumnData, ColumnType, as_column
-from pilotfish.detectors.binning.numeric import numbers as read
+from pilotfish.detectors.binning.numeric import to_floats as read
 from pilotfish.detectors.conformance import HOSTILE, check_transform
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.transforms import Block, Transform, from_document, to_document
-from pilotfish.detectors.transforms.arrays import Arrays, Lists, folded
-from pilotfish.detectors.transforms.text import Text, described
-from pilotfish.detectors.transforms.timestamps import Timestamps
+from pilotfish.detectors.transforms.arrays import ArrayTransform, ListTransform, folded
+from pilotfish.detectors.transforms.text import TextTransform, text_features
+from pilotfish.detectors.transforms.timestamps import TimestampTransform
 from tests.detectors.described import ROWS, T0, embeddings, iso, sentences
 
 
@@ -31,7 +31,7 @@ def apply(transform: Transform, values: ColumnData, at: float | None = None) -> 
     return transform.apply(Block({transform.inputs[0]: column}, rows, None if at is None else np.full(rows, at)))
 
 
-def numbers(column: Column) -> list[float | None]:
+def to_floats(column: Column) -> list[float | None]:
     return [value if isinstance(value, float) and not math.isnan(value) else None for value in column.values.tolist()]
 
 
@@ -40,7 +40,7 @@ def test_numbers_are_times_where_a_person_says_so() -> None:
     lag = np.random.default_rng(1).lognormal(8, 1, ROWS)
     kinds: dict[str, ColumnType] = {"s": "timestamp", "ms": "timestamp"}
     profile = build_profile({"s": at - lag, "ms": (at - lag) * 1000}, times=at, kinds=kinds)
-    units = [transform.unit for transform in profile.transforms if isinstance(transform, Timestamps)]
+    units = [transform.unit for transform in profile.transforms if isinstance(transform, TimestampTransform)]
     assert units == ["s", "ms"]
     first, second = (profile.feature(f"{name}:lag").reference_counts for name in ("s", "ms"))
     assert first.sum() == second.sum() == ROWS
@@ -68,7 +68,7 @@ def test_numbers_are_times_where_a_person_says_so() -> None:
 def test_a_time_is_read_in_any_form_and_another_form_is_a_mismatch(
     form: str, unit: str, value: Any, lag: float | None, wrong: int
 ) -> None:
-    transform = Timestamps("when", "input", form, unit, lag=True, hour=True)
+    transform = TimestampTransform("when", "input", form, unit, lag=True, hour=True)
     made = apply(transform, Column(np.array([value], dtype=object)), T0)
     values, mismatches = read(made["when:lag"])
     assert mismatches == wrong
@@ -77,7 +77,7 @@ def test_a_time_is_read_in_any_form_and_another_form_is_a_mismatch(
 
 def test_hours_are_those_of_utc_and_lags_need_the_rows_times() -> None:
     east = datetime(2024, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))).isoformat()
-    transform = Timestamps("when", "input", "text", "", lag=True, hour=True)
+    transform = TimestampTransform("when", "input", "text", "", lag=True, hour=True)
     made = apply(transform, [east])
     assert made.keys() == {"when:hour"}
     assert made["when:hour"].values.tolist() == [23.0]
@@ -97,7 +97,7 @@ def test_dates_have_no_hour_and_a_fixed_date_has_no_lag() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=8))
 def test_shares_are_what_python_counts(texts: list[str]) -> None:
-    length, digits, letters, non_ascii, punctuation, spaces, upper, vowels = described(texts)
+    length, digits, letters, non_ascii, punctuation, spaces, upper, vowels = text_features(texts)
     for place, text in enumerate(texts):
         assert length[place] == len(text)
         ascii_letters = [character for character in text if character.isascii() and character.isalpha()]
@@ -115,7 +115,7 @@ def test_shares_are_what_python_counts(texts: list[str]) -> None:
 
 
 def test_only_the_beginning_of_a_long_text_is_looked_at_but_all_of_it_is_measured() -> None:
-    length, *shares = described(["a" * 4096 + "!" * 1_000_000, "b c"])
+    length, *shares = text_features(["a" * 4096 + "!" * 1_000_000, "b c"])
     assert length.tolist() == [1_004_096, 3]
     assert shares[1].tolist() == [1.0, pytest.approx(2 / 3)]
 
@@ -124,7 +124,7 @@ def test_an_array_is_the_same_in_every_form() -> None:
     arrays = embeddings(4, np.random.default_rng(1))
     profile = build_profile({"emb": embeddings(400, np.random.default_rng(2))}, exchangeable=True)
     transform = profile.transforms[0]
-    assert isinstance(transform, Arrays)
+    assert isinstance(transform, ArrayTransform)
     forms: list[ColumnData] = [
         arrays,
         arrays.reshape(4, 2, 30),
@@ -182,9 +182,9 @@ def made_transforms() -> list[Transform]:
     arrays = build_profile({"c": embeddings(300, np.random.default_rng(5))[:, :7]}, exchangeable=True).transforms[0]
     return [
         arrays,
-        Lists("c", "prediction"),
-        Text("c", "input"),
-        *(Timestamps("c", "input", form, "", lag=True, hour=True) for form in ("datetime", "number", "text")),
+        ListTransform("c", "prediction"),
+        TextTransform("c", "input"),
+        *(TimestampTransform("c", "input", form, "", lag=True, hour=True) for form in ("datetime", "number", "text")),
     ]
 
 
@@ -198,7 +198,7 @@ def test_hostile_values_are_one_entry_a_row_and_stay_as_they_were(transform: Tra
     assert all(one is other for one, other in zip(before, values.tolist(), strict=True))
     again = from_document(to_document(transform), "here")
     for name, column in apply(again, Column(values, np.arange(len(values)) % 5 == 1), T0).items():
-        assert numbers(column) == numbers(made[name])
+        assert to_floats(column) == to_floats(made[name])
 
 
 VALUES = st.recursive(
@@ -247,6 +247,6 @@ def test_transforms_keep_their_laws(transform: Transform) -> None:
         "timestamp": at - rng.exponential(50.0, 300),
     }
     values = as_column(forms[transform.kind])
-    if isinstance(transform, Timestamps) and transform.form == "text":
+    if isinstance(transform, TimestampTransform) and transform.form == "text":
         values = as_column([iso(time) for time in values.values.tolist()])
     check_transform(transform, Block({"c": values}, 300, at))

@@ -13,7 +13,7 @@ from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.detectors.quality import QualityWatch
+from pilotfish.detectors.quality import QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
@@ -32,7 +32,7 @@ def test_each_type_is_inferred_and_becomes_features(profile: Profile) -> None:
     assert {"booked:lag", "booked:hour", "comment:length", "emb:norm", "emb:pc1", "emb:rest", "tags:count"} <= set(
         profile.index
     )
-    assert profile.arrays == {"emb", "tags"}
+    assert profile.array_columns == {"emb", "tags"}
     assert Profile.from_bytes(profile.to_bytes()).hash == profile.hash
 
 
@@ -161,7 +161,7 @@ def test_rows_count_the_same_in_any_batches(profile: Profile) -> None:
         some = {name: values[start:stop] for name, values in data.items()}
         some["emb"] = [row.tolist() for row in some["emb"]] if start % 2 else some["emb"]
         parts.add(Batch(some, stop - start, at=at[start:stop]))
-    assert np.array_equal(whole.take().cells, parts.take().cells)
+    assert np.array_equal(whole.take().bin_counts, parts.take().bin_counts)
 
 
 def test_large_values_are_counted_before_they_fill_the_memory() -> None:
@@ -180,13 +180,13 @@ def test_a_column_may_not_have_the_name_of_what_is_made_of_another() -> None:
 
 
 def test_values_of_another_type_are_a_finding_of_their_column(profile: Profile) -> None:
-    watch, counts = QualityWatch(profile), TickCounts(profile)
+    watch, counts = QualityMonitor(profile), TickCounts(profile)
     at = T0 + np.arange(200, dtype=np.float64)
     rows = rows_of(200, np.random.default_rng(1), at)
     rows["comment"][:20] = [7] * 20
     rows["emb"] = [*rows["emb"][:150], *([[1.0]] * 50)]
     batch = Batch(rows, 200, at=at)
-    watch.see(batch)
+    watch.observe(batch)
     counts.add(batch)
     found = watch.close_tick(0, counts.take())
     assert [(item.kind, item.column, item.rows) for item in found] == [

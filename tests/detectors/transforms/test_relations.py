@@ -22,7 +22,7 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.detectors.transforms import Block, Transform, to_document
-from pilotfish.detectors.transforms.relations import Relations
+from pilotfish.detectors.transforms.relations import RelationTransform
 
 NAMES = ("a", "b", "heavy", "sum", "alone", "other")
 
@@ -49,9 +49,9 @@ def made(kind: str) -> Transform:
     return next(transform for transform in profile().transforms if transform.kind == kind)
 
 
-def relations() -> Relations:
+def relations() -> RelationTransform:
     found = made("relations")
-    assert isinstance(found, Relations)
+    assert isinstance(found, RelationTransform)
     return found
 
 
@@ -190,12 +190,12 @@ def test_collinear_constant_duplicate_and_empty_columns_never_raise() -> None:
         "huge": rng.normal(size=2000) * 1e305,
     }
     found = build_profile(odd, exchangeable=True)
-    joint = next(transform for transform in found.transforms if isinstance(transform, Relations))
+    joint = next(transform for transform in found.transforms if isinstance(transform, RelationTransform))
     assert {"a", "same", "thrice", "outlier"} <= set(joint.inputs)
     assert not {"constant", "empty", "mostly"} & set(joint.inputs)
     assert any("relations" in warning and "mostly" in warning for warning in found.warnings)
     for name in joint.outputs:
-        assert found.feature(name).bounding.sum() > 0
+        assert found.feature(name).calibration.sum() > 0
 
 
 def test_more_columns_than_rows_and_than_are_taken() -> None:
@@ -203,7 +203,7 @@ def test_more_columns_than_rows_and_than_are_taken() -> None:
     common = rng.normal(size=(800, 1))
     wide = {f"x{i:03}": values for i, values in enumerate((common + rng.normal(size=(800, 120))).T)}
     found = build_profile(wide, exchangeable=True)
-    joint = next(transform for transform in found.transforms if isinstance(transform, Relations))
+    joint = next(transform for transform in found.transforms if isinstance(transform, RelationTransform))
     assert len(joint.inputs) == 100
     assert joint.share == 0.5
     assert any("x100" in warning for warning in found.warnings)
@@ -228,7 +228,7 @@ def test_a_share_of_the_rows_is_counted_the_same_in_any_batches() -> None:
         stop = min(start + 7, 5000)
         parts.add(Batch({name: values[start:stop].tolist() for name, values in data.items()}, stop - start))
     one, other = whole.take(), parts.take()
-    assert np.array_equal(one.cells, other.cells)
+    assert np.array_equal(one.bin_counts, other.bin_counts)
     assert 500 < one.of(profile(), "cosine:0").sum() < 750
     assert one.of(profile(), "residual:a").sum() == 5000
 

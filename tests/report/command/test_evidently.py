@@ -17,8 +17,8 @@ import pytest
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report.command import evidently
-from pilotfish.sidecar.report.command.comparison import Wanted, compare
-from pilotfish.sidecar.report.command.evidently import EvidentlyError, Request, fetch, write
+from pilotfish.sidecar.report.command.comparison import ComparisonJob, compare
+from pilotfish.sidecar.report.command.evidently import EvidentlyError, EvidentlyOptions, fetch, write
 from tests.support.extras import extras_python
 
 LIMITS: dict[str, Any] = {"memory": 2 << 30, "seconds": 300}
@@ -88,7 +88,7 @@ def test_a_wrong_address_or_token_file_is_told(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_report_takes_are_refused(tmp_path: Path, admin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("token")
-    monkeypatch.setattr(evidently, "LARGEST", 10)
+    monkeypatch.setattr(evidently, "MAX_FILE_BYTES", 10)
     with pytest.raises(EvidentlyError, match="keep fewer"):
         fetch(admin, tmp_path / "token", tmp_path / "rows")
 
@@ -101,12 +101,14 @@ def test_rows_that_cannot_be_compared_are_told(tmp_path: Path, line: str, said: 
     rows = tmp_path / "rows"
     rows.write_text(line + "\n")
     with pytest.raises(Exception, match=said):
-        compare(Wanted(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
+        compare(ComparisonJob(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
 
 
 def test_without_evidently_it_says_how_to_have_it(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match=r"pip install 'pilotfish\[evidently\]'"):
-        write(Request(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS))
+        write(
+            EvidentlyOptions(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS)
+        )
 
 
 def run(folder: Path, **changes: int) -> subprocess.CompletedProcess[str]:
