@@ -21,6 +21,7 @@ from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.report.schema import ExchangeCount
 from pilotfish.sidecar.telemetry.accounting import ExchangeTotals, account_exchanges
 from tests.analyzer.made import SECOND, T0, record, setup
+from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
@@ -173,4 +174,4 @@ class Sidecar(RuleBasedStateMachine):
 
 
 TestSidecar = Sidecar.TestCase
-TestSidecar.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSidecar.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

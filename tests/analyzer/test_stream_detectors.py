@@ -23,6 +23,7 @@ from pilotfish.sidecar.settings.load import parse
 from pilotfish.sidecar.settings.streams import Stream, parse_stream
 from tests.analyzer.made import SECOND, T0, drifting, profile, setup
 from tests.support.extras import extras_python
+from tests.support.waiting import patient
 
 STREAM = StreamDetector(type="river.PageHinkley", stream="feature.amount.psi", parameters={"threshold": 1})
 DOCUMENT = """
@@ -171,7 +172,7 @@ print(json.dumps(found))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve())}
     done = subprocess.run(
-        [extras_python(), "-c", code, type_], env=environment, stdout=subprocess.PIPE, check=True, timeout=50
+        [extras_python(), "-c", code, type_], env=environment, stdout=subprocess.PIPE, check=True, timeout=patient(50)
     )
     found = json.loads(done.stdout)
     assert any(200 <= tick < 300 for tick in found)

@@ -34,6 +34,7 @@ from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
 from tests.control.cycles import Crash, settled
 from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
 from tests.control.situations import HOUR, NOON
+from tests.support.examples import examples
 
 COOLED = replace(SCALE_RULES, cooldown=300.0)
 
@@ -311,7 +312,7 @@ class History:
         assert len(self.cluster.entries()) >= len(before)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
 def test_after_any_history_the_level_is_the_one_last_wished_for(operations: list[str | int | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
