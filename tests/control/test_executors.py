@@ -11,7 +11,7 @@ import pytest
 from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
-from pilotfish.sidecar.control.pending import MAX_RETRY_AFTER, settle
+from pilotfish.sidecar.control.pending import MAX_RETRY_AFTER, next_change
 from tests.control.scaling import KIND, Cluster
 from tests.control.situations import HOUR, NOON, entry, episode
 from tests.support.waiting import eventually
@@ -96,7 +96,7 @@ def test_an_exception_in_an_executor_is_an_outcome(tmp_path: Path, caplog: pytes
     ],
 )
 def test_an_outcome_settles_its_entry(outcome: Outcome, expected: tuple[str, str, str, float, float]) -> None:
-    change = settle(entry(), outcome, NOON, Random(1))
+    change = next_change(entry(), outcome, NOON, Random(1))
     state, reason, error, least, most = expected
     assert (change.state, change.reason, change.error, change.attempts) == (state, reason, error, 1)
     assert least <= change.next_at <= most
