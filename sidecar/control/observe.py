@@ -10,7 +10,7 @@ from ..report import schema as shown
 from ..settings.document import ModelMonitor, Retrain
 from .ledger import IntentLedger
 from .reasons import Reason
-from .situation import EpisodeFacts, Fact, RetrainPolicy, Situation, Subject
+from .situation import EpisodeFacts, Fact, RetrainRules, Situation, Subject
 
 PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
 
@@ -29,11 +29,11 @@ def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentL
     )
 
 
-def _retrain_rules(retrain: Retrain, mode: str) -> RetrainPolicy:
+def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
     webhook = retrain.webhook
     blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
     target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
-    return RetrainPolicy(
+    return RetrainRules(
         mode=retrain.mode or mode,
         on=tuple(retrain.on),
         cooldown=retrain.cooldown,

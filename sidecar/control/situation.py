@@ -65,7 +65,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrainPolicy(Rules):
+class RetrainRules(Rules):
     """The document's block `retrain`; `on` names the causes that ask for a retraining.
 
     `max_age` stays infinite: an open episode is a durable fact, which is true until the Report closes it.
@@ -86,7 +86,7 @@ class Situation:
     subject: Subject | None
     episodes: Fact[tuple[EpisodeFacts, ...]]
     ledger: IntentLedger
-    retrain: RetrainPolicy | None = None
+    retrain: RetrainRules | None = None
     in_flight: frozenset[str] = frozenset()
 
     @property

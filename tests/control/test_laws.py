@@ -20,7 +20,7 @@ from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
-from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainPolicy, Situation, Subject
+from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainRules, Situation, Subject
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import Crash, settled
 from tests.control.situations import HOUR, NOON, episode, situation
@@ -64,7 +64,7 @@ class Operation(RuleBasedStateMachine):
 
     def observe(self, ledger: IntentLedger, now: float) -> Situation:
         subject = Subject("m", "1", str(self.profile))
-        rules = RetrainPolicy(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
+        rules = RetrainRules(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
         return replace(situation(*self.episodes.values(), now=now, subject=subject, rules=rules), ledger=ledger)
 
     async def apply(self, intent: Intent, now: float) -> Outcome:

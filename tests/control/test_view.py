@@ -11,7 +11,7 @@ import pytest
 from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.observe import build_situation
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
-from pilotfish.sidecar.control.situation import RetrainPolicy, Situation, Subject
+from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
@@ -101,7 +101,7 @@ def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document()
     [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
-    assert seen(webhook=webhook).retrain == RetrainPolicy(
+    assert seen(webhook=webhook).retrain == RetrainRules(
         mode="act", on=("drift",), cooldown=7200.0, target=TARGET, blocked_reason=expected
     )
 
