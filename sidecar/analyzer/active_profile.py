@@ -19,9 +19,9 @@ from .decode import DecodedExchange, Rows
 from .errors import ProfileRefusedError, UnknownEpisodeError
 from .feedback.frames import LabelEvent
 from .notices import Notices
+from .profile_monitor import ProfileMonitor
 from .settings import AnalyzerSettings
 from .ticks import TickClock
-from .watch import ProfileMonitor
 
 MAX_EPISODES = 50  # closed ones in the report
 

@@ -19,19 +19,17 @@ from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
-from ..telemetry.own import memory_usage as used_memory
-from ..telemetry.reading import ControlStatus, ScrapeInput
+from ..telemetry.process import memory_usage as used_memory
+from ..telemetry.scrape import ControlStatus, ScrapeInput
 from . import memory
+from .actions import AuditedActions
 from .audit import AuditLog
-from .builder import ProfileBuilder
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
-from .configure import Configuration, configure, proxy_settings, redacted_document
-from .decisions import AuditedActions
+from .configuration import Configuration, configure, proxy_settings, redacted_document
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
-from .fates import TOTALS_FILE, TotalsFile, open_locked
 from .feedback.journal import LabelJournal
 from .http.access import open_access_warning
 from .http.server import AdminServer
@@ -39,10 +37,12 @@ from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
 from .pipeline import Pipeline
-from .profiles import FileWatcher, ProfileStore
-from .publish import Publisher
+from .profile_builder import ProfileBuilder
+from .profile_store import FileWatcher, ProfileStore
+from .row_stores import RECENT, ROWS_FOLDER, RowStores
+from .snapshot import Publisher
 from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
-from .stores import RECENT, ROWS_FOLDER, RowStores
+from .totals_file import TOTALS_FILE, TotalsFile, open_locked
 from .worker import Worker, WorkerDependencies
 
 _LOG = logging.getLogger("pilotfish.analyzer")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..report.schema import CheckpointStatus
 from .checkpoint import CheckpointError, render, save
-from .fates import TotalsFile
 from .feedback.journal import JournalError, LabelJournal
 from .pipeline import Pipeline
-from .stores import RowStores
+from .row_stores import RowStores
+from .totals_file import TotalsFile
 
 SAVE_SECONDS = 1.0
 SPACING_SECONDS = 0.2  # between two checkpoints at least

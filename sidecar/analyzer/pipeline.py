@@ -16,7 +16,6 @@ from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
 from ..report.schema import AuditEntry
 from .active_profile import ActiveProfile
-from .columns import UnprofiledColumns
 from .component import Component, hooks
 from .counters import LATE_ROWS, MEASURED, UNDECODABLE
 from .decode import DecodedExchange, SkippedExchange, decode
@@ -30,8 +29,9 @@ from .notices import Notices
 from .row_collector import RowCollector
 from .row_counts import RowCounts
 from .settings import AnalyzerSettings
-from .streams import StreamDetectors
+from .stream_detectors import StreamDetectors
 from .ticks import MAX_OPEN, SECOND, TickClock
+from .unprofiled import UnprofiledColumns
 
 State = dict[str, Any]
 

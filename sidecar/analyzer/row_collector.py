@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rows.blocks import Block
-from ..rows.tap import RowBuffer
+from ..rows.buffer import RowBuffer
 from .component import Component
 from .decode import DecodedExchange
 from .learning import LearningState

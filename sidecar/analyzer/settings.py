@@ -11,7 +11,7 @@ from ..settings.document import Feedback, KeepRows, Learn
 from .decode import Hints
 from .engine import EngineFactory
 from .errors import ProfileRefusedError
-from .streams import ConfiguredDetector
+from .stream_detectors import ConfiguredDetector
 
 
 @dataclass(frozen=True, kw_only=True)

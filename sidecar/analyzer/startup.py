@@ -12,7 +12,7 @@ from . import checkpoint
 from .errors import ProfileRefusedError
 from .options import Options
 from .pipeline import Pipeline, State
-from .profiles import ProfileStore
+from .profile_store import ProfileStore
 
 
 def check_options(options: Options) -> None:

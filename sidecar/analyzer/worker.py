@@ -33,8 +33,8 @@ from .feedback.labels import FeedbackResponse, LabelBatch
 from .notices import Notices
 from .persistence import Persistence
 from .pipeline import Pipeline
-from .publish import Publisher, Snapshot
-from .stores import RowStores
+from .row_stores import RowStores
+from .snapshot import Publisher, Snapshot
 
 QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
 IDLE_SECONDS = 0.5

@@ -16,13 +16,13 @@ from ..settings.document import ModelMonitor
 from .executor import Executor
 from .ledger import IntentLedger
 from .loop import ControlLoop
+from .observe import build_situation
 from .outbox import Outbox
 from .policy import Policy
 from .retrain import policy as retrain
 from .retrain.webhook import WebhookSender, WebhookTarget
 from .situation import Situation
 from .status import ControlStatus
-from .view import build_situation
 
 OUTBOX_FILE = "outbox.jsonl"
 

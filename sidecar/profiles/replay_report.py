@@ -13,8 +13,8 @@ from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ...detectors.summaries.windows import WindowLevel, Windows
 from ..report import schema as report
-from ..report.answer import ReportResponse
 from ..report.pages import page
+from ..report.response import ReportResponse
 from ..report.timeline import convert as retold
 from ..report.timeline.build import time_line
 

@@ -19,10 +19,10 @@ from ..errors import UsageError, quote_value
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
+from .channel_writer import ChannelWriter
 from .health import HealthServer
 from .listener import ConnectionManager, Listener, connection_limit
 from .observer import Observer
-from .pump import ChannelWriter
 from .reactor import IN, SECOND, Reactor
 from .sockets import listen
 from .upstream import Upstream

@@ -34,8 +34,8 @@ from ..system.files import replace_file
 from ..system.limits import limit_data, lower_priority
 from ..system.parent_death import signal_on_parent_death
 from .errors import RowsError
+from .learn_messages import LearnJob, LearnProgress, LearnResult
 from .log import read_blocks
-from .messages import LearnJob, LearnProgress, LearnResult
 from .table import RowTable, build_table
 
 FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .app import analyzer_command
 from .arguments import add_analyzer_arguments, make_folder
-from .supervision import ANALYZER
+from .restart_policy import ANALYZER
 from .supervisor import supervise
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..proxy.arguments import add_pair_arguments, parse_pairs
 from .arguments import add_analyzer_arguments, analyzer_flags, make_folder
-from .supervision import ANALYZER, PROXY
+from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
 
 MODULE = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that it is started from

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
+from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
-from .supervision import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 
 ON_ORPHANED = {
     ANALYZER: signal.SIGKILL,
@@ -99,7 +99,7 @@ class Supervisor:
 
 
 def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:
-    """Run the analyzer process, and the proxy if `argv` has one, until they end; return the exit status of the whole."""
+    """Run the analyzer process, and the proxy if `argv` has one, until they end; return the exit status."""
     return Supervisor(name, argv, SupervisorPolicy(with_proxy=PROXY in argv, random=Random())).run()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric as Family
 
 from . import names
-from .reading import ScrapeInput
+from .scrape import ScrapeInput
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:

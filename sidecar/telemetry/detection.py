@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from ..report.schema import Effects, FeatureReport, Report
 from . import names
-from .reading import ScrapeInput
+from .scrape import ScrapeInput
 
 EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
     names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from ..report.schema import FeedbackStatus, Performance
 from . import names
-from .reading import ScrapeInput
+from .scrape import ScrapeInput
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:

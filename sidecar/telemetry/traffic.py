@@ -11,8 +11,8 @@ from prometheus_client.metrics_core import Metric as Family
 from ..channel import layout
 from ..channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from . import names
-from .account import QUEUED, account_exchanges
-from .reading import ScrapeInput
+from .accounting import QUEUED, account_exchanges
+from .scrape import ScrapeInput
 
 BUCKET_STEP = 2  # of eight bounds a decade, four are shown
 HEARTBEAT_TIMEOUT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone

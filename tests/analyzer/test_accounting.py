@@ -13,14 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import TotalsFile
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.totals_file import TotalsFile
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.report.schema import ExchangeCount
-from pilotfish.sidecar.telemetry.account import ExchangeTotals, account_exchanges
+from pilotfish.sidecar.telemetry.accounting import ExchangeTotals, account_exchanges
 from tests.analyzer.made import SECOND, T0, record, setup
+from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
@@ -173,4 +174,4 @@ class Sidecar(RuleBasedStateMachine):
 
 
 TestSidecar = Sidecar.TestCase
-TestSidecar.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSidecar.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.analyzer import audit as audits
-from pilotfish.sidecar.analyzer import builder
+from pilotfish.sidecar.analyzer import profile_builder as builder
 from pilotfish.sidecar.analyzer.audit import AuditLog
 from pilotfish.sidecar.analyzer.errors import LearningRefusedError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.learning import LearningState
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import RowStores
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.report.schema import AuditEntry, CheckpointStatus, LearningStatus
-from pilotfish.sidecar.rows.messages import LearnResult
+from pilotfish.sidecar.rows.learn_messages import LearnResult
 from pilotfish.sidecar.settings.document import KeepRows, Learn
 from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running

@@ -18,8 +18,8 @@ from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.row_counts import RowCounts
+from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.report.schema import CheckpointStatus, Report, UnprofiledColumn
 from tests.analyzer.made import SECOND, T0, drifting, monitor, pipeline, profile, record, setup
 

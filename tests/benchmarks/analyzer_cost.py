@@ -27,17 +27,17 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import TOTALS_FILE, TotalsFile
 from pilotfish.sidecar.analyzer.feedback.journal import LabelJournal
 from pilotfish.sidecar.analyzer.persistence import Persistence
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.row_stores import RowStores
 from pilotfish.sidecar.analyzer.settings import AnalyzerSettings
-from pilotfish.sidecar.analyzer.stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.totals_file import TOTALS_FILE, TotalsFile
 from pilotfish.sidecar.analyzer.worker import Worker, WorkerDependencies
 from pilotfish.sidecar.channel import SOCKET_FILE
 from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.telemetry.own import memory_usage
+from pilotfish.sidecar.telemetry.process import memory_usage
 from tests.benchmarks.played import hand_over
 
 TICK_SECONDS = 1.0

@@ -30,7 +30,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel import SOCKET_FILE
-from pilotfish.sidecar.telemetry.own import memory_usage
+from pilotfish.sidecar.telemetry.process import memory_usage
 from tests.benchmarks.played import hand_over
 from tests.support.ports import free_port
 from tests.support.waiting import eventually

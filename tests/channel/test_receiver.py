@@ -27,6 +27,7 @@ from pilotfish.sidecar.channel.record import (
 )
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
+from tests.support.examples import examples
 from tests.support.records import make_record
 
 
@@ -53,14 +54,14 @@ def test_single_bytes_give_the_same_frames() -> None:
 
 
 @given(st.lists(st.integers(0, len(RAW)), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_chunks_give_the_same_frames(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RAW)]
     assert fed(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_strange_bytes_are_frames_or_an_error_of_ours(raw: bytes) -> None:
     try:
         fed(raw[:50], raw[50:])

@@ -25,6 +25,9 @@ SCRIPTS = {
     "is-silent-first": ["hang", "200"],
 }
 
+LONG = {"fails-first", "is-silent-first"}  # the rest of the matrix: `make test-long`
+AT_LENGTH = (pytest.mark.long,)
+
 
 class Crasher:
     """Runs trials in a process that forks one for each."""
@@ -97,7 +100,9 @@ def occurrences(steps: list[str]) -> list[tuple[str, int]]:
     return [(step, steps[: index + 1].count(step)) for index, step in enumerate(steps)]
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize(
+    "script", [pytest.param(script, id=name, marks=AT_LENGTH * (name in LONG)) for name, script in SCRIPTS.items()]
+)
 def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: list[str]) -> None:
     with receiving(script) as receiver:
         assert crasher(receiver) == 0
@@ -115,7 +120,7 @@ def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: lis
                 assert len(receiver.arrivals) == before, f"sent again after a recorded 2xx, killed at {step}"
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=AT_LENGTH) for seed in range(1, 6))])
 def test_killed_again_and_again_one_of_two_causes_is_sent_within_the_cooldown(crasher: Crasher, seed: int) -> None:
     random = Random(seed)
     script = [random.choice(("500", "die", "retry-after")) for _ in range(random.randrange(6))]

@@ -24,6 +24,7 @@ from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainPolicy, Sit
 from pilotfish.sidecar.control.status import ControlStatus
 from tests.control.situations import HOUR, NOON, episode, situation
 from tests.control.test_loop import settled
+from tests.support.examples import examples
 
 COOLDOWN = 5 * HOUR
 
@@ -145,5 +146,5 @@ class Operation(RuleBasedStateMachine):
         assert len(set(self.taken)) <= len(self.episodes), "no more ids than causes"
 
 
-Operation.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+Operation.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)
 TestOperation = Operation.TestCase

@@ -35,6 +35,7 @@ from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, Scale
 from tests.control.situations import HOUR, NOON
 from tests.control.test_laws import Crash
 from tests.control.test_loop import settled
+from tests.support.examples import examples
 
 COOLED = replace(SCALE_RULES, cooldown=300.0)
 
@@ -307,7 +308,7 @@ class History:
         assert len(self.cluster.entries()) >= len(before)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
 def test_after_any_history_the_level_is_the_one_last_wished_for(operations: list[str | int | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -34,6 +34,7 @@ from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.status import build_status
 from tests.control.situations import NOON, change, entry, episode, put, situation
+from tests.support.examples import examples
 
 IDS = st.sampled_from(("a", "b", "c"))
 STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
@@ -75,7 +76,7 @@ def test_foreign_bytes_never_raise(raw: bytes) -> None:
     assert journal.decode(raw).operations == ()
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(OPERATIONS)
 def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
     ledger = IntentLedger().apply(operations)
@@ -265,7 +266,7 @@ def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
 STEPS = st.sampled_from(("", "", "outbox.append", "outbox.written", "outbox.compacted", "outbox.replaced"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(OPERATIONS, STEPS, st.booleans()), max_size=10))
 def test_whatever_fails_on_the_way_disk_and_memory_agree_in_the_end(
     history: list[tuple[list[Operation], str, bool]],

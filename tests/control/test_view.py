@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from pilotfish.sidecar.control.ledger import IntentLedger
+from pilotfish.sidecar.control.observe import build_situation
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.situation import RetrainPolicy, Situation, Subject
-from pilotfish.sidecar.control.view import build_situation
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,

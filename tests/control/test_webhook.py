@@ -23,6 +23,7 @@ from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarg
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON, entry
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 
 EVENT = entry(body='{"id":"i1","data":{}}')
 
@@ -41,7 +42,7 @@ def send(target: WebhookTarget, event: LedgerEntry = EVENT) -> DeliveryResult:
 
 
 def target_of(receiver: Receiver, secret: Path | None = None) -> WebhookTarget:
-    return WebhookTarget(receiver.url, secret, timeout=5.0)
+    return WebhookTarget(receiver.url, secret, timeout=patient(5.0))
 
 
 def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_silent_receiver_is_left_after_the_timeout() -> None:
     ],
 )
 def test_what_cannot_be_reached(url: str, reason: str) -> None:
-    assert send(WebhookTarget(url.format(port=free_port()), None, timeout=5.0)) == DeliveryResult(None, reason)
+    assert send(WebhookTarget(url.format(port=free_port()), None, timeout=patient(5.0))) == DeliveryResult(None, reason)
 
 
 @pytest.mark.real
@@ -159,7 +160,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         await runner.setup()
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-        target = WebhookTarget(f"https://localhost:{port}/", None, timeout=5.0)
+        target = WebhookTarget(f"https://localhost:{port}/", None, timeout=patient(5.0))
         try:
             return await WebhookSender(target, agent="pilotfish/test", clock=time.time).send(
                 EVENT.id, str(EVENT.desired)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e import upstream
 from tests.support.ports import free_port
 from tests.support.processes import Child, Children
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 TOKEN = "a-token-of-tests"
 DOCUMENT = """
@@ -85,7 +85,7 @@ class Stack:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it and return its exit status."""
         self.run.process.send_signal(number)
-        return self.run.process.wait(timeout=20)
+        return self.run.process.wait(timeout=patient(20))
 
     def pid(self, role: str) -> int:
         """Return the pid of the `proxy` or the `member`, 0 while there is none."""
@@ -117,7 +117,7 @@ class Stack:
         request.add_header("Accept", accept)
         request.add_header("Content-Type", content_type)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=patient(5)) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:

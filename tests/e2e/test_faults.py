@@ -1,4 +1,4 @@
-"""Whatever happens to the analyzer process, no request fails, no counter lies, none goes back, and no evidence is lost."""
+"""Whatever happens to the analyzer process: no request fails, counters stay true, and no evidence is lost."""
 
 from __future__ import annotations
 

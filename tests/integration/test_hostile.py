@@ -16,7 +16,7 @@ from tests.integration.reader import reading
 from tests.integration.test_limits import exchange, works
 from tests.integration.wire import Wire, connected, ending, listening, reset
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 
 def stopped(proxy: Proxy) -> bool:
@@ -44,7 +44,7 @@ def test_new_client_is_not_mistaken_for_one_that_just_went(order: str, tmp_path:
                     proxy.process.send_signal(signal.SIGCONT)
                     server, _ = listener.accept()
                     with server:
-                        server.settimeout(10)
+                        server.settimeout(patient(10))
                         new = Wire(client, server, lambda data: [data])
                         exchange(new)
                         new.end()

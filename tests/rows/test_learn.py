@@ -14,9 +14,10 @@ import pytest
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.rows.blocks import Block
 from pilotfish.sidecar.rows.learn import instability, learn, main
+from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.log import RowLog
-from pilotfish.sidecar.rows.messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.table import build_table
+from tests.support.waiting import patient
 
 WANTED = LearnJob(
     model="m", version="7", rows=3000, gathered=1.7e9, tick_seconds=60, tolerance=0.0025, false_alarm_ticks=43_200
@@ -72,16 +73,22 @@ def test_it_is_a_process_of_its_own(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(out)]
-    done = subprocess.run([*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=50)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
+    )
     assert msgspec.json.decode(done.stdout.splitlines()[-1], type=LearnResult) == LearnResult(rows=3000)
     assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
 
 
 def test_no_rows_and_too_little_memory_are_said(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
-    done = subprocess.run([*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=50)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
+    )
     assert b"no rows are stored" in done.stdout
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     little = msgspec.structs.replace(WANTED, memory=1 << 20)
-    done = subprocess.run([*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=50)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=patient(50)
+    )
     assert done.returncode != 0 or b"memory" in done.stdout

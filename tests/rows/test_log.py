@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, Block, parse, render
+from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
-from pilotfish.sidecar.rows.tap import RowBuffer
 from pilotfish.sidecar.system.framing import Record
 
 MIB = 1 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pilotfish.sidecar.run.supervision import ANALYZER, PROXY
+from pilotfish.sidecar.run.restart_policy import ANALYZER, PROXY
 from pilotfish.sidecar.run.supervisor import supervise
 
 if __name__ == "__main__":

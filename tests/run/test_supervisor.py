@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Child, Children
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 SUPERVISED = Path(__file__).with_name("supervised.py")
 FOREVER = "while :; do sleep 0.01; done"
@@ -45,7 +45,7 @@ class Family:
         return wait_until(lambda: (self.pids(name) + [0] * 99)[nth], what=f"start {nth} of the {name}")
 
     def wait(self) -> int:
-        return self.supervisor.process.wait(timeout=20)
+        return self.supervisor.process.wait(timeout=patient(20))
 
 
 SLEEP = "sleep 60 & trap 'kill $!' TERM; SAY; wait $!"
@@ -117,7 +117,7 @@ def test_a_program_that_is_not_there_is_said_and_tried_again(spawn: Children, tm
         "supervise('run', {'proxy': ['/bin/sleep', '1'], 'analyzer': ['/nowhere/at/all']})"
     )
     child = spawn(sys.executable, "-c", code)
-    assert child.process.wait(timeout=20) == 0
+    assert child.process.wait(timeout=patient(20)) == 0
     assert child.errors().count("cannot start /nowhere/at/all: No such file or directory") >= 2
 
 

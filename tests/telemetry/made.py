@@ -8,7 +8,7 @@ from pathlib import Path
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.telemetry.reading import ScrapeInput
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'

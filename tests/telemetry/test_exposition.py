@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.names import METRICS
-from pilotfish.sidecar.telemetry.reading import ScrapeInput
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

@@ -12,7 +12,7 @@ from ..counters import IDENTIFIED, LABELS, REUSED_IDS, Counters
 from ..decode import DecodedExchange
 from . import lags
 from .frames import LabelEvent, SegmentHeader
-from .joining import LabelJoiner
+from .joiner import LabelJoiner
 from .labels import FeedbackResponse, LabelBatch
 from .store import PredictionStore
 

@@ -17,16 +17,16 @@ from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
 from ...rows.blocks import Block
-from ...rows.lines import as_lines
+from ...rows.jsonlines import as_lines
 from ...telemetry.exposition import Exposition
-from ...telemetry.reading import ScrapeInput
-from ..decisions import LONGEST_BY, LONGEST_REASON, AuditedActions, query_text
+from ...telemetry.scrape import ScrapeInput
+from ..actions import LONGEST_BY, LONGEST_REASON, AuditedActions, query_text
 from ..errors import RefusedError
-from ..feedback import body
+from ..feedback import request as body
 from ..feedback.labels import FeedbackResponse, LabelBatch
-from ..publish import Snapshot
+from ..snapshot import Snapshot
 from . import access
-from .answer import build_response
+from .report import build_response
 
 SMALL_BODY = 32 * 1024  # read within the event loop
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")

@@ -26,7 +26,7 @@ from ...errors import PilotfishError, error_location, quote_value
 from ...profiles.build import ColumnRoles, read_table
 from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
-from ...rows.lines import from_lines
+from ...rows.jsonlines import from_lines
 from ...rows.table import build_table
 from ...system.files import staged
 from ...system.limits import limit_data, limit_processor

@@ -11,7 +11,7 @@ import msgspec
 from ...errors import UsageError, quote_value
 from ...system.addresses import parse_address
 from ...system.tokens import read_token
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..timeline.schema import Timeline
 
 LARGEST = 64 * 1024 * 1024

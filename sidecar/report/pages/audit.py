@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..schema import AuditEntry
 from .markup import Clock, name, section, share, text, time, whole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..schema import Effects, Score
 from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
 from . import histogram, trend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil, log10
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..schema import Episode
 from ..timeline.schema import Timeline, TimelineWindow, is_covered
 from . import svg

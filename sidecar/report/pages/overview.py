@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..schema import Episode, FalseAlarmBudget
 from ..timeline.schema import Timeline
 from . import evidence

@@ -7,7 +7,7 @@ from base64 import b64encode
 from html import escape
 from importlib.resources import files
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..timeline.schema import Timeline
 from . import audit as decided
 from . import drift_cards as drifted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..answer import ReportResponse
+from ..response import ReportResponse
 from ..schema import Episode, FeatureReport
 from .markup import Clock
 from .overview import STATES, title

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..answer import ReportResponse, RouteTraffic
+from ..response import ReportResponse, RouteTraffic
 from ..schema import Episode, FeatureReport, FeedbackStatus, LossEstimate, Performance, Score
 from ..timeline.schema import FeatureSeries, Timeline
 from . import histogram, trend

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from pilotfish.sidecar.analyzer.feedback import body, events
-from pilotfish.sidecar.analyzer.feedback.body import FeedbackError, TooLargeError
+from pilotfish.sidecar.analyzer.feedback import cloudevents as events
+from pilotfish.sidecar.analyzer.feedback import request as body
 from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
+from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, TooLargeError
+from tests.support.examples import examples
 
 JSON = "application/json"
 ITEM = {"id": "a", "row": 2, "label": 1}
@@ -188,7 +190,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES | st.binary(max_size=60), st.sampled_from(KINDS), st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_nothing_makes_it_fail(content: object, kind: str, eventful: bool) -> None:
     wrapped = {**EVENT, "data": content} if eventful and not isinstance(content, bytes) else content
     with suppress(FeedbackError):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.analyzer.feedback import body, events
+from pilotfish.sidecar.analyzer.feedback import cloudevents as events
+from pilotfish.sidecar.analyzer.feedback import request as body
 from tests.analyzer.test_http import TOKEN, Served, served
 from tests.support.waiting import eventually
 

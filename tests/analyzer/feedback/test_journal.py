@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
+from tests.support.examples import examples
 
 
 def loaded(folder: Path) -> list[tuple[int, list[bytes]]]:
@@ -39,7 +40,7 @@ def test_a_piece_that_a_crash_cut_short_is_cut_off(tmp_path: Path) -> None:
 
 
 @given(at=st.integers(0, 60), flip=st.integers(1, 255))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_damaged_byte_costs_at_most_what_follows_it(
     at: int, flip: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

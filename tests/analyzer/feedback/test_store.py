@@ -11,6 +11,7 @@ from pilotfish.sidecar.analyzer.feedback import frames
 from pilotfish.sidecar.analyzer.feedback.frames import LabelEvent, SegmentHeader
 from pilotfish.sidecar.analyzer.feedback.segment import dedup_key
 from pilotfish.sidecar.analyzer.feedback.store import BYTES_A_ROW, Lookup, PredictionStore
+from tests.support.examples import examples
 
 KEEP, MAX_ROWS = 100.0, 64
 TAG = SegmentHeader("p", ("y",))
@@ -45,7 +46,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple[str, int, int]]) -> None:
     made, model, now = store(), Model(), 1000.0
     for what, key, rows in steps:
@@ -193,7 +194,7 @@ def test_values_that_are_no_scalars_are_kept_as_missing() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_damaged_bytes_are_never_more_than_a_shorter_journal(noise: bytes, at: int) -> None:
     made = store()
     made.keep(1, 0, 1000.0, 1, [["a"]])

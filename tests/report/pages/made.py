@@ -17,7 +17,7 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import ReportResponse
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.timeline import convert as retold
 from pilotfish.sidecar.report.timeline.build import time_line
 from pilotfish.sidecar.report.timeline.schema import Timeline

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report.answer import ReportResponse
 from pilotfish.sidecar.report.pages import audit as decided
 from pilotfish.sidecar.report.pages import page
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.schema import AuditEntry, LearningStatus, StoredRows, StreamDetectorStatus, TickStatus
 from pilotfish.sidecar.report.timeline.schema import Timeline
 

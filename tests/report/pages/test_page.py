@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http.answer import build_response
+from pilotfish.sidecar.analyzer.http.report import build_response
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import ReportResponse
 from pilotfish.sidecar.report.pages import histogram, page, summary
 from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
-from pilotfish.sidecar.telemetry.reading import ScrapeInput
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.report.pages.made import both, check
+from tests.support.examples import examples
 from tests.telemetry.made import NOW, reading, whole_report
 
 NO_LINE = Timeline(tick_seconds=60.0)
@@ -138,7 +139,7 @@ ANY_NUMBER = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
 ANY_TICK = st.sampled_from([-(2**62), -1, 0, 1, 2**40, 2**62])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ANY_NAME, ANY_NUMBER, ANY_TICK)
 def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, tick: int) -> None:
     """What a file or another sidecar says is drawn as it is, or as far as it makes sense."""

@@ -10,7 +10,7 @@ from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.windows import Windows, window_levels
-from pilotfish.sidecar.report.answer import ReportResponse
+from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.schema import TickStatus
 from pilotfish.sidecar.report.timeline.build import STEP_ROWS, time_line
 from pilotfish.sidecar.report.timeline.histogram_layout import HistogramLayout

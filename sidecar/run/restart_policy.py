@@ -1,7 +1,7 @@
-"""What a supervisor does when: events in, actions out. Nothing here starts, kills or waits; times are arguments.
+"""The supervisor's decisions: events in, actions out. Pure: it starts, kills and waits for nothing, and gets the time.
 
-State of the analyzer process: running -> (ended) -> waiting for `restart_at` -> running ...; once the whole is ending, it is only
-told to stop, and killed if it has not stopped in time.
+The analyzer process runs, ends, waits until `restart_at` and runs again. When everything ends, it is only told to stop,
+and killed if it has not stopped in time.
 """
 
 from __future__ import annotations

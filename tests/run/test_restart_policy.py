@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pilotfish.sidecar.run.supervision import (
+from pilotfish.sidecar.run.restart_policy import (
     ANALYZER,
     HEALTHY_SECONDS,
     LONGEST,

@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric as Family
 
 from . import names
-from .reading import ScrapeInput
+from .scrape import ScrapeInput
 
 PAGE = resource.getpagesize()
 

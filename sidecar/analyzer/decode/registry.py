@@ -10,7 +10,8 @@ import msgspec
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
 from ...wire.headers import Headers
-from . import events, headers, mlflow, oip, v1
+from . import cloudevents as events
+from . import headers, mlflow, oip, v1
 from .content import parse, uncode
 from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
 

@@ -14,8 +14,8 @@ import pytest
 
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.streams import configure_detectors
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.stream_detectors import configure_detectors
 from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import StreamDetector
 from pilotfish.sidecar.settings.errors import SettingsError
@@ -23,6 +23,7 @@ from pilotfish.sidecar.settings.load import parse
 from pilotfish.sidecar.settings.streams import Stream, parse_stream
 from tests.analyzer.made import SECOND, T0, drifting, profile, setup
 from tests.support.extras import extras_python
+from tests.support.waiting import patient
 
 STREAM = StreamDetector(type="river.PageHinkley", stream="feature.amount.psi", parameters={"threshold": 1})
 DOCUMENT = """
@@ -159,7 +160,7 @@ def test_a_document_with_an_unknown_detector_stream_or_parameter_is_refused(dete
 def test_rivers_own_detectors_find_a_change_within_some_ticks(type_: str) -> None:
     code = """
 import json, sys
-from pilotfish.sidecar.analyzer.streams import Streams, streamed
+from pilotfish.sidecar.analyzer.stream_detectors import Streams, streamed
 from pilotfish.sidecar.settings.document import StreamDetector
 (item,) = streamed([StreamDetector(type=sys.argv[1], stream="feature.a.psi")])
 assert item.make and not item.problem, item.problem
@@ -171,7 +172,7 @@ print(json.dumps(found))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve())}
     done = subprocess.run(
-        [extras_python(), "-c", code, type_], env=environment, stdout=subprocess.PIPE, check=True, timeout=50
+        [extras_python(), "-c", code, type_], env=environment, stdout=subprocess.PIPE, check=True, timeout=patient(50)
     )
     found = json.loads(done.stdout)
     assert any(200 <= tick < 300 for tick in found)

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 from ..report.schema import LearningStatus, Report
-from ..rows.messages import LearnJob, LearnProgress, LearnResult
+from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
+from .actions import AuditedActions
 from .commands import NoteLearning, SimpleCommand
-from .decisions import AuditedActions
 from .errors import RefusedError
+from .row_stores import LEARNING
 from .settings import AnalyzerSettings
-from .stores import LEARNING
 
 POLL_SECONDS = 0.5
 PROGRESS_SECONDS = 2.0

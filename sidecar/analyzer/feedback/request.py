@@ -13,7 +13,8 @@ import msgspec
 
 from ...errors import quote_value
 from ..errors import RefusedError
-from . import events, items
+from . import cloudevents as events
+from . import items
 from .items import ItemError
 from .labels import MAX_LISTED_PROBLEMS, ItemProblem, Label, LabelBatch, delivery_key
 

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pilotfish.sidecar.run.supervision import (
+from pilotfish.sidecar.run.restart_policy import (
     ANALYZER,
     LONGEST,
     PROXY,
@@ -21,6 +21,7 @@ from pilotfish.sidecar.run.supervision import (
     StartChild,
     SupervisorPolicy,
 )
+from tests.support.examples import examples
 
 STATUSES = st.sampled_from((0, 1, 2, RECYCLE, -signal.SIGKILL, -signal.SIGSEGV))
 
@@ -102,5 +103,5 @@ class Life(RuleBasedStateMachine):
             assert wake_at is not None, "an analyzer process that is told to stop is not waited for without end"
 
 
-Life.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Life.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=25, deadline=None)
 TestLife = Life.TestCase

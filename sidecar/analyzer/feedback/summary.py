@@ -15,7 +15,7 @@ from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
 from ..counters import IDENTIFIED, LABELS, MEASURED, REUSED_IDS, Counters
 from . import lags
-from .joining import LabelJoiner
+from .joiner import LabelJoiner
 from .labels import OUTCOMES
 
 FAMILY = "performance"

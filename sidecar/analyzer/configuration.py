@@ -19,7 +19,7 @@ from ..settings.validation import find_warnings
 from .decode import Hints
 from .engine import EngineFactory
 from .settings import AnalyzerSettings
-from .streams import configure_detectors
+from .stream_detectors import configure_detectors
 
 UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pilotfish.sidecar.analyzer.configure import Configuration, configure, proxy_settings, redacted_document
+from pilotfish.sidecar.analyzer.configuration import Configuration, configure, proxy_settings, redacted_document
 from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: m}\n"

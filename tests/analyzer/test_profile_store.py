@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.analyzer import profiles
+from pilotfish.sidecar.analyzer import profile_store as profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
-from pilotfish.sidecar.analyzer.profiles import FileWatcher, ProfileStore, parse_profile
+from pilotfish.sidecar.analyzer.profile_store import FileWatcher, ProfileStore, parse_profile
 from tests.analyzer.made import profile
 
 
@@ -26,7 +26,9 @@ def test_a_gzipped_profile_is_the_same() -> None:
     assert parse_profile(gzip.compress(profile().to_bytes()), "x").hash == profile().hash
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", b"\x1f\x8b\x08nonsense", b"[" * 100_000, gzip.compress(b"{}")[:-9] + b"?"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"\x1f\x8b\x08nonsense", b"[" * 100_000, gzip.compress(b"{}", mtime=0)[:-9] + b"?"]
+)
 def test_what_is_no_profile_is_refused_by_name(raw: bytes) -> None:
     with pytest.raises(ProfileRefusedError, match="PUT /profile"):
         parse_profile(raw, "PUT /profile")

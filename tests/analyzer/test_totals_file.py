@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.analyzer.fates import SLOTS, TotalsFile
+from pilotfish.sidecar.analyzer.totals_file import SLOTS, TotalsFile
 from pilotfish.sidecar.errors import UsageError
 
 

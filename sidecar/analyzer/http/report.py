@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from ...channel.page import PageSnapshot, RouteCounters
-from ...report.answer import Accounting, ControlInfo, ReportResponse, RouteTraffic
+from ...report.response import Accounting, ControlInfo, ReportResponse, RouteTraffic
 from ...report.schema import ExchangeCount, Report
-from ...telemetry.account import account_exchanges
-from ...telemetry.reading import ScrapeInput
+from ...telemetry.accounting import account_exchanges
+from ...telemetry.scrape import ScrapeInput
 
 
 def build_response(made: Report, reading: ScrapeInput) -> ReportResponse:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.decode import Rows
-from pilotfish.sidecar.analyzer.watch import concatenate_rows
+from pilotfish.sidecar.analyzer.profile_monitor import concatenate_rows
+from tests.support.examples import examples
 
 NAMES = st.lists(st.sampled_from("abc"), unique=True, max_size=3)
 
@@ -18,7 +19,7 @@ def rows(draw: st.DrawFn) -> Rows:
 
 
 @given(st.lists(rows(), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_joined_rows_are_the_same_rows_in_the_same_order(parts: list[Rows]) -> None:
     found = concatenate_rows(parts)
     assert sum(part.count for part in found) == sum(part.count for part in parts)

@@ -16,9 +16,9 @@ from ..report import schema as report
 from ..report.timeline import convert as retold
 from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
-from .feedback import block
+from .feedback import summary as block
 from .pipeline import Pipeline
-from .watch import ProfileMonitor
+from .profile_monitor import ProfileMonitor
 
 DENSITY_WARNING_RATIO = 10.0  # times the reference's rows a tick, from which on silence says little
 

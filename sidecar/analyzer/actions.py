@@ -29,7 +29,7 @@ from .commands import (
 )
 from .errors import LearningRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
-from .profiles import ProfileStore, parse_profile
+from .profile_store import ProfileStore, parse_profile
 
 LONGEST_BY, LONGEST_REASON = 100, 500
 
