@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
@@ -20,7 +21,7 @@ from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
 from ..telemetry.process import memory_usage as used_memory
-from ..telemetry.scrape import ControlStatus, ScrapeInput
+from ..telemetry.scrape import ScrapeInput
 from . import memory
 from .actions import AuditedActions
 from .audit import AuditLog
@@ -65,7 +66,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     saved, damage = load_checkpoint(options)
-    pipeline = Pipeline(configured.setup, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
+    pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
     # from now on, a checkpoint with this id belongs to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
     profile_store = ProfileStore(configured.profile_path, options.state_folder)
@@ -124,7 +125,7 @@ class App:
         self._decisions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
-            configured.setup, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
+            configured.settings, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
         )
         self._views = Views(
             ViewDependencies(
@@ -189,7 +190,7 @@ class App:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         self._worker.start()
-        if self._configured.setup.problem:
+        if self._configured.settings.problem:
             return
         try:
             path = self._options.shared / SETTINGS_FILE
@@ -213,7 +214,7 @@ class App:
         if watch is None or not await asyncio.to_thread(watch.changed):
             return False
         found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
-        problem = found.setup.problem
+        problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the former one stays in force: {problem}" if problem else "")
         )
@@ -231,7 +232,7 @@ class App:
 
     def _rows(self) -> Iterator[Block] | None:
         """Return the recent rows that are kept, oldest first; None where none are."""
-        keep = self._configured.setup.keep_rows
+        keep = self._configured.settings.keep_rows
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
     def _read(self) -> ScrapeInput:

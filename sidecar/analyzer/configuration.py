@@ -29,7 +29,7 @@ class Configuration:
     """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
 
     document: ModelMonitor | None
-    setup: AnalyzerSettings
+    settings: AnalyzerSettings
     profile_path: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -38,12 +38,12 @@ def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration
     """Read the document at `path`, None for none."""
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
-        return Configuration(document=None, setup=plain)
+        return Configuration(document=None, settings=plain)
     try:
         document = load(path)
         return _configured(document, path.parent, engine_factory)
     except (SettingsError, DetectorError) as error:
-        return Configuration(document=None, setup=replace(plain, problem=f"the document cannot be used: {error}"))
+        return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
 
 
 def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
@@ -76,7 +76,7 @@ def redacted_document(document: ModelMonitor | None) -> Any:
 def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
     spec = document.spec
     source = _source(spec)
-    setup = AnalyzerSettings(
+    settings = AnalyzerSettings(
         model=spec.model.name,
         version=spec.model.version,
         mode=spec.mode,
@@ -91,7 +91,7 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configuration(document=document, setup=setup, profile_path=path, notes=tuple(find_warnings(document)))
+    return Configuration(document=document, settings=settings, profile_path=path, notes=tuple(find_warnings(document)))
 
 
 def _source(spec: Spec) -> ProfileSource | None:

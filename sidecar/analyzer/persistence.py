@@ -62,7 +62,7 @@ class Persistence:
     def write_journal(self, *, sync: bool) -> None:
         """Append to the journal what the feedback store holds for it; JournalError when that is not possible."""
         feedback = self._pipeline.feedback
-        self._journal.append(feedback.drain(), feedback.joiner.store.oldest, sync=sync)
+        self._journal.append(feedback.drain(), feedback.oldest_segment, sync=sync)
 
     def problems(self) -> dict[str, str]:
         """Return what cannot be written, by topic."""

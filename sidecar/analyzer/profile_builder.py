@@ -33,14 +33,14 @@ class ProfileBuilder:
 
     def __init__(
         self,
-        setup: AnalyzerSettings,
+        settings: AnalyzerSettings,
         folder: Path,
         memory: int,
         decisions: AuditedActions,
         read: Callable[[], Report],
         submit: Submit,
     ) -> None:
-        self._setup = setup
+        self._settings = settings
         self._folder = folder
         self._memory = memory
         self._decisions = decisions
@@ -113,10 +113,10 @@ class ProfileBuilder:
             await asyncio.sleep(POLL_SECONDS)
 
     def _job(self, learning: LearningStatus) -> LearnJob:
-        drift = self._setup.drift
+        drift = self._settings.drift
         return LearnJob(
-            model=self._setup.model,
-            version=self._setup.version,
+            model=self._settings.model,
+            version=self._settings.version,
             rows=learning.wanted,
             gathered=learning.gathered or learning.began,
             tick_seconds=drift.tick_seconds,

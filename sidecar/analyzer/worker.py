@@ -150,9 +150,7 @@ class Worker:
 
     def _exchange_missing(self, labels: LabelBatch) -> bool:
         """Whether a label names an exchange that is not known yet."""
-        return not self._pipeline.idle_reason and self._pipeline.feedback.joiner.has_unknown_exchange(
-            labels, self._now()
-        )
+        return not self._pipeline.idle_reason and self._pipeline.feedback.exchange_missing(labels, self._now())
 
     def _resolve_labels(self, labelled: Sequence[tuple[Future[Any], FeedbackResponse]]) -> None:
         """Answer the senders of labels once these are in the journal: one write for all that came together."""

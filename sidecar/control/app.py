@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..settings.document import ModelMonitor
 from .executor import Executor
@@ -22,7 +23,6 @@ from .policy import Policy
 from .retrain import policy as retrain
 from .retrain.webhook import WebhookSender, WebhookTarget
 from .situation import Situation
-from .status import ControlStatus
 
 OUTBOX_FILE = "outbox.jsonl"
 

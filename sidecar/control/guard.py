@@ -61,7 +61,7 @@ def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[s
 
 
 def stale(intent: Intent, situation: Situation) -> bool:
-    """Tell whether the observation behind `intent` is older than the document allows."""
+    """Return whether the observation behind `intent` is older than the document allows."""
     rules = situation.rules.get(intent.kind)
     return rules is not None and situation.now - intent.observed_at > rules.max_age
 
@@ -133,13 +133,13 @@ def _newest(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
 
 
 def _unobserved(intent: Intent, situation: Situation) -> bool:
-    """Tell whether the observation was made before our own last effect, so that it cannot show it."""
+    """Return whether the observation was made before our own last effect, so that it cannot show it."""
     newest = _newest(intent, situation.ledger)
     return newest is not None and newest.state == DELIVERED and intent.observed_at <= newest.changed_at <= situation.now
 
 
 def _target_changed(entry: LedgerEntry, rules: Rules | None) -> bool:
-    """Tell whether `entry` was given up at a target that is no longer the one in force."""
+    """Return whether `entry` was given up at a target that is no longer the one in force."""
     return entry.state == DEAD and rules is not None and entry.target != rules.target
 
 

@@ -12,16 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from ..report.control_status import ControlStatus
 from .errors import OutboxError
 from .executor import Executor, attempt
 from .guard import build_entry, check_intent
 from .intent import intent_of
 from .ledger import IntentLedger, LedgerEntry, Operation, PutEntry
 from .outbox import Outbox, Step, ignore_step
-from .pending import due, settle, superseded_changes
+from .pending import due_entries, next_change, superseded_changes
 from .policy import Policy
 from .situation import Situation
-from .status import ControlStatus, build_status
+from .status import build_status
 
 _LOG = logging.getLogger("pilotfish.control")
 
@@ -113,7 +114,7 @@ class ControlLoop:
 
     def _start(self, situation: Situation) -> None:
         for kind, executor in self.executors.items():
-            ready = due(kind, situation) if kind not in self._running else ()
+            ready = due_entries(kind, situation) if kind not in self._running else ()
             for entry in ready[:1]:
                 self._running[kind] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
 
@@ -124,7 +125,7 @@ class ControlLoop:
             outcome = await attempt(executor, intent_of(entry), self.clock())
             self.step("executor.applied")
             async with self._lock:
-                await self._commit(settle(entry, outcome, self.clock(), self.random))
+                await self._commit(next_change(entry, outcome, self.clock(), self.random))
                 self.step("loop.recorded")
         except Exception as error:
             self._fail(error)

@@ -49,7 +49,7 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
     return Reason.REPLACED if newest.desired != entry.desired else ""
 
 
-def due(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
+def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     """Return the pending entries of `kind` whose time has come, oldest first; none while mode or document hold them.
 
     No retry is planned further ahead than `MAX_RETRY_AFTER`: one that seems to be shows that the clock was set back.
@@ -72,7 +72,7 @@ def pending_entries(kind: str, situation: Situation) -> list[LedgerEntry]:
     return sorted(found, key=lambda entry: (entry.decided_at, entry.id))
 
 
-def settle(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
+def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
     """Return what `outcome` makes of the pending `entry`: delivered, tried again later, or given up."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):

@@ -1,9 +1,13 @@
-"""What `GET /report` answers: the Report, and of the moment of asking what only proxy and control loop know."""
+"""The response of `GET /report`: the Report, with the traffic and the control loop as they are at that moment.
+
+The worker makes the Report now and then; the counter page and the control loop are read anew for each request.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+from .control_status import ControlStatus
 from .schema import ExchangeCount, Report
 
 
@@ -25,42 +29,12 @@ class RouteTraffic(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float | None]
 
 
-class IntentInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for because of an episode, and what became of it; times in epoch seconds."""
-
-    id: str = ""
-    kind: str
-    cause: str = ""
-    episode: str
-    model: str = ""
-    version: str = ""
-    state: str
-    reason: str
-    attempts: int
-    decided_at: float
-    changed_at: float | None = None
-    next_at: float | None = None
-    error: str | None = None
-
-
-class ControlInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The control loop: its newest intents, all outcomes as (kind, outcome, reason, count), its outbox."""
-
-    intents: tuple[IntentInfo, ...] = ()
-    totals: tuple[tuple[str, str, str, int], ...] = ()
-    pending: int = 0
-    dead: int = 0
-    unsaved: int = 0
-    damaged: int = 0
-    problem: str | None = None
-
-
 class ReportResponse(Report, frozen=True, kw_only=True):
-    """What `GET /report` answers: the Report, and of the moment of asking the traffic and the control loop.
+    """The Report with the traffic and the control loop at the moment of the request.
 
     `accounting` is None without a proxy, `control` without a control loop.
     """
 
     accounting: Accounting | None = None
     routes: tuple[RouteTraffic, ...] = ()
-    control: ControlInfo | None = None
+    control: ControlStatus | None = None

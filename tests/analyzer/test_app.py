@@ -15,8 +15,8 @@ from pilotfish.sidecar.analyzer import memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.control.status import ControlStatus
 from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.proxy import parse_proxy_settings
 from tests.analyzer.made import monitor, profile, record
 from tests.support.ports import free_port

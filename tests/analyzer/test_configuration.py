@@ -46,7 +46,7 @@ def test_detection_takes_its_settings(tmp_path: Path) -> None:
         "tolerance": 0.01,
         "features": {"a": {"tolerance": 0.05}, "b": {"ignore": True}},
     }
-    found = configured(tmp_path, {"drift": drift}).setup.drift
+    found = configured(tmp_path, {"drift": drift}).settings.drift
     assert (found.tick_seconds, found.false_alarms, found.per_seconds, found.tolerance) == (30, 2, 7 * 86400, 0.01)
     assert (dict(found.feature_tolerance), found.ignore) == ({"a": 0.05}, ("b",))
 
@@ -57,7 +57,7 @@ def test_the_proxy_takes_its_settings(tmp_path: Path) -> None:
     told = proxy_settings(found.document)
     assert (told.max_records_per_second, told.body_limit) == (5, 2 << 20)
     assert (told.routes, told.probes) == (("/score/{x}",), ("/up",))
-    assert found.setup.hints.body_limit >= told.body_limit
+    assert found.settings.hints.body_limit >= told.body_limit
 
 
 def test_a_profile_that_only_a_cluster_can_fetch_is_said(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_addresses_are_shown_without_what_may_be_secret(tmp_path: Path) -> None:
 
 def test_without_a_document_there_is_nothing_to_show() -> None:
     found = configure(None, effect_sizes_only)
-    assert (found.document, found.setup.problem, redacted_document(None)) == (None, "", None)
+    assert (found.document, found.settings.problem, redacted_document(None)) == (None, "", None)

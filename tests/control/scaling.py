@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from pilotfish.sidecar.control.outbox import Outbox, Step, ignore_step
 from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
 from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import settled
 from tests.control.situations import NOON, RULES, SUBJECT
 
 KIND, KEY = "scale", "default/Deployment/delays"
@@ -60,7 +62,7 @@ def scaled(
         subject=SUBJECT,
         episodes=Fact(episodes, now),
         ledger=IntentLedger().apply(done),
-        retrain=RULES,
+        retrain=replace(RULES, cooldown=0.0),
         replicas=Fact(observed, now if at is None else at),
         target=target,
         scale=rules,
@@ -106,6 +108,10 @@ class Cluster:
             random=Random(1),
             step=self.step,
         )
+
+    def cycle(self, *, after: float = 1.0) -> None:
+        self.now += after
+        asyncio.run(settled(self.loop))
 
     def observe(self, ledger: IntentLedger, now: float) -> Situation:
         at = now - self.lag

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from pilotfish.sidecar.control.ledger import PENDING, ChangeEntry, IntentLedger, LedgerEntry, Operation, PutEntry
 from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, RetrainPolicy, Situation, Subject
 
 NOON = 1_700_000_000.0
 HOUR = 3600.0
+OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written before there were levels
 SUBJECT = Subject("delays", "7", "aa" * 32)
 RULES = RetrainPolicy(mode=ACT, on=("drift",), cooldown=24 * HOUR)
 

@@ -11,11 +11,11 @@ import msgspec
 from pilotfish.sidecar.control import app
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.webhook import WebhookSender
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
+from tests.control.cycles import settled
 from tests.control.receiver import receiving
 from tests.control.situations import situation
-from tests.control.test_loop import settled
 from tests.control.test_view import DOCUMENT, REPORT
 
 DOCS = Path(__file__).parents[2] / "docs" / "retraining.md"

@@ -31,7 +31,7 @@ def overtaken(case: Situation) -> tuple[ChangeEntry, ...]:
 
 
 def due_entries(case: Situation) -> tuple[LedgerEntry, ...]:
-    return pending.due(KIND, case)
+    return pending.due_entries(KIND, case)
 
 
 OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")

@@ -21,7 +21,7 @@ from tests.control.situations import HOUR, NOON, entry, episode, situation
 
 
 def next_change(entry: LedgerEntry, answer: DeliveryResult, now: float, random: Random) -> ChangeEntry:
-    return pending.settle(entry, outcome_of(answer, entry.why, now), now, random)
+    return pending.next_change(entry, outcome_of(answer, entry.why, now), now, random)
 
 
 def render(intent: Intent) -> bytes:

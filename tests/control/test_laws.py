@@ -21,16 +21,12 @@ from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainPolicy, Situation, Subject
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import Crash, settled
 from tests.control.situations import HOUR, NOON, episode, situation
-from tests.control.test_loop import settled
 from tests.support.examples import examples
 
 COOLDOWN = 5 * HOUR
-
-
-class Crash(BaseException):
-    """The process dies here."""
 
 
 class Operation(RuleBasedStateMachine):

@@ -31,10 +31,9 @@ from pilotfish.sidecar.control.ledger import (
 )
 from pilotfish.sidecar.control.pending import superseded_changes
 from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
+from tests.control.cycles import Crash, settled
 from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
 from tests.control.situations import HOUR, NOON
-from tests.control.test_laws import Crash
-from tests.control.test_loop import settled
 from tests.support.examples import examples
 
 COOLED = replace(SCALE_RULES, cooldown=300.0)
@@ -137,14 +136,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made.loop.outbox.close()
 
 
-def cycle(cluster: Cluster, *, after: float = 1.0) -> None:
-    cluster.now += after
-    asyncio.run(settled(cluster.loop))
-
-
 def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
     for _ in range(5):
-        cycle(cluster)
+        cluster.cycle()
     assert cluster.applied == [4]
     assert cluster.shown[-1].totals == ((KIND, "executed", "latency", 1),)
     assert [(entry.state, entry.desired, entry.observed) for entry in cluster.entries()] == [(DELIVERED, 4, 2)]
@@ -153,24 +147,34 @@ def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
 
 
 def test_a_level_that_another_undoes_is_set_again_under_another_id(cluster: Cluster) -> None:
-    cycle(cluster)
+    cluster.cycle()
     cluster.replicas = 2
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4, 4]
     assert len({entry.id for entry in cluster.entries()}) == 2
 
 
 def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
-    cycle(cluster)
+    cluster.cycle()
     cluster.target, cluster.outcome = 6, lambda intent: Done(intent.why)
-    cycle(cluster)
-    cycle(cluster, after=60)
+    cluster.cycle()
+    cluster.cycle(after=60)
     assert cluster.applied == [4, 6]
     assert [(entry.state, entry.reason) for entry in cluster.entries()] == [
         (SUPERSEDED, "replaced"),
         (DELIVERED, "latency"),
     ]
+
+
+def test_a_wish_that_returns_before_anything_new_is_observed_is_the_newest_again(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
+    for target in (4, 5, 4, 4):
+        cluster.target = target
+        cluster.cycle()
+        cluster.lag += 1.0  # the observation stays the one of the first cycle
+    assert [(entry.state, entry.desired) for entry in cluster.entries()] == [(SUPERSEDED, 5), (PENDING, 4)]
+    assert cluster.applied == [4, 5, 4]
 
 
 def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Cluster) -> None:
@@ -200,10 +204,10 @@ def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Clu
 
 def test_after_a_restart_only_the_newest_wish_is_applied(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict")
-    cycle(cluster)
+    cluster.cycle()
     cluster.restart()
     cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
-    cycle(cluster, after=HOUR)
+    cluster.cycle(after=HOUR)
     assert cluster.applied == [4, 3]
 
 
@@ -214,10 +218,10 @@ def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_
 
     cluster = Cluster(tmp_path, step=die)
     with pytest.raises(Crash):
-        cycle(cluster)
+        cluster.cycle()
     cluster.step = lambda _name: None
     cluster.restart()
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4]
     assert [(entry.state, entry.reason) for entry in cluster.entries()] == [(SUPERSEDED, "satisfied")]
     cluster.loop.outbox.close()
@@ -226,11 +230,11 @@ def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_
 def test_a_permanent_failure_is_shown_and_a_new_wish_is_tried(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: Failed("forbidden")
     for _ in range(3):
-        cycle(cluster, after=HOUR)
+        cluster.cycle(after=HOUR)
     assert cluster.applied == [4]
     assert (cluster.shown[-1].dead, cluster.shown[-1].totals) == (1, ((KIND, "failed", "forbidden", 1),))
     cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4, 3]
 
 

@@ -20,16 +20,10 @@ from pilotfish.sidecar.control.pending import GIVE_UP_SECONDS
 from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
-from pilotfish.sidecar.control.status import ControlStatus
-from tests.control.situations import HOUR, NOON, episode, situation
-from tests.control.test_outbox import OLD
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import settled
+from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
 from tests.support.waiting import eventually
-
-
-async def settled(loop: ControlLoop) -> None:
-    """Do a cycle and let its effects end."""
-    await loop.cycle()
-    await loop.drain()
 
 
 @dataclass
@@ -144,7 +138,7 @@ def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
 
 
 def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
-    shutil.copy(OLD, world.folder / "outbox.jsonl")
+    shutil.copy(OLD_OUTBOX, world.folder / "outbox.jsonl")
     world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))
     world.answers = [DeliveryResult(200)]
     world.cycle(after=HOUR)

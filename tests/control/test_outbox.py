@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -33,8 +30,9 @@ from pilotfish.sidecar.control.ledger import (
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.status import build_status
-from tests.control.situations import NOON, change, entry, episode, put, situation
+from tests.control.situations import NOON, OLD_OUTBOX, change, entry, episode, put, situation
 from tests.support.examples import examples
+from tests.support.limits import largest_file
 
 IDS = st.sampled_from(("a", "b", "c"))
 STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
@@ -117,11 +115,8 @@ def test_a_level_keeps_its_desired_value_when_it_is_compacted() -> None:
     assert again == ledger
 
 
-OLD = Path(__file__).with_name("data") / "outbox.jsonl"
-
-
 def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None:
-    raw = OLD.read_bytes()
+    raw = OLD_OUTBOX.read_bytes()
     found = journal.decode(raw)
     assert found.damaged == ()
     assert journal.encode(found.operations) == raw
@@ -135,7 +130,7 @@ def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None
 
 
 def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
-    entries = IntentLedger().apply(journal.decode(OLD.read_bytes()).operations).entries
+    entries = IntentLedger().apply(journal.decode(OLD_OUTBOX.read_bytes()).operations).entries
     intents = wanted_intents(situation(*(episode(f"e{number}", at=NOON + 60 * number - 60) for number in (1, 2, 3, 4))))
     assert [intent.id for intent in intents] == list(entries)
     assert [intent.desired for intent in intents if entries[intent.id].desired] == [
@@ -222,17 +217,6 @@ def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(tmp_path.iterdir()) == [path]
     box.close()
     assert opened(path).ledger == box.ledger
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: the nearest thing to a full disk that needs no root."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_live_traffic_raises_the_alarm_of_a_replay(
     assert live == {**summary["episodes"][0], "features": list(summary["episodes"][0]["features"])}
     assert [feature["name"] for feature in alarm["features"]] == ["a"]
     assert alarm["tick"] >= sent[0][0] + QUIET
-    assert saved["watch"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
+    assert saved["profile"]["monitor"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
 
 
 def undisturbed(stack: Stack) -> list[Exchange]:

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
 from pilotfish.sidecar.report import schema as report
+from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'
 
 
-@dataclass(frozen=True)
-class Intent:
-    kind: str = "retrain"
-    episode: str = HOSTILE
-    state: str = "dead"
-    reason: str = HOSTILE
-    attempts: int = 3
-    decided_at: float = NOW
-    next_at: float | None = None
-    error: str | None = HOSTILE
-
-
-@dataclass(frozen=True)
-class Control:
-    intents: tuple[Intent, ...] = (Intent(),)
-    problem: str | None = None
-    totals: tuple[tuple[str, str, str, int], ...] = (("retrain", "recommended", "mode", 1),)
-    pending: int = 1
-    dead: int = 2
-    unsaved: int = 3
-    damaged: int = 4
+CONTROL = ControlStatus(
+    intents=(
+        IntentStatus(
+            kind="retrain", episode=HOSTILE, state="dead", reason=HOSTILE, attempts=3, decided_at=NOW, error=HOSTILE
+        ),
+    ),
+    totals=(("retrain", "recommended", "mode", 1),),
+    pending=1,
+    dead=2,
+    unsaved=3,
+    damaged=4,
+)
 
 
 def page(path: Path) -> PageSnapshot:
@@ -137,4 +128,4 @@ def whole_report() -> report.Report:
 
 
 def reading(path: Path) -> ScrapeInput:
-    return ScrapeInput(report=whole_report(), page=page(path), control=Control(), now=NOW, memory_limit=1 << 28)
+    return ScrapeInput(report=whole_report(), page=page(path), control=CONTROL, now=NOW, memory_limit=1 << 28)

@@ -16,7 +16,7 @@ from ...wire.headers import Headers
 from .content import parse
 from .types import Body, SkipExchangeError
 
-STRUCTURED = "application/cloudevents+json"
+STRUCTURED = b"application/cloudevents+json"
 _EVENT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 

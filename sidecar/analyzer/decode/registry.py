@@ -106,7 +106,7 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
         raw = uncode(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
-    if headers.media_type(fields) == events.STRUCTURED:
+    if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
         return events.unwrap_event(raw, fields)
     size = fields.get(headers.JSON_SIZE)
     if size is None:

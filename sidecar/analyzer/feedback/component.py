@@ -68,6 +68,15 @@ class LabelFeedback(Component):
                     yield taken
         store.expire(now)
 
+    def exchange_missing(self, labels: LabelBatch, now: float) -> bool:
+        """Whether a label names an exchange that is not known: it may be on its way from the proxy."""
+        return self.joiner.has_unknown_exchange(labels, now)
+
+    @property
+    def oldest_segment(self) -> int:
+        """The number of the oldest segment that the journal must keep."""
+        return self.joiner.store.oldest
+
     def drain(self) -> list[tuple[int, bytes]]:
         """Return what must be appended to the journal, by segment."""
         return self.joiner.store.drain()

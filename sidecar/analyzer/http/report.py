@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from ...channel.page import PageSnapshot, RouteCounters
-from ...report.response import Accounting, ControlInfo, ReportResponse, RouteTraffic
+from ...report.response import Accounting, ReportResponse, RouteTraffic
 from ...report.schema import ExchangeCount, Report
 from ...telemetry.accounting import account_exchanges
 from ...telemetry.scrape import ScrapeInput
 
 
-def build_response(made: Report, reading: ScrapeInput) -> ReportResponse:
-    """Return `made` with the traffic and the control loop of `reading`, which was read after it."""
-    given: dict[str, Any] = {name: getattr(made, name) for name in made.__struct_fields__}
-    control = None if reading.control is None else msgspec.convert(reading.control, ControlInfo, from_attributes=True)
+def build_response(build_from: Report, reading: ScrapeInput) -> ReportResponse:
+    """Return `build_from` with the traffic and the control loop of `reading`, which was read after it."""
+    given: dict[str, Any] = {name: getattr(build_from, name) for name in build_from.__struct_fields__}
     if reading.page is None:
-        return ReportResponse(**given, control=control)
+        return ReportResponse(**given, control=reading.control)
     routes = tuple(map(_route, reading.page.routes))
-    return ReportResponse(**given, accounting=_accounting(reading.page, made), routes=routes, control=control)
+    accounting = _accounting(reading.page, build_from)
+    return ReportResponse(**given, accounting=accounting, routes=routes, control=reading.control)
 
 
 def _accounting(page: PageSnapshot, made: Report) -> Accounting:

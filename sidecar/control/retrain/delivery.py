@@ -21,7 +21,7 @@ class DeliveryResult:
 
     @property
     def taken(self) -> bool:
-        """Tell whether the receiver has it: only a 2xx says so."""
+        """Return whether the receiver has it: only a 2xx says so."""
         return self.status is not None and 200 <= self.status < 300
 
     @property

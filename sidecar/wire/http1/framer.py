@@ -113,7 +113,7 @@ class Framer:
             self.feed(b"", now)
 
     def feed(self, data: bytes, now: int) -> None:
-        """Look at the next bytes; raise WireError when they cannot be followed."""
+        """Look at the next bytes; raise ProtocolError when they cannot be followed."""
         if self._rest:
             data = self._rest + data
             self._rest = b""

@@ -292,7 +292,7 @@ class Tracker(Generic[E]):
 
 
 def _check_request_start(begun: bytes) -> None:
-    """Raise WireError as soon as what has begun cannot be an HTTP/1.1 request."""
+    """Raise ProtocolError as soon as what has begun cannot be an HTTP/1.1 request."""
     start = begun[: 2 * _LONGEST_METHOD].lstrip(b"\r\n")
     if not start:
         return
