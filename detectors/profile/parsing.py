@@ -57,7 +57,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else document
         raise ProfileError(
-            f"the profile has the format {shown(found)}, not {FORMAT!r}; build it with this version of pilotfish"
+            f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version of pilotfish"
         )
     if document.get("bank") != BANK_VERSION:
         raise ProfileError(

@@ -170,8 +170,7 @@ def _normal_scores(ratios: Floats, blocks: Floats) -> Floats:
 
 
 def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) -> Floats:
-    """Return the largest ratio of each alternative [alternatives], or 1 if the feature shows no more than independent
-    rows would.
+    """Return the largest ratio of each alternative, or 1 if the feature varies no more than independent rows would.
 
     An estimate from few blocks is mostly noise, and the largest of many estimates always looks large. So v stays 1
     unless some length contradicts independence. Ordinary alternatives need evidence anywhere in the feature.
@@ -187,9 +186,7 @@ def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) 
 
 
 def _floor_for_wandering_level(centred: Floats, counts: Ints, bank: LikelihoodRatioBank, values: Floats) -> Floats:
-    """Return the least variance inflation [alternatives] for alternatives that respond to the square of a wandering
-    level.
-    """
+    """Return the least variance inflation of alternatives that respond to the square of a wandering level."""
     located = np.array(bank.groups) == "location"
     if not located.any():
         return np.ones(len(values))
