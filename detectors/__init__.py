@@ -1,25 +1,28 @@
-"""Pure statistics of drift: numpy in, numbers out; no I/O, no clock, nothing of the sidecar.
+"""Statistics of drift, as pure functions: numpy in, numbers out; no I/O, no clock, nothing of the sidecar.
 
-Words
------
-profile      immutable description of the reference rows: bins, counts of two parts, inflations (`profile`, `build`)
-cell         a bin of one feature; every row falls into exactly one (`binning`)
-counts       integers per feature and cell of one tick; they add up exactly (`summaries`)
-function     h: how much likelier each cell is under one alternative than under the reference (`bank`)
-bound        U: the largest mean that h can have without drift, reference error and tolerance included (`bounds`)
-rung         one of a few bounds of a function, the higher the more certain; drift must show against each (`bounds`)
-slot         an hour of the day (UTC), for features with a cycle of a day: functions and bounds of their own (`slots`)
-inflation    v: how much more sums over blocks of time vary than over independent rows (`blocks`)
-evidence     R: grows by the factor (h / U)^(1/v) a row; its false alarms are bounded for ever (`sequential`)
-family       features that share a part of the budget (`tables`, `family`)
-alarm        the evidence of a family reached its threshold; features are named by e-BH (`attribution`)
-episode      one cause, from the alarm to the recovery (`episodes`)
-effect size  how large a change is, for people; raises nothing (`effects`, `comparisons`, `windows`)
+Rooms, in the order of the data
+-------------------------------
+batch, columns   rows as named columns; their types, timestamps and joining
+binning          map values to the bins of a feature
+losses           the error of a labelled row
+transforms       columns that are derived from other columns
+evalues          likelihood ratios of the alternatives, and upper bounds on their means
+profile          the immutable description of the reference
+reference        build a profile from reference rows
+summaries        integer counts of a tick, and windows of the past; counts of several pods add up exactly
+detection        evidence, alarms within the false-alarm budget, episodes
+comparisons      effect sizes, for people
+performance      realized and estimated loss
+quality          findings about rows, which are not alarms
+conformance      checks that hold for every class of a kind
 
-The way of the data
--------------------
-reference rows -> build_profile -> Profile
-                                     |
+Data flow
+---------
+reference rows -> `reference.build.build_profile` -> Profile
+                                                       |
 rows -> Batch -> TickCounts.add -> Counts (added up over pods) -> DriftMonitor.close_tick -> TickResult
                                                                                `.status -> MonitorStatus
+
+Each package's docstring explains its terms. Terms of the whole project: docs/glossary.md. Mathematics and the
+guarantee: docs/detection.md.
 """

@@ -1,4 +1,9 @@
-"""Decoded rows on their way into counts: named columns, each with a mask of what is missing."""
+"""Rows on their way to counts: named columns, each with a mask of missing values.
+
+Callers decode requests or files into `Batch` objects; `summaries.counts.TickCounts` counts them. The module also holds
+the plain types that the whole package shares. Constructing a batch checks shapes only: no value may raise, because live
+rows can hold anything.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +32,20 @@ Bools: TypeAlias = NDArray[np.bool_]
 class Column:
     """Values [rows] of any numpy type, and a mask [rows] that is true where a value is missing.
 
-    NaN, None and NaT count as missing without a mask, too. The values of an array column are [rows, ...].
+    NaN, None and NaT count as missing without a mask. An array column has values of shape [rows, ...].
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Column, missing_mask
+        >>> missing_mask(Column(np.array([1.5, np.nan, 2.0]))).tolist()
+        [False, True, False]
     """
 
     values: Array
     missing: Bools | None = None
 
     def take(self, rows: Array | slice) -> Column:
-        """The column at some rows: by mask, by number, or a stretch of them."""
+        """Return the column at some rows: a boolean mask, row numbers or a slice."""
         return Column(self.values[rows], None if self.missing is None else self.missing[rows])
 
 
@@ -45,13 +56,22 @@ ColumnData: TypeAlias = Column | Array | list[Any]
 class Batch:
     """Rows of one side of the traffic. Columns that the profile does not know are ignored.
 
-    `at` is when the rows' exchange happened (epoch s, for all rows or [rows]), where that is known. Rows of the side
-    "label" are those whose label came: their columns are predictions and labels together.
+    A column may be a plain list, which is the cheapest form for a few rows of JSON. None means missing. Any other
+    value, such as a string among numbers or an integer of any size, is counted and never raises.
 
-    BatchError if the columns differ in length.
+    Attributes:
+        columns: values by column name, `rows` entries each.
+        side: "label" marks rows whose label has arrived; their columns are predictions and labels together.
+        at: when the exchange happened, in epoch seconds: one number for all rows, or [rows]. None if unknown.
 
-    A column may be a plain list (the cheapest for a few rows of JSON): None is missing, and whatever else it
-    holds, a string among numbers or an integer without bounds, is counted and never raises.
+    Raises:
+        BatchError: a column or `at` does not have one entry per row.
+
+    Example:
+        >>> from pilotfish.detectors.batch import Batch
+        >>> batch = Batch({"age": [31, None, 64], "city": ["Rome", "Bern", "Rome"]}, 3)
+        >>> batch.side, batch.rows
+        ('input', 3)
     """
 
     columns: Mapping[str, ColumnData]
@@ -62,7 +82,8 @@ class Batch:
     def __post_init__(self) -> None:
         if isinstance(self.at, np.ndarray) and self.at.shape != (self.rows,):
             raise BatchError(
-                f"{self.at.shape} times in a batch of {self.rows} rows; every row needs one, or all the same"
+                f"cannot use the times of a batch of {self.rows} rows: they have the shape {self.at.shape}; "
+                "give one time for each row, or a single number"
             )
         for name, column in self.columns.items():
             if type(column) is not list:
@@ -70,7 +91,7 @@ class Batch:
             if length(column) != self.rows:
                 raise BatchError(
                     f"column {name!r} has {length(column)} entries in a batch of {self.rows} rows; "
-                    "every column needs one entry a row"
+                    "give each column one entry for each row"
                 )
 
 
@@ -79,16 +100,18 @@ def _check_shape(name: str, data: ColumnData) -> None:
     shape, mask = column.values.shape, column.missing
     if not shape or (mask is not None and mask.shape != shape[:1]):
         masked = None if mask is None else mask.shape
-        raise BatchError(f"column {name!r} has the shape {shape}, its mask {masked}; both need one entry a row")
+        raise BatchError(
+            f"column {name!r} has the shape {shape} and its mask {masked}; both need one entry a row in the first axis"
+        )
 
 
 def length(column: ColumnData) -> int:
-    """The number of rows of a column."""
+    """Return the number of rows of a column."""
     return len(column.values) if isinstance(column, Column) else len(column)
 
 
 def as_column(data: ColumnData) -> Column:
-    """The same column with its mask spelled out where lists or objects carry None."""
+    """Return the data as a `Column`; lists become arrays and keep the type of each value."""
     if isinstance(data, Column):
         return data
     if isinstance(data, list):
@@ -97,25 +120,25 @@ def as_column(data: ColumnData) -> Column:
 
 
 def _array_of(values: list[Any]) -> Array:
-    """An array that keeps each value's type: mixed lists become objects instead of strings."""
+    """Return an array that keeps the type of each value: mixed lists become objects, not strings."""
     kinds = set(map(type, values))
     if kinds <= {int, float} or kinds == {bool} or kinds == {str}:
         try:
             return np.asarray(values)
-        except OverflowError:  # an integer beyond every machine type stays what it is
+        except OverflowError:  # an integer that no machine type holds stays a Python integer
             pass
     return np.fromiter(values, dtype=object, count=len(values))
 
 
 def is_missing(value: object) -> bool:
-    """None and NaN; everything else is a value, even an unusable one."""
+    """Return whether a value is None or NaN. Any other value is present, even an unusable one."""
     return value is None or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
 def missing_mask(column: Column) -> Bools:
-    """True [rows] where a value is missing: masked, None, NaN or NaT."""
+    """Return a mask [rows] that is true where a value is masked, None, NaN or NaT."""
     values = column.values
-    if values.ndim > 1:  # an array is a value, whatever stands in it
+    if values.ndim > 1:  # an array is present, whatever it contains
         mask = np.zeros(len(values), dtype=bool)
     elif values.dtype.kind == "f":
         mask = np.isnan(values)

@@ -1,7 +1,8 @@
-"""What must hold for every class of this package, as functions that raise AssertionError with both values.
+"""Conformance checks: what must hold for every class of a kind, as functions that raise AssertionError with both
+values.
 
-For tests here and for whoever adds a summary, a comparison or a sequential detector: call them with an instance and
-some data. They draw nothing at random and look at no clock.
+The tests of this package use them, and so can the tests of a new summary, comparison, transform or sequential test:
+call them with an instance and some data. They are deterministic and use no clock.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ HOSTILE: tuple[Any, ...] = (
 
 
 def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
-    """Counting in two halves and adding gives the same as counting at once, in either order."""
+    """Counting two halves and adding gives the same as counting the whole, in either order."""
     one, other, whole = (TickCounts(profile) for _ in range(3))
     for position, batch in enumerate(batches):
         (one if position < cut else other).add(batch)
@@ -46,17 +47,25 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 
 
 def check_rows(profile: Profile, counts: Counts) -> None:
-    """Each row falls into exactly one cell of each feature of its side, or lacks its column."""
+    """Each row falls into exactly one bin of each feature of its side, or lacks its column."""
     for feature in profile.features:
-        if feature.name in profile.derived:  # a transform may choose among the rows
+        if feature.name in profile.derived:  # a transform may use a share of the rows
             continue
         rows = counts.rows(feature.side)
         found = int(counts.of(profile, feature.name).sum()) + int(counts.absent[profile.index[feature.name]])
-        _equal(found, rows, f"rows in the cells of {feature.name!r}, or without it")
+        _equal(found, rows, f"rows in the bins of {feature.name!r}, or without it")
 
 
 def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
-    """Every value has a cell, the argument stays as it was, and the cells survive a round trip."""
+    """Every value has a bin, the argument stays unchanged, and the bins survive a round trip.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.binning.numeric import NumericBins
+        >>> from pilotfish.detectors.conformance import HOSTILE, check_bins
+        >>> values = np.fromiter(HOSTILE, dtype=object, count=len(HOSTILE))
+        >>> check_bins(NumericBins.from_values(np.array([1.0, 2.0, 3.0])), values)
+    """
     column = data if isinstance(data, Column) else Column(np.asarray(data))
     before = column.values.copy()
     bin_ids, mismatches = bins.digitize(column)
@@ -67,12 +76,15 @@ def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
         raise AssertionError(f"{mismatches} mismatches among {len(before)} values")
     _untouched(before, column.values, "column")
     again = type(bins).from_document(bins.document(), "bins")
-    _untouched(bin_ids, again.digitize(column)[0], "cells after a round trip")
+    _untouched(bin_ids, again.digitize(column)[0], "bin numbers after a round trip")
     _equal((len(bins.labels), len(bins.roles)), (bins.size, bins.size), "labels and roles")
 
 
 def check_transform(transform: Transform, block: Block) -> None:
-    """One entry a row of each output; the block untouched; the same bits again, and after a round trip."""
+    """Each output has one entry per row, and the block stays unchanged.
+
+    Results have the same bits when the transform is applied again, and after a round trip.
+    """
     kept = {name: column.values.copy() for name, column in block.columns.items()}
     state = _global_random()
     made = transform.apply(block)
@@ -91,18 +103,21 @@ def check_transform(transform: Transform, block: Block) -> None:
 
 
 def check_comparison(compare: Comparison, reference: Ints, current: Ints, positions: Floats) -> None:
-    """Finite, ordered, never negative, 0 for equal counts; arguments untouched."""
+    """The score is finite, ordered and never negative, 0 for equal counts, and arguments stay unchanged."""
     kept = reference.copy(), current.copy(), positions.copy()
     score = compare(reference, current, positions)
     if not (np.isfinite([score.value, score.low, score.high]).all() and 0 <= score.low <= score.value <= score.high):
-        raise AssertionError(f"{score} is no finite 0 <= low <= value <= high")
+        raise AssertionError(f"{score} must be finite with 0 <= low <= value <= high")
     _equal(compare(reference, reference, positions).value, 0.0, "distance to itself")
     for before, after in zip(kept, (reference, current, positions), strict=True):
         _untouched(before, after, "argument")
 
 
 def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Counts], cut: int) -> None:
-    """A monitor restored in the middle goes on to the bit, and the counts it was given stay as they were."""
+    """A monitor restored in the middle continues with the same bits.
+
+    The counts that it was given stay unchanged.
+    """
     kept = [counts.bin_counts.copy() for counts in ticks]
     straight = DriftMonitor(profile, settings)
     results = [straight.close_tick(tick, counts) for tick, counts in enumerate(ticks)]
@@ -120,7 +135,7 @@ def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Count
 def check_pods(
     profile: Profile, settings: DriftSettings, ticks: Sequence[Sequence[Batch]], pods: int
 ) -> list[TickResult]:
-    """What a monitor answers when the batches of each tick are dealt out among pods: the same as from a single pod."""
+    """A monitor gives the same results if the batches of each tick are divided among pods. Return the results."""
     alone, folded = DriftMonitor(profile, settings), DriftMonitor(profile, settings)
     results = []
     for number, batches in enumerate(ticks):
@@ -138,7 +153,7 @@ def check_pods(
 
 
 def check_refusals(profile: Profile, other: Profile) -> None:
-    """What belongs to another profile is refused with both hashes shown."""
+    """Counts and states of another profile are refused, with both hashes in the message."""
     both = (profile.hash, other.hash)
     _refuses(lambda: Counts.empty(profile) + Counts.empty(other), CountsMismatchError, both)
     _refuses(lambda: Counts.empty(profile).maximum(Counts.empty(other)), CountsMismatchError, both)
@@ -148,12 +163,12 @@ def check_refusals(profile: Profile, other: Profile) -> None:
 
 
 def same_counts(found: Counts, expected: Counts) -> None:
-    """Equal to the bit."""
+    """Raise AssertionError unless both counts are equal to the bit."""
     _equal(plain(found.state()), plain(expected.state()), "counts")
 
 
 def plain(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state, if it holds nothing but plain values, as a checkpoint must."""
+    """Return the state if it holds plain values only, as a checkpoint must."""
     _only_plain(state, "state")
     return dict(state)
 

@@ -1,4 +1,8 @@
-"""The errors of the statistics library; each says what, where, the value and the remedy."""
+"""Errors of the statistics library.
+
+Every error that the package raises on purpose derives from `DetectorError`, so callers need one `except`. A message
+states what failed, the value, the reason and the remedy; `shown` truncates values.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,26 @@ SHOWN_CHARACTERS = 80
 
 
 class DetectorError(Exception):
-    """The root of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class BatchError(DetectorError):
-    """A batch contradicts itself, for example by columns of different lengths."""
+    """A batch is inconsistent, for example its columns differ in length."""
 
 
 class ProfileError(DetectorError):
-    """A profile document, or the rows that one should be built from, cannot be used."""
+    """A profile document, or the reference rows for a new profile, cannot be used."""
 
 
 class CountsMismatchError(DetectorError):
-    """Counts of two different profiles were to be combined."""
+    """Counts of two different profiles cannot be combined."""
 
 
 class StateError(DetectorError):
-    """A stored state does not fit, or an operation came out of turn."""
+    """A stored state does not fit, or an operation came in the wrong order."""
 
 
 def shown(value: object) -> str:
-    """`repr` of a value, cut so that no message grows with its data."""
+    """Return the `repr` of a value, truncated to 80 characters."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -1,16 +1,17 @@
-"""Data quality: what is wrong with rows as rows, whatever their distribution.
+"""Data quality: problems of the recent rows, whatever their distribution.
 
-A finding is something to look into, not an alarm: it opens when a share of the recent rows is beyond what the reference
-explains, closes by itself, and spends nothing of the false-alarm budget.
+A finding asks for investigation and is not an alarm. It opens when the share of affected rows exceeds what the
+reference explains, closes when the share falls, and spends nothing of the false-alarm budget. `QualityMonitor` runs in
+each pod beside counting.
 
-kind              what it says
+kind              meaning
 ----------------  -----------------------------------------------------------------------------------------------
-constant_column   a feature that varied in the reference has had one value, or one cell of values, in all recent rows
-duplicate_rows    rows repeat each other far more often than those of the reference do
-missing_column    rows lack a column that the profile knows
-new_column        rows carry a column that the reference has not
-renamed_column    a column is missing, and one with a name much like it is new
-type_change       values of another type than the feature's: numbers sent as text, objects instead of names
+constant_column   a feature that varied in the reference has one value, or one bin of values, in all recent rows
+duplicate_rows    rows repeat each other far more often than in the reference
+missing_column    rows lack a column of the profile
+new_column        rows carry a column that the reference does not have
+renamed_column    a column is missing, and a column with a similar name is new
+type_change       values of another type than the feature's: numbers as text, objects instead of names
 """
 
 from __future__ import annotations
@@ -37,28 +38,28 @@ FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 Key = tuple[FindingKind, Side, str]
 MONITORED_SIDES: tuple[Side, ...] = ("input", "prediction")
 
-FEWEST_ROWS = 100  # of a stretch of which anything is said
-WINDOW_TICKS = 30  # recent are between one and two times as many closed ticks
-LEAST_SHARE = 0.001  # of rows that lack a column, or values of another type
-DUPLICATES_BEYOND = 0.05  # the reference's own share
-LOG_CHANCE = -20.0  # log probability that a varying feature stays in one cell by chance
-DUPLICATE_WINDOW_ROWS = 256  # rows of a batch that are compared with each other
-SAMPLES = 40  # of the reference in which rows are compared
-LEAST_ROWS_REPORTED = 5  # rows that have a new value, from which it is told: a rarer one may be of one person
+FEWEST_ROWS = 100  # recent rows that a finding needs
+WINDOW_TICKS = 30  # recent means the last 30 to 60 closed ticks
+LEAST_SHARE = 0.001  # share of rows that lack a column, or of values of another type
+DUPLICATES_BEYOND = 0.05  # share of duplicate rows above the reference's own share
+LOG_CHANCE = -20.0  # log probability that a varying feature stays in one bin by chance
+DUPLICATE_WINDOW_ROWS = 256  # consecutive rows that are compared with each other
+SAMPLES = 40  # samples of the reference in which rows are compared
+LEAST_ROWS_REPORTED = 5  # rows from which a new value is reported; a rarer one may identify a person
 MAX_UNKNOWN_COLUMNS = 50  # new columns that are remembered by name
-NAME_SIMILARITY = 0.6  # names, from which one looks renamed
+NAME_SIMILARITY = 0.6  # similarity of two names from which a column counts as renamed
 STATE_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to look into, over the recent rows.
+    """A problem of the recent rows.
 
     Attributes:
-        column: empty where it is about whole rows.
+        column: empty if the finding concerns whole rows.
         renamed_to: the new name of a renamed column, else empty.
-        since_tick: of the first tick in a row of recent stretches that showed it.
-        rows, share: how many rows show it, of those that could.
+        since_tick: the tick since which the finding has been open.
+        rows, share: number and share of affected rows, among those that could be affected.
     """
 
     kind: FindingKind
@@ -76,7 +77,13 @@ class Finding:
 
 @dataclass
 class _TickStatistics:
-    """Some closed ticks."""
+    """What was observed during some closed ticks.
+
+    Attributes:
+        unknown_columns: rows by side and name of a column that the profile does not have.
+        unseen_values: by feature, the most frequent values that the reference does not have.
+        duplicates, compared: rows that repeat another row, of those that were compared.
+    """
 
     counts: Counts
     unknown_columns: dict[tuple[Side, str], int]
@@ -126,17 +133,23 @@ class _TickStatistics:
 
 
 class DuplicateCount:
-    """How many rows repeat another one in the same stretch of `DUPLICATE_WINDOW_ROWS` rows."""
+    """Counts rows that repeat another one among the same `DUPLICATE_WINDOW_ROWS` rows.
+
+    Example:
+        >>> from pilotfish.detectors.quality import DuplicateCount
+        >>> DuplicateCount().add([[1, 2, 1], ["a", "b", "a"]])
+        (1, 3)
+    """
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
         self._rows = 0
 
     def add(self, columns: list[list[Any]]) -> tuple[int, int]:
-        """Compare rows, as columns of equal length: how many repeat another, and how many could be compared."""
+        """Compare rows, given as columns of equal length; return how many repeat another and how many were compared."""
         try:
             hashes = list(map(hash, zip(*columns, strict=True)))
-        except TypeError:  # lists or objects among the values
+        except TypeError:  # lists or dictionaries are not hashable
             return 0, 0
         repeated = 0
         for value in hashes:
@@ -150,7 +163,7 @@ class DuplicateCount:
 
 
 def duplicate_ratio(columns: Mapping[str, Column]) -> float:
-    """The share of rows of a reference that repeat one shortly before them, from stretches all over it."""
+    """Return the share of reference rows that repeat a row shortly before them, from samples over the whole time."""
     rows = min((len(column.values) for column in columns.values()), default=0)
     count = DuplicateCount()
     repeated = compared = 0
@@ -162,7 +175,21 @@ def duplicate_ratio(columns: Mapping[str, Column]) -> float:
 
 
 class QualityMonitor:
-    """Looks at the rows of one pod as they come, and says after each tick what is wrong with the recent ones."""
+    """Observes the rows of one pod, and reports findings after each tick.
+
+    Example:
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.quality import QualityMonitor
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> profile = build_profile({"age": list(range(20, 80)) * 5, "n": [1, 2] * 150}, exchangeable=True)
+        >>> quality, counting = QualityMonitor(profile), TickCounts(profile)
+        >>> batch = Batch({"age": [str(20 + i % 60) for i in range(200)], "Extra": [0] * 200, "n": [1, 2] * 100}, 200)
+        >>> quality.observe(batch)
+        >>> counting.add(batch)
+        >>> [(finding.kind, finding.column) for finding in quality.close_tick(0, counting.take())]
+        [('new_column', 'Extra'), ('type_change', 'age')]
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -175,7 +202,7 @@ class QualityMonitor:
         self.findings: tuple[Finding, ...] = ()
 
     def observe(self, batch: Batch) -> None:
-        """Look at rows before they are counted; those of labels are left alone."""
+        """Look at rows before they are counted; rows with labels are ignored."""
         known = self._known.get(batch.side)
         if not known:
             return
@@ -184,20 +211,21 @@ class QualityMonitor:
                 key = (batch.side, name)
                 if key in self._open.unknown_columns or len(self._open.unknown_columns) < MAX_UNKNOWN_COLUMNS:
                     self._open.unknown_columns[key] = self._open.unknown_columns.get(key, 0) + batch.rows
-        if (
-            batch.side == "input" and not self._profile.array_columns
-        ):  # comparing those would cost more than counting them
+        if batch.side == "input" and not self._profile.array_columns:  # comparing arrays costs more than counting
             repeated, compared = self._duplicates.add([_listed(data) for data in batch.columns.values()])
             self._open.duplicates += repeated
             self._open.compared += compared
 
     def add_unseen_values(self, feature: str, values: list[str]) -> None:
-        """Remember which categories of a feature the reference has not, the commonest of them."""
+        """Remember the most frequent categories that the reference does not have."""
         known = self._open.unseen_values.get(feature, HeavyHitters())
         self._open.unseen_values[feature] = known + HeavyHitters.of(values)
 
     def new_values(self) -> dict[str, list[tuple[str, int]]]:
-        """By feature the categories that are new in the recent rows, with at least how many rows; not the rare ones."""
+        """Return the new categories of the recent rows by feature, each with a lower bound of its rows.
+
+        Rare ones are left out.
+        """
         unseen_values = self._before.added(self._recent).unseen_values
         found = {
             name: [(value, n) for value, n in heavy.largest() if n >= LEAST_ROWS_REPORTED]
@@ -206,7 +234,7 @@ class QualityMonitor:
         return {name: values for name, values in found.items() if values}
 
     def close_tick(self, tick: int, counts: Counts) -> tuple[Finding, ...]:
-        """Take in the counts of a closed tick; return the findings that were not there before, of all kinds."""
+        """Add the counts of a closed tick; return the findings that are new, of all kinds."""
         closed, self._open = self._open, self._fresh()
         self._recent = self._recent.added(replace(closed, counts=counts, ticks=1))
         known = self._since
@@ -217,7 +245,7 @@ class QualityMonitor:
         return tuple(item for item in self.findings if item.key not in known)
 
     def state(self) -> dict[str, Any]:
-        """All that the next findings depend on, in plain values; rows of the open tick are looked at once only."""
+        """Return everything that later findings depend on, as plain values."""
         return {
             "before": self._before.state(),
             "open": self._open.state(),
@@ -227,9 +255,14 @@ class QualityMonitor:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """StateError or KeyError if the state is of another version or profile."""
+        """Restore a state.
+
+        Raises:
+            StateError, KeyError: the state has another version or belongs to another profile.
+        """
         if state.get("version") != STATE_VERSION:
-            raise StateError(f"findings of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
+            found = shown(state.get("version"))
+            raise StateError(f"the stored findings have version {found}, not {STATE_VERSION}; start without them")
         before, opened, recent = (
             _TickStatistics.restored(self._profile, state[key]) for key in ("before", "open", "recent")
         )
@@ -238,7 +271,7 @@ class QualityMonitor:
         self.findings = self._found(max(self._since.values(), default=0))
 
     def _found(self, tick: int) -> tuple[Finding, ...]:
-        """What is wrong with the recent rows, the largest share first; what is new is so since `tick`."""
+        """Return the findings of the recent rows, largest share first; new ones are open since `tick`."""
         found = sorted(self._all(tick), key=lambda item: (-item.share, item.key))
         return tuple(replace(item, since_tick=self._since.get(item.key, tick)) for item in found)
 
@@ -288,7 +321,7 @@ def _value_findings(profile: Profile, feature: Feature, counts: Counts, tick: in
 
 
 def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, tick: int) -> Iterator[Finding]:
-    """Values of another type in a column that is watched by features made of it, told by the first of those."""
+    """Yield a type change in a column that is monitored by derived features; the first of these reports it."""
     made = profile.column_transforms.get(feature.name)
     if made is None or feature.name != next(name for name in made.outputs if name in profile.index):
         return
@@ -299,11 +332,11 @@ def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, 
 
 
 def is_constant(feature: Feature, bin_counts: Ints) -> bool:
-    """Whether all values lie in one cell of counts [cells], and in the reference that would be no chance.
+    """Return whether all values lie in one bin of counts [bins], which would not be chance in the reference.
 
-    Rows in time order resemble each other, so that only one in v of them is taken for a draw of its own.
+    Rows in time order resemble each other, so only one in v of them counts as an independent draw.
     """
-    present = bin_counts[:-1]  # the last cell is `missing`
+    present = bin_counts[:-1]  # the last bin is `missing`
     if np.count_nonzero(present) != 1 or feature.kind == "constant":
         return False
     p = smoothed_probabilities(feature.reference_counts)[int(np.argmax(present))]
@@ -311,7 +344,7 @@ def is_constant(feature: Feature, bin_counts: Ints) -> bool:
 
 
 def _renamed(feature: Feature, unknown_columns: Mapping[tuple[Side, str], int], lacking: int) -> str:
-    """The new column whose name is much like the feature's, and which about as many rows have as lack it."""
+    """Return the new column with a similar name that about as many rows have as lack the feature, or an empty text."""
     candidates = [
         (SequenceMatcher(None, _plain(feature.name), _plain(name)).ratio(), name)
         for (side, name), rows in unknown_columns.items()

@@ -1,4 +1,8 @@
-"""What a person may choose about drift detection, and the budget that follows from it."""
+"""User settings of drift detection, and the false-alarm budget that follows from them.
+
+`DriftSettings` holds what a monitor document may set under `drift`. `FAMILY_SHARES` divides the budget among the
+families of features that the profile contains.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,22 @@ class DriftSettings:
     """The false-alarm budget and the tolerance.
 
     Attributes:
-        tick_seconds: width of a tick of live traffic.
-        false_alarms, per_seconds: at most so many false alarms are expected in so many seconds, over all features.
-        tolerance: drift too small to matter, in chi-square units (about PSI): .0025 is about .05 sd, .01 about .1.
-        loss_tolerance: more loss of labelled rows too small to matter, absolute: .005 is half a point of accuracy.
-        feature_tolerance: by feature, instead of `tolerance`.
-        ignore: features that raise no alarm, and columns, none of whose features does.
+        tick_seconds: width of a tick of live traffic, in seconds.
+        false_alarms: expected false alarms within `per_seconds`, over all features, at most.
+        per_seconds: length of the period of `false_alarms`, in seconds.
+        tolerance: drift too small to matter, as a chi-square distance (close to PSI): .0025 is a shift of about .05
+            standard deviations, .01 one of about .1.
+        feature_tolerance: tolerances of single features, by name.
+        ignore: features that raise no alarm; a column name stands for all features of the column.
+        loss_tolerance: increase of the mean loss too small to matter, absolute: .005 is half a point of accuracy.
+
+    Raises:
+        DetectorError: a value is outside its range.
+
+    Example:
+        >>> from pilotfish.detectors.settings import DriftSettings
+        >>> DriftSettings(tick_seconds=60, false_alarms=1, per_seconds=30 * 86_400).ticks_per_false_alarm
+        43200.0
     """
 
     tick_seconds: float = 60.0
@@ -39,11 +53,13 @@ class DriftSettings:
         for name in ("tick_seconds", "false_alarms", "per_seconds"):
             value = getattr(self, name)
             if not (isfinite(value) and value > 0):
-                raise DetectorError(f"{name} must be a positive number, not {shown(value)}")
+                raise DetectorError(f"{name} must be a positive number, not {shown(value)}; correct the drift settings")
         tolerances = {"tolerance": self.tolerance, "loss_tolerance": self.loss_tolerance, **self.feature_tolerance}
         for name, value in tolerances.items():
             if not 0 <= value <= 1:
-                raise DetectorError(f"the tolerance {name!r} must be between 0 and 1, not {shown(value)}")
+                raise DetectorError(
+                    f"the tolerance {name!r} must be between 0 and 1, not {shown(value)}; correct the drift settings"
+                )
         if self.ticks_per_false_alarm < 2:
             raise DetectorError(
                 f"the budget allows an alarm every {self.ticks_per_false_alarm:.3g} ticks of {self.tick_seconds} s; "
@@ -52,9 +68,10 @@ class DriftSettings:
 
     @property
     def ticks_per_false_alarm(self) -> float:
-        """A: ticks for each false alarm that is allowed, over all families."""
+        """A: ticks for each false alarm that the budget allows, over all families."""
         return self.per_seconds / (self.tick_seconds * self.false_alarms)
 
     @property
     def day_ticks(self) -> int:
+        """Ticks per day, at least 1."""
         return max(1, round(DAY / self.tick_seconds))

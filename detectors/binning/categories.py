@@ -1,4 +1,8 @@
-"""Cells of a categorical or boolean feature: the common values by name, the rest by a stable hash."""
+"""Bins of a categorical or boolean feature: frequent values by name, the others by a stable hash.
+
+`reference.candidates` builds the bins from the reference; `digitize` maps live values to them. The spelling rules of
+`category_text` are part of the profile format: changing them makes known values unseen.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,31 @@ import numpy as np
 from ..batch import Column, Ints, is_missing
 from ..errors import ProfileError, shown
 
-MAX_NAMED = 63  # categories with a cell of their own
-BUCKETS = 16  # hash buckets for the others
-MAX_KNOWN_TAIL = 1024  # so many other categories are told from unseen ones; beyond, the vocabulary counts as open
-CACHE_SIZE = 4096  # spellings whose cell is looked up at once after the first time
-LABEL_CHARACTERS = 200  # a longer category is known by its beginning and its hash
+MAX_NAMED = 63  # categories with a bin of their own
+BUCKETS = 16  # hash buckets for the other categories
+MAX_KNOWN_TAIL = 1024  # other categories that are stored; with more of them the vocabulary counts as open
+CACHE_SIZE = 4096  # spellings whose bin is cached
+LABEL_CHARACTERS = 200  # a longer category is identified by its beginning and its hash
 
 
 @dataclass(frozen=True)
 class CategoryBins:
-    """Cells: one a named category, then the tail's buckets if there is a tail, then unseen and missing.
+    """Bins by name: one for each named category, then hash buckets if there is a tail, then unseen and missing.
 
     Attributes:
-        names: the commonest categories, commonest first.
-        tail: ascending CRC-32 of the other reference categories; empty when `names` is all.
-        open_vocabulary: too many categories to know them all, so nothing counts as unseen.
+        names: the most frequent categories, most frequent first.
+        tail: ascending CRC-32 values of the other reference categories; empty if `names` holds all of them.
+        open_vocabulary: true if the reference has too many categories to store; then no value counts as unseen.
+
+    Example:
+        >>> from collections import Counter
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Column
+        >>> from pilotfish.detectors.binning.categories import CategoryBins
+        >>> bins = CategoryBins.from_values(Counter({"Rome": 30, "Bern": 12}))
+        >>> bin_ids, mismatches = bins.digitize(Column(np.array(["Bern", "Oslo", None], dtype=object)))
+        >>> [bins.labels[i] for i in bin_ids], mismatches
+        (['Bern', 'unseen', 'missing'], 0)
     """
 
     names: tuple[str, ...]
@@ -37,7 +51,7 @@ class CategoryBins:
 
     @classmethod
     def from_values(cls, counts: Counter[str]) -> CategoryBins:
-        """Bins from how often each reference category (as `category_text` writes it) was seen."""
+        """Build bins from the reference counts of each category, spelled as by `category_text`."""
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
         rest = ordered[MAX_NAMED:]
         is_open = len(rest) > MAX_KNOWN_TAIL
@@ -63,7 +77,7 @@ class CategoryBins:
 
     @cached_property
     def _look_up(self) -> dict[object, int]:
-        """From a value as it comes to its cell: text, and the number that a text stands for."""
+        """Bin numbers by value, for each spelling that stands for a named category."""
         look_up: dict[object, int] = {None: self.size - 1}
         for bin_id, name in enumerate(self.names):
             look_up.setdefault(name, bin_id)
@@ -76,12 +90,12 @@ class CategoryBins:
         return frozenset(self.tail.tolist())
 
     def digitize(self, column: Column) -> tuple[Ints, int]:
-        """Cell numbers [rows], and how many values were no scalars (those are unseen)."""
+        """Return bin numbers [rows], and how many values were not scalars; those count as unseen."""
         values = column.values.tolist()
         look_up = self._look_up
         try:
             bin_ids = np.fromiter(map(look_up.get, values, repeat(-1)), dtype=np.int64, count=len(values))
-        except TypeError:  # something unhashable: a list, a dictionary
+        except TypeError:  # an unhashable value: a list, a dictionary
             bin_ids = np.full(len(values), -1, dtype=np.int64)
         mismatches = 0
         for row in np.flatnonzero(bin_ids < 0).tolist():
@@ -94,7 +108,7 @@ class CategoryBins:
         return bin_ids, mismatches
 
     def _other(self, value: object) -> tuple[int, bool]:
-        """The cell of a value that is not written as in the profile, and whether it has a wrong type."""
+        """Return the bin of a value that `_look_up` does not hold, and whether the value has the wrong type."""
         if is_missing(value):
             return self.size - 1, False
         text = category_text(value)
@@ -116,14 +130,14 @@ class CategoryBins:
         names = tuple(document["names"])
         if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
             raise ProfileError(
-                f"{where}.names must be different strings, not {shown(document['names'])}; build the profile again"
+                f"{where}.names must be distinct strings, not {shown(document['names'])}; build the profile again"
             )
         tail = np.array([int(key) for key in document["tail"]], dtype=np.int64)
         return cls(names, tail, bool(document["open"]))
 
 
 def category_text(value: object) -> str | None:
-    """The one way to write a category: true, 3 (also for 3.0), text; None for what is no scalar."""
+    """Return the canonical spelling of a category: true, 3 (also for 3.0), text. None if the value is not a scalar."""
     if isinstance(value, str):
         return _shortened(value)
     if isinstance(value, np.generic):
@@ -136,13 +150,13 @@ def category_text(value: object) -> str | None:
         return str(int(value))
     if isinstance(value, float):
         return repr(float(value))
-    if isinstance(value, int):  # writing out a huge one takes quadratic time
+    if isinstance(value, int):  # converting a huge integer to text takes quadratic time
         return str(int(value)) if value.bit_length() <= 512 else "huge integer"
     return None
 
 
 def hashed(text: str) -> int:
-    """A hash that is the same in every process and version."""
+    """Return a hash that is the same in every process and version."""
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
@@ -153,7 +167,7 @@ def _shortened(text: str) -> str:
 
 
 def _also_written(name: str) -> list[object]:
-    """The values whose `category_text` is the name, apart from the name itself."""
+    """Return the values that `category_text` spells as the name, except the name itself."""
     if name in {"true", "false"}:
         return [name == "true", name.title()]
     try:

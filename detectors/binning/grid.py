@@ -1,4 +1,8 @@
-"""A look-up that finds the same cell as `searchsorted`, three times as fast: 10 ns a value."""
+"""A lookup grid that returns the same bin numbers as `numpy.searchsorted` in a third of the time (10 ns a value).
+
+`NumericBins.digitize` uses it for blocks of rows. The results must equal those of the search for every float, including
+NaN and the infinities.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,14 @@ SEVERAL_BORDERS = -(2**32)
 class LookUpGrid:
     """Equal squares over the middle of the borders.
 
-    Rounding keeps order, so a border in a lower square is below every value of a higher one: a value needs comparing
-    with the border in its own square at most. Squares with two borders or more fall back to the search.
+    Rounding preserves order, so a border in a lower square is below every value of a higher square. A value is
+    therefore compared with at most the border in its own square. Squares with two or more borders use the search.
+
+    Attributes:
+        borders: ascending, NaN last.
+        origin, scale: map a value to its square: (value - origin) * scale.
+        base: [squares] number of borders below the square; `SEVERAL_BORDERS` if the search is needed.
+        border: [squares] the border within the square; infinite if there is none.
     """
 
     borders: Floats
@@ -28,7 +38,7 @@ class LookUpGrid:
 
     @classmethod
     def from_borders(cls, borders: Floats) -> LookUpGrid:
-        """A grid for ascending borders, NaN last; the outermost finite quarters lie outside of it."""
+        """Build a grid for ascending borders, NaN last. Up to three finite borders at each end lie outside the grid."""
         outside = min(3, (len(borders) - 4) // 2)
         origin, end = borders[1 + outside], borders[-3 - outside]
         scale = GRID_SIZE / max(end - origin, 1e-290)
@@ -40,7 +50,7 @@ class LookUpGrid:
         return cls(borders, float(origin), float(scale), base, border)
 
     def digitize(self, values: Floats) -> Ints:
-        """[rows] as `searchsorted(borders, values, "right")`."""
+        """Return the bin numbers [rows], equal to `searchsorted(borders, values, "right")`."""
         squares = _grid_index(values, self.origin, self.scale)
         bin_ids: Ints = self.base.take(squares)
         bin_ids += values >= self.border.take(squares)
@@ -51,7 +61,7 @@ class LookUpGrid:
 
 
 def _grid_index(values: Floats, origin: float, scale: float) -> np.typing.NDArray[np.uint16]:
-    """[rows] square numbers; what lies outside falls into the first or last square, NaN into the first."""
+    """Return square numbers [rows]. Values outside the grid get the first or last square, NaN the first."""
     with np.errstate(over="ignore"):
         place = values - origin
         place *= scale

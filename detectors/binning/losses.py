@@ -1,4 +1,8 @@
-"""Cells of a loss in [0, 1], and cells of whole numbers: fixed by what they stand for, not by how rows fall."""
+"""Bins of a loss in [0, 1], and bins of integers.
+
+Other bins follow the distribution of the reference. These bins follow what a value means: detection tests the mean
+loss, so the bin of a row must determine its loss.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +15,31 @@ from ..batch import Floats, Ints
 from .categories import CategoryBins
 from .numeric import FIRST_VALUE_BIN, NumericBins
 
-STEPS = 16  # borders of a loss that is more than right or wrong: equal steps, and as many quantiles
+STEPS = 16  # equal steps, and as many quantiles, of a loss that has more than two values
 EDGE = 1e-6
 
 
 @dataclass(frozen=True)
 class LossBins(NumericBins):
-    """Cells of a loss: of each the mean that its reference rows had (`atoms`), which is the loss that is tested."""
+    """Bins of a loss. `atoms` holds the mean loss of each bin's reference rows; detection tests these means.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Column
+        >>> from pilotfish.detectors.binning.losses import LossBins
+        >>> bins = LossBins.for_zero_one_loss()
+        >>> [bins.labels[i] for i in bins.digitize(Column(np.array([0.0, 1.0, np.nan])))[0]]
+        ['0', '1', 'missing']
+    """
 
     @classmethod
     def for_zero_one_loss(cls) -> LossBins:
-        """Two cells: right and wrong."""
+        """Return two bins: right and wrong."""
         return cls._between(np.array([0.5]), np.array([0.0, 1.0]))
 
     @classmethod
     def from_losses(cls, values: Floats) -> LossBins:
-        """Cells for losses in [0, 1] of reference rows [n]: equal steps and quantiles together, about 30 cells."""
+        """Build about 30 bins for losses in [0, 1] of reference rows [n], from equal steps and quantiles."""
         quantiles = np.quantile(values, np.arange(1, STEPS) / STEPS, method="inverted_cdf")
         inner = np.unique(np.concatenate([np.arange(1, STEPS) / STEPS, quantiles]))
         inner = inner[(inner > EDGE) & (inner < 1 - EDGE)]
@@ -42,7 +55,7 @@ class LossBins(NumericBins):
         return cls(cuts, atoms, discrete=True, centre=float(atoms.mean()), spread=float(atoms.std()))
 
     def rows_and_losses(self, counts: Ints) -> tuple[Ints, Floats]:
-        """Rows [cells that stand for a loss] of counts [cells], and the loss of each such cell."""
+        """Return the rows of each bin that stands for a loss, and the loss of each such bin, from counts [bins]."""
         return counts[tested_bins(self)], self.atoms
 
     def document(self) -> dict[str, Any]:
@@ -50,12 +63,12 @@ class LossBins(NumericBins):
 
 
 def tested_bins(bins: NumericBins | CategoryBins) -> slice:
-    """The cells that detection looks at: all, but of a loss only those of rows that have one."""
+    """Return the bins that detection uses: all bins, except that a loss leaves out the rows without a loss."""
     return slice(FIRST_VALUE_BIN, FIRST_VALUE_BIN + len(bins.atoms)) if isinstance(bins, LossBins) else slice(None)
 
 
 def integer_bins(size: int) -> NumericBins:
-    """A cell for each of the numbers 0 to size - 1."""
+    """Return one bin for each of the numbers 0 to size - 1."""
     numbers = np.arange(size, dtype=np.float64)
     cuts = np.concatenate([[-1.5], np.arange(size + 1) - 0.5, [size + 0.5]])
     return NumericBins(cuts, numbers, discrete=True, centre=float(numbers.mean()), spread=float(numbers.std()))

@@ -1,4 +1,8 @@
-"""Cells of a numeric feature: intervals between cuts, and extra ones for what should not be there."""
+"""Bins of a numeric feature: intervals between cuts, and extra bins for values outside the reference range.
+
+`reference.candidates` builds the bins; `digitize` runs for every live row. Each float64, NaN and infinity must fall
+into exactly one bin, and `digitize` must not raise.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,35 @@ from ..errors import ProfileError, shown
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
-COARSE_QUANTILES = np.arange(1, 16) / 16  # quantiles for what needs few cells
-ATOM_MASS = 0.02  # a value with more of the mass than this has a cell of its own
-MAX_DISCRETE = 32  # up to so many different values, each seen twice on average, each has a cell of its own
-GRID_ROWS = 128  # from so many rows on, the grid is faster than a search
+COARSE_QUANTILES = np.arange(1, 16) / 16  # for features that need few bins
+ATOM_MASS = 0.02  # a value with a larger share of the rows has a bin of its own
+MAX_DISCRETE = 32  # at most so many distinct values, each seen twice on average, have a bin each
+GRID_ROWS = 128  # number of rows from which the grid is faster than a search
 NUMBERS = (int, float, np.integer, np.floating, np.bool_)
-FIRST_VALUE_BIN = 3  # the cell of the first value, after -inf, far below and below
-RELATIVE_TOLERANCE = 1e-6  # relative; a value that went through float32 is still the same value
-LARGEST_VALUE = 1e300  # reference values beyond it are taken for it, so that no cut overflows
+FIRST_VALUE_BIN = 3  # the bin of the first value, after -inf, far below and below
+RELATIVE_TOLERANCE = 1e-6  # a value that went through float32 is still the same value
+LARGEST_VALUE = 1e300  # reference values are clipped to it, so that no cut overflows
 
 
 @dataclass(frozen=True)
 class NumericBins:
-    """Cell i holds cuts[i-1] <= x < cuts[i], between -inf, far, below, values, above, far, +inf and missing.
+    """Ordered bins. Bin i holds cuts[i-1] <= x < cuts[i], between -inf, far, below, values, above, far, +inf and
+    missing.
 
     Attributes:
         cuts: ascending inner borders: far | below | value ... value | above | far.
-        atoms: for each value cell the one value it stands for, or NaN for an interval.
-        discrete: whether every reference value has a cell of its own.
-        centre, spread: mean and standard deviation of the reference values, for people.
+        atoms: for each value bin its single value, or NaN for an interval.
+        discrete: whether every reference value has a bin of its own.
+        centre, spread: mean and standard deviation of the reference values, for display.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Column
+        >>> from pilotfish.detectors.binning.numeric import NumericBins
+        >>> bins = NumericBins.from_values(np.array([1.0, 2.0, 2.0, 3.0, 3.0, 1.0]))
+        >>> bin_ids, mismatches = bins.digitize(Column(np.array([2.0, 2.5, 99.0, np.nan])))
+        >>> [bins.roles[i] for i in bin_ids], mismatches
+        (['value', 'unseen', 'far', 'missing'], 0)
     """
 
     cuts: Floats
@@ -42,7 +56,7 @@ class NumericBins:
 
     @classmethod
     def from_values(cls, values: Floats, quantiles: Floats = QUANTILES) -> NumericBins:
-        """Bins for finite reference values [n], n >= 1, from some of their quantiles, their atoms and range."""
+        """Build bins from the quantiles, atoms and range of finite reference values [n], n >= 1."""
         values = np.clip(values, -LARGEST_VALUE, LARGEST_VALUE)
         distinct, counts = np.unique(values, return_counts=True)
         discrete = len(distinct) <= max(2, min(MAX_DISCRETE, len(values) // 2))
@@ -66,7 +80,7 @@ class NumericBins:
 
     @cached_property
     def borders(self) -> Floats:
-        """What `searchsorted` looks through: the cuts between the infinities, NaN last."""
+        """The borders for `searchsorted`: the cuts between the infinities, NaN last."""
         return np.concatenate([[np.finfo(np.float64).min], self.cuts, [np.inf, np.nan]])
 
     @cached_property
@@ -97,7 +111,7 @@ class NumericBins:
         )  # fmt: skip
 
     def digitize(self, column: Column) -> tuple[Ints, int]:
-        """Cell numbers [rows], and how many values were not numbers."""
+        """Return bin numbers [rows], and how many values were not numbers."""
         values, mismatches = to_floats(column)
         if len(values) < GRID_ROWS:
             return np.searchsorted(self.borders, values, side="right"), mismatches
@@ -120,13 +134,13 @@ class NumericBins:
             )
         if len(atoms) != len(cuts) - 3:
             raise ProfileError(
-                f"{where}.atoms has {len(atoms)} entries for {len(cuts) - 3} value cells; build the profile again"
+                f"{where}.atoms has {len(atoms)} entries for {len(cuts) - 3} value bins; build the profile again"
             )
         return cls(cuts, atoms, bool(document["discrete"]), float(document["centre"]), float(document["spread"]))
 
 
 def to_floats(column: Column) -> tuple[Floats, int]:
-    """Values as float64 [rows], NaN where missing or no number, and how many values had another type."""
+    """Return the values as float64 [rows], NaN where a value is missing or unusable, and the number of non-numbers."""
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing
     mismatches = 0
@@ -169,7 +183,10 @@ def _number(value: object) -> float:
 
 
 def _around(distinct: Floats) -> tuple[Floats, Floats]:
-    """For ascending values the borders of what still counts as each of them: the slack, well before a neighbour."""
+    """Return the borders below and above each of ascending values, within which a value still counts as that value.
+
+    The width is the relative tolerance, and at most a quarter of the gap to the next value.
+    """
     gaps = np.diff(distinct) / 4
     slack = np.abs(distinct) * RELATIVE_TOLERANCE
     below = distinct - np.minimum(slack, np.concatenate([[np.inf], gaps]))
@@ -178,7 +195,7 @@ def _around(distinct: Floats) -> tuple[Floats, Floats]:
 
 
 def _atoms_of_bins(cuts: Floats, atoms: Floats) -> Floats:
-    """For the value cells cuts[1:-2]..cuts[2:-1] the atom inside, or NaN."""
+    """Return the atom of each value bin cuts[1:-2]..cuts[2:-1], or NaN."""
     out = np.full(len(cuts) - 3, np.nan)
     bin_ids = np.searchsorted(cuts, atoms, side="right") - 2
     keep = (bin_ids >= 0) & (bin_ids < len(out))

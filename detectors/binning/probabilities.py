@@ -1,4 +1,8 @@
-"""Probabilities of the bins of a feature, from counts, and the normal scores of ordered bins."""
+"""Bin probabilities from counts, and the normal scores of ordered bins.
+
+Comparisons, the bank of alternatives and data quality share these estimates. The amount of smoothing is part of the
+profile format: bounds depend on it to the bit.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,33 @@ Bins: TypeAlias = NumericBins | CategoryBins
 
 
 def smoothed_probabilities(counts: Ints) -> Floats:
-    """Cell probabilities with half a row added to each cell."""
+    """Return bin probabilities of counts [bins], with half a row added to each bin.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.binning.probabilities import smoothed_probabilities
+        >>> smoothed_probabilities(np.array([3, 1, 0])).round(2).tolist()
+        [0.64, 0.27, 0.09]
+    """
     p: Floats = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
     return p
 
 
 def shrunken_probabilities(part: Ints, whole: Floats) -> Floats:
-    """Cell probabilities of a part of the reference, counts [cells], drawn to the whole by half a row a cell."""
+    """Return bin probabilities of `part` [bins], shrunken towards those of the whole reference.
+
+    The weight of the whole is half a row per bin.
+    """
     prior = 0.5 * len(part)
     p: Floats = (part + prior * whole) / (part.sum() + prior)
     return p
 
 
 def normal_scores(p: Floats, roles: np.typing.NDArray[np.str_]) -> Floats:
-    """Normal score of each ordered cell's mid-rank, mean 0 and variance 1 under p; 0 for inf and missing."""
+    """Return the normal score of each ordered bin's mid-rank, with mean 0 and variance 1 under p.
+
+    The bins inf and missing have no order; their score is 0.
+    """
     ordered = ~np.isin(roles, ["inf", "missing"])
     mass = np.where(ordered, p, 0.0)
     ranks = (np.cumsum(mass) - mass / 2) / mass.sum()

@@ -1,4 +1,8 @@
-"""What kind of column this is, and which ones would alarm for ever and are therefore not watched."""
+"""Infer the type of a reference column, and detect columns that would raise an alarm at once and forever.
+
+`reference.build` asks for the type of each column, `reference.candidates` for the reasons to exclude it. Inference
+looks at the reference only; live values never change a type.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,35 @@ from ..binning.categories import MAX_KNOWN_TAIL, MAX_NAMED, category_text
 from ..binning.numeric import to_floats
 from .timestamps import from_text
 
-FIRST_VALUES = 1000  # values that are tried before all are
+FIRST_VALUES = 1000  # values that are tested before all values are
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
-SAMPLED_ROWS = 20_000  # rows that are enough to see it
-DATES = 20  # different dates from which on a column of dates does not consist of a few fixed ones
-UNSEEN_SHARE = 0.5  # share of values never seen in the other part, from which a column names rows or periods
-FEWEST_ROWS = 20  # rows in a part, below which nothing is said of it
-WORDS = 3  # that a text needs to be one, rather than a name or a code
-CHARACTERS = 8  # the same for scripts that write no spaces
-UNSPACED = 0x0E00  # Thai, and all of Asia behind it
+SAMPLED_ROWS = 20_000  # rows that suffice to measure the correlation
+DATES = 20  # distinct dates from which a column of dates is more than a few fixed dates
+UNSEEN_SHARE = 0.5  # share of values that the other split lacks, from which a column is an identifier
+FEWEST_ROWS = 20  # rows of a split that are needed for a decision
+WORDS = 3  # words that make a text a sentence rather than a name or a code
+CHARACTERS = 8  # the same for scripts without spaces
+UNSPACED = 0x0E00  # Thai; most scripts without spaces have higher code points
 LISTS = (list, tuple, np.ndarray)
 
 
 def infer_type(column: Column, training: Bools) -> ColumnType:
-    """What a column holds: arrays, times, free text, or values of a kind. `training` are the rows of that part."""
+    """Return the type of a column: array, timestamp, text, or a kind of value.
+
+    Args:
+        column: [rows] in time order.
+        training: [rows] true for the training split.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.columns.inference import infer_type
+        >>> training = np.arange(6) < 2
+        >>> infer_type(as_column(["red", "red", "blue", "blue", "red", None]), training)
+        'categorical'
+        >>> infer_type(as_column([1, 2, 3, 4, 5, 6]), training)
+        'integer'
+    """
     if column.values.ndim > 1 or _are_lists(column):
         return "array"
     if column.values.dtype.kind == "M":
@@ -50,7 +69,7 @@ def _are_lists(column: Column) -> bool:
 
 
 def _are_sentences(texts: list[str]) -> bool:
-    """Whether most texts are words in a row: mostly letters, and not identifiers, codes, paths or hashes."""
+    """Return whether most texts are sentences, and not identifiers, codes, paths or hashes."""
     some = texts[:: max(1, len(texts) // FIRST_VALUES)]
     return sum(map(_is_sentence, some)) > UNSEEN_SHARE * len(some)
 
@@ -62,7 +81,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def infer_kind(column: Column) -> Kind:
-    """The kind of the values that are there; text that reads as numbers throughout is numeric."""
+    """Return the kind of the values that are present. Text that always parses as a number is numeric."""
     missing = missing_mask(column)
     values = column.values[~missing]
     if values.dtype.kind == "b":
@@ -87,7 +106,7 @@ def infer_kind(column: Column) -> Kind:
 
 
 def _is_code(text: str) -> bool:
-    """Codes such as 00501 and 1_000 are no numbers, though Python reads them as such."""
+    """Return whether a text is a code such as 00501 or 1_000, which Python would parse as a number."""
     return "_" in text or (len(text) > 1 and text[0] == "0" and text.isdigit())
 
 
@@ -103,13 +122,13 @@ def _numeric_kind(values: Floats) -> Kind:
 
 
 def category_texts(column: Column) -> list[str]:
-    """The categories of the rows that have one, as the profile writes them."""
+    """Return the categories of the rows that have one, spelled as in the profile."""
     present = column.values[~missing_mask(column)].tolist()
     return [text for text in map(category_text, present) if text is not None]
 
 
 def is_monotone_in_time(values: Floats) -> bool:
-    """Whether values [rows], in time order, only ever grow (or fall) with time."""
+    """Return whether values [rows], in time order, rise or fall steadily, as a clock or a row number does."""
     finite = np.flatnonzero(np.isfinite(values))
     step = max(1, len(finite) // SAMPLED_ROWS)
     picked = values[finite[::step]]
@@ -123,7 +142,7 @@ def is_monotone_in_time(values: Floats) -> bool:
 
 
 def _ranks(values: Floats) -> Floats:
-    """Ranks with ties averaged."""
+    """Return ranks with ties averaged."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     upper = np.cumsum(counts)
     ranks: Floats = (upper - (counts - 1) / 2)[inverse]
@@ -131,16 +150,17 @@ def _ranks(values: Floats) -> Floats:
 
 
 def is_identifier(training: list[str], calibration: list[str]) -> bool:
-    """Whether most values of one part of the reference never occur in the other: an identifier."""
+    """Return whether most values of the calibration split do not occur in the training split."""
     known = set(training)
     new = sum(text not in known for text in calibration)
     return len(calibration) >= FEWEST_ROWS and new > UNSEEN_SHARE * len(calibration)
 
 
 def is_period_label(texts: list[str]) -> bool:
-    """Whether most values of the middle third of texts, in time order, are new, and most of the last third again.
+    """Return whether new values keep arriving, as for batches, dates in any spelling, or releases.
 
-    Batches, days in any spelling, releases: new ones keep coming. One change of the values is not enough.
+    Most values of the middle third of `texts`, in time order, must be new, and most of the last third again. One change
+    of the values is not enough.
     """
     third = len(texts) // 3
     first, middle, last = texts[:third], texts[third : 2 * third], texts[2 * third :]
@@ -148,13 +168,13 @@ def is_period_label(texts: list[str]) -> bool:
 
 
 def are_timestamps(texts: list[str]) -> bool:
-    """Whether texts, in any order, are many dates or times (ISO 8601): new ones will never have been seen."""
+    """Return whether texts, in any order, are many different dates or times (ISO 8601)."""
     different = set(texts)
     return len(different) >= DATES and all(from_text(text) is not None for text in different)
 
 
 def is_row_number(values: Floats) -> bool:
-    """Whether values [rows], in any order, are successive whole numbers, each once: the rows of a table, counted."""
+    """Return whether values [rows], in any order, are consecutive integers that occur once each."""
     finite = values[np.isfinite(values)]
     if (
         len(finite) < FEWEST_ROWS

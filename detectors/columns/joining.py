@@ -1,4 +1,8 @@
-"""Rows of many small batches put together, so that they are encoded at once."""
+"""Join the rows of many small batches, so that they are binned and transformed in one call.
+
+`summaries.counts` uses it before binning. Joining must not change the type of a value: an integer that becomes text
+would count as a mismatch.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column
 
 
 def concatenated_by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
-    """One column of all lists, one of the arrays of each type (so that no value changes its type), and rows without."""
+    """Return the rows of a column as one column per type, and the number of rows without the column.
+
+    Lists form one column; arrays form one column per numpy type and row shape.
+    """
     listed: list[Any] = []
     arrays: dict[str, list[Column]] = {}
     absent = 0
@@ -29,9 +36,9 @@ def concatenated_by_type(batches: Sequence[Batch], name: str) -> tuple[list[Colu
 
 
 def aligned(batches: Sequence[Batch], name: str) -> Column:
-    """One entry for every row of the batches, masked where a batch has no such column."""
+    """Return one entry for every row of the batches, masked where a batch lacks the column."""
     parts: list[Column] = []
-    listed: list[Any] = []  # of batches that follow each other: many small ones become one array
+    listed: list[Any] = []  # consecutive lists become one array
     for batch in batches:
         data = batch.columns.get(name)
         if data is None:
@@ -51,7 +58,7 @@ def aligned(batches: Sequence[Batch], name: str) -> Column:
 
 
 def approximate_bytes(data: ColumnData) -> int:
-    """About how many bytes the values of a column hold."""
+    """Return the approximate size of a column's values in bytes."""
     values = data.values if isinstance(data, Column) else data
     if isinstance(values, np.ndarray) and values.dtype != object:
         return int(values.nbytes)
@@ -65,7 +72,7 @@ def _size(value: object) -> int:
 
 
 def times(batches: Sequence[Batch]) -> Floats | None:
-    """[rows] when each row's exchange happened, NaN where unknown; None where no batch tells."""
+    """Return the exchange time of each row [rows], NaN where unknown; None if no batch has times."""
     if all(batch.at is None for batch in batches):
         return None
     parts = [
@@ -76,7 +83,7 @@ def times(batches: Sequence[Batch]) -> Floats | None:
 
 
 def _objects(values: Any) -> Any:
-    """A one-dimensional array of objects; rows of more dimensions stay arrays."""
+    """Return a one-dimensional array of objects; rows with more dimensions stay arrays."""
     out = np.empty(len(values), dtype=object)
     for row, value in enumerate(values if values.ndim > 1 else values.tolist()):
         out[row] = value
@@ -84,7 +91,7 @@ def _objects(values: Any) -> Any:
 
 
 def concatenated(columns: list[Column]) -> Column:
-    """The rows of one column after those of another."""
+    """Return the rows of all columns, one column after the other."""
     if len(columns) == 1:
         return columns[0]
     values = np.concatenate([column.values for column in columns])

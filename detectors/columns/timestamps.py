@@ -1,4 +1,7 @@
-"""Moments in time as data writes them: ISO 8601, a number since 1970, or numpy's own type; epoch seconds here."""
+"""Convert timestamps of any form to epoch seconds: ISO 8601 text, numbers since 1970, and numpy's datetime64.
+
+`transforms.timestamps` uses the result for lag and hour of the day; `infer_type` recognises timestamp columns.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,30 @@ import numpy as np
 
 from ..batch import Bools, Column, Floats, missing_mask
 
-UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # how many make a second
-_SIZES = (1e11, 1e14, 1e17)  # from which size on a number is of the next unit
-EARLIEST, LATEST = -2.2e9, 1e10  # 1900 to 2286; a number beyond is no time
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # units per second
+_SIZES = (1e11, 1e14, 1e17)  # smallest number of the next unit
+EARLIEST, LATEST = -2.2e9, 1e10  # 1900 to 2286; a number outside is not a time
 NUMBERS = (int, float, np.integer, np.floating)
 
 
 def unit_of(values: Floats) -> str:
-    """The unit in which numbers since 1970 are given, told by their typical size."""
+    """Return the unit of numbers since 1970, judged by their median size.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.columns.timestamps import unit_of
+        >>> unit_of(np.array([1.7e9, 1.8e9])), unit_of(np.array([1.7e12]))
+        ('s', 'ms')
+    """
     finite = np.abs(values[np.isfinite(values)])
     typical = float(np.median(finite)) if len(finite) else 0.0
     return list(UNITS)[int(np.searchsorted(_SIZES, typical, side="right"))]
 
 
 def from_numbers(values: Floats, unit: str = "") -> Floats:
-    """Epoch seconds [rows] of numbers in `unit`, without one each by its own size; NaN for what is no time."""
+    """Return epoch seconds [rows] of numbers in `unit`; without a unit each number's size decides. NaN if it is no
+    time.
+    """
     scales = np.array(list(UNITS.values()))
     with np.errstate(invalid="ignore"):
         divisor = UNITS[unit] if unit else scales[np.searchsorted(_SIZES, np.abs(values), side="right")]
@@ -33,14 +45,17 @@ def from_numbers(values: Floats, unit: str = "") -> Floats:
 
 
 def from_datetimes(column: Column) -> Floats:
-    """Epoch seconds [rows] of a column of numpy's datetimes, NaN where missing."""
+    """Return epoch seconds [rows] of a datetime64 column, NaN where missing."""
     times: Floats = column.values.astype("datetime64[us]").astype(np.float64) / 1e6
     times[missing_mask(column)] = np.nan
     return times
 
 
 def from_text(text: str) -> tuple[float, bool] | None:
-    """Epoch seconds of an ISO 8601 text, and whether it had a zone (without one it is UTC); None for another text."""
+    """Return the epoch seconds of an ISO 8601 text, and whether it has a zone; None for other text.
+
+    A time without a zone counts as UTC.
+    """
     try:
         moment = datetime.fromisoformat(text.strip())
         zoned = moment.tzinfo is not None
@@ -50,9 +65,20 @@ def from_text(text: str) -> tuple[float, bool] | None:
 
 
 def epoch_seconds(column: Column, form: str, unit: str) -> tuple[Floats, Bools]:
-    """Epoch seconds [rows], NaN where there is none, and which rows hold no time or one in another form.
+    """Return epoch seconds [rows], NaN where there is no time, and which rows have no time or another form.
 
-    `form` is what the reference held: "text", "number" (in `unit`) or "datetime", which travels as either.
+    Args:
+        column: the timestamps.
+        form: the form in the reference: "text", "number" or "datetime". Live "datetime" values arrive as text or
+            numbers.
+        unit: unit of numbers: s, ms, us, ns, or "" to judge each number by its size.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.columns.timestamps import epoch_seconds
+        >>> seconds, wrong = epoch_seconds(as_column(["1970-01-02", "soon", None]), "text", "")
+        >>> seconds.tolist(), wrong.tolist()
+        ([86400.0, nan, nan], [False, True, False])
     """
     kind, missing = column.values.dtype.kind, missing_mask(column)
     if column.values.ndim > 1:

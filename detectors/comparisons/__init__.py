@@ -1,7 +1,19 @@
-"""Pure functions (reference, current) -> Score, for people to look at. They raise no alarm and know no threshold.
+"""Comparisons: distances between reference and current counts, for people. They raise no alarm and have no threshold.
 
-Each takes counts by cell and says how far the two are apart, with an interval that knows how few rows there are. The
-table below is what effect sizes are made of.
+Terms
+-----
+comparison     a function of two count arrays [bins] that returns a score
+score          a distance with a 95 % interval; 0 means equal
+effect size    how large a change is: all scores of one feature, and shares of missing, unseen and out-of-range rows
+trend          effect sizes of one feature over successive windows
+design effect  the number of consecutive rows that carry as much information as one independent row
+
+Data flow
+---------
+reference counts, current counts -> `COMPARISONS` -> `effects.EffectSizeEstimator` -> EffectSizes
+windows                          -> `trends.trends` -> Trend
+
+Terms of the whole package: docs/glossary.md.
 """
 
 from __future__ import annotations

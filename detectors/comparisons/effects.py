@@ -1,4 +1,7 @@
-"""Effect sizes: how large a change is, for people. Alarms never come from here."""
+"""Effect sizes: how large a change is, for people.
+
+`detection.monitor` reports them for each feature, and the report draws them. Alarms never depend on them.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ from ..profile.slots import slot_shares
 from . import COMPARISONS
 from .score import Score
 
-OUTSIDE = ("above", "below", "far", "inf")  # roles of cells beyond the reference
+OUTSIDE = ("above", "below", "far", "inf")  # roles of the bins beyond the reference range
 WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
 
 
 @dataclass(frozen=True)
 class EffectSizes:
-    """One feature over the closed ticks `first_tick` to `last_tick`, against the reference.
+    """One feature over the closed ticks `first_tick` to `last_tick`, compared with the reference.
 
-    That is the whole reference, or for a feature with slots a mixture of its hours in the stretch's proportions.
+    For a feature with slots, the reference is a mixture of its hours in the proportions of these ticks.
 
     Attributes:
-        wasserstein, ks: None for categories, which have no order. Wasserstein is in reference sd.
+        wasserstein, ks: None for categories, which have no order. Wasserstein is in reference standard deviations.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
-        missing_ratio_reference: the share of missing values in the reference.
-        mismatches: values of another type than the feature's.
+        missing_ratio_reference: share of missing values in the reference.
+        mismatches: values whose type differs from the feature's type.
     """
 
     first_tick: int
@@ -47,10 +50,26 @@ class EffectSizes:
 
 @dataclass(frozen=True)
 class EffectSizeEstimator:
-    """What one feature is measured with: the reference's counts, where cells lie, and which are special.
+    """Measures the effect sizes of one feature.
 
-    `by_slot` [SLOTS, cells] is the reference hour by hour, where that is what live rows are compared with;
-    of `design_effect` rows that follow one another one counts as independent.
+    Attributes:
+        reference: counts [bins] of the whole reference.
+        by_slot: counts [SLOTS, bins] of the reference hour by hour; None if hours are not compared separately.
+        design_effect: as in `profile.feature.Feature`; it widens the intervals.
+        tick_seconds: width of a tick; 0 if ticks have no hour.
+        positions: [bins] of `positions_of`.
+        ordered: whether the bins have an order.
+        missing, unseen, outside: [bins] masks by role.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.comparisons.effects import EffectSizeEstimator
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> profile = build_profile({"city": ["Rome"] * 300 + ["Bern"] * 100}, exchangeable=True)
+        >>> estimator = EffectSizeEstimator.of(profile.feature("city"))
+        >>> found = estimator.measure(np.array([50, 40, 10, 0]), mismatches=0, first_tick=0, last_tick=9)
+        >>> found.rows, found.unseen_ratio, found.psi.low > 0.05
+        (100, 0.1, True)
     """
 
     reference: Ints
@@ -65,7 +84,7 @@ class EffectSizeEstimator:
 
     @classmethod
     def of(cls, feature: Feature, tick_seconds: float = 0.0) -> EffectSizeEstimator:
-        """`tick_seconds` tells the hours of ticks counted from the epoch; 0 if they are not, or do not matter."""
+        """Return the estimator of a feature. `tick_seconds` is 0 if ticks are not counted from the epoch."""
         roles = np.array(feature.roles)
         return cls(
             reference=feature.reference_counts,
@@ -80,7 +99,7 @@ class EffectSizeEstimator:
         )
 
     def measure(self, counts: Ints, mismatches: int, first_tick: int, last_tick: int) -> EffectSizes | None:
-        """Effect sizes for counts [cells] of a stretch of ticks; None without rows."""
+        """Return the effect sizes for the counts [bins] of some ticks; None without rows."""
         rows = int(counts.sum())
         if rows == 0:
             return None
@@ -107,7 +126,7 @@ class EffectSizeEstimator:
         )
 
     def reference_over(self, first_tick: int, last_tick: int) -> Ints:
-        """The counts [cells] to compare with: with slots, those of a reference with the stretch's hours of the day."""
+        """Return the reference counts [bins] for some ticks: with slots, mixed in the proportions of their hours."""
         if self.by_slot is None or not self.tick_seconds:
             return self.reference
         shares = slot_shares(first_tick, last_tick, self.tick_seconds)
@@ -117,7 +136,7 @@ class EffectSizeEstimator:
         used = (shares > 0) & (rows > 0)
         if not used.any():
             return self.reference
-        size = float((rows[used] / shares[used]).min())  # no slot gives more rows than it has
+        size = float((rows[used] / shares[used]).min())  # no slot contributes more rows than it has
         wanted = (self.by_slot[used] * (size * shares[used] / rows[used])[:, None]).sum(axis=0)
         out: Ints = np.rint(wanted).astype(np.int64)
         return out
@@ -128,7 +147,10 @@ def _share(counts: Ints, of: Bools) -> float:
 
 
 def positions_of(feature: Feature) -> Floats:
-    """[cells] where cells lie, in reference sd; infinities with the outermost, missing values with the last."""
+    """Return the position of each bin [bins] in reference standard deviations.
+
+    Infinities have the position of the outermost bins, missing values that of the last bin.
+    """
     scores = normal_scores(smoothed_probabilities(feature.reference_counts), np.array(feature.roles))
     outermost = ~np.isin(feature.roles, ["inf", "missing"])
     low, high = float(scores[outermost].min()), float(scores[outermost].max())

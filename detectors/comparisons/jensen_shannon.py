@@ -1,4 +1,7 @@
-"""The Jensen-Shannon divergence in bits: 0 for equal, 1 for disjoint."""
+"""The Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones.
+
+One of `COMPARISONS`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,16 @@ from .score import Distance, Score, debiased_score, probabilities, squared_noise
 
 
 def jensen_shannon(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
-    """Lin, Divergence measures based on the Shannon entropy, IEEE Trans. Inf. Theory 1991."""
+    """Return the divergence (Lin: Divergence measures based on the Shannon entropy, IEEE Trans. Inf. Theory 1991).
+
+    The arguments are those of `score.Comparison`; positions are not used.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.comparisons.jensen_shannon import jensen_shannon
+        >>> round(jensen_shannon(np.array([9000, 0]), np.array([0, 9000]), np.zeros(2)).value, 2)
+        1.0
+    """
     p, q, rows = probabilities(reference, current)
     middle = (p + q) / 2
     by_p, by_q = np.log2(p / middle) / 2, np.log2(q / middle) / 2

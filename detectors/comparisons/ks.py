@@ -1,4 +1,7 @@
-"""The Kolmogorov-Smirnov distance on cells: the largest gap between the two distribution functions."""
+"""The Kolmogorov-Smirnov distance on bins: the largest gap between the two distribution functions.
+
+One of `COMPARISONS`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,16 @@ NULL_MEAN, NULL_SD = 0.8687, 0.2603  # of Kolmogorov's distribution, in units of
 
 
 def ks(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
-    """In the order of the cells; for categories that order means nothing, so read another score there."""
+    """Return the distance in the order of the bins. Categories have no order; use another score for them.
+
+    The arguments are those of `score.Comparison`; positions are not used.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.comparisons.ks import ks
+        >>> round(ks(np.array([5000, 5000, 0]), np.array([0, 5000, 5000]), np.zeros(3)).value, 2)
+        0.5
+    """
     p, q, rows = probabilities(reference, current)
     gap = np.cumsum(q - p)
     widest = int(np.argmax(np.abs(gap)))

@@ -1,4 +1,7 @@
-"""The population stability index: sum (q - p) log(q / p)."""
+"""The population stability index: sum (q - p) log(q / p).
+
+One of `COMPARISONS`, and the measure of `trends`.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,26 @@ from .score import Distance, Score, debiased_score, interval, probabilities, squ
 
 
 def psi(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
-    """The sum of both Kullback-Leibler divergences, in nats; .1 and .25 are the customary marks."""
+    """Return the PSI in nats, the sum of both Kullback-Leibler divergences. Customary marks are .1 and .25.
+
+    The arguments are those of `score.Comparison`; positions are not used.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.comparisons.psi import psi
+        >>> score = psi(np.array([5000, 5000]), np.array([4000, 6000]), np.zeros(2))
+        >>> round(score.value, 2), score.low > 0
+        (0.04, True)
+    """
     p, q, rows = probabilities(reference, current)
     return debiased_score(_distance(p, q, rows), p, q, reference, current, design_effect)
 
 
 def psi_rowwise(reference: Ints, current: Ints, design_effect: float = 1.0) -> tuple[Floats, Floats, Floats]:
-    """`psi` and its interval for each pair of rows [n, cells], n >= 1; NaN [n] where `current` has no rows."""
+    """Return `psi` and the ends of its interval for each pair of rows [n, bins], n >= 1: three arrays [n].
+
+    The values are NaN where `current` has no rows.
+    """
     have, n = np.maximum(current.sum(-1), 1), np.maximum(reference.sum(-1), 1)
     p, q = (np.stack([smoothed_probabilities(row) for row in counts]) for counts in (reference, current))
     found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n / design_effect, have / design_effect)

@@ -1,4 +1,8 @@
-"""What a comparison answers, and the interval that all of them share."""
+"""The score that every comparison returns, and the interval that they share.
+
+A comparison computes a `Distance` with its derivatives; `debiased_score` subtracts what noise alone would add, so that
+few rows do not look like drift.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,12 @@ class Score:
 
 
 class Comparison(Protocol):
-    """`reference` and `current` are counts [cells], `positions` [cells] where ordered cells lie (sd units).
+    """Compares counts.
 
-    Of `design_effect` rows that follow one another one counts as independent, for the interval.
+    Args:
+        reference, current: counts [bins].
+        positions: [bins] positions of ordered bins, in standard deviations.
+        design_effect: consecutive rows that count as one independent row, for the interval.
     """
 
     def __call__(self, reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score: ...
@@ -33,12 +40,13 @@ class Comparison(Protocol):
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance of probabilities as it is, its derivatives by each, and what noise alone makes of it.
+    """A distance of two probability vectors, its derivatives, and its distribution under noise alone.
 
-    The numbers may be [n], the derivatives [n, cells], for n current samples against one reference.
+    Numbers may be [n] and derivatives [n, bins], for n current samples against one reference.
 
     Attributes:
-        squared: noise adds to a squared distance itself (PSI), and to the square of a plain one (Wasserstein).
+        by_reference, by_current: [bins] derivatives by either probability vector.
+        squared: noise adds to a squared distance itself (PSI), and to the square of a plain distance (Wasserstein).
         noise_mean, noise_sd: of the distance between two samples of the same distribution.
     """
 
@@ -58,7 +66,7 @@ class Distance:
 
 
 def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float]:
-    """Smoothed cell probabilities of both, and 1/n + 1/m."""
+    """Return smoothed bin probabilities of both samples, and 1/n + 1/m."""
     rows = 1 / max(int(reference.sum()), 1) + 1 / max(int(current.sum()), 1)
     return smoothed_probabilities(reference), smoothed_probabilities(current), rows
 
@@ -66,9 +74,9 @@ def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float
 def debiased_score(
     distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints, design_effect: float
 ) -> Score:
-    """The distance less what noise adds, so that few rows do not look like drift.
+    """Return the distance less what noise adds.
 
-    The interval is the delta method's, which is blind where nothing has changed, widened by the noise found there.
+    The interval is that of the delta method, which has width 0 where nothing has changed, widened by the noise.
     """
     rows = (max(int(counts.sum()), 1) / design_effect for counts in (reference, current))
     return Score(*map(float, interval(distance, p, q, *rows)))
@@ -77,9 +85,9 @@ def debiased_score(
 def interval(
     distance: Distance, p: Floats, q: Floats, reference_rows: float, current_rows: float | Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """The distance less its noise and both ends of its interval, for `q` [cells] or [n, cells] with `current_rows` [n].
+    """Return the debiased distance and both ends of its interval.
 
-    The method is that of `debiased_score`.
+    `q` is [bins], or [n, bins] with `current_rows` [n]. The method is that of `debiased_score`.
     """
     variance = _variance(distance.by_reference, p) / reference_rows + _variance(distance.by_current, q) / current_rows
     reach = Z_95 * np.hypot(np.sqrt(variance), distance.noise_sd)
@@ -88,7 +96,10 @@ def interval(
 
 
 def squared_noise(n_bins: int, rows: float | Floats) -> tuple[float | Floats, float | Floats]:
-    """Mean and sd of sum (q - p)^2 / p between two samples, `rows` = 1/n + 1/m: chi-square."""
+    """Return mean and standard deviation of sum (q - p)^2 / p between two samples, a chi-square.
+
+    `rows` is 1/n + 1/m.
+    """
     freedom = n_bins - 1
     return freedom * rows, float(np.sqrt(2 * freedom)) * rows
 

@@ -1,4 +1,7 @@
-"""How a feature went from window to window: what the time line of a report is drawn from; no alarm comes from here."""
+"""Trends: the effect sizes of a feature from window to window.
+
+The time line of the report draws them. Alarms never depend on them.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,13 @@ from .psi import psi_rowwise
 
 @dataclass(frozen=True)
 class Trend:
-    """One feature over n windows, oldest first; all [n], NaN where a window has no rows of it.
+    """One feature over n windows, oldest first; all arrays are [n], NaN where a window has no rows of the feature.
 
     Attributes:
-        psi, psi_low, psi_high: against the reference, of the same hours where those matter, with a 95 % interval.
+        psi, psi_low, psi_high: PSI against the reference with a 95 % interval; with slots, against the same hours.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
-        mean: where the rows lie on average, in reference sd from the reference's own mean; None without an order.
+        mean: mean position of the rows, in reference standard deviations from the reference mean; None without an
+            order.
     """
 
     feature: Feature
@@ -37,9 +41,24 @@ class Trend:
 
 
 def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.0) -> Iterator[Trend]:
-    """The trend of each feature over windows of the profile, in the order of the features.
+    """Yield the trend of each feature over windows of the profile, in the order of the features.
 
-    `tick_seconds` is 0 where ticks are not counted from the epoch.
+    `tick_seconds` is 0 if ticks are not counted from the epoch.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.comparisons.trends import trends
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> from pilotfish.detectors.summaries.windows import Windows, window_levels
+        >>> profile = build_profile({"x": np.arange(1000) % 5}, exchangeable=True)
+        >>> windows, counting = Windows(profile, window_levels(60.0)), TickCounts(profile)
+        >>> for tick, value in enumerate([2, 4]):
+        ...     counting.add(Batch({"x": [value] * 50}, 50))
+        ...     windows.add(tick, counting.take())
+        >>> [trend.mean.round(1).tolist() for trend in trends(profile, windows.snapshot())]
+        [[0.0, 1.4]]
     """
     for position, feature in enumerate(profile.features):
         first, last = profile.offsets[position], profile.offsets[position + 1]
@@ -50,7 +69,7 @@ def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.
 
 
 def _trend(feature: Feature, measure: EffectSizeEstimator, counts: Ints, references: Ints) -> Trend:
-    """`counts` and `references` are [n, cells]."""
+    """Return the trend for `counts` and `references` [n, bins]."""
     rows = counts.sum(-1)
     value, low, high = psi_rowwise(references, counts, feature.design_effect) if len(counts) else (np.zeros(0),) * 3
     return Trend(

@@ -1,4 +1,7 @@
-"""The Wasserstein distance on cells: how far mass has to move, in reference standard deviations."""
+"""The Wasserstein distance on bins: how far mass has to move, in reference standard deviations.
+
+One of `COMPARISONS`.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,18 @@ from .score import Distance, Score, debiased_score, probabilities
 
 
 def wasserstein(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:
-    """The area between the distribution functions over `positions`, which must not fall.
+    """Return the area between the distribution functions over `positions`, which must not decrease.
 
-    Positions are normal scores, so the unit is the standard deviation of a normal feature, and one wild value does
-    not set the scale; how far values lie outside of the range is told by their share.
+    Positions are normal scores. So the unit is the standard deviation of a normal feature, and no outlier determines
+    the scale; the share of out-of-range rows shows how many outliers there are. The other arguments are those of
+    `score.Comparison`.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.comparisons.wasserstein import wasserstein
+        >>> shifted = wasserstein(np.array([9000, 0, 0]), np.array([0, 9000, 0]), np.array([0.0, 2.0, 3.0]))
+        >>> round(shifted.value, 1)
+        2.0
     """
     p, q, rows = probabilities(reference, current)
     widths = np.append(np.diff(positions), 0.0)

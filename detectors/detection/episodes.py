@@ -1,31 +1,80 @@
-"""Episodes: one cause, from its alarm to its end, however long it lasts.
+"""Episodes: one cause, from its alarm to the recovery of all its features.
 
-open     a page opens an episode with the features it names; they leave the mixture, so that the rest is watched on
-join     a feature that is named while an episode is open, and whose onset is not after that page, joins it
-close    a feature leaves when its closing bet reaches the threshold, the episode ends with its last one
-hold     a feature that returns soon after its closing reopens its episode, without a page
+open       an alarm opens an episode with the features that it names; the other features are monitored as before
+join       a feature that is named while an episode is open, with an onset before the episode's alarm, joins it
+recover    a feature leaves when its recovery test reaches the threshold; the episode closes with its last feature
+reopen     a feature that drifts again soon after it left reopens the episode without an alarm
+
+`family` applies these rules. `TRANSITIONS` lists every change of an episode's state; a test holds it against the
+monitor, and docs/detection.md draws it. `EpisodeHistory.state` is part of checkpoints, so its keys must not change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from .results import EpisodeFeature, EpisodeStatus
 
-KEPT = 32  # closed episodes that are still listed
+KEPT = 32  # closed episodes that stay listed
 EPISODE_KEYS = {"reported_tick": "told_tick"}  # fields that have another name in a checkpoint
 MEMBER_KEYS = {"alternative": "function", "log_recovery_evidence": "log_k"}
 
 
+SECONDARY_FAMILIES = ("multivariate",)  # they raise no alarm for a cause that a related family has reported
+
+EpisodePhase: TypeAlias = Literal["attached", "closed", "open"]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A change of the phase of an episode.
+
+    Attributes:
+        source, target: a phase; "" before the episode exists, and after it was dropped.
+        event: the kind of the `EpisodeChange`; "alarm" and "dropped" are not reported as changes.
+        reason: what causes the change.
+    """
+
+    source: EpisodePhase | Literal[""]
+    event: str
+    target: EpisodePhase | Literal[""]
+    reason: str
+
+
+TRANSITIONS = (
+    Transition("", "opened", "open", "a new cause, with an alarm"),
+    Transition("", "opened", "attached", "a related family has reported the cause, no alarm"),
+    Transition("attached", "alarm", "open", "the cause has ended, the drift has not"),
+    *(
+        Transition(phase, event, phase, reason)
+        for phase in ("attached", "open")
+        for event, reason in (
+            ("joined", "a feature that drifted before the alarm"),
+            ("reopened", "a feature that drifts again"),
+            ("feature_closed", "a feature has recovered"),
+        )
+    ),
+    Transition("attached", "closed", "closed", "the last feature has recovered, or a person closed it"),
+    Transition("open", "closed", "closed", "the last feature has recovered, or a person closed it"),
+    Transition("closed", "reopened", "open", "a feature drifts again soon after"),
+    Transition("closed", "reopened", "attached", "a feature drifts again soon after"),
+    Transition("closed", "dropped", "", f"more than {KEPT} closed episodes"),
+)
+
+
 @dataclass
 class EpisodeMember:
-    """A feature in an episode: which function showed the drift, and the log of the closing evidence.
+    """A feature in an episode.
 
-    `excess` is the function's mean since the onset, over its lowest bound.
+    Attributes:
+        alternative: the alternative that showed the drift, by its position within the feature.
+        excess: the mean of the alternative's likelihood ratio since the onset, over its lowest bound.
+        log_recovery_evidence: log of the evidence of the recovery test.
+        closed_tick: when the feature left; None while it is active.
     """
 
     name: str
@@ -44,9 +93,13 @@ class EpisodeMember:
 
 @dataclass
 class Episode:
-    """`members` by name; `closed_by` is "recovery" or whoever closed it.
+    """One cause within one family.
 
-    `told_tick` is the page that told of its cause; `part_of` the id of that episode where it is of another family.
+    Attributes:
+        reported_tick: tick of the alarm that reported the cause, of this or of a related family.
+        part_of: id of the related family's episode that reported the cause; None if this episode did.
+        members: features by name.
+        closed_by: "recovery", or the person who closed it.
     """
 
     id: str
@@ -64,15 +117,25 @@ class Episode:
         return self.closed_tick is None
 
     @property
+    def phase(self) -> EpisodePhase:
+        """The phase. An episode is attached if it is open without an alarm, because a related family has reported its
+        cause.
+        """
+        if not self.open:
+            return "closed"
+        return "attached" if self.part_of is not None and self.family in SECONDARY_FAMILIES else "open"
+
+    @property
     def active(self) -> list[EpisodeMember]:
         return [member for member in self.members.values() if member.active]
 
     def add_member(self, member: EpisodeMember) -> None:
-        """Take a feature in (again); a closed episode is open again."""
+        """Add a feature, possibly again. A closed episode becomes open."""
         self.members[member.name] = member
         self.closed_tick = self.closed_by = None
 
     def close(self, tick: int, by: str) -> None:
+        """Close the episode for all its features."""
         for member in self.active:
             member.closed_tick = tick
         self.closed_tick, self.closed_by = tick, by
@@ -95,7 +158,7 @@ class Episode:
 
 
 class EpisodeHistory:
-    """The episodes of a family, oldest first."""
+    """The episodes of one family, oldest first."""
 
     def __init__(self, episodes: list[Episode] | None = None) -> None:
         self.episodes = episodes or []
@@ -105,14 +168,14 @@ class EpisodeHistory:
         return [episode for episode in self.episodes if episode.open]
 
     def of(self, feature: str) -> Episode | None:
-        """The open episode that the feature is active in."""
+        """Return the open episode in which the feature is active."""
         for episode in self.open:
             if feature in episode.members and episode.members[feature].active:
                 return episode
         return None
 
     def recently_left(self, feature: str, tick: int, hold: int) -> Episode | None:
-        """The latest episode that the feature left at most `hold` ticks ago."""
+        """Return the latest episode that the feature left at most `hold` ticks ago."""
         for episode in reversed(self.episodes):
             member = episode.members.get(feature)
             if member is not None and member.closed_tick is not None and tick - member.closed_tick <= hold:
@@ -120,7 +183,7 @@ class EpisodeHistory:
         return None
 
     def add(self, episode: Episode) -> None:
-        """Append, and forget the oldest closed ones."""
+        """Append an episode, and drop the oldest closed ones beyond `KEPT`."""
         self.episodes.append(episode)
         closed = [one for one in self.episodes if not one.open]
         for old in closed[: max(0, len(closed) - KEPT)]:

@@ -1,4 +1,9 @@
-"""A family's detector: evidence, its crossing of the threshold, and the episodes that follow."""
+"""The detector of one family: evidence, threshold crossings, and the episodes that follow.
+
+`monitor` owns one detector per family and passes it the counts of each closed tick. The order of the steps in
+`FamilyDetector.step` is part of the guarantee: evidence is compared with the threshold after recovered features have
+left their episodes.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +19,27 @@ from ..evalues.bounds import CONFIDENCE_GRID
 from ..summaries.counts import Counts
 from ..summaries.windows import Windows
 from .attribution import e_bh, largest_contributors
-from .episodes import Episode, EpisodeHistory, EpisodeMember
+from .episodes import SECONDARY_FAMILIES, Episode, EpisodeHistory, EpisodeMember
 from .results import EpisodeChange
-from .sequential.closing import RecoveryTest, RecoveryWindow
+from .sequential.recovery import RecoveryTest, RecoveryWindow
 from .sequential.shiryaev_roberts import ShiryaevRoberts
 from .shared_causes import SharedCauses
 from .tables import CompiledBank, FamilyTable, FeatureTable
 
-SECONDARY_FAMILIES = ("multivariate",)  # they raise no alarm for a cause that another family has already reported
-LEAST_LOG_RATIO = float(np.log(1e-3))  # evidence over the threshold, from which a feature is named beside another
+LEAST_LOG_RATIO = float(np.log(1e-3))  # evidence ratio from which a feature is worth naming beside another
 
 ChangeKind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
 
 @dataclass(frozen=True)
 class ThresholdCrossing:
-    """A crossing of the threshold with a new cause; `log_ratio` is the evidence over the threshold."""
+    """The evidence of a family has reached its threshold, with a new cause.
+
+    Attributes:
+        episode: the new episode.
+        log_ratio: log of the family's evidence over the threshold.
+        log_ratios: log of each named feature's evidence over the threshold.
+    """
 
     episode: Episode
     log_ratio: float
@@ -37,10 +47,14 @@ class ThresholdCrossing:
 
 
 class FamilyDetector:
-    """Deterministic function of the counts of the closed ticks.
+    """A deterministic function of the counts of the closed ticks.
 
-    `evidence` drives the alarms: after an alarm it restarts from zero, without the features of open episodes.
-    `episode_evidence` is a copy that continues from the alarm while an episode is open; it decides which features join.
+    Attributes:
+        evidence: drives the alarms. After an alarm it restarts from zero, without the features of open episodes.
+        episode_evidence: [confidence levels, alternatives] a copy of log R that continues from the alarm while an
+            episode is open; it decides which features join. None without an open episode.
+        history: the episodes.
+        peak: log of the evidence ratio at the end of the last tick, before an alarm reset it.
     """
 
     def __init__(self, table: FamilyTable, shared_causes: SharedCauses | None = None) -> None:
@@ -64,26 +78,30 @@ class FamilyDetector:
         return float(np.logaddexp.reduce(by_feature)) - self._log_needed
 
     def log_ratios(self) -> Floats:
-        """[features] each one's own evidence over the threshold of the family."""
+        """Return log evidence of each feature over the threshold of the family: [features]."""
         shown = self.evidence.log_r if self.episode_evidence is None else self.episode_evidence
         out: Floats = self.table.by_feature(shown) - self._log_needed
         return out
 
     @property
     def _log_needed(self) -> float:
-        """Log of the evidence that one feature needs to alarm alone."""
+        """Log of the evidence that one feature needs to raise an alarm alone."""
         return float(np.log(len(self.table.features))) + self.table.log_threshold
 
     def onset(self, position: int) -> int:
-        """The onset of a feature's change, by its strongest function; negative before its first row."""
+        """Return the onset of a feature's change, by its strongest alternative; negative before its first row."""
         return int(self.evidence.onset[self.table.features[position].alternatives][self._strongest(position)])
 
     def step(
         self, tick: int, counts: Counts, windows: Windows, related_histories: Sequence[EpisodeHistory] = ()
     ) -> tuple[list[ThresholdCrossing], list[EpisodeChange]]:
-        """Close a tick, whose counts `windows` has already; `peak` is the evidence at its end.
+        """Close a tick; return threshold crossings and changes of episodes.
 
-        `related_histories` are the episodes of families that see the same causes.
+        Args:
+            tick: number of the tick.
+            counts: its counts.
+            windows: the past, which includes this tick.
+            related_histories: the episodes of families that observe the same causes.
         """
         steps, active = self.table.increments(tick, counts.bin_counts)
         self.evidence.step(tick, steps, active & self._alternatives_not_in_episode())
@@ -104,7 +122,7 @@ class FamilyDetector:
         return crossings, changes
 
     def close_episode(self, episode: Episode, tick: int, by: str) -> list[EpisodeChange]:
-        """End an episode for all its features."""
+        """Close an episode for all its features."""
         for member in episode.active:
             self._monitor_again(member)
         episode.close(tick, by)
@@ -112,7 +130,7 @@ class FamilyDetector:
         return [EpisodeChange(episode.id, "closed", "", tick)]
 
     def _not_in_episode(self) -> Bools:
-        """[features] true for those in no open episode."""
+        """Return a mask [features] that is true for features in no open episode."""
         inside = {member.name for episode in self.history.open for member in episode.active}
         return np.array([table.feature.name not in inside for table in self.table.features])
 
@@ -121,7 +139,7 @@ class FamilyDetector:
         return np.repeat(self._not_in_episode(), sizes)
 
     def _strongest(self, position: int) -> int:
-        """A feature's function with the largest evidence."""
+        """Return the alternative of a feature with the largest evidence."""
         alternatives = self.table.features[position].alternatives
         shown = self.evidence.log_r if self.episode_evidence is None else self.episode_evidence
         return int(np.argmax(self.table.weighted(shown, alternatives)))
@@ -129,7 +147,7 @@ class FamilyDetector:
     def _open_or_extend(
         self, tick: int, log_ratio: float, windows: Windows, related_histories: Sequence[EpisodeHistory]
     ) -> tuple[ThresholdCrossing | None, list[EpisodeChange]]:
-        """Name the features, put each into an episode old or new, and start the evidence afresh."""
+        """Name the features, put each into an old or a new episode, and restart the evidence."""
         outside = self._not_in_episode()
         by_feature = np.where(outside, self.table.by_feature(self.evidence.log_r), -np.inf)
         if self.episode_evidence is None:
@@ -153,13 +171,13 @@ class FamilyDetector:
             return None, changes
         episode = self._open(tick, fresh, related_histories)
         changes.append(EpisodeChange(episode.id, "opened", "", tick))
-        if episode.part_of is not None and self.table.name in SECONDARY_FAMILIES:
+        if episode.phase == "attached":
             return None, changes
         self.alarms_total += 1
         return ThresholdCrossing(episode, log_ratio, {member.name: ratios[member.name] for member in fresh}), changes
 
     def _most_specific(self, by_feature: Floats, named: list[int]) -> list[int]:
-        """Where only measures of all columns are named: the feature that tells most likely which columns it is."""
+        """Return the most likely feature with known columns, if only measures of all columns are named."""
         specific = np.array([table.feature.name in self._shared_causes.concerns for table in self.table.features])
         if not specific.any() or specific[named].any():
             return []
@@ -167,7 +185,7 @@ class FamilyDetector:
         return [best] if by_feature[best] - self._log_needed >= LEAST_LOG_RATIO else []
 
     def _open(self, tick: int, members: list[EpisodeMember], related_histories: Sequence[EpisodeHistory]) -> Episode:
-        """The identity of an episode follows from what it is about, so that every replica gives the same one."""
+        """Open an episode. Its id follows from family and tick, so every replica gives it the same id."""
         name = f"{self.table.profile_hash[:12]}-{self.table.name}-{tick}"
         changed = [(member.name, member.onset_tick) for member in members]
         cause = next((found for history in related_histories if (found := self._find_cause(history, changed))), None)
@@ -185,7 +203,7 @@ class FamilyDetector:
         return episode
 
     def _confirm_and_join(self, tick: int, windows: Windows) -> list[EpisodeChange]:
-        """While an episode is open, confirm its features, and let those join that drifted before its page."""
+        """While an episode is open, confirm its features, and add those that drifted before its alarm."""
         changes: list[EpisodeChange] = []
         if self.episode_evidence is None:
             return changes
@@ -201,10 +219,10 @@ class FamilyDetector:
         return changes
 
     def _cause_has_ended(self, tick: int, related_histories: Sequence[EpisodeHistory]) -> list[ThresholdCrossing]:
-        """Tell of what was taken for a part of another cause, and is still there long after that has ended."""
+        """Report episodes that were part of another cause and outlast that cause by the reopening time."""
         crossings: list[ThresholdCrossing] = []
         for episode in self.history.open if self.table.name in SECONDARY_FAMILIES else ():
-            if episode.part_of is None:
+            if episode.phase != "attached":
                 continue
             cause = next(
                 (one for history in related_histories for one in history.episodes if one.id == episode.part_of), None
@@ -219,9 +237,10 @@ class FamilyDetector:
         return crossings
 
     def _find_cause(self, history: EpisodeHistory, changed: list[tuple[str, int]]) -> Episode | None:
-        """The first open episode that explains features changed since their onsets.
+        """Return the first open episode that explains all changed features, given as (name, onset).
 
-        Its cause was told of after the onset, or has moved what the feature is made of.
+        An episode explains a feature if its cause was reported after the onset, or if it affects what the feature is
+        derived from.
         """
         for episode in history.open:
             if all(
@@ -271,26 +290,30 @@ class FamilyDetector:
     def _has_recovered(
         self, tick: int, member: EpisodeMember, table: FeatureTable, counts: Ints, steps: Floats, scale: float
     ) -> bool:
-        """Take in a tick of a feature in an episode; `counts` [cells] and `steps` [rungs, functions] are its own."""
+        """Add a tick of a feature in an episode; return whether the feature has recovered.
+
+        `counts` [bins] and `steps` [confidence levels, alternatives] are those of the feature. The recovery test
+        follows one alternative. If another one shows the drift, the feature stays and the test restarts with that one.
+        """
         variance_inflation = float(table.variance_inflation.max()) * scale
         if member.log_recovery_evidence <= 0 or member.name not in self._recovery_windows:
             self._recovery_windows[member.name] = RecoveryWindow.empty(*steps.shape)
-        stretch = self._recovery_windows[member.name]
-        stretch.add(steps, table.at(tick).excess(counts), int(counts.sum()))
+        window = self._recovery_windows[member.name]
+        window.add(steps, table.at(tick).excess(counts), int(counts.sum()))
         member.log_recovery_evidence = float(np.logaddexp(member.log_recovery_evidence, 0.0)) + self._recovery_test(
             tick, member
         ).increment(counts, variance_inflation)
         if member.log_recovery_evidence < self.table.log_threshold:
             return False
-        other = stretch.strongest_drifting(table.log_reference_evidence, self.table.log_threshold)
+        other = window.strongest_drifting(table.log_reference_evidence, self.table.log_threshold)
         if other is None:
             return True
         member.alternative, member.log_recovery_evidence = other, -np.inf
-        member.excess = stretch.mean_excess(other)
+        member.excess = window.mean_excess(other)
         return False
 
     def _monitor_again(self, member: EpisodeMember) -> None:
-        """Watch a feature again, from nothing."""
+        """Monitor a feature again, from zero evidence."""
         self._recovery_windows.pop(member.name, None)
         alternatives = self._table(member.name).alternatives
         self.evidence.forget(alternatives)
@@ -302,7 +325,7 @@ class FamilyDetector:
             self.episode_evidence = None
 
     def _recovery_test(self, tick: int, member: EpisodeMember) -> RecoveryTest:
-        """The member's bet at a tick: made once for as long as the feature's functions stay the same."""
+        """Return the recovery test of a member; it is built once per compiled bank."""
         alternatives = self._table(member.name).at(tick)
         terms = (member.alternative, member.excess)
         known = self._recovery_tests.get(member.name)
@@ -328,7 +351,11 @@ class FamilyDetector:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """StateError if the state is of another version or size."""
+        """Restore a state of `state`.
+
+        Raises:
+            StateError: the state has another version or size.
+        """
         self.evidence = ShiryaevRoberts.from_state(len(CONFIDENCE_GRID), self.table.size, state["evidence"])
         episode_evidence = state["listing"]
         self.episode_evidence = (
@@ -337,7 +364,8 @@ class FamilyDetector:
         if self.episode_evidence is not None:
             if len(self.episode_evidence) != self.table.size * len(CONFIDENCE_GRID):
                 raise StateError(
-                    f"a listing of {len(self.episode_evidence)} values does not fit this profile; start afresh"
+                    f"the episode evidence has {len(self.episode_evidence)} values, which do not fit this profile; "
+                    "start without the state"
                 )
             self.episode_evidence = self.episode_evidence.reshape(len(CONFIDENCE_GRID), self.table.size)
         self.history = EpisodeHistory.from_state(state["episodes"])
@@ -348,7 +376,10 @@ class FamilyDetector:
 
 
 def _excess(table: FeatureTable, alternative: int, onset: int, windows: Windows) -> float:
-    """The mean of a function since the onset, over its lowest bound; 1 if there is no window that lies in one slot."""
+    """Return the mean of a likelihood ratio since the onset, over its lowest bound.
+
+    The value is 1 if no window since the onset lies in one slot.
+    """
     total, rows = 0.0, 0
     for window in windows:
         if window.first + window.last >= 2 * onset and table.in_one_slot(window.first, window.last):

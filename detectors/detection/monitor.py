@@ -1,4 +1,8 @@
-"""The whole detector of one model: counts of a tick in, alarms and episodes out."""
+"""The detector of one model: counts of a tick in, alarms and episodes out.
+
+The analyzer and `replay` own one monitor each. It knows no clock: ticks must arrive in ascending order, and the same
+ticks give the same results, to the bit, on every replica and after every restart.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,25 @@ RECENT_TICKS = 60
 
 
 class DriftMonitor:
-    """A deterministic function of profile, settings and the closed ticks: the same on every replica.
+    """Detects drift; a deterministic function of the profile, the settings and the closed ticks.
 
     Raises:
-        ProfileError: the profile was built for another bank of functions.
+        ProfileError: the profile was built for other alternatives.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.detection.monitor import DriftMonitor
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> random = np.random.default_rng(1)
+        >>> profile = build_profile({"x": random.normal(size=5000)}, exchangeable=True)
+        >>> monitor, counting = DriftMonitor(profile), TickCounts(profile)
+        >>> for tick in range(40):
+        ...     counting.add(Batch({"x": random.normal(loc=1.0 if tick >= 20 else 0.0, size=100)}, 100))
+        ...     for alarm in monitor.close_tick(tick, counting.take()).alarms:
+        ...         print(alarm.tick, alarm.onset_tick, [feature.name for feature in alarm.features])
+        20 20 ['x']
     """
 
     def __init__(self, profile: Profile, settings: DriftSettings | None = None) -> None:
@@ -43,18 +62,21 @@ class DriftMonitor:
         self._ticks_closed = 0
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
-        """Take in the counts of a tick. A tick without rows changes nothing but the number of the last tick.
+        """Add the counts of a tick. A tick without rows changes only the number of the last tick.
 
         Raises:
-            CountsMismatchError: the counts are of another profile.
+            CountsMismatchError: the counts belong to another profile.
             StateError: the tick is not after the last one.
         """
         if counts.profile_hash != self.profile.hash:
             raise CountsMismatchError(
-                f"counts of profile {counts.profile_hash!r} for a monitor of profile {self.profile.hash!r}; drop them"
+                f"cannot add counts of profile {counts.profile_hash!r} to a monitor of profile {self.profile.hash!r}; "
+                "discard them"
             )
         if self._tick is not None and tick <= self._tick:
-            raise StateError(f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick")
+            raise StateError(
+                f"tick {tick} comes after tick {self._tick} was closed; count late rows in the open tick instead"
+            )
         self._tick = tick
         self._status = None
         counts = self._observed.with_missing(counts)
@@ -74,7 +96,7 @@ class DriftMonitor:
         return TickResult(tick, tuple(alarms), tuple(changes))
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
-        """A person ends an episode; its features are watched again, and a quick return reopens it.
+        """Close an episode on behalf of a person. Its features are monitored again; a quick return reopens it.
 
         Raises:
             StateError: no open episode has that id.
@@ -85,19 +107,19 @@ class DriftMonitor:
                 if episode.id == episode_id:
                     return tuple(family.close_episode(episode, self._tick or 0, by))
         known = [episode.id for family in self._families for episode in family.history.open]
-        raise StateError(f"no open episode is called {shown(episode_id)}; open are {shown(known)}")
+        raise StateError(f"no open episode has the id {shown(episode_id)}; the open ones are {shown(known)}")
 
     def status(self) -> MonitorStatus:
-        """Evidence, effect sizes and episodes.
+        """Return evidence, effect sizes and episodes.
 
-        Effect sizes are of the recent window, the last 60 closed ticks or a little more; for a feature in an open
-        episode they are since its onset. Relations have them in an episode only.
+        Effect sizes cover the recent window: the last 60 closed ticks, or a little more. For a feature in an open
+        episode they cover the time since its onset. Multivariate features have effect sizes in an episode only.
         """
         if self._status is None:
-            self._status = self._made_status()
+            self._status = self._compute_status()
         return self._status
 
-    def _made_status(self) -> MonitorStatus:
+    def _compute_status(self) -> MonitorStatus:
         features: list[FeatureStatus] = []
         for family in self._families:
             features += self._features(family)
@@ -112,7 +134,7 @@ class DriftMonitor:
         )
 
     def state(self) -> dict[str, Any]:
-        """All that the future depends on, in plain values and bytes."""
+        """Return everything that later results depend on, as plain values and bytes."""
         return {
             "density": self._density,
             "families": {family.table.name: family.state() for family in self._families},
@@ -126,28 +148,32 @@ class DriftMonitor:
 
     @classmethod
     def from_state(cls, profile: Profile, settings: DriftSettings | None, state: Mapping[str, Any]) -> DriftMonitor:
-        """A monitor that goes on, to the bit, where the other stopped.
+        """Return a monitor that continues exactly where the stored one stopped.
 
         Raises:
-            StateError: the state is of another profile, version or set of features, or damaged.
+            StateError: the state belongs to another profile, version or set of features, or is damaged.
         """
         if state.get("version") != STATE_VERSION:
-            raise StateError(f"a state of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh")
+            raise StateError(
+                f"the monitor's state has version {shown(state.get('version'))}, not {STATE_VERSION}; start without it"
+            )
         if state.get("profile_hash") != profile.hash:
             raise StateError(
-                f"a state of profile {shown(state.get('profile_hash'))} for profile {profile.hash!r}; start afresh"
+                f"the monitor's state belongs to profile {shown(state.get('profile_hash'))}, not to {profile.hash!r}; "
+                "start without it"
             )
         out = cls(profile, settings)
         try:
             out._restore(state)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StateError(f"the state is damaged ({error!r}); start afresh") from error
+            raise StateError(f"the monitor's state is damaged: {error!r}; start without it") from error
         return out
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         names = sorted(family.table.name for family in self._families)
         if sorted(state["families"]) != names:
-            raise StateError(f"a state of families {shown(sorted(state['families']))}, not {names}; start afresh")
+            found = shown(sorted(state["families"]))
+            raise StateError(f"the monitor's state has the families {found}, not {names}; start without it")
         for family in self._families:
             family.restore(state["families"][family.table.name])
         self.windows.restore(state["windows"])
@@ -157,7 +183,7 @@ class DriftMonitor:
         self._ticks_closed = int(state["ticks_closed"])
 
     def _related_episodes(self, family: FamilyDetector) -> list[EpisodeHistory]:
-        """The episodes of the other families that see the same causes."""
+        """Return the episodes of the other families that observe the same causes."""
         if family.table.name not in RELATED_FAMILIES:
             return []
         return [
@@ -181,12 +207,12 @@ class DriftMonitor:
         log_ratio, onset = ratio(crossing.log_ratio), episode.onset_tick
         return Alarm(tick, episode.family, episode.id, log_ratio, onset, tuple(features), episode.part_of)
 
-    def _effects(self, name: str, piece: WindowSum | None) -> EffectSizes | None:
-        if piece is None:
+    def _effects(self, name: str, past: WindowSum | None) -> EffectSizes | None:
+        if past is None:
             return None
         position = self.profile.index[name]
-        counts, mismatches = piece.counts.of(self.profile, name), int(piece.counts.mismatches[position])
-        return self._estimators[position].measure(counts, mismatches, piece.first, piece.last)
+        counts, mismatches = past.counts.of(self.profile, name), int(past.counts.mismatches[position])
+        return self._estimators[position].measure(counts, mismatches, past.first, past.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self.windows.latest(RECENT_TICKS)
@@ -195,8 +221,8 @@ class DriftMonitor:
         for position, table in enumerate(family.table.features):
             episode = family.history.of(table.feature.name)
             onset = family.onset(position) if episode is None else episode.members[table.feature.name].onset_tick
-            quiet = None if family.table.name == "multivariate" else recent  # many, and say little while all is well
-            stretch = quiet if episode is None else self.windows.since(onset)
+            usual = None if family.table.name == "multivariate" else recent  # many features, of little interest then
+            past = usual if episode is None else self.windows.since(onset)
             out.append(
                 FeatureStatus(
                     name=table.feature.name,
@@ -205,7 +231,7 @@ class DriftMonitor:
                     evidence_ratio=ratio(log_ratios[position]),
                     onset_tick=onset if onset >= 0 else None,
                     episode_id=None if episode is None else episode.id,
-                    effects=self._effects(table.feature.name, stretch),
+                    effects=self._effects(table.feature.name, past),
                     seen=bool(self._observed.observed[self.profile.index[table.feature.name]]),
                     partners=self.profile.partners.get(table.feature.name, ()),
                 )

@@ -1,4 +1,8 @@
-"""Stored rows through the same counts and the same detector as live traffic: what would have been an alarm."""
+"""Replay stored rows through the same counting and the same monitor as live traffic.
+
+`pilotfish replay` and the held-out trial use it to show which alarms there would have been. It must not differ from
+live detection in any step.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from .results import Alarm, MonitorStatus
 
 @dataclass(frozen=True, slots=True)
 class TickSpan:
-    """One tick's rows: `start` to `stop` in the order of time."""
+    """The rows of one tick: `start` to `stop`, in time order."""
 
     tick: int
     start: int
@@ -27,7 +31,7 @@ class TickSpan:
 
 @dataclass(frozen=True, slots=True)
 class ClosedTick:
-    """A tick that was closed: `row` counts the rows up to and with its last one."""
+    """A closed tick; `row` is the number of rows up to its last one."""
 
     tick: int
     row: int
@@ -35,7 +39,24 @@ class ClosedTick:
 
 
 class Replay:
-    """One run over stored rows. After it, `mismatches` counts values of another type than their feature's."""
+    """One run over stored rows.
+
+    Attributes:
+        mismatches: values so far whose type differs from the feature's type.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.detection.replay import Replay, tick_spans_by_rows
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.settings import DriftSettings
+        >>> random = np.random.default_rng(1)
+        >>> profile = build_profile({"x": random.normal(size=5000)}, exchangeable=True)
+        >>> later = {"x": as_column(random.normal(loc=1.0, size=1000))}
+        >>> closed = Replay(profile, DriftSettings()).run(later, tick_spans_by_rows(1000, rows_per_tick=100))
+        >>> [(tick.tick, tick.row) for tick in closed if tick.alarms]
+        [(0, 100)]
+    """
 
     def __init__(self, profile: Profile, settings: DriftSettings) -> None:
         self._profile = profile
@@ -46,7 +67,7 @@ class Replay:
     def run(
         self, columns: Mapping[str, Column], spans: list[TickSpan], times: Floats | None = None
     ) -> Iterator[ClosedTick]:
-        """Close tick after tick over `columns` ([rows] each, in the order of time); `times` are epoch s [rows]."""
+        """Close tick after tick over `columns` ([rows] each, in time order); `times` are epoch seconds [rows]."""
         for span in spans:
             counts = self._count(columns, span, times)
             self.mismatches += int(counts.mismatches.sum())
@@ -54,7 +75,7 @@ class Replay:
 
     @property
     def status(self) -> MonitorStatus:
-        """Evidence, effect sizes and episodes, oldest first, after the ticks so far."""
+        """Evidence, effect sizes and episodes after the ticks so far."""
         return self._monitor.status()
 
     @property
@@ -75,7 +96,7 @@ class Replay:
         return self._counts.take()
 
     def _add_labelled(self, served: Mapping[str, Column], at: Floats | None) -> None:
-        """Count the rows that have a label, as if it came with them."""
+        """Count the rows that have a label, as if the label had arrived with the row."""
         performance = self._profile.performance
         if performance is None or performance.label not in served or performance.prediction not in served:
             return
@@ -87,13 +108,13 @@ class Replay:
 
 
 def tick_spans_by_rows(rows: int, rows_per_tick: float) -> list[TickSpan]:
-    """Return the ticks of rows that follow each other evenly, `rows_per_tick` (1 or more) in each."""
+    """Return ticks of evenly distributed rows, `rows_per_tick` (1 or more) in each."""
     edges = np.minimum(np.ceil(np.arange(0, rows / rows_per_tick + 1) * rows_per_tick), rows).astype(int)
     return [TickSpan(tick, int(edges[tick]), int(edges[tick + 1])) for tick in range(len(edges) - 1)]
 
 
 def tick_spans_by_time(times: Floats, tick_seconds: float) -> list[TickSpan]:
-    """Return the ticks of rows that happened at `times` (epoch s, ascending); ticks without rows are left out."""
+    """Return the ticks of rows at `times` (epoch seconds, ascending); ticks without rows are left out."""
     ticks = np.floor(times / tick_seconds).astype(np.int64)
     edges = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1, [len(ticks)]])
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)

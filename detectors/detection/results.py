@@ -1,4 +1,8 @@
-"""What the monitor answers: immutable, of plain Python values, ready to be written as JSON."""
+"""Results of the monitor: immutable, of plain Python values.
+
+The analyzer converts them to documents and metrics by attribute name, so names and types of the fields are part of the
+API.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ class AlarmFeature:
 
     Attributes:
         confirmed: e-BH names it; otherwise it is only among the largest contributors.
-        evidence_ratio: its own share of the evidence, over the family's threshold; at 1 it would alarm alone.
+        evidence_ratio: its own evidence over the family's threshold; at 1 it would raise an alarm alone.
         onset_tick: the estimated first tick of the change.
-        partners: of a residual the columns that its column was most related to; one of these relations is broken.
-        effects: since the onset (the stretch in `effects` may begin earlier, as old ticks are merged).
+        effects: effect sizes since the onset. They may cover earlier ticks, because old ticks are merged.
+        partners: for a residual, the columns that its column was most related to; one of these relations has changed.
     """
 
     name: str
@@ -34,9 +38,11 @@ class AlarmFeature:
 
 @dataclass(frozen=True)
 class Alarm:
-    """The evidence of a family has reached its threshold, and the cause is new: features by falling evidence.
+    """The evidence of a family has reached its threshold with a new cause. Features are sorted by descending evidence.
 
-    `part_of` is set where another family has told of the cause, in an episode of that id: what is new is which columns.
+    Attributes:
+        part_of: id of the episode in which another family has reported the cause; this alarm adds which columns
+            drifted.
     """
 
     tick: int
@@ -50,7 +56,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class EpisodeChange:
-    """Something happened to an episode; `feature` is empty where it concerns all of it."""
+    """A change of an episode; `feature` is empty if it concerns the whole episode."""
 
     episode_id: str
     kind: Literal["opened", "joined", "reopened", "feature_closed", "closed"]
@@ -60,7 +66,7 @@ class EpisodeChange:
 
 @dataclass(frozen=True)
 class TickResult:
-    """What the closing of a tick brought."""
+    """The results of closing one tick."""
 
     tick: int
     alarms: tuple[Alarm, ...] = ()
@@ -69,11 +75,11 @@ class TickResult:
 
 @dataclass(frozen=True)
 class FamilyStatus:
-    """A family's evidence over its threshold: at 1 it alarms.
+    """A family's evidence; at an evidence ratio of 1 it raises an alarm.
 
     Attributes:
         threshold: ticks per false alarm of this family.
-        share: its part of the budget.
+        share: its part of the false-alarm budget.
     """
 
     name: str
@@ -85,11 +91,14 @@ class FamilyStatus:
 
 @dataclass(frozen=True)
 class FeatureStatus:
-    """One watched feature.
+    """One monitored feature.
 
-    `effects` are since the onset in an open episode, else of the recent window; they and `onset_tick` are None
-    without rows, the effects of a relation outside of episodes, too. `seen` is false until traffic has carried the
-    feature once.
+    Attributes:
+        onset_tick: estimated first tick of the strongest change; None without rows.
+        effects: since the onset in an open episode, else of the recent window. None without rows, and for a
+            multivariate feature outside episodes.
+        seen: whether live traffic has carried the feature at least once.
+        partners: as in `AlarmFeature`.
     """
 
     name: str
@@ -105,7 +114,7 @@ class FeatureStatus:
 
 @dataclass(frozen=True)
 class EpisodeFeature:
-    """A feature in an episode; `active` until it is back within its bound."""
+    """A feature in an episode; it is active until it has recovered."""
 
     name: str
     confirmed: bool
@@ -117,7 +126,11 @@ class EpisodeFeature:
 
 @dataclass(frozen=True)
 class EpisodeStatus:
-    """One cause, from its alarm to its end; or, of another family, `part_of` the episode that told of the cause."""
+    """One cause, from its alarm to its end.
+
+    Attributes:
+        part_of: id of the episode of another family that reported the cause; None if this one did.
+    """
 
     id: str
     family: str
@@ -132,10 +145,11 @@ class EpisodeStatus:
 
 @dataclass(frozen=True)
 class MonitorStatus:
-    """Everything a person would ask a monitor.
+    """The status of a whole monitor.
 
-    `density` is the largest number of rows of a feature in the last tick over those of a reference tick; beyond 1,
-    evidence is divided by it. None if the reference has no order, or before the first tick.
+    Attributes:
+        density: rows of the largest feature in the last tick over those of a reference tick. Above 1, evidence is
+            divided by it. None if the reference has no order, or before the first tick.
     """
 
     tick: int | None
@@ -148,5 +162,5 @@ class MonitorStatus:
 
 
 def ratio(log_ratio: float) -> float:
-    """A ratio for people, from its logarithm; what is beyond 5e21 is not told apart."""
+    """Return a ratio for display from its logarithm, at most 5e21."""
     return exp(min(float(log_ratio), LARGEST_LOG_RATIO))

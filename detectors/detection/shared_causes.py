@@ -1,7 +1,7 @@
-"""What a change in one feature does to others: those that are made of a drifted column, too, are no news.
+"""Shared causes: a drifted column also changes the features that are derived from it.
 
-A relation between columns changes with every change of one of them, often weakly, so that it is noticed late and its
-onset is estimated after the page. Then it does not take another cause to explain it.
+A relation between columns changes whenever one of them changes, often weakly. Then it is detected late, and its onset
+is estimated after the alarm. `family` uses the tables of this module to attach such a change to the existing episode.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from ..profile.profile import Profile
 from ..transforms import RelationTransform
 from .episodes import Episode
 
-RELATED_FAMILIES = ("features", "multivariate")  # families that see the same causes
+RELATED_FAMILIES = ("features", "multivariate")  # families that observe the same causes
 
 
 @dataclass(frozen=True)
 class SharedCauses:
-    """By name of a relation's feature.
+    """What affects the multivariate features, by feature name.
 
     Attributes:
-        moved: the columns and features whose drift moves it.
-        about: the columns whose relation it is, so that its own drift is theirs.
+        affected_by: the columns and features whose drift also changes the feature.
+        concerns: the columns that the feature is about, so that its drift is theirs.
     """
 
     affected_by: Mapping[str, frozenset[str]]
@@ -30,7 +30,11 @@ class SharedCauses:
 
     @classmethod
     def of(cls, profile: Profile) -> SharedCauses:
-        """Residuals hang on the columns that they are noticeably made of, whatever else is multivariate on all."""
+        """Return the shared causes of a profile.
+
+        A residual depends on the columns that noticeably enter it; any other multivariate feature depends on all
+        columns.
+        """
         affected_by: dict[str, frozenset[str]] = {}
         concerns: dict[str, frozenset[str]] = {}
         joint = [transform for transform in profile.transforms if transform.family == "multivariate"]
@@ -45,11 +49,11 @@ class SharedCauses:
 
     @classmethod
     def none(cls) -> SharedCauses:
-        """Of features that do not hang on each other."""
+        """Return the shared causes of features that do not depend on each other."""
         return cls({}, {})
 
     def explains(self, episode: Episode, feature: str) -> bool:
-        """Whether what drifted in an episode moves a feature as well."""
+        """Return whether the drift of an episode's members also changes a feature."""
         affected_by = self.affected_by.get(feature)
         if affected_by is None:
             return False

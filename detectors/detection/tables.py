@@ -1,4 +1,8 @@
-"""A profile made ready for detection: for each family the functions of its features, in one row after another."""
+"""A profile compiled for detection: for each family, the alternatives of its features in flat arrays.
+
+`monitor` builds the tables once per profile and settings. Increments are computed from integers in fixed point, so
+every replica gets the same bits.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +30,20 @@ from ..profile.slots import SLOT_SECONDS, SLOTS, slot_of
 from ..settings import FAMILY_SHARES, DriftSettings
 from .shared_causes import SharedCauses
 
-PREPARED_PER_TICK = 2  # features whose functions of the next slot are made; an hour has 60 ticks of a minute
-LONGEST_HOLD_DAYS = 3  # for which a return is no news, however long the reference
-EXACT = 2.0**53  # integers that float64 holds
+PREPARED_PER_TICK = 2  # features whose next slot is compiled in one tick; an hour has 60 ticks of a minute
+LONGEST_HOLD_DAYS = 3  # limit of `reopen_ticks`, however long the reference is
+EXACT = 2.0**53  # float64 represents all integers up to it
 
 
 @dataclass(frozen=True)
 class CompiledBank:
-    """A feature's functions made ready.
+    """The alternatives of a feature, with their bounds.
 
     Attributes:
-        log_h: fixed point [functions, cells].
-        log_u: fixed point [rungs, functions]; float64 that holds integers.
-        p: [cells] the reference's probabilities that they were made from.
-        say: [functions] which ones can show drift at all; the others are left where they are.
+        log_h: fixed point [alternatives, bins].
+        log_u: fixed point [confidence levels, alternatives]; float64 that holds integers.
+        p: [bins] the reference probabilities that the alternatives were made from.
+        can_show_drift: [alternatives] which alternatives can gain evidence; the others keep their evidence unchanged.
     """
 
     log_h: NDArray[np.int32]
@@ -57,28 +61,34 @@ class CompiledBank:
         log_inverse_risk: float,
         tolerance: float,
     ) -> CompiledBank:
-        """The functions of a bank, made from `p` [cells], with the bounds that `calibration` [cells] gives them."""
+        """Compile a bank with the bounds that `calibration` [bins] gives it.
+
+        The other arguments are those of `evalues.bounds.fixed_point_bounds`.
+        """
         bound = fixed_point_bounds(bank, p, calibration, variance_inflation, log_inverse_risk, tolerance)
         upper = np.exp(bound.log_u[-1] / 2**FRACTION_BITS)
         log_u = bound.log_u.astype(np.float64)
         return cls(bound.log_h.astype(np.int32), log_u, p, can_show_drift(bank.h, upper))
 
     def h(self, alternative: int) -> Floats:
-        """h [cells] of one function, as rounded."""
+        """Return the rounded likelihood ratio [bins] of one alternative."""
         out: Floats = np.exp(self.log_h[alternative] / 2**FRACTION_BITS)
         return out
 
     def upper(self, alternative: int) -> float:
-        """Its lowest bound."""
+        """Return the lowest bound of one alternative."""
         return float(np.exp(self.log_u[0, alternative] / 2**FRACTION_BITS))
 
     def excess(self, counts: Ints) -> Floats:
-        """[functions] sum of h over its lowest bound, over the rows of `counts` [cells]."""
+        """Return the sum over rows of h over its lowest bound, for `counts` [bins]: [alternatives]."""
         out: Floats = np.exp((self.log_h - self.log_u[0][:, None]) / 2**FRACTION_BITS) @ counts
         return out
 
     def exact_sums(self, counts: Ints) -> Floats:
-        """[rungs, functions] sum c log h - n log U, exact: in float64 while it can hold it, else in integers."""
+        """Return sum c log h - n log U: [confidence levels, alternatives].
+
+        The sums are exact: in float64 as long as it can represent them, else in integers.
+        """
         rows = int(counts.sum())
         if rows * 2.0 ** (FRACTION_BITS + 5) < EXACT:
             out: Floats = self.log_h.astype(np.float64) @ counts.astype(np.float64) - rows * self.log_u
@@ -89,15 +99,16 @@ class CompiledBank:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """One feature's functions.
+    """The alternatives of one feature within its family.
 
     Attributes:
-        cells: where its cells are in a flat counts array.
-        functions: where its functions are in the family's arrays.
-        variance_inflation: v [functions].
-        log_k: [rungs] what the reference says against a mean above the rung before.
-        lg: the confidence of the last rung.
-        tick_seconds: of a live tick, if its hour of the day matters; else None.
+        bin_slice: position of the tested bins in a flat counts array.
+        alternatives: position of the alternatives in the family's arrays.
+        variance_inflation: v [alternatives].
+        log_reference_evidence: log k [confidence levels].
+        log_inverse_risk: L of the last confidence level.
+        tolerance: chi-square distance that counts as no drift.
+        tick_seconds: width of a live tick if the feature has slots, else None.
     """
 
     feature: Feature
@@ -111,14 +122,14 @@ class FeatureTable:
     _compiled: dict[int | None, CompiledBank] = field(default_factory=dict)
 
     def at(self, tick: int) -> CompiledBank:
-        """The functions as they are at a tick; made when they are needed first, for a slot's are large."""
+        """Return the alternatives at a tick. A slot is compiled when it is first needed, because it is large."""
         slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
         if slot not in self._compiled:
             self._compiled[slot] = self._compile(slot)
         return self._compiled[slot]
 
     def prepare_next_slot(self, tick: int) -> bool:
-        """Make the functions of the slot after a tick's; whether there was anything to make."""
+        """Compile the slot after a tick's slot; return whether there was anything to compile."""
         slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
         if slot is None or (slot + 1) % SLOTS in self._compiled:
             return False
@@ -126,7 +137,7 @@ class FeatureTable:
         return True
 
     def in_one_slot(self, first: int, last: int) -> bool:
-        """Whether the functions are the same from one tick to another."""
+        """Return whether the alternatives are the same from one tick to another."""
         if self.tick_seconds is None:
             return True
         ends = slot_of(first, self.tick_seconds), slot_of(last, self.tick_seconds)
@@ -154,14 +165,15 @@ class FamilyTable:
     """The features that share one part of the false-alarm budget.
 
     Attributes:
-        threshold: A over the family's share: ticks per false alarm of this family alone.
-        starts: [features] where each feature's functions begin.
-        log_weights: [functions] prior weight within the feature.
-        log_k: [rungs, functions] each feature's.
-        rows_per_tick: of the reference, in live ticks; None if evidence is not to be scaled to live traffic.
-        traffic: of losses, whose labels come when they come: the cells of their predictions in a flat counts array, and
-            how many of those a live tick has in the reference.
-        hold: ticks after its closing in which a feature's return belongs to the old episode.
+        share: the part.
+        threshold: A over the share: ticks per false alarm of this family alone.
+        starts: [features] position of each feature's first alternative.
+        log_weights: [alternatives] log of the prior weight within the feature.
+        log_reference_evidence: [confidence levels, alternatives] log k of each feature.
+        rows_per_tick: reference rows per live tick; None if evidence is not scaled to live traffic.
+        prediction_traffic: for losses, whose labels arrive late: the bins of their predictions in a flat counts array,
+            and the reference rows of these per live tick.
+        reopen_ticks: ticks after its recovery in which a feature's drift belongs to the old episode.
     """
 
     name: str
@@ -185,15 +197,18 @@ class FamilyTable:
         return float(np.log(self.threshold))
 
     def density(self, bin_counts: Ints) -> float | None:
-        """Rows of the feature with most, over those of a reference tick."""
+        """Return the rows of the largest feature over those of a reference tick."""
         rows = max(int(bin_counts[table.bin_slice].sum()) for table in self.features)
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
     def live_variance_inflation(self, rows: int, bin_counts: Ints) -> float:
-        """What a tick with more rows than the reference's adds to v: slow effects grow with traffic.
+        """Return the factor by which a tick with more rows than a reference tick increases v: slow effects grow with
+        traffic.
 
-        `rows` are the feature's rows; `bin_counts` are the flat counts of the tick, which give the density of the
-        traffic that the labels belong to.
+        Args:
+            rows: rows of the feature in the tick.
+            bin_counts: flat counts of the tick. For losses, they give the density of the traffic that the labels belong
+                to.
         """
         if self.rows_per_tick is None:
             return 1.0
@@ -205,7 +220,10 @@ class FamilyTable:
         return max(1.0, rows / self.rows_per_tick, dense)
 
     def increments(self, tick: int, bin_counts: Ints) -> tuple[Floats, Bools]:
-        """L [rungs, functions], and whether there were rows [functions], for the flat counts of a tick."""
+        """Return L [confidence levels, alternatives] of a tick, and which alternatives have rows.
+
+        `bin_counts` are the flat counts of the tick.
+        """
         steps = np.zeros((len(CONFIDENCE_GRID), self.size))
         active = np.zeros(self.size, dtype=bool)
         for table in self.features:
@@ -219,7 +237,7 @@ class FamilyTable:
         return steps, active
 
     def prepare_next_slot(self, tick: int) -> None:
-        """Make the next slot's functions for a few features, so that the turn of the hour costs no tick much."""
+        """Compile the next slot of a few features, so that no single tick at the turn of the hour is slow."""
         made = 0
         for table in self.features:
             made += table.prepare_next_slot(tick)
@@ -227,18 +245,20 @@ class FamilyTable:
                 return
 
     def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
-        """[functions] log of each one's part of its feature's evidence, of all or some; log R [rungs, functions]."""
+        """Return the log of each alternative's part of its feature's evidence, from log R [confidence levels,
+        alternatives].
+        """
         out: Floats = (log_r[:, some] + self.log_reference_evidence[:, some]).min(axis=0) + self.log_weights[some]
         return out
 
     def by_feature(self, log_r: Floats) -> Floats:
-        """[features] log of the evidence for each feature, from log R [rungs, functions]."""
+        """Return the log evidence of each feature [features], from log R [confidence levels, alternatives]."""
         out: Floats = np.logaddexp.reduceat(self.weighted(log_r), self.starts)
         return out
 
 
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
-    """The families that the profile has features for, their shares of the budget summing to one."""
+    """Return the families that the profile has features for; their shares of the budget sum to one."""
     left_out = _ignored(profile, settings)
     watched = {
         family: [f for f in profile.features if f.family == family and f.watched and f.name not in left_out]
@@ -250,9 +270,9 @@ def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTabl
 
 
 def _ignored(profile: Profile, settings: DriftSettings) -> set[str]:
-    """The features that are to raise no alarm: ignored ones, and what a column makes that is.
+    """Return the features that raise no alarm: ignored ones, and all features that an ignored column enters.
 
-    Those are what describes it, its residual and its partners', and whatever is made of all columns.
+    These are the features that describe the column, its residual, its partners' residuals, and features of all columns.
     """
     columns = frozenset(settings.ignore).intersection(profile.input_columns)
     shared_causes = SharedCauses.of(profile)
@@ -272,8 +292,8 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
         bank = build_bank(feature.bins, feature.training, tolerance)
         if len(bank.groups) != len(feature.variance_inflation):
             raise ProfileError(
-                f"{feature.name!r} has {len(feature.variance_inflation)} inflations for {len(bank.groups)} functions; "
-                "build the profile with this version"
+                f"feature {feature.name!r} has {len(feature.variance_inflation)} variance inflations for "
+                f"{len(bank.groups)} alternatives; build the profile with this version of pilotfish"
             )
         alternatives = slice(start, start + len(bank.groups))
         tables.append(_feature(profile, settings, feature, alternatives, tolerance))
@@ -320,12 +340,12 @@ def _feature(
         tick_seconds,
     )
     if not by_slot:
-        made.at(0)  # now rather than in the first tick
+        made.at(0)  # compile now, not in the first tick
     return made
 
 
 def _bin_slice(profile: Profile, feature: Feature) -> slice:
-    """Where the cells that detection looks at are in a flat counts array."""
+    """Return the position of a feature's tested bins in a flat counts array."""
     first = int(profile.offsets[profile.index[feature.name]])
     looked_at = range(feature.bins.size)[tested_bins(feature.bins)]
     return slice(first + looked_at.start, first + looked_at.stop)
@@ -338,12 +358,18 @@ def _tolerance(settings: DriftSettings, feature: Feature) -> float:
 
 
 def _labels_per_tick(profile: Profile) -> float | None:
-    """Labels that come together are of rows of a stretch of time, which variance_inflation was measured for."""
+    """Return the labels per tick above which evidence is scaled down.
+
+    Labels that arrive together cover consecutive rows, the case for which variance inflation was measured.
+    """
     return None if profile.performance is None else profile.performance.rows_at_once
 
 
 def _traffic(profile: Profile, settings: DriftSettings) -> tuple[slice, float] | None:
-    """The cells of the predictions that labels are of, and their reference rows in a live tick; None if unknown."""
+    """Return the bins of the predictions that labels belong to, and their reference rows per live tick.
+
+    None if they are unknown.
+    """
     usual = _live_rows(profile, settings)
     if usual is None or profile.performance is None or profile.performance.prediction not in profile.index:
         return None
@@ -351,14 +377,14 @@ def _traffic(profile: Profile, settings: DriftSettings) -> tuple[slice, float] |
 
 
 def _live_ticks(profile: Profile, settings: DriftSettings) -> int:
-    """The longest block of the reference, in live ticks."""
+    """Return the longest block of the reference, in live ticks."""
     reference = profile.reference
     scale = 1.0 if reference.tick_seconds is None else reference.tick_seconds / settings.tick_seconds
     return round(reference.longest_block * scale)
 
 
 def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:
-    """Reference rows in a tick as wide as a live one."""
+    """Return the reference rows in a tick as wide as a live one."""
     reference = profile.reference
     if reference.rows_per_tick is None or reference.tick_seconds is None:
         return reference.rows_per_tick

@@ -1,8 +1,11 @@
-"""The bank: for each feature the alternatives that are watched for, as likelihood ratios by cell.
+"""The bank: for each feature the alternatives that are tested, as likelihood ratios by bin.
 
-A function h (one float a cell, 0 < h <= 20) says how much likelier a cell is under one kind of drift than under the
-reference. Any bounded positive function is valid: the bound in `bounds` is made for it as it is. So the
-bank decides what is found fast, and never whether the promise holds.
+A likelihood ratio h holds one float per bin, 0 < h <= 20: how much more likely the bin is under one kind of drift than
+under the reference. Any bounded positive function is valid, because `bounds` bounds its mean as it is. So the bank
+decides how fast drift is found, and never whether the false-alarm guarantee holds.
+
+The variance inflations in a profile belong to the alternatives one by one. A change of the alternatives or of their
+order needs a new `BANK_VERSION`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from ..binning.probabilities import Bins, normal_scores, shrunken_probabilities,
 
 AlternativeGroup: TypeAlias = Literal["location", "loss", "scale", "bump", "category", "outside", "special"]
 
-BANK_VERSION = 1  # of the functions and their order, which the inflations in a profile belong to
+BANK_VERSION = 1  # of the alternatives and their order
 CLIP = 20.0
 FLOOR = 1e-4
 SHIFTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -29,10 +32,10 @@ SCALES = (1.1, 1.3, 1.8)
 CATEGORY_SHIFTS = (0.1, 0.3, 0.8)
 EMPTIED_TAILS = (0.05, 0.1, 0.2)  # shares of the mass at either end
 MAX_CATEGORIES = 20
-LOSS_STEPS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # more loss, in reference sd
-MAX_LOSS_SLOPE = 0.95  # of h that a row without any loss may lose
-LEAST_ATOM_MASS = 0.1  # mass on values with a cell of their own, from which leaving them is an alternative
-SPECIAL_FACTORS = (1.25, 1.5, 2.0)  # of a special cell, beyond what the tolerance allows
+LOSS_STEPS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # increase of the mean loss, in reference standard deviations
+MAX_LOSS_SLOPE = 0.95  # share of h that a row with zero loss may lose
+LEAST_ATOM_MASS = 0.1  # mass on atoms from which moving it away is an alternative
+SPECIAL_FACTORS = (1.25, 1.5, 2.0)  # growth of a rare bin beyond what the tolerance allows
 GROUP_WEIGHTS: dict[AlternativeGroup, float] = {
     "bump": 0.2, "category": 0.5, "location": 0.4, "loss": 1.0, "outside": 0.1, "scale": 0.2, "special": 0.2,
 }  # fmt: skip
@@ -42,9 +45,14 @@ Shape: TypeAlias = tuple[AlternativeGroup, Floats]
 
 @dataclass(frozen=True)
 class LikelihoodRatioBank:
-    """h [functions, cells], each function's group, and prior weights [functions] that sum to one.
+    """The alternatives of one feature.
 
-    `slopes` [functions] are of those that are linear in a loss: what a loss of one more adds to h.
+    Attributes:
+        h: [alternatives, bins] likelihood ratios.
+        groups: the group of each alternative.
+        weights: [alternatives] prior weights that sum to one.
+        slopes: [alternatives] for alternatives that are linear in a loss: the increase of h per unit of loss; else
+            None.
     """
 
     h: Floats
@@ -53,15 +61,27 @@ class LikelihoodRatioBank:
     slopes: Floats | None = None
 
     def restricted_to(self, bin_slice: slice) -> LikelihoodRatioBank:
-        """The same functions of some cells."""
+        """Return the same alternatives on some of the bins."""
         return replace(self, h=self.h[:, bin_slice])
 
 
 def build_bank(bins: Bins, training: Ints, tolerance: float, slot: Ints | None = None) -> LikelihoodRatioBank:
-    """The functions for one feature, in an order that depends on bins and `training` [cells] alone.
+    """Return the alternatives of one feature, in an order that depends on `bins` and `training` alone.
 
-    With `slot`, the counts [cells] of the shaping rows of one slot, they are the same alternatives to what is usual
-    in that slot.
+    Args:
+        bins: the bins of the feature.
+        training: counts [bins] of the training split.
+        tolerance: chi-square distance that counts as no drift.
+        slot: counts [bins] of the training rows of one slot. The alternatives are then relative to that slot.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.binning.numeric import NumericBins
+        >>> from pilotfish.detectors.evalues.bank import build_bank
+        >>> bins = NumericBins.from_values(np.array([0.0, 1.0, 1.0, 0.0]))
+        >>> bank = build_bank(bins, np.array([0, 0, 0, 60, 0, 40, 0, 0, 0, 0]), tolerance=0.0025)
+        >>> bank.h.shape == (len(bank.groups), bins.size), bool(abs(bank.weights.sum() - 1) < 1e-9)
+        (True, True)
     """
     whole = smoothed_probabilities(training)
     p = whole if slot is None else shrunken_probabilities(slot, whole)
@@ -83,14 +103,16 @@ def build_bank(bins: Bins, training: Ints, tolerance: float, slot: Ints | None =
 
 
 def _loss_bank(p: Floats, bins: LossBins) -> LikelihoodRatioBank:
-    """Functions that are linear in the loss r of a cell and grow with it: h = 1 + slope (r - m), m the mean under p.
+    """Return alternatives that are linear in the loss r of a bin: h = 1 + slope (r - m), with m the mean loss under p.
 
-    So the mean of h under any distribution q is that of a line: 1 + slope (E_q r - m). It depends on the mean loss
-    alone, and rises with it. If E r <= U is known of the reference, then 1 + slope (U + tolerance - m) bounds the mean
-    of h for every q whose mean loss is at most `tolerance` above the reference's, whatever its shape, and h over it is
-    an e-value of exactly that hypothesis; a smaller loss can only lower the evidence. Slopes are the best ones for
-    losses of `LOSS_STEPS` reference standard deviations more (for right or wrong h is then the likelihood ratio), as
-    far as h stays positive and below the clip. A row without a loss is in no such cell (`tested_bins`).
+    The mean of h under any distribution q is 1 + slope (E_q r - m). It depends on the mean loss alone and rises with
+    it. If the reference gives E r <= U, then 1 + slope (U + tolerance - m) bounds the mean of h for every q whose mean
+    loss is at most `tolerance` above the reference's. So h over this bound is an e-value of exactly that hypothesis,
+    and a smaller loss can only lower the evidence.
+
+    Slopes are the best ones for losses that are `LOSS_STEPS` reference standard deviations larger, as far as h stays
+    positive and below the clip. For zero-one loss, h is then the likelihood ratio. Rows without a loss are in none of
+    these bins (`tested_bins`).
     """
     bin_slice = tested_bins(bins)
     mass = p[bin_slice] / p[bin_slice].sum()
@@ -105,7 +127,7 @@ def _loss_bank(p: Floats, bins: LossBins) -> LikelihoodRatioBank:
 
 
 def _tilts(group: AlternativeGroup, p: Floats, exponents: list[Floats]) -> Iterator[Shape]:
-    """q ~ p exp(exponent), as h = q / p."""
+    """Yield h = q / p for the tilted distributions q ~ p exp(exponent)."""
     for exponent in exponents:
         h = np.exp(np.clip(exponent, -9.0, 9.0))
         yield group, h / (p @ h)
@@ -116,15 +138,18 @@ def _location_exponents(scores: Floats) -> list[Floats]:
 
 
 def _scale_exponents(scores: Floats) -> list[Floats]:
-    """For a normal, tilting by eta (g^2 - 1) gives the variance 1 / (1 - 2 eta)."""
+    """Return the exponents of changes of spread.
+
+    Tilting a normal by eta (g^2 - 1) gives the variance 1 / (1 - 2 eta).
+    """
     ratios = [ratio for spread in SCALES for ratio in (spread, 1 / spread)]
     return [(1 - 1 / ratio**2) / 2 * (scores**2 - 1) for ratio in ratios]
 
 
 def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
-    """Windows of a tenth of the mass, at a stride of half a window, twice and half as likely; and ends that empty.
+    """Yield windows of a tenth of the mass, twice or half as likely, half a window apart, and tails that lose mass.
 
-    A shift empties one end of a skewed or bounded distribution long before it moves the middle by as much.
+    A shift empties one tail of a skewed or bounded distribution long before it moves the middle by as much.
     """
     mass = np.where(roles == "value", p, 0.0)
     upper = np.cumsum(mass) / mass.sum()
@@ -139,7 +164,7 @@ def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
 
 
 def _atom_mass_moves(p: Floats, whole: Floats, bins: NumericBins) -> Iterator[Shape]:
-    """Mass that leaves the values with a cell of their own, as any shift or new unit makes it, or gathers there."""
+    """Yield moves of mass away from the atoms, as any shift or new unit causes, or towards them."""
     atoms = np.isin(np.arange(len(p)), FIRST_VALUE_BIN + np.flatnonzero(~np.isnan(bins.atoms)))
     between = np.isin(np.arange(len(p)), FIRST_VALUE_BIN + np.flatnonzero(np.isnan(bins.atoms)))
     mass, left = float(p[between].sum()), float(p[atoms].sum())
@@ -150,12 +175,12 @@ def _atom_mass_moves(p: Floats, whole: Floats, bins: NumericBins) -> Iterator[Sh
 
 
 def _categories(p: Floats, whole: Floats, ordinary: Bools) -> Iterator[Shape]:
-    """Each category that is heavy in the whole reference against all else, and the light ones together."""
+    """Yield each of the heaviest categories against all others, and the light ones together."""
     candidates = np.flatnonzero(ordinary)
     heavy = candidates[np.argsort(-whole[candidates], kind="stable")][:MAX_CATEGORIES]
     groups = [np.arange(len(p)) == bin_id for bin_id in heavy]
     rest = ordinary & ~np.isin(np.arange(len(p)), heavy)
-    groups = groups[:1] if len(candidates) <= 2 else groups  # of two, one is the other's mirror
+    groups = groups[:1] if len(candidates) <= 2 else groups  # two categories mirror each other
     for inside in [*groups, rest] if rest.any() else groups:
         mass = float(p[inside].sum())
         score = (inside - mass) / np.sqrt(mass * (1 - mass))
@@ -166,7 +191,7 @@ def _categories(p: Floats, whole: Floats, ordinary: Bools) -> Iterator[Shape]:
 
 
 def _rare_bins(p: Floats, roles: np.typing.NDArray[np.str_], rows: float, tolerance: float) -> Iterator[Shape]:
-    """What should be rare growing, against p, and once more against the most that the tolerance allows."""
+    """Yield growth of the bins that should be rare, against p and against the most that the tolerance allows."""
     for role in ("missing", "unseen", "below", "above", "far", "inf"):
         inside = roles == role
         if not inside.any():
@@ -184,6 +209,6 @@ def _rare_bins(p: Floats, roles: np.typing.NDArray[np.str_], rows: float, tolera
 
 
 def _ratio(inside: Bools, mass: float, target: float) -> Floats:
-    """h of moving the mass of some cells to a target, the others in proportion."""
+    """Return h for moving the mass of some bins to a target, the others in proportion."""
     target = min(target, (1 + mass) / 2)
     return np.where(inside, target / mass, (1 - target) / (1 - mass))

@@ -1,7 +1,8 @@
-"""The loss of a labelled row, in [0, 1] for every task, NaN where it has none.
+"""Loss functions: the error of a labelled row, in [0, 1] for every task, NaN if the row has no loss.
 
-A row without a prediction, or whose label says nothing (missing, no number, none of the two classes of a ranking), has
-no loss: it is counted as such and moves no evidence. A class that the reference never had is a value like any other.
+A row has no loss if its prediction is missing or its label is unusable: missing, not a number, or neither of the two
+classes of a ranking. Such a row is counted and changes no evidence. A class that the reference never had is a normal
+value.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ WHOLE = re.compile(r"-?\d+\.0+")
 
 
 class LossFunction(Protocol):
-    """One task's loss. `of` never raises, whatever the values, and changes none."""
+    """The loss of one task. `of` accepts any values, never raises, and changes none of its arguments."""
 
     task: ClassVar[Task]
 
     def of(self, prediction: Column, label: Column) -> Floats:
-        """[rows] in [0, 1], NaN where there is none."""
+        """Return losses [rows] in [0, 1], NaN where there is none."""
         ...
 
     def document(self) -> dict[str, Any]: ...
@@ -37,9 +38,15 @@ class LossFunction(Protocol):
 
 @dataclass(frozen=True)
 class ZeroOneLoss:
-    """1 where the predicted class is another than the label's, else 0.
+    """1 if the predicted class differs from the label's class, else 0.
 
-    Classes are compared as text: 1, 1.0, "1", "1.0", true and "True" are the same, "01" is another.
+    Classes are compared as text: 1, 1.0, "1", "1.0", true and "True" are equal, "01" differs.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.losses.functions import ZeroOneLoss
+        >>> ZeroOneLoss().of(as_column(["yes", "no", None]), as_column(["yes", "yes", "no"])).tolist()
+        [0.0, 1.0, nan]
     """
 
     task: ClassVar[Task] = "classification"
@@ -57,7 +64,14 @@ class ZeroOneLoss:
 
 @dataclass(frozen=True)
 class AbsoluteLoss:
-    """The absolute error over `scale`, at most 1; an infinite prediction is as wrong as can be."""
+    """The absolute error divided by `scale`, at most 1. An infinite prediction has the loss 1.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.losses.functions import AbsoluteLoss
+        >>> AbsoluteLoss(scale=10.0).of(as_column([1.0, 5.0, 50.0]), as_column([1.0, 3.0, 0.0])).tolist()
+        [0.0, 0.2, 1.0]
+    """
 
     task: ClassVar[Task] = "regression"
     scale: float
@@ -75,15 +89,23 @@ class AbsoluteLoss:
 
 @dataclass(frozen=True)
 class RankingLoss:
-    """How far a row's score is on the wrong side of the reference's rows of the other class.
+    """The share of reference rows of the other class that the row's score ranks wrongly.
 
-    For a positive the share of the reference's negatives with a higher score, for a negative that of its positives with
-    a lower one; ties count half. The mean over the rows of either class is 1 - AUC, so that a change of the classes'
-    shares alone changes nothing.
+    For a positive row: the share of the reference's negatives with a higher score. For a negative row: the share of its
+    positives with a lower score. Ties count half. The mean over the rows of either class is 1 - AUC, so a change of the
+    class shares alone changes nothing.
 
     Attributes:
-        positive, negative: the labels, as `class_of` writes them.
-        positives, negatives: ascending scores [at most `MAX_SCORES`] of the reference's rows of either class.
+        positive, negative: the labels, spelled as by `class_of`.
+        positives, negatives: ascending scores [at most `MAX_SCORES`] of the reference rows of each class.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.losses.functions import RankingLoss
+        >>> loss = RankingLoss("1", "0", positives=np.array([0.4, 0.9]), negatives=np.array([0.1, 0.6]))
+        >>> loss.of(as_column([0.5, 0.5]), as_column([1, 0])).tolist()
+        [0.5, 0.5]
     """
 
     task: ClassVar[Task] = "ranking"
@@ -111,7 +133,7 @@ MAX_SCORES = 256
 
 
 def score_quantiles(scores: Floats) -> Floats:
-    """At most `MAX_SCORES` ascending scores that are distributed as the given ones [n]."""
+    """Return at most `MAX_SCORES` ascending scores with the same distribution as the given ones [n]."""
     if len(scores) <= MAX_SCORES:
         return np.sort(scores)
     out: Floats = np.quantile(scores, (np.arange(MAX_SCORES) + 0.5) / MAX_SCORES, method="inverted_cdf")
@@ -119,7 +141,7 @@ def score_quantiles(scores: Floats) -> Floats:
 
 
 def share_below(sorted_scores: Floats, scores: Floats) -> Floats:
-    """[rows] share of ascending scores below each one, ties half."""
+    """Return the share [rows] of ascending scores below each score; ties count half."""
     left = np.searchsorted(sorted_scores, scores, side="left")
     right = np.searchsorted(sorted_scores, scores, side="right")
     share: Floats = (left + right) / (2 * len(sorted_scores))
@@ -127,14 +149,14 @@ def share_below(sorted_scores: Floats, scores: Floats) -> Floats:
 
 
 def classes(column: Column) -> list[str | None]:
-    """The class of each row as text, None where there is none."""
+    """Return the class of each row as text, None where there is none."""
     missing = missing_mask(column)
     values = column.values.tolist()
     return [None if gone else class_of(value) for value, gone in zip(values, missing.tolist(), strict=True)]
 
 
 def class_of(value: object) -> str | None:
-    """A class as text: as categories are written, but true is 1, false 0, and 1.0 the text of 1."""
+    """Return a class as text: spelled as by `category_text`, but true is 1, false is 0, and the text 1.0 is 1."""
     text = None if is_missing(value) else category_text(value)
     if text is None:
         return None
@@ -144,13 +166,19 @@ def class_of(value: object) -> str | None:
 
 
 def loss_from(task: Task, document: Mapping[str, Any], where: str) -> LossFunction:
-    """The loss of a task in a document; ProfileError naming what is wrong."""
+    """Return the loss function of a task from its document.
+
+    Raises:
+        ProfileError: a value is out of range; the message names its path.
+    """
     if task == "classification":
         return ZeroOneLoss()
     if task == "regression":
         scale = float(document["scale"])
         if not (np.isfinite(scale) and scale > 0):
-            raise ProfileError(f"{where}.scale must be a positive number, not {shown(document['scale'])}")
+            raise ProfileError(
+                f"{where}.scale must be a positive number, not {shown(document['scale'])}; build the profile again"
+            )
         return AbsoluteLoss(scale)
     grids = [np.array([float(score) for score in document[key]]) for key in ("positives", "negatives")]
     if not all(len(one) and np.all(np.isfinite(one)) and np.all(np.diff(one) >= 0) for one in grids):

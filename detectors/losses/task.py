@@ -1,9 +1,9 @@
-"""The task of a model, which decides how its losses are computed, and the names of the features made of them."""
+"""The task of a model, which selects its loss function, and the names of the features made of losses."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
 Task: TypeAlias = Literal["classification", "regression", "ranking"]
-LOSS = "loss"  # the feature that is watched
-BY_SCORE = "loss:by_score"  # the counts of score cells and levels, of which no alarm comes
+LOSS = "loss"  # the monitored feature
+BY_SCORE = "loss:by_score"  # counts by score bin and loss level; it raises no alarm

@@ -1,18 +1,20 @@
-"""How well the model does: losses of labelled rows, and what to expect of rows whose labels have not come.
+"""Performance: the losses of labelled rows, and the loss to expect before labels arrive.
 
-Words
+Terms
 -----
-loss         of one labelled row, in [0, 1]: wrong or right, a scaled error, or a rank (`losses`)
-task         classification, regression or ranking: which loss
-score cell   a cell of the score column's feature
-level        one of a few sizes of loss, for counting losses by score cell
-realized     the mean loss of rows whose labels came (`realized`)
-estimate     the loss to expect of all rows: what the reference's rows with such scores had (`estimate`)
-calibration  whether scores are the probabilities that they look like (`calibration`)
+task            classification, regression or ranking; it selects the loss function
+score bin       a bin of the score column's feature
+loss level      one of a few sizes of loss, used to count losses by score
+realized loss   the mean loss of rows whose labels have arrived
+estimated loss  the loss to expect before labels arrive: the reference's loss at the same scores
+score calibration  whether scores are probabilities
 
-    reference rows, roles -> `roles.settled` -> `fit.fitted` -> LossTransform (in the profile), Performance (for people)
-    labelled row -> LossTransform -> "loss" (watched, one-sided), "loss:by_score" (counted only) -> Counts
-    Profile, Counts -> `realized`, `estimate`
+Data flow
+---------
+reference rows, options -> `roles.infer_roles` -> `fit.fit_loss` -> LossTransform, PerformanceSpec (in the profile)
+labelled row            -> LossTransform -> "loss" (monitored), "loss:by_score" (counted only) -> Counts
+Profile, Counts         -> `realized.realized`, `estimate.estimate`
 
-Everything is made of integer counts, so it adds up over pods. Only "loss" raises alarms; an estimate never does.
+All figures come from integer counts, so they add up over pods. Only the feature "loss" raises alarms; an estimate never
+does. Terms of the whole package: docs/glossary.md.
 """

@@ -1,4 +1,7 @@
-"""Whether scores are probabilities: frequency against mean score, cell by cell."""
+"""Score calibration: whether scores are probabilities. Compares frequency with mean score, bin by bin.
+
+`fit` stores the result in the profile, for people.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,29 @@ import numpy as np
 from ..batch import Bools, Floats, Ints
 from ..profile.performance import ScoreCalibration
 
-MATTERS = 0.02  # mean distance below which scores pass for calibrated, however sure that it is not chance
+MATTERS = 0.02  # mean distance below which scores count as calibrated, even if it is beyond chance
 SIGNIFICANT = 3.0  # normal score
 
 
 def score_calibration(of: str, scores: Floats, happened: Bools, bin_ids: Ints) -> ScoreCalibration:
-    """Whether what a score stands for happened as often as it says.
+    """Return whether an event happened as often as the scores say.
 
-    Method: expected calibration error over the score's cells (Naeini, Cooper, Hauskrecht: AAAI 2015), and the
-    chi-square of Hosmer and Lemeshow (1980) as the test of whether it is more than chance.
+    Method: expected calibration error over the score's bins (Naeini, Cooper, Hauskrecht: AAAI 2015), with the
+    chi-square of Hosmer and Lemeshow (1980) as the test against chance.
 
     Args:
-        of: what it is said to be the probability of.
+        of: name of the event.
         scores: [rows] in [0, 1].
-        happened: [rows].
-        cells: [rows] of the score.
+        happened: [rows] whether the event happened.
+        bin_ids: [rows] bin numbers of the scores.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.performance.calibration import score_calibration
+        >>> scores = np.repeat([0.2, 0.8], 500)
+        >>> happened = np.arange(1000) % 10 < 10 * scores
+        >>> score_calibration("the class yes", scores, happened, np.repeat([0, 1], 500)).calibrated
+        True
     """
     size = int(bin_ids.max()) + 1
     rows = np.bincount(bin_ids, minlength=size)
@@ -38,6 +49,6 @@ def score_calibration(of: str, scores: Floats, happened: Bools, bin_ids: Ints) -
 
 
 def normal_score(chi_square: float, degrees: int) -> float:
-    """A chi-square as a normal score: Wilson and Hilferty's cube root."""
+    """Return a chi-square as a normal score (Wilson and Hilferty's cube root)."""
     step = 2 / (9 * max(degrees, 1))
     return float((np.cbrt(chi_square / max(degrees, 1)) - (1 - step)) / np.sqrt(step))

@@ -1,10 +1,9 @@
-"""What loss to expect of rows whose labels have not come: that of the reference's rows with the same scores.
+"""Estimated loss: the loss to expect of rows whose labels have not arrived.
 
-Method: confidence-based performance estimation (NannyML's documentation describes it as CBPE), with the reference's own
-loss in each cell of the score in the place of a calibrated probability. So it needs no calibrated scores; it does
-need that rows with a certain score are right as often as they were in the reference. Where what is learned does
-change (concept drift) that is false, which only labels can tell: as soon as labelled rows contradict it cell by cell,
-the estimate says so.
+Method: confidence-based performance estimation (called CBPE in NannyML's documentation), with the reference's own loss
+in each score bin in the place of a calibrated probability. So scores need not be calibrated, but rows with a certain
+score must be right as often as in the reference. Concept drift breaks this assumption, and only labels can show that:
+as soon as labelled rows contradict the estimate bin by bin, it says so.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from ..summaries.counts import Counts
 from .calibration import normal_score
 from .realized import interval
 
-CONTRADICTION_Z = 4.0  # normal score beyond which labels and estimate contradict each other
-MATTERS = 0.01  # difference of the mean loss below which they do not, however sure; twice as much for single cells
-WIDEST = 0.25  # variance of a loss of which nothing is known
+CONTRADICTION_Z = 4.0  # normal score above which labels contradict the estimate
+MATTERS = 0.01  # difference of the mean loss below which they do not; for single bins twice as much
+WIDEST = 0.25  # variance of a loss without any data: the largest that is possible in [0, 1]
 
 
 @dataclass(frozen=True)
 class EstimatedLoss:
-    """The loss to expect; an estimate, never an alarm.
+    """The loss to expect. It is an estimate and never raises an alarm.
 
     Attributes:
-        value, low, high: in [0, 1]; 95 % for the mean loss that the labels of these rows will show.
-        rows: rows with a prediction, of which it is made.
-        reference: the mean loss of the reference's labelled rows.
-        calibrated: whether rows with a certain score still lose as much as in the reference, as far as labels came.
-        reason: why not, or nothing.
-        checked: labelled rows by which that was checked; with 0 of them nobody knows.
+        value, low, high: in [0, 1], with a 95 % interval for the mean loss that the labels of these rows will show.
+        rows: rows with a prediction, which the estimate is made from.
+        reference: mean loss of the labelled reference rows.
+        calibrated: whether the labels so far agree with the reference's losses by score.
+        reason: why they disagree, or empty.
+        checked: number of labelled rows behind `calibrated`; with 0 it is unknown.
     """
 
     value: float
@@ -51,7 +50,7 @@ class EstimatedLoss:
 
 @dataclass(frozen=True)
 class _LossByBin:
-    """Labelled rows by score cell: how many [cells], the sum of their losses, and the variance within."""
+    """Labelled rows by score bin: their number [bins], the sum of their losses, and the variance within a bin."""
 
     rows: Ints
     sums: Floats
@@ -59,7 +58,7 @@ class _LossByBin:
 
     @classmethod
     def of(cls, counts: Ints, size: int, levels: Floats) -> _LossByBin:
-        """From the counts of "loss:by_score" [its cells]."""
+        """Return the losses by bin from the counts of "loss:by_score"."""
         by_level = counts[_INTEGER_BINS][: size * len(levels)].reshape(size, len(levels))
         rows = by_level.sum(axis=1)
         sums = by_level @ levels
@@ -69,23 +68,40 @@ class _LossByBin:
 
     @property
     def mean(self) -> Floats:
-        """[cells] the loss, that of all where a cell has no rows, as one more row would draw it."""
+        """Mean loss [bins], shrunken towards the overall mean by one row."""
         overall = float(self.sums.sum()) / max(int(self.rows.sum()), 1)
         out: Floats = (self.sums + overall) / (self.rows + 1)
         return out
 
     @property
     def noise(self) -> Floats:
-        """[cells] the variance of a single row's loss, drawn to the widest by one row."""
+        """Variance [bins] of a single row's loss, shrunken towards the widest by one row."""
         out: Floats = (self.rows * self.variance + WIDEST) / (self.rows + 1)
         return out
 
 
-_INTEGER_BINS = slice(3, -4)  # the cells of whole numbers, between what lies below and above them
+_INTEGER_BINS = slice(3, -4)  # the bins of the integers, without those for values below and above
 
 
 def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
-    """The loss to expect of the rows in `counts`; None without scores in the profile or rows in `counts`."""
+    """Return the loss to expect of the rows in `counts`; None without scores in the profile or rows in `counts`.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.performance.estimate import estimate
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> sure = np.tile([0.55, 0.95], 500)
+        >>> label = np.where(np.arange(1000) % 20 < 10 - 9 * (sure > 0.9), "no", "yes")  # half of the unsure are wrong
+        >>> rows = {"said": np.full(1000, "yes"), "sure": sure, "truth": label}
+        >>> sides = {"said": "prediction", "sure": "prediction", "truth": "label"}
+        >>> profile = build_profile(rows, sides=sides, exchangeable=True)
+        >>> counting = TickCounts(profile)
+        >>> counting.add(Batch({"said": ["yes"] * 100, "sure": [0.55] * 100}, 100, "prediction"))
+        >>> round(estimate(profile, counting.take()).value, 1)
+        0.5
+    """
     said = profile.performance
     if said is None or said.score not in profile.index or BY_SCORE not in profile.index or LOSS not in profile.index:
         return None
@@ -109,7 +125,7 @@ def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
 
 
 def _contradiction(said: PerformanceSpec, reference: _LossByBin, labelled: _LossByBin, design_effect: float) -> str:
-    """Why labelled rows [score cells] say that the reference's losses by score no longer hold, or nothing."""
+    """Return why labelled rows [score bins] contradict the reference's losses by score, or an empty text."""
     used = labelled.rows > 0
     if not used.any():
         return ""

@@ -1,4 +1,7 @@
-"""From labelled reference rows to the transform that makes losses, and to what a person should know of them."""
+"""Fit the loss of a task on labelled reference rows.
+
+`reference.builder` stores the transform and the specification in the profile.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,21 @@ from ..transforms.loss import LossByScore, LossTransform
 from .calibration import score_calibration
 from .roles import LabelRoles
 
-LARGEST = 0.95  # quantile of the reference's absolute errors that counts as a loss of 1
-LEVELS = 6  # sizes of a loss that is counted by score
-YES = ("1", "yes", "y", "positive", "pos")  # of two classes the positive one, where one is called so
+LARGEST = 0.95  # quantile of the absolute errors that counts as a loss of 1
+LEVELS = 6  # loss levels of a regression or a ranking
+YES = ("1", "yes", "y", "positive", "pos")  # names of the positive class, if one of two classes has such a name
 
 
 @dataclass(frozen=True)
 class FittedLoss:
-    """The transform, the cells of its "loss", and which reference rows [rows] have one."""
+    """A fitted loss.
+
+    Attributes:
+        transform: computes the losses.
+        bins: of the feature "loss".
+        usable: [rows] which reference rows have a loss.
+        performance: for the profile.
+    """
 
     transform: LossTransform
     bins: LossBins
@@ -35,13 +45,13 @@ class FittedLoss:
 
 
 def fit_loss(roles: LabelRoles, whole: Block, training: Bools, score_bins: NumericBins | None) -> FittedLoss:
-    """The losses of reference rows.
+    """Return the loss of reference rows.
 
     Args:
-        roles: what to compare.
-        whole: all the rows, labelled or not, with the columns of `roles`.
-        shaping: [rows] true for the part that may shape what is watched for.
-        score_bins: the cells of the score's feature; without them no estimate is made.
+        roles: the columns to compare.
+        whole: all rows, labelled or not, with the columns of `roles`.
+        training: [rows] true for the training split.
+        score_bins: bins of the score's feature; without them there is no estimate.
 
     Raises:
         ProfileError: too few labelled rows, or columns that do not fit the task.
@@ -53,8 +63,8 @@ def fit_loss(roles: LabelRoles, whole: Block, training: Bools, score_bins: Numer
     usable = ~np.isnan(losses)
     if not (usable & training).any() or not (usable & ~training).any():
         raise ProfileError(
-            f"{int(usable.sum())} rows have both {roles.label!r} and {roles.prediction!r} in a form that can be "
-            "compared; give more rows whose label is known"
+            f"only {int(usable.sum())} rows have both {roles.label!r} and {roles.prediction!r} in a form that can be "
+            "compared; give more rows with labels"
         )
     bins = (
         LossBins.for_zero_one_loss()
@@ -82,14 +92,16 @@ def fit_loss(roles: LabelRoles, whole: Block, training: Bools, score_bins: Numer
 
 
 def reject_reserved_names(names: list[str]) -> None:
-    """ProfileError where a column has the name of a feature that losses make."""
+    """Raise ProfileError if a column has the name of a feature that losses use."""
     taken = sorted({LOSS, BY_SCORE} & set(names))
     if taken:
-        raise ProfileError(f"a column is called {shown(taken[0])}, as the losses of labelled rows are; rename it")
+        raise ProfileError(
+            f"a column is called {shown(taken[0])}, a name that is reserved for the losses of labelled rows; rename it"
+        )
 
 
 def _loss(roles: LabelRoles, label: Column, prediction: Column) -> LossFunction:
-    """The loss fitted on labelled rows of the shaping part."""
+    """Return the loss function, fitted on the labelled rows of the training split."""
     if roles.task == "classification":
         return ZeroOneLoss()
     if roles.task == "regression":
@@ -98,34 +110,36 @@ def _loss(roles: LabelRoles, label: Column, prediction: Column) -> LossFunction:
     found = Counter(name for name in named if name is not None)
     if len(found) != 2:
         raise ProfileError(
-            f"a ranking needs a label of two classes, and {roles.label!r} holds {shown(sorted(found))}; "
-            "name another task, or another label"
+            f"a ranking needs a label of two classes, but {roles.label!r} holds {shown(sorted(found))}; "
+            "choose another task or another label"
         )
     finite = np.isfinite(scores)
     of = {name: scores[(named == name) & finite] for name in sorted(found)}
     if not all(map(len, of.values())):
-        raise ProfileError(f"{roles.prediction!r} has no score for one class of {roles.label!r}; give more rows")
+        raise ProfileError(
+            f"{roles.prediction!r} has no score for one of the two classes of {roles.label!r}; give more rows"
+        )
     positive = next((name for name in of if name.lower() in YES), None) or max(of, key=lambda name: of[name].mean())
     negative = next(name for name in of if name != positive)
     return RankingLoss(positive, negative, score_quantiles(of[positive]), score_quantiles(of[negative]))
 
 
 def _scale(roles: LabelRoles, label: Column, prediction: Column) -> float:
-    """The error that counts as 1: what one error in twenty exceeds."""
+    """Return the absolute error that counts as a loss of 1: one in twenty errors exceeds it."""
     said, truth = to_floats(prediction)[0], to_floats(label)[0]
     with np.errstate(over="ignore", invalid="ignore"):
         errors = np.abs(said - truth)
     errors = errors[np.isfinite(errors)]
     if not len(errors):
         raise ProfileError(
-            f"no row has numbers in both {roles.label!r} and {roles.prediction!r}; name another task, or give more rows"
+            f"no row has numbers in both {roles.label!r} and {roles.prediction!r}; set another task or give more rows"
         )
     scale = float(np.quantile(errors, LARGEST)) or float(errors.max())
     return scale or float(np.std(truth[np.isfinite(truth)])) or 1.0
 
 
 def _borders(roles: LabelRoles, losses: Floats) -> Floats:
-    """Ascending losses between the levels."""
+    """Return ascending losses between the levels."""
     if roles.task == "classification":
         return np.array([0.5])
     borders = np.unique(np.quantile(losses, np.arange(1, LEVELS) / LEVELS))
@@ -134,7 +148,7 @@ def _borders(roles: LabelRoles, losses: Floats) -> Floats:
 
 
 def _levels(borders: Floats, losses: Floats) -> tuple[float, ...]:
-    """The mean loss of each level; its lower border where the reference has none in it."""
+    """Return the mean loss of each level, or its lower border if the reference has no row in it."""
     level = np.searchsorted(borders, losses, side="right")
     rows = np.bincount(level, minlength=len(borders) + 1)
     sums = np.bincount(level, weights=losses, minlength=len(borders) + 1)
@@ -145,7 +159,7 @@ def _levels(borders: Floats, losses: Floats) -> tuple[float, ...]:
 def _calibration(
     roles: LabelRoles, whole: Block, bins: NumericBins, loss: LossFunction, losses: Floats
 ) -> ScoreCalibration | None:
-    """Of what the score comes closest to being the probability, and how close; None if it is no probability."""
+    """Return the event that the score comes closest to being the probability of; None if it is not a probability."""
     if roles.score is None or roles.task == "regression":
         return None
     column = whole.columns[roles.score]

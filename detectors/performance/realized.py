@@ -1,4 +1,7 @@
-"""The loss of the rows whose labels came, as a figure for people; alarms come from the feature "loss"."""
+"""Realized loss: the mean loss of the rows whose labels have arrived.
+
+It is a figure for people. Alarms come from the feature "loss".
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from ..losses.task import LOSS
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
 
-Z_95 = 1.96  # normal quantile of the intervals: 95 %
+Z_95 = 1.96  # normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,11 @@ class RealizedLoss:
     """The mean loss of labelled rows.
 
     Attributes:
-        value, low, high: the mean and its 95 % interval, in [0, 1].
+        value, low, high: the mean in [0, 1] and its 95 % interval.
         rows: labelled rows that have a loss.
-        without: labelled rows that have none: no prediction, or a label that says nothing.
-        reference: the mean loss of the reference's labelled rows.
-        reference_rows: how many those are.
+        without: labelled rows without a loss: no prediction, or an unusable label.
+        reference: mean loss of the labelled reference rows.
+        reference_rows: number of those rows.
     """
 
     value: float
@@ -38,7 +41,22 @@ class RealizedLoss:
 
 
 def realized(profile: Profile, counts: Counts) -> RealizedLoss | None:
-    """The loss of the labelled rows in `counts`; None where the profile knows no labels, or none came."""
+    """Return the loss of the labelled rows in `counts`; None if the profile has no labels, or none arrived.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.performance.realized import realized
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> rows = {"said": np.full(1000, "yes"), "truth": np.where(np.arange(1000) % 10 == 0, "no", "yes")}
+        >>> profile = build_profile(rows, sides={"said": "prediction", "truth": "label"}, exchangeable=True)
+        >>> counting = TickCounts(profile)
+        >>> counting.add(Batch({"said": ["yes"] * 4, "truth": ["yes", "no", "yes", None]}, 4, "label"))
+        >>> found = realized(profile, counting.take())
+        >>> round(found.value, 2), found.rows, found.without, found.reference
+        (0.33, 3, 1, 0.1)
+    """
     if profile.performance is None or LOSS not in profile.index:
         return None
     feature = profile.feature(LOSS)
@@ -53,13 +71,16 @@ def realized(profile: Profile, counts: Counts) -> RealizedLoss | None:
 
 
 def interval(value: float, variance: float, rows: float) -> tuple[float, float]:
-    """95 % around a mean in [0, 1] of `rows` independent rows; never narrower than one more row would allow."""
+    """Return a 95 % interval around a mean in [0, 1] of `rows` independent rows.
+
+    It is never narrower than the change that one more row could cause.
+    """
     half = Z_95 * float(np.sqrt(variance)) + 1 / (rows + 1)
     return max(0.0, value - half), min(1.0, value + half)
 
 
 def loss_moments(bins: Bins, counts: Ints) -> tuple[int, float, float]:
-    """Rows with a loss, its mean and its variance over them; no rows where the cells are none of a loss."""
+    """Return the rows with a loss, their mean loss and its variance; no rows if the bins are not those of a loss."""
     if not isinstance(bins, LossBins):
         return 0, 0.0, 0.0
     rows, losses = bins.rows_and_losses(counts)

@@ -1,4 +1,7 @@
-"""Which column is the truth, which is compared with it, and by which loss: as a person says, else as the data look."""
+"""Infer which column is the label, which prediction is compared with it, and by which task.
+
+Explicit options override what the data suggest. `fit` takes the result.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from ..errors import ProfileError, shown
 from ..losses.functions import classes
 from ..losses.task import Task
 
-MOST_CLASSES = 50  # of whole numbers that may be names of classes
-SAMPLED_ROWS = 5000  # labelled rows that are enough to tell
+MOST_CLASSES = 50  # up to so many distinct integers may be class names
+SAMPLED_ROWS = 5000  # labelled rows that suffice to infer roles
 
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """What a person said of the labels; None is inferred."""
+    """Options about labels; None means: infer it."""
 
     task: Task | None = None
     score: str | None = None
@@ -27,7 +30,7 @@ class LabelOptions:
 
 @dataclass(frozen=True)
 class LabelRoles:
-    """As in `Performance`."""
+    """The columns that are compared, and the task. The fields mean the same as in `PerformanceSpec`."""
 
     task: Task
     label: str
@@ -38,27 +41,39 @@ class LabelRoles:
 def infer_roles(
     wanted: LabelOptions, columns: Mapping[str, Column], sides: Mapping[str, Side], types: Mapping[str, str]
 ) -> LabelRoles | None:
-    """The roles of a reference's columns; None where there is no label, or nothing to compare it with.
+    """Return the roles of a reference's columns; None if there is no label, or nothing to compare it with.
 
     Args:
-        wanted: what a person said.
+        wanted: explicit options.
         columns: [rows] each.
-        sides: of all that are no inputs; the order of predictions counts.
-        types: of watched columns and labels.
+        sides: of all columns that are not inputs; the order of predictions matters.
+        types: of monitored columns and labels.
 
     Raises:
         ProfileError: several labels, no labelled row, or columns that do not fit the task.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.performance.roles import LabelOptions, infer_roles
+        >>> rows = {"said": ["yes", "no"], "sure": [0.9, 0.6], "truth": ["no", "yes"]}
+        >>> columns = {name: as_column(values) for name, values in rows.items()}
+        >>> sides = {"said": "prediction", "sure": "prediction", "truth": "label"}
+        >>> types = {"said": "categorical", "sure": "numeric", "truth": "categorical"}
+        >>> infer_roles(LabelOptions(), columns, sides, types)
+        LabelRoles(task='classification', label='truth', prediction='said', score='sure')
     """
     labels = [name for name, side in sides.items() if side == "label"]
     predictions = [name for name, side in sides.items() if side == "prediction"]
     if len(labels) > 1:
-        raise ProfileError(f"{shown(labels)} are all labels; keep the one that tells the truth, and exclude the others")
+        raise ProfileError(f"{shown(labels)} are all labels; keep the true one, and exclude the others")
     if wanted.score is not None and wanted.score not in predictions:
-        raise ProfileError(f"the score {wanted.score!r} is no prediction; predictions are {shown(predictions)}")
+        raise ProfileError(f"the score {wanted.score!r} is not a prediction; the predictions are {shown(predictions)}")
     if not labels or not predictions:
         if wanted.task is not None:
             missing = "label" if not labels else "prediction"
-            raise ProfileError(f"the task {wanted.task} needs a label and a prediction; say which is the {missing}")
+            raise ProfileError(
+                f"the task {wanted.task} needs a label and a prediction; name the column that is the {missing}"
+            )
         return None
     looks = _LabelSample.at(labels[0], predictions, columns, types)
     task = wanted.task or looks.task()
@@ -74,7 +89,7 @@ def infer_roles(
 
 @dataclass(frozen=True)
 class _LabelSample:
-    """A few labelled rows."""
+    """Some labelled rows, from which the task is inferred."""
 
     label: str
     label_type: str
@@ -88,13 +103,13 @@ class _LabelSample:
     ) -> _LabelSample:
         rows = np.flatnonzero(~missing_mask(columns[label]))
         if not len(rows):
-            raise ProfileError(f"the label {label!r} is missing in every row; give rows whose label is known")
+            raise ProfileError(f"the label {label!r} is missing in every row; give rows with labels")
         rows = rows[:: max(1, len(rows) // SAMPLED_ROWS)]
         known = frozenset(name for name in classes(columns[label].take(rows)) if name is not None)
         return cls(label, types.get(label, ""), known, {name: columns[name].take(rows) for name in names}, types)
 
     def task(self) -> Task:
-        """The task that label and predictions look like."""
+        """Return the task that label and predictions suggest."""
         named = self.label_type not in {"numeric", "integer"}
         if (named or len(self.known) <= MOST_CLASSES) and self._same_classes(list(self.predictions)):
             return "classification"
@@ -103,24 +118,24 @@ class _LabelSample:
         if not named and self._numeric(list(self.predictions)):
             return "regression"
         raise ProfileError(
-            f"the label {self.label!r} holds {shown(sorted(self.known))}, of which the predictions "
-            f"{shown(list(self.predictions))} say nothing; name the prediction that says the same, or the task"
+            f"cannot compare the label {self.label!r}, which holds {shown(sorted(self.known))}, with the predictions "
+            f"{shown(list(self.predictions))}; name a prediction with the same values, or the task"
         )
 
     def class_prediction(self, score: str | None) -> str:
-        """The first prediction that is no score and says classes as the label does."""
+        """Return the first prediction, other than the score, that holds classes of the label."""
         others = [name for name in self.predictions if name != score]
         found = self._same_classes(others)
         if not found:
             raise ProfileError(
-                f"no prediction besides the score says classes as the label {self.label!r} does "
-                f"({shown(sorted(self.known))}); predictions are {shown(list(self.predictions))}. Give one, "
-                "or say that the task is ranking"
+                f"no prediction except the score holds the classes of the label {self.label!r}, "
+                f"{shown(sorted(self.known))}; the predictions are {shown(list(self.predictions))}; give one with "
+                "these classes, or set the task to ranking"
             )
         return found[0]
 
     def probability(self, prediction: str) -> str | None:
-        """The first other prediction that looks like one."""
+        """Return the first other prediction that looks like a probability."""
         for name in self._numeric([name for name in self.predictions if name != prediction]):
             values = to_floats(self.predictions[name])[0]
             if np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=0.0) <= 1:
@@ -128,18 +143,20 @@ class _LabelSample:
         return None
 
     def number(self, among: Sequence[str] | None = None) -> str:
-        """The first numeric prediction."""
+        """Return the first numeric prediction."""
         names = list(self.predictions) if among is None else list(among)
         found = self._numeric(names)
         if not found:
-            raise ProfileError(f"none of the predictions {shown(names)} is a number to compare {self.label!r} with")
+            raise ProfileError(
+                f"none of the predictions {shown(names)} is a number to compare {self.label!r} with; set another task"
+            )
         return found[0]
 
     def _numeric(self, names: list[str]) -> list[str]:
         return [name for name in names if self.types.get(name) in {"numeric", "integer"}]
 
     def _same_classes(self, names: list[str]) -> list[str]:
-        """Those of which most values are classes of the label."""
+        """Return the predictions that mostly hold classes of the label."""
         return [name for name in names if self._share_known(self.predictions[name]) > 0.5]
 
     def _share_known(self, column: Column) -> float:

@@ -1,4 +1,8 @@
-"""A feature: one column that is counted and watched, with its reference counts."""
+"""A feature: one monitored column with its bins and reference counts.
+
+`reference.features` builds features; counting, detection and comparisons read them. Field names and JSON keys differ
+for the two splits and the variance inflation: the keys are part of the profile format (`document`, `parsing`).
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,20 @@ from .slots import Slots
 
 @dataclass(frozen=True)
 class Feature:
-    """One watched column, of the rows as they come or made by a transform.
+    """One monitored column, sent by the client or derived by a transform.
 
     Attributes:
-        family: the features with which it shares a part of the false-alarm budget.
-        shaping: counts [cells] of the 30 % of the reference that shape bins and alternatives.
-        bounding: counts [cells] of the other 70 %, which bound the alternatives' means.
-        inflation: [functions of the bank] how much more block sums vary than independent rows would (>= 1).
-        n_eff: rows of `bounding` over the inflation of location shifts.
-        smallest_shift: in reference standard deviations; smaller ones are never found.
+        name: of the column, or of the output of a transform.
+        family: the features that share one part of the false-alarm budget.
+        training: counts [bins] of the training split, which chooses bins and alternatives.
+        calibration: counts [bins] of the calibration split, which bounds the alternatives' means.
+        variance_inflation: [alternatives] variance of block sums over the variance with independent rows, at least 1;
+            empty if the feature raises no alarm.
+        n_eff: effective sample size: calibration rows over the variance inflation of location shifts.
+        smallest_shift: the smallest shift that can be found, in reference standard deviations.
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
-        warnings: what a person should know before trusting silence.
-        slots: the feature hour by hour, where the hours of the day are told apart; sensitivity is with them then.
+        warnings: reasons why no alarm does not mean no drift.
+        slots: the feature hour by hour, if hours of the day are compared separately; then sensitivity refers to slots.
     """
 
     name: str
@@ -51,13 +57,13 @@ class Feature:
 
     @property
     def design_effect(self) -> float:
-        """How many rows that follow one another count as one independent row (>= 1)."""
+        """Number of consecutive rows that carry as much information as one independent row, at least 1."""
         rows = self.calibration if self.slots is None else self.slots.calibration[self.slots.calibration.any(axis=1)]
         return max(1.0, float(rows.sum(axis=-1).mean()) / self.n_eff) if self.n_eff > 0 else 1.0
 
     @property
     def watched(self) -> bool:
-        """Whether it can raise alarms; a feature without functions is counted only."""
+        """Whether the feature can raise alarms. A feature without alternatives is only counted."""
         return len(self.variance_inflation) > 0
 
     @cached_property

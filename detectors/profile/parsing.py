@@ -1,4 +1,9 @@
-"""From the bytes of a profile to a profile, or to an error that names the path of whatever is wrong."""
+"""Parse the JSON document of a profile, or raise an error that names the path of the wrong value.
+
+Profiles come from files and uploads, so every value is checked here, once. `Profile.from_bytes` passes the result to
+its constructor. The module maps JSON keys to field names and must accept every document that earlier releases wrote
+with the same format and bank version.
+"""
 
 from __future__ import annotations
 
@@ -43,25 +48,27 @@ def parse(raw: bytes) -> dict[str, Any]:
     """Return the constructor arguments of the `Profile` in a JSON document.
 
     Raises:
-        ProfileError: no JSON, another format, or a value that no profile can have.
+        ProfileError: not JSON, another format or bank version, or a value that no profile can have.
     """
     try:
         document = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise ProfileError(f"the profile is no JSON document: {error}; build it again") from error
+        raise ProfileError(f"the profile is not a JSON document: {error}; build it again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else document
-        raise ProfileError(f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version")
+        raise ProfileError(
+            f"the profile's format is {shown(found)}, not {FORMAT!r}; build it with this version of pilotfish"
+        )
     if document.get("bank") != BANK_VERSION:
         raise ProfileError(
-            f"the profile was built for functions of version {shown(document.get('bank'))}, not {BANK_VERSION}; "
-            "build it with this version"
+            f"the profile was built for alternatives of version {shown(document.get('bank'))}, not {BANK_VERSION}; "
+            "build it with this version of pilotfish"
         )
     return _parse(document)
 
 
 def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is no number of a profile")
+    raise ValueError(f"{text} is not a finite number")
 
 
 def _finite(text: str) -> float:
@@ -89,7 +96,7 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
         transforms = tuple(from_document(item, f"transforms[{i}]") for i, item in enumerate(document["transforms"]))
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
-            raise ProfileError(f"features carry the same name twice: {shown(sorted(names))}; rename a column")
+            raise ProfileError(f"two features have the same name: {shown(sorted(names))}; rename a column")
         performance = PerformanceSpec.from_document(document["performance"], "performance")
         _losses_fit(performance, {feature.name: feature for feature in features})
         return dict(  # noqa: C408  # read as the constructor's keyword arguments
@@ -114,11 +121,11 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _losses_fit(performance: PerformanceSpec | None, features: Mapping[str, Feature]) -> None:
-    """ProfileError unless the features that labels need are there, with cells that fit each other."""
+    """Raise ProfileError unless the features that labels need are present, with bins that fit each other."""
     if performance is None:
         return
     if LOSS not in features or not isinstance(features[LOSS].bins, LossBins):
-        raise ProfileError(f"performance needs the feature {LOSS!r} with the cells of a loss; build the profile again")
+        raise ProfileError(f"performance needs the feature {LOSS!r} with the bins of a loss; build the profile again")
     if performance.score is None:
         return
     if performance.score not in features or BY_SCORE not in features or not performance.levels:
@@ -126,7 +133,7 @@ def _losses_fit(performance: PerformanceSpec | None, features: Mapping[str, Feat
     n_bins = integer_bins(features[performance.score].bins.size * len(performance.levels)).size
     if features[BY_SCORE].bins.size != n_bins:
         raise ProfileError(
-            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} cells, not {n_bins}; build the profile again"
+            f"{BY_SCORE!r} has {features[BY_SCORE].bins.size} bins, not {n_bins}; build the profile again"
         )
 
 
@@ -212,7 +219,7 @@ def _types(
     whole: Iterable[str] = (),
     numbers: Iterable[str] = (),
 ) -> None:
-    """ProfileError unless the values are strings, whole numbers from 0, and numbers or null."""
+    """Raise ProfileError unless the values are strings, integers from 0, or numbers or null."""
     for names, good, what in (
         (texts, _is_text, "text"),
         (whole, _is_whole, "a whole number"),

@@ -1,4 +1,8 @@
-"""What a profile says about labels: the task, the columns, and the figures that no counts can tell."""
+"""What a profile stores about labels: the task, the columns, and figures that counts cannot give.
+
+`performance.fit` writes it; `performance.estimate` and the commands read it. The fields are keys of the profile's JSON
+document.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,13 @@ from ..losses.task import Task
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """Whether scores are probabilities, on the reference's labelled rows.
+    """Whether scores are probabilities, measured on the labelled reference rows.
 
     Attributes:
-        of: what the score would be the probability of: "the class NAME" or "the predicted class".
-        error: expected calibration error: the mean distance, over rows, of a score cell's mean score to its frequency.
-        calibrated: false where that distance is beyond chance and beyond .02.
+        of: the event that the score would be the probability of: "the class NAME" or "the predicted class".
+        error: expected calibration error: the mean distance, over rows, between the mean score of a bin and its
+            frequency.
+        calibrated: false if that distance is above .02 and beyond chance.
     """
 
     of: str
@@ -28,19 +33,19 @@ class ScoreCalibration:
 
 @dataclass(frozen=True)
 class PerformanceSpec:
-    """The labels of a profile.
+    """How the model's performance is measured.
 
     Attributes:
-        task: which loss.
-        label: the label's column.
-        prediction: the prediction column that the loss compares with the label: a class, a value or a score.
-        score: the score column for the estimate without labels; None where there is none.
-        scale: of a regression: the absolute error that counts as a loss of 1; None for other tasks.
+        task: selects the loss function.
+        label: name of the label column.
+        prediction: the prediction column that is compared with the label: a class, a value or a score.
+        score: the score column for estimates without labels; None if there is none.
+        scale: absolute error that counts as a loss of 1, for a regression; None for other tasks.
         rows: labelled reference rows that have a loss.
-        rows_at_once: labels in a live tick beyond which evidence is scaled down: as many as the longest stretch had
-            whose sums were measured. None if the reference has no order.
-        levels: the loss that each level of "loss:by_score" stands for; empty without a score.
-        calibration: None where the score is no probability of anything.
+        rows_at_once: labels per live tick above which evidence is scaled down: as many as the longest measured block
+            had. None if the reference has no order.
+        levels: the loss of each level of "loss:by_score"; empty without a score.
+        calibration: None if the score is not a probability.
     """
 
     task: Task
@@ -54,12 +59,16 @@ class PerformanceSpec:
     calibration: ScoreCalibration | None
 
     def document(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return {**asdict(self), "levels": list(self.levels)}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any] | None, where: str) -> PerformanceSpec | None:
-        """The same again, None for None; ProfileError naming the path of what is wrong."""
+        """Return the specification in a document, None for None.
+
+        Raises:
+            ProfileError: a value is wrong; the message names its path.
+        """
         if document is None:
             return None
         known = _keys(document, cls, where)

@@ -1,4 +1,8 @@
-"""The immutable description of the reference data: what every comparison and every bound is made of."""
+"""The profile of a model: everything that counting, detection and comparisons know about the reference.
+
+`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
+change of the JSON form makes stored counts and checkpoints unusable.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,29 @@ from .provenance import ExcludedColumn, HeldOutTrial, ReferenceSummary
 
 @dataclass(frozen=True)
 class Profile:
-    """Features in a fixed order, each with its cells one after another in every counts array.
+    """Features in a fixed order, each with its bins one after another in every counts array.
 
-    `input_columns` and `prediction_columns` name the reference's columns in their order, excluded ones too: what
-    gives a name to the columns of a request that has none. `transforms` make the columns of those features that no row
-    carries; `bank` is the version of the functions that the inflations belong to. `held_out` is None where no trial was
-    made.
+    Attributes:
+        model, version, created: as given to `build_profile`.
+        reference: where the reference rows came from.
+        features: monitored features first, then features that are only counted.
+        excluded: columns that are not monitored, with the reason.
+        warnings: reasons why no alarm does not mean no drift.
+        input_columns, prediction_columns: all reference columns in their order, excluded ones too. They name the
+            columns of requests that carry positions only.
+        transforms: they compute the derived columns.
+        bank: version of the alternatives that the variance inflations belong to.
+        held_out: result of the held-out trial; None if there was no trial.
+        performance: how losses are computed; None without labels.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.profile.profile import Profile
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> profile = build_profile({"x": np.arange(300) % 7}, exchangeable=True)
+        >>> again = Profile.from_bytes(profile.to_bytes())
+        >>> again.hash == profile.hash, again.n_bins, again.feature("x").labels[3]
+        (True, 20, '0')
     """
 
     model: str
@@ -45,31 +66,37 @@ class Profile:
 
     @cached_property
     def offsets(self) -> Ints:
-        """[features + 1] where each feature's cells begin in a flat counts array."""
+        """[features + 1] the position of each feature's first bin in a flat counts array."""
         return np.concatenate([[0], np.cumsum([feature.bins.size for feature in self.features])]).astype(np.int64)
 
     @property
     def n_bins(self) -> int:
+        """Number of bins of all features: the length of a flat counts array."""
         return int(self.offsets[-1])
 
     @cached_property
     def index(self) -> dict[str, int]:
+        """Position of each feature, by name."""
         return {feature.name: position for position, feature in enumerate(self.features)}
 
     def feature(self, name: str) -> Feature:
-        """The feature of that name; ProfileError naming the known ones if there is none."""
+        """Return the feature of that name.
+
+        Raises:
+            ProfileError: there is no such feature.
+        """
         if name not in self.index:
-            raise ProfileError(f"the profile has no feature {name!r}; it has {shown(sorted(self.index))}")
+            raise ProfileError(f"the profile has no feature {name!r}; its features are {shown(sorted(self.index))}")
         return self.features[self.index[name]]
 
     @cached_property
     def derived(self) -> frozenset[str]:
-        """The features whose columns a transform makes."""
+        """The features whose columns a transform computes."""
         return frozenset(name for transform in self.transforms for name in transform.outputs)
 
     @cached_property
     def column_transforms(self) -> dict[str, SingleColumnTransform]:
-        """By feature, the transform that describes a single column by it."""
+        """By feature, the transform that derives it from a single column."""
         return {
             name: derived
             for derived in self.transforms
@@ -79,37 +106,38 @@ class Profile:
 
     @cached_property
     def text_columns(self) -> frozenset[str]:
-        """The columns of free text."""
+        """The columns that hold free text."""
         return frozenset(name for transform in self.transforms if transform.kind == "text" for name in transform.inputs)
 
     @cached_property
     def array_columns(self) -> frozenset[str]:
-        """The columns that hold an array or a list a row."""
+        """The columns that hold an array or a list per row."""
         return frozenset(
             name for transform in self.transforms if transform.kind in ARRAY_KINDS for name in transform.inputs
         )
 
     @cached_property
     def partners(self) -> dict[str, tuple[str, ...]]:
-        """Of each feature that is about a column's relations, the columns that it is most related to."""
+        """By residual, the columns that its column is most related to."""
         found = [transform.partners for transform in self.transforms if isinstance(transform, RelationTransform)]
         return {name: partners for one in found for name, partners in one.items()}
 
     def columns(self, side: Side) -> tuple[str, ...]:
-        """The reference's columns of a side, excluded ones too, in their order; none of labels."""
+        """Return the reference columns of a side in their order, excluded ones too; none for labels."""
         return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
 
     def names(self, side: Side) -> tuple[str, ...]:
-        """The columns of a side that counting needs: those watched, and those that transforms read."""
+        """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""
         watched = [f.name for f in self.features if f.side == side and f.name not in self.derived]
         read = [name for transform in self.transforms if transform.side == side for name in transform.inputs]
         return tuple(dict.fromkeys([*watched, *read]))
 
     def without_slots(self) -> Profile:
-        """The same profile for ticks that are not counted from the epoch, so that nobody knows their hour."""
+        """Return the same profile without slots, for ticks that are not counted from the epoch and so have no hour."""
         return replace(self, features=tuple(replace(feature, slots=None) for feature in self.features))
 
     def document(self) -> dict[str, Any]:
+        """Return plain JSON values."""
         return {
             "bank": self.bank,
             "created": self.created,
@@ -132,21 +160,25 @@ class Profile:
         return canonical(self.document())
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
+        """Return canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
         return self._canonical
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical form, whatever the white space of the file it came from."""
+        """SHA-256 (hex) of the canonical form, whatever the white space of the source file."""
         return hashlib.sha256(self._canonical).hexdigest()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:
-        """The profile in a JSON document; ProfileError naming the path of whatever is wrong."""
+        """Return the profile in a JSON document.
+
+        Raises:
+            ProfileError: a value is wrong; the message names its path.
+        """
         return cls(**parse(raw))
 
 
 def canonical(document: dict[str, Any]) -> bytes:
-    """The one way to write a document, so that equal content has equal bytes."""
+    """Return the canonical bytes of a document: equal content has equal bytes."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,8 @@
-"""Where the reference rows came from, what was left out of them, and the held-out trial on their last third."""
+"""The origin of a profile: the reference rows, the excluded columns, and the held-out trial.
+
+Commands and reports show these values; detection uses the widths and lengths of `ReferenceSummary`. The fields are keys
+of the profile's JSON document.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ Order: TypeAlias = Literal["time", "rows", "exchangeable"]
 
 @dataclass(frozen=True)
 class ExcludedColumn:
-    """A column that is not watched, and why."""
+    """A column that is not monitored, and the reason."""
 
     name: str
     reason: str
@@ -21,15 +25,14 @@ class ReferenceSummary:
     """Where the reference rows came from.
 
     Attributes:
-        rows, ticks: how many rows, in how many ticks that had any.
+        rows, ticks: number of rows, and of ticks with rows.
         order: "time" (ticks by timestamps), "rows" (row order as time) or "exchangeable" (no order).
-        split: "days" or "rows": what was dealt out between the part that shapes the alternatives and the part
-            that bounds them.
-        tick_seconds: width of a tick; None unless the order is "time".
+        split: "days" or "rows": the units that were assigned to the training and the calibration split.
+        tick_seconds: width of a tick in seconds; None unless the order is "time".
         rows_per_tick: rows in the tick of an average row; None if exchangeable.
         first_time, last_time: epoch seconds; None unless the order is "time".
         longest_block: ticks of the longest block whose variance was measured.
-        duplicate_ratio: share of the rows that repeat one shortly before them.
+        duplicate_ratio: share of the rows that repeat a row shortly before them.
     """
 
     rows: int
@@ -46,7 +49,13 @@ class ReferenceSummary:
 
 @dataclass(frozen=True)
 class HeldOutAlarm:
-    """An alarm of the trial: the reference row after which it came, in time order, and the features that it named."""
+    """An alarm of the held-out trial.
+
+    Attributes:
+        row: number of reference rows, in time order, up to the alarm.
+        family: the family that raised it.
+        features: the features that it named.
+    """
 
     row: int
     family: str
@@ -55,7 +64,7 @@ class HeldOutAlarm:
 
 @dataclass(frozen=True)
 class HeldOutTrial:
-    """The last third of the reference replayed against a trial profile of the first two thirds."""
+    """The last third of the reference, replayed against a trial profile of the first two thirds."""
 
     rows: int
     ticks: int

@@ -1,10 +1,11 @@
-"""The hours of the day, where they matter: what is usual at noon may be drift at night.
+"""Hours of the day, for features with a daily cycle: a normal value at noon may be drift at night.
 
-A feature with a cycle of a day has block sums that vary by far more than those of independent rows, so its evidence is
-tempered until almost nothing is left of it. Compared with the same hour of the reference instead (24 slots, UTC), the
-cycle is no variation at all. Each function is made once for each slot, in the same order, so that its evidence runs on
-from one hour to the next; the price are bounds from a 24th of the rows. So slots are for features whose inflation they
-at least halve, and only where the drift of one standard deviation is expected to be found sooner with them.
+The block sums of such a feature vary far more than those of independent rows, so dividing by the variance inflation
+would leave almost no evidence. Compared with the same hour of the reference (24 slots, UTC), the cycle is not variation
+at all. Each alternative exists once per slot, in the same order, so its evidence continues from one hour to the next.
+
+The cost: each bound is estimated from 1/24 of the rows. So a feature gets slots only if they at least halve its
+variance inflation, and if they find a shift of one standard deviation sooner.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Slots:
     """A feature hour by hour.
 
     Attributes:
-        shaping, bounding: counts [SLOTS, cells] of the parts of the reference.
-        inflation: [functions] of what is left of the sums' variation beside their slots' means.
-        bound_inflation: [functions] of the same for sums over the rows of one slot, which are what bounds rest on.
+        training, calibration: counts [SLOTS, bins] of the two splits.
+        variance_inflation: [alternatives] of sums around the means of their slots.
+        bound_variance_inflation: [alternatives] the same for sums over the rows of one slot, which the bounds rest on.
     """
 
     training: Ints
@@ -38,7 +39,7 @@ class Slots:
     bound_variance_inflation: Floats
 
     def document(self) -> dict[str, Any]:
-        """Return the slots as plain JSON values."""
+        """Return plain JSON values."""
         return {
             "bound_inflation": self.bound_variance_inflation.tolist(),
             "bounding": self.calibration.tolist(),
@@ -48,12 +49,18 @@ class Slots:
 
 
 def slot_of(tick: int, tick_seconds: float) -> int | None:
-    """The hour of the day in which a tick begins, if ticks are counted from the epoch; None if they outlast one."""
+    """Return the hour of the day in which a tick begins, for ticks counted from the epoch; None if a tick is longer.
+
+    Example:
+        >>> from pilotfish.detectors.profile.slots import slot_of
+        >>> slot_of(90, 60.0), slot_of(90, 7200.0)
+        (1, None)
+    """
     return None if tick_seconds > SLOT_SECONDS else int(tick * tick_seconds // SLOT_SECONDS) % SLOTS
 
 
 def slots_of(ticks: Ints, tick_seconds: float) -> Ints | None:
-    """The slot of each of the reference's rows [rows], by its tick; None if the reference cannot tell hours apart."""
+    """Return the slot of each reference row [rows] from its tick; None if the reference does not resolve hours."""
     if tick_seconds > SLOT_SECONDS or (ticks[-1] - ticks[0]) * tick_seconds < FEWEST_DAYS * DAY_SECONDS * 0.99:
         return None
     slots: Ints = (ticks * tick_seconds // SLOT_SECONDS).astype(np.int64) % SLOTS
@@ -61,7 +68,7 @@ def slots_of(ticks: Ints, tick_seconds: float) -> Ints | None:
 
 
 def slot_shares(first: int, last: int, tick_seconds: float) -> Floats | None:
-    """[SLOTS] how much of the ticks `first` to `last` lies in each slot; None if ticks outlast a slot."""
+    """Return the share [SLOTS] of the ticks `first` to `last` in each slot; None if a tick is longer than a slot."""
     if tick_seconds > SLOT_SECONDS:
         return None
     days, rest = divmod(last - first + 1, max(1, round(DAY_SECONDS / tick_seconds)))

@@ -1,4 +1,7 @@
-"""The reference cut along time: into blocks of every length, and into the part that shapes and the part that bounds."""
+"""Cut the reference along time: into blocks of every length, and into the training and the calibration split.
+
+`variance_inflation` sums over the blocks. The split must not depend on values, or the bounds would not hold.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,17 @@ from ..splitmix import splitmix64
 
 DAY_SECONDS = 86_400
 FEWEST_BLOCKS = 8
-ROWS_A_BLOCK = 4  # lengths with fewer rows a block on average say little and cost most
+ROWS_A_BLOCK = 4  # lengths with fewer rows per block on average carry little information and cost most
 
 
 @dataclass(frozen=True)
 class BlockPartition:
-    """One length: `starts` [blocks + 1] are row numbers; the rows are in time order."""
+    """All rows cut into blocks of one length.
+
+    Attributes:
+        length: in ticks.
+        starts: [blocks + 1] row numbers, in time order.
+    """
 
     length: int
     starts: Ints
@@ -27,7 +35,21 @@ class BlockPartition:
 
 
 def block_partitions(ticks: Ints, tick_seconds: float | None) -> list[BlockPartition]:
-    """Every length in ticks from one to an eighth of the span, a day and a week among them, shortest first."""
+    """Return partitions of every length from one tick to an eighth of the span, shortest first.
+
+    Lengths are powers of two, the longest length and half of it, a day and a week. Lengths with too few rows per block
+    are left out.
+
+    Args:
+        ticks: [rows] ascending tick numbers.
+        tick_seconds: width of a tick; None if ticks are not times.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.reference.blocks import block_partitions
+        >>> [(one.length, one.count) for one in block_partitions(np.arange(1024) // 8, None)]
+        [(1, 128), (2, 64), (4, 32), (8, 16), (16, 8)]
+    """
     if len(ticks) < 2 * FEWEST_BLOCKS:
         return []
     span = int(ticks[-1] - ticks[0]) + 1
@@ -47,13 +69,13 @@ def _blocks(ticks: Ints, length: int) -> BlockPartition:
 
 
 def size_biased_rows_per_tick(ticks: Ints) -> float:
-    """Rows in the tick of an average row (larger than the average tick), which is what block sums are made of."""
+    """Return the rows in the tick of an average row, which is larger than the average tick. Block sums depend on it."""
     counts = np.diff(_blocks(ticks, 1).starts).astype(np.float64)
     return float(counts @ counts / counts.sum())
 
 
 def training_mask(times: Floats | None, rows: int) -> tuple[Bools, bool]:
-    """True [rows] for the 3 in 10 that shape the alternatives, and whether whole days were dealt out."""
+    """Return a mask [rows] that is true for the training split, 3 rows in 10, and whether whole days were assigned."""
     if times is not None:
         days = np.unique(np.floor(times / DAY_SECONDS), return_inverse=True)[1]
         if days.max() >= 9:

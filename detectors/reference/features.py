@@ -1,172 +1,136 @@
-"""From a column of the reference to a feature: its cells, its functions, how its sums vary; or why it is left out."""
+"""Turn candidates into features, once the number of features is known.
+
+The number of alternatives in the whole profile sets the confidence of each bound, and the number of features sets the
+threshold of each. So sensitivity, the choice of slots, and warnings follow after all candidates exist.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-
 import numpy as np
 
-from ..batch import Bools, Column, Floats, Ints, Kind
-from ..binning.categories import CategoryBins
-from ..binning.losses import LossBins
-from ..binning.numeric import COARSE_QUANTILES, QUANTILES, NumericBins, to_floats
-from ..binning.probabilities import Bins
-from ..columns.inference import (
-    are_timestamps,
-    category_texts,
-    is_identifier,
-    is_monotone_in_time,
-    is_period_label,
-    is_row_number,
-)
-from ..evalues.bank import LikelihoodRatioBank, build_bank
-from ..losses.task import LOSS
-from ..profile.provenance import ExcludedColumn, ReferenceSummary
+from ..batch import Column, Family, Side
+from ..binning.losses import LossBins, tested_bins
+from ..binning.probabilities import shrunken_probabilities, smoothed_probabilities
+from ..evalues.bank import build_bank
+from ..evalues.bounds import log_inverse_risk_of
+from ..losses.task import BY_SCORE
+from ..profile.feature import Feature
 from ..profile.slots import SLOTS, Slots
-from .blocks import BlockPartition
-from .variance_inflation import VarianceInflation, variance_inflation
+from ..settings import LOSS_TOLERANCE
+from ..transforms.loss import LossByScore
+from .candidates import FeatureCandidate
+from .layout import RowLayout
+from .profile_warnings import feature_warnings
+from .sensitivity import ReferencePart, Sensitivity, sensitivity
 
-LARGEST_SLOT_RATIO = 0.5  # of the inflation, from which on the hours of the day are told apart
 
+def complete(
+    candidate: FeatureCandidate, side: Side, family: Family, alternatives: int, tolerance: float, threshold: float
+) -> Feature:
+    """Return the feature of a candidate, with slots if they find a shift of one standard deviation sooner.
 
-@dataclass(frozen=True)
-class RowLayout:
-    """The reference in time order: the permutation (None if it was), its ticks, and which rows shape alternatives.
-
-    `slots` [rows] is the hour of the day of each, None if the reference cannot tell hours apart.
+    Args:
+        candidate: the feature so far.
+        side, family: where its rows come from, and the budget that it shares.
+        alternatives: number of alternatives in the whole profile.
+        tolerance: chi-square distance that counts as no drift; a loss has a tolerance of its own.
+        threshold: evidence of one feature at which its family raises an alarm.
     """
-
-    order: Ints | None
-    ticks: Ints
-    partitions: list[BlockPartition]
-    training: Bools
-    reference: ReferenceSummary
-    slots: Ints | None
-
-    def subset(self, kept: Bools) -> RowLayout:
-        """Some of the rows [rows], in the blocks of time that they were in."""
-        before = np.concatenate([[0], np.cumsum(kept)])
-        partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
-        slots = None if self.slots is None else self.slots[kept]
-        return RowLayout(self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots)
-
-
-@dataclass(frozen=True)
-class FeatureCandidate:
-    """A feature before the bounds that depend on how many features there are.
-
-    `slots` is what it looks like hour by hour, where that at least halves how much its sums vary.
-    """
-
-    name: str
-    kind: Kind
-    bins: Bins
-    bank: LikelihoodRatioBank
-    training: Ints
-    calibration: Ints
-    variance_inflation: Floats
-    season_not_covered: bool
-    sorted_in_no_order: bool
-    slots: Slots | None
-
-
-def build_candidate(
-    name: str,
-    column: Column,
-    kind: Kind,
-    rows: RowLayout,
-    tolerance: float,
-    *,
-    watch_anyway: bool,
-    coarse: bool = False,
-) -> FeatureCandidate | ExcludedColumn:
-    """The feature that a column [rows], in time order, makes; or why it is not watched, unless it is to be anyway.
-
-    `coarse` is for numbers that need few cells.
-    """
-    named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
-    bins = (
-        _category_bins(column, rows)
-        if named
-        else _numeric_bins(column, rows, COARSE_QUANTILES if coarse else QUANTILES)
+    is_loss = isinstance(candidate.bins, LossBins)
+    tolerance = LOSS_TOLERANCE if is_loss else tolerance
+    found = _sensitivity(candidate, alternatives, tolerance, threshold)
+    slots = candidate.slots
+    if slots is not None:
+        by_slot = _sensitivity_by_slot(candidate, slots, alternatives, tolerance, threshold)
+        sooner = (by_slot.delay_rows or np.inf) < (found.delay_rows or np.inf)
+        found, slots = (by_slot, slots) if sooner else (found, None)
+    return Feature(
+        name=candidate.name,
+        side=side,
+        family=family,
+        kind=candidate.kind,
+        bins=candidate.bins,
+        training=candidate.training,
+        calibration=candidate.calibration,
+        variance_inflation=candidate.variance_inflation,
+        n_eff=found.n_eff,
+        smallest_shift=found.smallest_shift,
+        delay_rows=found.delay_rows,
+        warnings=feature_warnings(
+            visible=found.delay_rows is not None,
+            is_loss=is_loss,
+            season_not_covered=candidate.season_not_covered,
+            by_slot=slots is not None,
+            sorted_in_no_order=candidate.sorted_in_no_order,
+        ),
+        slots=slots,
     )
-    if bins is None:
-        return ExcludedColumn(name, "holds no value")
-    reason = _reason_to_exclude(column, named, rows)
-    if reason and not watch_anyway:
-        return ExcludedColumn(name, reason)
-    bin_ids, _ = bins.digitize(column)
-    training = np.bincount(bin_ids[rows.training], minlength=bins.size)
-    calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
-    bank = build_bank(bins, training, tolerance)
-    measured = variance_inflation(bin_ids, bank, rows.partitions)
-    slots, within_slots = _by_slot(bin_ids, bank, bins, measured, rows, tolerance)
-    is_sorted = rows.reference.order == "exchangeable" and not named and is_monotone_in_time(to_floats(column)[0])
-    season = within_slots.season_not_covered
-    return FeatureCandidate(name, kind, bins, bank, training, calibration, measured.values, season, is_sorted, slots)
 
 
-def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> FeatureCandidate:
-    """The feature of the losses [rows] of labelled rows, each of which has one."""
-    bin_ids, _ = bins.digitize(losses)
+def _sensitivity(candidate: FeatureCandidate, alternatives: int, tolerance: float, threshold: float) -> Sensitivity:
+    tested = tested_bins(candidate.bins)
+    whole = ReferencePart(
+        candidate.bank.restricted_to(tested),
+        smoothed_probabilities(candidate.training[tested]),
+        candidate.calibration[tested],
+        candidate.variance_inflation,
+    )
+    return sensitivity(
+        candidate.bins,
+        [whole],
+        candidate.variance_inflation,
+        log_inverse_risk=log_inverse_risk_of(alternatives),
+        tolerance=tolerance,
+        threshold=threshold,
+    )
+
+
+def _sensitivity_by_slot(
+    candidate: FeatureCandidate, slots: Slots, alternatives: int, tolerance: float, threshold: float
+) -> Sensitivity:
+    """Return the sensitivity over the slots that the reference has rows of."""
+    whole = smoothed_probabilities(candidate.training)
+    parts = [
+        ReferencePart(
+            build_bank(candidate.bins, candidate.training, tolerance, training),
+            shrunken_probabilities(training, whole),
+            calibration,
+            slots.bound_variance_inflation,
+        )
+        for training, calibration in zip(slots.training, slots.calibration, strict=True)
+        if calibration.any()
+    ]
+    return sensitivity(
+        candidate.bins,
+        parts,
+        slots.variance_inflation,
+        log_inverse_risk=log_inverse_risk_of(alternatives, SLOTS),
+        tolerance=tolerance,
+        threshold=threshold,
+    )
+
+
+def by_score_feature(numbers: Column, by_score: LossByScore, rows: RowLayout) -> Feature:
+    """Return the feature that counts losses by score, from the numbers [rows] of `LossByScore.of`.
+
+    It has no alternatives, so it raises no alarm.
+    """
+    bins = by_score.counted
+    bin_ids, _ = bins.digitize(numbers)
     training, calibration = (
         np.bincount(bin_ids[part], minlength=bins.size) for part in (rows.training, ~rows.training)
     )
-    bank = build_bank(bins, training, 0.0)
-    measured = variance_inflation(bin_ids, bank, rows.partitions)
-    season = measured.season_not_covered
-    return FeatureCandidate(LOSS, "numeric", bins, bank, training, calibration, measured.values, season, False, None)
-
-
-def _by_slot(
-    bin_ids: Ints, bank: LikelihoodRatioBank, bins: Bins, measured: VarianceInflation, rows: RowLayout, tolerance: float
-) -> tuple[Slots | None, VarianceInflation]:
-    """The feature hour by hour and its inflation then, if that is at most half of what was `measured`."""
-    common = np.isin(bank.groups, ["location", "category"])
-    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / LARGEST_SLOT_RATIO:
-        return None, measured
-    key = (rows.slots * 2 + ~rows.training) * bins.size + bin_ids
-    counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
-    training = counts[:, 0].sum(axis=0)
-    banks = [build_bank(bins, training, tolerance, slot) for slot in counts[:, 0]]
-    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks)
-    if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
-        return None, measured
-    alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
-    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values), found
-
-
-def _finite(column: Column) -> Floats:
-    values, _ = to_floats(column)
-    return values[np.isfinite(values)]
-
-
-def _numeric_bins(column: Column, rows: RowLayout, quantiles: Floats) -> NumericBins | None:
-    """From the shaping part, or from all rows if that part holds no number."""
-    values = _finite(column.take(rows.training))
-    values = values if len(values) else _finite(column)
-    return NumericBins.from_values(values, quantiles) if len(values) else None
-
-
-def _category_bins(column: Column, rows: RowLayout) -> CategoryBins | None:
-    """From the shaping part, or from all rows if that part holds no value."""
-    texts = Counter(category_texts(column.take(rows.training))) or Counter(category_texts(column))
-    return CategoryBins.from_values(texts) if texts else None
-
-
-def _reason_to_exclude(column: Column, named: bool, rows: RowLayout) -> str:
-    """Why a column would alarm at once and always, or nothing."""
-    ordered = rows.reference.order != "exchangeable"
-    if named:
-        is_new = is_identifier(category_texts(column.take(rows.training)), category_texts(column.take(~rows.training)))
-        if is_new:
-            return "new in every block, as identifiers are: it would alarm at once and for ever"
-        texts = category_texts(column)
-        if ordered and is_period_label(texts):
-            return "new in every third of the reference, as dates and batches are: it would alarm at once and for ever"
-        return "dates or times, of which new ones keep coming" if are_timestamps(texts) else ""
-    values = to_floats(column)[0]
-    if ordered and is_monotone_in_time(values):
-        return "monotone in time: it would alarm at once and for ever"
-    return "counts the rows: new numbers keep coming" if is_row_number(values) else ""
+    return Feature(
+        name=BY_SCORE,
+        side="label",
+        family="performance",
+        kind="integer",
+        bins=bins,
+        training=training,
+        calibration=calibration,
+        variance_inflation=np.zeros(0),
+        n_eff=float(len(bin_ids)),
+        smallest_shift=0.0,
+        delay_rows=None,
+        warnings=(),
+    )

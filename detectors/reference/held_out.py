@@ -1,14 +1,15 @@
-"""Would this reference have been quiet? A trial on its own last third.
+"""The held-out trial: a replay of the last third of the reference against a profile of the first two thirds.
 
-Block variances cannot show what a reference does over its whole length: that it drifts slowly, or turns once. So a
-trial profile is made of the first two thirds, and the last third replayed against it in order, with the same settings.
-Its alarms are told; nothing is raised or lowered because of them.
+Variances of blocks cannot show what a reference does over its whole length, such as a slow drift or a single change.
+The trial uses the same settings as live detection. Its alarms are reported in the profile; they change no bound and no
+threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,12 +19,12 @@ from ..errors import ProfileError, shown
 from ..profile.profile import Profile
 from ..profile.provenance import HeldOutAlarm, HeldOutTrial
 from ..settings import DriftSettings
+from .builder import Progress
 
-FEWEST_ROWS = 300  # of a reference of which a third says anything
-NAMED = 10  # features of an alarm that are told
+FEWEST_ROWS = 300  # reference rows that a trial needs
+NAMED = 10  # features that are reported for each alarm
 
-Build = Callable[[Mapping[str, ColumnData], Floats | None], Profile]
-Progress = Callable[[int, int, str], None]
+Build: TypeAlias = Callable[[Mapping[str, ColumnData], Floats | None], Profile]
 
 
 def with_held_out(
@@ -35,13 +36,23 @@ def with_held_out(
     false_alarm_ticks: float,
     progress: Progress | None = None,
 ) -> Profile:
-    """The profile of reference rows, and what the trial on its last third said.
+    """Return the profile of reference rows, with the result of the held-out trial.
 
     Args:
-        build: makes a profile of columns [rows] and their times, by the same rules each time it is called.
+        build: returns a profile of columns [rows] and their times, by the same rules each time it is called.
         columns, times: as for `build_profile`.
         tolerance, false_alarm_ticks: of the trial.
-        progress: called as (ticks done, ticks in all, "").
+        progress: called with (ticks done, ticks in all, "").
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.reference.held_out import with_held_out
+        >>> rows = {"x": np.random.default_rng(1).normal(size=3000)}
+        >>> build = lambda columns, times: build_profile(columns, times=times, rows_per_tick=10)
+        >>> profile = with_held_out(build, rows, None, tolerance=0.0025, false_alarm_ticks=43_200)
+        >>> profile.held_out.rows, profile.held_out.alarms
+        (1000, ())
     """
     profile = build(columns, times)
     found = run_held_out_trial(build, columns, times, tolerance, false_alarm_ticks, progress)
@@ -57,7 +68,7 @@ def run_held_out_trial(
     false_alarm_ticks: float,
     progress: Progress | None = None,
 ) -> HeldOutTrial | None:
-    """The alarms of the last third against the first two; None where it is too short or nothing can be watched."""
+    """Return the alarms of the last third against the first two; None if it is too short or cannot be monitored."""
     ordered, at = _in_order(columns, times)
     rows = len(next(iter(ordered.values())).values)
     if rows < FEWEST_ROWS:

@@ -1,4 +1,7 @@
-"""What a reference of this size can show: its effective rows, the smallest visible shift, the expected delay."""
+"""What a reference of this size can detect: effective sample size, smallest shift, expected delay.
+
+`features.complete` stores the figures in the profile. They inform people; detection does not use them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from ..evalues.bounds import can_show_drift, log_reference_evidence, upper_mean_
 
 TOO_FEW_ROWS = "cannot see 1 sd"
 TOO_FEW_LABELS = "cannot see 5 points more loss"
-MORE_LOSS = 0.05  # of which a loss tells the delay
+MORE_LOSS = 0.05  # increase of the mean loss that the delay refers to
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """As in `profile.Feature`; of a loss the delay is for a mean that is .05 higher."""
+    """As in `profile.feature.Feature`. For a loss, the delay refers to a mean loss that is .05 higher."""
 
     n_eff: float
     smallest_shift: float
@@ -28,12 +31,12 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class ReferencePart:
-    """The whole reference, or one slot of it: its functions, and what they are bounded with.
+    """The whole reference, or one slot: its alternatives and the counts that bound them.
 
     Attributes:
-        p: [cells] the probabilities that the functions came from.
-        bounding: counts [cells].
-        variance_inflation: [functions] of sums over the rows of the part.
+        p: [bins] the probabilities that the alternatives were made from.
+        calibration: counts [bins].
+        variance_inflation: [alternatives] of sums over the rows of the part.
     """
 
     bank: LikelihoodRatioBank
@@ -51,11 +54,19 @@ def sensitivity(
     tolerance: float,
     threshold: float,
 ) -> Sensitivity:
-    """Return the sensitivity of one feature for a threshold on its own evidence, divided by `variance_inflation`.
+    """Return the sensitivity of one feature.
 
-    The delay is that of the fastest single function, by Wald's approximation: log threshold over mean increment, both
-    on the last rung, where the reference's own evidence counts; with slots the mean over their rows. The effective rows
-    are then those of an average slot.
+    The delay is that of the fastest single alternative, by Wald's approximation: log threshold over mean increment,
+    both at the last confidence level, where the reference evidence counts. With slots it is the mean over their rows,
+    and the effective sample size is that of an average slot.
+
+    Args:
+        bins: the bins of the feature.
+        parts: the whole reference, or each slot that has rows.
+        variance_inflation: [alternatives] that live evidence is divided by.
+        log_inverse_risk: L of `evalues.bounds.log_inverse_risk_of`.
+        tolerance: chi-square distance that counts as no drift.
+        threshold: evidence of this feature at which its family raises an alarm.
     """
     bank = parts[0].bank
     sizes = np.array([part.calibration.sum() for part in parts], dtype=np.float64)
@@ -78,7 +89,9 @@ def sensitivity(
 
 
 def _growth_rates(bins: Bins, part: ReferencePart, log_inverse_risk: float, tolerance: float) -> Floats:
-    """[functions] untempered evidence a row after a shift of one standard deviation, against the last rung."""
+    """Return the log evidence per row [alternatives] after a shift of one standard deviation, at the last confidence
+    level.
+    """
     h = part.bank.h
     upper = upper_mean_bounds(
         h, part.p, part.calibration, part.variance_inflation, log_inverse_risk, tolerance, slopes=part.bank.slopes
@@ -88,16 +101,16 @@ def _growth_rates(bins: Bins, part: ReferencePart, log_inverse_risk: float, tole
 
 
 def effective_sample_size(bank: LikelihoodRatioBank, values: Floats, rows: float) -> float:
-    """n_eff: `rows` over the median variance_inflation of the functions that look for ordinary shifts."""
+    """Return n_eff: `rows` over the median variance inflation of the alternatives for ordinary shifts."""
     kinds = np.isin(bank.groups, ["location", "category"])
     return rows / float(np.median(values[kinds])) if kinds.any() else rows / float(values.max(initial=1.0))
 
 
 def shifted_reference(bins: Bins, bank: LikelihoodRatioBank, p: Floats) -> Floats:
-    """[cells] what a reference of probabilities `p` would look like after a shift of one standard deviation.
+    """Return the reference probabilities `p` [bins] after a shift of one standard deviation.
 
-    That is the tilt of a location function from .8 to 1; for categories the commonest one's; a constant has left; a
-    loss is larger.
+    The shift extends the tilt of a location alternative from .8 to 1. Categories use the tilt of the most frequent one,
+    a constant moves away, and a loss grows.
     """
     if bank.slopes is not None:
         return _tilted_to_larger_loss(bank, p)
@@ -113,7 +126,7 @@ def shifted_reference(bins: Bins, bank: LikelihoodRatioBank, p: Floats) -> Float
 
 
 def _tilted_to_larger_loss(bank: LikelihoodRatioBank, p: Floats) -> Floats:
-    """[cells] `p` tilted along the loss until its mean is `MORE_LOSS` higher, or as far as a tilt goes."""
+    """Return `p` [bins] tilted along the loss until its mean is `MORE_LOSS` higher, or as far as a tilt goes."""
     line = bank.h[0] - bank.h[0] @ p
     gain = float(bank.h[0] @ (p * line)) / float(bank.slopes[0]) if bank.slopes is not None else 0.0
     tilt = np.maximum(1 + line * MORE_LOSS / max(gain, 1e-12), 0.0)

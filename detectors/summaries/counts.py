@@ -1,4 +1,8 @@
-"""Integer counts per feature and cell: the only summary that detection needs."""
+"""Integer counts per feature and bin: the only summary that detection needs.
+
+`TickCounts` runs in every pod; `Counts` leave the pod and are added up. Counting must never raise, whatever the values
+are, and must give the same integers however rows are divided among batches and pods.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +21,34 @@ from ..errors import CountsMismatchError, StateError, shown
 from ..profile.profile import Profile
 from ..transforms import LARGE_VALUE_KINDS, Block, countable_rows, sampled_rows
 
-BLOCK_ROWS = 1024  # small batches wait until there are so many rows to encode at once,
-BLOCK_BYTES = 4 * 1024 * 1024  # or so much of texts and arrays
+BLOCK_ROWS = 1024  # small batches wait until so many rows can be encoded together,
+BLOCK_BYTES = 4 * 1024 * 1024  # or until texts and arrays have this size
 STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one tick saw.
+    """The counts of one tick.
 
     Attributes:
-        profile_hash: whose cells these are.
-        cells: int64 [profile.cells].
-        mismatches: int64 [features], values of another type than the feature's.
-        absent: int64 [features], rows of its side that had no such column; they are in no cell.
+        profile_hash: the profile that the bins belong to.
+        bin_counts: int64 [profile.n_bins].
+        mismatches: int64 [features], values whose type differs from the feature's type.
+        absent: int64 [features], rows of its side without the column; they are in no bin.
         input_rows, prediction_rows, label_rows: rows of each side.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> profile = build_profile({"city": ["Rome"] * 30 + ["Bern"] * 10}, exchangeable=True)
+        >>> pods = TickCounts(profile), TickCounts(profile)
+        >>> pods[0].add(Batch({"city": ["Rome", "Oslo"]}, 2))
+        >>> pods[1].add(Batch({"city": ["Rome", None]}, 2))
+        >>> total = pods[0].take() + pods[1].take()
+        >>> dict(zip(profile.feature("city").labels, total.of(profile, "city").tolist()))
+        {'Rome': 2, 'Bern': 0, 'unseen': 1, 'missing': 1}
     """
 
     profile_hash: str
@@ -61,7 +78,7 @@ class Counts:
         )
 
     def maximum(self, other: Counts) -> Counts:
-        """Of two cumulative reports of the same pod and tick, what the later one says."""
+        """Return the later of two cumulative reports of the same pod and tick, whichever comes first."""
         self._same_profile(other)
         return Counts(
             self.profile_hash,
@@ -74,11 +91,11 @@ class Counts:
         )
 
     def rows(self, side: Side) -> int:
-        """Rows of a side."""
+        """Return the rows of a side."""
         return {"input": self.input_rows, "prediction": self.prediction_rows, "label": self.label_rows}[side]
 
     def of(self, profile: Profile, name: str) -> Ints:
-        """int64 [cells of the feature]."""
+        """Return the counts of one feature, int64 [bins of the feature]."""
         position = profile.index[name]
         return self.bin_counts[profile.offsets[position] : profile.offsets[position + 1]]
 
@@ -96,10 +113,15 @@ class Counts:
 
     @classmethod
     def from_state(cls, profile: Profile, state: Mapping[str, Any]) -> Counts:
-        """StateError if the state is of another version, shape or profile."""
+        """Return the counts of a state.
+
+        Raises:
+            StateError: the state has another version or shape.
+            CountsMismatchError: it belongs to another profile.
+        """
         if state.get("version") != STATE_VERSION:
             raise StateError(
-                f"the counts' state has version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh"
+                f"the stored counts have version {shown(state.get('version'))}, not {STATE_VERSION}; start without them"
             )
         if state["profile_hash"] != profile.hash:
             raise CountsMismatchError(_two_profiles(state["profile_hash"], profile.hash))
@@ -108,8 +130,8 @@ class Counts:
         )
         if (len(bin_counts), len(mismatches), len(absent)) != (profile.n_bins, *[len(profile.features)] * 2):
             raise StateError(
-                f"the counts' state has {len(bin_counts)} cells of {len(mismatches)} features, the profile "
-                f"{profile.n_bins} of {len(profile.features)}; start afresh"
+                f"the stored counts have {len(bin_counts)} bins of {len(mismatches)} features, but the profile has "
+                f"{profile.n_bins} bins of {len(profile.features)}; start without them"
             )
         rows = (int(state[key]) for key in ("input_rows", "prediction_rows", "label_rows"))
         return cls(profile.hash, bin_counts, mismatches, absent, *rows)
@@ -120,20 +142,20 @@ class Counts:
 
 
 def _two_profiles(one: str, other: str) -> str:
-    return f"counts of profile {one!r} and of profile {other!r} do not add up; drop those of the profile not in force"
+    return f"cannot combine counts of profile {one!r} with counts of profile {other!r}; discard the outdated ones"
 
 
 def _countable(family: Family, column: Column) -> Column:
-    """The rows of a made column that count."""
+    """Return the rows of a derived column for which it is defined."""
     kept = countable_rows(family, column)
     return column if kept is None else column.take(kept)
 
 
 class TickCounts:
-    """Counts the rows of the open tick. Nothing in the values of a batch can make it raise."""
+    """Counts the rows of the open tick."""
 
     def __init__(self, profile: Profile, on_unseen: Callable[[str, list[str]], None] | None = None) -> None:
-        """Count against a profile; `on_unseen` is called with a feature and its unseen values."""
+        """Count against a profile; `on_unseen` is called with a feature's name and its unseen values."""
         self._profile = profile
         self._on_unseen = on_unseen
         self._counts = Counts.empty(profile)
@@ -159,7 +181,7 @@ class TickCounts:
         }
 
     def rows(self, side: Side) -> int:
-        """Rows of a side since the last `take`."""
+        """Return the rows of a side since the last `take`."""
         return self._rows[side]
 
     def add(self, batch: Batch) -> None:
@@ -175,7 +197,7 @@ class TickCounts:
             self._encode(side)
 
     def take(self) -> Counts:
-        """The counts since the last call; counting starts afresh."""
+        """Return the counts since the last call, and start from zero."""
         for side in SIDES:
             self._encode(side)
         taken, self._counts = self._counts, Counts.empty(self._profile)
@@ -201,20 +223,20 @@ class TickCounts:
                 self._count(position, [_countable(feature.family, made[feature.name])])
 
     def _count_plain(self, position: int, name: str, batches: list[Batch], whole: dict[str, Column]) -> None:
-        """Count a column as it comes; where transforms read it, too, keep it in `whole` if it has all rows in order."""
+        """Count a column as it was sent, and keep it in `whole` if transforms read it and it has all rows in order."""
         feature = self._profile.features[position]
         columns, absent = concatenated_by_type(batches, name)
         self._counts.absent[position] += absent
         if name in self._read[feature.side] and len(columns) == 1 and not absent:
             if isinstance(feature.bins, NumericBins) and columns[0].values.dtype.kind == "O":
-                values, mismatches = to_floats(columns[0])  # once for both: objects are slow to read
+                values, mismatches = to_floats(columns[0])  # parse objects once, for counting and transforms
                 self._counts.mismatches[position] += mismatches
                 columns = [Column(values)]
             whole[name] = columns[0]
         self._count(position, columns)
 
     def _made(self, side: Side, whole: Block) -> dict[str, Column]:
-        """The columns that transforms make of a block."""
+        """Return the columns that transforms derive from a block."""
         made: dict[str, Column] = {}
         transforms, rows = self._transforms[side], whole.rows
         for transform in transforms:

@@ -1,4 +1,7 @@
-"""Which values are frequent among those that nobody knew before, in bounded memory."""
+"""Heavy hitters: the most frequent of the values that the reference does not have, in bounded memory.
+
+`quality` shows them to people; no alarm depends on them.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,17 @@ KEPT = 16
 
 @dataclass(frozen=True)
 class HeavyHitters:
-    """Values with the number of times that each was certainly seen, at most `KEPT` of them.
+    """At most `KEPT` values, each with the number of times that it was certainly seen.
 
-    The true number is larger by at most `max_undercount`, itself at most rows / (KEPT + 1). So each value that makes up
-    more than that share of the rows is here. (Misra, Gries 1982; merging after Agarwal et al.: Mergeable summaries,
-    PODS 2012.)
-    Merging keeps the bound in any order, though not the same counts to the bit: it is for people, and for no alarm.
+    The true number is larger by at most `max_undercount`, which is at most rows / (KEPT + 1). So every value with a
+    larger share of the rows is present (Misra, Gries 1982; merging after Agarwal et al.: Mergeable summaries, PODS
+    2012). Merging keeps the bound in any order, but not the same counts to the bit.
+
+    Example:
+        >>> from pilotfish.detectors.summaries.heavy import HeavyHitters
+        >>> found = HeavyHitters.of(["Oslo"] * 3 + ["Bonn"]) + HeavyHitters.of(["Oslo"])
+        >>> found.largest(), found.max_undercount
+        ([('Oslo', 4), ('Bonn', 1)], 0)
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -25,7 +33,7 @@ class HeavyHitters:
 
     @classmethod
     def of(cls, values: Iterable[str]) -> HeavyHitters:
-        """The summary of some values."""
+        """Return the summary of some values."""
         counts = Counter(values)
         return _pruned(counts, 0, counts.total())
 
@@ -37,24 +45,28 @@ class HeavyHitters:
         )
 
     def largest(self) -> list[tuple[str, int]]:
-        """Values and counts, the most frequent first."""
+        """Return values and counts, most frequent first."""
         return sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
     def state(self) -> list[object]:
-        """Plain values."""
+        """Return plain values."""
         return [dict(self.counts), self.max_undercount, self.rows]
 
     @classmethod
     def from_state(cls, state: list[object]) -> HeavyHitters:
-        """TypeError or ValueError if the state is damaged."""
+        """Return the summary of a state.
+
+        Raises:
+            TypeError, ValueError: the state is damaged.
+        """
         counts, max_undercount, rows = state
         if not isinstance(counts, dict) or not isinstance(max_undercount, int) or not isinstance(rows, int):
-            raise TypeError("heavy hitters are a dictionary and two numbers")
+            raise TypeError("stored heavy hitters must be a dictionary and two integers")
         return cls({str(name): int(count) for name, count in counts.items()}, max_undercount, rows)
 
 
 def _pruned(counts: Counter[str], max_undercount: int, rows: int) -> HeavyHitters:
-    """At most `KEPT` values, each one's count less by that of the first which is not kept."""
+    """Return at most `KEPT` values, each count less the count of the first value that is dropped."""
     if len(counts) <= KEPT:
         return HeavyHitters(dict(counts), max_undercount, rows)
     taken = sorted(counts.values(), reverse=True)[KEPT]

@@ -1,8 +1,9 @@
-"""Which features live traffic carries at all.
+"""Observed columns: the features that live traffic has carried at least once.
 
-A column that no request has ever had is a difference of set-up, say a reference with a column that is not served: it
-is shown, and raises no alarm, nor does what is measured of several columns with it among them. A column that was there
-and is gone is a fault of its source: its rows count as missing.
+A column that no request ever had is a difference of set-up, for example a reference column that is not served. It is
+shown and raises no alarm, and neither do features that are derived from it and others together. A column that was
+present and disappears is a fault of its source: its rows count as missing. `detection.monitor` applies this to each
+tick.
 """
 
 from __future__ import annotations
@@ -19,7 +20,22 @@ from .counts import Counts
 
 
 class ObservedColumns:
-    """Remembers the features that any closed tick has had; `observed` is [features]."""
+    """Remembers which features [features] any closed tick has had.
+
+    Example:
+        >>> from pilotfish.detectors.batch import Batch
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import TickCounts
+        >>> from pilotfish.detectors.summaries.observed_columns import ObservedColumns
+        >>> profile = build_profile({"a": [1, 2] * 50, "b": [3, 4] * 50}, exchangeable=True)
+        >>> observed, counting = ObservedColumns(profile), TickCounts(profile)
+        >>> for rows in ({"a": [1]}, {"a": [2], "b": [3]}, {"a": [1]}):
+        ...     counting.add(Batch(rows, 1))
+        ...     print(observed.with_missing(counting.take()).of(profile, "b")[-1])
+        0
+        0
+        1
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -31,9 +47,9 @@ class ObservedColumns:
         ]
 
     def with_missing(self, counts: Counts) -> Counts:
-        """The tick's counts, the rows without a column counted as missing where it was there before.
+        """Return the counts of a tick, with absent rows of observed features counted as missing.
 
-        Where it never was, what is measured of it and others together counts no rows.
+        If a column was never observed, features that are derived from it and others together count no rows.
         """
         self.observed = self.observed | (np.add.reduceat(counts.bin_counts, self._profile.offsets[:-1]) > 0)
         if not counts.absent.any():
@@ -52,15 +68,21 @@ class ObservedColumns:
         return self.observed.tobytes()
 
     def restore(self, state: bytes) -> None:
-        """StateError if the number of features is another one."""
+        """Restore a state.
+
+        Raises:
+            StateError: the number of features differs.
+        """
         observed = np.frombuffer(state, dtype=bool).copy()
         if len(observed) != len(self.observed):
-            raise StateError(f"a state of {len(observed)} features does not fit {len(self.observed)}; start afresh")
+            raise StateError(
+                f"the stored observations have {len(observed)} features, not {len(self.observed)}; start without them"
+            )
         self.observed = observed
 
 
 def _bins_of(profile: Profile, transform: Transform) -> Bools:
-    """True [cells] for those of the features that a transform makes."""
+    """Return a mask [bins] that is true for the bins of a transform's features."""
     out = np.zeros(profile.n_bins, dtype=bool)
     for name in transform.outputs:
         if name in profile.index:

@@ -1,13 +1,13 @@
-"""The past in windows: the latest ticks one by one, then hours, then days, as integer counts.
+"""Windows: the past as integer counts, by tick, hour and day.
 
-    tick t-59 ... t    the last 60 closed ticks with rows
-    24 hours           ticks that have left the ring above, added up by the hour that they began in
-    14 days            hours that have left theirs, added up by day
+tick t-59 ... t    the last 60 closed ticks with rows, one window each
+24 hours           older ticks, added up by the hour in which they began
+14 days            older hours, added up by day
 
-A closed tick is in exactly one window, so windows add up. Where ticks are longer, so are the windows: of ticks of an
-hour there are days and weeks, of ticks of a day weeks and four weeks. Counts are kept in the smallest unsigned type
-that holds them, which changes nothing about them: a feature of 50 cells takes 20 KiB at most while no cell of a window
-has 2^32 rows, and a fifth of that in common traffic.
+A closed tick is in exactly one window, so windows add up. With longer ticks, windows are longer: for ticks of an hour
+there are days and weeks, for ticks of a day weeks and four weeks. Counts are stored in the smallest unsigned type that
+holds them, without loss. A feature of 50 bins takes at most 20 KiB while no bin of a window has 2^32 rows, and a fifth
+of that in usual traffic.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TYPES = tuple(np.dtype(name) for name in ("<u1", "<u2", "<u4", "<i8"))
 
 @dataclass(frozen=True)
 class WindowLevel:
-    """Windows of one width, in ticks, and how many of them are kept."""
+    """Windows of one width, in ticks, and the number of them that are kept."""
 
     ticks: int
     kept: int
@@ -41,7 +41,7 @@ class WindowLevel:
 
 @dataclass(frozen=True)
 class WindowSum:
-    """The counts of `ticks` closed ticks, which lie between the ticks `first` and `last`."""
+    """The counts of `ticks` closed ticks between the ticks `first` and `last`."""
 
     first: int
     last: int
@@ -51,12 +51,15 @@ class WindowSum:
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of the past, packed; immutable.
+    """Packed counts of one part of the past; immutable.
 
     Attributes:
-        cells: [profile.cells]; mismatches, absent: [features]; all of the smallest unsigned type that holds them.
+        first, last: first and last tick.
+        ticks: number of closed ticks.
+        bin_counts: [profile.n_bins], in the smallest unsigned type that holds them.
+        mismatches, absent: [features], likewise.
         rows: of each side.
-        peaks: by family, the largest evidence at the end of any of its ticks, as the log of its ratio to the threshold.
+        peaks: by family, the largest log evidence ratio at the end of any of its ticks.
     """
 
     first: int
@@ -79,7 +82,7 @@ class Window:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its counts."""
+        """Size of the counts in bytes."""
         return self.bin_counts.nbytes + self.mismatches.nbytes + self.absent.nbytes
 
     def state(self) -> dict[str, Any]:
@@ -96,7 +99,11 @@ class Window:
 
     @classmethod
     def from_state(cls, profile: Profile, state: Mapping[str, Any]) -> Window:
-        """StateError if the arrays are not of the profile's size."""
+        """Return the window of a state.
+
+        Raises:
+            StateError: the arrays do not have the profile's size.
+        """
         features = len(profile.features)
         sizes = {"cells": profile.n_bins, "mismatches": features, "absent": features}
         bin_counts, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
@@ -107,7 +114,22 @@ class Window:
 
 
 class Windows:
-    """The windows of one profile, a deterministic function of the closed ticks. `levels` go from short to long."""
+    """The windows of one profile: a deterministic function of the closed ticks. `levels` go from short to long.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from pilotfish.detectors.reference.build import build_profile
+        >>> from pilotfish.detectors.summaries.counts import Counts
+        >>> from pilotfish.detectors.summaries.windows import Windows, window_levels
+        >>> profile = build_profile({"x": [1, 2] * 50}, exchangeable=True)
+        >>> windows = Windows(profile, window_levels(tick_seconds=60.0))
+        >>> for tick in range(130):
+        ...     windows.add(tick, replace(Counts.empty(profile), input_rows=10))
+        >>> [(window.first, window.ticks) for window in windows if window.ticks > 1]
+        [(0, 60), (60, 10)]
+        >>> windows.since(100).counts.input_rows
+        300
+    """
 
     def __init__(self, profile: Profile, levels: Sequence[WindowLevel]) -> None:
         self._profile = profile
@@ -116,7 +138,7 @@ class Windows:
         self._sums: dict[tuple[int, int], WindowSum] = {}
 
     def __iter__(self) -> Iterator[Window]:
-        """Oldest first."""
+        """Iterate from the oldest window to the newest."""
         for kept in reversed(self._kept):
             yield from kept
 
@@ -126,32 +148,32 @@ class Windows:
         return self._kept[0][-1] if self._kept[0] else None
 
     def add(self, tick: int, counts: Counts) -> None:
-        """Take in a closed tick, which must come after all before."""
+        """Add a closed tick, which must come after all others."""
         self.absorb(Window.of(WindowSum(tick, tick, 1, counts), {}))
 
     def record_peaks(self, peaks: Mapping[str, float]) -> None:
-        """Note how large each family's evidence is at the end of the last closed tick."""
+        """Record the evidence of each family at the end of the last closed tick."""
         newest = self._kept[0][-1]
         self._kept[0][-1] = replace(newest, peaks=_larger(newest.peaks, peaks))
 
     def absorb(self, window: Window) -> None:
-        """Take in a window that comes after all others."""
+        """Add a window that comes after all others."""
         self._sums.clear()
         self._append(0, window)
 
     def since(self, tick: int) -> WindowSum | None:
-        """What came since a tick: from whichever window has its middle there or later; None before that tick."""
+        """Return the sum of the windows whose middle is at a tick or later; None before that tick."""
         newest = self.newest
         if newest is None or newest.last < tick:
             return None
         return self._sum([window for window in self if window.first + window.last >= 2 * tick] or [newest])
 
     def between(self, first: int, last: int) -> WindowSum | None:
-        """The windows with their middle between two ticks, both included; None if there is none."""
+        """Return the sum of the windows whose middle is between two ticks, both included; None if there is none."""
         return self._sum([window for window in self if 2 * first <= window.first + window.last <= 2 * last])
 
     def latest(self, ticks: int) -> WindowSum | None:
-        """The shortest stretch of whole windows with so many closed ticks, or all there is."""
+        """Return the sum of the fewest latest windows with at least so many closed ticks, or of all."""
         chosen: list[Window] = []
         for window in reversed(list(self)):
             if sum(one.ticks for one in chosen) >= ticks:
@@ -160,21 +182,26 @@ class Windows:
         return self._sum(chosen)
 
     def state(self) -> dict[str, Any]:
-        """Plain values and bytes."""
+        """Return plain values and bytes."""
         return {"levels": [[window.state() for window in kept] for kept in self._kept], "version": STATE_VERSION}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """StateError if the state is of another version, other levels or another profile, or out of order."""
+        """Restore a state.
+
+        Raises:
+            StateError: the state has another version, other levels or another profile, or is out of order.
+        """
         if state.get("version") != STATE_VERSION:
-            raise StateError(
-                f"the stored windows are of version {shown(state.get('version'))}, not {STATE_VERSION}; start afresh"
-            )
+            found = shown(state.get("version"))
+            raise StateError(f"the stored windows have version {found}, not {STATE_VERSION}; start without them")
         kept = [[Window.from_state(self._profile, window) for window in level] for level in state["levels"]]
         if len(kept) != len(self._levels) or any(
             len(found) > level.kept for found, level in zip(kept, self._levels, strict=True)
         ):
             sizes, most = [len(found) for found in kept], [level.kept for level in self._levels]
-            raise StateError(f"the stored windows are {shown(sizes)}, where {most} fit at most; start without them")
+            raise StateError(
+                f"the stored windows have the sizes {shown(sizes)}, but {most} fit at most; start without them"
+            )
         flat = [window for level in reversed(kept) for window in level]
         if any(window.last < window.first for window in flat) or any(
             later.first <= earlier.last for earlier, later in pairwise(flat)
@@ -184,7 +211,7 @@ class Windows:
         self._sums.clear()
 
     def snapshot(self) -> tuple[Window, ...]:
-        """All windows, oldest first; they never change."""
+        """Return all windows, oldest first. They never change."""
         return tuple(self)
 
     def _append(self, depth: int, window: Window) -> None:
@@ -203,14 +230,14 @@ class Windows:
             return None
         key = windows[0].first, windows[-1].last
         if key not in self._sums:
-            if len(self._sums) >= SUMS_KEPT:  # each is as large as the counts of a tick
+            if len(self._sums) >= SUMS_KEPT:  # each has the size of a tick's counts
                 self._sums.clear()
             self._sums[key] = sum_windows(self._profile, windows)
         return self._sums[key]
 
 
 def window_levels(tick_seconds: float) -> tuple[WindowLevel, ...]:
-    """The levels for ticks of this length: 60 ticks, and the next two of hours, days, weeks and four weeks."""
+    """Return the levels for ticks of this length: 60 ticks, and the next two of hours, days, weeks and four weeks."""
     widths = [round(length / tick_seconds) for length in (HOUR, DAY, WEEK, 4 * WEEK)]
     coarser = [width for width in widths if width > 1][: len(COARSER_KEPT)]
     return (
@@ -220,7 +247,7 @@ def window_levels(tick_seconds: float) -> tuple[WindowLevel, ...]:
 
 
 def sum_windows(profile: Profile, windows: Sequence[Window]) -> WindowSum:
-    """Windows that follow each other (at least one), as one piece."""
+    """Return the sum of consecutive windows, at least one."""
     bin_counts, mismatches, absent = (
         np.zeros(size, np.int64) for size in (profile.n_bins, len(profile.features), len(profile.features))
     )
@@ -234,7 +261,7 @@ def sum_windows(profile: Profile, windows: Sequence[Window]) -> WindowSum:
 
 
 def merged_window(profile: Profile, windows: Sequence[Window]) -> Window:
-    """Windows that follow each other (at least one), as one window."""
+    """Return consecutive windows, at least one, as one window."""
     peaks: Mapping[str, float] = {}
     for window in windows:
         peaks = _larger(peaks, window.peaks)
@@ -254,5 +281,7 @@ def _packed(values: Ints) -> Array:
 def _unpacked(raw: bytes, size: int, name: str) -> Array:
     found = next((kind for kind in _TYPES if len(raw) == size * kind.itemsize), None)
     if found is None:
-        raise StateError(f"{len(raw)} bytes of {name} in the stored windows do not hold {size} counts; start afresh")
+        raise StateError(
+            f"the stored windows hold {len(raw)} bytes of {name}, which are not {size} counts; start without them"
+        )
     return np.frombuffer(raw, found)

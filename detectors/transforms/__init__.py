@@ -1,14 +1,29 @@
-"""Columns made of columns: what lets text, times, arrays, relations and losses be watched like any number.
+"""Transforms: columns that are derived from other columns, so that text, times, arrays, relations and losses can be
+monitored like numbers.
 
-A transform is fitted when a profile is built, and stored in it. It turns a block of rows into further columns, which
-are binned and counted as features of their own; so adding up over pods, evidence and effect sizes are the same for all.
+A transform is fitted when a profile is built, and stored in it. It maps a block of rows to derived columns, which are
+binned and counted as features of their own. So merging over pods, evidence and effect sizes need no special case.
 
-    columns of a block -> Transform.apply -> further columns -> bins -> counts
+Terms
+-----
+derived column           a column that a transform computes from other columns
+block                    aligned rows of one side, as transforms receive them
+residual                 what remains of a standardised column after the other columns predict it
+partner                  a column with a large partial correlation to the column of a residual
+random Fourier features  cosines of random projections of a row; their means approximate a kernel mean embedding
+lag                      seconds between a timestamp and the exchange of its row
+share                    the share of live rows that a costly transform is applied to
 
-    arrays, text, timestamps    what describes one column of its type; single: what these share
-    base    Transform, and the Block of rows that it is given
-    relations, cosines          what describes several columns together; linear: their common scale; relating: the fit
-    fit     which transforms a reference calls for
+Data flow
+---------
+reference columns -> `fit.fit_transforms` -> transforms in the profile
+columns of a block -> `Transform.apply` -> derived columns -> bins -> counts
+
+arrays, text, timestamps    one column of that type; `single` holds what they share
+relations, cosines          several columns; `linear` standardises them, `fit_relations` fits them
+loss                        losses of labelled rows
+
+Terms of the whole package: docs/glossary.md.
 """
 
 from __future__ import annotations
@@ -36,24 +51,28 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "timestamp": TimestampTransform,
 }
 
-ARRAY_KINDS = frozenset({ArrayTransform.kind, ListTransform.kind})  # of columns that hold an array or a list a row
-LARGE_VALUE_KINDS = ARRAY_KINDS | {TextTransform.kind}  # of columns whose values may be large
-COARSE_KINDS = frozenset({RandomFourierFeatures.kind})  # many features of bounded values: few cells each are enough
+ARRAY_KINDS = frozenset({ArrayTransform.kind, ListTransform.kind})  # for columns with an array or a list per row
+LARGE_VALUE_KINDS = ARRAY_KINDS | {TextTransform.kind}  # for columns with large values
+COARSE_KINDS = frozenset({RandomFourierFeatures.kind})  # many features of bounded values, for which few bins suffice
 
 
 def from_document(document: Mapping[str, Any], where: str) -> Transform:
-    """The transform in a document; ProfileError if there is none of its kind, or it is damaged."""
+    """Return the transform in a document.
+
+    Raises:
+        ProfileError: the kind is unknown, or the document is damaged.
+    """
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in TRANSFORMS:
         raise ProfileError(
-            f"{where}.kind is {shown(kind)}, not one of {sorted(TRANSFORMS)}; build it with this version"
+            f"{where}.kind must be one of {sorted(TRANSFORMS)}, not {shown(kind)}; build the profile with this version"
         )
     rest = {key: value for key, value in document.items() if key != "kind"}
     return TRANSFORMS[kind].from_document(rest, where)
 
 
 def to_document(transform: Transform) -> dict[str, Any]:
-    """The document of a transform, its kind with it."""
+    """Return the document of a transform, with its kind."""
     return {"kind": transform.kind, **transform.document()}
 
 

@@ -1,4 +1,8 @@
-"""Embeddings, images and lists as features: size, mean, and where they lie along the reference's main directions."""
+"""Derive features from embeddings, images and lists: norm, mean, and coordinates along the main directions.
+
+Directions are fitted on the training split. Results are rounded to float32, so that they do not depend on the other
+rows of a block.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +23,39 @@ from .base import Block
 from .rows import ReferenceRows
 from .single import SingleColumnTransform, column_of
 
-FOLDED = 512  # numbers from which directions are fitted; longer arrays are folded to as many
+FOLDED = 512  # longer arrays are folded to so many numbers
 DIRECTIONS = 6
 FITTED_ROWS = 4096
-CHUNK_NUMBERS = 2**16  # numbers worked on together: as many as stay in the cache
-LONGEST_OF_ALL = 2**14  # arrays longer than this are looked at in a part of the rows only
-COMMON_LENGTH_SHARE = 0.95  # share of rows that must be arrays of one length, else it is lists whose length is watched
+CHUNK_NUMBERS = 2**16  # numbers processed together: as many as fit the cache
+LONGEST_OF_ALL = 2**14  # longer arrays are processed for a share of the rows only
+COMMON_LENGTH_SHARE = 0.95  # share of rows that must have one length; else only the length is monitored
 KINDS = "fiub"
 NUMBERS = frozenset((bool, float, int, np.bool_, np.float32, np.float64, np.int32, np.int64))
 
 
 @dataclass(frozen=True)
 class ArrayTransform(SingleColumnTransform):
-    """Of arrays of `length` numbers: norm, mean, coordinates along the main directions, and the rest beside those.
+    """Norm, mean, coordinates along the main directions, and the residual norm, of arrays of `length` numbers.
 
-    An array longer than 512 is first folded to 512 numbers: every 512th are added up with fixed random signs, which
-    keeps distances in expectation (Charikar, Chen, Farach-Colton, 2002: count sketch). An array of another length, or
-    with a NaN, an infinity or a text in it, is a mismatch and missing.
+    An array longer than 512 is first folded to 512 numbers: every 512th number is added up with fixed random signs,
+    which preserves distances in expectation (Charikar, Chen, Farach-Colton, 2002: count sketch). An array of another
+    length, or with a NaN, an infinity or a text, is a mismatch and counts as missing.
 
     Attributes:
-        length: how many numbers an array has, however nested.
-        centre: mean of the folded reference arrays, and
-        directions: its first principal components one after another; float32, little-endian, base64.
+        length: numbers per array, however nested.
+        centre: mean of the folded reference arrays; float32, little-endian, base64.
+        directions: their first principal components one after another; encoded likewise.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.arrays import ArrayTransform
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.linear import packed
+        >>> import numpy as np
+        >>> transform = ArrayTransform("e", "input", 2, packed(np.zeros(2)), packed(np.array([1.0, 0.0])))
+        >>> derived = transform.apply(Block({"e": as_column([[3.0, 4.0]])}, 1))
+        >>> {name: float(column.values[0]) for name, column in derived.items()}
+        {'e:norm': 5.0, 'e:mean': 3.5, 'e:pc1': 3.0, 'e:rest': 4.0}
     """
 
     kind: ClassVar[str] = "array"
@@ -82,7 +97,7 @@ class ArrayTransform(SingleColumnTransform):
         return super().from_document(document, where)
 
     def _described(self, arrays: Floats) -> Floats:
-        """[rows, outputs] of arrays [rows, length]."""
+        """Return the outputs [rows, outputs] of arrays [rows, length]."""
         with np.errstate(over="ignore", invalid="ignore"):
             norm = np.sqrt(np.einsum("ij,ij->i", arrays, arrays))
             away = folded(arrays) - self._centre
@@ -91,7 +106,7 @@ class ArrayTransform(SingleColumnTransform):
             if len(self._directions) < len(self._centre):
                 rest = np.einsum("ij,ij->i", away, away) - np.einsum("ij,ij->i", along, along)
                 out.append(np.sqrt(np.maximum(rest, 0.0)))
-            return np.stack(out, axis=1).astype(np.float32)  # where a row stands among others leaves no trace
+            return np.stack(out, axis=1).astype(np.float32)  # rounding removes the effect of a row's place in a block
 
     @cached_property
     def _centre(self) -> Floats:
@@ -104,7 +119,16 @@ class ArrayTransform(SingleColumnTransform):
 
 @dataclass(frozen=True)
 class ListTransform(SingleColumnTransform):
-    """How many entries the lists of a column have; anything else is a mismatch."""
+    """The number of entries of each list; any other value is a mismatch.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.arrays import ListTransform
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> rows = Block({"tags": as_column([["a", "b"], []])}, 2)
+        >>> ListTransform("tags", "input").apply(rows)["tags:count"].values.tolist()
+        [2.0, 0.0]
+    """
 
     kind: ClassVar[str] = "list"
 
@@ -121,7 +145,7 @@ class ListTransform(SingleColumnTransform):
 
 
 def fit_arrays(reference: ReferenceRows) -> list[ArrayTransform | ListTransform]:
-    """Arrays for columns that hold as many numbers in nearly every row, else Lists."""
+    """Return a transform for each array column: of arrays if nearly all have one length, else of lists."""
     made: list[ArrayTransform | ListTransform] = []
     for name, type_ in reference.types.items():
         side = reference.sides[name]
@@ -136,7 +160,10 @@ def fit_arrays(reference: ReferenceRows) -> list[ArrayTransform | ListTransform]
 
 
 def folded(arrays: Floats) -> Floats:
-    """Arrays [rows, length] as [rows, 512 at most]: every 512th added up, with a sign that its place alone tells."""
+    """Return arrays [rows, length] folded to [rows, at most 512].
+
+    The sign of a number depends on its position alone.
+    """
     length = arrays.shape[1]
     if length <= FOLDED:
         return arrays
@@ -149,7 +176,7 @@ def folded(arrays: Floats) -> Floats:
 
 
 def _pieces(column: Column, missing: Bools, length: int) -> Iterator[tuple[Ints, Floats]]:
-    """Row numbers and their arrays [rows, length], a bounded piece at a time; rows without one are left out."""
+    """Yield row numbers and their arrays [rows, length], a bounded number at a time; unusable rows are left out."""
     rows, values = np.flatnonzero(~missing), column.values
     step = max(1, CHUNK_NUMBERS // length)
     if values.ndim > 1 and values.dtype.kind in KINDS:
@@ -171,7 +198,7 @@ def _pieces(column: Column, missing: Bools, length: int) -> Iterator[tuple[Ints,
 
 
 def _numbers_of(value: object) -> Array | None:
-    """A list or an array of nothing but numbers as an array; None for everything else."""
+    """Return a list or an array of numbers as an array; None for any other value."""
     if not isinstance(value, (list, tuple, np.ndarray)):
         return None
     try:
@@ -192,7 +219,7 @@ def _entries(value: object) -> float:
 
 
 def _common_length(column: Column) -> int:
-    """How many numbers nearly every array has; 0 where they differ, or are few, or no numbers."""
+    """Return the number of numbers that nearly every array has; 0 if lengths differ or values are not numbers."""
     values, missing = column.values, missing_mask(column)
     if values.ndim > 1:
         return math.prod(values.shape[1:]) if values.dtype.kind in KINDS else 0
@@ -204,7 +231,7 @@ def _common_length(column: Column) -> int:
 
 
 def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
-    """Mean [width] and first principal components [directions, width] of some rows, evenly spread, folded to width."""
+    """Return the mean [width] and the first principal components [directions, width] of evenly spread, folded rows."""
     present = np.flatnonzero(~missing_mask(column))
     spread = present[np.unique(np.linspace(0, len(present) - 1, min(FITTED_ROWS, len(present))).astype(int))]
     some = column.take(spread)
@@ -225,7 +252,7 @@ def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
 
 
 def _principal(rows: Floats) -> Floats:
-    """The first principal components [components, width] of centred rows, by the smaller one of their two products."""
+    """Return the first principal components [components, width] of centred rows, from the smaller Gram matrix."""
     few = len(rows) < rows.shape[1]
     variances, vectors = np.linalg.eigh(rows @ rows.T if few else rows.T @ rows)
     first = np.argsort(variances)[::-1][:DIRECTIONS]
@@ -235,7 +262,7 @@ def _principal(rows: Floats) -> Floats:
     return directions
 
 
-_LARGEST = 1e37  # what float32 holds
+_LARGEST = 1e37  # within the range of float32
 
 
 def _packed(numbers: Floats) -> str:

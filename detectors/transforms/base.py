@@ -1,4 +1,8 @@
-"""What a transform is: columns of some rows in, further columns of the same rows out."""
+"""The interface of transforms: columns of some rows in, derived columns of the same rows out.
+
+`summaries.counts` applies transforms to live rows, `fit` to the reference. A transform must treat each row alone: how
+rows are divided into blocks must not change a result.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,11 @@ from ..splitmix import splitmix64
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of one side, aligned.
+    """Aligned rows of one side.
 
     Attributes:
-        columns: those that the transform reads, `rows` entries each; a value that a row lacks is masked.
-        at: [rows] epoch seconds of each row's exchange, NaN where unknown; None where all are.
+        columns: the columns that the transform reads, `rows` entries each; absent values are masked.
+        at: [rows] epoch seconds of each row's exchange, NaN where unknown; None if all are unknown.
     """
 
     columns: Mapping[str, Column]
@@ -26,25 +30,34 @@ class Block:
     at: Floats | None = None
 
     def of(self, names: tuple[str, ...]) -> Block:
-        """The same rows of some columns."""
+        """Return the same rows of some columns."""
         return Block({name: self.columns[name] for name in names}, self.rows, self.at)
 
     def take(self, rows: Ints) -> Block:
-        """Some rows, by number."""
+        """Return some rows, by number."""
         taken = {name: column.take(rows) for name, column in self.columns.items()}
         return Block(taken, len(rows), None if self.at is None else self.at[rows])
 
 
 def sampled_rows(first: int, rows: int, share: float) -> Ints:
-    """Which of `rows` rows, of which so many came before, belong to a share of all: chosen by their number alone."""
+    """Return which of `rows` rows belong to a share of all rows, chosen by row number alone.
+
+    `first` is the number of rows that came before.
+
+    Example:
+        >>> from pilotfish.detectors.transforms.base import sampled_rows
+        >>> len(sampled_rows(first=0, rows=10_000, share=0.125))
+        1290
+    """
     draws = splitmix64(np.arange(first, first + rows, dtype=np.uint64))
     return np.flatnonzero(draws < np.uint64(min(share, 1 - 2**-53) * 2**64))
 
 
 def countable_rows(family: Family, column: Column) -> Bools | None:
-    """[rows] of which a made column says something, None if of all: only those count, where it speaks of relations.
+    """Return which rows [rows] of a derived column count; None if all do.
 
-    What is missing is an event of its own column; that nothing can be said of its relations is none.
+    A missing value is an event of its own column. It is not an event of a relation between columns, so multivariate
+    features count only the rows for which they are defined.
     """
     if family != "multivariate":
         return None
@@ -53,15 +66,16 @@ def countable_rows(family: Family, column: Column) -> Bools | None:
 
 
 class Transform(Protocol):
-    """Makes columns that a profile watches like any other. A frozen dataclass, fitted once, part of the profile.
+    """Computes derived columns that a profile monitors like any other. A frozen dataclass, fitted once, part of the
+    profile.
 
     Attributes:
         kind: its key in `TRANSFORMS`, and in the document.
-        side: of which rows it makes them.
-        family: of the features that are made of its columns.
+        side: the side whose rows it reads.
+        family: the family of its features.
         inputs: the columns that it reads.
-        outputs: the columns that it makes: "column:what" from a single one, else "what" or "what:which".
-        share: of live rows that it is applied to, in (0, 1], where all of them would cost too much.
+        outputs: the columns that it derives: "column:what" from a single column, else "what" or "what:which".
+        share: the share of live rows that it is applied to, in (0, 1], for costly transforms.
     """
 
     kind: ClassVar[str]
@@ -82,14 +96,20 @@ class Transform(Protocol):
     def share(self) -> float: ...
 
     def apply(self, block: Block) -> Mapping[str, Column]:
-        """The outputs, one entry for each row of the block. It never raises, whatever the values, and changes none."""
+        """Return the outputs, one entry per row of the block. Never raises, whatever the values are, and changes no
+        argument.
+        """
         ...
 
     def document(self) -> dict[str, Any]:
-        """Plain JSON values, every number finite."""
+        """Return plain JSON values; every number is finite."""
         ...
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        """The transform in a document; ProfileError naming the path of what is wrong."""
+        """Return the transform in a document.
+
+        Raises:
+            ProfileError: a value is wrong; the message names its path.
+        """
         ...

@@ -1,9 +1,9 @@
-"""Random cosines of whole rows: a change in any relation, of whatever shape, moves some of their means.
+"""Random Fourier features of whole rows: a change in any relation, of any shape, changes some of their means.
 
-cos(w' z + b) with normal w and uniform b are the features of a Gaussian kernel (Rahimi, Recht: Random features for
-large-scale kernel machines, 2007), so that the means of many of them are the maximum mean discrepancy in effect. The
-columns are made independent first, for the kernel is as wide as typical rows are apart: columns that say nearly the
-same would else drown what tells them apart.
+cos(w' z + b) with normal w and uniform b are features of a Gaussian kernel (Rahimi, Recht: Random features for
+large-scale kernel machines, 2007). So the means of many of them measure the maximum mean discrepancy. The columns are
+decorrelated first. The kernel is as wide as the distance between typical rows, so nearly equal columns would otherwise
+hide small differences.
 """
 
 from __future__ import annotations
@@ -38,9 +38,21 @@ class RandomFourierFeatures:
     Attributes:
         inputs: the columns.
         outputs: "cosine:number".
-        scales: of the columns.
+        scales: standardise the columns.
         directions: [cosines, columns] of the standardised columns.
         phases: [cosines] in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.cosines import RandomFourierFeatures
+        >>> from pilotfish.detectors.transforms.linear import Standardizer
+        >>> scales, _ = Standardizer.of(np.random.default_rng(1).normal(size=(2, 500)))
+        >>> directions, phases = np.zeros((1, 2)), np.array([np.pi])
+        >>> transform = RandomFourierFeatures(("a", "b"), ("cosine:0",), 1.0, scales, directions, phases)
+        >>> transform.apply(Block({"a": as_column([0.1]), "b": as_column([0.2])}, 1))["cosine:0"].values.tolist()
+        [-1.0]
     """
 
     kind: ClassVar[str] = "cosines"

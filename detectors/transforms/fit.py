@@ -1,4 +1,8 @@
-"""Which transforms a reference calls for, and the columns that they make of it."""
+"""Choose and fit the transforms of a reference, and apply them to it.
+
+`reference.builder` calls both. Parameters are fitted on the training split only, because the calibration split bounds
+the alternatives.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from .rows import ReferenceRows
 from .text import fit_text
 from .timestamps import fit_timestamps
 
-CHUNK_ROWS = 65_536  # rows that are transformed at once
+CHUNK_ROWS = 65_536  # rows that are transformed together
 
 Fit = Callable[[ReferenceRows], Sequence[Transform]]
 
@@ -23,13 +27,13 @@ FITS: tuple[Fit, ...] = (fit_timestamps, fit_text, fit_arrays, fit_relations)
 
 
 def fit_transforms(reference: ReferenceRows) -> list[Transform]:
-    """Every transform that the reference calls for, fitted on its shaping part."""
+    """Return every transform that the column types of the reference need, fitted on the training split."""
     part = reference.training_rows()
     return [transform for fit in FITS for transform in fit(part)]
 
 
 def apply_in_chunks(transform: Transform, whole: ReferenceRows) -> Mapping[str, Column]:
-    """What a transform makes of all the rows, a stretch of them at a time."""
+    """Return the outputs of a transform for all rows, computed in chunks of bounded size."""
     block = whole.block(transform.inputs)
     if whole.rows <= CHUNK_ROWS:
         return transform.apply(block)

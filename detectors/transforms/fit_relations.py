@@ -1,4 +1,8 @@
-"""Whether input columns are related in the reference, and the transforms that watch it if they are."""
+"""Test whether the numeric inputs are related in the reference, and fit the transforms that monitor their relations.
+
+One of the fits in `fit.FITS`. Random directions follow from the column names, so a profile that is built again is
+equal.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +20,27 @@ from .linear import MOST_COLUMNS, Standardizer, matrix
 from .relations import DISTANCE, ERROR, RESIDUAL, RelationTransform
 from .rows import ReferenceRows
 
-FEWEST_ROWS = 200  # of the shaping part
-MOST_ROWS = 50_000  # of the shaping part, from which correlations are taken
-LEAST_KNOWN = 0.5  # share of a column's rows with a value
-EXPLAINED = 0.1  # share of a column's variance that the others must explain for its residual to be watched
-RIDGE = 1e-3  # least weight of the identity: what bounds the residuals of columns that say exactly the same
-VARIANCE = 0.9  # that the principal components hold
+FEWEST_ROWS = 200  # rows of the training split
+MOST_ROWS = 50_000  # rows of the training split that correlations are computed from
+LEAST_KNOWN = 0.5  # share of rows in which a column has a value
+EXPLAINED = 0.1  # share of a column's variance that the others must explain; else its residual is not monitored
+RIDGE = 1e-3  # least weight of the identity, which bounds the residuals of equal columns
+VARIANCE = 0.9  # share of the variance that the principal components explain
 COSINES = 32
-# Shares of live rows, so that all this costs a twentieth of what a row costs the analyzer: of 27 us for 20 columns in
-# JSON 1.5 us, of 135 us for 100 columns 6 us.
+# The shares of live rows keep the cost at a twentieth of what the analyzer spends on a row: 1.5 of 27 us for 20 columns
+# in JSON, 6 of 135 us for 100 columns.
 COSINE_SHARE = 0.125
-FULL_COLUMNS = 50  # up to so many columns residuals take every row; of more columns their share falls
+FULL_COLUMNS = 50  # up to so many columns, residuals are computed for every row; with more columns, for a share
 
 
 @dataclass(frozen=True)
 class CorrelatedColumns:
-    """Columns that are watched jointly: their scales and shrunk correlations S [columns, columns]."""
+    """Columns that are monitored jointly.
+
+    Attributes:
+        scales: standardise them.
+        correlations: [columns, columns], shrunken towards independence.
+    """
 
     names: tuple[str, ...]
     scales: Standardizer
@@ -39,7 +48,10 @@ class CorrelatedColumns:
 
 
 def fit_relations(part: ReferenceRows) -> list[Transform]:
-    """Relations and cosines of the numeric inputs; nothing where fewer than two are related, or for few rows."""
+    """Return residuals and random Fourier features of the numeric inputs.
+
+    The result is empty if fewer than two columns are related, or for few rows.
+    """
     related = _related(part)
     if related is None:
         return []
@@ -83,11 +95,11 @@ def _related(part: ReferenceRows) -> CorrelatedColumns | None:
 
 
 def _correlations(z: Floats, known: Bools) -> Floats:
-    """Correlations [columns, columns] over the rows that have both, shrunk towards independence.
+    """Return the correlations [columns, columns] over the rows that have both values, shrunken towards independence.
 
-    The weight of independence is the least squared error's (Schaefer, Strimmer: A shrinkage approach to large-scale
-    covariance matrix estimation, 2005; Ledoit and Wolf's idea for correlations): sum of the estimates' variances over
-    the sum of their squares; at least `RIDGE`.
+    The weight of independence has the least squared error (Schaefer, Strimmer: A shrinkage approach to large-scale
+    covariance matrix estimation, 2005, after Ledoit and Wolf): the sum of the estimates' variances over the sum of
+    their squares, at least `RIDGE`.
     """
     known_f = known.astype(np.float64)
     pairs = np.maximum(known_f @ known_f.T, 1.0)
@@ -101,14 +113,14 @@ def _correlations(z: Floats, known: Bools) -> Floats:
     values, vectors = np.linalg.eigh(shrunk)
     if values[0] >= RIDGE / 2:
         return shrunk
-    fixed = (vectors * np.maximum(values, RIDGE)) @ vectors.T  # rows with missing values may contradict each other
+    fixed = (vectors * np.maximum(values, RIDGE)) @ vectors.T  # pairwise missing values can make it indefinite
     root = np.sqrt(np.diag(fixed))
     out: Floats = fixed / np.outer(root, root)
     return out
 
 
 def _components(correlations: Floats) -> Floats:
-    """[columns, components] the principal components that hold `VARIANCE`, one fewer than columns at most."""
+    """Return the principal components [columns, components] that explain `VARIANCE`, at most one fewer than columns."""
     values, vectors = np.linalg.eigh(correlations)
     held = np.cumsum(values[::-1]) / values.sum()
     count = int(np.clip(np.searchsorted(held, VARIANCE) + 1, 1, len(values) - 1))
@@ -117,7 +129,7 @@ def _components(correlations: Floats) -> Floats:
 
 
 def _cosines(related: CorrelatedColumns, taken: set[str]) -> RandomFourierFeatures:
-    """Directions for a kernel as wide as rows are apart, drawn from the names: a profile built again has the same."""
+    """Return random Fourier features for a kernel as wide as the distance between rows, seeded by the column names."""
     outputs = tuple(f"cosine:{number}" for number in range(COSINES))
     columns = len(related.names)
     seed = int.from_bytes(hashlib.sha256("\0".join(related.names).encode("utf-8", "replace")).digest()[:7], "big")
@@ -139,5 +151,5 @@ def _cosines(related: CorrelatedColumns, taken: set[str]) -> RandomFourierFeatur
 
 
 def _as_stored(values: Floats) -> Floats:
-    """As a profile keeps them, so that a profile that was read gives the same bits."""
+    """Return values as a profile stores them, so that a profile gives the same bits before and after it is written."""
     return values.astype(np.float32).astype(np.float64)

@@ -1,4 +1,8 @@
-"""Several columns of numbers on one scale, and the arrays that a profile keeps of them."""
+"""Standardise several numeric columns, and encode the arrays that a profile stores for them.
+
+`relations` and `cosines` share it. Results are rounded (`rounded_to_grid`), so that sums in another order give the same
+bins.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +20,32 @@ from ..errors import ProfileError, shown
 from .base import Block
 
 MOST_COLUMNS = 100
-FEWEST_KNOWN = 2  # values of a row, below which nothing is said of it
-RANGE_TAIL = 0.0005  # the range of a column is between the values that so few lie beyond
-HEAVY_TAIL_SDS = 8.0  # of the middle half's sds: a range that reaches farther is taken on a logarithmic scale
-ROUNDING = 2.0**20  # results are rounded to its inverse, so that what is equal but for rounding falls into one cell
+FEWEST_KNOWN = 2  # known values that a row needs
+RANGE_TAIL = 0.0005  # share of the rows beyond either end of a column's range
+HEAVY_TAIL_SDS = 8.0  # a range that reaches further, in sd of the middle half, is put on a logarithmic scale
+ROUNDING = 2.0**20  # results are rounded to a multiple of its inverse
 
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Brings columns to mean 0 and variance 1, each array [columns].
+    """Scales columns to mean 0 and variance 1; all arrays are [columns].
 
-    A value counts as unknown when it is missing, no number, or beyond the range of the reference by more than half its
-    width: what it says is said by its own column, and it can tell nothing about relations.
+    A value is unknown if it is missing, not a number, or outside the reference range by more than half its width. Such
+    a value is an event of its own column and carries no information about relations.
 
     Attributes:
-        centre, spread: median, and sd by the middle half.
-        heavy: whether arcsinh((x - centre) / spread) is what is standardised, for columns with a heavy tail.
-        mean, sd: of what is standardised.
+        centre, spread: median, and standard deviation from the middle half.
+        heavy: whether arcsinh((x - centre) / spread) is standardised, for columns with a heavy tail.
+        mean, sd: of the transformed values.
         low, high: the range, standardised.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.transforms.linear import Standardizer
+        >>> scales, usable = Standardizer.of(np.array([np.arange(1000.0), np.full(1000, 7.0)]))
+        >>> z, known = scales.transform(np.array([[499.5, 1e9, np.nan]]))
+        >>> usable.tolist(), z.round(2).tolist(), known.tolist()
+        ([True, False], [[0.0, 0.0, 0.0]], [[True, False, False]])
     """
 
     centre: Floats
@@ -46,7 +58,9 @@ class Standardizer:
 
     @classmethod
     def of(cls, values: Floats) -> tuple[Standardizer, Bools]:
-        """Scales for finite or NaN values [columns, rows] and which columns have one; the scales are of those."""
+        """Return the scales of the usable columns, and which columns are usable, for values [columns, rows]; NaN is
+        missing.
+        """
         with np.errstate(all="ignore"):
             found = [_scale(row[np.isfinite(row)]) for row in values]
         usable = np.array([scale is not None for scale in found])
@@ -54,12 +68,12 @@ class Standardizer:
         return cls(parts[0], parts[1], parts[2] > 0, *parts[3:]), usable
 
     def take(self, columns: Bools) -> Standardizer:
-        """The scales of some columns."""
+        """Return the scales of some columns, by mask."""
         rest = {name: values[columns] for name, values in vars(self).items() if name != "heavy"}
         return Standardizer(heavy=self.heavy[columns], **rest)
 
     def transform(self, values: Floats) -> tuple[Floats, Bools]:
-        """Standardised values [columns, rows], 0 where unknown, and which are known."""
+        """Return standardised values [columns, rows], 0 where unknown, and which values are known."""
         with np.errstate(all="ignore"):
             out = values - self.centre[:, None]
             out /= self.spread[:, None]
@@ -72,11 +86,16 @@ class Standardizer:
         return out, known
 
     def document(self) -> dict[str, Any]:
+        """Return plain JSON values."""
         return {name: packed(values.astype(np.float64), "<f8") for name, values in vars(self).items()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], columns: int, where: str) -> Standardizer:
-        """ProfileError where an array is damaged, a width is not positive or a range is empty."""
+        """Return the scales in a document.
+
+        Raises:
+            ProfileError: an array is damaged, a width is not positive, or a range is empty.
+        """
         arrays = {
             name: unpacked(document[name], (columns,), f"{where}.{name}", "<f8") for name in cls.__dataclass_fields__
         }
@@ -88,7 +107,7 @@ class Standardizer:
 
 
 def _scale(values: Floats) -> tuple[float, ...] | None:
-    """A column's centre, spread, heavy, mean, sd, low and high; None if its values do not vary."""
+    """Return a column's centre, spread, heavy, mean, sd, low and high; None if its values do not vary."""
     if len(values) < 3:
         return None
     rare = max(RANGE_TAIL, 1.5 / len(values))
@@ -110,7 +129,7 @@ def _scale(values: Floats) -> tuple[float, ...] | None:
 
 
 def matrix(block: Block, names: tuple[str, ...]) -> Floats:
-    """The named columns as numbers [columns, rows], NaN where a value is missing or none."""
+    """Return the named columns as numbers [columns, rows], NaN where a value is missing or not a number."""
     out = np.empty((len(names), block.rows))
     for position, name in enumerate(names):
         out[position] = to_floats(block.columns[name])[0]
@@ -118,26 +137,33 @@ def matrix(block: Block, names: tuple[str, ...]) -> Floats:
 
 
 def rounded_to_grid(values: Floats) -> Floats:
-    """Rounded, so that the same rows in other blocks give the same cells though sums are added in another order."""
+    """Return values rounded to a multiple of 1 / `ROUNDING`.
+
+    Rows in other blocks then get the same bins, although sums are computed in another order.
+    """
     out: Floats = np.rint(values * ROUNDING)
     out /= ROUNDING
     return out
 
 
 def packed(values: Floats, type_: str = "<f4") -> str:
-    """An array as base64 of little-endian floats."""
+    """Return an array as base64 of little-endian floats."""
     return base64.b64encode(np.ascontiguousarray(values).astype(type_).tobytes()).decode("ascii")
 
 
 def unpacked(text: object, shape: tuple[int, ...], where: str, type_: str = "<f4") -> Floats:
-    """The array of `packed`, as float64; ProfileError if it is no base64, of another size, or not finite."""
+    """Return the array of `packed` as float64.
+
+    Raises:
+        ProfileError: the text is not base64, or the array has another size or a number that is not finite.
+    """
     size = int(np.prod(shape)) * np.dtype(type_).itemsize
     try:
         raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != size:
-        raise ProfileError(f"{where} is no array of {shape} numbers but {shown(text)}; build the profile again")
+        raise ProfileError(f"{where} must be an array of {shape} numbers, not {shown(text)}; build the profile again")
     out = np.frombuffer(raw, dtype=type_).astype(np.float64).reshape(shape)
     if not np.all(np.isfinite(out)):
         raise ProfileError(f"{where} holds a number that is not finite; build the profile again")
@@ -145,16 +171,24 @@ def unpacked(text: object, shape: tuple[int, ...], where: str, type_: str = "<f4
 
 
 def names_of(value: object, where: str, most: int) -> tuple[str, ...]:
-    """Different column names, at most so many; ProfileError if they are not."""
+    """Return distinct column names, at most `most`.
+
+    Raises:
+        ProfileError: the value is something else.
+    """
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ProfileError(f"{where} must be a list of names, not {shown(value)}; build the profile again")
     if not 1 <= len(value) <= most or len(set(value)) != len(value):
-        raise ProfileError(f"{where} must be 1 to {most} different names, not {shown(value)}; build the profile again")
+        raise ProfileError(f"{where} must be 1 to {most} distinct names, not {shown(value)}; build the profile again")
     return tuple(value)
 
 
 def share_of(value: object, where: str) -> float:
-    """A share in (0, 1]; ProfileError if it is none."""
+    """Return a share in (0, 1].
+
+    Raises:
+        ProfileError: the value is something else.
+    """
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 1:
         raise ProfileError(f"{where} must be above 0 and at most 1, not {shown(value)}; build the profile again")
     return float(value)

@@ -1,4 +1,7 @@
-"""The transform that makes losses of labelled rows, and counts them by the score that the rows had."""
+"""The loss transform: the losses of labelled rows, and their counts by score.
+
+`performance.fit` creates it. It reads rows of the side "label", which hold predictions and labels together.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ from .base import Block
 
 @dataclass(frozen=True)
 class LossByScore:
-    """Losses by score cell: the number `cell * levels + level` of a row.
+    """Numbers a labelled row by score bin and loss level: `bin * levels + level`.
 
     Attributes:
-        score: the score's column.
-        bins: its feature's.
+        score: the score column.
+        bins: the bins of its feature.
         borders: ascending losses between the levels.
     """
 
@@ -33,15 +36,16 @@ class LossByScore:
 
     @property
     def levels(self) -> int:
+        """Number of loss levels."""
         return len(self.borders) + 1
 
     @property
     def counted(self) -> NumericBins:
-        """A cell for each number."""
+        """The bins of the counts: one for each number."""
         return integer_bins(self.bins.size * self.levels)
 
     def of(self, score: Column, losses: Floats) -> Floats:
-        """[rows] NaN where there is no loss."""
+        """Return the numbers [rows], NaN where there is no loss."""
         bin_ids, _ = self.bins.digitize(score)
         numbers = bin_ids * self.levels + np.searchsorted(self.borders, losses, side="right")
         return np.where(np.isnan(losses), np.nan, numbers)
@@ -49,7 +53,18 @@ class LossByScore:
 
 @dataclass(frozen=True)
 class LossTransform:
-    """Losses of the rows whose label came."""
+    """The losses of rows whose label has arrived.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.losses.functions import ZeroOneLoss
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.loss import LossTransform
+        >>> transform = LossTransform(ZeroOneLoss(), prediction="said", label="truth", by_score=None)
+        >>> rows = Block({"said": as_column(["yes", "no"]), "truth": as_column(["yes", "yes"])}, 2)
+        >>> transform.apply(rows)["loss"].values.tolist()
+        [0.0, 1.0]
+    """
 
     kind: ClassVar[str] = "loss"
     side: ClassVar[Side] = "label"

@@ -1,13 +1,14 @@
-"""How columns hang together: what each is beyond what the others say of it, and how odd a row is as a whole.
+"""Relations between columns: the residual of each column given the others, and how unusual a row is as a whole.
 
-With standardised columns z and the inverse P of their correlations, the residual of column i is
-(P z)_i / sqrt(P_ii), of variance 1: a correlation that falls from .8 to 0 makes its variance 4.6, though no column by
-itself has changed. The Mahalanobis distance is sqrt(z' P z); the PCA error is what remains of z beside the principal
-components that hold most of the variance.
+Let z be the standardised columns and P the inverse of their correlations. The residual of column i is (P z)_i /
+sqrt(P_ii), with variance 1. If a correlation falls from .8 to 0, its variance becomes 4.6, although no single column
+has changed. The Mahalanobis distance is sqrt(z' P z). The PCA error is what remains of z beside the principal
+components that explain most of the variance.
 
-An unknown value (see `Standardizer`) gets its expectation given the others, -sum_j P_ij z_j / P_ii: exact for one
-unknown value in a row, one step of Jacobi's iteration for more. So the residuals of its partners stay what they were,
-and a missing or absurd value in one column is no event in others; its own residual is not counted in that row.
+An unknown value (see `Standardizer`) is replaced by its expectation given the others, -sum_j P_ij z_j / P_ii. This is
+exact for one unknown value in a row, and one step of Jacobi's iteration for more. So the residuals of its partners stay
+what they were: a missing or absurd value in one column is not an event in others. Its own residual is not counted in
+that row.
 """
 
 from __future__ import annotations
@@ -37,21 +38,36 @@ from .linear import (
 RESIDUAL = "residual:"
 DISTANCE = "mahalanobis"
 ERROR = "pca_error"
-MAX_PARTNERS = 3  # of a residual, that are named
-LEAST_PARTNER_CORRELATION = 0.1  # the least partial correlation of a partner
-LEAST_DEPENDENCE = 0.1  # the least that a change shows through
+MAX_PARTNERS = 3  # partners that are named for a residual
+LEAST_PARTNER_CORRELATION = 0.1  # least partial correlation of a partner
+LEAST_DEPENDENCE = 0.1  # least partial correlation through which a change is noticeable
 
 
 @dataclass(frozen=True)
 class RelationTransform:
-    """Residuals, distance and error of the input columns.
+    """Residuals, Mahalanobis distance and PCA error of the input columns.
 
     Attributes:
         inputs: the columns.
-        outputs: "residual:column" of those columns of which the others say enough, "mahalanobis", "pca_error".
-        scales: of the columns.
+        outputs: "residual:column" for columns that the others predict well enough, "mahalanobis", "pca_error".
+        scales: standardise the columns.
         precision: P [columns, columns].
         components: [columns, components], orthonormal.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.linear import Standardizer
+        >>> from pilotfish.detectors.transforms.relations import RelationTransform
+        >>> x = np.random.default_rng(1).normal(size=1000)
+        >>> scales, _ = Standardizer.of(np.array([x, x]))
+        >>> precision = np.linalg.inv(np.array([[1.0, 0.8], [0.8, 1.0]]))
+        >>> components = np.full((2, 1), 0.5**0.5)
+        >>> transform = RelationTransform(("a", "b"), ("mahalanobis",), 1.0, scales, precision, components)
+        >>> rows = Block({"a": as_column([1.0, 1.0]), "b": as_column([1.0, -1.0])}, 2)
+        >>> transform.apply(rows)["mahalanobis"].values.round(1).tolist()
+        [1.1, 3.2]
     """
 
     kind: ClassVar[str] = "relations"
@@ -73,7 +89,7 @@ class RelationTransform:
 
     @cached_property
     def partners(self) -> dict[str, tuple[str, ...]]:
-        """Of each residual the columns that say most of it, by the size of their partial correlation, at most three."""
+        """By residual, at most three columns with the largest partial correlation to its column."""
         out = {}
         for row, name in enumerate(self.inputs):
             best = np.argsort(-self._partial[row], kind="stable")[:MAX_PARTNERS]
@@ -84,7 +100,7 @@ class RelationTransform:
 
     @cached_property
     def depends_on(self) -> dict[str, frozenset[str]]:
-        """Of each residual its column and those that it is noticeably made of."""
+        """By residual, its column and the columns that noticeably enter it."""
         return {
             RESIDUAL + name: frozenset(
                 [name, *(self.inputs[i] for i in np.flatnonzero(self._partial[row] >= LEAST_DEPENDENCE))]
@@ -94,7 +110,7 @@ class RelationTransform:
 
     @cached_property
     def _partial(self) -> Floats:
-        """[columns, columns] partial correlations without their signs, 0 with itself."""
+        """Absolute partial correlations [columns, columns], with 0 on the diagonal."""
         root = np.sqrt(np.diag(self.precision))
         partial: Floats = np.abs(self.precision) / np.outer(root, root)
         np.fill_diagonal(partial, 0.0)
@@ -114,7 +130,7 @@ class RelationTransform:
         return {name: made[name] for name in self.outputs}
 
     def _with_expectations(self, z: Floats, known: Bools) -> tuple[Floats, Floats]:
-        """Values with what is unknown filled in, and their product with P."""
+        """Return values with unknown ones replaced by their expectation, and their product with P."""
         product = self.precision @ z
         rows = np.flatnonzero(~known.all(axis=0))
         if len(rows):
@@ -141,7 +157,7 @@ class RelationTransform:
         outputs = names_of(document["outputs"], f"{where}.outputs", columns + 2)
         unknown = sorted(set(outputs) - {DISTANCE, ERROR, *(RESIDUAL + name for name in inputs)})
         if unknown:
-            raise ProfileError(f"{where}.outputs holds {shown(unknown)}, which it cannot make; build the profile again")
+            raise ProfileError(f"{where}.outputs holds {shown(unknown)}, which do not exist; build the profile again")
         flat = unpacked(document["precision"], (columns * (columns + 1) // 2,), f"{where}.precision")
         precision = np.zeros((columns, columns))
         precision[np.triu_indices(columns)] = flat
@@ -159,7 +175,7 @@ class RelationTransform:
 
 
 def _components(text: object, columns: int, where: str) -> Floats:
-    """[columns, components]: as many components as the text has room for."""
+    """Return the components [columns, components]; their number follows from the size of the text."""
     size = len(text) * 3 // 4 // (4 * columns) if isinstance(text, str) else 0
     if not 1 <= size <= columns:
         raise ProfileError(f"{where} must hold 1 to {columns} components, not {shown(text)}; build the profile again")

@@ -1,4 +1,4 @@
-"""The reference rows as transforms are fitted on them."""
+"""The reference rows in the form that transforms are fitted on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class ReferenceRows:
     """Reference rows in time order.
 
     Attributes:
-        columns: of inputs, predictions and labels, [rows] each.
-        sides: of every column.
-        types: of every column that is watched or transformed, as inferred or as a person said.
-        shaping: [rows] true for the part that may shape what is watched for; the other part is for bounds alone.
-        at: [rows] epoch seconds, None without times.
+        columns: inputs, predictions and labels, [rows] each.
+        sides: side of every column.
+        types: type of every column that is monitored or transformed.
+        training: [rows] true for the training split.
+        at: [rows] epoch seconds; None without times.
     """
 
     columns: Mapping[str, Column]
@@ -32,11 +32,11 @@ class ReferenceRows:
         return len(self.training)
 
     def block(self, names: tuple[str, ...]) -> Block:
-        """All the rows, of some columns."""
+        """Return all rows of some columns."""
         return Block({name: self.columns[name] for name in names}, self.rows, self.at)
 
     def training_rows(self) -> ReferenceRows:
-        """The rows of the shaping part alone: what parameters may be fitted on."""
+        """Return the rows of the training split, on which parameters may be fitted."""
         picked = {name: column.take(self.training) for name, column in self.columns.items()}
         at = None if self.at is None else self.at[self.training]
         return ReferenceRows(picked, self.sides, self.types, self.training[self.training], at)

@@ -1,4 +1,4 @@
-"""What the transforms of one column share."""
+"""What the transforms of a single column share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import ProfileError, shown
 
 @dataclass(frozen=True)
 class SingleColumnTransform(ABC):
-    """Describes a column by further ones, "column:what" each, which are watched with the family of its side."""
+    """Derives columns "column:what" from one column; they belong to the family of its side."""
 
     column: str
     side: Side
@@ -46,22 +46,28 @@ class SingleColumnTransform(ABC):
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
         column, side = document["column"], document["side"]
         if type(column) is not str or side not in {"input", "prediction"}:
-            raise ProfileError(f"{where} is of column {shown(column)} on side {shown(side)}; build the profile again")
+            raise ProfileError(
+                f"{where} has the column {shown(column)} and the side {shown(side)}, which do not fit; "
+                "build the profile again"
+            )
         return cls(**document)
 
 
 def column_of(values: Floats, wrong: Bools) -> Column:
-    """Values [rows], missing where NaN; rows whose value came in a wrong type or shape count as mismatches, too."""
+    """Return values [rows] as a column, missing where NaN.
+
+    Rows in `wrong` had a value of the wrong type or shape; they count as mismatches, too.
+    """
     if not wrong.any():
         return Column(values)
     mixed_values = values.astype(object)
-    for row in np.flatnonzero(wrong).tolist():  # as text, a number is a mismatch and still counts as what it is
+    for row in np.flatnonzero(wrong).tolist():  # a number as text is a mismatch and falls into its own bin
         mixed_values[row] = _NO_NUMBER if np.isnan(values[row]) else repr(float(values[row]))
     return Column(mixed_values)
 
 
 class _Mismatch:
-    """Stands for a value that is none of the column's type: every encoder counts it as a mismatch."""
+    """Stands for a value of the wrong type: binning counts it as a mismatch."""
 
 
 _NO_NUMBER = _Mismatch()

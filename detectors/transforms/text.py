@@ -1,4 +1,7 @@
-"""Free text as features: its length and the shares of classes of characters, which need no language."""
+"""Derive features from free text: its length and the shares of character classes, which need no language.
+
+No text is stored, neither in a profile nor in counts.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,26 @@ from .base import Block
 from .rows import ReferenceRows
 from .single import SingleColumnTransform, column_of
 
-READ_CHARACTERS = 4096  # characters of a text whose classes are counted
-CHUNK_CHARACTERS = 2**17  # characters counted together, which bounds the memory
+READ_CHARACTERS = 4096  # characters of a text that are classified
+CHUNK_CHARACTERS = 2**17  # characters classified together, which bounds the memory
 CLASSES = ("digits", "letters", "non_ascii", "punctuation", "spaces", "upper", "vowels")
-_DOTTED_I = "\u0130"  # the one letter whose lower case is longer than itself
+_DOTTED_I = "\u0130"  # the only letter whose lower case has more characters
 
 
 @dataclass(frozen=True)
 class TextTransform(SingleColumnTransform):
-    """The length in characters, and what share of its first 4,096 are of each class.
+    """The length in characters, and the share of each character class in the first 4,096 characters.
 
-    Letters are a to z in either case; upper-case ones are those of any script; vowels are told of the letters; what is
-    not ASCII is a class of its own. An empty text has a length and no shares. No text is kept.
+    Letters are a to z in either case. Upper-case letters are those of any script. Vowels are a share of the letters.
+    Characters outside ASCII are a class of their own. An empty text has a length and no shares.
+
+    Example:
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.text import TextTransform
+        >>> derived = TextTransform("note", "input").apply(Block({"note": as_column(["Room 12"])}, 1))
+        >>> [round(float(derived[f"note:{what}"].values[0]), 2) for what in ("length", "digits", "letters", "vowels")]
+        [7.0, 0.29, 0.57, 0.5]
     """
 
     kind: ClassVar[str] = "text"
@@ -52,7 +63,7 @@ class TextTransform(SingleColumnTransform):
 
 
 def fit_text(reference: ReferenceRows) -> list[TextTransform]:
-    """One for each column of free text."""
+    """Return a transform for each column of free text."""
     return [
         TextTransform(name, reference.sides[name])
         for name, type_ in reference.types.items()
@@ -61,7 +72,7 @@ def fit_text(reference: ReferenceRows) -> list[TextTransform]:
 
 
 def text_features(texts: Sequence[str]) -> list[Floats]:
-    """The lengths [texts] of texts, then for each class the share of characters that are of it, NaN where of none."""
+    """Return the lengths [texts], then for each class the share of characters in it, NaN if it is undefined."""
     lengths = np.fromiter(map(len, texts), dtype=np.float64, count=len(texts))
     beginnings = [text[:READ_CHARACTERS] for text in texts]
     sizes = np.minimum(lengths, READ_CHARACTERS).astype(np.int64)
@@ -80,7 +91,7 @@ def text_features(texts: Sequence[str]) -> list[Floats]:
 
 
 def _counted(text: str, sizes: Array) -> Floats:
-    """How many characters of each class [texts, classes] the texts have that were joined to one."""
+    """Return the characters of each class [texts, classes] in texts that were joined into one."""
     codes = _codes(text)
     bits = _CLASS_OF[np.minimum(codes, 128)]
     lowered = text.replace(_DOTTED_I, "I").lower()
@@ -102,7 +113,7 @@ _BITS = {name: np.uint8(1 << place) for place, name in enumerate(CLASSES)}
 
 
 def _classes_of_codes() -> Array:
-    """[129] the classes of each ASCII character as bits, and last of all others."""
+    """Return the classes of each ASCII character as bits [129]; the last entry is for all other characters."""
     table = np.zeros(129, dtype=np.uint8)
     for code in range(128):
         character = chr(code)

@@ -1,4 +1,7 @@
-"""Times as features: how long before the exchange they lie, and at which hour of the day."""
+"""Derive features from timestamps: the lag before the exchange, and the hour of the day.
+
+The timestamp itself is not monitored, because new values keep arriving.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,29 @@ from .rows import ReferenceRows
 from .single import SingleColumnTransform, column_of
 
 DAY = 86_400.0
-DAYS = 2  # that times must span, for a reference to know all the hours of a day
+DAYS = 2  # days that times must span to cover all hours of a day
 FORMS = ("datetime", "number", "text")
 
 
 @dataclass(frozen=True)
 class TimestampTransform(SingleColumnTransform):
-    """The lag, seconds from the value to the row's exchange, and the hour of the day, UTC.
+    """The lag, in seconds from the value to the row's exchange, and the hour of the day (UTC).
 
     Attributes:
-        form: how the reference wrote times: "text" (ISO 8601), "number" since 1970, or "datetime", which a request
-            may carry as either. Another form is a mismatch; it is read all the same.
-        unit: of numbers: s, ms, us, ns; "" tells it by each number's size.
-        lag, hour: which of the two are made. Where the rows' times are not known at all, there is no lag.
+        form: form in the reference: "text" (ISO 8601), "number" since 1970, or "datetime", which requests carry as
+            either. A value of another form is a mismatch and is parsed all the same.
+        unit: unit of numbers: s, ms, us, ns, or "" to judge each number by its size.
+        lag, hour: which of the two are derived. Without exchange times there is no lag.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.batch import as_column
+        >>> from pilotfish.detectors.transforms.base import Block
+        >>> from pilotfish.detectors.transforms.timestamps import TimestampTransform
+        >>> transform = TimestampTransform("at", "input", form="text", unit="", lag=True, hour=True)
+        >>> rows = Block({"at": as_column(["1970-01-01T05:00:00Z"])}, 1, np.array([18_060.0]))
+        >>> {name: column.values.tolist() for name, column in transform.apply(rows).items()}
+        {'at:lag': [60.0], 'at:hour': [5.0]}
     """
 
     kind: ClassVar[str] = "timestamp"
@@ -55,13 +68,14 @@ class TimestampTransform(SingleColumnTransform):
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
         if document["form"] not in FORMS or document["unit"] not in {"", *UNITS}:
             raise ProfileError(
-                f"{where} reads times as {shown(document['form'])} in {shown(document['unit'])}; build it again"
+                f"{where} has the form {shown(document['form'])} and the unit {shown(document['unit'])}, which are "
+                "unknown; build the profile again"
             )
         return super().from_document(document, where)
 
 
 def fit_timestamps(reference: ReferenceRows) -> list[TimestampTransform]:
-    """One for each column of times of which lag or hour can be told from the shaping part."""
+    """Return a transform for each timestamp column whose lag or hour is usable, judged by the training split."""
     made = []
     for name, type_ in reference.types.items():
         side = reference.sides[name]
@@ -89,11 +103,16 @@ def _hours(times: Floats) -> Floats:
 
 
 def _covers_the_day(times: Floats) -> bool:
-    """Whether times [rows] are of all the day: dates have one hour, and a short reference knows but some of them."""
+    """Return whether times [rows] cover all hours of a day.
+
+    Dates have a single hour, and a short reference has only some of them.
+    """
     finite = times[np.isfinite(times)]
     return len(finite) > 0 and float(np.ptp(finite)) >= DAYS * DAY and len(np.unique(_hours(finite))) > 1
 
 
 def _is_stationary(lags: Floats) -> bool:
-    """Whether lags are no clock, as those from one and the same moment are: they would be new for ever."""
+    """Return whether the lags come from a running clock, and not from a fixed timestamp, whose lags would grow without
+    end.
+    """
     return bool(np.isfinite(lags).any()) and not is_monotone_in_time(lags)

@@ -74,7 +74,7 @@ def test_replay_alarms_when_labels_show_more_mistakes(
     [
         (["--label", "truth", "--prediction", "said", "--score", "sur"], "--score sur: there is no such column"),
         (["--label", "truth", "--prediction", "said", "--score", "truth"], "is given by --score and --label"),
-        (["--label", "size", "--prediction", "said"], "of which the predictions"),
+        (["--label", "size", "--prediction", "said"], "cannot compare the label"),
         (["--label", "truth", "--prediction", "said", "--task", "regression"], "is a number to compare 'truth' with"),
         (["--label", "truth", "--label", "size", "--prediction", "said"], "are all labels"),
         (["--label", "truth", "--prediction", "said", "--task", "ranking"], "none of the predictions"),

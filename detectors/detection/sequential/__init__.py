@@ -1,5 +1,15 @@
-"""Stateful detectors, fed with the increments of closed ticks; never merged.
+"""Sequential tests: small states that grow with the increments of closed ticks. They are never merged.
 
-ShiryaevRoberts   evidence and onset for each function of each feature of a family
-closing           the same recursion turned round: when a drifted feature is back within its bound
+Terms
+-----
+`ShiryaevRoberts`   evidence and onset of each alternative of each feature of a family
+CUSUM               the sum of increments since its last zero; its start estimates the onset
+`RecoveryTest`      a bet that a drift continues; it loses when the feature has recovered
+`RecoveryWindow`    what arrived since the recovery test started, to notice a drift that changes its shape
+
+Data flow
+---------
+`tables.FamilyTable.increments` -> `ShiryaevRoberts.step` -> `family` -> `RecoveryTest.increment`
+
+Terms of the whole package: docs/glossary.md.
 """

@@ -170,7 +170,7 @@ def test_damaged_states_are_refused() -> None:
     for damage in damages:
         with pytest.raises(StateError):
             DriftMonitor.from_state(PROFILE, QUICK, {**state, **damage})
-    with pytest.raises(StateError, match="functions"):
+    with pytest.raises(StateError, match="alternatives"):
         DriftMonitor.from_state(PROFILE, replace(QUICK, ignore=("city",)), state)
 
 

@@ -70,11 +70,11 @@ def test_a_person_has_the_last_word() -> None:
 @pytest.mark.parametrize(
     ("label", "predictions", "wanted", "says"),
     [
-        ("kind", ["offer"], {}, "of which the predictions"),
+        ("kind", ["offer"], {}, "cannot compare the label 'kind'"),
         ("kind", ["chance"], {"task": "ranking"}, "a label of two classes"),
         ("kind", ["guess"], {"task": "regression"}, "is a number to compare 'kind' with"),
-        ("flag", ["chance"], {"task": "classification"}, "says classes as the label 'flag' does"),
-        ("flag", ["chance"], {"score": "said"}, "the score 'said' is no prediction"),
+        ("flag", ["chance"], {"task": "classification"}, "holds the classes of the label 'flag'"),
+        ("flag", ["chance"], {"score": "said"}, "the score 'said' is not a prediction"),
         (["flag", "kind"], ["chance"], {}, "are all labels"),
         ([], ["chance"], {"task": "ranking"}, "needs a label and a prediction"),
     ],

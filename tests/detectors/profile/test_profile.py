@@ -64,9 +64,9 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an inflation below one": (lambda d: _feature(d)["inflation"].__setitem__(0, 0.5), "inflation must be"),
     "an unknown kind": (lambda d: _feature(d).update(kind="matrix"), "'matrix'"),
     "an unknown order": (lambda d: d["reference"].update(order="sideways"), "reference.order"),
-    "one name twice": (lambda d: d["features"].append(_feature(d)), "same name twice"),
+    "one name twice": (lambda d: d["features"].append(_feature(d)), "have the same name"),
     "a name that is no text": (lambda d: _feature(d).update(name=3), "name must be text"),
-    "an infinite number": (lambda d: _feature(d).update(n_eff=float("inf")), "Infinity is no number"),
+    "an infinite number": (lambda d: _feature(d).update(n_eff=float("inf")), "Infinity is not a finite number"),
     "a number that is text": (lambda d: _feature(d).update(delay_rows="3"), "delay_rows must be a number"),
     "half a row": (lambda d: d["reference"].update(rows=0.5), "rows must be a whole number"),
     "features that are no list": (lambda d: d.update(features=3), "wrong type"),
@@ -91,7 +91,7 @@ def test_what_is_no_profile_is_refused(raw: bytes) -> None:
 def test_a_profile_for_another_bank_is_refused() -> None:
     document = json.loads(PROFILE.to_bytes())
     _feature(document)["inflation"].append(1.0)
-    with pytest.raises(ProfileError, match="functions"):
+    with pytest.raises(ProfileError, match="alternatives"):
         DriftMonitor(Profile.from_bytes(json.dumps(document).encode()))
 
 

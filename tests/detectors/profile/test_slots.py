@@ -20,7 +20,8 @@ from pilotfish.detectors.evalues.bank import build_bank
 from pilotfish.detectors.evalues.bounds import fixed_point_bounds, log_inverse_risk_of
 from pilotfish.detectors.profile.profile import Profile, canonical
 from pilotfish.detectors.profile.slots import SLOTS, slot_of, slot_shares
-from pilotfish.detectors.reference.build import HOURLY_NOTE, build_profile
+from pilotfish.detectors.reference.build import build_profile
+from pilotfish.detectors.reference.profile_warnings import HOURLY_NOTE
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 

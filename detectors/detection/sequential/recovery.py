@@ -1,10 +1,12 @@
-"""When a drifted feature is back: the sequential test turned round.
+"""The recovery test: when a drifted feature is back within its bound.
 
-While the mean of the feature's function stays at or above c, a quarter of the way from its bound to what it was
-in the drift, prod (1 + lambda (c - h)) has an expectation of at most one, so that a lasting drift is closed by mistake
-at most once in A ticks. The bet follows one function; a drift that changes its shape may leave that one alone. So the
-others are looked at over the same stretch, and where one of them shows the drift as clearly as a page would need, the
-feature stays and the bet begins again with that one. This can only delay a closing.
+Let c be a level a quarter of the way from the bound of the feature's alternative to its mean during the drift. While
+the mean of h stays at or above c, prod (1 + lambda (c - h)) has an expectation of at most one. So a lasting drift is
+closed by mistake at most once in A ticks.
+
+The test follows one alternative, and a drift that changes its shape may leave that one. So the others are tested over
+the same time. If one of them shows the drift as clearly as an alarm would need, the feature stays in the episode and
+the test restarts with that alternative. This can only delay the recovery.
 """
 
 from __future__ import annotations
@@ -18,41 +20,59 @@ import numpy as np
 from ...batch import Floats, Ints
 from ...evalues.bounds import FRACTION_BITS
 
-LEVEL_FRACTION = 0.25  # of the way from the bound to the drift
+LEVEL_FRACTION = 0.25  # position of c between the bound and the mean during the drift
 
 
 @dataclass(frozen=True)
 class RecoveryTest:
-    """log(1 + lambda (c - h)) [cells], fixed point 2^-24, rounded down."""
+    """log(1 + lambda (c - h)) [bins] in fixed point 2^-24, rounded down.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.detection.sequential.recovery import RecoveryTest
+        >>> h, p = np.array([0.5, 2.0]), np.array([2 / 3, 1 / 3])
+        >>> test = RecoveryTest.for_drift(h, p, upper=1.05, excess=1.5)
+        >>> recovered, drifting = np.array([67, 33]), np.array([20, 80])
+        >>> test.increment(recovered, variance_inflation=1.0) > 0, test.increment(drifting, variance_inflation=1.0) > 0
+        (True, False)
+    """
 
     log_factors: Ints
 
     @classmethod
     def for_drift(cls, h: Floats, p: Floats, upper: float, excess: float) -> RecoveryTest:
-        """The bet for h [cells], at most `upper` on average without drift and `excess` times that since the onset."""
+        """Return the test for one alternative.
+
+        Args:
+            h: [bins] its likelihood ratio.
+            p: [bins] reference probabilities.
+            upper: its lowest bound.
+            excess: its mean since the onset, over `upper`.
+        """
         mean = float(h @ p)
         spread = float((h - mean) ** 2 @ p)
         top = float(h.max())
         level = upper + LEVEL_FRACTION * max(min(excess * upper, top) - upper, 0.0)
-        if level >= top:  # too few rows bound it: whatever comes says nothing
+        if level >= top:  # too few reference rows bound it, so no row is evidence
             return cls(np.zeros(len(h), dtype=np.int64))
         gap = max(level - mean, 1e-6)
         stake = min(gap / (spread + gap**2), 0.9 / max(top - level, 1e-6))
         return cls(np.floor(np.log1p(stake * (level - h)) * 2**FRACTION_BITS).astype(np.int64))
 
     def increment(self, counts: Ints, variance_inflation: float) -> float:
-        """The tick's step of log K for `counts` [cells]."""
+        """Return the increment of the log recovery evidence for the `counts` [bins] of a tick."""
         return float(self.log_factors @ counts) / float(2**FRACTION_BITS) / variance_inflation
 
 
 @dataclass
 class RecoveryWindow:
-    """What came since the closing bet last stood at nothing: a drift may change its shape instead of ending.
+    """What arrived since the recovery test last restarted: a drift may change its shape instead of ending.
 
     Attributes:
-        evidence: [rungs, functions of the feature] sum of the increments L; all fall when the feature is back.
-        excess: [functions of the feature] sum over rows of h over its lowest bound.
-        rows: in the stretch.
+        evidence: [confidence levels, alternatives] sum of the increments L; all decrease when the feature has
+            recovered.
+        excess: [alternatives] sum over rows of h over its lowest bound.
+        rows: number of rows.
     """
 
     evidence: Floats
@@ -69,7 +89,7 @@ class RecoveryWindow:
         self.rows += rows
 
     def strongest_drifting(self, log_reference_evidence: Floats, log_needed: float) -> int | None:
-        """The function that shows best that the feature still differs; None when none reaches `log_needed`."""
+        """Return the alternative that shows the drift most clearly; None if none reaches `log_needed`."""
         evidence = (self.evidence + log_reference_evidence[:, None]).min(axis=0)
         best = int(np.argmax(evidence))
         return best if evidence[best] >= log_needed else None

@@ -1,0 +1,172 @@
+"""From a column of the reference to a candidate feature, or to the reason why it is excluded.
+
+A candidate has bins, alternatives, counts and variance inflation. `features.complete` adds what depends on the other
+features.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..batch import Column, Floats, Ints, Kind
+from ..binning.categories import CategoryBins
+from ..binning.losses import LossBins
+from ..binning.numeric import COARSE_QUANTILES, QUANTILES, NumericBins, to_floats
+from ..binning.probabilities import Bins
+from ..columns.inference import (
+    are_timestamps,
+    category_texts,
+    is_identifier,
+    is_monotone_in_time,
+    is_period_label,
+    is_row_number,
+)
+from ..evalues.bank import LikelihoodRatioBank, build_bank
+from ..losses.task import LOSS
+from ..profile.provenance import ExcludedColumn
+from ..profile.slots import SLOTS, Slots
+from .layout import RowLayout
+from .variance_inflation import VarianceInflation, variance_inflation
+
+LARGEST_SLOT_RATIO = 0.5  # variance inflation with slots over that without, at which slots are used
+
+
+@dataclass(frozen=True)
+class FeatureCandidate:
+    """A feature before the values that depend on the number of features are known.
+
+    Attributes:
+        training, calibration: counts [bins] of the two splits.
+        variance_inflation: [alternatives].
+        season_not_covered: whether variance still grows at the longest block.
+        sorted_in_no_order: whether an exchangeable reference is sorted by this column.
+        slots: the feature hour by hour, if that at least halves its variance inflation.
+    """
+
+    name: str
+    kind: Kind
+    bins: Bins
+    bank: LikelihoodRatioBank
+    training: Ints
+    calibration: Ints
+    variance_inflation: Floats
+    season_not_covered: bool
+    sorted_in_no_order: bool
+    slots: Slots | None
+
+
+def build_candidate(
+    name: str,
+    column: Column,
+    kind: Kind,
+    rows: RowLayout,
+    tolerance: float,
+    *,
+    watch_anyway: bool,
+    coarse: bool = False,
+) -> FeatureCandidate | ExcludedColumn:
+    """Return the candidate of a column, or the reason to exclude it.
+
+    Args:
+        name: of the feature.
+        column: [rows] in time order.
+        kind: how to bin it.
+        rows: the layout of these rows.
+        tolerance: chi-square distance that counts as no drift.
+        watch_anyway: monitor the column even if there is a reason to exclude it.
+        coarse: use few bins.
+    """
+    named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
+    bins = (
+        _category_bins(column, rows)
+        if named
+        else _numeric_bins(column, rows, COARSE_QUANTILES if coarse else QUANTILES)
+    )
+    if bins is None:
+        return ExcludedColumn(name, "holds no value")
+    reason = _reason_to_exclude(column, named, rows)
+    if reason and not watch_anyway:
+        return ExcludedColumn(name, reason)
+    bin_ids, _ = bins.digitize(column)
+    training = np.bincount(bin_ids[rows.training], minlength=bins.size)
+    calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
+    bank = build_bank(bins, training, tolerance)
+    measured = variance_inflation(bin_ids, bank, rows.partitions)
+    slots, within_slots = _by_slot(bin_ids, bank, bins, measured, rows, tolerance)
+    is_sorted = rows.reference.order == "exchangeable" and not named and is_monotone_in_time(to_floats(column)[0])
+    season = within_slots.season_not_covered
+    return FeatureCandidate(name, kind, bins, bank, training, calibration, measured.values, season, is_sorted, slots)
+
+
+def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> FeatureCandidate:
+    """Return the candidate of the losses [rows] of labelled rows, each of which has a loss."""
+    bin_ids, _ = bins.digitize(losses)
+    training, calibration = (
+        np.bincount(bin_ids[part], minlength=bins.size) for part in (rows.training, ~rows.training)
+    )
+    bank = build_bank(bins, training, 0.0)
+    measured = variance_inflation(bin_ids, bank, rows.partitions)
+    season = measured.season_not_covered
+    return FeatureCandidate(LOSS, "numeric", bins, bank, training, calibration, measured.values, season, False, None)
+
+
+def _by_slot(
+    bin_ids: Ints, bank: LikelihoodRatioBank, bins: Bins, measured: VarianceInflation, rows: RowLayout, tolerance: float
+) -> tuple[Slots | None, VarianceInflation]:
+    """Return the slots of a feature and its variance inflation with them.
+
+    Without slots, or if they do not halve the variance inflation, return None and `measured`.
+    """
+    common = np.isin(bank.groups, ["location", "category"])
+    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / LARGEST_SLOT_RATIO:
+        return None, measured
+    key = (rows.slots * 2 + ~rows.training) * bins.size + bin_ids
+    counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
+    training = counts[:, 0].sum(axis=0)
+    banks = [build_bank(bins, training, tolerance, slot) for slot in counts[:, 0]]
+    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks)
+    if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
+        return None, measured
+    alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
+    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values), found
+
+
+def _finite(column: Column) -> Floats:
+    values, _ = to_floats(column)
+    return values[np.isfinite(values)]
+
+
+def _numeric_bins(column: Column, rows: RowLayout, quantiles: Floats) -> NumericBins | None:
+    """Return bins from the training split, or from all rows if that split holds no number."""
+    values = _finite(column.take(rows.training))
+    values = values if len(values) else _finite(column)
+    return NumericBins.from_values(values, quantiles) if len(values) else None
+
+
+def _category_bins(column: Column, rows: RowLayout) -> CategoryBins | None:
+    """Return bins from the training split, or from all rows if that split holds no value."""
+    texts = Counter(category_texts(column.take(rows.training))) or Counter(category_texts(column))
+    return CategoryBins.from_values(texts) if texts else None
+
+
+def _reason_to_exclude(column: Column, named: bool, rows: RowLayout) -> str:
+    """Return why a column would raise an alarm at once and forever, or an empty text.
+
+    The reasons are stored in the profile.
+    """
+    ordered = rows.reference.order != "exchangeable"
+    if named:
+        is_new = is_identifier(category_texts(column.take(rows.training)), category_texts(column.take(~rows.training)))
+        if is_new:
+            return "new in every block, as identifiers are: it would alarm at once and for ever"
+        texts = category_texts(column)
+        if ordered and is_period_label(texts):
+            return "new in every third of the reference, as dates and batches are: it would alarm at once and for ever"
+        return "dates or times, of which new ones keep coming" if are_timestamps(texts) else ""
+    values = to_floats(column)[0]
+    if ordered and is_monotone_in_time(values):
+        return "monotone in time: it would alarm at once and for ever"
+    return "counts the rows: new numbers keep coming" if is_row_number(values) else ""

@@ -1,0 +1,115 @@
+"""Lay out the reference rows along time: their order, ticks, blocks, slots and split.
+
+The first step of `build.build_profile`. All later steps take rows in the order of the layout. The split and the ticks
+depend on times and row numbers only, never on values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..batch import Bools, ColumnData, Floats, Ints, length
+from ..errors import ProfileError, shown
+from ..profile.provenance import Order, ReferenceSummary
+from ..profile.slots import slots_of
+from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
+
+TICKS_WANTED = 500  # of a reference in row order whose live traffic is unknown
+LARGEST_TICK = 1000  # rows
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """The reference in time order.
+
+    Attributes:
+        order: [rows] the permutation that sorts the rows by time; None if they are in order.
+        ticks: [rows] tick number of each row, ascending.
+        partitions: the rows cut into blocks, one partition for each block length; empty if rows have no order.
+        training: [rows] true for the training split.
+        reference: what the profile stores about the rows.
+        slots: [rows] hour of the day of each row; None if the reference does not resolve hours.
+    """
+
+    order: Ints | None
+    ticks: Ints
+    partitions: list[BlockPartition]
+    training: Bools
+    reference: ReferenceSummary
+    slots: Ints | None
+
+    def subset(self, kept: Bools) -> RowLayout:
+        """Return the layout of some rows, by mask [rows]; they stay in their blocks of time."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
+        slots = None if self.slots is None else self.slots[kept]
+        return RowLayout(self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots)
+
+
+def row_count(columns: Mapping[str, ColumnData], times: Floats | None, named: list[str]) -> int:
+    """Return the number of rows.
+
+    Args:
+        columns: [rows] each.
+        times: epoch seconds [rows] or None.
+        named: column names that the caller mentions elsewhere.
+
+    Raises:
+        ProfileError: no rows, columns of different lengths, missing times or an unknown name.
+    """
+    sizes = {name: length(column) for name, column in columns.items()}
+    if times is not None:
+        sizes["(times)"] = len(times)
+        if not np.all(np.isfinite(times)):
+            raise ProfileError(f"{int((~np.isfinite(times)).sum())} times are missing or infinite; drop those rows")
+    if not columns or min(sizes.values()) == 0:
+        raise ProfileError(f"a reference needs at least one column and one row, not {shown(sizes)}; give more data")
+    if len(set(sizes.values())) > 1:
+        raise ProfileError(f"reference columns differ in length: {shown(sizes)}; give each column one entry per row")
+    unknown = sorted(set(named) - set(columns))
+    if unknown:
+        raise ProfileError(f"no column is named {shown(unknown)}; the columns are {shown(sorted(columns))}")
+    return next(iter(sizes.values()))
+
+
+def lay_out(
+    rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool
+) -> RowLayout:
+    """Return the layout of the reference rows; the arguments are those of `build_profile`.
+
+    Raises:
+        ProfileError: `tick_seconds` or `per_tick` is out of range.
+    """
+    if not (np.isfinite(tick_seconds) and tick_seconds > 0):
+        raise ProfileError(f"tick_seconds must be a positive number, not {shown(tick_seconds)}")
+    if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
+        raise ProfileError(f"rows_per_tick must be at least 1, not {shown(per_tick)}")
+    order = None if times is None else np.argsort(times, kind="stable")
+    by_time = None if times is None else np.asarray(times, dtype=np.float64)[order]
+    if by_time is not None:
+        ticks = np.floor(by_time / tick_seconds).astype(np.int64)
+    else:
+        width = per_tick or float(np.clip(rows // TICKS_WANTED, 1, LARGEST_TICK))
+        ticks = (np.arange(rows) / width).astype(np.int64)
+    kind: Order = "exchangeable" if exchangeable else "rows" if times is None else "time"
+    partitions = [] if exchangeable else block_partitions(ticks, None if by_time is None else tick_seconds)
+    training, by_days = training_mask(by_time, rows)
+    dense = size_biased_rows_per_tick(ticks)
+    if kind == "rows" and per_tick is None and partitions:
+        dense *= partitions[-1].length  # row order is the only time: a live tick may be as large as the longest block
+    reference = ReferenceSummary(
+        rows=rows,
+        ticks=len(np.unique(ticks)),
+        order=kind,
+        split="days" if by_days else "rows",
+        tick_seconds=None if by_time is None else float(tick_seconds),
+        rows_per_tick=None if exchangeable else dense,
+        first_time=None if by_time is None else float(by_time[0]),
+        last_time=None if by_time is None else float(by_time[-1]),
+        longest_block=partitions[-1].length if partitions else 0,
+    )
+    slots = slots_of(ticks, tick_seconds) if kind == "time" else None
+    return RowLayout(order, ticks, partitions, training, reference, slots)
