@@ -11,17 +11,17 @@ from ...detectors.detection.results import TickResult
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
-from ..errors import shown
+from ..errors import quote_value
 from ..report.schema import RESTART, Episode
 from .component import Component
 from .counters import ALARMS, FINDINGS, TICKS, Counters
-from .decode import Decoded, Rows
+from .decode import DecodedExchange, Rows
 from .errors import ProfileRefusedError, UnknownEpisodeError
-from .feedback.frames import Taken
+from .feedback.frames import LabelEvent
 from .notices import Notices
+from .profile_monitor import ProfileMonitor
 from .settings import AnalyzerSettings
 from .ticks import TickClock
-from .watch import Watch
 
 MAX_EPISODES = 50  # closed ones in the report
 
@@ -42,7 +42,7 @@ class ActiveProfile(Component):
         self._history: tuple[Episode, ...] = ()
         self._saved: Mapping[str, Any] | None = None
         self._closed_tick: int | None = None
-        self.monitor: Watch | None = None
+        self.monitor: ProfileMonitor | None = None
         self.restorable = True  # False once a profile came that the checkpoint was not made under
 
     @property
@@ -52,12 +52,12 @@ class ActiveProfile(Component):
 
     # --- what the pipeline calls
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Count the rows of an exchange."""
         if self.monitor is not None:
             self.monitor.add(tick, exchange, at)
 
-    def on_labels(self, tick: int, labels: Taken) -> None:
+    def on_labels(self, tick: int, labels: LabelEvent) -> None:
         """Count rows of predictions with their labels."""
         if self.monitor is not None:
             self.monitor.add_labels(tick, Rows({**labels.columns}, labels.rows), labels.at)
@@ -85,7 +85,7 @@ class ActiveProfile(Component):
     def close_episode(self, episode_id: str, by: str) -> None:
         """End one open episode; UnknownEpisodeError when no open one has this id."""
         if self.monitor is None:
-            raise UnknownEpisodeError(f"there is no episode {shown(episode_id)}: no profile is in force")
+            raise UnknownEpisodeError(f"there is no episode {quote_value(episode_id)}: no profile is in force")
         try:
             self.monitor.close_episode(episode_id, by)
         except DetectorError as error:
@@ -140,7 +140,7 @@ class ActiveProfile(Component):
         self._history = self.episodes()
         self.monitor = None
 
-    def _create_monitor(self, profile: Profile) -> Watch:
+    def _create_monitor(self, profile: Profile) -> ProfileMonitor:
         """Return the monitor of `profile`, resumed if the checkpoint was made under the same profile."""
         saved, self._saved = self._saved, None
         mine = saved["monitor"] if saved is not None else None
@@ -150,14 +150,14 @@ class ActiveProfile(Component):
         factory, drift = self._settings.engine_factory, self._settings.drift
         if mine is not None and mine.get("profile_hash") == profile.hash:
             try:
-                monitor = Watch(profile, factory(profile, drift, mine["engine"]))
+                monitor = ProfileMonitor(profile, factory(profile, drift, mine["engine"]))
                 monitor.resume(mine)
             except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
                 self._notices.set("checkpoint", f"evidence starts afresh, the checkpoint does not fit: {error}")
             else:
                 return monitor
         try:
-            return Watch(profile, factory(profile, drift, None))
+            return ProfileMonitor(profile, factory(profile, drift, None))
         except DetectorError as error:
             raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
 

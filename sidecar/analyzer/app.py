@@ -13,44 +13,45 @@ from concurrent.futures import Future
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import parse_address
-from ..telemetry.own import memory as used_memory
-from ..telemetry.reading import ControlStatus, Reading
+from ..telemetry.process import memory_usage as used_memory
+from ..telemetry.scrape import ScrapeInput
 from . import memory
-from .audit import Audit
-from .builder import Builder
+from .actions import AuditedActions
+from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
-from .commands import Plain, TakeLabels, Warn
-from .configure import Configured, configure, proxy_settings, shown_document
-from .decisions import Decisions
+from .commands import SimpleCommand, TakeLabels, Warn
+from .configuration import Configuration, configure, proxy_settings, redacted_document
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
-from .fates import FATES_FILE, FatesFile, locked
-from .feedback.journal import Journal
-from .http.access import unguarded
+from .feedback.journal import LabelJournal
+from .http.access import open_access_warning
 from .http.server import AdminServer
-from .http.views import Sources, Views
+from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
 from .pipeline import Pipeline
-from .profiles import FileWatch, ProfileShelf
-from .publish import Publisher
+from .profile_builder import ProfileBuilder
+from .profile_store import FileWatcher, ProfileStore
+from .row_stores import RECENT, ROWS_FOLDER, RowStores
+from .snapshot import Publisher
 from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
-from .stores import RECENT, ROWS_FOLDER, Stores
+from .totals_file import TOTALS_FILE, TotalsFile, open_locked
 from .worker import Worker, WorkerDependencies
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 
 RECYCLE_STATUS = 75
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 LOCK_FILE = "lock"
-YOUNG_OBJECTS = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
+GC_THRESHOLD = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
 
 
 def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
@@ -62,27 +63,27 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     memory.limit_data(options.memory_limit, used_memory()[2])
     check_options(options)
     configured = configure(options.document, engine_factory or effect_sizes_only)
-    totals_file = FatesFile(options.shared / FATES_FILE)
-    lock = locked(options.state_folder / LOCK_FILE, "--state")
+    totals_file = TotalsFile(options.shared / TOTALS_FILE)
+    lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     saved, damage = load_checkpoint(options)
     pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
     # from now on, a checkpoint with this id belongs to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
-    shelf = ProfileShelf(configured.profile_path, options.state_folder)
-    problem = load_first_profile(pipeline, shelf)
+    profile_store = ProfileStore(configured.profile_path, options.state_folder)
+    problem = load_first_profile(pipeline, profile_store)
     resume_learning(pipeline)
-    audit = Audit(options.state_folder)
+    audit = AuditLog(options.state_folder)
     pipeline.show_decisions(audit.newest)
-    journal = Journal(options.state_folder)
+    journal = LabelJournal(options.state_folder)
     pipeline.replay(journal.load(), int(time.time() * 1e9), count_labels=not damage)
     for note in configured.notes:
         pipeline.notices.set(note, note)
     if damage:
         pipeline.notices.set("checkpoint", damage)
-    if open_to_all := unguarded(parse_address(options.admin).host, options.token_file):
+    if open_to_all := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", open_to_all)
         _LOG.warning("%s", open_to_all)
-    stores = Stores(options.state_folder, pipeline)
+    stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
         checkpoint=options.state_folder / CHECKPOINT_FILE,
@@ -99,29 +100,35 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
-    return App(options, configured, shelf, audit, worker, lock)
+    return App(options, configured, profile_store, audit, worker, lock)
 
 
 class App:
     """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
 
     def __init__(
-        self, options: Options, configured: Configured, shelf: ProfileShelf, audit: Audit, worker: Worker, lock: int
+        self,
+        options: Options,
+        configured: Configuration,
+        profile_store: ProfileStore,
+        audit: AuditLog,
+        worker: Worker,
+        lock: int,
     ) -> None:
         self._options = options
         self._configured = configured
-        self._shelf = shelf
+        self._profile_store = profile_store
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
-        self._document_watch = FileWatch(options.document) if options.document else None
-        self._decisions = Decisions(audit, shelf, self.submit, lambda: self.report)
+        self._document_watch = FileWatcher(options.document) if options.document else None
+        self._decisions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
-        self._builder = Builder(
+        self._builder = ProfileBuilder(
             configured.settings, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
         )
         self._views = Views(
-            Sources(
+            ViewDependencies(
                 read=self._read,
                 published=lambda: worker.published,
                 config=self._config,
@@ -143,7 +150,7 @@ class App:
         """The document in force; None without one, and while it cannot be used."""
         return self._configured.document
 
-    def submit(self, command: Plain) -> Future[None]:
+    def submit(self, command: SimpleCommand) -> Future[None]:
         """Hand a command to the worker; the future fails with why it was refused."""
         return self._worker.submit(command)
 
@@ -159,12 +166,12 @@ class App:
 
         UsageError when an address cannot be listened at. At the end `stop` is set, and a last checkpoint is written.
         """
-        server = AdminServer(self._views.answer)
+        server = AdminServer(self._views.build_response)
         try:
             await server.start(self._options.admin)
             self._start()
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
-            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._look_around())
+            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
             await asyncio.wait((finished, stopped, watched, building), return_when=asyncio.FIRST_COMPLETED)
             stop.set()
@@ -181,7 +188,7 @@ class App:
     def _start(self) -> None:
         gc.collect()
         gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS)
+        gc.set_threshold(GC_THRESHOLD)
         self._worker.start()
         if self._configured.settings.problem:
             return
@@ -191,11 +198,11 @@ class App:
         except OSError as error:
             self.submit(Warn("proxy", f"the proxy keeps its former settings, spec.traffic cannot be written: {error}"))
 
-    async def _look_around(self) -> int:
+    async def _poll(self) -> int:
         """Look each second at memory, document and profile; return the status with which to end."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if memory.worn_out(used_memory()[2], self._options.memory_limit):
+            await asyncio.sleep(POLL_SECONDS)
+            if memory.near_limit(used_memory()[2], self._options.memory_limit):
                 return RECYCLE_STATUS
             if await self._document_changed():
                 return RECYCLE_STATUS
@@ -214,7 +221,7 @@ class App:
         return not problem and found.document != self._configured.document
 
     async def _profile_changed(self) -> None:
-        if not await asyncio.to_thread(self._shelf.changed):
+        if not await asyncio.to_thread(self._profile_store.changed):
             return
         try:
             await self._decisions.take_file()
@@ -228,9 +235,9 @@ class App:
         keep = self._configured.settings.keep_rows
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
-    def _read(self) -> Reading:
+    def _read(self) -> ScrapeInput:
         report = self.report  # before the page: what the analyzer settled must not be newer than what the proxy saw
-        return Reading(
+        return ScrapeInput(
             report=report,
             page=_page(self._options),
             control=self._control,
@@ -244,7 +251,7 @@ class App:
         return {
             "options": {name: str(path) if path else None for name, path in paths.items()}
             | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
-            "document": shown_document(self._configured.document),
+            "document": redacted_document(self._configured.document),
         }
 
 

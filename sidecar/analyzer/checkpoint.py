@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PilotfishError, shown
+from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 from ..system.framing import FramingError, Sealed
 from . import checkpoint_v1
@@ -58,7 +58,7 @@ def save(path: Path, raw: bytes) -> None:
         replace_file(path, raw, durable=True)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write {shown(path)}: {error}; a restart now would lose what came since"
+            f"cannot write {quote_value(path)}: {error}; a restart now would lose what came since"
         ) from error
 
 
@@ -66,9 +66,9 @@ def load(path: Path) -> State | None:
     """Return the state in the file at `path`, None when there is none; raise CheckpointError when it is damaged."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(f"{shown(path)}: larger than {MAX_BYTES} bytes; it will be replaced")
+            raise CheckpointError(f"{quote_value(path)}: larger than {MAX_BYTES} bytes; it will be replaced")
         return parse(path.read_bytes(), str(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CheckpointError(f"cannot read {shown(path)}: {error}") from error
+        raise CheckpointError(f"cannot read {quote_value(path)}: {error}") from error

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, overload
 
-from .commands import Command, Plain, TakeLabels
+from .commands import Command, SimpleCommand, TakeLabels
 from .errors import StoppingError
-from .feedback.labels import Answer, Labels
+from .feedback.labels import FeedbackResponse, LabelBatch
 
 LABEL_WAIT_SECONDS = 0.3  # a label may arrive before its exchange, which is on its way from the proxy
 
@@ -38,10 +38,10 @@ class CommandQueue:
         return bool(self._waiting)
 
     @overload
-    def submit(self, command: TakeLabels) -> Future[Answer]: ...
+    def submit(self, command: TakeLabels) -> Future[FeedbackResponse]: ...
 
     @overload
-    def submit(self, command: Plain) -> Future[None]: ...
+    def submit(self, command: SimpleCommand) -> Future[None]: ...
 
     def submit(self, command: Command) -> Future[Any]:
         """Queue a command; its future fails with the reason when the command is refused."""
@@ -60,7 +60,7 @@ class CommandQueue:
             self._stopping = True
         self._wake()
 
-    def due(self, now: float, exchange_missing: Callable[[Labels], bool]) -> Iterator[tuple[Command, Future[Any]]]:
+    def due(self, now: float, exchange_missing: Callable[[LabelBatch], bool]) -> Iterator[tuple[Command, Future[Any]]]:
         """Yield the commands to execute now. Labels wait a little while `exchange_missing` says so."""
 
         def must_wait(received_at: float, command: TakeLabels) -> bool:

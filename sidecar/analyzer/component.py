@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from ...detectors.profile.profile import Profile
-from .decode import Decoded
-from .feedback.frames import Taken
+from .decode import DecodedExchange
+from .feedback.frames import LabelEvent
 
 Hook = Callable[..., None]
 
@@ -32,10 +32,10 @@ class Component:
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
         """Handle a new profile in force; `restored` when the resumed state was made under this same profile."""
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Handle one decoded exchange, which happened `at` and counts in `tick`. This is the hot path."""
 
-    def on_labels(self, tick: int, labels: Taken) -> None:
+    def on_labels(self, tick: int, labels: LabelEvent) -> None:
         """Handle labelled rows of the profile in force, which count in `tick`."""
 
     def on_tick(self, tick: int, now: float) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from ..report.schema import Durability
+from ..report.schema import CheckpointStatus
 from .checkpoint import CheckpointError, render, save
-from .fates import FatesFile
-from .feedback.journal import Journal, JournalError
+from .feedback.journal import JournalError, LabelJournal
 from .pipeline import Pipeline
-from .stores import Stores
+from .row_stores import RowStores
+from .totals_file import TotalsFile
 
 SAVE_SECONDS = 1.0
 SPACING_SECONDS = 0.2  # between two checkpoints at least
@@ -23,7 +23,7 @@ class Persistence:
     """Writes the files of one pipeline; a full disk is a problem to show, not one to wait for."""
 
     def __init__(
-        self, pipeline: Pipeline, *, checkpoint: Path, journal: Journal, stores: Stores, totals_file: FatesFile
+        self, pipeline: Pipeline, *, checkpoint: Path, journal: LabelJournal, stores: RowStores, totals_file: TotalsFile
     ) -> None:
         self._pipeline = pipeline
         self._path = checkpoint
@@ -32,7 +32,7 @@ class Persistence:
         self._totals_file = totals_file
         self._saved_changes = -1
         self._saved_at = float("-inf")
-        self.durability = Durability()
+        self.durability = CheckpointStatus()
 
     @property
     def dirty(self) -> bool:
@@ -83,6 +83,6 @@ class Persistence:
         failures = self.durability.failures_total
         try:
             save(self._path, render(self._pipeline.state()))
-            self.durability = Durability(at=now, failures_total=failures)
+            self.durability = CheckpointStatus(at=now, failures_total=failures)
         except CheckpointError as error:
-            self.durability = Durability(at=self.durability.at, failures_total=failures + 1, error=str(error))
+            self.durability = CheckpointStatus(at=self.durability.at, failures_total=failures + 1, error=str(error))

@@ -14,24 +14,24 @@ import msgspec
 
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
-from ..report.schema import Decision
+from ..report.schema import AuditEntry
 from .active_profile import ActiveProfile
-from .columns import Columns
 from .component import Component, hooks
 from .counters import LATE_ROWS, MEASURED, UNDECODABLE
-from .decode import Decoded, Skip, decode
+from .decode import DecodedExchange, SkippedExchange, decode
 from .errors import IdleError
 from .exchange_ledger import ExchangeLedger
 from .feedback.component import JournalSegment, LabelFeedback
-from .feedback.frames import Taken
-from .feedback.labels import Answer, Labels
-from .learning import Learner
+from .feedback.frames import LabelEvent
+from .feedback.labels import FeedbackResponse, LabelBatch
+from .learning import LearningState
 from .notices import Notices
 from .row_collector import RowCollector
 from .row_counts import RowCounts
 from .settings import AnalyzerSettings
-from .streams import Streams
+from .stream_detectors import StreamDetectors
 from .ticks import MAX_OPEN, SECOND, TickClock
+from .unprofiled import UnprofiledColumns
 
 State = dict[str, Any]
 
@@ -51,11 +51,13 @@ class Pipeline:
         self.counters = counters
         self.notices = Notices()
         self.ticks = TickClock.of(settings.drift.tick_seconds)
-        self.learning = Learner()
+        self.learning = LearningState()
         self.active = ActiveProfile(settings, self.ticks, counters, self.notices)
-        self.columns = Columns()
+        self.columns = UnprofiledColumns()
         self.row_collector = RowCollector(settings, self.learning)
-        self.streams = Streams(settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts)
+        self.streams = StreamDetectors(
+            settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts
+        )
         self.feedback = LabelFeedback(settings.feedback, counters)
         self.components: dict[str, Component] = {  # by name in the checkpoint, in the order of the calls
             "ledger": ledger,
@@ -75,7 +77,7 @@ class Pipeline:
         self._on_tick = hooks(parts, "on_tick")
         self._hints = settings.hints
         self.idle_reason = settings.problem
-        self.decisions: tuple[Decision, ...] = ()
+        self.decisions: tuple[AuditEntry, ...] = ()
         self.changes = 0
         if saved is not None:
             self._resume(saved)
@@ -95,14 +97,14 @@ class Pipeline:
         if ahead > 1:
             self.ledger.count_lost(record.sequence)
         decoded = decode(record, self._hints)
-        if isinstance(decoded, Skip):
+        if isinstance(decoded, SkippedExchange):
             self.ledger.record_outcome(UNDECODABLE.key(decoded.reason))
         else:
             self._handle_exchange(decoded, record.at_ns, now_ns)
             self.ledger.record_outcome(_MEASURED)
         self.changes += 1
 
-    def _handle_exchange(self, exchange: Decoded, at_ns: int, now_ns: int) -> None:
+    def _handle_exchange(self, exchange: DecodedExchange, at_ns: int, now_ns: int) -> None:
         tick, late = self.ticks.place(at_ns, now_ns)
         at = at_ns / SECOND
         for hook in self._on_exchange:
@@ -114,7 +116,7 @@ class Pipeline:
 
     # --- labels
 
-    def take_labels(self, labels: Labels, now_ns: int) -> Answer:
+    def take_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
         """Join and count labels that came now; IdleError while nothing is counted."""
         if self.idle_reason:
             raise IdleError(f"no label is taken while nothing is counted: {self.idle_reason}")
@@ -127,7 +129,7 @@ class Pipeline:
         for taken in self.feedback.replay(segments, now_ns / SECOND, count_labels=count_labels):
             self._handle_labels(taken, now_ns)
 
-    def _handle_labels(self, taken: Taken, now_ns: int) -> None:
+    def _handle_labels(self, taken: LabelEvent, now_ns: int) -> None:
         if taken.rows and taken.profile == self.active.profile_hash:
             tick, _ = self.ticks.place(int(taken.at * SECOND), now_ns)
             for hook in self._on_labels:
@@ -178,7 +180,7 @@ class Pipeline:
         self.active.close_episode(episode_id, by)
         self.changes += 1
 
-    def show_decisions(self, decisions: tuple[Decision, ...]) -> None:
+    def show_decisions(self, decisions: tuple[AuditEntry, ...]) -> None:
         """Show these decisions, the newest of the audit, in the report."""
         self.decisions = decisions
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from ..rows.blocks import Block
-from ..rows.tap import Tap
+from ..rows.buffer import RowBuffer
 from .component import Component
-from .decode import Decoded
-from .learning import Learner
+from .decode import DecodedExchange
+from .learning import LearningState
 from .settings import AnalyzerSettings
 
 
 class RowCollector(Component):
     """Collects rows, without the masked columns, until the worker writes them. They are not in the checkpoint."""
 
-    def __init__(self, settings: AnalyzerSettings, learning: Learner) -> None:
+    def __init__(self, settings: AnalyzerSettings, learning: LearningState) -> None:
         blocks = (settings.keep_rows, settings.learn)
-        self._buffer = Tap(frozenset(name for block in blocks if block for name in block.mask))
+        self._buffer = RowBuffer(frozenset(name for block in blocks if block for name in block.mask))
         self._always = settings.keep_rows is not None
         self._learning = learning
 
@@ -24,7 +24,7 @@ class RowCollector(Component):
         """How many rows wait."""
         return self._buffer.rows
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Collect the rows while they are wanted."""
         if self._always or self._learning.gathering:
             outputs = exchange.outputs.columns if exchange.outputs is not None else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .component import Component
 from .counters import ROWS, CounterKey, Counters
-from .decode import Decoded
+from .decode import DecodedExchange
 
 MAX_MODELS = 16
 OTHER_MODEL = "other"
@@ -25,7 +25,7 @@ class RowCounts(Component):
             for side in ("input", "prediction"):
                 counters.adopt(ROWS.key(side, model))
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Count the rows of both sides."""
         model, outputs = exchange.model, exchange.outputs
         key = self._input_keys.get(model) or self._key(self._input_keys, "input", model)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
-from ..errors import shown
+from ..errors import quote_value
 from ..settings.document import Feedback, KeepRows, Learn
 from .decode import Hints
 from .engine import EngineFactory
 from .errors import ProfileRefusedError
-from .streams import Streamed
+from .stream_detectors import ConfiguredDetector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class AnalyzerSettings:
     engine_factory: EngineFactory
     learn: Learn | None = None
     keep_rows: KeepRows | None = None
-    streams: tuple[Streamed, ...] = ()
+    streams: tuple[ConfiguredDetector, ...] = ()
     problem: str = ""
 
     def check_profile(self, profile: Profile) -> None:
@@ -40,6 +40,7 @@ class AnalyzerSettings:
         ):
             if ours and theirs and ours != theirs:
                 raise ProfileRefusedError(
-                    f"the profile {profile.hash[:12]} is of {word} {shown(theirs)}, the document is of {shown(ours)}; "
+                    f"the profile {profile.hash[:12]} is of {word} {quote_value(theirs)}, "
+                    f"the document is of {quote_value(ours)}; "
                     f"build it with --{word} {ours}, or change spec.model.{key}"
                 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
 from ..system.tokens import read_token
 from . import checkpoint
 from .errors import ProfileRefusedError
 from .options import Options
 from .pipeline import Pipeline, State
-from .profiles import ProfileShelf
+from .profile_store import ProfileStore
 
 
 def check_options(options: Options) -> None:
@@ -24,7 +24,7 @@ def check_options(options: Options) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot use the folder {shown(folder)}: {error.strerror}") from error
+            raise UsageError(f"cannot use the folder {quote_value(folder)}: {error.strerror}") from error
 
 
 def load_checkpoint(options: Options) -> tuple[State | None, str]:
@@ -35,7 +35,7 @@ def load_checkpoint(options: Options) -> tuple[State | None, str]:
         return None, f"evidence starts afresh: {error}"
 
 
-def load_first_profile(pipeline: Pipeline, shelf: ProfileShelf) -> str:
+def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
     """Put the stored profile, else the document's own, into force; without a usable one the pipeline stays idle.
 
     Return a warning about a stored profile that cannot be used, which gives way to the document's own.
@@ -44,15 +44,15 @@ def load_first_profile(pipeline: Pipeline, shelf: ProfileShelf) -> str:
         return ""
     note = ""
     try:
-        if (kept := shelf.kept()) is not None:
+        if (kept := profile_store.kept()) is not None:
             pipeline.set_profile(kept, resumed=True)
             return ""
     except ProfileRefusedError as error:
-        note = f"{error}; {shelf.set_aside()}, put it anew (PUT /profile) to have it back"
+        note = f"{error}; {profile_store.quarantine()}, put it anew (PUT /profile) to have it back"
     try:
-        if (own := shelf.newer()) is not None:
+        if (own := profile_store.newer()) is not None:
             pipeline.set_profile(own, resumed=True)
-            shelf.accept()
+            profile_store.accept()
     except ProfileRefusedError as error:
         pipeline.stay_idle(str(error))
     return note

@@ -43,7 +43,7 @@ class TickClock(Component):
 
         A time in the future counts as now, or one wrong clock would close all the ticks up to it.
         """
-        now_ns = self._followed(now_ns)
+        now_ns = self._tick_time(now_ns)
         at_ns = min(at_ns + self.shift_ns, now_ns)
         self.newest_ns = max(self.newest_ns, at_ns)
         tick = at_ns // self.tick_ns
@@ -58,7 +58,7 @@ class TickClock(Component):
 
     def due(self, now_ns: int) -> list[int]:
         """Return the open ticks that must close now, in their order, the surplus ones included."""
-        now_ns = self._followed(now_ns)
+        now_ns = self._tick_time(now_ns)
         grace = min(int(GRACE_SECONDS * SECOND), self.tick_ns)
         passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one are over
         surplus = max(0, len(self.open) - MAX_OPEN)
@@ -84,7 +84,7 @@ class TickClock(Component):
         self.newest_ns = int(saved["newest_ns"])
         self.open = [int(tick) for tick in saved["open"]]
 
-    def _followed(self, now_ns: int) -> int:
+    def _tick_time(self, now_ns: int) -> int:
         """Return `now_ns` on the clock of ticks, which goes on where it was when the wall clock is set back far."""
         top = self.open[-1] if self.open else self.closed_through
         if now_ns + self.shift_ns < (top - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:

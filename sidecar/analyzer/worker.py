@@ -21,20 +21,20 @@ from .commands import (
     Command,
     EndLearning,
     NoteLearning,
-    Plain,
     SetProfile,
     ShowDecisions,
+    SimpleCommand,
     TakeLabels,
     Warn,
 )
 from .exchange_ledger import new_ledger_id
 from .feedback.journal import JournalError
-from .feedback.labels import Answer, Labels
+from .feedback.labels import FeedbackResponse, LabelBatch
 from .notices import Notices
 from .persistence import Persistence
 from .pipeline import Pipeline
-from .publish import Published, Publisher
-from .stores import Stores
+from .row_stores import RowStores
+from .snapshot import Publisher, Snapshot
 
 QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
 IDLE_SECONDS = 0.5
@@ -49,7 +49,7 @@ class WorkerDependencies:
 
     pipeline: Pipeline
     persistence: Persistence
-    stores: Stores
+    stores: RowStores
     open_receiver: Callable[[], Receiver]
     now: Clock
 
@@ -70,7 +70,7 @@ class Worker:
         self._queue = CommandQueue(self._wake)
         self._notices = Notices()
         self.finished: Future[None] = Future()
-        self.published: Published = self._snapshot()
+        self.published: Snapshot = self._snapshot()
 
     def start(self) -> None:
         """Open the channel unless idle, and run in a thread of its own; `finished` ends when the thread does."""
@@ -78,10 +78,10 @@ class Worker:
         threading.Thread(target=self._run, name="worker", daemon=True).start()
 
     @overload
-    def submit(self, command: TakeLabels) -> Future[Answer]: ...
+    def submit(self, command: TakeLabels) -> Future[FeedbackResponse]: ...
 
     @overload
-    def submit(self, command: Plain) -> Future[None]: ...
+    def submit(self, command: SimpleCommand) -> Future[None]: ...
 
     def submit(self, command: Command) -> Future[Any]:
         """Queue a command; its future fails with the reason when the command is refused."""
@@ -133,7 +133,7 @@ class Worker:
         return now_ns > 0
 
     def _run_commands(self) -> None:
-        labelled: list[tuple[Future[Any], Answer]] = []
+        labelled: list[tuple[Future[Any], FeedbackResponse]] = []
         for command, response in self._queue.due(self._now(), self._exchange_missing):
             try:
                 answer = self._execute(command)
@@ -146,13 +146,13 @@ class Worker:
             self._save()
             response.set_result(None)
         if labelled:
-            self._answer(labelled)
+            self._resolve_labels(labelled)
 
-    def _exchange_missing(self, labels: Labels) -> bool:
+    def _exchange_missing(self, labels: LabelBatch) -> bool:
         """Whether a label names an exchange that is not known yet."""
         return not self._pipeline.idle_reason and self._pipeline.feedback.exchange_missing(labels, self._now())
 
-    def _answer(self, labelled: Sequence[tuple[Future[Any], Answer]]) -> None:
+    def _resolve_labels(self, labelled: Sequence[tuple[Future[Any], FeedbackResponse]]) -> None:
         """Answer the senders of labels once these are in the journal: one write for all that came together."""
         try:
             self._persistence.write_journal(sync=True)
@@ -163,7 +163,7 @@ class Worker:
             for response, answer in labelled:
                 response.set_result(answer)
 
-    def _execute(self, command: Command) -> Answer | None:
+    def _execute(self, command: Command) -> FeedbackResponse | None:
         pipeline = self._pipeline
         match command:
             case TakeLabels(labels):
@@ -219,7 +219,7 @@ class Worker:
     def _now_ns(self) -> int:
         return int(self._now() * 1e9)
 
-    def _snapshot(self) -> Published:
+    def _snapshot(self) -> Snapshot:
         problems = self._notices.by_topic()
         if self._receiver is not None and self._receiver.problem:
             problems["channel"] = self._receiver.problem

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from .record import FRAME, MAX_FRAME, Frame, FrameError, VersionError, decode
 
-PORTION = 64 * 1024
+READ_BYTES = 64 * 1024
 BACKLOG = 4
 
 
-class Splitter:
+class FrameDecoder:
     """Bytes in, frames out, however the bytes are cut."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
@@ -70,7 +70,7 @@ class Receiver:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: socket.socket | None = None
-        self._splitter = Splitter()
+        self._splitter = FrameDecoder()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._listener = _listen(path)
         self._poll = select.poll()
@@ -118,7 +118,7 @@ class Receiver:
 
     def _read(self, connection: socket.socket) -> Iterator[Frame]:
         try:
-            data = connection.recv(PORTION)
+            data = connection.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -150,7 +150,7 @@ class Receiver:
             self._poll.unregister(self._connection)
             self._connection.close()
         self._connection = None
-        self._splitter = Splitter()
+        self._splitter = FrameDecoder()
 
 
 def _listen(path: Path) -> socket.socket:
@@ -164,6 +164,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {shown(path)}: {error}; give a --shared folder with a short path"
+            f"cannot listen at {quote_value(path)}: {error}; give a --shared folder with a short path"
         ) from error
     return listener

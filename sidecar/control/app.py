@@ -11,18 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
+from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..settings.document import ModelMonitor
 from .executor import Executor
-from .ledger import Ledger
+from .ledger import IntentLedger
 from .loop import ControlLoop
+from .observe import build_situation
 from .outbox import Outbox
 from .policy import Policy
 from .retrain import policy as retrain
-from .retrain.webhook import Target, Webhook
+from .retrain.webhook import WebhookSender, WebhookTarget
 from .situation import Situation
-from .status import ControlStatus
-from .view import situation_of
 
 OUTBOX_FILE = "outbox.jsonl"
 
@@ -32,8 +32,8 @@ def retrain_executor(monitor: ModelMonitor, folder: Path) -> Executor | None:
     if monitor.spec.retrain is None:
         return None
     webhook = monitor.spec.retrain.webhook
-    target = Target(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
-    return Webhook(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
+    target = WebhookTarget(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
+    return WebhookSender(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
 
 
 # one row per kind, alphabetically
@@ -62,8 +62,8 @@ def build(
     if not executors:
         return None
 
-    def observe(ledger: Ledger, now: float) -> Situation:
-        return situation_of(report(), monitor, ledger, now)
+    def observe(ledger: IntentLedger, now: float) -> Situation:
+        return build_situation(report(), monitor, ledger, now)
 
     return ControlLoop(
         observe=observe,

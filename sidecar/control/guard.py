@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .intent import Intent
-from .ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SETTLED, SUPERSEDED, Entry, Ledger, Nature
+from .ledger import (
+    DEAD,
+    DECIDED_STATES,
+    DELIVERED,
+    PENDING,
+    RECOMMENDED,
+    REFUSED,
+    SUPERSEDED,
+    IntentLedger,
+    LedgerEntry,
+    Nature,
+)
 from .reasons import Reason
 from .situation import ACT, OBSERVE, RECOMMEND, Rules, Situation
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class GuardDecision:
     """The state that the ledger's entry `id` takes for `intent`, and why."""
 
     id: str
@@ -20,29 +31,29 @@ class Decision:
     reason: str
 
 
-def judge(intent: Intent, situation: Situation) -> Decision | None:
+def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
     """Return what becomes of `intent` now; None when there is nothing to do or its entry stands as it would again."""
     if intent.nature is Nature.LEVEL and (intent.desired == intent.observed or _unobserved(intent, situation)):
         return None
     entry, rules = _own(intent, situation.ledger), situation.rules.get(intent.kind)
-    if entry is not None and entry.state in SETTLED and not _misdirected(entry, rules):
+    if entry is not None and entry.state in DECIDED_STATES and not _target_changed(entry, rules):
         return None
     id_ = entry.id if entry is not None else intent.id
-    state, reason = _verdict(intent, id_, situation)
+    state, reason = _state_and_reason(intent, id_, situation)
     if entry is not None and (entry.state, entry.reason) == (state, reason) and _same_wish(entry, intent):
         return None
-    return Decision(id_, intent, state, reason)
+    return GuardDecision(id_, intent, state, reason)
 
 
-def _verdict(intent: Intent, id_: str, situation: Situation) -> tuple[str, str]:
+def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[str, str]:
     rules = situation.rules.get(intent.kind)
     if rules is None or rules.mode == OBSERVE:
         return REFUSED, Reason.MODE
-    if rules.obstacle:
-        return REFUSED, rules.obstacle
+    if rules.blocked_reason:
+        return REFUSED, rules.blocked_reason
     if stale(intent, situation):
         return REFUSED, Reason.STALE
-    if cooling(intent, id_, situation) > 0:
+    if cooldown_remaining(intent, id_, situation) > 0:
         return REFUSED, Reason.COOLDOWN
     if rules.mode == RECOMMEND:
         return RECOMMENDED, Reason.MODE
@@ -50,12 +61,12 @@ def _verdict(intent: Intent, id_: str, situation: Situation) -> tuple[str, str]:
 
 
 def stale(intent: Intent, situation: Situation) -> bool:
-    """Tell whether the observation behind `intent` is older than the document allows."""
+    """Return whether the observation behind `intent` is older than the document allows."""
     rules = situation.rules.get(intent.kind)
     return rules is not None and situation.now - intent.observed_at > rules.max_age
 
 
-def cooling(intent: Intent, id_: str, situation: Situation) -> float:
+def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
     """Return the seconds until the cooldown after the last effect of this kind is over; 0 when it is over.
 
     It begins with the decision. A retraining cools its model, whatever the profile: a new model is not retrained at
@@ -78,11 +89,11 @@ def cooling(intent: Intent, id_: str, situation: Situation) -> float:
     return max((min(rest, cooldown) for rest in rests), default=0.0)
 
 
-def entry_of(decision: Decision, situation: Situation) -> Entry:
+def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
     """Return the ledger's entry for `decision`; a refused intent of nature ONCE is kept without what it would send."""
     intent, rules = decision.intent, situation.rules.get(decision.intent.kind)
     applied = decision.state in {PENDING, RECOMMENDED}
-    return Entry(
+    return LedgerEntry(
         id=decision.id,
         kind=intent.kind,
         why=intent.why,
@@ -102,7 +113,7 @@ def entry_of(decision: Decision, situation: Situation) -> Entry:
     )
 
 
-def _own(intent: Intent, ledger: Ledger) -> Entry | None:
+def _own(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
     """Return the entry that stands for `intent`; None when a decision on it opens a new one.
 
     A level continues the newest entry of its key while that one has the same wish and no effect yet. A refused one is
@@ -116,21 +127,21 @@ def _own(intent: Intent, ledger: Ledger) -> Entry | None:
     return newest if newest.state in {PENDING, REFUSED} or newest.desired == intent.desired else None
 
 
-def _newest(intent: Intent, ledger: Ledger) -> Entry | None:
+def _newest(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
     entries = reversed(tuple(ledger.entries.values()))
     return next((entry for entry in entries if (entry.kind, entry.key) == (intent.kind, intent.key)), None)
 
 
 def _unobserved(intent: Intent, situation: Situation) -> bool:
-    """Tell whether the observation was made before our own last effect, so that it cannot show it."""
+    """Return whether the observation was made before our own last effect, so that it cannot show it."""
     newest = _newest(intent, situation.ledger)
     return newest is not None and newest.state == DELIVERED and intent.observed_at <= newest.changed_at <= situation.now
 
 
-def _misdirected(entry: Entry, rules: Rules | None) -> bool:
-    """Tell whether `entry` was given up at a target that is no longer the one in force."""
+def _target_changed(entry: LedgerEntry, rules: Rules | None) -> bool:
+    """Return whether `entry` was given up at a target that is no longer the one in force."""
     return entry.state == DEAD and rules is not None and entry.target != rules.target
 
 
-def _same_wish(entry: Entry, intent: Intent) -> bool:
+def _same_wish(entry: LedgerEntry, intent: Intent) -> bool:
     return intent.nature is Nature.ONCE or entry.desired == intent.desired

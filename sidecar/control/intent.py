@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from .ledger import Entry, Nature
+from .ledger import LedgerEntry, Nature
 from .situation import Fact, Subject
 
 
@@ -78,7 +78,7 @@ def id_of_cause(kind: str, subject: Subject, key: str) -> str:
     return _digest(kind, subject.model, subject.version, subject.profile_hash, key)
 
 
-def intent_of(entry: Entry) -> Intent:
+def intent_of(entry: LedgerEntry) -> Intent:
     """Return the intent that `entry` records, for the executor: the same on each attempt, also after a restart."""
     return Intent(
         id=entry.id,

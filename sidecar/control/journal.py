@@ -23,7 +23,7 @@ _DECODER: msgspec.json.Decoder[Operation] = msgspec.json.Decoder(Operation)
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class DecodedLog:
     """What a file held: operations in order, the bytes up to the end of its last line, the places that are damaged.
 
     A place is the line's number with the entry's id, where that can still be read.
@@ -46,12 +46,12 @@ def payloads(operations: Iterable[Operation]) -> list[bytes]:
     return [_ENCODER.encode(operation) for operation in operations]
 
 
-def decode(raw: bytes) -> Journal:
+def decode(raw: bytes) -> DecodedLog:
     """Return what the file's content `raw` says; never raises. A damaged line inside is left out and named."""
     return interpret(list(FRAMES.scan(io.BytesIO(raw), 0)))
 
 
-def interpret(found: Iterable[Record | Damage]) -> Journal:
+def interpret(found: Iterable[Record | Damage]) -> DecodedLog:
     """Return what the lines `found` say, in their order."""
     operations, damaged, end = [], [], 0
     for number, item in enumerate(found, 1):
@@ -61,7 +61,7 @@ def interpret(found: Iterable[Record | Damage]) -> Journal:
         else:
             operations.append(operation)
         end = item.end
-    return Journal(tuple(operations), end, tuple(damaged))
+    return DecodedLog(tuple(operations), end, tuple(damaged))
 
 
 def _place(number: int, line: bytes) -> str:

@@ -12,22 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from ..report.control_status import ControlStatus
 from .errors import OutboxError
 from .executor import Executor, attempt
-from .guard import entry_of, judge
+from .guard import build_entry, check_intent
 from .intent import intent_of
-from .ledger import Entry, Ledger, Operation, Put
-from .outbox import Outbox, Step, no_step
-from .pending import due, overtaken, settle
+from .ledger import IntentLedger, LedgerEntry, Operation, PutEntry
+from .outbox import Outbox, Step, ignore_step
+from .pending import due_entries, next_change, superseded_changes
 from .policy import Policy
 from .situation import Situation
-from .status import ControlStatus, status_of
+from .status import build_status
 
 _LOG = logging.getLogger("pilotfish.control")
 
 INTERVAL = 1.0  # seconds between two cycles
 
-Observe = Callable[[Ledger, float], Situation | None]
+Observe = Callable[[IntentLedger, float], Situation | None]
 
 
 @dataclass(kw_only=True)
@@ -46,7 +47,7 @@ class ControlLoop:
     publish: Callable[[ControlStatus], None]
     clock: Callable[[], float]
     random: Random
-    step: Step = no_step
+    step: Step = ignore_step
     _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by kind: entry's id, task
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _failed: str = ""
@@ -90,7 +91,7 @@ class ControlLoop:
                 self._start(await self._decide(replace(situation, in_flight=in_flight)))
             elif self.outbox.unsaved:
                 await self._commit()
-            self.publish(status_of(self.outbox))
+            self.publish(build_status(self.outbox))
 
     async def drain(self) -> None:
         """Wait until no effect is under way and each outcome is recorded."""
@@ -100,36 +101,36 @@ class ControlLoop:
         self.step("loop.decide")
         for policy in self.policies:
             intents = policy.wanted(situation)
-            await self._commit(*overtaken(policy, intents, situation))
+            await self._commit(*superseded_changes(policy, intents, situation))
             for intent in intents:
                 # each decision sees the one before it: two episodes of one model must not both pass the cooldown
                 situation = replace(situation, ledger=self.outbox.ledger)
-                decision = judge(intent, situation)
+                decision = check_intent(intent, situation)
                 if decision is not None:
-                    await self._commit(Put(entry_of(decision, situation)))
+                    await self._commit(PutEntry(build_entry(decision, situation)))
                     self.step("loop.decided")
             situation = replace(situation, ledger=self.outbox.ledger)
         return situation
 
     def _start(self, situation: Situation) -> None:
         for kind, executor in self.executors.items():
-            ready = due(kind, situation) if kind not in self._running else ()
+            ready = due_entries(kind, situation) if kind not in self._running else ()
             for entry in ready[:1]:
                 self._running[kind] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
 
-    async def _execute(self, executor: Executor, entry: Entry) -> None:
+    async def _execute(self, executor: Executor, entry: LedgerEntry) -> None:
         """Make one attempt at `entry` and record its outcome; one that cannot be recorded is tried again."""
         try:
             self.step("executor.apply")
             outcome = await attempt(executor, intent_of(entry), self.clock())
             self.step("executor.applied")
             async with self._lock:
-                await self._commit(settle(entry, outcome, self.clock(), self.random))
+                await self._commit(next_change(entry, outcome, self.clock(), self.random))
                 self.step("loop.recorded")
         except Exception as error:
             self._fail(error)
         else:
-            self.publish(status_of(self.outbox))
+            self.publish(build_status(self.outbox))
         finally:
             del self._running[entry.kind]
 
@@ -138,7 +139,7 @@ class ControlLoop:
         if problem != self._failed:
             _LOG.error("%s", problem, exc_info=error)
         self._failed = problem
-        self.publish(replace(status_of(self.outbox), problem=problem))
+        self.publish(replace(build_status(self.outbox), problem=problem))
 
     async def _commit(self, *operations: Operation) -> None:
         await asyncio.to_thread(self.outbox.commit, operations)

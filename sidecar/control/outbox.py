@@ -15,14 +15,14 @@ from ..system.framing import Damage, Record
 from ..system.logfile import LogFile
 from . import journal
 from .errors import OutboxError
-from .ledger import Ledger, Operation
+from .ledger import IntentLedger, Operation
 
 _LOG = logging.getLogger("pilotfish.control")
 
 COMPACT_AT = 256 * 1024  # bytes; a rewritten file of this size or more waits until it has doubled
-MOST_UNSAVED = 256  # operations held for a full disk; beyond it they are held in their shortest form
+MAX_UNSAVED = 256  # operations held for a full disk; beyond it they are held in their shortest form
 SHOWN = 5  # damaged lines that are named
-LARGEST = 64 * 1024 * 1024  # bytes; a file beyond this was not written here
+MAX_OUTBOX_BYTES = 64 * 1024 * 1024  # bytes; a file beyond this was not written here
 
 _REMEDIES = {
     errno.EAGAIN: "; give each `pilotfish run` its own --state",
@@ -33,29 +33,29 @@ _REMEDIES = {
 Step = Callable[[str], None]
 
 
-def no_step(_name: str) -> None:
+def ignore_step(_name: str) -> None:
     """Nobody watches the steps."""
 
 
 class Outbox:
     """Holds the ledger and its file; `step` is called with a name at each point where a crash would leave a trace."""
 
-    def __init__(self, path: Path, *, step: Step = no_step) -> None:
-        self.ledger = Ledger()
+    def __init__(self, path: Path, *, step: Step = ignore_step) -> None:
+        self.ledger = IntentLedger()
         self.problem = ""
         self.damaged: tuple[str, ...] = ()
         self._path = path
         self._file = LogFile(
-            path, journal.FRAMES, largest=LARGEST, exclusive=True, step=lambda name: step(f"outbox.{name}")
+            path, journal.FRAMES, largest=MAX_OUTBOX_BYTES, exclusive=True, step=lambda name: step(f"outbox.{name}")
         )
         self._compact_at = COMPACT_AT
-        self._waiting: list[Operation] = []
-        self._most = MOST_UNSAVED
+        self._unsaved: list[Operation] = []
+        self._most = MAX_UNSAVED
 
     @property
     def unsaved(self) -> int:
         """How many operations the disk has not taken yet."""
-        return len(self._waiting)
+        return len(self._unsaved)
 
     @property
     def damage(self) -> str:
@@ -84,7 +84,7 @@ class Outbox:
             remedy = _REMEDIES.get(error.errno or 0, "; what was sent already is not known")
             raise OutboxError(f"outbox {self._path}: {error.strerror}{remedy}") from error
         try:
-            self._take(found)
+            self._load(found)
         except BaseException:  # no memory, say: the lock goes, so that the next try can have it
             self._file.close()
             raise
@@ -92,10 +92,10 @@ class Outbox:
     def commit(self, operations: Sequence[Operation]) -> None:
         """Apply `operations`, and write them (with those that wait) if the disk lets us; see `problem`."""
         self.ledger = self.ledger.apply(operations)
-        self._waiting.extend(operations)
-        if len(self._waiting) > self._most:
-            self._waiting = self.ledger.compacted()
-            self._most = max(MOST_UNSAVED, 2 * len(self._waiting))
+        self._unsaved.extend(operations)
+        if len(self._unsaved) > self._most:
+            self._unsaved = self.ledger.snapshot_operations()
+            self._most = max(MAX_UNSAVED, 2 * len(self._unsaved))
         self._save()
 
     def close(self) -> None:
@@ -111,34 +111,34 @@ class Outbox:
             return False
         return True
 
-    def _take(self, found: Sequence[Record | Damage]) -> None:
+    def _load(self, found: Sequence[Record | Damage]) -> None:
         known = journal.interpret(found)
         self.damaged = known.damaged
         self.problem = ""
         if known.damaged:
             _LOG.error("%s", self.damage)
-        self.ledger = Ledger().apply((*known.operations, *self._waiting))
+        self.ledger = IntentLedger().apply((*known.operations, *self._unsaved))
         self._save()
 
     def _save(self) -> None:
-        if not self._file.is_open or not self._waiting:
+        if not self._file.is_open or not self._unsaved:
             return
         try:
             if not (self._file.size > self._compact_at and self._compact()):
-                self._file.extend([journal.encode(self._waiting)])
+                self._file.extend([journal.encode(self._unsaved)])
         except OSError:
             self.problem = self._file.problem
         else:
-            self._waiting.clear()
-            self._most, self.problem = MOST_UNSAVED, ""
+            self._unsaved.clear()
+            self._most, self.problem = MAX_UNSAVED, ""
 
     def _compact(self) -> bool:
         """Rewrite the file short; False when there is no room for it, in which case the old one goes on."""
-        operations = self.ledger.compacted()
+        operations = self.ledger.snapshot_operations()
         try:
             self._file.rewrite(journal.payloads(operations))
         except OSError:
             return False
         self._compact_at = max(COMPACT_AT, 2 * self._file.size)
-        self.ledger = Ledger().apply(operations)
+        self.ledger = IntentLedger().apply(operations)
         return True

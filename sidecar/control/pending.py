@@ -8,18 +8,18 @@ from random import Random
 from .executor import Done, Failed, Outcome
 from .guard import stale
 from .intent import Intent
-from .ledger import DEAD, DELIVERED, PENDING, SUPERSEDED, Change, Entry, Nature
+from .ledger import DEAD, DELIVERED, PENDING, SUPERSEDED, ChangeEntry, LedgerEntry, Nature
 from .policy import Policy
 from .reasons import Reason
 from .situation import ACT, Situation
 
 FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # seconds: bound of the first wait, its growth, its ceiling
-LONGEST_ASKED = 3600.0  # seconds; an executor may ask for no longer wait than this
-GIVE_UP = 86400.0  # seconds after the decision
-LEAST_ATTEMPTS = 10  # so that a machine which slept for a day still tries
+MAX_RETRY_AFTER = 3600.0  # seconds; an executor may ask for no longer wait than this
+GIVE_UP_SECONDS = 86400.0  # seconds after the decision
+MIN_ATTEMPTS = 10  # so that a machine which slept for a day still tries
 
 
-def overtaken(policy: Policy, intents: Sequence[Intent], situation: Situation) -> tuple[Change, ...]:
+def superseded_changes(policy: Policy, intents: Sequence[Intent], situation: Situation) -> tuple[ChangeEntry, ...]:
     """Return what supersedes pending entries of the policy's kind, given the `intents` that it wants now.
 
     An entry of nature ONCE ends with its cause. One of nature LEVEL ends when its key has no intent any more, another
@@ -27,19 +27,19 @@ def overtaken(policy: Policy, intents: Sequence[Intent], situation: Situation) -
     """
     newest = {intent.key: intent for intent in intents if intent.nature is Nature.LEVEL}
     changes = []
-    for entry in pending(policy.kind, situation):
+    for entry in pending_entries(policy.kind, situation):
         if entry.nature is Nature.ONCE:
             reason = policy.ended(entry, situation)
         else:
             reason = _level_ended(entry, newest.get(entry.key), situation)
         if reason:
             changes.append(
-                Change(id=entry.id, at=situation.now, state=SUPERSEDED, reason=reason, attempts=entry.attempts)
+                ChangeEntry(id=entry.id, at=situation.now, state=SUPERSEDED, reason=reason, attempts=entry.attempts)
             )
     return tuple(changes)
 
 
-def _level_ended(entry: Entry, newest: Intent | None, situation: Situation) -> str:
+def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation) -> str:
     if newest is None:
         return Reason.WITHDRAWN
     if stale(newest, situation):
@@ -49,18 +49,20 @@ def _level_ended(entry: Entry, newest: Intent | None, situation: Situation) -> s
     return Reason.REPLACED if newest.desired != entry.desired else ""
 
 
-def due(kind: str, situation: Situation) -> tuple[Entry, ...]:
+def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     """Return the pending entries of `kind` whose time has come, oldest first; none while mode or document hold them.
 
-    No retry is planned further ahead than `LONGEST_ASKED`: one that seems to be shows that the clock was set back.
+    No retry is planned further ahead than `MAX_RETRY_AFTER`: one that seems to be shows that the clock was set back.
     """
     rules = situation.rules.get(kind)
-    if rules is None or rules.mode != ACT or rules.obstacle:
+    if rules is None or rules.mode != ACT or rules.blocked_reason:
         return ()
-    return tuple(entry for entry in pending(kind, situation) if not 0 < entry.next_at - situation.now <= LONGEST_ASKED)
+    return tuple(
+        entry for entry in pending_entries(kind, situation) if not 0 < entry.next_at - situation.now <= MAX_RETRY_AFTER
+    )
 
 
-def pending(kind: str, situation: Situation) -> list[Entry]:
+def pending_entries(kind: str, situation: Situation) -> list[LedgerEntry]:
     """Return the entries of `kind` that wait for an executor, oldest first, without those it is applying now."""
     found = [
         entry
@@ -70,17 +72,17 @@ def pending(kind: str, situation: Situation) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.decided_at, entry.id))
 
 
-def settle(entry: Entry, outcome: Outcome, now: float, random: Random) -> Change:
+def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
     """Return what `outcome` makes of the pending `entry`: delivered, tried again later, or given up."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):
-        return Change(id=entry.id, at=now, state=DELIVERED, reason=outcome.reason, attempts=attempts)
+        return ChangeEntry(id=entry.id, at=now, state=DELIVERED, reason=outcome.reason, attempts=attempts)
     reason = outcome.reason
-    too_late = attempts >= LEAST_ATTEMPTS and now - entry.decided_at >= GIVE_UP
+    too_late = attempts >= MIN_ATTEMPTS and now - entry.decided_at >= GIVE_UP_SECONDS
     if isinstance(outcome, Failed) or too_late:
-        return Change(id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason)
-    wait = max(backoff(attempts, random), min(outcome.at - now, LONGEST_ASKED))
-    return Change(
+        return ChangeEntry(id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason)
+    wait = max(backoff(attempts, random), min(outcome.at - now, MAX_RETRY_AFTER))
+    return ChangeEntry(
         id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=now + wait, error=reason
     )
 

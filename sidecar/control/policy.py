@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .intent import Intent
-from .ledger import Entry
+from .ledger import LedgerEntry
 from .situation import Situation
 
 
-def _never(_entry: Entry, _situation: Situation) -> str:
+def _never(_entry: LedgerEntry, _situation: Situation) -> str:
     return ""
 
 
@@ -25,4 +25,4 @@ class Policy:
 
     kind: str
     wanted: Callable[[Situation], Sequence[Intent]]
-    ended: Callable[[Entry, Situation], str] = _never
+    ended: Callable[[LedgerEntry, Situation], str] = _never

@@ -15,7 +15,7 @@ class Reason(StrEnum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """Return the member for `value`, with its meaning beside it."""
+        """Return the analyzer process for `value`, with its meaning beside it."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

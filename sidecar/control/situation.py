@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
-from .ledger import Ledger
+from .ledger import IntentLedger
 
 OBSERVE, RECOMMEND, ACT = "observe", "recommend", "act"
 
@@ -32,7 +32,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
+class EpisodeFacts:
     """One cause as the Report shows it.
 
     `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovery`, `profile`, `person` or
@@ -54,18 +54,18 @@ class Rules:
 
     `cooldown` is the least number of seconds between two effects. `max_age` is how old, in seconds, an observation may
     be that is acted on. `target` identifies where the effect goes, without its address: an intent that failed for good
-    at one target is tried again at another. `obstacle` is the reason why the executor cannot work where this runs.
+    at one target is tried again at another. `blocked_reason` says why the executor cannot work here.
     """
 
     mode: str
     cooldown: float = 0.0
     max_age: float = inf
     target: str = ""
-    obstacle: str = ""
+    blocked_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrainRules(Rules):
+class RetrainPolicy(Rules):
     """The document's block `retrain`; `on` names the causes that ask for a retraining.
 
     `max_age` stays infinite: an open episode is a durable fact, which is true until the Report closes it.
@@ -84,9 +84,9 @@ class Situation:
 
     now: float
     subject: Subject | None
-    episodes: Fact[tuple[Episode, ...]]
-    ledger: Ledger
-    retrain: RetrainRules | None = None
+    episodes: Fact[tuple[EpisodeFacts, ...]]
+    ledger: IntentLedger
+    retrain: RetrainPolicy | None = None
     in_flight: frozenset[str] = frozenset()
 
     @property

@@ -15,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..report.schema import Report
 from .measurements import accounting_at_rest, overhead_of
 from .messages import AnyMessage, ProcessFailure, reason_of
@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; return 0 when the loop has closed and every promise was kept, else 1."""
     console = Console()
     if args.picture is not None and not os.access(args.picture.absolute().parent, os.W_OK):
-        raise UsageError(f"--picture {shown(args.picture)}: its folder is missing or not writable; give another one")
+        raise UsageError(
+            f"--picture {quote_value(args.picture)}: its folder is missing or not writable; give another one"
+        )
     try:
         return asyncio.run(_interruptible(args, console))
     except DemoError as error:

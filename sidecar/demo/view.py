@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..report.schema import Feature, Report
+from ..report.schema import FeatureReport, Report
 from .state import DemoState, TimelineEntry, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -127,7 +127,7 @@ def _named(report: Report) -> set[str]:
     }
 
 
-def _feature(feature: Feature, trail: str, threshold: float, named: set[str]) -> tuple[RenderableType, ...]:
+def _feature(feature: FeatureReport, trail: str, threshold: float, named: set[str]) -> tuple[RenderableType, ...]:
     drifted = feature.name in named
     share = progress(feature.evidence_ratio or 0.0, threshold)
     filled = round(share * FEATURE_WIDTH)

@@ -16,7 +16,7 @@ from rich.console import Console
 from ...detectors.batch import ColumnType
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
 from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
 def _score(names: list[str]) -> str | None:
     """Return the one score, None without any; UsageError for several, of which the others would pass as inputs."""
     if len(names) > 1:
-        raise UsageError(f"--score {shown(names)}: give the one that is estimated from, and the others by --prediction")
+        raise UsageError(
+            f"--score {quote_value(names)}: give the one that is estimated from, and the others by --prediction"
+        )
     return names[0] if names else None
 
 
@@ -126,7 +128,7 @@ def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> 
     profile = built.profile
     name = _config_map(profile.model, profile.version)
     key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
-    console.print(f"\n[bold]wrote[/bold] {show.printable(str(path))} ({size:,} bytes)", soft_wrap=True)
+    console.print(f"\n[bold]wrote[/bold] {show.escape_unprintable(str(path))} ({size:,} bytes)", soft_wrap=True)
     lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
     if size <= CONFIG_MAP:
         lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
@@ -167,7 +169,7 @@ def _kinds(given: list[str]) -> dict[str, ColumnType]:
     for text in given:
         name, _, kind = text.rpartition("=")
         if not name or kind not in KINDS:
-            raise UsageError(f"--type {shown(text)}: give COL=KIND, where KIND is one of {', '.join(KINDS)}")
+            raise UsageError(f"--type {quote_value(text)}: give COL=KIND, where KIND is one of {', '.join(KINDS)}")
         found[name] = kind
     return found
 
@@ -175,7 +177,7 @@ def _kinds(given: list[str]) -> dict[str, ColumnType]:
 def _rhythm(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
-        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+        raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     if args.time and (args.rows_per_tick is not None or args.exchangeable):
         option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
         raise UsageError(f"--time and {option} contradict each other: the times tell the ticks; keep one")
@@ -185,7 +187,7 @@ def _rhythm(args: argparse.Namespace) -> RowTiming:
 def _delimiter(text: str | None) -> str | None:
     text = "\t" if text == "\\t" else text
     if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise UsageError(f"--delimiter {shown(text)}: give one character, such as ';'")
+        raise UsageError(f"--delimiter {quote_value(text)}: give one character, such as ';'")
     return text
 
 

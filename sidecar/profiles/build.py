@@ -17,7 +17,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
-from ..errors import shown
+from ..errors import quote_value
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
@@ -168,7 +168,7 @@ def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> Non
         for name in names:
             if name not in header:
                 near = get_close_matches(name, header, 1, 0.6)
-                remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {shown(list(header), 400)}"
+                remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
                 raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
             if option in given and taken.setdefault(name, option) != option:
                 raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")

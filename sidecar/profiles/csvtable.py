@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
-from ..errors import shown
+from ..errors import quote_value
 from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
@@ -153,7 +153,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
     twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ReferenceDataError(f"{path}: the header has {shown(twice)} more than once; rename them")
+        raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename them")
     return names, reader
 
 

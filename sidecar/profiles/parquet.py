@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...detectors.batch import Column
-from ..errors import shown
+from ..errors import quote_value
 from . import list_columns as lists
 from .errors import ReferenceDataError
 from .table import Progress, ReferenceTable
@@ -25,7 +25,9 @@ def parquet_header(path: Path) -> list[str]:
     names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ReferenceDataError(f"{path}: has {shown(twice)} more than once, as a column or in a struct; rename them")
+        raise ReferenceDataError(
+            f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename them"
+        )
     return names
 
 

@@ -13,8 +13,8 @@ from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ...detectors.summaries.windows import WindowLevel, Windows
 from ..report import schema as report
-from ..report.answer import Answer
 from ..report.pages import page
+from ..report.response import ReportResponse
 from ..report.timeline import convert as retold
 from ..report.timeline.build import time_line
 
@@ -62,9 +62,9 @@ class ReplayReport:
         answer = self._answer(replayed, what, now)
         return page.render(answer, time_line(self.profile, self.windows.snapshot(), answer, self.measured))
 
-    def _answer(self, replayed: Replay, what: str, now: float) -> Answer:
+    def _answer(self, replayed: Replay, what: str, now: float) -> ReportResponse:
         status = replayed.status
-        return Answer(
+        return ReportResponse(
             made_at=now,
             started_at=now,
             state="watching",
@@ -73,9 +73,9 @@ class ReplayReport:
             model=self.profile.model,
             version=self.profile.version,
             profile=retold.profile_info(self.profile),
-            rows=tuple(report.Rows(self.profile.model, side, rows) for side, rows in self._rows().items() if rows),
+            rows=tuple(report.RowCount(self.profile.model, side, rows) for side, rows in self._rows().items() if rows),
             type_mismatches=replayed.mismatches,
-            ticks=report.Ticks(
+            ticks=report.TickStatus(
                 tick_seconds=self.settings.tick_seconds,
                 last_closed=status.tick,
                 closed_total=self.ticks,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...detectors.batch import Bools, Column, Floats, missing_mask
 from ...detectors.columns.timestamps import from_datetimes, from_numbers, from_text, unit_of
-from ..errors import shown
+from ..errors import quote_value
 from .errors import ReferenceDataError
 
 MOST_WITHOUT = 0.05
@@ -60,7 +60,7 @@ def _require_times(name: str, column: Column, times: Floats, missing: Bools) -> 
     without = int(np.isnan(times).sum())
     if without > MOST_WITHOUT * len(times):
         first = int(np.argmax(wrong)) if wrong.any() else -1
-        example = f", for example {shown(column.values[first])} in row {first + 1:,}" if first >= 0 else ""
+        example = f", for example {quote_value(column.values[first])} in row {first + 1:,}" if first >= 0 else ""
         raise ReferenceDataError(
             f"column {name!r}: {without:,} of {len(times):,} rows have no time{example}; "
             "give ISO 8601 (2024-01-31T08:00:00Z) or a number since 1970"

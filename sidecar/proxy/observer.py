@@ -13,17 +13,17 @@ from typing import Protocol
 from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
-from ..errors import raised_at
+from ..errors import error_location
 from ..settings.proxy import ProxySettings
 from ..wire.exchange import Exchange, Parser
 from ..wire.routes import RouteTemplates
-from .capture import BodyCapture, Budget
+from .capture import BodyCapture, CaptureBudget
 from .protocols import ProtocolDetector
 from .sampler import Sampler
 
 _LOG = logging.getLogger(__name__)
 
-CANDIDATES = frozenset(("POST", "PUT", "PATCH"))
+RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
 _KUBELET_PROBE = "kube-probe/"  # how the User-Agent of a kubelet's HTTP probe begins
 _UNKNOWN_ROUTE = frozenset((404, 405))
 _ROUTE_MEMO = 4096
@@ -36,16 +36,17 @@ _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
 _OTHER = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
-_ACCEPTED = at.fate("accepted")
-_RATE, _ROUTE, _METHOD = (at.fate("sampled_out", reason) for reason in ("rate", "route", "method"))
+_ACCEPTED = at.outcome_word("accepted")
+_RATE, _ROUTE, _METHOD = (at.outcome_word("sampled_out", reason) for reason in ("rate", "route", "method"))
 _ABORTED, _BUDGET, _FULL, _DOWNGRADED, _NO_READER = (
-    at.fate("dropped", reason) for reason in ("aborted", "capture_budget", "channel_full", "downgraded", "no_reader")
+    at.outcome_word("dropped", reason)
+    for reason in ("aborted", "capture_budget", "channel_full", "downgraded", "no_reader")
 )
 _OPAQUE, _OPAQUE_OPEN = at.connection("opaque"), at.connection("opaque_open")
 _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaque_bytes_out")
 
 
-class Outlet(Protocol):
+class RecordSink(Protocol):
     """Where records go; it never waits."""
 
     @property
@@ -69,10 +70,10 @@ class ObservedExchange(Exchange):
 class Observer:
     """Counts every exchange and hands over the sampled ones."""
 
-    def __init__(self, page: CounterPage, outlet: Outlet, settings: ProxySettings) -> None:
+    def __init__(self, page: CounterPage, outlet: RecordSink, settings: ProxySettings) -> None:
         self.page = page
         self._outlet = outlet
-        self._budget = Budget()
+        self._budget = CaptureBudget()
         self._sampler = Sampler(settings.max_records_per_second)
         self._wall_offset = time.time_ns() - monotonic_ns()
         self._memo: dict[tuple[str, str, str], tuple[str, bool]] = {}
@@ -87,7 +88,7 @@ class Observer:
         self._probes = frozenset(settings.probes)
         self._memo.clear()
 
-    def follow_wall_clock(self) -> None:
+    def update_wall_offset(self) -> None:
         """Take up a step of the wall clock or a sleep of the machine; drift below a second is left alone."""
         offset = time.time_ns() - monotonic_ns()
         if abs(offset - self._wall_offset) > _CLOCK_STEP:
@@ -106,7 +107,7 @@ class Observer:
         self.page.words[base + _IN_FLIGHT] += 1
         if excluded:
             exchange.outcome = _ROUTE
-        elif exchange.method not in CANDIDATES:
+        elif exchange.method not in RECORDED_METHODS:
             exchange.outcome = _METHOD
         elif not self._sampler.take(exchange.started):
             exchange.outcome = _RATE
@@ -131,7 +132,7 @@ class Observer:
         if exchange.slot == _OTHER and status:
             self.place(exchange)
         slot = exchange.slot
-        outcome = exchange.outcome or self._hand_over(exchange, listener, parser)
+        outcome = exchange.outcome or self._offer_record(exchange, listener, parser)
         page = self.page
         words = page.words
         words[_LOCK] += 1
@@ -175,7 +176,7 @@ class Observer:
                 self._memo[key] = found
         return found
 
-    def _hand_over(self, exchange: ObservedExchange, listener: int, parser: Parser) -> int:
+    def _offer_record(self, exchange: ObservedExchange, listener: int, parser: Parser) -> int:
         """Offer the record of a captured exchange; return the word that counts its outcome."""
         capture = exchange.bodies
         if not isinstance(capture, BodyCapture):
@@ -257,7 +258,7 @@ class ConnectionObserver:
         self._detector.abandon()
         if not self._opaque:
             self.went_opaque("internal")
-        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, raised_at(error))
+        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, error_location(error))
 
     def streamed(self, exchange: ObservedExchange, now: int, first: bool) -> None:
         """See `wire.exchange.ExchangeListener`."""

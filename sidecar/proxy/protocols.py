@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple
 from ..wire.exchange import E, ExchangeListener, Parser
 from ..wire.http1.tracker import Tracker
 from ..wire.opaque import OpaqueParser
-from .relay import Show
+from .relay import ObserveBytes
 
 
 class WireProtocol(NamedTuple):
@@ -53,7 +53,7 @@ class ProtocolDetector(Generic[E]):
         self._kept: tuple[tuple[bytes, int], ...] = ()
         self.parser: Parser | None = None
 
-    def client(self, seen: memoryview, now: int) -> Show | None:
+    def client(self, seen: memoryview, now: int) -> ObserveBytes | None:
         """Take bytes that the client sent."""
         parser = self.parser or self._choose(seen, now)
         if parser is None:
@@ -61,7 +61,7 @@ class ProtocolDetector(Generic[E]):
         parser.client(seen, now)
         return parser.client
 
-    def server(self, seen: memoryview, now: int) -> Show | None:
+    def server(self, seen: memoryview, now: int) -> ObserveBytes | None:
         """Take bytes that the server sent; in no protocol of the table a server speaks before the client."""
         parser = self.parser or self._start(PROTOCOLS[-1])
         parser.server(seen, now)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import shown
+from ..errors import quote_value
 from ..system.framing import Damage, Record
 from ..system.logfile import ForeignFileError, LogFile, read_records
 from .blocks import FRAMES, MAGIC, Block, parse, render
@@ -25,7 +25,7 @@ SUFFIX = ".rows"
 
 
 @dataclass
-class Segment:
+class LogSegment:
     """One file and how many rows are whole in it."""
 
     file: LogFile
@@ -50,11 +50,11 @@ class RowLog:
         self.full = False
         self.problem = ""
         self._folder, self._name, self._newest = folder, name, newest
-        self._segments: list[Segment] = []
+        self._segments: list[LogSegment] = []
         try:
-            self._segments = [segment for path in segments_of(folder, name) if (segment := self._taken(path))]
+            self._segments = [segment for path in list_segments(folder, name) if (segment := self._open_segment(path))]
         except OSError as error:
-            self.problem = f"rows cannot be kept in {shown(folder)}: {error.strerror}"
+            self.problem = f"rows cannot be kept in {quote_value(folder)}: {error.strerror}"
 
     @property
     def rows(self) -> int:
@@ -102,14 +102,14 @@ class RowLog:
             segment = self._current()
             segment.file.extend([raw], sync=False)
         except OSError as error:
-            self.problem = f"rows cannot be kept in {shown(self._folder)}: {error.strerror}"
+            self.problem = f"rows cannot be kept in {quote_value(self._folder)}: {error.strerror}"
             return False
         segment.rows, self.problem = segment.rows + rows, ""
         if self._newest:
-            self._forget()
+            self._drop_oldest()
         return True
 
-    def _current(self) -> Segment:
+    def _current(self) -> LogSegment:
         """Return the segment that is written to, a new one when the last has its share."""
         last = self._segments[-1] if self._segments else None
         if last is None or last.rows >= self.most_rows / SEGMENTS or last.file.size >= self.most_bytes / SEGMENTS:
@@ -118,11 +118,11 @@ class RowLog:
                 last.file.close()
                 number += _number(last.file.path)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            last = Segment(LogFile(self._folder / f"{self._name}.{number:012d}{SUFFIX}", FRAMES))
+            last = LogSegment(LogFile(self._folder / f"{self._name}.{number:012d}{SUFFIX}", FRAMES))
             self._segments.append(last)
         return last
 
-    def _forget(self) -> None:
+    def _drop_oldest(self) -> None:
         """Remove the oldest segments that the bounds do not need any more."""
         while len(self._segments) > 1:
             oldest = self._segments[0]
@@ -132,9 +132,9 @@ class RowLog:
             oldest.file.path.unlink(missing_ok=True)
             del self._segments[0]
 
-    def _taken(self, path: Path) -> Segment | None:
+    def _open_segment(self, path: Path) -> LogSegment | None:
         """Return the segment at `path` as far as it is whole, cutting off the rest; None removes it."""
-        found = Segment(LogFile(path, FRAMES))
+        found = LogSegment(LogFile(path, FRAMES))
         with suppress(ForeignFileError), found.file as file:
             file.open(found.count, create=False)
         self.cut += file.cut
@@ -145,7 +145,7 @@ class RowLog:
         return found
 
 
-def segments_of(folder: Path, name: str) -> list[Path]:
+def list_segments(folder: Path, name: str) -> list[Path]:
     """Return the segments of the log `name`, oldest first."""
     return sorted(path for path in folder.glob(f"{name}.*{SUFFIX}") if path.name.split(".")[-2].isdigit())
 
@@ -156,7 +156,7 @@ def _number(path: Path) -> int:
 
 def read_blocks(folder: Path, name: str) -> Iterator[Block]:
     """Yield the blocks of the log `name`, oldest first, also while it is written to; what is damaged is left out."""
-    for path in segments_of(folder, name):
+    for path in list_segments(folder, name):
         with suppress(FileNotFoundError):  # its bound dropped it in the meantime
             for record in read_records(path, FRAMES):
                 with suppress(RowsError):

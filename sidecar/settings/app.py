@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import printable
+from ..errors import escape_unprintable
 from .document import ModelMonitor
 from .effective import budget_sentence, settings_in_force
 from .environment import VARIABLES
@@ -66,7 +66,7 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     yield f"{path}: in force ({', '.join(_variables()) or 'nothing set by environment'})"
     for setting in settings:
         note = "default" if setting.default else ""
-        yield printable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
+        yield escape_unprintable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
     yield f"\n{budget_sentence(monitor)}"
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from ..errors import shown
+from ..errors import quote_value
 from .errors import DocumentProblem
 from .units import UNITS
 
@@ -90,7 +90,7 @@ class DocumentReader:
 
     def _struct(self, kind: type[msgspec.Struct], value: Any, path: str) -> Any:
         if not isinstance(value, dict):
-            return self.note(path, f"is {shown(value)}", f"give an object with {_keys(kind)}")
+            return self.note(path, f"is {quote_value(value)}", f"give an object with {_keys(kind)}")
         fields = {item.encode_name: item for item in msgspec.structs.fields(kind)}
         tag = kind.__struct_config__.tag_field
         for key in sorted(value.keys() - fields.keys() - {tag}):
@@ -147,13 +147,13 @@ class DocumentReader:
 
     def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list):
-            return self.note(path, f"is {shown(value)}", f"give a list: [{shown(value)}]")
+            return self.note(path, f"is {quote_value(value)}", f"give a list: [{quote_value(value)}]")
         found = [self._value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value)]
         return _INVALID if any(entry is _INVALID for entry in found) else origin(found)
 
     def _dict(self, item: Any, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
-            return self.note(path, f"is {shown(value)}", "give an object")
+            return self.note(path, f"is {quote_value(value)}", "give an object")
         found = {key: self._value(item, entry, f"{path}.{key}") for key, entry in value.items()}
         return _INVALID if any(entry is _INVALID for entry in found.values()) else found
 
@@ -162,7 +162,7 @@ class DocumentReader:
             return value if type(value) in kinds else self._wrong(annotation, value, path)
         tags = {kind.__struct_config__.tag: kind for kind in kinds}
         if not isinstance(value, dict):
-            return self.note(path, f"is {shown(value)}", "give an object")
+            return self.note(path, f"is {quote_value(value)}", "give an object")
         if value.get("type") not in tags:
             return self._choice(tuple(tags), value.get("type"), f"{path}.type")
         return self._struct(tags[value["type"]], value, path)
@@ -170,10 +170,10 @@ class DocumentReader:
     def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
         near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
         guess = f"; did you mean {near[0]}?" if near and len(allowed) > 1 else ""
-        return self.note(path, f"is {shown(value)}", f"give one of {', '.join(allowed)}{guess}")
+        return self.note(path, f"is {quote_value(value)}", f"give one of {', '.join(allowed)}{guess}")
 
     def _wrong(self, annotation: Any, value: Any, path: str) -> Any:
-        return self.note(path, f"is {shown(value)}", f"give {self._wants(annotation, value)}")
+        return self.note(path, f"is {quote_value(value)}", f"give {self._wants(annotation, value)}")
 
     def _wants(self, annotation: Any, value: Any = None) -> str:
         kind, metas = unwrap(annotation)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PilotfishError, shown
+from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 
 MIB = 1024 * 1024
@@ -42,7 +42,9 @@ def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
     except ValueError as error:
         raise ProxySettingsError(f"{where}: not JSON ({error})") from error
     if not isinstance(document, dict):
-        raise ProxySettingsError(f"{where}: {shown(document)} is not an object; allowed keys are {', '.join(_KEYS)}")
+        raise ProxySettingsError(
+            f"{where}: {quote_value(document)} is not an object; allowed keys are {', '.join(_KEYS)}"
+        )
     for key, value in document.items():
         _require(key, value, where)
     return ProxySettings(
@@ -73,10 +75,10 @@ def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
 def _require(key: str, value: object, where: str) -> None:
     kind = _KEYS.get(key)
     if kind is None:
-        raise ProxySettingsError(f"{where}: unknown key {shown(key)}; allowed are {', '.join(_KEYS)}")
+        raise ProxySettingsError(f"{where}: unknown key {quote_value(key)}; allowed are {', '.join(_KEYS)}")
     if kind is int and (type(value) is not int or value < 0):
-        raise ProxySettingsError(f"{where}: {key} is {shown(value)}; give a whole number, 0 or more")
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a whole number, 0 or more")
     if kind is list and not (
         isinstance(value, list) and all(isinstance(item, str) and item.startswith("/") for item in value)
     ):
-        raise ProxySettingsError(f"{where}: {key} is {shown(value)}; give a list of paths that begin with /")
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a list of paths that begin with /")

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import shown
+from ..errors import quote_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,16 @@ def detector_problem(type_: str, parameters: Mapping[str, Any]) -> tuple[str, st
     if known is None:
         near = get_close_matches(type_, DETECTORS, 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(DETECTORS)}"
-        return f"is {shown(type_)}, which is not a known detector", hint
+        return f"is {quote_value(type_)}, which is not a known detector", hint
     for name, value in parameters.items():
         bounds = known.get(name)
         if bounds is None:
-            return f"has the parameter {shown(name)}", f"{type_} takes {', '.join(known)}"
+            return f"has the parameter {quote_value(name)}", f"{type_} takes {', '.join(known)}"
         if bounds.words and value not in bounds.words:
-            return f"has {name}: {shown(value)}", f"give one of {', '.join(bounds.words)}"
+            return f"has {name}: {quote_value(value)}", f"give one of {', '.join(bounds.words)}"
         if not bounds.words and not _within(value, bounds):
             kind = "a whole number" if bounds.type is int else "a number"
-            return f"has {name}: {shown(value)}", f"give {kind} from {bounds.low:g} to {bounds.high:g}"
+            return f"has {name}: {quote_value(value)}", f"give {kind} from {bounds.low:g} to {bounds.high:g}"
     if type_ == "river.KSWIN" and parameters.get("stat_size", 30) * 2 > parameters.get("window_size", 100):
         return "has a stat_size of more than half its window_size", "give a longer window_size"
     return "", ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..errors import shown
+from ..errors import quote_value
 from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
 from .errors import DocumentProblem
 from .streams import detector_problem, parse_stream
@@ -91,10 +91,12 @@ def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
         templates = getattr(traffic, name)
         for index, template in enumerate(templates):
             if template in templates[:index]:
-                yield DocumentProblem(f"{path}.{name}[{index}]", f"{shown(template)} appears twice", "keep one of them")
+                yield DocumentProblem(
+                    f"{path}.{name}[{index}]", f"{quote_value(template)} appears twice", "keep one of them"
+                )
             if "?" in template or "#" in template:
                 yield DocumentProblem(
-                    f"{path}.{name}[{index}]", f"is {shown(template)}", "give the path alone, without a query"
+                    f"{path}.{name}[{index}]", f"is {quote_value(template)}", "give the path alone, without a query"
                 )
 
 
@@ -108,7 +110,7 @@ def _profiles(spec: Spec) -> Iterator[DocumentProblem]:
                 path, f"names {len(places)} places", "give exactly one of path, configMap, url and learn"
             )
         if source.version in seen:
-            what = f"is the second profile for version {shown(source.version)}"
+            what = f"is the second profile for version {quote_value(source.version)}"
             yield DocumentProblem(path, what, f"keep this one or $.spec.profiles[{seen[source.version]}]")
         seen.setdefault(source.version, index)
         if source.url is not None:
@@ -160,7 +162,7 @@ def _detectors(drift: Drift) -> Iterator[DocumentProblem]:
         try:
             parse_stream(detector.stream)
         except ValueError as error:
-            yield DocumentProblem(f"{path}.stream", f"is {shown(detector.stream)}", str(error))
+            yield DocumentProblem(f"{path}.stream", f"is {quote_value(detector.stream)}", str(error))
         first = seen.setdefault((detector.type, detector.stream), index)
         if first != index:
             yield DocumentProblem(path, "is of the same type and stream as another", f"keep it or detectors[{first}]")
@@ -212,5 +214,5 @@ def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[DocumentProb
             return
     if not usable or any(character.isspace() for character in url):
         yield DocumentProblem(
-            path, f"is {shown(url)}", f"give an address such as {schemes[-1]}://trainer.example/hooks/7"
+            path, f"is {quote_value(url)}", f"give an address such as {schemes[-1]}://trainer.example/hooks/7"
         )

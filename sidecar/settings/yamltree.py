@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import shown
+from ..errors import quote_value
 from .errors import DocumentProblem, SettingsError
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
@@ -70,7 +70,7 @@ def _read_json(text: str, where: str) -> DocumentTree:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                _refuse(where, "$", f"key {shown(key)} appears twice in one object", "keep one of them")
+                _refuse(where, "$", f"key {quote_value(key)} appears twice in one object", "keep one of them")
             found[key] = value
         return found
 
@@ -121,7 +121,9 @@ class _Reader:
                 if self._documents > 1:
                     _refuse(self._where, "$", "a second document begins", "keep one document a file", line)
             case yaml.AliasEvent():
-                _refuse(self._where, self._path(), f"alias *{shown(event.anchor)[1:-1]}", "write the value out", line)
+                _refuse(
+                    self._where, self._path(), f"alias *{quote_value(event.anchor)[1:-1]}", "write the value out", line
+                )
             case yaml.ScalarEvent():
                 self._refuse_tag(event, line)
                 self._scalar(event, line)
@@ -136,7 +138,7 @@ class _Reader:
 
     def _refuse_tag(self, event: Any, line: int) -> None:
         if event.tag is not None:
-            _refuse(self._where, self._path(), f"tag {shown(event.tag)}", "leave it out; tags are not read", line)
+            _refuse(self._where, self._path(), f"tag {quote_value(event.tag)}", "leave it out; tags are not read", line)
 
     def _scalar(self, event: Any, line: int) -> None:
         parent = self._open[-1] if self._open else None

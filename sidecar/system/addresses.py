@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 
 LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without its end
 LARGEST_PORT = 65535
@@ -45,11 +45,15 @@ def parse_address(text: str, *, what: str = "address", any_host: bool = False, u
     if unix and text.startswith(_UNIX):
         path = text.removeprefix(_UNIX)
         if not path or len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-            raise AddressError(f"{what} {shown(text)}: a Unix socket needs a path of 1 to {LONGEST_SOCKET_PATH} bytes")
+            raise AddressError(
+                f"{what} {quote_value(text)}: a Unix socket needs a path of 1 to {LONGEST_SOCKET_PATH} bytes"
+            )
         return Address("", 0, path)
     match = _TCP.match(text)
     if match is None or int(match[3]) > LARGEST_PORT or not (match[1] or match[2] or any_host):
-        raise AddressError(f"{what} {shown(text)}: is not an address; write {_forms(any_host=any_host, unix=unix)}")
+        raise AddressError(
+            f"{what} {quote_value(text)}: is not an address; write {_forms(any_host=any_host, unix=unix)}"
+        )
     return Address(match[1] or match[2], int(match[3]))
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, Protocol
 
-from ..errors import PilotfishError, shown
+from ..errors import PilotfishError, quote_value
 
 LARGEST_RECORD = 2**32 - 1
 
@@ -181,7 +181,7 @@ class Sealed:
             raise FramingError(f"{len(raw)} bytes are too few; the file is cut off")
         magic, version, crc, length = _SEAL.unpack_from(raw)
         if magic != self.magic or not (self.oldest or self.version) <= version <= self.version:
-            raise FramingError(f"not of version {self.version} (magic {shown(magic)}, version {version})")
+            raise FramingError(f"not of version {self.version} (magic {quote_value(magic)}, version {version})")
         payload = raw[_SEAL.size :]
         if len(payload) != length:
             raise FramingError(f"cut off ({len(payload)} of {length} bytes)")

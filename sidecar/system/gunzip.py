@@ -88,7 +88,7 @@ class GunzipReader:
                 return plain
 
     def _next_member(self) -> bool:
-        """Begin the member behind the one that has ended, past NUL padding; tell whether there is one."""
+        """Begin the analyzer process behind the one that has ended, past NUL padding; tell whether there is one."""
         raw = self._stream.unused_data
         while not (raw := raw.lstrip(b"\0")):
             if not (raw := self._file.read(_CHUNK)):

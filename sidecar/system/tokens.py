@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 
 MAX_TOKEN_BYTES = 4096
 
@@ -15,7 +15,7 @@ def read_token(path: Path) -> bytes:
         with path.open("rb") as file:
             token = file.read(MAX_TOKEN_BYTES + 1).strip()
     except OSError as error:
-        raise UsageError(f"cannot read the token file {shown(path)}: {error}") from error
+        raise UsageError(f"cannot read the token file {quote_value(path)}: {error}") from error
     if not token or len(token) > MAX_TOKEN_BYTES:
-        raise UsageError(f"the token file {shown(path)} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
+        raise UsageError(f"the token file {quote_value(path)} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
     return token

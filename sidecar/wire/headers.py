@@ -11,7 +11,6 @@ another protocol writes the fields that it decoded with `encode_headers`, withou
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 _FOLD = (b" ", b"\t")
 _BREAKS = bytes.maketrans(b"\r\n\0", b"   ")  # in a value a recipient may replace them with spaces (RFC 9110, 5.5)
@@ -20,7 +19,7 @@ _BREAKS = bytes.maketrans(b"\r\n\0", b"   ")  # in a value a recipient may repla
 class Headers:
     r"""Reads the fields of a header block; names are case-insensitive and given in lower case.
 
-    A look-up finds only the field that it asks for. Nothing is parsed before the first look-up.
+    A look-up parses only the field that it asks for.
 
     >>> headers = Headers(b"Accept: text/html\r\nX-Id: 7\r\naccept: */*\r\n")
     >>> headers.get("x-id"), headers.get("accept"), headers.get("cookie")
@@ -33,17 +32,30 @@ class Headers:
 
     def __init__(self, block: bytes) -> None:
         self._block = block
-        self._lowered: bytes | None = None
+        self._lowered = b"\n" + block.lower()  # behind a line feed, so that each field line begins behind one
 
     def get(self, name: str) -> str | None:
         """Return the value of the first field with this lower-case name, or None."""
-        key = _key(name)
-        at = self._lower().find(key)
-        return None if at < 0 else self._value(at + len(key) - 1)[0]
+        lowered = self._lowered
+        key = _KEYS[name]
+        at = lowered.find(key)
+        if at < 0:
+            return None
+        at += len(key)
+        end = lowered.find(b"\n", at)
+        if end < 0 or lowered.startswith(_FOLD, end + 1):
+            return self._value(at - 1)[0]
+        return self._block[at - 1 : end - 1].strip().decode("latin-1")
+
+    def begins(self, name: str, text: bytes) -> bool:
+        """Return whether the value of the first field with this name begins with `text`; both are in lower case."""
+        key, lowered = _KEYS[name], self._lowered
+        at = lowered.find(key)
+        return at >= 0 and lowered[at + len(key) :].lstrip(b" \t").startswith(text)
 
     def get_all(self, name: str) -> list[str]:
         """Return the values of all fields with this lower-case name, in order."""
-        key, lowered, found = _key(name), self._lower(), []
+        key, lowered, found = _KEYS[name], self._lowered, []
         at = lowered.find(key)
         while at >= 0:
             value, following = self._value(at + len(key) - 1)
@@ -60,27 +72,26 @@ class Headers:
             if colon:
                 yield name.lower(), value.strip(" \t")
 
-    def _lower(self) -> bytes:
-        """Return the block in lower case behind a line feed, so that each field line begins behind one."""
-        lowered = self._lowered
-        if lowered is None:
-            lowered = self._lowered = b"\n" + self._block.lower()
-        return lowered
-
     def _value(self, at: int) -> tuple[str, int]:
         """Return the text from `at` to the end of the field, unfolded, and where the next line begins."""
         block, parts = self._block, []
         while True:
             following = block.find(b"\n", at) + 1 or len(block)
-            parts.append(block[at:following].strip(b"\r\n \t").decode("latin-1"))
-            if block[following : following + 1] not in _FOLD:
-                return " ".join(parts) if len(parts) > 1 else parts[0], following
+            parts.append(block[at:following].strip().decode("latin-1"))
+            if not block.startswith(_FOLD, following):
+                return " ".join(parts).strip(" "), following
             at = following
 
 
-@lru_cache(256)
-def _key(name: str) -> bytes:
-    return b"\n%b:" % name.encode("latin-1")
+class _Keys(dict[str, bytes]):
+    """How a field line begins, by name; the names come from the code and are few."""
+
+    def __missing__(self, name: str) -> bytes:
+        key = self[name] = b"\n%b:" % name.encode("latin-1")
+        return key
+
+
+_KEYS = _Keys()
 
 
 def encode_headers(fields: Iterable[tuple[str, str]]) -> bytes:

@@ -13,14 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import FatesFile
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.totals_file import TotalsFile
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
-from pilotfish.sidecar.report.schema import Count
-from pilotfish.sidecar.telemetry.account import Account, account
+from pilotfish.sidecar.report.schema import ExchangeCount
+from pilotfish.sidecar.telemetry.accounting import ExchangeTotals, account_exchanges
 from tests.analyzer.made import SECOND, T0, record, setup
+from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
@@ -52,15 +53,15 @@ class Sidecar(RuleBasedStateMachine):
         self.shown = {}
         self._connect()
 
-    @rule(fate=st.sampled_from(layout.FATES[1:]))
+    @rule(fate=st.sampled_from(layout.OUTCOMES[1:]))
     def an_exchange_is_not_handed_over(self, fate: tuple[str, str]) -> None:
-        self.page.add(layout.fate(*fate))
+        self.page.add(layout.outcome_word(*fate))
 
     @rule(count=st.integers(1, 5))
     def exchanges_are_handed_over(self, count: int) -> None:
         for _ in range(count):
-            self.page.add(layout.fate("accepted"))
-            self.queue.append(self.page.words[layout.fate("accepted")])
+            self.page.add(layout.outcome_word("accepted"))
+            self.queue.append(self.page.words[layout.outcome_word("accepted")])
 
     @rule()
     def the_proxy_is_killed_and_started(self) -> None:
@@ -132,13 +133,13 @@ class Sidecar(RuleBasedStateMachine):
 
     # --- how
 
-    def _account(self) -> Account:
+    def _account(self) -> ExchangeTotals:
         counts = [
-            Count(*name.partition(":")[::2], amount)
+            ExchangeCount(*name.partition(":")[::2], amount)
             for name, amount in self.published.items()
             if name.partition(":")[0] in ("measured", "undecodable", "dropped")
         ]
-        return account(read_page(self.folder / "page"), counts)
+        return account_exchanges(read_page(self.folder / "page"), counts)
 
     def _save(self) -> None:
         """As checkpoint.save does, without waiting for the disk."""
@@ -149,7 +150,7 @@ class Sidecar(RuleBasedStateMachine):
         self.published = self.pipeline.counters.named()
 
     def _start_analyzer(self) -> None:
-        self.fates = FatesFile(self.folder / "fates")
+        self.fates = TotalsFile(self.folder / "fates")
         saved = checkpoint.load(self.folder / "checkpoint")
         ledger = ExchangeLedger.of_file(self.fates.read(), self._fresh_id())
         self.pipeline = Pipeline(setup(), ledger, saved)
@@ -162,7 +163,7 @@ class Sidecar(RuleBasedStateMachine):
         self._start_analyzer()
 
     def _connect(self) -> None:
-        upcoming = self.queue[0] if self.queue else self.page.words[layout.fate("accepted")] + 1
+        upcoming = self.queue[0] if self.queue else self.page.words[layout.outcome_word("accepted")] + 1
         if not self.pipeline.handshake(Hello(self.epoch, upcoming), self._fresh_id()):
             self.fates.write(self.pipeline.ledger.id, {})
             self.it_saves_and_publishes()
@@ -173,4 +174,4 @@ class Sidecar(RuleBasedStateMachine):
 
 
 TestSidecar = Sidecar.TestCase
-TestSidecar.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSidecar.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

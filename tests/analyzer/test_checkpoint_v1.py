@@ -12,9 +12,9 @@ import pytest
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
+from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.channel.record import Hello
-from pilotfish.sidecar.report.schema import Durability
+from pilotfish.sidecar.report.schema import CheckpointStatus
 from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline
 from tests.analyzer.made import SECOND, T0, setup
 
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_version_1_is_resumed_whole(tmp_path: Path) -> None:
 
 
 def report(of: Pipeline) -> bytes:
-    shown = Publisher(0.0).publish(of, Durability(), {}, 1.0).report
+    shown = Publisher(0.0).publish(of, CheckpointStatus(), {}, 1.0).report
     feedback = msgspec.structs.replace(shown.feedback, pending=0, coverage=None)  # these come from the journal
     return msgspec.json.encode(msgspec.structs.replace(shown, feedback=feedback))
 

@@ -23,13 +23,13 @@ from pilotfish.sidecar.analyzer.counters import (
     file_name,
 )
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.fates import SLOTS, FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal
+from pilotfish.sidecar.analyzer.feedback.journal import LabelJournal
 from pilotfish.sidecar.analyzer.persistence import Persistence
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
-from pilotfish.sidecar.report.schema import Durability
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.totals_file import SLOTS, TotalsFile
+from pilotfish.sidecar.report.schema import CheckpointStatus
 from tests.analyzer.made import T0, record, setup
 
 LONG = "fraud-detection/" * 12 + "zürich:2024"
@@ -85,18 +85,18 @@ def test_the_rows_of_a_model_with_a_very_long_name_survive_a_restart(
     first.handle_record(body, T0)
     rows = first.counters.of(ROWS)
     (model,) = {model for _, model in rows}
-    with closing(FatesFile(tmp_path / "fates")) as fates:
+    with closing(TotalsFile(tmp_path / "fates")) as fates:
         _save(first, fates, tmp_path)
     if checkpoint_is_lost:
         (tmp_path / "checkpoint").unlink()
-    with closing(FatesFile(tmp_path / "fates")) as fates:
+    with closing(TotalsFile(tmp_path / "fates")) as fates:
         saved = checkpoint.load(tmp_path / "checkpoint")
         second = Pipeline(settings, ExchangeLedger.of_file(fates.read(), 8), saved)
         assert second.ledger.id == 7
         assert sum(second.counters.of(ROWS).values()) == sum(rows.values())
         second.handle_record(body._replace(sequence=2), T0)
         assert second.counters.of(ROWS) == {("input", model): 4, ("prediction", model): 4}
-        shown = Publisher(0.0).publish(second, Durability(), {}, 1.0).report
+        shown = Publisher(0.0).publish(second, CheckpointStatus(), {}, 1.0).report
         assert {(item.model, item.side, item.rows) for item in shown.rows} == {
             (model, "input", 4),
             (model, "prediction", 4),
@@ -105,15 +105,15 @@ def test_the_rows_of_a_model_with_a_very_long_name_survive_a_restart(
         assert fates.read() == (7, {file_name(name): amount for name, amount in second.counters.named().items()})
 
 
-def _save(pipeline: Pipeline, fates: FatesFile, folder: Path) -> None:
-    journal, stores = Journal(folder), Stores(folder, pipeline)
+def _save(pipeline: Pipeline, fates: TotalsFile, folder: Path) -> None:
+    journal, stores = LabelJournal(folder), RowStores(folder, pipeline)
     Persistence(pipeline, checkpoint=folder / "checkpoint", journal=journal, stores=stores, totals_file=fates).save(
         time.time()
     )
 
 
 def test_totals_that_find_no_room_in_the_file_are_said(tmp_path: Path) -> None:
-    with closing(FatesFile(tmp_path / "fates")) as fates:
+    with closing(TotalsFile(tmp_path / "fates")) as fates:
         fates.write(1, {f"rows:{index}": index for index in range(SLOTS)})
         assert fates.problem == ""
         fates.write(1, {"late_rows": 1, "rows:0": 5})

@@ -19,9 +19,9 @@ from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
 from pilotfish.sidecar.analyzer.row_counts import RowCounts
-from pilotfish.sidecar.report.schema import Durability, Report, Unprofiled
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.report.schema import CheckpointStatus, Report, UnprofiledColumn
 from tests.analyzer.made import SECOND, T0, drifting, monitor, pipeline, profile, record, setup
 
 
@@ -32,7 +32,7 @@ def rows_counted(of: Pipeline) -> int:
 
 
 def report(of: Pipeline) -> Report:
-    return Publisher(0.0).publish(of, Durability(), {}, 1.0).report
+    return Publisher(0.0).publish(of, CheckpointStatus(), {}, 1.0).report
 
 
 def alarmed() -> Pipeline:
@@ -264,7 +264,7 @@ def test_without_a_profile_rows_and_missing_values_are_counted() -> None:
     made.handle_record(record(1, amounts=[None, 1.0]), T0)
     shown = report(made)
     assert shown.state == "unprofiled"
-    assert shown.columns[0] == Unprofiled("amount", "input", 2, 1)
+    assert shown.columns[0] == UnprofiledColumn("amount", "input", 2, 1)
     assert sum(item.rows for item in shown.rows if item.side == "input") == 2
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.channel.receiver import Receiver, Splitter
+from pilotfish.sidecar.channel.receiver import FrameDecoder, Receiver
 from pilotfish.sidecar.channel.record import (
     FRAME,
     MAX_FRAME,
@@ -27,6 +27,7 @@ from pilotfish.sidecar.channel.record import (
 )
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
+from tests.support.examples import examples
 from tests.support.records import make_record
 
 
@@ -39,7 +40,7 @@ RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encode_record(
 
 
 def fed(*pieces: bytes) -> list[Frame]:
-    splitter = Splitter()
+    splitter = FrameDecoder()
     return [frame for piece in pieces for frame in splitter.feed(piece)]
 
 
@@ -53,14 +54,14 @@ def test_single_bytes_give_the_same_frames() -> None:
 
 
 @given(st.lists(st.integers(0, len(RAW)), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_chunks_give_the_same_frames(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RAW)]
     assert fed(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_strange_bytes_are_frames_or_an_error_of_ours(raw: bytes) -> None:
     try:
         fed(raw[:50], raw[50:])
@@ -115,7 +116,7 @@ def test_a_new_proxy_is_heard_after_all_that_the_old_one_sent(receiver: Receiver
 
 def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path: Path) -> None:
     guest = connected(tmp_path / "records.sock", 3, 1)
-    guest._greeting = b"GET / HTTP/1.1\r\n\r\n"
+    guest._hello = b"GET / HTTP/1.1\r\n\r\n"
     guest.flush()
     while not receiver.problem:
         assert list(receiver.receive(1.0)) == []
@@ -184,7 +185,7 @@ def test_the_end_takes_what_was_sent_and_the_rest_goes_to_the_next_reader(tmp_pa
     frames = received(first, 2) + list(first.finish())
     first.close()
     second = Receiver(path)
-    assert sender.reader_gone()
+    assert sender.reader_closed()
     sender.disconnect()
     assert sender.connect(400)
     while not (isinstance(frames[-1], Record) and frames[-1].sequence == 399):

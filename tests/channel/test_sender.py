@@ -139,7 +139,7 @@ def test_next_reader_gets_the_frame_that_was_cut_off_and_all_behind_it(tmp_path:
     first, _ = listener.accept()
     seen = [frame.sequence for frame in frames(drain(first))[1:] if isinstance(frame, Record)]
     first.close()
-    assert sender.reader_gone()
+    assert sender.reader_closed()
     sender.disconnect()
     assert not sender.offer(record(6))
     assert sender.connect(6)

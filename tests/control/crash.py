@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from pilotfish.sidecar.control.ledger import PENDING, Ledger
+from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
-from pilotfish.sidecar.control.retrain.webhook import Target, Webhook
+from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
 from pilotfish.sidecar.control.situation import Situation
 from tests.control.situations import NOON, episode, situation
 
@@ -46,13 +46,15 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
     outbox = Outbox(Path(state) / "outbox.jsonl", step=killer)
     clock = iter(range(int(start), 1 << 62, 700))  # each look is later than any wait
 
-    def observe(ledger: Ledger, now: float) -> Situation:
+    def observe(ledger: IntentLedger, now: float) -> Situation:
         return replace(situation(*opened, now=now), ledger=ledger)
 
     loop = ControlLoop(
         observe=observe,
         policies=(POLICY,),
-        executors={KIND: Webhook(Target(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time)},
+        executors={
+            KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time)
+        },
         outbox=outbox,
         publish=lambda _status: None,
         clock=lambda: float(next(clock)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,13 +10,14 @@ from random import Random
 
 from pilotfish.sidecar.control.executor import Done, Executor, Outcome
 from pilotfish.sidecar.control.intent import Intent, level
-from pilotfish.sidecar.control.ledger import Entry, Ledger, Operation
+from pilotfish.sidecar.control.ledger import IntentLedger, LedgerEntry, Operation
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox, Step, no_step
+from pilotfish.sidecar.control.outbox import Outbox, Step, ignore_step
 from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
-from pilotfish.sidecar.control.situation import ACT, Episode, Fact, Rules, Situation
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import settled
 from tests.control.situations import NOON, RULES, SUBJECT
 
 KIND, KEY = "scale", "default/Deployment/delays"
@@ -53,14 +55,14 @@ def scaled(
     at: float | None = None,
     rules: Rules | None = SCALE_RULES,
     done: tuple[Operation, ...] = (),
-    episodes: tuple[Episode, ...] = (),
+    episodes: tuple[EpisodeFacts, ...] = (),
 ) -> ScaleSituation:
     return ScaleSituation(
         now=now,
         subject=SUBJECT,
         episodes=Fact(episodes, now),
-        ledger=Ledger().apply(done),
-        retrain=RULES,
+        ledger=IntentLedger().apply(done),
+        retrain=replace(RULES, cooldown=0.0),
         replicas=Fact(observed, now if at is None else at),
         target=target,
         scale=rules,
@@ -80,12 +82,12 @@ class Cluster:
     target: int | None = 4
     lag: float = 0.0
     rules: Rules | None = SCALE_RULES
-    episodes: tuple[Episode, ...] = ()
+    episodes: tuple[EpisodeFacts, ...] = ()
     others: Mapping[str, Executor] = field(default_factory=dict)
     outcome: Callable[[Intent], Outcome] = lambda intent: Done(intent.why)
     applied: list[object] = field(default_factory=list)
     shown: list[ControlStatus] = field(default_factory=list)
-    step: Step = no_step
+    step: Step = ignore_step
 
     def __post_init__(self) -> None:
         self.loop = self.made()
@@ -107,7 +109,11 @@ class Cluster:
             step=self.step,
         )
 
-    def observe(self, ledger: Ledger, now: float) -> Situation:
+    def cycle(self, *, after: float = 1.0) -> None:
+        self.now += after
+        asyncio.run(settled(self.loop))
+
+    def observe(self, ledger: IntentLedger, now: float) -> Situation:
         at = now - self.lag
         made = scaled(self.replicas, self.target, now=now, at=at, rules=self.rules, episodes=self.episodes)
         return replace(made, ledger=ledger)
@@ -120,5 +126,5 @@ class Cluster:
             self.replicas = intent.desired
         return outcome
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         return [entry for entry in self.loop.outbox.ledger.entries.values() if entry.kind == KIND]

@@ -10,12 +10,12 @@ import msgspec
 
 from pilotfish.sidecar.control import app
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.retrain.webhook import Webhook
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.control.retrain.webhook import WebhookSender
+from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
+from tests.control.cycles import settled
 from tests.control.receiver import receiving
 from tests.control.situations import situation
-from tests.control.test_loop import settled
 from tests.control.test_view import DOCUMENT, REPORT
 
 DOCS = Path(__file__).parents[2] / "docs" / "retraining.md"
@@ -30,7 +30,7 @@ def test_each_kind_has_a_policy_an_executor_and_rules_in_alphabetical_order() ->
 
 def test_a_document_gets_the_executors_of_its_blocks(tmp_path: Path) -> None:
     monitor = parse((DOCUMENT % ("act", ", secretFile: s")).encode(), "test")
-    assert isinstance(app.retrain_executor(monitor, tmp_path), Webhook)
+    assert isinstance(app.retrain_executor(monitor, tmp_path), WebhookSender)
     bare = msgspec.structs.replace(monitor, spec=msgspec.structs.replace(monitor.spec, retrain=None))
     loop = app.build(bare, folder=tmp_path, state=tmp_path, report=lambda: REPORT, publish=lambda _status: None)
     assert loop is None

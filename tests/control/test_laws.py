@@ -15,21 +15,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pilotfish.sidecar.control.executor import Outcome
 from pilotfish.sidecar.control.intent import Intent
-from pilotfish.sidecar.control.ledger import OUTCOMES, Ledger
+from pilotfish.sidecar.control.ledger import OUTCOMES, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
-from pilotfish.sidecar.control.retrain.delivery import Answer, outcome_of
+from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
-from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
-from pilotfish.sidecar.control.status import ControlStatus
+from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainPolicy, Situation, Subject
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import Crash, settled
 from tests.control.situations import HOUR, NOON, episode, situation
-from tests.control.test_loop import settled
+from tests.support.examples import examples
 
 COOLDOWN = 5 * HOUR
-
-
-class Crash(BaseException):
-    """The process dies here."""
 
 
 class Operation(RuleBasedStateMachine):
@@ -40,7 +37,7 @@ class Operation(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.random = Random(seed)
         self.now, self.mode, self.profile = NOON, "act", 0
-        self.episodes: dict[str, Episode] = {}
+        self.episodes: dict[str, EpisodeFacts] = {}
         self.crash_at = ""
         self.answer = 200
         self.taken: list[str] = []  # the ids to which a 2xx was given
@@ -65,9 +62,9 @@ class Operation(RuleBasedStateMachine):
             step=self.step,
         )
 
-    def observe(self, ledger: Ledger, now: float) -> Situation:
+    def observe(self, ledger: IntentLedger, now: float) -> Situation:
         subject = Subject("m", "1", str(self.profile))
-        rules = RetrainRules(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
+        rules = RetrainPolicy(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
         return replace(situation(*self.episodes.values(), now=now, subject=subject, rules=rules), ledger=ledger)
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
@@ -76,7 +73,7 @@ class Operation(RuleBasedStateMachine):
         assert not self.episodes[intent.key].closed_by, "sent for an episode that has ended"
         if self.answer == 200:
             self.taken.append(intent.id)
-        return outcome_of(Answer(self.answer), intent.why, now)
+        return outcome_of(DeliveryResult(self.answer), intent.why, now)
 
     def publish(self, status: ControlStatus) -> None:
         self.recorded |= {intent.id for intent in status.intents if intent.state == "delivered"}
@@ -124,12 +121,12 @@ class Operation(RuleBasedStateMachine):
     def drift_ends(self, by: str) -> None:
         self.profile += by == "profile"
         self.episodes = {
-            id_: Episode(id_, one.cause, one.family, one.opened_at, one.closed_by or by, one.detail)
+            id_: EpisodeFacts(id_, one.cause, one.family, one.opened_at, one.closed_by or by, one.detail)
             for id_, one in self.episodes.items()
         }
 
     @rule()
-    def compacted(self) -> None:
+    def snapshot_operations(self) -> None:
         self.loop.outbox._compact_at = 0
 
     @rule()
@@ -145,5 +142,5 @@ class Operation(RuleBasedStateMachine):
         assert len(set(self.taken)) <= len(self.episodes), "no more ids than causes"
 
 
-Operation.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+Operation.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)
 TestOperation = Operation.TestCase

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
-from pilotfish.sidecar.control.guard import entry_of, judge
+from pilotfish.sidecar.control.guard import build_entry, check_intent
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import (
     DEAD,
@@ -24,24 +24,24 @@ from pilotfish.sidecar.control.ledger import (
     RECOMMENDED,
     REFUSED,
     SUPERSEDED,
-    Entry,
-    Ledger,
+    IntentLedger,
+    LedgerEntry,
     Nature,
-    Put,
+    PutEntry,
 )
-from pilotfish.sidecar.control.pending import overtaken
+from pilotfish.sidecar.control.pending import superseded_changes
 from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
+from tests.control.cycles import Crash, settled
 from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
 from tests.control.situations import HOUR, NOON
-from tests.control.test_laws import Crash
-from tests.control.test_loop import settled
+from tests.support.examples import examples
 
 COOLED = replace(SCALE_RULES, cooldown=300.0)
 
 
-def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Put:
+def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
     """Return an entry of the key, decided and changed `age` seconds ago."""
-    entry = Entry(
+    entry = LedgerEntry(
         id=f"{state}-{desired}",
         kind=KIND,
         why="latency",
@@ -56,7 +56,7 @@ def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Pu
         desired=desired,
         nature=Nature.LEVEL,
     )
-    return Put(msgspec.structs.replace(entry, **fields))
+    return PutEntry(msgspec.structs.replace(entry, **fields))
 
 
 VERDICTS = {
@@ -65,7 +65,7 @@ VERDICTS = {
     "observe": (scaled(rules=replace(SCALE_RULES, mode=OBSERVE)), (REFUSED, "mode")),
     "recommend": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND)), (RECOMMENDED, "mode")),
     "no-block": (scaled(rules=None), (REFUSED, "mode")),
-    "obstacle": (scaled(rules=replace(SCALE_RULES, obstacle="secret_ref")), (REFUSED, "secret_ref")),
+    "obstacle": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
     "fresh-enough": (scaled(at=NOON - 60), (PENDING, "latency")),
     "stale": (scaled(at=NOON - 61), (REFUSED, "stale")),
     "pending-already": (scaled(done=(had(PENDING),)), None),
@@ -96,7 +96,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
 def test_guard(case: ScaleSituation, expected: tuple[str, str] | None) -> None:
-    decision = judge(wanted(case)[0], case)
+    decision = check_intent(wanted(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
@@ -114,17 +114,17 @@ ENDS = {
 
 @pytest.mark.parametrize(("case", "expected"), ENDS.values(), ids=ENDS)
 def test_a_pending_level_ends_with_its_wish(case: ScaleSituation, expected: list[str]) -> None:
-    changes = overtaken(POLICY, wanted(case), case)
+    changes = superseded_changes(POLICY, wanted(case), case)
     assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
 
 
 def test_a_wish_that_varies_while_it_is_refused_keeps_one_entry_and_counts_once() -> None:
-    ledger = Ledger().apply([had(DELIVERED, 2)])
+    ledger = IntentLedger().apply([had(DELIVERED, 2)])
     for index in range(20):
         case = replace(scaled(3, 4 + index % 2, now=NOON + index, rules=COOLED), ledger=ledger)
-        decision = judge(wanted(case)[0], case)
+        decision = check_intent(wanted(case)[0], case)
         assert decision is not None
-        ledger = ledger.apply([Put(entry_of(decision, case))])
+        ledger = ledger.apply([PutEntry(build_entry(decision, case))])
     assert [(entry.state, entry.desired) for entry in ledger.entries.values()] == [(DELIVERED, 2), (REFUSED, 5)]
     assert ledger.totals == {(KIND, "executed", "latency"): 1, (KIND, "refused", "cooldown"): 1}
 
@@ -136,14 +136,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made.loop.outbox.close()
 
 
-def cycle(cluster: Cluster, *, after: float = 1.0) -> None:
-    cluster.now += after
-    asyncio.run(settled(cluster.loop))
-
-
 def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
     for _ in range(5):
-        cycle(cluster)
+        cluster.cycle()
     assert cluster.applied == [4]
     assert cluster.shown[-1].totals == ((KIND, "executed", "latency", 1),)
     assert [(entry.state, entry.desired, entry.observed) for entry in cluster.entries()] == [(DELIVERED, 4, 2)]
@@ -152,24 +147,34 @@ def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
 
 
 def test_a_level_that_another_undoes_is_set_again_under_another_id(cluster: Cluster) -> None:
-    cycle(cluster)
+    cluster.cycle()
     cluster.replicas = 2
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4, 4]
     assert len({entry.id for entry in cluster.entries()}) == 2
 
 
 def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
-    cycle(cluster)
+    cluster.cycle()
     cluster.target, cluster.outcome = 6, lambda intent: Done(intent.why)
-    cycle(cluster)
-    cycle(cluster, after=60)
+    cluster.cycle()
+    cluster.cycle(after=60)
     assert cluster.applied == [4, 6]
     assert [(entry.state, entry.reason) for entry in cluster.entries()] == [
         (SUPERSEDED, "replaced"),
         (DELIVERED, "latency"),
     ]
+
+
+def test_a_wish_that_returns_before_anything_new_is_observed_is_the_newest_again(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
+    for target in (4, 5, 4, 4):
+        cluster.target = target
+        cluster.cycle()
+        cluster.lag += 1.0  # the observation stays the one of the first cycle
+    assert [(entry.state, entry.desired) for entry in cluster.entries()] == [(SUPERSEDED, 5), (PENDING, 4)]
+    assert cluster.applied == [4, 5, 4]
 
 
 def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Cluster) -> None:
@@ -199,10 +204,10 @@ def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Clu
 
 def test_after_a_restart_only_the_newest_wish_is_applied(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict")
-    cycle(cluster)
+    cluster.cycle()
     cluster.restart()
     cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
-    cycle(cluster, after=HOUR)
+    cluster.cycle(after=HOUR)
     assert cluster.applied == [4, 3]
 
 
@@ -213,10 +218,10 @@ def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_
 
     cluster = Cluster(tmp_path, step=die)
     with pytest.raises(Crash):
-        cycle(cluster)
+        cluster.cycle()
     cluster.step = lambda _name: None
     cluster.restart()
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4]
     assert [(entry.state, entry.reason) for entry in cluster.entries()] == [(SUPERSEDED, "satisfied")]
     cluster.loop.outbox.close()
@@ -225,11 +230,11 @@ def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_
 def test_a_permanent_failure_is_shown_and_a_new_wish_is_tried(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: Failed("forbidden")
     for _ in range(3):
-        cycle(cluster, after=HOUR)
+        cluster.cycle(after=HOUR)
     assert cluster.applied == [4]
     assert (cluster.shown[-1].dead, cluster.shown[-1].totals) == (1, ((KIND, "failed", "forbidden", 1),))
     cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
-    cycle(cluster)
+    cluster.cycle()
     assert cluster.applied == [4, 3]
 
 
@@ -307,7 +312,7 @@ class History:
         assert len(self.cluster.entries()) >= len(before)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
 def test_after_any_history_the_level_is_the_one_last_wished_for(operations: list[str | int | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:

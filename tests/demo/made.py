@@ -12,11 +12,11 @@ from pilotfish.sidecar.report.schema import (
     Episode,
     EpisodeFeature,
     Family,
-    Feature,
+    FeatureReport,
     ProfileInfo,
     Report,
     Score,
-    Ticks,
+    TickStatus,
 )
 
 PLAN = DemoPlan(first_day=92, change_day=95, change_origin="JFK", wanted_days=2, settled_days=2)
@@ -108,11 +108,11 @@ def report(number: int, *episodes: Episode, profile: str = "old", ratio: float =
         started_at=0.0,
         state="watching",
         profile=info,
-        ticks=Ticks(tick_seconds=1.0, last_closed=TICK + number),
+        ticks=TickStatus(tick_seconds=1.0, last_closed=TICK + number),
         families=(Family(name="features", evidence_ratio=ratio, threshold=1e6, share=0.7, alarms_total=0),),
         features=(
-            Feature(name="distance", side="input", family="features", evidence_ratio=ratio, effects=effects(psi)),
-            Feature(name="air_time", side="prediction", family="predictions", evidence_ratio=0.0, effects=None),
+            FeatureReport(name="distance", side="input", family="features", evidence_ratio=ratio, effects=effects(psi)),
+            FeatureReport(name="air_time", side="prediction", family="predictions", evidence_ratio=0.0, effects=None),
         ),
         episodes=tuple(episodes),
     )

@@ -27,7 +27,7 @@ from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.e2e.stack import Stack
 from tests.e2e.upstream import BODY
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 TICK = 0.5  # seconds
 QUIET, DRIFTED = 3, 8  # ticks
@@ -87,7 +87,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
     stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
     for _ in range(ATTEMPTS):
         stack.start()
-        wait_until(stack.ready, 20, "the member")
+        wait_until(stack.ready, 20, "the analyzer process")
         try:
             return traffic(stack)
         except StalledError:
@@ -99,7 +99,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
 def traffic(stack: Stack) -> list[Exchange]:
     """Send rows tick by tick, the later ones shifted; return each exchange with the tick that it counted in."""
     random = np.random.default_rng(2)
-    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     sent: list[Exchange] = []
     for number, _ in enumerate(ticks(QUIET + DRIFTED)):
         for _ in range(REQUESTS):

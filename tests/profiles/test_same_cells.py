@@ -11,7 +11,7 @@ import pytest
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.summaries.counts import TickCounts
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.profiles.build import ColumnRoles, ProfileIdentity, RowTiming, build
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
 
@@ -90,7 +90,7 @@ def test_a_row_falls_into_its_own_cells(
     for start in range(0, ROWS, at_once):
         path, body = form(sent[start : start + at_once])
         found = decode(record(body, path=path), hints)
-        assert isinstance(found, Decoded)
+        assert isinstance(found, DecodedExchange)
         counts.add(Batch(found.inputs.columns, found.inputs.count))
     taken = counts.take()
     assert taken.mismatches.tolist() == [0] * len(profile.features)

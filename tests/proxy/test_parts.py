@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.proxy.arguments import parse_pairs
-from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, Budget
+from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.health import HealthServer
 from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
 from pilotfish.sidecar.proxy.sampler import BURST_SECONDS, Sampler
@@ -41,7 +41,7 @@ def test_sampler_uses_its_whole_rate_under_load_and_none_at_zero() -> None:
 def test_capture_keeps_beginnings_within_limit_and_budget(
     portions: list[tuple[bool, bytes]], budget: int, limit: int
 ) -> None:
-    shared = Budget(budget)
+    shared = CaptureBudget(budget)
     capture = BodyCapture(shared, limit)
     for is_request, data in portions:
         (capture.request if is_request else capture.response)(data)
@@ -59,7 +59,7 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
 
 
 def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
-    budget = Budget()
+    budget = CaptureBudget()
     capture = BodyCapture(budget, 1 << 20)
     capture.is_stream = True
     stream = b"".join(b"event %08d\n" % index for index in range(20_000))

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, Block, parse, render
+from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
-from pilotfish.sidecar.rows.log import RowLog, newest_blocks, read_blocks, segments_of
-from pilotfish.sidecar.rows.tap import Tap
+from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
 from pilotfish.sidecar.system.framing import Record
 
 MIB = 1 << 20
@@ -54,7 +54,7 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
 def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.append([block(0), block(10)])
-    (path,) = segments_of(tmp_path, "recent")
+    (path,) = list_segments(tmp_path, "recent")
     os.truncate(path, log.size - 3)
     again = opened(tmp_path)
     assert (again.rows, again.cut > 0, numbers(tmp_path)) == (10, True, list(range(10)))
@@ -112,7 +112,7 @@ def test_numbers_beyond_64_bits_and_numpy_values_are_written_others_are_refused(
 
 
 def test_a_tap_leaves_masked_columns_out_and_joins_what_has_the_same_columns() -> None:
-    tap = Tap(frozenset({"name"}))
+    tap = RowBuffer(frozenset({"name"}))
     tap.add(1.0, 2, {"a": [1, 2], "name": ["x", "y"]}, {"p": [0.1, 0.2]})
     tap.add(2.0, 1, {"a": [3], "name": ["z"]}, {"p": [0.3]})
     tap.add(3.0, 1, {"b": [4]}, {})

@@ -1,6 +1,9 @@
+import doctest
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.wire import headers as module
 from pilotfish.sidecar.wire.headers import Headers, encode_headers
 
 BLOCK = b"Accept: text/html\r\nX-Id:7\nFolded: a\r\n  b\r\n\tc\r\nACCEPT:  */* \r\nEmpty:\r\nnot-a-field\r\nLast: end"
@@ -26,9 +29,21 @@ def test_fields_are_found_by_name_and_kept_in_order() -> None:
     ]
 
 
+def test_the_beginning_of_a_value_is_compared_without_case() -> None:
+    headers = Headers(b"Content-Type: \t Text/HTML; x\r\nAccept: text/plain\r\nEmpty:\r\n")
+    assert headers.begins("content-type", b"text/html")
+    assert not headers.begins("accept", b"text/html")
+    assert not headers.begins("empty", b"x")
+    assert not headers.begins("cookie", b"")
+
+
 def test_a_name_is_not_found_within_another_one_or_within_a_value() -> None:
     headers = Headers(b"X-Id: Id: 3\r\nFolded: a\r\n id: 4\r\n")
     assert (headers.get("id"), headers.get_all("id"), headers.get("not-a-field")) == (None, [], None)
+
+
+def test_the_example_is_true() -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_an_empty_block_has_no_field() -> None:

@@ -18,7 +18,7 @@ A request that does not decode is a skip. A request that does, with a response t
 outputs, and `outputs_reason` says why.
 """
 
-from .table import PROTOCOLS, decode
-from .types import REASONS, Cells, Decoded, Hints, Rows, Skip
+from .registry import PROTOCOLS, decode
+from .types import REASONS, Cells, DecodedExchange, Hints, Rows, SkippedExchange
 
-__all__ = ["PROTOCOLS", "REASONS", "Cells", "Decoded", "Hints", "Rows", "Skip", "decode"]
+__all__ = ["PROTOCOLS", "REASONS", "Cells", "DecodedExchange", "Hints", "Rows", "SkippedExchange", "decode"]

@@ -12,7 +12,7 @@ import msgspec
 from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
 from ...wire.headers import Headers
 from .headers import CONTENT_TYPE
-from .types import DeclineError
+from .types import SkipExchangeError
 
 T = TypeVar("T")
 
@@ -30,10 +30,10 @@ def uncode(body: bytes, coding: str, limit: int) -> bytes:
     """Return `body` without its content coding, at most `limit` bytes of it; more is declined, never unpacked."""
     codings = [part for part in (part.strip().lower() for part in coding.split(",")) if part not in ("", "identity")]
     if len(codings) > MOST_CODINGS:
-        raise DeclineError("content_encoding")
+        raise SkipExchangeError("content_encoding")
     for name in reversed(codings):
         if name not in _WINDOWS:
-            raise DeclineError("content_encoding")
+            raise SkipExchangeError("content_encoding")
         body = _inflate(body, _WINDOWS[name], limit)
     return body
 
@@ -43,12 +43,12 @@ def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except UnicodeDecodeError:
-        raise DeclineError(_no_json(headers)) from None
+        raise SkipExchangeError(_no_json(headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
-            raise DeclineError("wrong_structure") from None
+            raise SkipExchangeError("wrong_structure") from None
     except msgspec.DecodeError:
         pass  # what follows reads more than the standard allows
     return _parse_leniently(decoder, text, headers)
@@ -73,9 +73,9 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
     try:
         json.loads(body, object_pairs_hook=_unique)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except ValueError:
-        raise DeclineError("invalid_json") from None
+        raise SkipExchangeError("invalid_json") from None
 
 
 def _inner_keys(value: object, depth: int) -> int:
@@ -92,12 +92,12 @@ def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
         try:
             return inflate(body, limit, window)
         except TooLargeError:
-            raise DeclineError("body_too_large") from None
+            raise SkipExchangeError("body_too_large") from None
         except CutOffError:
             break
         except DamagedError:
             continue  # `deflate` is sent in two forms
-    raise DeclineError("content_encoding")
+    raise SkipExchangeError("content_encoding")
 
 
 def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
@@ -107,11 +107,11 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Hea
             json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no server can use
         return msgspec.convert(document, decoder.type)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except msgspec.ValidationError:
-        raise DeclineError("wrong_structure") from None
+        raise SkipExchangeError("wrong_structure") from None
     except ValueError:
-        raise DeclineError(_no_json(headers)) from None
+        raise SkipExchangeError(_no_json(headers)) from None
 
 
 def _no_json(headers: Headers) -> str:
@@ -122,5 +122,5 @@ def _no_json(headers: Headers) -> str:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DeclineError("duplicate_name")
+        raise SkipExchangeError("duplicate_name")
     return found

@@ -58,11 +58,6 @@ def trace_id(headers: Headers) -> str | None:
     return found["trace"] if found else None
 
 
-def media_type(headers: Headers) -> str:
-    """Return the media type of the body in lower case, without its parameters, or ""."""
-    return (headers.get(CONTENT_TYPE) or "").partition(";")[0].strip().lower()
-
-
 def _parse_target(target: str) -> RequestTarget:
     path = target.partition("?")[0]
     for protocol, pattern in _TARGETS:

@@ -78,7 +78,7 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
-class Decoded(msgspec.Struct, frozen=True, gc=False):
+class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
     """One exchange as rows.
 
     `outputs` is None when the response gave none that belong to the inputs; `outputs_reason`, a key of REASONS, says
@@ -96,7 +96,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
 
 
-class Skip(msgspec.Struct, frozen=True):
+class SkippedExchange(msgspec.Struct, frozen=True):
     """An exchange that is counted but not measured; `reason` is a key of REASONS."""
 
     reason: str
@@ -115,7 +115,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None = None
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
+class DecodedBody(msgspec.Struct, frozen=True, gc=False):
     """What one body, a request's or a response's, says."""
 
     rows: Rows
@@ -124,7 +124,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     version: str | None = None
 
 
-class DeclineError(Exception):
+class SkipExchangeError(Exception):
     """Ends the decoding of one body; never leaves this package."""
 
     def __init__(self, reason: str) -> None:

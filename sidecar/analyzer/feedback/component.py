@@ -9,12 +9,12 @@ from ....detectors.profile.profile import Profile
 from ...settings.document import Feedback
 from ..component import Component
 from ..counters import IDENTIFIED, LABELS, REUSED_IDS, Counters
-from ..decode import Decoded
+from ..decode import DecodedExchange
 from . import lags
-from .frames import Tag, Taken
-from .joining import Joiner
-from .labels import Answer, Labels
-from .store import Store
+from .frames import LabelEvent, SegmentHeader
+from .joiner import LabelJoiner
+from .labels import FeedbackResponse, LabelBatch
+from .store import PredictionStore
 
 JournalSegment = tuple[int, list[tuple[int, bytes]]]  # a segment's number; end and bytes of each chunk of its file
 
@@ -26,7 +26,7 @@ class LabelFeedback(Component):
 
     def __init__(self, rules: Feedback, counters: Counters) -> None:
         self._counters = counters
-        self.joiner = Joiner(Store(rules.keep, rules.max_rows, Tag()))
+        self.joiner = LabelJoiner(PredictionStore(rules.keep, rules.max_rows, SegmentHeader()))
         self.journal_position: tuple[int, int] = (0, 0)
 
     # --- what the pipeline calls
@@ -35,7 +35,7 @@ class LabelFeedback(Component):
         """Keep the columns that labels are compared with under `profile`."""
         self.joiner.follow(profile)
 
-    def on_exchange(self, tick: int, exchange: Decoded, at: float) -> None:
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Keep the predictions of an exchange, if it has an id."""
         if exchange.request_id is not None or exchange.response_id is not None:
             self._counters.add(_IDENTIFIED)
@@ -48,13 +48,13 @@ class LabelFeedback(Component):
 
     # --- labels
 
-    def take(self, labels: Labels, now: float) -> tuple[Taken, Answer]:
+    def take(self, labels: LabelBatch, now: float) -> tuple[LabelEvent, FeedbackResponse]:
         """Join and count labels; return the labelled rows and the response to the sender."""
         taken, answer = self.joiner.take(labels, now)
         self._count(taken)
         return taken, answer
 
-    def replay(self, segments: Sequence[JournalSegment], now: float, *, count_labels: bool) -> Iterator[Taken]:
+    def replay(self, segments: Sequence[JournalSegment], now: float, *, count_labels: bool) -> Iterator[LabelEvent]:
         """Read the journal after a restart; yield the labels that were answered after the checkpoint.
 
         These are counted again, unless `count_labels` is False.
@@ -68,9 +68,9 @@ class LabelFeedback(Component):
                     yield taken
         store.expire(now)
 
-    def exchange_missing(self, labels: Labels, now: float) -> bool:
+    def exchange_missing(self, labels: LabelBatch, now: float) -> bool:
         """Whether a label names an exchange that is not known: it may be on its way from the proxy."""
-        return self.joiner.awaits(labels, now)
+        return self.joiner.has_unknown_exchange(labels, now)
 
     @property
     def oldest_segment(self) -> int:
@@ -85,10 +85,10 @@ class LabelFeedback(Component):
         """Note how far the journal is written: labels up to there are in the next checkpoint."""
         self.journal_position = position
 
-    def _count(self, taken: Taken) -> None:
+    def _count(self, taken: LabelEvent) -> None:
         for outcome, labels in taken.outcomes.items():
             self._counters.add(LABELS.key(outcome), labels)
-        for key, amount in lags.counted(taken.lags).items():
+        for key, amount in lags.count_lags(taken.lags).items():
             self._counters.add(key, amount)
 
     # --- the checkpoint

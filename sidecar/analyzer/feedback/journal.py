@@ -10,12 +10,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ...errors import shown
+from ...errors import quote_value
 from ...system.framing import BinaryFrames, Damage, Record
 from ...system.logfile import LogFile
 from ..errors import RefusedError
 
-MOST_WAITING = 16 * 2**20  # bytes that wait for a disk that takes none
+MAX_PENDING_BYTES = 16 * 2**20  # bytes that wait for a disk that takes none
 LARGEST_FILE = 256 * 2**20
 FRAMES = BinaryFrames(largest=LARGEST_FILE)
 _NAME = re.compile(r"feedback-(\d{8})\.log")
@@ -30,7 +30,7 @@ class JournalError(RefusedError):
     status = 503
 
 
-class Journal:
+class LabelJournal:
     """The files of one state folder; one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
@@ -50,10 +50,12 @@ class Journal:
                 with log:
                     log.open(partial(_take, chunks), create=False)
             except OSError as error:
-                self.problem = f"labels of {shown(path)} are lost: {error}"
+                self.problem = f"labels of {quote_value(path)} are lost: {error}"
                 continue
             if log.damaged:
-                self.problem = f"labels of {shown(path)} from {log.damaged[0].place} on are lost: they are damaged"
+                self.problem = (
+                    f"labels of {quote_value(path)} from {log.damaged[0].place} on are lost: they are damaged"
+                )
             self.position = (number, log.size)
             found.append((number, chunks))
         return found
@@ -73,9 +75,11 @@ class Journal:
                 for number in written:
                     self._log(number).sync()
         except OSError as error:
-            while sum(len(raw) for _, raw in self._waiting) > MOST_WAITING:
+            while sum(len(raw) for _, raw in self._waiting) > MAX_PENDING_BYTES:
                 del self._waiting[0]
-            self.problem = f"labels cannot be written to {shown(self._folder)}: {error}; a restart would lose them"
+            self.problem = (
+                f"labels cannot be written to {quote_value(self._folder)}: {error}; a restart would lose them"
+            )
             raise JournalError(f"{self.problem}; send them again later") from error
         finally:
             for log in self._logs.values():

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 
-from ...report.schema import Lag
+from ...report.schema import LabelLag
 from ..counters import LABEL_LAG, LABEL_LAG_MS, CounterKey, Counters
 
 EDGES = tuple(float(2**power) for power in range(21))  # 1 s to 12 days
@@ -16,7 +16,7 @@ _SUM = LABEL_LAG_MS.key()
 Buckets = tuple[tuple[float | None, int], ...]
 
 
-def counted(lags: Sequence[float]) -> dict[CounterKey, int]:
+def count_lags(lags: Sequence[float]) -> dict[CounterKey, int]:
     """Return what `lags` (s) add to the counters."""
     if not lags:
         return {}
@@ -35,9 +35,9 @@ def seconds(counters: Counters) -> float:
     return counters.get(_SUM) / 1000
 
 
-def summary(found: Buckets) -> Lag | None:
+def summary(found: Buckets) -> LabelLag | None:
     """Return median and 95th percentile, interpolated within their buckets; None before the first label."""
-    return Lag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
+    return LabelLag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
 
 
 def _quantile(found: Buckets, share: float) -> float:

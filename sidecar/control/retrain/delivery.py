@@ -12,7 +12,7 @@ GONE = 410  # the receiver says that it will never want it
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryResult:
     """The result of one attempt: a status, or no status and the reason; `retry_after` in seconds where it was given."""
 
     status: int | None
@@ -21,7 +21,7 @@ class Answer:
 
     @property
     def taken(self) -> bool:
-        """Tell whether the receiver has it: only a 2xx says so."""
+        """Return whether the receiver has it: only a 2xx says so."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
@@ -30,7 +30,7 @@ class Answer:
         return self.error or f"http_{self.status}"
 
 
-def outcome_of(answer: Answer, why: str, now: float) -> Outcome:
+def outcome_of(answer: DeliveryResult, why: str, now: float) -> Outcome:
     """Return the outcome of an attempt that got `answer` at `now`; `why` is the intent's reason."""
     if answer.taken:
         return Done(why)

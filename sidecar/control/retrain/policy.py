@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ...report.schema import RESTART
 from ..intent import Intent, id_of_cause, once
-from ..ledger import Entry
+from ..ledger import LedgerEntry
 from ..policy import Policy
 from ..reasons import Reason
-from ..situation import Episode, Situation, Subject
+from ..situation import EpisodeFacts, Situation, Subject
 from .event import render
 
 KIND = "retrain"
 
 
-def wanted(situation: Situation) -> tuple[Intent, ...]:
+def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
     """Return one intent to retrain for each open episode whose cause the document names, oldest episode first."""
     if situation.retrain is None or situation.subject is None:
         return ()
@@ -24,7 +24,7 @@ def wanted(situation: Situation) -> tuple[Intent, ...]:
     return tuple(_intent(subject, episode, episodes.at) for episode in found)
 
 
-def ended(entry: Entry, situation: Situation) -> str:
+def ended(entry: LedgerEntry, situation: Situation) -> str:
     """Return why the cause of the pending `entry` has ended: its episode is over or another profile is in force.
 
     An episode that the Report does not list, or that a restart ended, says nothing: it was lost with a checkpoint, and
@@ -37,9 +37,9 @@ def ended(entry: Entry, situation: Situation) -> str:
     return ends.get(entry.key, "")
 
 
-def _intent(subject: Subject, episode: Episode, at: float) -> Intent:
+def _intent(subject: Subject, episode: EpisodeFacts, at: float) -> Intent:
     event = render(id_of_cause(KIND, subject, episode.id), subject, episode)
     return once(KIND, subject, episode.id, desired=event, at=at, why=episode.cause)
 
 
-POLICY = Policy(KIND, wanted, ended)
+POLICY = Policy(KIND, wanted_intents, ended)

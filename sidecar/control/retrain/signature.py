@@ -21,7 +21,7 @@ def sign(secret: bytes, timestamp: str, body: bytes) -> str:
 def verify(
     secret: bytes, timestamp: str, body: bytes, signature: str, *, now: float, tolerance: float = TOLERANCE
 ) -> bool:
-    """Tell whether `signature` belongs to `body` and `timestamp`, and `timestamp` to `now`: what a receiver calls.
+    """Return whether `signature` belongs to `body` and `timestamp`, and `timestamp` to `now`: what a receiver calls.
 
     Several signatures may stand in one header, separated by spaces, while a secret is being changed; one must match.
     """

@@ -12,16 +12,16 @@ import aiohttp
 from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
-from .delivery import Answer, outcome_of, parse_retry_after
+from .delivery import DeliveryResult, outcome_of, parse_retry_after
 from .event import CONTENT_TYPE
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
-LARGEST_ANSWER = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
-LARGEST_SECRET = 4096
+MAX_RESPONSE_BYTES = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
+MAX_SECRET_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WebhookTarget:
     """Where events go: the URL, the file that holds the secret (none: unsigned), seconds for one whole attempt."""
 
     url: str
@@ -29,10 +29,10 @@ class Target:
     timeout: float
 
 
-class Webhook:
+class WebhookSender:
     """Executor: sends events to one target. `clock` gives epoch seconds. Each attempt reads the secret anew."""
 
-    def __init__(self, target: Target, *, agent: str, clock: Callable[[], float]) -> None:
+    def __init__(self, target: WebhookTarget, *, agent: str, clock: Callable[[], float]) -> None:
         self._target = target
         self._agent = agent
         self._clock = clock
@@ -44,25 +44,25 @@ class Webhook:
         answered = now + self._clock() - begun
         return outcome_of(answer, intent.why, answered)
 
-    async def send(self, id_: str, event: str) -> Answer:
+    async def send(self, id_: str, event: str) -> DeliveryResult:
         """Return what the receiver answered to `event`; failures are answers, too, in one word each."""
         body = event.encode()
         try:
             headers = self._headers(id_, body)
         except (OSError, ValueError):
-            return Answer(None, Reason.SECRET)
+            return DeliveryResult(None, Reason.SECRET)
         try:
             return await self._post(body, headers)
         except TimeoutError:
-            return Answer(None, Reason.TIMEOUT)
+            return DeliveryResult(None, Reason.TIMEOUT)
         except (aiohttp.ClientSSLError, ssl.SSLError):
-            return Answer(None, Reason.TLS)
+            return DeliveryResult(None, Reason.TLS)
         except aiohttp.ClientConnectorError:
-            return Answer(None, Reason.CONNECT)
+            return DeliveryResult(None, Reason.CONNECT)
         except (aiohttp.ClientError, OSError, ValueError):
-            return Answer(None, Reason.DISCONNECTED)
+            return DeliveryResult(None, Reason.DISCONNECTED)
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _post(self, body: bytes, headers: dict[str, str]) -> DeliveryResult:
         timeout = aiohttp.ClientTimeout(total=self._target.timeout)
         connector = aiohttp.TCPConnector(force_close=True, limit=1)
         async with (
@@ -70,11 +70,11 @@ class Webhook:
             session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             asked = parse_retry_after(response.headers.get("Retry-After"), self._clock())
-            answer = Answer(response.status, retry_after=asked)
+            answer = DeliveryResult(response.status, retry_after=asked)
             if not answer.taken:
                 return answer
             try:
-                await response.content.read(LARGEST_ANSWER)
+                await response.content.read(MAX_RESPONSE_BYTES)
             except (aiohttp.ClientError, TimeoutError):
                 return answer  # the status said it: the receiver has the event
             return answer
@@ -91,7 +91,7 @@ class Webhook:
 def read_secret(path: Path) -> bytes:
     """Return the secret in the file at `path`, without white space around it; ValueError if it is empty or too long."""
     with path.open("rb") as file:
-        secret = file.read(LARGEST_SECRET + 1).strip()
-    if not 0 < len(secret) <= LARGEST_SECRET:
-        raise ValueError(f"secret file {path}: holds {len(secret)} bytes; give 1 to {LARGEST_SECRET}")
+        secret = file.read(MAX_SECRET_BYTES + 1).strip()
+    if not 0 < len(secret) <= MAX_SECRET_BYTES:
+        raise ValueError(f"secret file {path}: holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
     return secret

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import printable
+from ...errors import escape_unprintable
 from ..pages import page, summary
 from ..pages.writing import write
 from . import evidently
@@ -55,4 +55,4 @@ def _show(args: argparse.Namespace, saved: SavedReport, raw: bytes) -> None:
         print(f"{args.html}: {size:,} bytes", file=sys.stderr)
     else:
         for line in summary.lines(saved.report):
-            print(printable(line))
+            print(escape_unprintable(line))

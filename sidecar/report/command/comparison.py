@@ -22,12 +22,12 @@ from ....detectors.batch import Column, ColumnData, as_column, missing_mask
 from ....detectors.binning.categories import category_text
 from ....detectors.binning.numeric import to_floats
 from ....detectors.columns.inference import infer_kind
-from ...errors import PilotfishError, raised_at, shown
+from ...errors import PilotfishError, error_location, quote_value
 from ...profiles.build import ColumnRoles, read_table
 from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
-from ...rows.lines import from_lines
-from ...rows.table import table_of
+from ...rows.jsonlines import from_lines
+from ...rows.table import build_table
 from ...system.files import staged
 from ...system.limits import limit_data, limit_processor
 
@@ -84,7 +84,9 @@ def main(argv: Sequence[str]) -> int:
             problem=f"Evidently is not installed here ({error}); pip install 'pilotfish[evidently]'"
         )
     except Exception as error:  # foreign code, whose message could hold a value of a row
-        problem = f"Evidently failed: {type(error).__name__} at {raised_at(error)}; too little --memory shows so, too"
+        problem = (
+            f"Evidently failed: {type(error).__name__} at {error_location(error)}; too little --memory shows so, too"
+        )
         compared = ComparisonResult(problem=problem)
     said.write(msgspec.json.encode(compared).decode() + "\n")
     said.flush()
@@ -98,7 +100,8 @@ def compare(wanted: ComparisonJob) -> ComparisonResult:
     common = [name for name in reference if name in current and name not in masked]
     if not common:
         raise ComparisonError(
-            f"the reference ({shown(list(reference), 200)}) and the rows ({shown(list(current), 200)}) share no column"
+            f"the reference ({quote_value(list(reference), 200)}) and the rows "
+            f"({quote_value(list(current), 200)}) share no column"
         )
     kinds = {name: infer_kind(reference[name]) for name in common}
     left_out = dict.fromkeys((name for name in reference if name not in current), "not in the rows")
@@ -111,7 +114,7 @@ def compare(wanted: ComparisonJob) -> ComparisonResult:
     numeric = [name for name in watched if kinds[name] in NUMERIC]
     named = [name for name in watched if kinds[name] in NAMED]
     if not watched:
-        raise ComparisonError(f"nothing can be compared: {shown(left_out, 400)}")
+        raise ComparisonError(f"nothing can be compared: {quote_value(left_out, 400)}")
     sides = [_values(side, numeric, named) for side in (reference, current)]
     sizes = [len(next(iter(side.values()))) for side in sides]
     _write(sides[0], sides[1], numeric, named, Path(wanted.out))
@@ -154,7 +157,9 @@ def _read(path: Path) -> dict[str, Column]:
         with path.open("rb") as file:
             if file.read(1) == b"{":
                 file.seek(0)
-                columns: Mapping[str, ColumnData] = table_of(from_lines(islice(file, MOST_LINES)), MOST_LINES).columns
+                columns: Mapping[str, ColumnData] = build_table(
+                    from_lines(islice(file, MOST_LINES)), MOST_LINES
+                ).columns
             else:
                 columns = read_table(path, ColumnRoles(), CsvOptions(NA), lambda _what, _share: None).columns
     except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import PilotfishError, UsageError, printable, shown
+from ...errors import PilotfishError, UsageError, escape_unprintable, quote_value
 from ...settings.units import read_duration, read_size
 from ...system.addresses import parse_address
 from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
@@ -48,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
     if args.reference is None:
         raise UsageError("--evidently compares with reference rows: give --reference FILE")
     if memory is None or not seconds:
-        raise UsageError(f"--memory {shown(args.memory)} --timeout {shown(args.timeout)}: give such as 2Gi and 300s")
+        raise UsageError(
+            f"--memory {quote_value(args.memory)} --timeout {quote_value(args.timeout)}: give such as 2Gi and 300s"
+        )
     compared = write(
         EvidentlyOptions(
             out=args.evidently,
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     for name, reason in compared.left_out.items():
-        print(printable(f"  left out  {name}: {reason}"), file=sys.stderr)
+        print(escape_unprintable(f"  left out  {name}: {reason}"), file=sys.stderr)
     return 0
 
 
@@ -109,7 +111,9 @@ def fetch(admin: str, token_file: Path | None, out: Path) -> None:
             raise EvidentlyError(f"{admin} gives no rows (status {answer.status}): {said.strip()}")
         _save(answer, out)
     except (OSError, http.client.HTTPException) as error:
-        raise EvidentlyError(f"cannot fetch rows from {shown(admin)}: {error}; is that the --admin address?") from error
+        raise EvidentlyError(
+            f"cannot fetch rows from {quote_value(admin)}: {error}; is that the --admin address?"
+        ) from error
     finally:
         connection.close()
 

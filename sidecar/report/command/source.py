@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from ...errors import UsageError, shown
+from ...errors import UsageError, quote_value
 from ...system.addresses import parse_address
 from ...system.tokens import read_token
-from ..answer import Answer
+from ..response import ReportResponse
 from ..timeline.schema import Timeline
 
 LARGEST = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class SourceError(UsageError):
 class SavedReport(msgspec.Struct, frozen=True):
     """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
 
-    report: Answer
+    report: ReportResponse
     windows: Timeline | None = None
 
     @property
@@ -45,7 +45,9 @@ def fetch_report(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
 
 def parse_report(report: bytes, windows: bytes, where: str) -> SavedReport:
     """Return both bodies read; raise SourceError naming what does not fit."""
-    return SavedReport(_decoded(report, Answer, f"{where}/report"), _decoded(windows, Timeline, f"{where}/windows"))
+    return SavedReport(
+        _decoded(report, ReportResponse, f"{where}/report"), _decoded(windows, Timeline, f"{where}/windows")
+    )
 
 
 def load_report(path: Path) -> SavedReport:
@@ -60,7 +62,7 @@ def load_report(path: Path) -> SavedReport:
     keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
     if "report" in keys and "state" not in keys:
         return _decoded(raw, SavedReport, str(path))
-    return SavedReport(_decoded(raw, Answer, str(path)))
+    return SavedReport(_decoded(raw, ReportResponse, str(path)))
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
@@ -87,7 +89,9 @@ def read_header_token(path: Path) -> str:
     """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
     text = read_token(path).decode("latin-1")
     if not text.isprintable():
-        raise SourceError(f"the token file {shown(path)} holds a token that no header can carry; write another one")
+        raise SourceError(
+            f"the token file {quote_value(path)} holds a token that no header can carry; write another one"
+        )
     return text
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..answer import Answer
-from ..schema import Decision
+from ..response import ReportResponse
+from ..schema import AuditEntry
 from .markup import Clock, name, section, share, text, time, whole
 
 HASH = 12  # characters of a hash that tell it from others
 
 
-def learning(answer: Answer) -> str:
+def learning(answer: ReportResponse) -> str:
     """Return how far a profile in the making is."""
     found = answer.learning
     if found is None:
@@ -33,21 +33,21 @@ def learning(answer: Answer) -> str:
     return section("A profile in the making", "", heads, [row])
 
 
-def decisions(answer: Answer) -> str:
+def decisions(answer: ReportResponse) -> str:
     """Return the newest of the audit, newest first."""
     note = '<p class="soft">Who says to have decided what; the file audit.jsonl has all of it.</p>'
     heads = ("when", "what", "outcome", "by", "reason", "profile before", "profile after")
     return section("Decisions", note, heads, [_decision(item) for item in reversed(answer.decisions)], "wide")
 
 
-def _decision(item: Decision) -> tuple[str, ...]:
+def _decision(item: AuditEntry) -> tuple[str, ...]:
     what = text(item.action.replace("_", " ")) + (f" {name(item.episode)}" if item.episode else "")
     outcome = text(item.outcome.replace("_", " ")) + (f", {whole(item.rows)} rows" if item.rows else "")
     hashes = (f"<code>{text(value[:HASH])}</code>" if value else "" for value in (item.old, item.new))
     return (time(item.time), what, outcome, text(item.by), text(item.reason), *hashes)
 
 
-def streams(answer: Answer) -> str:
+def streams(answer: ReportResponse) -> str:
     """Return the detectors of River, which have no budget."""
     note = (
         '<p class="soft">River on one number a tick. No budget: how often these are wrong is not known, so they page '
@@ -68,7 +68,7 @@ def streams(answer: Answer) -> str:
     return section("Other detectors", note, ("detector", "stream", "#value", "#changes", "last", "problem"), rows)
 
 
-def kept(answer: Answer) -> str:
+def kept(answer: ReportResponse) -> str:
     """Return how many rows of the traffic are on disk."""
     rows = [
         (text(item.store), whole(item.rows), whole(item.bytes), whole(item.not_kept), whole(item.torn_bytes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..answer import Answer
+from ..response import ReportResponse
 from ..schema import Effects, Score
 from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
 from . import histogram, trend
@@ -13,7 +13,7 @@ from .markup import Clock, decimal, name, share, text, whole
 CARDS = 12
 
 
-def cards(answer: Answer, line: Timeline) -> str:
+def cards(answer: ReportResponse, line: Timeline) -> str:
     """Return the cards, open episodes first; nothing without episodes."""
     if not line.drifts:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil, log10
 
-from ..answer import Answer
+from ..response import ReportResponse
 from ..schema import Episode
 from ..timeline.schema import Timeline, TimelineWindow, is_covered
 from . import svg
@@ -24,7 +24,7 @@ def families(line: Timeline) -> list[str]:
     return sorted({family for span in line.spans for family in span.evidence})
 
 
-def chart(answer: Answer, line: Timeline) -> str:
+def chart(answer: ReportResponse, line: Timeline) -> str:
     """Return the drawing; empty without evidence."""
     names = families(line)
     if not names:

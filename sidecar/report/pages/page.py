@@ -7,7 +7,7 @@ from base64 import b64encode
 from html import escape
 from importlib.resources import files
 
-from ..answer import Answer
+from ..response import ReportResponse
 from ..timeline.schema import Timeline
 from . import audit as decided
 from . import drift_cards as drifted
@@ -19,7 +19,7 @@ META_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri '
 POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # a document cannot say this of itself, a header can
 
 
-def render(answer: Answer, line: Timeline, live: bool = False) -> str:
+def render(answer: ReportResponse, line: Timeline, live: bool = False) -> str:
     """Return the document; `live` is one that an analyzer answers with, beside a proxy."""
     parts = (
         overview.head(answer),

@@ -7,7 +7,7 @@ import msgspec
 from ....detectors.detection.results import MonitorStatus
 from ....detectors.profile.profile import Profile
 from ....detectors.settings import DriftSettings
-from ..schema import Budget, Family, Feature, ProfileInfo
+from ..schema import FalseAlarmBudget, Family, FeatureReport, ProfileInfo
 
 
 def profile_info(profile: Profile) -> ProfileInfo:
@@ -24,11 +24,11 @@ def profile_info(profile: Profile) -> ProfileInfo:
     )
 
 
-def features(profile: Profile, status: MonitorStatus) -> tuple[Feature, ...]:
+def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ...]:
     """Return the features of `status`, which is of `profile`; without evidence where nobody gathers any."""
     kinds = {feature.name: feature.kind for feature in profile.features}
     found = tuple(
-        msgspec.structs.replace(msgspec.convert(item, Feature, from_attributes=True), kind=kinds[item.name])
+        msgspec.structs.replace(msgspec.convert(item, FeatureReport, from_attributes=True), kind=kinds[item.name])
         for item in status.features
     )
     if status.families:
@@ -41,9 +41,9 @@ def families(status: MonitorStatus) -> tuple[Family, ...]:
     return tuple(msgspec.convert(item, Family, from_attributes=True) for item in status.families)
 
 
-def budget(drift: DriftSettings, ticks: int, alarms: int) -> Budget:
+def budget(drift: DriftSettings, ticks: int, alarms: int) -> FalseAlarmBudget:
     """Return the promise that follows from `drift`, and what is used of it."""
-    return Budget(
+    return FalseAlarmBudget(
         false_alarms=drift.false_alarms,
         per_seconds=drift.per_seconds,
         ticks_per_false_alarm=drift.ticks_per_false_alarm,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
-from ..errors import WireError
+from ..errors import ProtocolError
 from .heads import CHUNKED
 
 HEAD_LIMIT = 64 * 1024
@@ -113,7 +113,7 @@ class Framer:
             self.feed(b"", now)
 
     def feed(self, data: bytes, now: int) -> None:
-        """Look at the next bytes; raise WireError when they cannot be followed."""
+        """Look at the next bytes; raise ProtocolError when they cannot be followed."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
@@ -149,7 +149,7 @@ class Framer:
     def _head(self, data: bytes, position: int) -> int:
         if self.paused:
             if len(data) - position > HEAD_LIMIT:
-                raise WireError("too_large")
+                raise ProtocolError("too_large")
             return -1
         while data.startswith(_EMPTY_LINES, position):
             position += 2 if data[position] == 13 else 1
@@ -157,7 +157,7 @@ class Framer:
         match = _HEAD_END.search(data, max(position, position + self._scanned - 3))
         if match is None:
             if len(data) - position > HEAD_LIMIT:
-                raise WireError("too_large")
+                raise ProtocolError("too_large")
             if position == len(data):
                 return position
             self._scanned = len(data) - position
@@ -166,7 +166,7 @@ class Framer:
         self._scanned = 0
         end = match.end()
         if end - position > HEAD_LIMIT:
-            raise WireError("too_large")
+            raise ProtocolError("too_large")
         self.body_bytes = 0
         length = self._on_head(data[position:end])
         if self.state == _STOPPED:
@@ -210,11 +210,11 @@ class Framer:
         end = data.find(b"\n", position, position + LINE_LIMIT) + 1
         if not end:
             if size - position >= LINE_LIMIT:
-                raise WireError("malformed")
+                raise ProtocolError("malformed")
             return -1
         match = _CHUNK_SIZE.match(data[position:end])
         if match is None:
-            raise WireError("malformed")
+            raise ProtocolError("malformed")
         self._remaining = int(match[1], 16)
         self.state = _CHUNK if self._remaining else _TRAILER
         return end
@@ -234,7 +234,7 @@ class Framer:
         elif data[position : position + 2] == b"\r\n":
             end = position + 2
         else:
-            raise WireError("malformed")
+            raise ProtocolError("malformed")
         self.state = _SIZE
         return end
 
@@ -242,7 +242,7 @@ class Framer:
         end = data.find(b"\n", position, position + LINE_LIMIT) + 1
         if not end:
             if size - position >= LINE_LIMIT:
-                raise WireError("too_large")
+                raise ProtocolError("too_large")
             return -1
         if end - position <= 2 and data[position:end] in (b"\r\n", b"\n"):
             self.state = _HEAD

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic
 
-from ..errors import WireError
+from ..errors import ProtocolError
 from ..exchange import E, ExchangeListener
 from .framer import Framer
 from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_response
@@ -68,7 +68,7 @@ class Tracker(Generic[E]):
                     requests.feed(data, now)
                     if not requests.state and not requests.paused:
                         _check_request_start(requests.buffered)
-            except WireError as error:
+            except ProtocolError as error:
                 self._go_opaque(error.reason)
                 self._listener.opaque_bytes(len(seen), 0)
 
@@ -89,7 +89,7 @@ class Tracker(Generic[E]):
                     responses.feed(data, now)
                     if self._tunnel is not None:
                         self._tunnel.response_bytes += responses.unread
-            except WireError as error:
+            except ProtocolError as error:
                 self._go_opaque(error.reason)
             if self.opaque is not None:  # the calls above may have set it
                 self._listener.opaque_bytes(0, len(seen))  # type: ignore[unreachable]
@@ -99,7 +99,7 @@ class Tracker(Generic[E]):
         self._now = now
         try:
             self._responses.end_of_file()
-        except WireError as error:  # what was held behind that response is looked at now
+        except ProtocolError as error:  # what was held behind that response is looked at now
             self._go_opaque(error.reason)
 
     def closed(self, now: int) -> None:
@@ -127,7 +127,7 @@ class Tracker(Generic[E]):
         raw = data[:end]
         try:
             head = parse_request(raw)
-        except WireError:  # the way for all cases tells more exactly
+        except ProtocolError:  # the way for all cases tells more exactly
             return False
         if head.may_switch_protocol or head.length != len(data) - end or len(self._pending) >= PIPELINE_LIMIT:
             return False
@@ -150,7 +150,7 @@ class Tracker(Generic[E]):
         raw = data[:end]
         try:
             head = parse_response(raw)
-        except WireError:  # the way for all cases tells more exactly
+        except ProtocolError:  # the way for all cases tells more exactly
             return False
         exchange = self._pending[0]
         if head.length != len(data) - end or not head.is_plain or exchange.method in _UNUSUAL:
@@ -170,11 +170,11 @@ class Tracker(Generic[E]):
     def _request_head(self, raw: bytes) -> int:
         try:
             head = parse_request(raw)
-        except WireError:
+        except ProtocolError:
             _check_request_start(raw)  # it may say more exactly what this is
             raise
         if len(self._pending) >= PIPELINE_LIMIT:
-            raise WireError("too_large")
+            raise ProtocolError("too_large")
         began = self._requests.began
         exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, began)
         self._requesting = exchange
@@ -199,7 +199,7 @@ class Tracker(Generic[E]):
     def _response_head(self, raw: bytes) -> int:
         head = parse_response(raw)
         if not self._pending:
-            raise WireError("unmatched")
+            raise ProtocolError("unmatched")
         exchange = self._pending[0]
         if head.is_interim:
             self._responding = None
@@ -292,10 +292,10 @@ class Tracker(Generic[E]):
 
 
 def _check_request_start(begun: bytes) -> None:
-    """Raise WireError as soon as what has begun cannot be an HTTP/1.1 request."""
+    """Raise ProtocolError as soon as what has begun cannot be an HTTP/1.1 request."""
     start = begun[: 2 * _LONGEST_METHOD].lstrip(b"\r\n")
     if not start:
         return
     method, space, _ = start[: _LONGEST_METHOD + 1].partition(b" ")
     if not _METHOD.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
-        raise WireError("not_http")
+        raise ProtocolError("not_http")

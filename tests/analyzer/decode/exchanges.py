@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, SkippedExchange, decode
 from pilotfish.sidecar.channel.record import Record
 from tests.support.records import make_record
 
@@ -46,17 +46,17 @@ def record(
     )
 
 
-def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> Decoded:
+def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> DecodedExchange:
     """Return the rows of an exchange that must decode."""
     found = decode(record(request, response, **more), hints or Hints())
-    assert isinstance(found, Decoded), found
+    assert isinstance(found, DecodedExchange), found
     return found
 
 
 def reason(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> str:
     """Return why an exchange is skipped, which it must be."""
     found = decode(record(request, response, **more), hints or Hints())
-    assert isinstance(found, Skip), found
+    assert isinstance(found, SkippedExchange), found
     return found.reason
 
 

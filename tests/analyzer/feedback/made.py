@@ -11,7 +11,7 @@ import numpy as np
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
+from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.channel.record import Record
 from tests.analyzer.made import T0, record, setup, tensor
@@ -66,6 +66,8 @@ def exchange(
     )
 
 
-def labels(*given: tuple[str, int, Any]) -> Labels:
+def labels(*given: tuple[str, int, Any]) -> LabelBatch:
     """Return labels by id and row."""
-    return Labels(tuple(Label(index, key_of(id_), row, label) for index, (id_, row, label) in enumerate(given)))
+    return LabelBatch(
+        tuple(Label(index, request_key(id_), row, label) for index, (id_, row, label) in enumerate(given))
+    )

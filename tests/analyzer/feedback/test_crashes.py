@@ -12,6 +12,7 @@ from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline
 from tests.analyzer.made import T0
+from tests.support.examples import examples
 
 NAMES = [f"n{number}" for number in range(8)]
 
@@ -46,7 +47,7 @@ class Process:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["exchange", "label", "save", "kill"]), st.sampled_from(NAMES)), max_size=40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_an_answered_label_counts_once_whatever_is_killed_when(steps: list[tuple[str, str]]) -> None:
     process, answered, sequence = Process(), set(), 0
     for what, name in [*steps, ("kill", "")]:

@@ -8,22 +8,22 @@ import pytest
 
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.errors import IdleError
-from pilotfish.sidecar.analyzer.feedback.labels import Answer, Label, Labels, delivery_key, key_of
+from pilotfish.sidecar.analyzer.feedback.labels import FeedbackResponse, Label, LabelBatch, delivery_key, request_key
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.report.schema import Durability, Report
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import Feedback
 from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline
 from tests.analyzer.made import SECOND, T0, profile
 
 
-def outcomes(of: Answer) -> dict[str, int]:
+def outcomes(of: FeedbackResponse) -> dict[str, int]:
     names = ("joined", "direct", "late", "duplicate", "unknown", "invalid", "judged")
     return {name: getattr(of, name) for name in names if getattr(of, name)}
 
 
 def report(of: Pipeline) -> Report:
-    return Publisher(0.0).publish(of, Durability(), {}, 1.0).report
+    return Publisher(0.0).publish(of, CheckpointStatus(), {}, 1.0).report
 
 
 def counted(of: Pipeline) -> int:
@@ -83,10 +83,10 @@ def test_unknown_late_and_impossible_rows_are_told_apart() -> None:
 def test_a_list_of_labels_must_fit_its_request() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "a", answers=("blue", "green", "blue")), T0)
-    key = key_of("a")
-    wrong = Labels(tuple(Label(0, key, row, "blue", whole=2) for row in range(2)))
+    key = request_key("a")
+    wrong = LabelBatch(tuple(Label(0, key, row, "blue", whole=2) for row in range(2)))
     assert outcomes(made.take_labels(wrong, T0)) == {"invalid": 2}
-    right = Labels(tuple(Label(0, key, row, "blue", whole=3) for row in (0, 2)))
+    right = LabelBatch(tuple(Label(0, key, row, "blue", whole=3) for row in (0, 2)))
     assert outcomes(made.take_labels(right, T0)) == {"joined": 2, "judged": 2}
 
 
@@ -94,8 +94,8 @@ def test_a_label_with_its_prediction_needs_no_exchange() -> None:
     made = pipeline(labelled())
     key = delivery_key("retry")
     direct = Label(0, 0, 0, "blue", direct=True, prediction="green", score=0.9, time=T0 / SECOND - 30)
-    assert outcomes(made.take_labels(Labels((direct, direct)), T0)) == {"direct": 2, "judged": 2}
-    keyed = Labels((direct._replace(key=key), direct._replace(key=key, row=1)))
+    assert outcomes(made.take_labels(LabelBatch((direct, direct)), T0)) == {"direct": 2, "judged": 2}
+    keyed = LabelBatch((direct._replace(key=key), direct._replace(key=key, row=1)))
     assert outcomes(made.take_labels(keyed, T0)) == {"direct": 2, "judged": 2}
     assert outcomes(made.take_labels(keyed, T0)) == {"duplicate": 2}
     lag = report(made).feedback.lag
@@ -106,8 +106,8 @@ def test_a_label_with_its_prediction_needs_no_exchange() -> None:
 def test_a_brought_prediction_does_not_count_beside_a_joined_one() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "a"), T0)
-    direct = Label(0, key_of("a"), 0, "blue", direct=True, prediction="green")
-    assert outcomes(made.take_labels(Labels((direct,)), T0)) == {"direct": 1, "judged": 1}
+    direct = Label(0, request_key("a"), 0, "blue", direct=True, prediction="green")
+    assert outcomes(made.take_labels(LabelBatch((direct,)), T0)) == {"direct": 1, "judged": 1}
     assert outcomes(made.take_labels(labels(("a", 0, "blue")), T0)) == {"duplicate": 1}
     assert report(made).feedback.pending == 0
 

@@ -20,6 +20,7 @@ from pilotfish.sidecar.report.command import evidently
 from pilotfish.sidecar.report.command.comparison import ComparisonJob, compare
 from pilotfish.sidecar.report.command.evidently import EvidentlyError, EvidentlyOptions, fetch, write
 from tests.support.extras import extras_python
+from tests.support.waiting import patient
 
 LIMITS: dict[str, Any] = {"memory": 2 << 30, "seconds": 300}
 LINE = '{"at":1.0,"inputs":{"a":%s,"name":"x"},"outputs":{"y":0.5}}\n'
@@ -122,7 +123,7 @@ print(json.dumps([found.columns, found.reference_rows, found.rows, found.left_ou
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve()), "HOME": str(folder)}
     return subprocess.run(
-        [extras_python(), "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=55
+        [extras_python(), "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=patient(55)
     )
 
 

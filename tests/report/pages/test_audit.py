@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.pages import audit as decided
 from pilotfish.sidecar.report.pages import page
-from pilotfish.sidecar.report.schema import Decision, KeptRows, Learning, StreamDetector, Ticks
+from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.schema import AuditEntry, LearningStatus, StoredRows, StreamDetectorStatus, TickStatus
 from pilotfish.sidecar.report.timeline.schema import Timeline
 
-ANSWER = Answer(made_at=1.0, started_at=0.0, state="unprofiled", ticks=Ticks(tick_seconds=60.0))
+ANSWER = ReportResponse(made_at=1.0, started_at=0.0, state="unprofiled", ticks=TickStatus(tick_seconds=60.0))
 LINE = Timeline(tick_seconds=60.0)
 
 
@@ -22,19 +22,19 @@ def test_nothing_is_shown_where_nothing_was_learnt_or_decided() -> None:
 def test_all_of_it_is_shown_once_and_escaped() -> None:
     answer = msgspec.structs.replace(
         ANSWER,
-        learning=Learning(
+        learning=LearningStatus(
             id="x", kind="rebaseline", wanted=2000, rows=1200, began=0.0, by="<b>ann", reason="new & old"
         ),
         decisions=(
-            Decision(time=5.0, action="close_episode", outcome="closed", by="bob", episode="e-1"),
-            Decision(time=9.0, action="rebaseline", outcome="in_force", by="<i>", new="f" * 64, rows=2000),
+            AuditEntry(time=5.0, action="close_episode", outcome="closed", by="bob", episode="e-1"),
+            AuditEntry(time=9.0, action="rebaseline", outcome="in_force", by="<i>", new="f" * 64, rows=2000),
         ),
         streams=(
-            StreamDetector(
+            StreamDetectorStatus(
                 type="river.ADWIN", stream="feature.<x>.psi", value=0.25, values=9, changes=2, last_change_tick=7
             ),
         ),
-        kept_rows=(KeptRows(store="recent", rows=500, bytes=9000, not_kept=3),),
+        kept_rows=(StoredRows(store="recent", rows=500, bytes=9000, not_kept=3),),
     )
     made = page.render(answer, LINE)
     assert "gathering rows" in made

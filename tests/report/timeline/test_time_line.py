@@ -10,8 +10,8 @@ from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.windows import Windows, window_levels
-from pilotfish.sidecar.report.answer import Answer
-from pilotfish.sidecar.report.schema import Ticks
+from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.schema import TickStatus
 from pilotfish.sidecar.report.timeline.build import STEP_ROWS, time_line
 from pilotfish.sidecar.report.timeline.histogram_layout import HistogramLayout
 from pilotfish.sidecar.report.timeline.schema import Timeline
@@ -93,9 +93,9 @@ def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> No
     for number in range(36):  # six hours of the first night
         counts.add(Batch({"load": wave[number * 10 : number * 10 + 10]}, 10))
         windows.add(number, counts.take())
-    made = Answer(made_at=0, started_at=0, state="watching", ticks=Ticks(tick_seconds=600.0))
+    made = ReportResponse(made_at=0, started_at=0, state="watching", ticks=TickStatus(tick_seconds=600.0))
     timed = time_line(profile, windows.snapshot(), made).features[0]
-    blind = msgspec.structs.replace(made, ticks=Ticks(tick_seconds=600.0, rows_per_tick=10.0))
+    blind = msgspec.structs.replace(made, ticks=TickStatus(tick_seconds=600.0, rows_per_tick=10.0))
     whole = time_line(profile, windows.snapshot(), blind).features[0]
     assert max(timed.psi[0] or 0.0, timed.psi[-1] or 0.0) < 0.2 < (whole.psi[-1] or 0.0)
     assert timed.histogram.reference != whole.histogram.reference

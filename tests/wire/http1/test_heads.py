@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.wire.errors import WireError
+from pilotfish.sidecar.wire.errors import ProtocolError
 from pilotfish.sidecar.wire.http1.heads import CHUNKED, UNTIL_CLOSE, parse_request, parse_response
 
 
@@ -57,12 +57,12 @@ def test_request_length_follows_from_its_fields(fields: tuple[str, ...], length:
     ],
 )
 def test_request_that_leaves_its_end_open_to_doubt_is_refused(raw: bytes) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(ProtocolError):
         parse_request(raw)
 
 
 def test_preface_of_http2_is_named() -> None:
-    with pytest.raises(WireError) as caught:
+    with pytest.raises(ProtocolError) as caught:
         parse_request(b"PRI * HTTP/2.0\r\n\r\n")
     assert caught.value.reason == "http2"
 
@@ -121,7 +121,7 @@ def test_response_length_follows_from_its_fields(raw: bytes, length: int, is_str
     "line", ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 No", "HTTP/1.1 2000", "ICY 200 OK", "HTTP/1.1  200 OK"]
 )
 def test_response_line_of_another_form_is_refused(line: str) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(ProtocolError):
         parse_response(response(line=line))
 
 
@@ -130,5 +130,5 @@ def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
     for parse in (parse_request, parse_response):
         try:
             parse(raw + b"\r\n\r\n")
-        except WireError as error:
+        except ProtocolError as error:
             assert error.reason in {"malformed", "http2"}  # noqa: PT017 - every other error fails the test
