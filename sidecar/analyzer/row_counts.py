@@ -19,7 +19,8 @@ class RowCounts(Component):
     def __init__(self, counters: Counters, model: str) -> None:
         self._counters = counters
         self._model = model
-        self._keys: dict[tuple[str, str], CounterKey] = {}
+        self._input_keys: dict[str, CounterKey] = {}
+        self._prediction_keys: dict[str, CounterKey] = {}
         if model:
             for side in ("input", "prediction"):
                 counters.adopt(ROWS.key(side, model))
@@ -27,17 +28,15 @@ class RowCounts(Component):
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Count the rows of both sides."""
         model, outputs = exchange.model, exchange.outputs
-        self.count(model, "input", exchange.inputs.count)
+        key = self._input_keys.get(model) or self._key(self._input_keys, "input", model)
+        self._counters.add(key, exchange.inputs.count)
         if outputs is not None:
-            self.count(model, "prediction", outputs.count)
+            key = self._prediction_keys.get(model) or self._key(self._prediction_keys, "prediction", model)
+            self._counters.add(key, outputs.count)
 
-    def count(self, model: str, side: str, rows: int) -> None:
-        """Count rows of one side; `model` is the name in the request."""
-        self._counters.add(self._keys.get((model, side)) or self._key(model, side), rows)
-
-    def _key(self, model: str, side: str) -> CounterKey:
+    def _key(self, keys: dict[str, CounterKey], side: str, model: str) -> CounterKey:
         key = ROWS.key(side, self._model or model)
         if key not in self._counters and len(self._counters.of(ROWS)) >= 2 * MAX_MODELS:
             return ROWS.key(side, OTHER_MODEL)
-        self._keys[model, side] = key
+        keys[model] = key
         return key

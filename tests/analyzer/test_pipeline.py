@@ -14,6 +14,7 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.counters import Counters
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Rows
 from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
@@ -278,7 +279,7 @@ def test_models_beyond_the_bound_share_one_total() -> None:
     counters = Counters()
     counts = RowCounts(counters, "")
     for index in range(60):
-        counts.count(f"model-{index}", "input", 1)
+        counts.on_exchange(0, DecodedExchange(f"model-{index}", None, "oip", Rows({}, 1), None, None, None), 0.0)
     assert counters.named()["rows:input:other"] == 60 - 32
     assert len(counters.named()) == 33
 
