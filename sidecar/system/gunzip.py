@@ -58,8 +58,8 @@ def inflate(raw: bytes, limit: int, window: int) -> bytes:
             raise TooLargeError(f"larger than {limit} bytes unpacked")
         if not stream.eof:
             raise CutOffError(f"cut off after {len(raw)} bytes of its last part")
-        raw = stream.unused_data
-        if not raw.strip(b"\0"):
+        raw = stream.unused_data.lstrip(b"\0")
+        if not raw:
             return b"".join(parts)
 
 
@@ -88,7 +88,7 @@ class GunzipReader:
                 return plain
 
     def _next_member(self) -> bool:
-        """Begin the analyzer process behind the one that has ended, past NUL padding; tell whether there is one."""
+        """Begin the next member of the file, past NUL padding; return whether there is one."""
         raw = self._stream.unused_data
         while not (raw := raw.lstrip(b"\0")):
             if not (raw := self._file.read(_CHUNK)):

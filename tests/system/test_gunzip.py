@@ -8,7 +8,7 @@ import os
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.system.gunzip import (
@@ -98,6 +98,7 @@ def test_the_two_forms_of_deflate() -> None:
 
 
 @given(st.binary(max_size=200), st.binary(max_size=20), st.integers(0, 60))
+@example(b"", b"\0\1", 30)
 @settings(max_examples=300)
 def test_no_bytes_break_it_and_both_ways_agree(noise: bytes, patch: bytes, at: int) -> None:
     whole = gzip.compress(b"content" * 9)
