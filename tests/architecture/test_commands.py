@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
 def test_every_command_offers_what_the_table_promises(name: str) -> None:
     parser = cli.build_parser(name)
     assert parser.prog == f"pilotfish {name}"
-    assert callable(cli._lookup(cli.COMMANDS[name].module, cli.COMMANDS[name].run))
+    command = cli.COMMANDS[name]
+    assert callable(getattr(importlib.import_module(command.module), command.run))
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

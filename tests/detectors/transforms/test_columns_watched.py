@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime
 
@@ -167,9 +168,14 @@ def test_rows_count_the_same_in_any_batches(profile: Profile) -> None:
 def test_large_values_are_counted_before_they_fill_the_memory() -> None:
     profile = build_profile({"comment": sentences(900, np.random.default_rng(1))})
     counts = TickCounts(profile)
-    for _ in range(6):
-        counts.add(Batch({"comment": ["a b c " * 20_000]}, 1))
-    assert counts._waiting_rows["input"] < 6
+    tracemalloc.start()
+    try:
+        for _ in range(6):
+            counts.add(Batch({"comment": ["a b c " * 20_000]}, 1))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 6 * 120_000
     assert counts.take().of(profile, "comment:length").sum() == 6
 
 
