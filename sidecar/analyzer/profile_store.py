@@ -15,7 +15,7 @@ from pathlib import Path
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
 from ..errors import quote_value
-from ..system.gunzip import DecompressionError, TooLargeError, gunzip, is_gzip
+from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_gzip
 from .checkpoint import save
 from .errors import ProfileRefusedError
 
@@ -153,7 +153,7 @@ def _plain(raw: bytes, where: str) -> bytes:
         return raw
     try:
         return gunzip(raw, MAX_PLAIN)
-    except TooLargeError as error:
+    except OutputTooLargeError as error:
         raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
     except DecompressionError as error:
         raise ProfileRefusedError(f"{where}: {error}; copy it again") from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..system.framing import Damage, LineFrames, Record
+from ..system.framing import Damage, FramedRecord, LineFrames
 from .ledger import Operation
 
 FRAMES = LineFrames()
@@ -51,13 +51,13 @@ def decode(raw: bytes) -> DecodedLog:
     return interpret(list(FRAMES.scan(io.BytesIO(raw), 0)))
 
 
-def interpret(found: Iterable[Record | Damage]) -> DecodedLog:
+def interpret(found: Iterable[FramedRecord | Damage]) -> DecodedLog:
     """Return what the lines `found` say, in their order."""
     operations, damaged, end = [], [], 0
     for number, item in enumerate(found, 1):
-        operation = _operation(item.payload) if isinstance(item, Record) else None
+        operation = _operation(item.payload) if isinstance(item, FramedRecord) else None
         if operation is None:
-            damaged.append(_place(number, item.payload if isinstance(item, Record) else item.raw))
+            damaged.append(_place(number, item.payload if isinstance(item, FramedRecord) else item.raw))
         else:
             operations.append(operation)
         end = item.end

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..system.framing import Damage, Record
+from ..system.framing import Damage, FramedRecord
 from ..system.logfile import LogFile
 from . import journal
 from .errors import OutboxError
@@ -74,7 +74,7 @@ class Outbox:
         """
         if self._file.is_open:
             return
-        found: list[Record | Damage] = []
+        found: list[FramedRecord | Damage] = []
         try:
             self._file.open(found.append, create=False)
         except FileNotFoundError:
@@ -111,7 +111,7 @@ class Outbox:
             return False
         return True
 
-    def _load(self, found: Sequence[Record | Damage]) -> None:
+    def _load(self, found: Sequence[FramedRecord | Damage]) -> None:
         known = journal.interpret(found)
         self.damaged = known.damaged
         self.problem = ""

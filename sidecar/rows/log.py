@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import quote_value
-from ..system.framing import Damage, Record
+from ..system.framing import Damage, FramedRecord
 from ..system.logfile import ForeignFileError, LogFile, read_records
 from .blocks import FRAMES, MAGIC, Block, parse, render
 from .errors import RowsError
@@ -31,9 +31,9 @@ class LogSegment:
     file: LogFile
     rows: int = 0
 
-    def count(self, found: Record | Damage) -> None:
+    def count(self, found: FramedRecord | Damage) -> None:
         """Add the rows of a record."""
-        if isinstance(found, Record):
+        if isinstance(found, FramedRecord):
             self.rows += found.note
 
 

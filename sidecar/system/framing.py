@@ -25,7 +25,7 @@ class FramingError(PilotfishError):
     """Bytes that are not what their framing says; the message begins with what is wrong."""
 
 
-class Record(NamedTuple):
+class FramedRecord(NamedTuple):
     """A whole record: `end` is the offset behind it, `note` the number that was stored with it (0 without one)."""
 
     payload: bytes
@@ -51,7 +51,7 @@ class Framing(Protocol):
     def frame(self, payload: bytes, note: int = 0) -> bytes:
         """Return the record's bytes."""
 
-    def scan(self, file: BinaryIO, start: int) -> Iterator[Record | Damage]:
+    def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
         """Yield what stands in `file` from its position, which is the offset `start`, on; stop at a cut-off record.
 
         What follows the `end` of the last one is a cut-off record, or what cannot be read past damage.
@@ -82,7 +82,7 @@ class BinaryFrames:
         numbers = (len(payload), note, zlib.crc32(payload)) if self.noted else (len(payload), zlib.crc32(payload))
         return self._header.pack(*numbers) + payload
 
-    def scan(self, file: BinaryIO, start: int) -> Iterator[Record | Damage]:
+    def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
         """Yield whole records; after one that is damaged, where the next begins is unknown: Damage, and the end."""
         header = self._header
         while len(head := file.read(header.size)) == header.size:
@@ -97,7 +97,7 @@ class BinaryFrames:
                 yield Damage(f"byte {start}", start)
                 return
             start += header.size + length
-            yield Record(payload, start, *note)
+            yield FramedRecord(payload, start, *note)
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
@@ -125,14 +125,14 @@ class LineFrames:
         """Return the line."""
         return b"%08x %d %s\n" % (zlib.crc32(payload), len(payload), payload)
 
-    def scan(self, file: BinaryIO, start: int) -> Iterator[Record | Damage]:
+    def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
         """Yield the lines up to the last line break; a damaged one is named by its number."""
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             start += len(line)
             payload = _checked(line[:-1])
-            yield Damage(f"line {number}", start, line[:-1]) if payload is None else Record(payload, start)
+            yield Damage(f"line {number}", start, line[:-1]) if payload is None else FramedRecord(payload, start)
 
 
 def _checked(line: bytes) -> bytes | None:
@@ -151,13 +151,13 @@ class PlainLines:
         """Return the line."""
         return payload + b"\n"
 
-    def scan(self, file: BinaryIO, start: int) -> Iterator[Record | Damage]:
+    def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
         """Yield the lines up to the last line break."""
         for line in file:
             if not line.endswith(b"\n"):
                 return
             start += len(line)
-            yield Record(line[:-1], start)
+            yield FramedRecord(line[:-1], start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class DamagedError(DecompressionError):
     """The input is not of this format, or fails its checksum."""
 
 
-class TooLargeError(DecompressionError):
+class OutputTooLargeError(DecompressionError):
     """The result is larger than the limit."""
 
 
@@ -55,7 +55,7 @@ def inflate(raw: bytes, limit: int, window: int) -> bytes:
             raise DamagedError(f"damaged ({error})") from error
         room -= len(parts[-1])
         if room <= 0 or stream.unconsumed_tail:
-            raise TooLargeError(f"larger than {limit} bytes unpacked")
+            raise OutputTooLargeError(f"larger than {limit} bytes unpacked")
         if not stream.eof:
             raise CutOffError(f"cut off after {len(raw)} bytes of its last part")
         raw = stream.unused_data.lstrip(b"\0")

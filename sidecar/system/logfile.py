@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Self
 
 from .files import staged_path, sync_path, write_all
-from .framing import Damage, Framing, Record
+from .framing import Damage, FramedRecord, Framing
 
 MODE = 0o600
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 Step = Callable[[str], None]
-Take = Callable[[Record | Damage], object]
+Take = Callable[[FramedRecord | Damage], object]
 
 
 class ForeignFileError(OSError):
@@ -236,7 +236,7 @@ class LogFile:
         self.problem = f"cannot write {self.path}: {error.strerror or error}"
 
 
-def read_records(path: Path, framing: Framing) -> Iterator[Record]:
+def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
     """Yield the whole records of the log at `path`, also while another process appends to it; nothing is repaired.
 
     A file of another kind has none. OSError when it cannot be read.
@@ -244,7 +244,7 @@ def read_records(path: Path, framing: Framing) -> Iterator[Record]:
     with path.open("rb") as file:
         if file.read(len(framing.magic)) == framing.magic:
             for found in framing.scan(file, len(framing.magic)):
-                if isinstance(found, Record):
+                if isinstance(found, FramedRecord):
                     yield found
 
 

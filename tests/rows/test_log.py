@@ -21,7 +21,7 @@ from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, Block, parse, render
 from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
-from pilotfish.sidecar.system.framing import Record
+from pilotfish.sidecar.system.framing import FramedRecord
 
 MIB = 1 << 20
 
@@ -39,8 +39,8 @@ def numbers(folder: Path) -> list[int]:
     return [number for item in read_blocks(folder, "recent") for number in item.inputs["a"]]
 
 
-def scanned(file: BytesIO) -> list[Record]:
-    return [found for found in FRAMES.scan(file, 0) if isinstance(found, Record)]
+def scanned(file: BytesIO) -> list[FramedRecord]:
+    return [found for found in FRAMES.scan(file, 0) if isinstance(found, FramedRecord)]
 
 
 def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.system.framing import (
     BinaryFrames,
     Damage,
+    FramedRecord,
     Framing,
     FramingError,
     LineFrames,
     PlainLines,
-    Record,
     Sealed,
 )
 
@@ -27,12 +27,12 @@ SEALED = Sealed(b"PLTFTEST", 3)
 PAYLOADS = st.lists(st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b" ")), max_size=6)
 
 
-def scanned(framing: Framing, raw: bytes, start: int = 0) -> list[Record | Damage]:
+def scanned(framing: Framing, raw: bytes, start: int = 0) -> list[FramedRecord | Damage]:
     return list(framing.scan(io.BytesIO(raw), start))
 
 
 def payloads(framing: Framing, raw: bytes) -> list[bytes]:
-    return [found.payload for found in scanned(framing, raw) if isinstance(found, Record)]
+    return [found.payload for found in scanned(framing, raw) if isinstance(found, FramedRecord)]
 
 
 def framed(framing: Framing, items: list[bytes]) -> list[bytes]:
@@ -55,12 +55,12 @@ def test_what_was_framed_comes_back_with_its_end(framing: Framing, items: list[b
     frames = framed(framing, items)
     found = scanned(framing, b"".join(frames), start)
     ends = [start + sum(map(len, frames[: index + 1])) for index in range(len(frames))]
-    assert found == [Record(item, end) for item, end in zip(items, ends, strict=True)]
+    assert found == [FramedRecord(item, end) for item, end in zip(items, ends, strict=True)]
 
 
 def test_a_note_comes_back() -> None:
     (found,) = scanned(NOTED, NOTED.frame(b"x", 7))
-    assert found == Record(b"x", 13, 7)
+    assert found == FramedRecord(b"x", 13, 7)
 
 
 @pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
@@ -71,7 +71,7 @@ def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framin
     for length in range(len(raw)):
         whole = sum(length >= sum(map(len, frames[: index + 1])) for index in range(3))
         found = scanned(framing, raw[:length])
-        assert [item.payload for item in found if isinstance(item, Record)] == items[:whole]
+        assert [item.payload for item in found if isinstance(item, FramedRecord)] == items[:whole]
         assert not any(isinstance(item, Damage) for item in found)
         assert (found[-1].end if found else 0) == sum(map(len, frames[:whole]))
 
@@ -86,7 +86,7 @@ def test_any_flipped_bit_loses_no_record_before_it_and_invents_none(framing: Fra
         damaged[bit // 8] ^= 1 << bit % 8
         hit = next(index for index in range(3) if bit // 8 < sum(map(len, frames[: index + 1])))
         found = scanned(framing, bytes(damaged))
-        kept = [item for item in found if isinstance(item, Record)]
+        kept = [item for item in found if isinstance(item, FramedRecord)]
         if framing is NOTED:  # a note is not covered by the checksum: at worst a wrong number of rows
             kept = [item for item in kept if item.note == 0]
         assert [item.payload for item in kept][:hit] == items[:hit]
@@ -104,7 +104,7 @@ def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
 def test_reading_binary_records_ends_at_the_damaged_one_and_names_its_place() -> None:
     raw = bytearray(BARE.frame(b"one") + BARE.frame(b"two") + BARE.frame(b"three"))
     raw[20] ^= 1
-    assert scanned(BARE, bytes(raw), 100) == [Record(b"one", 111), Damage("byte 111", 111)]
+    assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 111)]
 
 
 def test_a_length_that_damage_made_up_reserves_no_memory() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.system.framing import BinaryFrames, Damage, Framing, LineFrames, PlainLines, Record
+from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, LineFrames, PlainLines
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
 from tests.support.limits import largest_file
 
@@ -21,10 +21,10 @@ BOTH = pytest.mark.parametrize("framing", [BINARY, LINES])
 
 
 def contents(path: Path, framing: Framing) -> list[bytes]:
-    found: list[Record | Damage] = []
+    found: list[FramedRecord | Damage] = []
     with LogFile(path, framing) as log:
         log.open(found.append)
-    return [item.payload for item in found if isinstance(item, Record)]
+    return [item.payload for item in found if isinstance(item, FramedRecord)]
 
 
 def filled(path: Path, framing: Framing, payloads: list[bytes]) -> LogFile:

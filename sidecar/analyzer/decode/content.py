@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
+from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, OutputTooLargeError, inflate
 from ...wire.headers import Headers
 from .headers import CONTENT_TYPE
 from .types import SkipExchangeError
@@ -91,7 +91,7 @@ def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
     for window in windows:
         try:
             return inflate(body, limit, window)
-        except TooLargeError:
+        except OutputTooLargeError:
             raise SkipExchangeError("body_too_large") from None
         except CutOffError:
             break

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import quote_value
-from ...system.framing import BinaryFrames, Damage, Record
+from ...system.framing import BinaryFrames, Damage, FramedRecord
 from ...system.logfile import LogFile
 from ..errors import RefusedError
 
@@ -111,6 +111,6 @@ class LabelJournal:
         return self._folder / f"feedback-{number:08d}.log"
 
 
-def _take(chunks: list[Chunk], found: Record | Damage) -> None:
-    if isinstance(found, Record):
+def _take(chunks: list[Chunk], found: FramedRecord | Damage) -> None:
+    if isinstance(found, FramedRecord):
         chunks.append((found.end, found.payload))

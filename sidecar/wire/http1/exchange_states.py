@@ -14,7 +14,7 @@ from ..exchange import Exchange
 from .heads import SWITCHING
 
 
-class State(Enum):
+class ExchangeState(Enum):
     """Where an exchange stands."""
 
     REQUEST = "the request's body is on its way"
@@ -37,45 +37,45 @@ class Event(Enum):
     CLOSE = "connection closed or opaque"
 
 
-INITIAL = State.REQUEST
-TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
+INITIAL = ExchangeState.REQUEST
+TRANSITIONS: Mapping[ExchangeState, Mapping[Event, ExchangeState]] = MappingProxyType(
     {
-        State.REQUEST: {
-            Event.REQUEST_END: State.WAITING,
-            Event.RESPONSE_HEAD: State.BOTH,
-            Event.SWITCH: State.TUNNEL,
-            Event.CLOSE: State.ABORTED,
+        ExchangeState.REQUEST: {
+            Event.REQUEST_END: ExchangeState.WAITING,
+            Event.RESPONSE_HEAD: ExchangeState.BOTH,
+            Event.SWITCH: ExchangeState.TUNNEL,
+            Event.CLOSE: ExchangeState.ABORTED,
         },
-        State.WAITING: {
-            Event.RESPONSE_HEAD: State.RESPONSE,
-            Event.SWITCH: State.TUNNEL,
-            Event.CLOSE: State.ABORTED,
+        ExchangeState.WAITING: {
+            Event.RESPONSE_HEAD: ExchangeState.RESPONSE,
+            Event.SWITCH: ExchangeState.TUNNEL,
+            Event.CLOSE: ExchangeState.ABORTED,
         },
-        State.RESPONSE: {Event.RESPONSE_END: State.COMPLETE, Event.CLOSE: State.ABORTED},
-        State.BOTH: {
-            Event.REQUEST_END: State.RESPONSE,
-            Event.RESPONSE_END: State.UPLOAD,
-            Event.CLOSE: State.ABORTED,
+        ExchangeState.RESPONSE: {Event.RESPONSE_END: ExchangeState.COMPLETE, Event.CLOSE: ExchangeState.ABORTED},
+        ExchangeState.BOTH: {
+            Event.REQUEST_END: ExchangeState.RESPONSE,
+            Event.RESPONSE_END: ExchangeState.UPLOAD,
+            Event.CLOSE: ExchangeState.ABORTED,
         },
-        State.UPLOAD: {Event.REQUEST_END: State.COMPLETE, Event.CLOSE: State.ABORTED},
-        State.TUNNEL: {Event.CLOSE: State.COMPLETE},
-        State.COMPLETE: {},
-        State.ABORTED: {},
+        ExchangeState.UPLOAD: {Event.REQUEST_END: ExchangeState.COMPLETE, Event.CLOSE: ExchangeState.ABORTED},
+        ExchangeState.TUNNEL: {Event.CLOSE: ExchangeState.COMPLETE},
+        ExchangeState.COMPLETE: {},
+        ExchangeState.ABORTED: {},
     }
 )
 
 
-def state_of(exchange: Exchange, *, finished: bool = False) -> State:
+def state_of(exchange: Exchange, *, finished: bool = False) -> ExchangeState:
     """Return the state that the attributes of an exchange say; `finished` is whether the tracker reported its end."""
     if finished:
-        return State.COMPLETE if exchange.complete else State.ABORTED
+        return ExchangeState.COMPLETE if exchange.complete else ExchangeState.ABORTED
     if exchange.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= exchange.status < 300):
-        return State.TUNNEL
+        return ExchangeState.TUNNEL
     if exchange.response_complete:
-        return State.COMPLETE if exchange.request_complete else State.UPLOAD
+        return ExchangeState.COMPLETE if exchange.request_complete else ExchangeState.UPLOAD
     if exchange.status:
-        return State.RESPONSE if exchange.request_complete else State.BOTH
-    return State.WAITING if exchange.request_complete else State.REQUEST
+        return ExchangeState.RESPONSE if exchange.request_complete else ExchangeState.BOTH
+    return ExchangeState.WAITING if exchange.request_complete else ExchangeState.REQUEST
 
 
 def diagram() -> str:

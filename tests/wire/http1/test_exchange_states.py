@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.proxy.protocols import ProtocolDetector
 from pilotfish.sidecar.wire.exchange import Exchange
-from pilotfish.sidecar.wire.http1.exchange_states import INITIAL, TRANSITIONS, State, state_of
+from pilotfish.sidecar.wire.http1.exchange_states import INITIAL, TRANSITIONS, ExchangeState, state_of
 from tests.integration import cases_ends, cases_http, cases_opaque
 from tests.integration.test_tracker_mutations import DAMAGES, damaged
 from tests.integration.transcript import Event, transcript
@@ -80,7 +80,7 @@ class Listener:
         pass
 
 
-def paths(events: list[Event]) -> list[list[State]]:
+def paths(events: list[Event]) -> list[list[ExchangeState]]:
     """Return the states of each exchange that the tracker sees in the events."""
     listener = Listener()
     parser = ProtocolDetector(listener, Traced)
@@ -93,16 +93,16 @@ def paths(events: list[Event]) -> list[list[State]]:
     return [exchange.path for exchange in listener.exchanges]
 
 
-def changes(path: list[State]) -> set[tuple[State, State]]:
+def changes(path: list[ExchangeState]) -> set[tuple[ExchangeState, ExchangeState]]:
     return set(pairwise(path))
 
 
 TABLE = {(state, following) for state, moves in TRANSITIONS.items() for following in moves.values()}
 
 
-def require_legal(path: list[State]) -> None:
+def require_legal(path: list[ExchangeState]) -> None:
     assert changes(path) <= TABLE, path
-    assert path[-1] in {State.COMPLETE, State.ABORTED}
+    assert path[-1] in {ExchangeState.COMPLETE, ExchangeState.ABORTED}
 
 
 @given(st.lists(st.tuples(st.sampled_from(("client", "server")), st.sampled_from(PIECES)), max_size=10))
