@@ -118,9 +118,7 @@ class Episode:
 
     @property
     def phase(self) -> EpisodePhase:
-        """The phase. An episode is attached if it is open without an alarm, because a related family has reported its
-        cause.
-        """
+        """The phase; attached means open without an alarm, as a related family has reported the cause."""
         if not self.open:
             return "closed"
         return "attached" if self.part_of is not None and self.family in SECONDARY_FAMILIES else "open"
