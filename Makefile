@@ -12,15 +12,20 @@ export PYTHONNOUSERSITE := 1
 BIN := .venv/bin
 READY := .venv/.ready
 LINKS := build/tree/pilotfish
+TYPINGS := build/typings/.ready
+# The modules, and their folders: a folder's time changes when a module is removed.
+MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d -o -name '*.py' \) -print)
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo test test-real bench bench-detection check lock format generate clean
+.PHONY: help venv demo test test-long test-real bench bench-detection check lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
 
-venv: $(READY) $(LINKS) ## the virtual environment .venv, from .ci/locks/dev.txt
+venv: $(READY) $(LINKS) $(TYPINGS) ## the virtual environment .venv, from .ci/locks/dev.txt
 
 $(READY): .ci/locks/dev.txt setup.py
 	python=$$(.ci/python) && "$$python" -m venv .venv
@@ -32,11 +37,18 @@ $(READY): .ci/locks/dev.txt setup.py
 $(LINKS): Makefile
 	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors && touch $@
 
+# Language servers read the package through stubs that lead to the real files.
+$(TYPINGS): .ci/typings $(MODULES) | $(READY)
+	$(BIN)/python .ci/typings && touch $@
+
 demo: venv ## the closed loop on real data, on this machine
 	$(BIN)/pilotfish demo
 
 test: venv ## the tests that need nothing beyond PyPI
-	$(BIN)/python -m pytest -m "not real"
+	$(PYTEST) -m "not real and not long"
+
+test-long: venv ## the long simulations, the whole kill matrix, and every property-based test with all its examples
+	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs

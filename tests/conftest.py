@@ -10,15 +10,30 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.examples import ALL
 from tests.support.processes import Children
+from tests.support.waiting import PATIENCE, patient
 
-# Time on a shared core says nothing about an example; in CI the examples are the same ones in every run.
-settings.register_profile(
-    "pilotfish", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+# Time on a shared core says nothing about an example. In CI the examples are the same ones in every run. `make test`
+# tries a quarter of what a test asks for (tests/support/examples.py), `make test-long` all of it.
+_common = settings(
+    deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL
 )
+settings.register_profile("long", _common)
+settings.register_profile("pilotfish", _common, max_examples=ALL // 4)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give every test as much more time as this machine needs."""
+    if PATIENCE != 1:
+        usual = float(config.getoption("timeout") or config.getini("timeout"))
+        for item in items:
+            marker = item.get_closest_marker("timeout")
+            seconds = float(marker.args[0]) if marker else usual
+            item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,41 +13,45 @@ from concurrent.futures import Future
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
-from ..errors import UsageError, shown
-from ..report.schema import Learning, Report
+from ..report.control_status import ControlStatus
+from ..report.schema import Report
 from ..rows.blocks import Block
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
-from ..telemetry.own import memory as used_memory
-from ..telemetry.reading import ControlStatus, Reading
-from . import checkpoint, memory
-from .audit import Audit
-from .builder import Builder
-from .commands import Plain, TakeLabels, Warn
-from .configure import Configured, configure, proxy_settings, shown_document
-from .core import Core
-from .decisions import Decisions
+from ..system.addresses import parse_address
+from ..telemetry.process import memory_usage as used_memory
+from ..telemetry.scrape import ScrapeInput
+from . import memory
+from .actions import AuditedActions
+from .audit import AuditLog
+from .checkpoint import CHECKPOINT_FILE
+from .commands import SimpleCommand, TakeLabels, Warn
+from .configuration import Configuration, configure, proxy_settings, redacted_document
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
-from .fates import FATES_FILE, FatesFile, locked
-from .feedback.journal import Journal
-from .http.access import read_token, unguarded
-from .http.server import AdminServer, split_address
-from .http.views import Sources, Views
-from .ledger import Ledger, restore
+from .exchange_ledger import ExchangeLedger, new_ledger_id
+from .feedback.journal import LabelJournal
+from .http.access import open_access_warning
+from .http.server import AdminServer
+from .http.views import ViewDependencies, Views
 from .options import Options
-from .profiles import FileWatch, ProfileShelf
-from .publish import Publisher
-from .stores import RECENT, ROWS_FOLDER, Stores
-from .worker import Desk, Worker, fresh_id
+from .persistence import Persistence
+from .pipeline import Pipeline
+from .profile_builder import ProfileBuilder
+from .profile_store import FileWatcher, ProfileStore
+from .row_stores import RECENT, ROWS_FOLDER, RowStores
+from .snapshot import Publisher
+from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
+from .totals_file import TOTALS_FILE, TotalsFile, open_locked
+from .worker import Worker, WorkerDependencies
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 
 RECYCLE_STATUS = 75
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 LOCK_FILE = "lock"
-YOUNG_OBJECTS = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
+GC_THRESHOLD = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
 
 
 def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
@@ -58,60 +61,74 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     folders, addresses and files of the command line.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
-    _check(options)
+    check_options(options)
     configured = configure(options.document, engine_factory or effect_sizes_only)
-    fates = FatesFile(options.shared / FATES_FILE)
-    lock = locked(options.state_folder / LOCK_FILE, "--state")
-    saved, damage = _saved(options)
-    totals = (saved["ledger_id"], saved["totals"]) if saved else None
-    ledger = Ledger(*restore(fates.read(), totals, fresh_id()))
-    fates.write(ledger.id, ledger.totals)  # from now on it is known which checkpoints are of this ledger
-    core = Core(configured.setup, ledger, saved)
-    shelf = ProfileShelf(configured.profile_path, options.state_folder)
-    kept = _begin(core, shelf)
-    _begin_learning(core)
-    audit = Audit(options.state_folder)
-    core.decisions = audit.newest
-    journal = Journal(options.state_folder)
-    core.replay(journal.load(), int(time.time() * 1e9), redo=not damage)
-    core.warnings |= {note: note for note in configured.notes} | ({"checkpoint": damage} if damage else {})
-    desk = Desk(
-        core=core,
-        fates=fates,
-        checkpoint=options.state_folder / checkpoint.CHECKPOINT_FILE,
+    totals_file = TotalsFile(options.shared / TOTALS_FILE)
+    lock = open_locked(options.state_folder / LOCK_FILE, "--state")
+    saved, damage = load_checkpoint(options)
+    pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
+    # from now on, a checkpoint with this id belongs to this counter page
+    totals_file.write(pipeline.ledger.id, pipeline.counters.named())
+    profile_store = ProfileStore(configured.profile_path, options.state_folder)
+    problem = load_first_profile(pipeline, profile_store)
+    resume_learning(pipeline)
+    audit = AuditLog(options.state_folder)
+    pipeline.show_decisions(audit.newest)
+    journal = LabelJournal(options.state_folder)
+    pipeline.replay(journal.load(), int(time.time() * 1e9), count_labels=not damage)
+    for note in configured.notes:
+        pipeline.notices.set(note, note)
+    if damage:
+        pipeline.notices.set("checkpoint", damage)
+    if open_to_all := open_access_warning(parse_address(options.admin).host, options.token_file):
+        pipeline.notices.set("admin", open_to_all)
+        _LOG.warning("%s", open_to_all)
+    stores = RowStores(options.state_folder, pipeline)
+    persistence = Persistence(
+        pipeline,
+        checkpoint=options.state_folder / CHECKPOINT_FILE,
         journal=journal,
-        stores=Stores(options.state_folder, core),
-        listen=lambda: Receiver(options.shared / SOCKET_FILE),
+        stores=stores,
+        totals_file=totals_file,
+    )
+    dependencies = WorkerDependencies(
+        pipeline=pipeline,
+        persistence=persistence,
+        stores=stores,
+        open_receiver=lambda: Receiver(options.shared / SOCKET_FILE),
         now=time.time,
     )
-    if open_to_all := unguarded(split_address(options.admin)[0], options.token_file):
-        core.warnings["admin"] = open_to_all
-        _LOG.warning("%s", open_to_all)
-    worker = Worker(desk, Publisher(time.time()))
-    worker.submit(Warn("profile", kept))
-    return App(options, configured, shelf, audit, worker, lock)
+    worker = Worker(dependencies, Publisher(time.time()))
+    worker.submit(Warn("profile", problem))
+    return App(options, configured, profile_store, audit, worker, lock)
 
 
 class App:
     """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
 
     def __init__(
-        self, options: Options, configured: Configured, shelf: ProfileShelf, audit: Audit, worker: Worker, lock: int
+        self,
+        options: Options,
+        configured: Configuration,
+        profile_store: ProfileStore,
+        audit: AuditLog,
+        worker: Worker,
+        lock: int,
     ) -> None:
         self._options = options
         self._configured = configured
-        self._shelf = shelf
+        self._profile_store = profile_store
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
-        self._document_watch = FileWatch(options.document) if options.document else None
-        self._decisions = Decisions(audit, shelf, self.submit, lambda: self.report)
+        self._document_watch = FileWatcher(options.document) if options.document else None
+        self._decisions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
-        self._builder = Builder(
-            configured.setup, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
+        self._builder = ProfileBuilder(
+            configured.settings, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
         )
         self._views = Views(
-            Sources(
+            ViewDependencies(
                 read=self._read,
                 published=lambda: worker.published,
                 config=self._config,
@@ -133,7 +150,7 @@ class App:
         """The document in force; None without one, and while it cannot be used."""
         return self._configured.document
 
-    def submit(self, command: Plain) -> Future[None]:
+    def submit(self, command: SimpleCommand) -> Future[None]:
         """Hand a command to the worker; the future fails with why it was refused."""
         return self._worker.submit(command)
 
@@ -149,12 +166,12 @@ class App:
 
         UsageError when an address cannot be listened at. At the end `stop` is set, and a last checkpoint is written.
         """
-        server = AdminServer(self._views.answer)
+        server = AdminServer(self._views.build_response)
         try:
             await server.start(self._options.admin)
             self._start()
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
-            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._look_around())
+            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
             await asyncio.wait((finished, stopped, watched, building), return_when=asyncio.FIRST_COMPLETED)
             stop.set()
@@ -171,9 +188,9 @@ class App:
     def _start(self) -> None:
         gc.collect()
         gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS)
+        gc.set_threshold(GC_THRESHOLD)
         self._worker.start()
-        if self._configured.setup.problem:
+        if self._configured.settings.problem:
             return
         try:
             path = self._options.shared / SETTINGS_FILE
@@ -181,11 +198,11 @@ class App:
         except OSError as error:
             self.submit(Warn("proxy", f"the proxy keeps its former settings, spec.traffic cannot be written: {error}"))
 
-    async def _look_around(self) -> int:
+    async def _poll(self) -> int:
         """Look each second at memory, document and profile; return the status with which to end."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if memory.worn_out(used_memory()[2], self._options.memory_limit):
+            await asyncio.sleep(POLL_SECONDS)
+            if memory.near_limit(used_memory()[2], self._options.memory_limit):
                 return RECYCLE_STATUS
             if await self._document_changed():
                 return RECYCLE_STATUS
@@ -197,14 +214,14 @@ class App:
         if watch is None or not await asyncio.to_thread(watch.changed):
             return False
         found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
-        problem = found.setup.problem
+        problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the former one stays in force: {problem}" if problem else "")
         )
         return not problem and found.document != self._configured.document
 
     async def _profile_changed(self) -> None:
-        if not await asyncio.to_thread(self._shelf.changed):
+        if not await asyncio.to_thread(self._profile_store.changed):
             return
         try:
             await self._decisions.take_file()
@@ -215,12 +232,12 @@ class App:
 
     def _rows(self) -> Iterator[Block] | None:
         """Return the recent rows that are kept, oldest first; None where none are."""
-        keep = self._configured.setup.keep_rows
+        keep = self._configured.settings.keep_rows
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
-    def _read(self) -> Reading:
+    def _read(self) -> ScrapeInput:
         report = self.report  # before the page: what the analyzer settled must not be newer than what the proxy saw
-        return Reading(
+        return ScrapeInput(
             report=report,
             page=_page(self._options),
             control=self._control,
@@ -234,62 +251,8 @@ class App:
         return {
             "options": {name: str(path) if path else None for name, path in paths.items()}
             | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
-            "document": shown_document(self._configured.document),
+            "document": redacted_document(self._configured.document),
         }
-
-
-def _check(options: Options) -> None:
-    """Raise UsageError for what the command line says and cannot be."""
-    split_address(options.admin)
-    if options.token_file is not None:
-        read_token(options.token_file)
-    for folder in (options.shared, options.state_folder):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot use the folder {shown(str(folder))}: {error.strerror}") from error
-
-
-def _saved(options: Options) -> tuple[checkpoint.State | None, str]:
-    """Return the checkpoint's state, or None and why a damaged one was left behind."""
-    try:
-        return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
-    except checkpoint.CheckpointError as error:
-        return None, f"evidence starts afresh: {error}"
-
-
-def _begin(core: Core, shelf: ProfileShelf) -> str:
-    """Give the core its first profile; one that cannot be used leaves it idle. Return what is to be said of a kept one.
-
-    A kept profile that cannot be used gives way to the document's own.
-    """
-    if core.setup.problem:
-        return ""
-    note = ""
-    try:
-        if (kept := shelf.kept()) is not None:
-            core.set_profile(kept, resumed=True)
-            return ""
-    except ProfileRefusedError as error:
-        note = f"{error}; {shelf.set_aside()}, put it anew (PUT /profile) to have it back"
-    try:
-        if (own := shelf.newer()) is not None:
-            core.set_profile(own, resumed=True)
-            shelf.accept()
-    except ProfileRefusedError as error:
-        core.idle_reason = str(error)
-    return note
-
-
-def _begin_learning(core: Core) -> None:
-    """Begin to learn a first profile if the document says so and there is none; end what is done, or not wanted."""
-    learn, learner = core.setup.learn, core.learner
-    if core.idle_reason:
-        return
-    if learner.learning is not None and learner.learning.kind == "learn" and (core.watch or learn is None):
-        learner.learning = None
-    if learn is not None and core.watch is None and learner.learning is None:
-        learner.begin(Learning(id=secrets.token_hex(8), kind="learn", wanted=learn.rows, began=time.time()))
 
 
 def _page(options: Options) -> PageSnapshot | None:

@@ -6,60 +6,51 @@ thousand decisions, the file becomes `audit.jsonl.1`, in place of the one before
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
 import msgspec
 
-from ..errors import shown
-from ..report.schema import Decision
+from ..errors import quote_value
+from ..report.schema import AuditEntry
+from ..system.framing import PlainLines
+from ..system.logfile import LogFile
 
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20
-LARGEST = 8 * 1024 * 1024
+MAX_FILE_BYTES = 8 * 1024 * 1024
 _READ = 64 * 1024  # bytes of its end that hold the newest
 
 
-class Audit:
+class AuditLog:
     """The file in `folder`, and the newest of it; `problem` says why the last one is not in the file."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
+        self._file = LogFile(self._path, PlainLines(), keep_tail=True)
         self._lock = threading.Lock()
         self.problem = ""
-        self.newest: tuple[Decision, ...] = self._load()
+        self.newest: tuple[AuditEntry, ...] = self._load()
 
-    def note(self, decision: Decision) -> None:
+    def note(self, decision: AuditEntry) -> None:
         """Write one decision, durably."""
-        line = msgspec.json.encode(decision) + b"\n"
+        line = msgspec.json.encode(decision)
         with self._lock:
             self.newest = (*self.newest, decision)[-NEWEST:]
             try:
                 self._append(line)
                 self.problem = ""
             except OSError as error:
-                self.problem = f"a decision is not in the audit, {shown(str(self._path))}: {error.strerror}"
+                self.problem = f"a decision is not in the audit, {quote_value(self._path)}: {error.strerror}"
 
     def _append(self, line: bytes) -> None:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self._path, flags, 0o600)
-        try:
-            size = os.fstat(descriptor).st_size
-            if size >= LARGEST:
-                os.replace(self._path, f"{self._path}.1")
-                os.close(descriptor)
-                descriptor = os.open(self._path, flags, 0o600)
-                size = 0
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a kill tore the line before
-                line = b"\n" + line
-            if os.write(descriptor, line) < len(line):
-                raise OSError(0, "the disk took a part of it")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with self._file as file:  # opened anew each time: somebody may have moved it away
+            file.open()
+            if file.size >= MAX_FILE_BYTES:
+                file.rotate(self._path.with_name(f"{AUDIT_FILE}.1"))
+            file.append(line)
 
-    def _load(self) -> tuple[Decision, ...]:
+    def _load(self) -> tuple[AuditEntry, ...]:
         try:
             with self._path.open("rb") as file:
                 file.seek(max(0, self._path.stat().st_size - _READ))
@@ -69,7 +60,7 @@ class Audit:
         found = []
         for line in lines:
             try:
-                found.append(msgspec.json.decode(line, type=Decision))
+                found.append(msgspec.json.decode(line, type=AuditEntry))
             except (msgspec.MsgspecError, UnicodeDecodeError):  # torn, or cut by where the reading began
                 continue
         return tuple(found[-NEWEST:])

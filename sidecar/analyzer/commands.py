@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...detectors.profile.profile import Profile
-from ..report.schema import Decision, Learning
-from .feedback.labels import Labels
+from ..report.schema import AuditEntry, LearningStatus
+from .feedback.labels import LabelBatch
 
 
 @dataclass(frozen=True, slots=True)
 class BeginLearning:
     """Gather rows for a profile; refused while another one is in the making."""
 
-    learning: Learning
+    learning: LearningStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SetProfile:
 class ShowDecisions:
     """Show these, the newest of the audit, in the report."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[AuditEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Warn:
 class TakeLabels:
     """Join and count labels; its future gives an Answer, as soon as they outlive the process."""
 
-    labels: Labels
+    labels: LabelBatch
 
 
-Plain = BeginLearning | CloseEpisode | EndLearning | NoteLearning | SetProfile | ShowDecisions | Warn
-Command = Plain | TakeLabels
+SimpleCommand = BeginLearning | CloseEpisode | EndLearning | NoteLearning | SetProfile | ShowDecisions | Warn
+Command = SimpleCommand | TakeLabels

@@ -11,30 +11,32 @@ from typing import Any
 
 import msgspec
 
-from ..errors import shown
-from ..report.schema import Learning
+from ..errors import quote_value
+from ..report.schema import LearningStatus
+from ..settings.document import Learn
+from .component import Component
 from .errors import LearningRefusedError
 
-MOST_TRIES = 3
-FEWEST_ROWS = 1000  # that a profile is made of when they fill the room that they have
+MAX_TRIES = 3
+MIN_ROWS = 1000  # that a profile is made of when they fill the room that they have
 
 
-class Learner:
+class LearningState(Component):
     """The learning that is under way, if any: part of the worker's mind and of the checkpoint."""
 
     def __init__(self) -> None:
-        self.learning: Learning | None = None
+        self.learning: LearningStatus | None = None
 
     @property
     def gathering(self) -> bool:
         """Whether rows are stored for it."""
         return self.learning is not None and self.learning.state == "gathering"
 
-    def begin(self, learning: Learning) -> None:
+    def begin(self, learning: LearningStatus) -> None:
         """Gather rows for `learning`; LearningRefusedError while another one is in the making."""
         now = self.learning
         if now is not None and now.state != "gave_up":
-            whose = f"of {shown(now.by)} " if now.by else ""
+            whose = f"of {quote_value(now.by)} " if now.by else ""
             raise LearningRefusedError(
                 f"a profile is in the making already: {now.kind} {whose}with {now.rows} of {now.wanted} rows; "
                 "DELETE /rebaseline ends it"
@@ -47,7 +49,7 @@ class Learner:
         if learning is None or learning.state != "gathering":
             return
         changes: dict[str, Any] = {"rows": rows}
-        if rows >= learning.wanted or (full and rows >= FEWEST_ROWS):
+        if rows >= learning.wanted or (full and rows >= MIN_ROWS):
             changes |= {"state": "building", "gathered": now, "progress": 0.0}
         elif full:
             problem = f"only {rows} rows have room on disk; mask wide columns, or allow more bytes"
@@ -59,7 +61,7 @@ class Learner:
         learning = self.require(id_)
         if not problem:
             self.learning = msgspec.structs.replace(learning, progress=progress)
-        elif learning.tries >= MOST_TRIES:
+        elif learning.tries >= MAX_TRIES:
             self.learning = msgspec.structs.replace(learning, state="gave_up", problem=problem)
         else:
             self.learning = msgspec.structs.replace(
@@ -71,19 +73,31 @@ class Learner:
         self.require(id_)
         self.learning = None
 
-    def require(self, id_: str) -> Learning:
+    def require(self, id_: str) -> LearningStatus:
         """Return the learning, if it is `id_`; LearningRefusedError when that has ended in the meantime."""
         if self.learning is None or self.learning.id != id_:
-            raise LearningRefusedError(f"learning {shown(id_)} has ended")
+            raise LearningRefusedError(f"learning {quote_value(id_)} has ended")
         return self.learning
+
+    def cancel(self) -> None:
+        """End whatever is under way: another profile makes it pointless."""
+        self.learning = None
+
+    def follow_document(self, learn: Learn | None, *, profiled: bool, fresh_id: str, now: float) -> None:
+        """After a start, learn a first profile if the document asks for one and none is in force, or end doing so."""
+        wanted = learn is not None and not profiled
+        if self.learning is not None and self.learning.kind == "learn" and not wanted:
+            self.learning = None
+        if learn is not None and wanted and self.learning is None:
+            self.begin(LearningStatus(id=fresh_id, kind="learn", wanted=learn.rows, began=now))
 
     def state(self) -> dict[str, Any] | None:
         """Return it as plain values."""
         return None if self.learning is None else msgspec.to_builtins(self.learning)
 
-    def resume(self, state: object) -> None:
+    def resume(self, saved: object) -> None:
         """Take over what `state` returned; what does not fit is left behind, and so are its rows."""
         try:
-            self.learning = msgspec.convert(state, Learning | None)
+            self.learning = msgspec.convert(saved, LearningStatus | None)
         except msgspec.ValidationError:
             self.learning = None

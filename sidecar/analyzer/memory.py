@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import resource
-
 from ..errors import UsageError
+from ..system import limits
 
 RECYCLE_SHARE = 0.85
 FIRST_NEEDS = 16 * 1024 * 1024  # threads, sockets, a profile
@@ -15,17 +14,14 @@ def limit_data(size: int, used: int) -> None:
 
     UsageError when it has `used` so much already that it would have to start anew at once.
     """
-    if worn_out(used + FIRST_NEEDS, size):
+    if near_limit(used + FIRST_NEEDS, size):
         raise UsageError(
             f"--memory-limit of {size >> 20} MiB is too little: the analyzer has {used >> 20} MiB of data before its "
             "first record; give 256Mi or more"
         )
-    if size:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = size if hard == resource.RLIM_INFINITY else min(size, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    limits.limit_data(size)
 
 
-def worn_out(used: int, size: int) -> bool:
+def near_limit(used: int, size: int) -> bool:
     """Tell whether `used` bytes of data are so near to the ceiling `size` that it is time to start anew."""
     return bool(size) and used >= RECYCLE_SHARE * size

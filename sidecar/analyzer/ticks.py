@@ -6,7 +6,11 @@ that comes later than that counts in the oldest open tick and is called late.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from .component import Component
 
 SECOND = 1_000_000_000
 MAX_OPEN = 2
@@ -15,11 +19,13 @@ BACK_TICKS, BACK_SECONDS = 2, 60  # a wall clock that is set back by less is wai
 
 
 @dataclass
-class TickClock:
+class TickClock(Component):
     """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any.
 
     `shift_ns`, whole ticks, is how far the ticks' clock is ahead of the wall clock, after that was set back.
     """
+
+    by_tick: ClassVar[bool] = True
 
     tick_ns: int
     closed_through: int = -1
@@ -37,7 +43,7 @@ class TickClock:
 
         A time in the future counts as now, or one wrong clock would close all the ticks up to it.
         """
-        now_ns = self._followed(now_ns)
+        now_ns = self._tick_time(now_ns)
         at_ns = min(at_ns + self.shift_ns, now_ns)
         self.newest_ns = max(self.newest_ns, at_ns)
         tick = at_ns // self.tick_ns
@@ -52,7 +58,7 @@ class TickClock:
 
     def due(self, now_ns: int) -> list[int]:
         """Return the open ticks that must close now, in their order, the surplus ones included."""
-        now_ns = self._followed(now_ns)
+        now_ns = self._tick_time(now_ns)
         grace = min(int(GRACE_SECONDS * SECOND), self.tick_ns)
         passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one are over
         surplus = max(0, len(self.open) - MAX_OPEN)
@@ -63,7 +69,22 @@ class TickClock:
         self.open.remove(tick)
         self.closed_through = max(self.closed_through, tick)
 
-    def _followed(self, now_ns: int) -> int:
+    def state(self) -> dict[str, Any]:
+        """Return which ticks are open and closed."""
+        return {
+            "tick_ns": self.tick_ns,
+            "closed_through": self.closed_through,
+            "newest_ns": self.newest_ns,
+            "open": list(self.open),
+        }
+
+    def resume(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `state` returned, of a clock with ticks of the same length."""
+        self.closed_through = int(saved["closed_through"])
+        self.newest_ns = int(saved["newest_ns"])
+        self.open = [int(tick) for tick in saved["open"]]
+
+    def _tick_time(self, now_ns: int) -> int:
         """Return `now_ns` on the clock of ticks, which goes on where it was when the wall clock is set back far."""
         top = self.open[-1] if self.open else self.closed_through
         if now_ns + self.shift_ns < (top - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:

@@ -7,7 +7,7 @@
 Glossary
     page      a memory-mapped file of 64-bit words with one writer, the proxy
     epoch     changes whenever a proxy starts; counters on the page go on, gauges begin anew
-    record    one sampled exchange: heads, bodies, timings
+    record    one sampled exchange: headers, bodies, trailers, timings; its format has a version, see record.py
     sequence  the number of a record; it counts accepted records and so goes on across restarts
     fate      what became of an exchange: sampled_out, accepted (by the channel) or dropped, with a reason
 """

@@ -28,7 +28,7 @@ CONNECTION_GAUGES = ("open", "opaque_open")
 
 DOWNGRADES = ("not_http", "malformed", "too_large", "unmatched", "upgrade", "connect", "http2", "tls", "internal")
 
-FATES = (
+OUTCOMES = (
     ("accepted", ""),
     ("sampled_out", "rate"),
     ("sampled_out", "route"),
@@ -42,8 +42,8 @@ FATES = (
 
 AT_CONNECTIONS = HEADER
 AT_DOWNGRADES = AT_CONNECTIONS + len(CONNECTIONS)
-AT_FATES = AT_DOWNGRADES + len(DOWNGRADES)
-AT_SLOTS = AT_FATES + len(FATES)
+AT_OUTCOMES = AT_DOWNGRADES + len(DOWNGRADES)
+AT_SLOTS = AT_OUTCOMES + len(OUTCOMES)
 
 SLOTS = 32
 PROBES, FIRST_ROUTE, OTHER = 0, 1, SLOTS - 1
@@ -85,6 +85,6 @@ def downgrade(reason: str) -> int:
     return AT_DOWNGRADES + DOWNGRADES.index(reason)
 
 
-def fate(name: str, reason: str = "") -> int:
+def outcome_word(name: str, reason: str = "") -> int:
     """Return the word that counts exchanges with this fate."""
-    return AT_FATES + FATES.index((name, reason))
+    return AT_OUTCOMES + OUTCOMES.index((name, reason))

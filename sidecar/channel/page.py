@@ -15,7 +15,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PilotfishError, shown
+from ..errors import PilotfishError, quote_value
+from ..system.files import replace_file
 from . import layout as at
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
@@ -28,7 +29,7 @@ class PageError(PilotfishError):
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class LatencyHistogram:
     """Counts per bucket of `layout.BOUNDS` (inclusive upper bounds; the last count lies beyond) and the sum in ns."""
 
     counts: tuple[int, ...]
@@ -59,7 +60,7 @@ class RouteCounters:
     bytes_in: int
     bytes_out: int
     in_flight: int
-    histograms: dict[str, Histogram]
+    histograms: dict[str, LatencyHistogram]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class PageSnapshot:
     epoch: int
     started_ns: int
     pid: int
-    beat_ns: int
+    heartbeat_ns: int
     connections: dict[str, int]
     downgrades: dict[str, int]
     fates: dict[tuple[str, str], int]
@@ -96,15 +97,13 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Take over the page at `path`, or make a new one: counters go on, gauges begin at 0, the epoch grows."""
         if not _is_page(path):
-            fresh = path.with_name(path.name + ".new")
-            fresh.write_bytes(bytes(at.SIZE))
-            fresh.replace(path)
+            replace_file(path, bytes(at.SIZE))
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise PageError(f"another proxy writes {shown(str(path))}: give each its own --shared folder") from error
+            raise PageError(f"another proxy writes {quote_value(path)}: give each its own --shared folder") from error
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
@@ -166,7 +165,7 @@ def read_page(path: Path) -> PageSnapshot:
     """Return a consistent copy of the page at `path`; raise PageError when there is none of this layout."""
     if not _is_page(path):
         raise PageError(
-            f"counter page {shown(str(path))} is missing or of another layout: does a proxy use this --shared folder?"
+            f"counter page {quote_value(path)} is missing or of another layout: does a proxy use this --shared folder?"
         )
     with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
         for _ in range(ATTEMPTS):
@@ -205,10 +204,10 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         epoch=words[at.AT_EPOCH],
         started_ns=words[at.AT_STARTED],
         pid=words[at.AT_PID],
-        beat_ns=words[at.AT_BEAT],
+        heartbeat_ns=words[at.AT_BEAT],
         connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
-        downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_FATES], strict=True)),
-        fates=dict(zip(at.FATES, words[at.AT_FATES : at.AT_SLOTS], strict=True)),
+        downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
+        fates=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),
         routes=tuple(routes),
     )
 
@@ -218,7 +217,7 @@ def _route(words: memoryview, slot: int) -> RouteCounters:
     histograms = {}
     for index, name in enumerate(at.HISTOGRAMS):
         start = base + at.SLOT_HISTOGRAMS + index * at.HISTOGRAM_WORDS
-        histograms[name] = Histogram(tuple(words[start : start + at.BUCKETS]), words[start + at.BUCKETS])
+        histograms[name] = LatencyHistogram(tuple(words[start : start + at.BUCKETS]), words[start + at.BUCKETS])
     return RouteCounters(
         route=_slot_name(words, slot),
         codes=dict(zip(at.CODES, words[base + at.SLOT_CODES : base + at.SLOT_GRPC], strict=True)),

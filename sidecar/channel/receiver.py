@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import UsageError, shown
-from .record import FRAME, MAX_FRAME, Frame, FrameError, decode
+from ..errors import UsageError, quote_value
+from .record import FRAME, MAX_FRAME, Frame, FrameError, VersionError, decode
 
-PORTION = 64 * 1024
+READ_BYTES = 64 * 1024
 BACKLOG = 4
 
 
-class Splitter:
+class FrameDecoder:
     """Bytes in, frames out, however the bytes are cut."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
@@ -63,13 +63,14 @@ class Receiver:
     """Listens at a Unix socket for the one proxy; `receive` waits at most as long as it is told.
 
     A second connection replaces the first one, after all that the first one sent has been read. `broken_total` counts
-    connections that were closed because they did not speak the protocol; `problem` says why the last one was.
+    connections that were closed because they did not speak the protocol; `problem` says why the last one was. The
+    `Hello` of a proxy of another version is yielded before its connection is closed: it says which records were lost.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: socket.socket | None = None
-        self._splitter = Splitter()
+        self._splitter = FrameDecoder()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._listener = _listen(path)
         self._poll = select.poll()
@@ -117,7 +118,7 @@ class Receiver:
 
     def _read(self, connection: socket.socket) -> Iterator[Frame]:
         try:
-            data = connection.recv(PORTION)
+            data = connection.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -131,6 +132,8 @@ class Receiver:
             self.broken_total += 1
             self.problem = str(error)
             self._drop()
+            if isinstance(error, VersionError) and error.hello is not None:
+                yield error.hello
 
     def _accept(self) -> None:
         try:
@@ -147,7 +150,7 @@ class Receiver:
             self._poll.unregister(self._connection)
             self._connection.close()
         self._connection = None
-        self._splitter = Splitter()
+        self._splitter = FrameDecoder()
 
 
 def _listen(path: Path) -> socket.socket:
@@ -161,6 +164,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {shown(str(path))}: {error}; give a --shared folder with a short path"
+            f"cannot listen at {quote_value(path)}: {error}; give a --shared folder with a short path"
         ) from error
     return listener

@@ -1,7 +1,31 @@
 """The record: what the proxy hands the analyzer of one exchange, and its frame on the socket.
 
-A frame is a u32 length (of what follows), a u8 kind and the payload, little-endian. `HELLO` opens every connection
-and says which epoch speaks and which sequence comes next, so that a reader knows at once what it missed.
+Numbers are little-endian. A frame is
+
+    u32     length of the payload
+    u8      kind: HELLO (1) or RECORD (2)
+    bytes   payload
+
+HELLO opens every connection. Its layout never changes, so that each version can read and refuse every other one:
+
+    u16     VERSION
+    u64     epoch of the proxy
+    u64     sequence of the record that comes next: a reader counts those before it as lost
+
+RECORD is one exchange; `Record` explains the fields:
+
+    u16     VERSION
+    u64     sequence
+    u64     at_ns, first_byte_ns, duration_ns
+    u16     status, flags (REQUEST_TRUNCATED 1, RESPONSE_TRUNCATED 2, EVENT_STREAM 4)
+    u64     request_bytes, response_bytes
+    u16     listener
+    u16     lengths of protocol, method, target, route
+    u32     lengths of request_headers, request_body, request_trailers, response_headers, response_body,
+            response_trailers
+    bytes   the ten parts in this order; protocol, method and target in Latin-1, route in UTF-8
+
+A reader refuses a frame of another version, see `VersionError`.
 """
 
 from __future__ import annotations
@@ -15,15 +39,16 @@ from ..errors import PilotfishError
 HELLO, RECORD = 1, 2
 FRAME = struct.Struct("<IB")
 _HELLO = struct.Struct("<HQQ")
-_FIXED = struct.Struct("<HQQQQHHQQHHHIIII")
-VERSION = 1
+_FIXED = struct.Struct("<HQQQQHHQQHHHHHIIIIII")
+_FRAMED = struct.Struct("<IB" + _FIXED.format.removeprefix("<"))
+VERSION = 2
 MAX_FRAME = 64 * 1024 * 1024
 
 REQUEST_TRUNCATED, RESPONSE_TRUNCATED, EVENT_STREAM = 1, 2, 4
 
 
 class FrameError(PilotfishError):
-    """Bytes on the channel that are no frame of this version."""
+    """Bytes on the channel are not a frame of this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +57,34 @@ class Hello:
 
     epoch: int
     next_sequence: int
+    version: int = VERSION
+
+
+class VersionError(FrameError):
+    """A frame is of another version; `hello` is the frame, where it is one."""
+
+    def __init__(self, version: int, hello: Hello | None = None) -> None:
+        super().__init__(
+            f"channel: frame of version {version}, this is {VERSION}: proxy and analyzer must be of one image"
+        )
+        self.hello = hello
 
 
 class Record(NamedTuple):
     """One sampled exchange (a tuple, since one is made for each).
 
-    `at_ns` is the wall clock at the request's first byte, `first_byte_ns` and `duration_ns` count from there.
-    `request_head` and `response_head` are the raw heads up to and with the empty line; bodies are as decoded from the
-    transfer coding (not from a content coding). `request_bytes` and `response_bytes` are the sizes of the whole bodies,
-    also where the captured ones are truncated. `listener` is the index of the listen/upstream pair.
+    sequence        counts the records of a counter page, from 1
+    at_ns           the wall clock at the request's first byte
+    first_byte_ns   from there to the first byte of the response
+    duration_ns     from there to the last byte of the response
+    listener        index of the listen/upstream pair
+    protocol        ALPN identifier of the wire protocol: `http/1.1`
+    target          the request-target of HTTP/1.1 (RFC 9112, 3.2), `:path` of HTTP/2
+    route           name of the counters: method and path template
+    *_headers       header blocks, see `wire/headers.py`
+    *_trailers      header blocks: the trailer sections of chunked messages, up to 4 KiB
+    *_body          without transfer coding; a content coding is left as it is
+    *_bytes         sizes of the whole bodies, also where the captured ones are truncated
     """
 
     sequence: int
@@ -52,50 +96,55 @@ class Record(NamedTuple):
     request_bytes: int
     response_bytes: int
     listener: int
+    protocol: str
     method: str
+    target: str
     route: str
-    request_head: bytes
-    response_head: bytes
+    request_headers: bytes
     request_body: bytes
+    request_trailers: bytes
+    response_headers: bytes
     response_body: bytes
+    response_trailers: bytes
 
 
 Frame = Hello | Record
+_NUMBERS = Record._fields.index("protocol")  # so many fields are numbers, and come first
 
 
 def encode_hello(hello: Hello) -> bytes:
     """Return the frame of `hello`."""
-    return FRAME.pack(_HELLO.size, HELLO) + _HELLO.pack(VERSION, hello.epoch, hello.next_sequence)
+    return FRAME.pack(_HELLO.size, HELLO) + _HELLO.pack(hello.version, hello.epoch, hello.next_sequence)
 
 
 def encode_record(record: Record) -> bytes:
     """Return the frame of `record`."""
-    method, route = record.method.encode("latin-1", "replace"), record.route.encode()
-    parts = (method, route, record.request_head, record.response_head, record.request_body, record.response_body)
-    fixed = _FIXED.pack(
-        VERSION,
-        record.sequence,
-        record.at_ns,
-        record.first_byte_ns,
-        record.duration_ns,
-        record.status,
-        record.flags,
-        record.request_bytes,
-        record.response_bytes,
-        record.listener,
-        *map(len, parts),
+    parts = (
+        record.protocol.encode("latin-1"),
+        record.method.encode("latin-1"),
+        record.target.encode("latin-1"),
+        record.route.encode(),
+        record.request_headers,
+        record.request_body,
+        record.request_trailers,
+        record.response_headers,
+        record.response_body,
+        record.response_trailers,
     )
-    size = len(fixed) + sum(map(len, parts))
-    return b"".join((FRAME.pack(size, RECORD), fixed, *parts))
+    lengths = tuple(map(len, parts))
+    fixed = _FRAMED.pack(_FIXED.size + sum(lengths), RECORD, VERSION, *record[:_NUMBERS], *lengths)
+    return b"".join((fixed, *parts))
 
 
 def decode(kind: int, payload: bytes | memoryview) -> Frame:
-    """Return the frame in `payload` (what follows the frame header); raise FrameError when it is none."""
+    """Return the frame in `payload` (what follows the frame header); raise FrameError when it cannot be read."""
     try:
         if kind == HELLO:
             version, epoch, upcoming = _HELLO.unpack(payload)
-            _require_version(version)
-            return Hello(epoch, upcoming)
+            hello = Hello(epoch, upcoming, version)
+            if version != VERSION:
+                raise VersionError(version, hello)
+            return hello
         if kind == RECORD:
             return _decode_record(bytes(payload))
     except (struct.error, UnicodeDecodeError) as error:
@@ -105,38 +154,17 @@ def decode(kind: int, payload: bytes | memoryview) -> Frame:
     raise FrameError(f"channel: frame of unknown kind {kind}: proxy and analyzer are of different versions")
 
 
-def _require_version(version: int) -> None:
-    if version != VERSION:
-        raise FrameError(
-            f"channel: frame of version {version}, this is {VERSION}: proxy and analyzer must be of one image"
-        )
-
-
 def _decode_record(payload: bytes) -> Record:
-    version, sequence, *numbers = _FIXED.unpack_from(payload)
-    _require_version(version)
-    at_ns, first_byte_ns, duration_ns, status, flags, request_bytes, response_bytes, listener, *lengths = numbers
+    version, *values = _FIXED.unpack_from(payload)
+    if version != VERSION:
+        raise VersionError(version)
+    lengths = values[_NUMBERS:]
     parts, start = [], _FIXED.size
     if start + sum(lengths) != len(payload):
         raise FrameError(f"channel: record of {len(payload)} bytes, its parts say {start + sum(lengths)}")
     for length in lengths:
         parts.append(payload[start : start + length])
         start += length
-    method, route, request_head, response_head, request_body, response_body = parts
-    return Record(
-        sequence=sequence,
-        at_ns=at_ns,
-        first_byte_ns=first_byte_ns,
-        duration_ns=duration_ns,
-        status=status,
-        flags=flags,
-        request_bytes=request_bytes,
-        response_bytes=response_bytes,
-        listener=listener,
-        method=method.decode("latin-1"),
-        route=route.decode(),
-        request_head=request_head,
-        response_head=response_head,
-        request_body=request_body,
-        response_body=response_body,
-    )
+    protocol, method, target, route, *blocks = parts
+    texts = protocol.decode("latin-1"), method.decode("latin-1"), target.decode("latin-1"), route.decode()
+    return Record._make((*values[:_NUMBERS], *texts, *blocks))

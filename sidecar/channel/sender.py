@@ -15,7 +15,7 @@ from pathlib import Path
 from .record import Hello, Record, encode_hello, encode_record
 
 QUEUE_BYTES = 4 * 1024 * 1024
-PORTION = 256 * 1024
+WRITE_BYTES = 256 * 1024
 
 
 class Sender:
@@ -26,7 +26,7 @@ class Sender:
         self._epoch = epoch
         self._limit = limit
         self._frames: deque[tuple[int, bytes]] = deque()
-        self._greeting = b""
+        self._hello = b""
         self._sent = 0  # bytes of what is being sent now: the greeting, else the first frame
         self._socket: socket.socket | None = None
         self.queued_bytes = 0
@@ -39,7 +39,7 @@ class Sender:
     @property
     def pending(self) -> bool:
         """Return whether something waits to be written to the reader."""
-        return self._socket is not None and bool(self._frames or self._greeting)
+        return self._socket is not None and bool(self._frames or self._hello)
 
     def fileno(self) -> int:
         """Return the descriptor to watch while `connected`."""
@@ -69,7 +69,7 @@ class Sender:
             return False
         self._socket = connection
         first = self._frames[0][0] if self._frames else next_sequence
-        self._greeting = encode_hello(Hello(self._epoch, first))
+        self._hello = encode_hello(Hello(self._epoch, first))
         self._sent = 0
         return True
 
@@ -88,7 +88,7 @@ class Sender:
                 return True
         return True
 
-    def reader_gone(self) -> bool:
+    def reader_closed(self) -> bool:
         """Return whether the reader closed; call it when the descriptor is readable, since a reader never writes."""
         assert self._socket is not None
         try:
@@ -104,25 +104,25 @@ class Sender:
             with suppress(OSError):  # it is gone either way
                 self._socket.close()
         self._socket = None
-        self._greeting = b""
+        self._hello = b""
         self._sent = 0
 
     def _portion(self) -> bytes | memoryview:
-        if self._greeting:
-            return memoryview(self._greeting)[self._sent :]
+        if self._hello:
+            return memoryview(self._hello)[self._sent :]
         parts, size = [memoryview(self._frames[0][1])[self._sent :]], len(self._frames[0][1]) - self._sent
         for _, frame in islice(self._frames, 1, 256):
             size += len(frame)
-            if size > PORTION:
+            if size > WRITE_BYTES:
                 break
             parts.append(memoryview(frame))
         return b"".join(parts) if len(parts) > 1 else parts[0]
 
     def _forget(self, written: int) -> None:
-        if self._greeting:
+        if self._hello:
             self._sent += written
-            if self._sent == len(self._greeting):
-                self._greeting, self._sent = b"", 0
+            if self._sent == len(self._hello):
+                self._hello, self._sent = b"", 0
             return
         written += self._sent
         while self._frames and written >= len(self._frames[0][1]):

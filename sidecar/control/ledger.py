@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 import msgspec
 
@@ -22,22 +24,30 @@ OUTCOMES = {
     REFUSED: "refused",
     SUPERSEDED: "superseded",
 }
-SETTLED = frozenset((PENDING, DELIVERED, DEAD))  # nothing is decided again about an entry in one of these
-KEPT = 1000  # entries of ended episodes that a compaction keeps
+DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # nothing is decided again about an entry in one of these
+MAX_ENDED_ENTRIES = 1000  # ended entries of each kind that a compaction keeps
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Nature(StrEnum):
+    """The two natures of intent; see `intent`."""
+
+    LEVEL = "level"
+    ONCE = "once"
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An intent with what became of it.
 
-    Times are epoch seconds. `body` is the event as it is sent, the same bytes on each attempt; it is empty for an
-    intent that was never to be sent. `target` tells one receiver from another, without its address. `next_at` is when
-    a pending one is due, `error` why the last attempt failed.
+    Times are epoch seconds. `desired` is a JSON value, the same on each attempt; it is empty for an intent of nature
+    ONCE that was never to be sent. `target` identifies the receiver, without its address. `next_at` is when a pending
+    entry is due, `error` why the last attempt failed. Three fields have another name in the file, from the time when
+    retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
     kind: str
-    cause: str
-    episode: str
+    why: str = msgspec.field(name="cause")
+    key: str = msgspec.field(name="episode")
     model: str
     version: str
     profile_hash: str
@@ -45,20 +55,23 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changed_at: float
     state: str
     reason: str
-    body: str = ""
+    desired: object = msgspec.field(default="", name="body")
     target: str = ""
     attempts: int = 0
     next_at: float = 0.0
     error: str = ""
+    nature: Nature = Nature.ONCE
+    observed: object = None
+    observed_at: float = 0.0
 
 
-class Put(msgspec.Struct, frozen=True, tag="put"):
+class PutEntry(msgspec.Struct, frozen=True, tag="put"):
     """Operation: the entry stands as given, new or in place of the one with its id."""
 
-    entry: Entry
+    entry: LedgerEntry
 
 
-class Change(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_defaults=True):
+class ChangeEntry(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_defaults=True):
     """Operation: what became of the entry `id`."""
 
     id: str
@@ -70,63 +83,68 @@ class Change(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_defau
     error: str = ""
 
 
-class Totals(msgspec.Struct, frozen=True, tag="totals"):
+class SetTotals(msgspec.Struct, frozen=True, tag="totals"):
     """Operation: the outcomes counted so far, as (kind, outcome, reason, count); ends a compaction."""
 
     counts: tuple[tuple[str, str, str, int], ...]
 
 
-Operation = Put | Change | Totals
+Operation = PutEntry | ChangeEntry | SetTotals
 
 
-class Ledger:
+class IntentLedger:
     """All entries by id, and the outcomes counted; a value: `apply` returns another one."""
 
     __slots__ = ("entries", "totals")
 
     def __init__(
-        self, entries: Mapping[str, Entry] | None = None, totals: Mapping[tuple[str, str, str], int] | None = None
+        self, entries: Mapping[str, LedgerEntry] | None = None, totals: Mapping[tuple[str, str, str], int] | None = None
     ) -> None:
-        self.entries: Mapping[str, Entry] = entries or {}
+        self.entries: Mapping[str, LedgerEntry] = entries or {}
         self.totals: Mapping[tuple[str, str, str], int] = totals or {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Ledger) and (self.entries, self.totals) == (other.entries, other.totals)
+        return isinstance(other, IntentLedger) and (self.entries, self.totals) == (other.entries, other.totals)
 
     __hash__ = None  # type: ignore[assignment]  # holds mappings
 
-    def apply(self, operations: Iterable[Operation]) -> Ledger:
+    def apply(self, operations: Iterable[Operation]) -> IntentLedger:
         """Return the ledger after `operations`; a change of an unknown entry is ignored: its put was lost."""
         entries, totals = dict(self.entries), dict(self.totals)
         for operation in operations:
             match operation:
-                case Totals(counts):
+                case SetTotals(counts):
                     totals.update({(kind, outcome, reason): count for kind, outcome, reason, count in counts})
-                case Put(entry):
-                    _count(totals, entries.get(entry.id), entry)
-                    entries[entry.id] = entry
-                case Change(id=id_) if id_ in entries:
+                case PutEntry(entry):
+                    _count(totals, entries.pop(entry.id, None), entry)
+                    entries[entry.id] = entry  # at the end: the newest decision comes last
+                case ChangeEntry(id=id_) if id_ in entries:
                     fresh = _changed(entries[id_], operation)
                     _count(totals, entries[id_], fresh)
                     entries[id_] = fresh
-        return Ledger(entries, totals)
+        return IntentLedger(entries, totals)
 
-    def compacted(self) -> list[Operation]:
-        """Return the operations from which this ledger, less its oldest ended entries, is folded again."""
+    def snapshot_operations(self) -> list[Operation]:
+        """Return the operations from which this ledger, less the oldest ended entries of each kind, is folded again."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
-        dropped = {entry.id for entry in ended[KEPT:]}
+        seen, dropped = Counter[str](), set[str]()
+        for entry in ended:
+            seen[entry.kind] += 1
+            if seen[entry.kind] > MAX_ENDED_ENTRIES:  # a busy kind never makes another one forget what it has done
+                dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # puts count outcomes anew, so the totals come last and set what was counted
-        return [*(Put(_lean(entry)) for entry in kept), Totals(counts)]
+        return [*(PutEntry(_without_body(entry)) for entry in kept), SetTotals(counts)]
 
 
-def _lean(entry: Entry) -> Entry:
-    return entry if entry.state in {PENDING, DEAD} else msgspec.structs.replace(entry, body="")
+def _without_body(entry: LedgerEntry) -> LedgerEntry:
+    keeps = entry.nature is Nature.LEVEL or entry.state in {PENDING, DEAD}
+    return entry if keeps else msgspec.structs.replace(entry, desired="")
 
 
-def _changed(entry: Entry, change: Change) -> Entry:
+def _changed(entry: LedgerEntry, change: ChangeEntry) -> LedgerEntry:
     return msgspec.structs.replace(
         entry,
         state=change.state,
@@ -138,7 +156,7 @@ def _changed(entry: Entry, change: Change) -> Entry:
     )
 
 
-def _count(totals: dict[tuple[str, str, str], int], before: Entry | None, after: Entry) -> None:
+def _count(totals: dict[tuple[str, str, str], int], before: LedgerEntry | None, after: LedgerEntry) -> None:
     if after.state not in OUTCOMES or (before and (before.state, before.reason) == (after.state, after.reason)):
         return
     key = (after.kind, OUTCOMES[after.state], after.reason)

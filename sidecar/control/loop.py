@@ -1,50 +1,62 @@
-"""The loop at the edge: look, decide, write down, act, write down; once a second."""
+"""The loop at the edge: look, decide, write down, start what is due; once a second.
+
+The loop starts effects and never waits for one. Each executor has at most one task; when it ends, it records its
+outcome in the ledger. A lock makes the loop and these tasks take turns at the ledger.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from . import delivery, event, policy
+from ..report.control_status import ControlStatus
 from .errors import OutboxError
-from .guard import Decision, judge
-from .ledger import PENDING, RECOMMENDED, Entry, Ledger, Operation, Put
-from .outbox import Outbox, Step, no_step
+from .executor import Executor, attempt
+from .guard import build_entry, check_intent
+from .intent import intent_of
+from .ledger import IntentLedger, LedgerEntry, Operation, PutEntry
+from .outbox import Outbox, Step, ignore_step
+from .pending import due_entries, next_change, superseded_changes
+from .policy import Policy
 from .situation import Situation
-from .status import ControlStatus, status_of
+from .status import build_status
 
 _LOG = logging.getLogger("pilotfish.control")
 
 INTERVAL = 1.0  # seconds between two cycles
 
-Observe = Callable[[Ledger, float], Situation | None]
-Send = Callable[[Entry], Awaitable[delivery.Answer]]
+Observe = Callable[[IntentLedger, float], Situation | None]
 
 
 @dataclass(kw_only=True)
 class ControlLoop:
     """Carries out what follows from the situation.
 
-    `observe` returns the situation of the moment, or None when nothing is known yet; `send` makes one attempt;
-    `publish` is handed what a person is shown, after every cycle; `step` hears of each point at which a crash may come.
+    `observe` returns the situation of the moment, or None when nothing is known yet; `policies` and `executors` are
+    the tables of `app`; `publish` receives what a person is shown, after every cycle and every outcome; `step` is
+    called at each point at which a crash would leave a trace.
     """
 
     observe: Observe
+    policies: Sequence[Policy]
+    executors: Mapping[str, Executor]
     outbox: Outbox
-    send: Send
     publish: Callable[[ControlStatus], None]
     clock: Callable[[], float]
     random: Random
-    step: Step = no_step
+    step: Step = ignore_step
+    _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by kind: entry's id, task
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _failed: str = ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do a cycle each second until `stop` is set, then give the outbox back.
+        """Do a cycle each second until `stop` is set, then wait for the effects under way and close the outbox.
 
-        A cycle that fails is shown and logged, and the next one tries again: what is measured beside it goes on.
+        A cycle that fails is shown and logged, and the next one tries again: what is measured beside it goes on. When
+        the caller cancels, effects under way are cancelled, too; their entries stay pending.
         """
         try:
             while not stop.is_set():
@@ -57,69 +69,77 @@ class ControlLoop:
                     await asyncio.wait_for(stop.wait(), INTERVAL)
                 except TimeoutError:
                     continue
+            await self.drain()
         finally:
+            tasks = [task for _, task in self._running.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self.outbox.close()
 
     async def cycle(self) -> None:
-        """Do what is due now, one delivery at most; while the outbox cannot be had, only say so."""
+        """Decide on the situation and start what is due; while the outbox cannot be had, only say so."""
+        async with self._lock:
+            try:
+                await asyncio.to_thread(self.outbox.open)
+            except OutboxError as error:
+                self.publish(ControlStatus(problem=str(error)))
+                return
+            situation = self.observe(self.outbox.ledger, self.clock())
+            if situation is not None:
+                in_flight = frozenset(id_ for id_, _ in self._running.values())
+                self._start(await self._decide(replace(situation, in_flight=in_flight)))
+            elif self.outbox.unsaved:
+                await self._commit()
+            self.publish(build_status(self.outbox))
+
+    async def drain(self) -> None:
+        """Wait until no effect is under way and each outcome is recorded."""
+        await asyncio.gather(*(task for _, task in self._running.values()))
+
+    async def _decide(self, situation: Situation) -> Situation:
+        self.step("loop.decide")
+        for policy in self.policies:
+            intents = policy.wanted(situation)
+            await self._commit(*superseded_changes(policy, intents, situation))
+            for intent in intents:
+                # each decision sees the one before it: two episodes of one model must not both pass the cooldown
+                situation = replace(situation, ledger=self.outbox.ledger)
+                decision = check_intent(intent, situation)
+                if decision is not None:
+                    await self._commit(PutEntry(build_entry(decision, situation)))
+                    self.step("loop.decided")
+            situation = replace(situation, ledger=self.outbox.ledger)
+        return situation
+
+    def _start(self, situation: Situation) -> None:
+        for kind, executor in self.executors.items():
+            ready = due_entries(kind, situation) if kind not in self._running else ()
+            for entry in ready[:1]:
+                self._running[kind] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
+
+    async def _execute(self, executor: Executor, entry: LedgerEntry) -> None:
+        """Make one attempt at `entry` and record its outcome; one that cannot be recorded is tried again."""
         try:
-            await asyncio.to_thread(self.outbox.open)
-        except OutboxError as error:
-            self.publish(ControlStatus(problem=str(error)))
-            return
-        situation = self.observe(self.outbox.ledger, self.clock())
-        if situation is not None:
-            await self._deliver(await self._decide(situation))
-        elif self.outbox.unsaved:
-            await self._commit()
-        self.publish(status_of(self.outbox))
+            self.step("executor.apply")
+            outcome = await attempt(executor, intent_of(entry), self.clock())
+            self.step("executor.applied")
+            async with self._lock:
+                await self._commit(next_change(entry, outcome, self.clock(), self.random))
+                self.step("loop.recorded")
+        except Exception as error:
+            self._fail(error)
+        else:
+            self.publish(build_status(self.outbox))
+        finally:
+            del self._running[entry.kind]
 
     def _fail(self, error: Exception) -> None:
         problem = f"the control loop failed: {error!r}"
         if problem != self._failed:
             _LOG.error("%s", problem, exc_info=error)
         self._failed = problem
-        self.publish(replace(status_of(self.outbox), problem=problem))
-
-    async def _decide(self, situation: Situation) -> Situation:
-        self.step("loop.decide")
-        await self._commit(*policy.overtaken(situation))
-        for intent in policy.wanted(situation):
-            # each decision sees the one before it: two episodes of one model must not both pass the cooldown
-            situation = replace(situation, ledger=self.outbox.ledger)
-            decision = judge(intent, situation)
-            if decision is not None:
-                await self._commit(Put(entry_of(decision, situation)))
-                self.step("loop.decided")
-        return replace(situation, ledger=self.outbox.ledger)
-
-    async def _deliver(self, situation: Situation) -> None:
-        for entry in policy.due(situation)[:1]:
-            self.step("webhook.send")
-            answer = await self.send(entry)
-            self.step("webhook.answered")
-            await self._commit(delivery.settle(entry, answer, self.clock(), self.random))
-            self.step("loop.delivered")
+        self.publish(replace(build_status(self.outbox), problem=problem))
 
     async def _commit(self, *operations: Operation) -> None:
         await asyncio.to_thread(self.outbox.commit, operations)
-
-
-def entry_of(decision: Decision, situation: Situation) -> Entry:
-    """Return the ledger's entry for `decision`; what is or would be sent carries its event."""
-    intent, subject = decision.intent, decision.intent.subject
-    return Entry(
-        id=intent.id,
-        kind=intent.kind,
-        cause=intent.episode.cause,
-        episode=intent.episode.id,
-        model=subject.model,
-        version=subject.version,
-        profile_hash=subject.profile_hash,
-        target=situation.retrain.target if situation.retrain else "",
-        decided_at=situation.now,
-        changed_at=situation.now,
-        state=decision.state,
-        reason=decision.reason,
-        body=event.render(intent).decode() if decision.state in {PENDING, RECOMMENDED} else "",
-    )

@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from .ledger import DEAD, PENDING, Entry
+from ..report.control_status import ControlStatus, IntentStatus
+from .ledger import DEAD, PENDING, LedgerEntry, Nature
 from .outbox import Outbox
 
 SHOWN = 50  # intents, newest first
 
 
-@dataclass(frozen=True, slots=True)
-class IntentStatus:
-    """One entry of the ledger without its body; times in epoch seconds, `next_at` None unless it is pending."""
-
-    id: str
-    kind: str
-    cause: str
-    episode: str
-    model: str
-    version: str
-    state: str
-    reason: str
-    attempts: int
-    decided_at: float
-    changed_at: float
-    next_at: float | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ControlStatus:
-    """The newest intents, all outcomes counted as (kind, outcome, reason, count), and the outbox's own state."""
-
-    intents: tuple[IntentStatus, ...] = ()
-    totals: tuple[tuple[str, str, str, int], ...] = ()
-    pending: int = 0
-    dead: int = 0
-    unsaved: int = 0
-    damaged: int = 0
-    problem: str | None = None
-
-
-def status_of(outbox: Outbox) -> ControlStatus:
+def build_status(outbox: Outbox) -> ControlStatus:
     """Return what is to be shown of `outbox`."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
@@ -56,12 +23,12 @@ def status_of(outbox: Outbox) -> ControlStatus:
     )
 
 
-def _shown(entry: Entry) -> IntentStatus:
+def _shown(entry: LedgerEntry) -> IntentStatus:
     return IntentStatus(
         id=entry.id,
         kind=entry.kind,
-        cause=entry.cause,
-        episode=entry.episode,
+        cause=entry.why,
+        episode=entry.key if entry.nature is Nature.ONCE else "",
         model=entry.model,
         version=entry.version,
         state=entry.state,

@@ -24,7 +24,7 @@ one day of flights. In the middle of it the feed of one airport changes from mil
 | story    | what has happened so far; plot: how it goes on, folded from messages and reports, and when it is over |
 | view     | the story as a picture for a terminal; lines: as plain lines; screen: which of both |
 | summary  | the end: what was promised, what was measured (measured: from outside, as a user would) |
-| stage    | the temporary folder and the processes; leash: ends `pilotfish run` with the demo |
+| stage    | the temporary folder and the processes |
 | cast     | who plays: model, profile and documents made, everybody started |
 | app      | puts them together |
 """

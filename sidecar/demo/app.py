@@ -15,21 +15,21 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..report.schema import Report
-from .cast import REQUEST_FILE, TIMEOUT, Cast, fetch_report, perform, prepare
-from .measured import accounting_at_rest, overhead_of
-from .messages import AnyMessage, Problem, reason_of
-from .plot import hear, look, told
+from .measurements import accounting_at_rest, overhead_of
+from .messages import AnyMessage, ProcessFailure, reason_of
+from .processes import REQUEST_FILE, TIMEOUT, DemoProcesses, fetch_report, prepare, start_processes
+from .sandbox import DemoError, Sandbox
 from .screen import Screen, save_picture, screen_for
-from .stage import DemoError, Stage
-from .story import Plan, Story
-from .summary import Result, summarise, unkept
+from .state import DemoPlan, DemoState
+from .summary import SummaryLine, failed_checks, summarise
+from .transitions import add_entry, on_message, on_report
 from .wire import INFER_PATH
 
-PLAN = Plan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
-LOOK_EVERY = 0.5  # seconds between two looks at the report
-BLIND = 15.0  # seconds without a report after which the demo gives up
+PLAN = DemoPlan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
+POLL_SECONDS = 0.5  # seconds between two looks at the report
+REPORT_TIMEOUT = 15.0  # seconds without a report after which the demo gives up
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 
 Queue = asyncio.Queue[AnyMessage | Report]
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if args.picture is not None and not os.access(args.picture.absolute().parent, os.W_OK):
         raise UsageError(
-            f"--picture {shown(str(args.picture))}: its folder is missing or not writable; give another one"
+            f"--picture {quote_value(args.picture)}: its folder is missing or not writable; give another one"
         )
     try:
         return asyncio.run(_interruptible(args, console))
@@ -71,34 +71,39 @@ async def _interruptible(args: argparse.Namespace, console: Console) -> int:
 async def _demo(args: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
     screen = screen_for(console, plain=args.plain)
-    async with Stage() as stage, aiohttp.ClientSession(timeout=TIMEOUT) as client:
+    async with Sandbox() as stage, aiohttp.ClientSession(timeout=TIMEOUT) as client:
         with screen:
-            story = told(Story(PLAN), "training the model on May to July, building the profile of these rows")
-            screen.show(Story(PLAN), story)
+            story = add_entry(DemoState(PLAN), "training the model on May to July, building the profile of these rows")
+            screen.show(DemoState(PLAN), story)
             prepared = await asyncio.to_thread(prepare, PLAN)
-            cast = await perform(stage, PLAN, prepared)
+            cast = await start_processes(stage, PLAN, prepared)
             story = await _follow(story, stage.messages, cast, client, screen, args.picture)
         await cast.replay.dismiss()
         while not stage.messages.empty():
             item = stage.messages.get_nowait()
-            story = story if isinstance(item, Report) else hear(story, item)
+            story = story if isinstance(item, Report) else on_message(story, item)
         accounting = await accounting_at_rest(client, cast.admin)
         results = summarise(story, accounting, overhead_of(stage.folder / "shared"), time.monotonic() - began)
         _print_summary(console, results)
         if args.keep:
             await _keep(console, cast, stage.folder)
-    return 1 if unkept(results) else 0
+    return 1 if failed_checks(results) else 0
 
 
 async def _follow(
-    story: Story, queue: Queue, cast: Cast, client: aiohttp.ClientSession, screen: Screen, picture: Path | None
-) -> Story:
+    story: DemoState,
+    queue: Queue,
+    cast: DemoProcesses,
+    client: aiohttp.ClientSession,
+    screen: Screen,
+    picture: Path | None,
+) -> DemoState:
     """Return the story at its end, having shown all of it."""
     looking = asyncio.create_task(_look(queue, cast, client))
     try:
         while not story.over:
             item = await queue.get()
-            fresh = look(story, item) if isinstance(item, Report) else hear(story, item)
+            fresh = on_report(story, item) if isinstance(item, Report) else on_message(story, item)
             screen.show(story, fresh)
             story = fresh
             if picture is not None and story.phase == "retraining" and isinstance(item, Report):
@@ -108,7 +113,7 @@ async def _follow(
     return story
 
 
-async def _look(queue: Queue, cast: Cast, client: aiohttp.ClientSession) -> None:
+async def _look(queue: Queue, cast: DemoProcesses, client: aiohttp.ClientSession) -> None:
     """Put the report into `queue` again and again; a Problem when it cannot be had for long."""
     seen = time.monotonic()
     while True:
@@ -116,31 +121,30 @@ async def _look(queue: Queue, cast: Cast, client: aiohttp.ClientSession) -> None
             queue.put_nowait(await fetch_report(client, cast.admin, cast.token))
             seen = time.monotonic()
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-            if time.monotonic() - seen > BLIND:
-                queue.put_nowait(
-                    Problem(reason=f"no report for {BLIND:.0f} s: {reason_of(error)}; {cast.run.last_words()}")
-                )
-        await asyncio.sleep(LOOK_EVERY)
+            if time.monotonic() - seen > REPORT_TIMEOUT:
+                reason = f"no report for {REPORT_TIMEOUT:.0f} s: {reason_of(error)}; {cast.run.log_tail()}"
+                queue.put_nowait(ProcessFailure(reason=reason))
+        await asyncio.sleep(POLL_SECONDS)
 
 
-def _print_summary(console: Console, results: list[Result]) -> None:
+def _print_summary(console: Console, results: list[SummaryLine]) -> None:
     marks = {True: ("ok", "green"), False: ("NO", "bold red"), None: ("", "")}
     console.print()
     for result in results:
         mark, style = marks[result.holds]
         line = Text.assemble((f"{mark:<4}", style), (f"{result.what:<21}", "bold"), result.measured)
         console.print(line, soft_wrap=True)
-    if unkept(results):
-        console.print(Text(f"not kept: {', '.join(unkept(results))}", style="bold red"), soft_wrap=True)
+    if failed_checks(results):
+        console.print(Text(f"not kept: {', '.join(failed_checks(results))}", style="bold red"), soft_wrap=True)
 
 
-async def _keep(console: Console, cast: Cast, folder: Path) -> None:
+async def _keep(console: Console, cast: DemoProcesses, folder: Path) -> None:
     """Say where everything is, and wait for Ctrl-C, which ends the demo with the status that it has earned."""
     authorised = f'-H "Authorization: Bearer $(cat {folder / "token"})"'
     for line in (
         "",
         "still running, without traffic, until Ctrl-C:",
-        f"  predict   curl --data @{folder / REQUEST_FILE} {cast.entrance}{INFER_PATH}",
+        f"  predict   curl --data @{folder / REQUEST_FILE} {cast.proxy_address}{INFER_PATH}",
         f"  metrics   curl {cast.admin}/metrics",
         f"  report    curl {authorised} {cast.admin}/report",
         f"  files     {folder}",

@@ -13,7 +13,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     port: int
 
 
-class Day(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
+class DayReplayed(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     """The replay has sent one day of flights and has all answers.
 
     number         days since 1 May 2013
@@ -38,7 +38,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     added: float
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
+class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
     """A webhook reached the trainer; `verdict` is accepted, repeated or refused, for `reason`."""
 
     verdict: str
@@ -47,7 +47,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, tag="delivery"):
     episode: str = ""
 
 
-class Gathering(msgspec.Struct, frozen=True, kw_only=True, tag="gathering"):
+class GatheringRows(msgspec.Struct, frozen=True, kw_only=True, tag="gathering"):
     """The trainer has labelled rows of `days` days since the onset (tick `onset`), and waits for `wanted`."""
 
     days: int
@@ -62,17 +62,17 @@ class Retrained(msgspec.Struct, frozen=True, kw_only=True, tag="retrained"):
     profile: str
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="problem"):
+class ProcessFailure(msgspec.Struct, frozen=True, kw_only=True, tag="problem"):
     """A process cannot do its part, for `reason`; it goes on or ends."""
 
     reason: str
 
 
-AnyMessage = Ready | Day | Delivery | Gathering | Retrained | Problem
+AnyMessage = Ready | DayReplayed | WebhookDelivery | GatheringRows | Retrained | ProcessFailure
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
-def tell(message: AnyMessage) -> None:
+def send_message(message: AnyMessage) -> None:
     """Write `message` to standard output at once."""
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
@@ -83,6 +83,6 @@ def reason_of(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def heard(line: bytes) -> AnyMessage:
+def parse_message(line: bytes) -> AnyMessage:
     """Return the message in `line`; msgspec.DecodeError if it is none."""
     return _DECODER.decode(line)

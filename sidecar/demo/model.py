@@ -22,7 +22,7 @@ PENALTY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class RidgeModel:
     """A fitted regression; immutable, so that a server swaps it in one step.
 
     levels   categories by feature, in the order of their columns
@@ -42,20 +42,20 @@ class Model:
         return predictions
 
 
-def fit(columns: Columns, target: NDArray[np.float64]) -> Model:
+def fit(columns: Columns, target: NDArray[np.float64]) -> RidgeModel:
     """Return the model that minimises squared error plus PENALTY times the squared weights."""
     levels = {name: tuple(str(level) for level in np.unique(columns[name])) for name in CATEGORICAL}
     knots = {name: tuple(np.unique(np.nanquantile(_floats(columns[name]), at)).tolist()) for name, at in KNOTS.items()}
     centres = {name: _centre(_floats(columns[name])) for name in (*KNOTS, *LINEAR)}
-    blank = Model(levels, knots, centres, ())
+    blank = RidgeModel(levels, knots, centres, ())
     design = _design(blank, columns)
     penalty = PENALTY * np.eye(design.shape[1])
     penalty[0, 0] = 0.0  # the intercept
     weights = np.linalg.solve(design.T @ design + penalty, design.T @ target)
-    return Model(levels, knots, centres, tuple(weights.tolist()))
+    return RidgeModel(levels, knots, centres, tuple(weights.tolist()))
 
 
-def _design(model: Model, columns: Columns) -> NDArray[np.float64]:
+def _design(model: RidgeModel, columns: Columns) -> NDArray[np.float64]:
     """Return float64[n, weights]: intercept, categories, bends for each airport, then the plain numbers."""
     ones = {
         name: (columns[name][:, None] == np.array(model.levels[name])[None, :]).astype(np.float64)
@@ -68,7 +68,7 @@ def _design(model: Model, columns: Columns) -> NDArray[np.float64]:
     return np.concatenate(parts, axis=1)
 
 
-def _bends(model: Model, name: str, columns: Columns) -> NDArray[np.float64]:
+def _bends(model: RidgeModel, name: str, columns: Columns) -> NDArray[np.float64]:
     """Return float64[n, knots]: how far beyond each knot, in standard deviations (linear below the first)."""
     mean, deviation = model.centres[name]
     values = _filled(columns[name], mean)
@@ -77,7 +77,7 @@ def _bends(model: Model, name: str, columns: Columns) -> NDArray[np.float64]:
     return np.stack(beyond, axis=1) / deviation
 
 
-def _scaled(model: Model, name: str, columns: Columns) -> NDArray[np.float64]:
+def _scaled(model: RidgeModel, name: str, columns: Columns) -> NDArray[np.float64]:
     mean, deviation = model.centres[name]
     return np.clip((_filled(columns[name], mean) - mean) / deviation, -5.0, 5.0)
 

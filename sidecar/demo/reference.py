@@ -5,13 +5,13 @@ from __future__ import annotations
 from ...detectors.profile.profile import Profile
 from ...detectors.reference.build import build_profile
 from .flights import CATEGORICAL, TARGET, Flights
-from .model import Model
+from .model import RidgeModel
 from .wire import MODEL_NAME, MODEL_VERSION
 
 TICK = 1.0  # seconds; one of the demo's ticks stands for a day of flights
 
 
-def build(model: Model, flights: Flights) -> Profile:
+def build(model: RidgeModel, flights: Flights) -> Profile:
     """Return the profile of `flights` and of what `model` predicts for them.
 
     The rows stand in order of time, and a live tick carries a day of them: this is told instead of the days' real

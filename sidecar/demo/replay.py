@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from . import wire
 from .flights import CATEGORICAL, FEATURES, Columns, Flights, in_kilometres
-from .messages import Day, Problem, tell
-from .serving import input_ended
+from .http_server import input_ended
+from .messages import DayReplayed, ProcessFailure, send_message
 from .trainer import LabelledDay
 
 ROWS = 5  # of a request
@@ -75,7 +75,7 @@ class Replay:
         gap = SPREAD / len(bodies)
         queue = ((tick + index * gap, index, body) for index, body in bodies)
         await asyncio.gather(*(self._work(queue, sent) for _ in range(CONNECTIONS)))
-        tell(summary_of(flights, sent, number, tick, changed))
+        send_message(summary_of(flights, sent, number, tick, changed))
         await self._post(self._settings.labels_url, msgspec.json.encode(labels_of(flights, number, tick)))
 
     async def _work(self, queue: Iterator[tuple[float, int, bytes]], sent: Sent) -> None:
@@ -133,11 +133,11 @@ def labels_of(flights: Flights, number: int, tick: int) -> LabelledDay:
     return LabelledDay(tick, number, columns, flights.air_time.tolist())
 
 
-def summary_of(flights: Flights, sent: Sent, number: int, tick: int, changed: bool) -> Day:
+def summary_of(flights: Flights, sent: Sent, number: int, tick: int, changed: bool) -> DayReplayed:
     """Return the message about a day."""
     answered = ~np.isnan(sent.predictions)
     errors = np.abs(sent.predictions - flights.air_time)[answered]
-    return Day(
+    return DayReplayed(
         number=number,
         tick=tick,
         rows=len(flights),
@@ -171,7 +171,7 @@ async def replay(settings: ReplaySettings) -> None:
             if stop.done():
                 return
             await replaying.day(flights.days(number, number + 1), number)
-    tell(Problem(reason="the data ended before the loop had closed"))
+    send_message(ProcessFailure(reason="the data ended before the loop had closed"))
     await stop
 
 

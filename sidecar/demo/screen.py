@@ -11,8 +11,8 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from .lines import fresh_lines
-from .story import Story
+from .state import DemoState
+from .text_lines import new_lines
 from .view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture
@@ -29,11 +29,11 @@ class Screen(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def show(self, before: Story, after: Story) -> None:
+    def show(self, before: DemoState, after: DemoState) -> None:
         """Show what `after` adds to `before`."""
 
 
-class Lines:
+class PlainScreen:
     """Plain lines on `console`."""
 
     def __init__(self, console: Console) -> None:
@@ -47,12 +47,12 @@ class Lines:
     ) -> None:
         return
 
-    def show(self, before: Story, after: Story) -> None:
-        for line in fresh_lines(before, after):
+    def show(self, before: DemoState, after: DemoState) -> None:
+        for line in new_lines(before, after):
             self._console.out(line, highlight=False)
 
 
-class Picture:
+class RichScreen:
     """A picture that stays in its place on the terminal of `console`."""
 
     def __init__(self, console: Console) -> None:
@@ -68,7 +68,7 @@ class Picture:
     ) -> None:
         self._live.stop()
 
-    def show(self, before: Story, after: Story) -> None:  # noqa: ARG002  # a picture is drawn whole
+    def show(self, before: DemoState, after: DemoState) -> None:  # noqa: ARG002  # a picture is drawn whole
         timeline = max(LEAST_LINES, min(TIMELINE, self._console.height - FRAME))
         self._live.update(render(after, timeline), refresh=True)
 
@@ -76,10 +76,10 @@ class Picture:
 def screen_for(console: Console, *, plain: bool) -> Screen:
     """Return the picture where `console` can show it, else plain lines."""
     able = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
-    return Picture(console) if able and not plain else Lines(console)
+    return RichScreen(console) if able and not plain else PlainScreen(console)
 
 
-def save_picture(story: Story, path: Path) -> None:
+def save_picture(story: DemoState, path: Path) -> None:
     """Write the view of `story` as an SVG file."""
     console = Console(record=True, width=PICTURE_WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
     console.print(render(story))

@@ -16,18 +16,18 @@ import msgspec
 from aiohttp import web
 
 from . import wire
-from .messages import Ready, tell
-from .model import Model
-from .serving import serve_until_input_ends
+from .http_server import serve_until_input_ends
+from .messages import Ready, send_message
+from .model import RidgeModel
 
 LARGEST_BODY = 4 * 1024 * 1024
 LOAD_PATH = f"/v2/repository/models/{wire.MODEL_NAME}/load"
 
 
-class Served:
+class ModelServer:
     """The model in service and the handlers around it."""
 
-    def __init__(self, model: Model, token: str) -> None:
+    def __init__(self, model: RidgeModel, token: str) -> None:
         self.model = model
         self._token = token.encode()
 
@@ -49,7 +49,7 @@ class Served:
     async def _infer(self, request: web.Request) -> web.Response:
         try:
             columns, request_id = wire.decode_rows(await request.read())
-        except wire.WireError as error:
+        except wire.TensorFormatError as error:
             return web.json_response({"error": str(error)}, status=400)
         predictions = self.model.predict(columns)
         return web.Response(body=wire.encode_predictions(predictions, request_id), content_type="application/json")
@@ -59,7 +59,7 @@ class Served:
         if not hmac.compare_digest(given, b"Bearer " + self._token):
             return web.json_response({"error": "a new model needs the token"}, status=401)
         try:
-            self.model = msgspec.json.decode(await request.read(), type=Model)
+            self.model = msgspec.json.decode(await request.read(), type=RidgeModel)
         except msgspec.DecodeError as error:
             return web.json_response({"error": f"not a model: {error}"}, status=400)
         return web.Response()
@@ -67,9 +67,9 @@ class Served:
 
 def main(model_file: Path, token_file: Path) -> None:
     """Serve until standard input ends."""
-    model = msgspec.json.decode(model_file.read_bytes(), type=Model)
-    served = Served(model, token_file.read_text().strip())
-    asyncio.run(serve_until_input_ends(served.application(), lambda port: tell(Ready(port=port))))
+    model = msgspec.json.decode(model_file.read_bytes(), type=RidgeModel)
+    served = ModelServer(model, token_file.read_text().strip())
+    asyncio.run(serve_until_input_ends(served.application(), lambda port: send_message(Ready(port=port))))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from .measured import Accounting, Overhead
-from .story import Alarm, Story, date_of
+from .measurements import MeasuredAccounting, ProxyUsage
+from .state import DemoAlarm, DemoState, date_of
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SummaryLine:
     """One line of the summary; `holds` is None where nothing was promised."""
 
     what: str
@@ -18,7 +18,9 @@ class Result:
     holds: bool | None = None
 
 
-def summarise(story: Story, accounting: Accounting | None, overhead: Overhead | None, seconds: float) -> list[Result]:
+def summarise(
+    story: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+) -> list[SummaryLine]:
     """Return the summary's lines, in the order of the story."""
     return [
         *_traffic(story, accounting, overhead, seconds),
@@ -27,23 +29,27 @@ def summarise(story: Story, accounting: Accounting | None, overhead: Overhead | 
     ]
 
 
-def unkept(results: list[Result]) -> list[str]:
+def failed_checks(results: list[SummaryLine]) -> list[str]:
     """Return the names of what does not hold."""
     return [result.what for result in results if result.holds is False]
 
 
-def _traffic(story: Story, accounting: Accounting | None, overhead: Overhead | None, seconds: float) -> list[Result]:
+def _traffic(
+    story: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+) -> list[SummaryLine]:
     rows, requests = (sum(getattr(day, name) for day in story.days) for name in ("rows", "requests"))
     failures = sum(day.failures for day in story.days)
     results = [
-        Result("replayed", f"{rows:,} rows in {requests:,} requests, {len(story.days)} days; {seconds:.0f} s in all"),
-        Result("failed requests", str(failures), failures == 0),
+        SummaryLine(
+            "replayed", f"{rows:,} rows in {requests:,} requests, {len(story.days)} days; {seconds:.0f} s in all"
+        ),
+        SummaryLine("failed requests", str(failures), failures == 0),
     ]
     if accounting is not None:
         fates = " + ".join(f"{count:,} {name}" for name, count in sorted(accounting.fates.items()))
         exact = accounting.exact and accounting.seen == requests and accounting.rows == rows
         results.append(
-            Result("accounting", f"{accounting.seen:,} seen = {fates or '0'}; {accounting.rows:,} rows", exact)
+            SummaryLine("accounting", f"{accounting.seen:,} seen = {fates or '0'}; {accounting.rows:,} rows", exact)
         )
     if story.days:
         direct, added = (median(getattr(day, name) for day in story.days) for name in ("direct", "added"))
@@ -51,38 +57,40 @@ def _traffic(story: Story, accounting: Accounting | None, overhead: Overhead | N
         if overhead is not None:
             core = overhead.cpu_seconds / len(story.days)  # a day takes a second
             text += f"; {core:.1%} of a core, {overhead.resident / 2**20:.0f} MiB"
-        results.append(Result("proxy overhead", text))
+        results.append(SummaryLine("proxy overhead", text))
     return results
 
 
-def _detection(story: Story) -> list[Result]:
+def _detection(story: DemoState) -> list[SummaryLine]:
     alarm, plan = story.alarm, story.plan
     stable = [day for day in story.days if not day.changed]
     early = alarm is not None and (story.day_of(alarm.opened_tick) or 0) < plan.change_day
     results = [
-        Result("false alarms", f"{int(early)} in {sum(day.rows for day in stable):,} rows before the change", not early)
+        SummaryLine(
+            "false alarms", f"{int(early)} in {sum(day.rows for day in stable):,} rows before the change", not early
+        )
     ]
     if alarm is None:
-        return [*results, Result("alarm", "none", False)]
+        return [*results, SummaryLine("alarm", "none", False)]
     rows = sum(day.rows for day in story.days if day.changed and day.tick <= alarm.opened_tick)
     onset = story.day_of(alarm.onset_tick)
     told = f"{date_of(onset):%-d %B}" if onset is not None else "unknown"
     return [
         *results,
-        Result("alarm after", f"{rows:,} rows of changed traffic"),
-        Result(
+        SummaryLine("alarm after", f"{rows:,} rows of changed traffic"),
+        SummaryLine(
             "features named", ", ".join(_named(alarm, name) for name in alarm.features), "distance" in alarm.features
         ),
-        Result("onset", f"{told}; the change came on {date_of(plan.change_day):%-d %B}"),
+        SummaryLine("onset", f"{told}; the change came on {date_of(plan.change_day):%-d %B}"),
     ]
 
 
-def _named(alarm: Alarm, name: str) -> str:
+def _named(alarm: DemoAlarm, name: str) -> str:
     effects = alarm.effects.get(name)
     return f"{name} (PSI {effects.psi.value:.2f})" if effects else name
 
 
-def _loop(story: Story) -> list[Result]:
+def _loop(story: DemoState) -> list[SummaryLine]:
     plan, first = story.plan, story.plan.first_day
     swapped = story.in_force_day
     errors = {
@@ -93,6 +101,6 @@ def _loop(story: Story) -> list[Result]:
     text = ", ".join(f"{error:.1f} {name}" for name, error in errors.items() if error is not None)
     closed = story.phase == "closed"
     return [
-        Result("mean absolute error", f"{text} (minutes)"),
-        Result("loop", "closed" if closed else f"not closed: {story.failure or 'ended early'}", closed),
+        SummaryLine("mean absolute error", f"{text} (minutes)"),
+        SummaryLine("loop", "closed" if closed else f"not closed: {story.failure or 'ended early'}", closed),
     ]

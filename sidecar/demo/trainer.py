@@ -21,10 +21,10 @@ from aiohttp import web
 from ...detectors.profile.profile import Profile
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
-from .inbox import LARGEST_EVENT, STATUS, Event, Inbox
-from .messages import Delivery, Gathering, Problem, Ready, Retrained, reason_of, tell
-from .model import Model, fit
-from .serving import serve_until_input_ends
+from .http_server import serve_until_input_ends
+from .messages import GatheringRows, ProcessFailure, Ready, Retrained, WebhookDelivery, reason_of, send_message
+from .model import RidgeModel, fit
+from .webhook_receiver import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookReceiver
 
 HOOK_PATH = "/hooks/retrain"
 LABELS_PATH = "/labels"
@@ -61,7 +61,7 @@ class Trainer:
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
-        self._inbox = Inbox(Path(settings.secret_file).read_bytes().strip())
+        self._inbox = WebhookReceiver(Path(settings.secret_file).read_bytes().strip())
         self._token = Path(settings.token_file).read_text().strip()
         self._days: deque[LabelledDay] = deque(maxlen=KEPT_DAYS)
         self._more = asyncio.Condition()
@@ -87,8 +87,8 @@ class Trainer:
             return web.Response(status=413)
         verdict = self._inbox.judge(request.headers, await request.read(), time.time())
         event = verdict.event
-        tell(
-            Delivery(
+        send_message(
+            WebhookDelivery(
                 verdict=verdict.outcome,
                 reason=verdict.reason,
                 id=event.id if event else "",
@@ -101,7 +101,7 @@ class Trainer:
             task.add_done_callback(self._tasks.discard)
         return web.json_response({"outcome": verdict.outcome}, status=STATUS[verdict.outcome])
 
-    async def _retrain(self, event: Event) -> None:
+    async def _retrain(self, event: RetrainingEvent) -> None:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with self._one_at_a_time, aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
@@ -110,16 +110,16 @@ class Trainer:
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
         except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
-            tell(Problem(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
+            send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
         else:
-            tell(Retrained(rows=len(flights), profile=profile.hash))
+            send_message(Retrained(rows=len(flights), profile=profile.hash))
 
     async def _gather(self, onset: int) -> Flights:
         """Return the labelled rows since the onset, once there are enough days of them."""
         async with self._more:
             while True:
                 days = [day for day in self._days if day.tick >= onset]
-                tell(Gathering(days=len(days), wanted=self._settings.wanted_days, onset=onset))
+                send_message(GatheringRows(days=len(days), wanted=self._settings.wanted_days, onset=onset))
                 if len(days) >= self._settings.wanted_days:
                     return as_flights(days)
                 await self._more.wait()
@@ -130,7 +130,7 @@ class Trainer:
                 raise TrainingError(f"{method} {url} was answered {response.status}: {(await response.text())[:200]}")
 
 
-def learn(flights: Flights) -> tuple[Model, Profile]:
+def learn(flights: Flights) -> tuple[RidgeModel, Profile]:
     """Return a model of `flights`, and the profile against which its traffic is to be watched."""
     model = fit(flights.columns, flights.air_time)
     return model, reference.build(model, flights)
@@ -153,7 +153,7 @@ def as_flights(days: list[LabelledDay]) -> Flights:
 
 async def serve(settings: TrainerSettings) -> None:
     """Serve until standard input ends."""
-    await serve_until_input_ends(Trainer(settings).application(), lambda port: tell(Ready(port=port)))
+    await serve_until_input_ends(Trainer(settings).application(), lambda port: send_message(Ready(port=port)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..report.schema import Feature, Report
-from .story import Happening, Story, date_of, height, progress
+from ..report.schema import FeatureReport, Report
+from .state import DemoState, TimelineEntry, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_DAYS = 24  # days that a line of small bars shows
@@ -31,7 +31,7 @@ PHASES = {
 }
 
 
-def render(story: Story, timeline: int = TIMELINE) -> RenderableType:
+def render(story: DemoState, timeline: int = TIMELINE) -> RenderableType:
     """Return the picture of `story` with the last `timeline` happenings: 22 lines and as many more, from 80 columns."""
     pair = Table.grid(expand=True, padding=(0, 1))
     pair.add_column(ratio=1)
@@ -45,7 +45,7 @@ def spark(values: Sequence[float], top: float) -> str:
     return "".join(BARS[max(0, min(len(BARS) - 1, round(len(BARS) * value / top) - 1))] for value in values)
 
 
-def _header(story: Story) -> Panel:
+def _header(story: DemoState) -> Panel:
     text, style = PHASES[story.phase]
     line = Text(date_of(story.today).strftime("%a %-d %b %Y") if story.today is not None else "…", style="bold")
     line.append("   ")
@@ -57,7 +57,7 @@ def _header(story: Story) -> Panel:
     )
 
 
-def _traffic(story: Story) -> Panel:
+def _traffic(story: DemoState) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column()
@@ -71,12 +71,12 @@ def _traffic(story: Story) -> Panel:
     return Panel(table, title="traffic", title_align="left", height=7)
 
 
-def _errors(story: Story) -> str:
+def _errors(story: DemoState) -> str:
     top = max(1.0, *(day.error for day in story.days))
     return spark([day.error for day in story.days[-SPARK_DAYS:]], top)
 
 
-def _evidence(story: Story) -> Panel:
+def _evidence(story: DemoState) -> Panel:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim")
     table.add_column(no_wrap=True)
@@ -96,7 +96,7 @@ def _bar(share: float) -> Text:
     return bar
 
 
-def _episode(story: Story) -> Text:
+def _episode(story: DemoState) -> Text:
     opened = [episode for episode in story.report.episodes if episode.open] if story.report else []
     names = dict.fromkeys(feature.name for episode in opened for feature in episode.features)
     if opened:
@@ -104,7 +104,7 @@ def _episode(story: Story) -> Text:
     return Text("none" if story.alarm is None else "closed", style="green")
 
 
-def _features(story: Story) -> Panel:
+def _features(story: DemoState) -> Panel:
     table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
     table.add_column("feature", no_wrap=True)
     table.add_column("PSI", justify="right", no_wrap=True)
@@ -127,7 +127,7 @@ def _named(report: Report) -> set[str]:
     }
 
 
-def _feature(feature: Feature, trail: str, threshold: float, named: set[str]) -> tuple[RenderableType, ...]:
+def _feature(feature: FeatureReport, trail: str, threshold: float, named: set[str]) -> tuple[RenderableType, ...]:
     drifted = feature.name in named
     share = progress(feature.evidence_ratio or 0.0, threshold)
     filled = round(share * FEATURE_WIDTH)
@@ -143,12 +143,12 @@ def _feature(feature: Feature, trail: str, threshold: float, named: set[str]) ->
     )
 
 
-def _timeline(story: Story, count: int) -> Panel:
+def _timeline(story: DemoState, count: int) -> Panel:
     lines = [_happening(happening) for happening in story.happenings[-count:]]
     return Panel(Group(*lines) if lines else Text(""), title="timeline", title_align="left")
 
 
-def _happening(happening: Happening) -> Text:
+def _happening(happening: TimelineEntry) -> Text:
     stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else " " * 6
     line = Text(overflow="ellipsis", no_wrap=True)
     line.append(f"{stamp}  ", style="dim")

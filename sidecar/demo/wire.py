@@ -15,7 +15,7 @@ MODEL_VERSION = "1"
 INFER_PATH = f"/v2/models/{MODEL_NAME}/infer"
 
 
-class Tensor(msgspec.Struct):
+class FeatureTensor(msgspec.Struct):
     """One named column."""
 
     name: str
@@ -27,7 +27,7 @@ class Tensor(msgspec.Struct):
 class InferRequest(msgspec.Struct):
     """Rows to predict."""
 
-    inputs: list[Tensor]
+    inputs: list[FeatureTensor]
     id: str = ""
 
 
@@ -37,10 +37,10 @@ class InferResponse(msgspec.Struct):
     model_name: str
     model_version: str
     id: str
-    outputs: list[Tensor]
+    outputs: list[FeatureTensor]
 
 
-class WireError(ValueError):
+class TensorFormatError(ValueError):
     """A request that the model's server cannot take: names what is missing or wrong."""
 
 
@@ -62,17 +62,17 @@ def decode_rows(body: bytes) -> tuple[Columns, str]:
     try:
         request = _REQUEST.decode(body)
     except msgspec.DecodeError as error:
-        raise WireError(f"not an inference request: {error}") from error
+        raise TensorFormatError(f"not an inference request: {error}") from error
     given = {tensor.name: tensor.data for tensor in request.inputs}
     absent = [name for name in FEATURES if name not in given]
     if absent:
-        raise WireError(f"no input tensor {absent[0]!r}; the model needs {', '.join(FEATURES)}")
+        raise TensorFormatError(f"no input tensor {absent[0]!r}; the model needs {', '.join(FEATURES)}")
     if len({len(given[name]) for name in FEATURES}) != 1:
-        raise WireError("input tensors have unequal lengths")
+        raise TensorFormatError("input tensors have unequal lengths")
     try:
         return {name: _column(name, given[name]) for name in FEATURES}, request.id
     except (TypeError, ValueError) as error:
-        raise WireError(f"an input tensor has values of the wrong type: {error}") from error
+        raise TensorFormatError(f"an input tensor has values of the wrong type: {error}") from error
 
 
 def encode_predictions(predictions: NDArray[np.float64], request_id: str) -> bytes:
@@ -86,11 +86,11 @@ def decode_predictions(body: bytes) -> NDArray[np.float64]:
     return np.array(_RESPONSE.decode(body).outputs[0].data, np.float64)
 
 
-def _tensor(name: str, values: NDArray[np.generic]) -> Tensor:
+def _tensor(name: str, values: NDArray[np.generic]) -> FeatureTensor:
     data = values.tolist()
     if name in CATEGORICAL:
-        return Tensor(name, [len(data)], "BYTES", data)
-    return Tensor(name, [len(data)], "FP64", [None if math.isnan(value) else value for value in data])
+        return FeatureTensor(name, [len(data)], "BYTES", data)
+    return FeatureTensor(name, [len(data)], "FP64", [None if math.isnan(value) else value for value in data])
 
 
 def _column(name: str, data: list[float | str | None]) -> NDArray[np.generic]:

@@ -16,13 +16,13 @@ from rich.console import Console
 from ...detectors.batch import ColumnType
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
-from .build import Built, Names, Rhythm, Roles, build
+from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build
 from .diff import difference
 from .files import read_profile, write_profile
-from .progress import shown_progress
+from .progress import show_progress
 
 KINDS: tuple[ColumnType, ...] = ("array", "boolean", "categorical", "integer", "numeric", "text", "timestamp")
 WIDTH = 120  # of what is not a terminal
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
 def _score(names: list[str]) -> str | None:
     """Return the one score, None without any; UsageError for several, of which the others would pass as inputs."""
     if len(names) > 1:
-        raise UsageError(f"--score {shown(names)}: give the one that is estimated from, and the others by --prediction")
+        raise UsageError(
+            f"--score {quote_value(names)}: give the one that is estimated from, and the others by --prediction"
+        )
     return names[0] if names else None
 
 
@@ -93,7 +95,7 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
-    roles = Roles(
+    roles = ColumnRoles(
         args.time,
         args.prediction,
         args.label,
@@ -104,12 +106,12 @@ def _build(args: argparse.Namespace, console: Console) -> None:
         args.task,
     )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with shown_progress(_console(sys.stderr)) as progress:
+    with show_progress(_console(sys.stderr)) as progress:
         built = build(
             args.data,
             roles,
             _rhythm(args),
-            Names(args.model, args.version, now),
+            ProfileIdentity(args.model, args.version, now),
             na=args.na,
             delimiter=_delimiter(args.delimiter),
             progress=progress,
@@ -121,12 +123,12 @@ def _build(args: argparse.Namespace, console: Console) -> None:
     _print_next(console, args.out, size, built)
 
 
-def _print_next(console: Console, path: Path, size: int, built: Built) -> None:
+def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> None:
     """Say where the profile is and how it gets to where it is used."""
     profile = built.profile
     name = _config_map(profile.model, profile.version)
     key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
-    console.print(f"\n[bold]wrote[/bold] {show.printable(str(path))} ({size:,} bytes)", soft_wrap=True)
+    console.print(f"\n[bold]wrote[/bold] {show.escape_unprintable(str(path))} ({size:,} bytes)", soft_wrap=True)
     lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
     if size <= CONFIG_MAP:
         lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
@@ -167,25 +169,25 @@ def _kinds(given: list[str]) -> dict[str, ColumnType]:
     for text in given:
         name, _, kind = text.rpartition("=")
         if not name or kind not in KINDS:
-            raise UsageError(f"--type {shown(text)}: give COL=KIND, where KIND is one of {', '.join(KINDS)}")
+            raise UsageError(f"--type {quote_value(text)}: give COL=KIND, where KIND is one of {', '.join(KINDS)}")
         found[name] = kind
     return found
 
 
-def _rhythm(args: argparse.Namespace) -> Rhythm:
+def _rhythm(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
-        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+        raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     if args.time and (args.rows_per_tick is not None or args.exchangeable):
         option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
         raise UsageError(f"--time and {option} contradict each other: the times tell the ticks; keep one")
-    return Rhythm(tick, args.rows_per_tick, args.exchangeable)
+    return RowTiming(tick, args.rows_per_tick, args.exchangeable)
 
 
 def _delimiter(text: str | None) -> str | None:
     text = "\t" if text == "\\t" else text
     if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise UsageError(f"--delimiter {shown(text)}: give one character, such as ';'")
+        raise UsageError(f"--delimiter {quote_value(text)}: give one character, such as ';'")
     return text
 
 

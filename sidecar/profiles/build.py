@@ -17,17 +17,17 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
-from ..errors import shown
+from ..errors import quote_value
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
 from .parquet import MAGIC, parquet_header, read_parquet
-from .table import Progress, Table
-from .times import are_times, epoch_seconds
+from .table import Progress, ReferenceTable
+from .time_column import are_times, epoch_seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Roles:
+class ColumnRoles:
     """What each column is for; every other column is an input."""
 
     time: str | None = None
@@ -41,7 +41,7 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class RowTiming:
     """How rows follow each other: the tick with a time column; without one, rows in a live tick, or no order at all."""
 
     tick_seconds: float = 60.0
@@ -50,7 +50,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ProfileIdentity:
     """What the profile says of itself."""
 
     model: str = ""
@@ -59,7 +59,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """A profile, the columns that are not watched with the reason, and what is worth knowing."""
 
     profile: Profile
@@ -69,14 +69,14 @@ class Built:
 
 def build(
     path: Path,
-    roles: Roles,
-    rhythm: Rhythm,
-    names: Names,
+    roles: ColumnRoles,
+    rhythm: RowTiming,
+    names: ProfileIdentity,
     *,
     na: Iterable[str] = (),
     delimiter: str | None = None,
     progress: Progress,
-) -> Built:
+) -> BuildResult:
     """Return the profile of the rows in `path`; raise ReferenceDataError."""
     table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
@@ -111,10 +111,10 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
-    return Built(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
 
 
-def _sides(table: Table, roles: Roles) -> dict[str, Side]:
+def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
     """Return the columns that are no inputs; raise ReferenceDataError where one that losses need cannot be used."""
     for option, names in (("--label", roles.labels), ("--score", [roles.score] if roles.score else [])):
         for name in names:
@@ -125,14 +125,14 @@ def _sides(table: Table, roles: Roles) -> dict[str, Side]:
     return {**sides, **dict.fromkeys(roles.labels, "label")}
 
 
-def _task_notes(roles: Roles, profile: Profile) -> list[str]:
+def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     said = profile.performance
     if said is None or roles.task is not None:
         return []
     return [f"task: {said.task}, as {said.prediction} and {said.label} look; --task says otherwise"]
 
 
-def read_table(path: Path, roles: Roles, options: CsvOptions, progress: Progress) -> Table:
+def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
     """Return the columns of a CSV or Parquet file that some role needs; raise ReferenceDataError."""
     parquet = _starts_with(path, MAGIC)
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
@@ -155,7 +155,7 @@ def _starts_with(path: Path, magic: bytes) -> bool:
         raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 
-def _require_roles(path: Path, header: Sequence[str], roles: Roles) -> None:
+def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> None:
     given = {
         "--time": [roles.time] if roles.time else [],
         "--prediction": roles.predictions,
@@ -168,13 +168,13 @@ def _require_roles(path: Path, header: Sequence[str], roles: Roles) -> None:
         for name in names:
             if name not in header:
                 near = get_close_matches(name, header, 1, 0.6)
-                remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {shown(list(header), 400)}"
+                remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
                 raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
             if option in given and taken.setdefault(name, option) != option:
                 raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")
 
 
-def row_times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]:
+def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, list[str]]:
     """Return the times (epoch s) of the rows that have one and notes on them; take the other rows out of the table."""
     if name is None:
         return None, []
@@ -192,16 +192,16 @@ def row_times(table: Table, name: str | None) -> tuple[Floats | None, list[str]]
     return times, notes
 
 
-def _left_out(table: Table, roles: Roles, profile: Profile) -> dict[str, str]:
+def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:
     return {
         **dict.fromkeys(roles.labels if profile.performance is None else (), "a label, and no --prediction to compare"),
         **dict.fromkeys(roles.excluded, "by --exclude"),
         **table.left_out,
-        **{excluded.name: _better(table, roles, excluded) for excluded in profile.excluded},
+        **{excluded.name: _better_reason(table, roles, excluded) for excluded in profile.excluded},
     }
 
 
-def _better(table: Table, roles: Roles, excluded: ExcludedColumn) -> str:
+def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: ExcludedColumn) -> str:
     """Return why a column is left out: text among its numbers, if that made it look like names."""
     if excluded.name in roles.kinds or excluded.name not in table.columns:  # what a transform makes is in no file
         return excluded.reason

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...detectors.batch import Column, Floats
-from ..errors import shown
+from ..errors import quote_value
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
@@ -57,7 +57,7 @@ def text_among_numbers(name: str, column: Column) -> str:
     total, found = sum(cells.values()), sum(texts.values())
     if not found:
         return ""
-    what = f"text in {found:,} of {total:,} cells, e.g. {shown(next(iter(texts)))}"
+    what = f"text in {found:,} of {total:,} cells, e.g. {quote_value(next(iter(texts)))}"
     if all(_floats([text.translate(_AROUND)]) is not None for text in texts):
         return f"{what}; write them as plain numbers"
     return f"{what}; give --type {name}=numeric or --na TEXT" if found <= MOST_TEXT * total else ""

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
-from ..errors import shown
-from . import lists
+from ..errors import quote_value
+from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
+from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
-from .table import Progress, Table
+from .table import Progress, ReferenceTable
 
 BLOCK = 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
 CELLS = 200_000  # in one piece: bounds the memory of text that is not columns yet
 DELIMITERS = (",", "\t", ";", "|")
-GZIP = b"\x1f\x8b"
 MOST_RAGGED = 0.1
 ZIP = b"PK\x03\x04"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -45,7 +43,7 @@ class CsvOptions:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _ReadPass:
     """What one pass over the file found."""
 
     names: list[str]
@@ -55,7 +53,7 @@ class _Pass:
     first_ragged: str = ""
 
 
-def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
+def read_csv(path: Path, options: CsvOptions, progress: Progress) -> ReferenceTable:
     """Return the columns of `path` (plain or gzip); raise ReferenceDataError that names the line and the remedy."""
     first = _read(path, options, None, progress)
     columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.late}
@@ -66,7 +64,7 @@ def read_csv(path: Path, options: CsvOptions, progress: Progress) -> Table:
     for name, column in columns.items():
         if name not in options.names | options.texts:
             columns[name] = lists.parsed(column, wanted=name in options.lists) or column
-    table = Table({name: columns[name] for name in first.names if name in columns}, first.rows)
+    table = ReferenceTable({name: columns[name] for name in first.names if name in columns}, first.rows)
     table.notes += [
         f"column {name}: looks like numbers with a decimal comma, and is read as text; write them with a point"
         for name, column in table.columns.items()
@@ -90,7 +88,7 @@ def csv_header(path: Path, delimiter: str | None = None) -> list[str]:
         return _header(path, lines, delimiter)[0]
 
 
-def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _Pass:
+def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _ReadPass:
     """One pass over all columns, or a second one over those of which text came late."""
     with _Lines(path, progress) as lines:
         names, reader = _header(path, lines, options.delimiter)
@@ -101,7 +99,7 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
             )
             for name in wanted
         }
-        found = _Pass(names, builders)
+        found = _ReadPass(names, builders)
         places = [names.index(name) for name in wanted]
         size = max(16, CELLS // len(names))
         try:
@@ -115,7 +113,7 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
     return found
 
 
-def _take(found: _Pass, rows: list[list[str]], places: Sequence[int]) -> None:
+def _take(found: _ReadPass, rows: list[list[str]], places: Sequence[int]) -> None:
     width = len(found.names)
     if set(map(len, rows)) != {width}:
         at = found.rows + found.ragged
@@ -155,7 +153,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
     twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ReferenceDataError(f"{path}: the header has {shown(twice)} more than once; rename them")
+        raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename them")
     return names, reader
 
 
@@ -190,9 +188,9 @@ class _Lines:
         self._file.close()
 
     def __iter__(self) -> Iterator[str]:
-        packed = self._file.read(2) == GZIP
+        packed = self._file.read(2) == GZIP_MAGIC
         self._file.seek(0)
-        source: io.BufferedIOBase | BinaryIO = gzip.GzipFile(fileobj=self._file) if packed else self._file
+        source = GunzipReader(self._file) if packed else self._file
         size = max(1, os.fstat(self._file.fileno()).st_size)
         rest, at, line = b"", 0, 1
         while block := self._block(source):
@@ -216,11 +214,13 @@ class _Lines:
             yield from self._decoded(rest, at, line)
         self._progress("reading", 1.0)
 
-    def _block(self, source: io.BufferedIOBase | BinaryIO) -> bytes:
+    def _block(self, source: GunzipReader | BinaryIO) -> bytes:
         try:
             return source.read(BLOCK)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ReferenceDataError(f"{self._path}: cannot be unpacked or read ({error}); is it complete?") from error
+        except DecompressionError as error:
+            raise ReferenceDataError(f"{self._path}: cannot be unpacked: it is {error}; is it complete?") from error
+        except OSError as error:
+            raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the file") from error
 
     def _decoded(self, raw: bytes, at: int, line: int) -> Iterator[str]:
         try:

@@ -13,14 +13,14 @@ from ...detectors.comparisons.psi import psi
 from ...detectors.comparisons.score import Score
 from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
-from .histogram import cumulative
+from .sparkline import cumulative
 
 TENTHS = 10
 MOST_POINTS = 1000  # whole numbers in one cell that are told apart
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class FeatureChange:
     """One feature of both profiles. `psi` is None where the kinds do not compare; `missing` is (before, after)."""
 
     before: Feature
@@ -30,20 +30,20 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ProfileDiff:
     """Features of both (the farthest moved first), of the second only, of the first only."""
 
-    moved: tuple[Moved, ...]
+    moved: tuple[FeatureChange, ...]
     added: tuple[Feature, ...]
     removed: tuple[Feature, ...]
 
 
-def difference(before: Profile, after: Profile) -> Difference:
+def difference(before: Profile, after: Profile) -> ProfileDiff:
     """Return what changed from `before` to `after`."""
     common = [feature for feature in before.features if feature.watched and feature.name in after.index]
     moved = [_moved(feature, after.feature(feature.name)) for feature in common]
     moved.sort(key=lambda item: -(item.psi.value if item.psi else np.inf))
-    return Difference(
+    return ProfileDiff(
         tuple(moved),
         tuple(feature for feature in after.features if feature.name not in before.index),
         tuple(feature for feature in before.features if feature.name not in after.index),
@@ -67,10 +67,10 @@ def missing_ratio(feature: Feature) -> float:
     return float(feature.reference_counts[-1] / max(1, feature.reference_counts.sum()))
 
 
-def _moved(before: Feature, after: Feature) -> Moved:
+def _moved(before: Feature, after: Feature) -> FeatureChange:
     counts = rebinned(after, before)
     score = None if counts is None else _psi(before, counts)
-    return Moved(before, after, score, (missing_ratio(before), missing_ratio(after)))
+    return FeatureChange(before, after, score, (missing_ratio(before), missing_ratio(after)))
 
 
 def _psi(before: Feature, counts: Ints) -> Score:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from pathlib import Path
 
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
+from ..system.files import replace_file
+from ..system.gunzip import DecompressionError, gunzip, is_gzip
 from .errors import ProfileFileError
 
 LARGEST = 64 * 1024 * 1024
-GZIP = b"\x1f\x8b"
 
 
 def unpack(raw: bytes, where: str, limit: int = LARGEST) -> bytes:
     """Return the JSON in `raw`, packed or not, `limit` bytes at most; raise ProfileFileError."""
-    if raw[:2] == GZIP:
-        stream = zlib.decompressobj(31)
+    if is_gzip(raw):
         try:
-            raw = stream.decompress(raw, limit + 1)
-        except zlib.error as error:
-            raise ProfileFileError(f"{where}: is damaged ({error}); build it again") from error
-        if not stream.eof and len(raw) <= limit:
-            raise ProfileFileError(f"{where}: is cut off; copy or build it again")
+            return gunzip(raw, limit)
+        except DecompressionError as error:
+            raise ProfileFileError(f"{where}: is {error}; copy or build it again") from error
     if len(raw) > limit:
         raise ProfileFileError(f"{where}: is larger than {limit} bytes; is this a profile?")
     return raw
@@ -47,11 +44,8 @@ def write_profile(path: Path, profile: Profile) -> int:
     raw = profile.to_bytes()
     if path.suffix == ".gz":
         raw = gzip.compress(raw, mtime=0)
-    fresh = path.with_name(path.name + ".new")
     try:
-        fresh.write_bytes(raw)
-        fresh.replace(path)
+        replace_file(path, raw)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise ProfileFileError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
     return len(raw)

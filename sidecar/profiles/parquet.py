@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...detectors.batch import Column
-from ..errors import shown
-from . import lists
+from ..errors import quote_value
+from . import list_columns as lists
 from .errors import ReferenceDataError
-from .table import Progress, Table
+from .table import Progress, ReferenceTable
 
 MAGIC = b"PAR1"
 
@@ -25,11 +25,13 @@ def parquet_header(path: Path) -> list[str]:
     names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ReferenceDataError(f"{path}: has {shown(twice)} more than once, as a column or in a struct; rename them")
+        raise ReferenceDataError(
+            f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename them"
+        )
     return names
 
 
-def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> Table:
+def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> ReferenceTable:
     """Return the columns of `path`, read one at a time; raise ReferenceDataError.
 
     The whole numbers of the columns in `names` name things and stay exact.
@@ -37,7 +39,7 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
     import pyarrow as pa
 
     file = _open(path)
-    table = Table({}, file.metadata.num_rows)
+    table = ReferenceTable({}, file.metadata.num_rows)
     if not table.rows:
         raise ReferenceDataError(f"{path}: holds no row; give reference rows")
     header = list(file.schema_arrow.names)

@@ -15,7 +15,7 @@ EVERY = 5.0
 
 
 @contextmanager
-def shown_progress(console: Console, clock: Callable[[], float] = monotonic) -> Iterator[table.Progress]:
+def show_progress(console: Console, clock: Callable[[], float] = monotonic) -> Iterator[table.Progress]:
     """Give a function that takes (what, share done) and shows it on `console`."""
     if not console.is_terminal:
         yield _Lines(console, clock)

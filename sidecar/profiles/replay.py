@@ -21,17 +21,17 @@ from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
-from .build import Roles, read_table, row_times
+from .build import ColumnRoles, read_table, row_times
 from .cells import NA
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .files import read_profile
-from .progress import shown_progress
-from .replayed import Replayed
-from .show import printable
+from .progress import show_progress
+from .replay_report import ReplayReport
+from .show import escape_unprintable
 from .table import Progress
 
 NAMED = 5  # features that the line of an alarm shows
@@ -66,13 +66,15 @@ def run(args: argparse.Namespace) -> int:
     """Replay and return the exit status: 0, whether there were alarms or not."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
-    with shown_progress(Console(stderr=True)) as progress:
+    with show_progress(Console(stderr=True)) as progress:
         columns, times = _read(args, profile, progress)
         rows = len(next(iter(columns.values())).values)
         spans = _spans(args, profile, settings, times, rows)
         profile = profile if times is not None else profile.without_slots()
         replayed = Replay(profile, settings)
-        drawn = Replayed.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
+        drawn = ReplayReport.over(
+            profile, settings, spans, None if times is not None else _rows_per_tick(args, profile)
+        )
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
@@ -92,12 +94,12 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
     tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
     if not tick:
-        raise UsageError(f"--tick {shown(args.tick)}: give {UNITS['duration'].wants}")
+        raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     count, _, period = args.false_alarms.partition("/")
     seconds = read_duration(period)
     number = _positive(count)
     if not seconds or number is None:
-        raise UsageError(f"--false-alarms {shown(args.false_alarms)}: give N/DURATION, such as 1/30d")
+        raise UsageError(f"--false-alarms {quote_value(args.false_alarms)}: give N/DURATION, such as 1/30d")
     try:
         return DriftSettings(tick, number, seconds, args.tolerance, loss_tolerance=args.loss_tolerance)
     except DetectorError as error:
@@ -116,13 +118,13 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
     """Return the watched columns in the order of time, and the times of the rows."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
     options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
-    table = read_table(args.data, Roles(time=args.time), options, progress)
+    table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     watched = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in watched}
     if not columns or not table.rows:
         raise ReferenceDataError(
-            f"{args.data}: has {table.rows:,} rows and none of the profile's columns {shown(sorted(watched), 300)}"
+            f"{args.data}: has {table.rows:,} rows but no column of the profile {quote_value(sorted(watched), 300)}"
             if not columns
             else f"{args.data}: has no rows to replay"
         )
@@ -191,7 +193,7 @@ def _say(as_json: bool, event: Mapping[str, Any]) -> None:
         return
     console = Console(file=sys.stdout, highlight=False)
     for line in _alarm_lines(event) if event["event"] == "alarm" else _summary_lines(event):
-        console.print(printable(line), soft_wrap=True)
+        console.print(escape_unprintable(line), soft_wrap=True)
 
 
 def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:

@@ -21,8 +21,8 @@ from ...detectors.profile.performance import PerformanceSpec, ScoreCalibration
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
-from .diff import Difference, missing_ratio
-from .histogram import cumulative, sparkline
+from .diff import ProfileDiff, missing_ratio
+from .sparkline import cumulative, sparkline
 
 NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
@@ -31,16 +31,16 @@ MOST_LISTED = 20
 SMALLEST = 1e-320  # the borders of the value 0 itself are smaller
 
 
-def printable(text: str) -> Text:
+def escape_unprintable(text: str) -> Text:
     """Return foreign text for a terminal: no markup, no control characters."""
-    return Text(errors.printable(text))
+    return Text(errors.escape_unprintable(text))
 
 
 def print_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
     """Print (name, value) pairs in two columns."""
     width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
-        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), printable(value)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<{width}}  ", "bold"), escape_unprintable(value)), soft_wrap=True)
 
 
 def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -116,7 +116,8 @@ def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
     if left_out:
         console.print(f"\n[bold]not watched[/bold] ({len(left_out)})")
         print_lines(
-            console, [(f"  {printable(name).plain}", why) for name, why in list(left_out.items())[:MOST_LISTED]]
+            console,
+            [(f"  {escape_unprintable(name).plain}", why) for name, why in list(left_out.items())[:MOST_LISTED]],
         )
         if len(left_out) > MOST_LISTED:
             console.print(f"  and {len(left_out) - MOST_LISTED} more")
@@ -127,7 +128,7 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
     if warnings:
         console.print("\n[bold]worth knowing[/bold]")
         for warning in warnings:
-            console.print(Text("  - ") + printable(warning), soft_wrap=True)
+            console.print(Text("  - ") + escape_unprintable(warning), soft_wrap=True)
 
 
 def print_features(console: Console, profile: Profile) -> None:
@@ -145,16 +146,18 @@ def print_features(console: Console, profile: Profile) -> None:
             table.add_column(column.title if index else title, no_wrap=True, width=column.width, justify=justify)
         for made, group in groupby(chosen, lambda feature: profile.column_transforms.get(feature.name)):
             if made is not None:
-                table.add_row(printable(made.column))
+                table.add_row(escape_unprintable(made.column))
             for feature in group:
                 name = feature.name if made is None else f"  {feature.name.removeprefix(made.column)}"
-                table.add_row(printable(name), *(printable(column.cell(feature)) for column in columns[1:]))
+                table.add_row(
+                    escape_unprintable(name), *(escape_unprintable(column.cell(feature)) for column in columns[1:])
+                )
         console.print(table)
     console.print("[dim]finds: the smallest shift, in standard deviations, that is ever found[/dim]")
     console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
 
 
-def print_difference(console: Console, found: Difference) -> None:
+def print_difference(console: Console, found: ProfileDiff) -> None:
     """Print the features of both profiles, the farthest moved first, then those of one only."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))
@@ -166,7 +169,7 @@ def print_difference(console: Console, found: Difference) -> None:
     for item in found.moved:
         missing = f"{item.missing[0]:.1%} → {item.missing[1]:.1%}" if item.missing[0] != item.missing[1] else ""
         table.add_row(
-            printable(item.before.name),
+            escape_unprintable(item.before.name),
             _psi(item.psi),
             missing,
             sparkline(item.before, bars),
@@ -177,7 +180,9 @@ def print_difference(console: Console, found: Difference) -> None:
     for title, features in (("added", found.added), ("removed", found.removed)):
         if features:
             console.print(f"\n[bold]{title}[/bold] ({len(features)})")
-            print_lines(console, [(f"  {printable(one.name).plain}", f"{one.kind} {one.side}") for one in features])
+            print_lines(
+                console, [(f"  {escape_unprintable(one.name).plain}", f"{one.kind} {one.side}") for one in features]
+            )
 
 
 @dataclass(frozen=True, slots=True)

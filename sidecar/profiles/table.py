@@ -11,7 +11,7 @@ Progress = Callable[[str, float], None]  # (what, share done in [0, 1])
 
 
 @dataclass(slots=True)
-class Table:
+class ReferenceTable:
     """Columns by name in the file's order, [rows] each.
 
     Attributes:

@@ -2,8 +2,10 @@ r"""The data plane: `pilotfish proxy`. Standard library only; one thread, one ep
 
     listener --accept--> Relay (client socket <-> upstream socket)     bytes go out first ...
                            |  the same bytes, a moment later
-                         Observer --> wire.Tracker --> counter page    ... then they are looked at
-                                          \-> sampler -> capture -> channel.Sender
+                         Observer --> ProtocolDetector --> wire parser ... then they are looked at
+                                          |                    |
+                                   table PROTOCOLS             +-> counter page
+                                                               \-> sampler -> capture -> channel.Sender
 
 Glossary
     endpoint   one of the two sockets of a relay, with the bytes that still have to go out on it
@@ -13,6 +15,7 @@ Glossary
 
     reactor.py   epoll and timers              relay.py     forwarding, back-pressure, FIN and RST
     listener.py  accepting, limits             upstream.py  connecting, retries until the first success
-    observer.py  tracker to page and channel   sampler.py   which exchanges are recorded
+    protocols.py first bytes to parser         observer.py  exchanges to page and channel
+    sampler.py   which exchanges are recorded  capture.py   their bodies, bounded
     health.py    the proxy's own health        app.py       puts it together
 """

@@ -15,15 +15,16 @@ from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
-from .address import Address, listen, parse_address
-from .arguments import add_pair_arguments, parse_pairs
+from ..system.addresses import Address
+from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
+from .channel_writer import ChannelWriter
 from .health import HealthServer
-from .listener import Connections, Listener, connection_limit
+from .listener import ConnectionManager, Listener, connection_limit
 from .observer import Observer
-from .pump import Pump
 from .reactor import IN, SECOND, Reactor
+from .sockets import listen
 from .upstream import Upstream
 
 _LOG = logging.getLogger("pilotfish.proxy")
@@ -42,14 +43,14 @@ def run(args: argparse.Namespace) -> int:
     """Run the proxy until a signal ends it; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
-    health = parse_address(args.health) if args.health else None
+    health = parse_endpoint(args.health, "--health") if args.health else None
     if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
         raise UsageError("--max-connections must be 1 or more, --drain-seconds 0 or more")
     try:
         args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
         proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
     except OSError as error:
-        raise UsageError(f"--shared {shown(str(args.shared))} cannot be used: {error.strerror or error}") from error
+        raise UsageError(f"--shared {quote_value(args.shared)} cannot be used: {error.strerror or error}") from error
     return proxy.run()
 
 
@@ -73,9 +74,9 @@ class Proxy:
         self._catch_signals()  # before anybody can connect, so that none of them is cut off
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
-        self._pump = Pump(reactor, sender, lambda: self._observer.next_sequence)
+        self._pump = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
         self._observer = Observer(self._page, self._pump, ProxySettings())
-        self._connections = Connections(self._page, connection_limit(limit), self._idle)
+        self._connections = ConnectionManager(self._page, connection_limit(limit), self._idle)
         self._listeners = [
             Listener(reactor, listen(listen_at), Upstream(reactor, upstream), self._observer, self._connections, index)
             for index, (listen_at, upstream) in enumerate(pairs)
@@ -85,7 +86,7 @@ class Proxy:
 
     def run(self) -> int:
         """Relay until told to end; return the exit status."""
-        self._beat()
+        self._heartbeat()
         self._pump.start()
         for listener in self._listeners:
             listener.start()
@@ -108,11 +109,11 @@ class Proxy:
             "epoch": self._page.words[at.AT_EPOCH],
         }
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self._page.words[at.AT_BEAT] = time.time_ns()
-        self._observer.follow_wall_clock()
+        self._observer.update_wall_offset()
         self._read_settings()
-        self._reactor.call_later(_BEAT, self._beat)
+        self._reactor.call_later(_BEAT, self._heartbeat)
 
     def _read_settings(self) -> None:
         """Take up the settings file when it changed; one that cannot be used leaves the old settings in force."""

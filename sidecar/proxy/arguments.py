@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from .address import Address, parse_address
+from ..system.addresses import Address, parse_address
 
 CONNECTION_LIMIT = 10_000
 DRAIN_SECONDS = 30
@@ -42,6 +42,11 @@ def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[
             f"{len(listens)} --listen but {len(upstreams)} --upstream: give one --upstream for each --listen"
         )
     return [
-        (parse_address(listen_at), parse_address(upstream))
+        (parse_endpoint(listen_at, "--listen"), parse_endpoint(upstream, "--upstream"))
         for listen_at, upstream in zip(listens, upstreams, strict=True)
     ]
+
+
+def parse_endpoint(text: str, option: str) -> Address:
+    """Return the address that a person gave for `option`, in any of the forms."""
+    return parse_address(text, what=option, any_host=True, unix=True)

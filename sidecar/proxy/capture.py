@@ -6,7 +6,7 @@ BUDGET_BYTES = 8 * 1024 * 1024
 STREAM_EDGE = 16 * 1024
 
 
-class Budget:
+class CaptureBudget:
     """Bytes that captures may hold together."""
 
     def __init__(self, limit: int = BUDGET_BYTES) -> None:
@@ -20,7 +20,7 @@ class Budget:
         self.used += size
         return True
 
-    def give_back(self, size: int) -> None:
+    def release_bytes(self, size: int) -> None:
         """Return bytes that were taken."""
         self.used -= size
 
@@ -44,7 +44,7 @@ class BodyCapture:
         "response_truncated",
     )
 
-    def __init__(self, budget: Budget, body_limit: int) -> None:
+    def __init__(self, budget: CaptureBudget, body_limit: int) -> None:
         self._budget = budget
         self._body_limit = body_limit
         self._held = 0
@@ -79,7 +79,7 @@ class BodyCapture:
 
     def release(self) -> None:
         """Give the budget back and let the bodies go."""
-        self._budget.give_back(self._held)
+        self._budget.release_bytes(self._held)
         self._held = 0
         self._request, self._response, self._tail = bytearray(), bytearray(), bytearray()
 

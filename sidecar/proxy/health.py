@@ -11,8 +11,8 @@ from .reactor import FAILED, IN, SECOND, Reactor
 
 PATHS = (b"/healthz", b"/livez", b"/readyz")
 REQUEST_LIMIT = 8 * 1024
-PATIENCE = 5 * SECOND
-VISITORS = 64
+REQUEST_TIMEOUT = 5 * SECOND
+MAX_CONNECTIONS = 64
 
 
 class HealthServer:
@@ -22,7 +22,7 @@ class HealthServer:
         self._reactor = reactor
         self._sock = sock
         self._describe = describe
-        self._visitors: dict[int, _Visitor] = {}
+        self._connections: dict[int, _HealthConnection] = {}
 
     def start(self) -> None:
         """Begin to answer."""
@@ -43,21 +43,21 @@ class HealthServer:
             sock, _ = self._sock.accept()
         except OSError:  # the visitor left, or no descriptor is free: the traffic goes first
             return
-        if len(self._visitors) >= VISITORS:
-            next(iter(self._visitors.values())).close()  # the one that has kept silent for the longest
-        visitor = _Visitor(self, self._reactor, sock, self._visitors)
+        if len(self._connections) >= MAX_CONNECTIONS:
+            next(iter(self._connections.values())).close()  # the one that has kept silent for the longest
+        visitor = _HealthConnection(self, self._reactor, sock, self._connections)
         self._reactor.watch(sock.fileno(), IN, visitor.ready, visitor.close)
-        self._reactor.call_later(PATIENCE, visitor.close)
+        self._reactor.call_later(REQUEST_TIMEOUT, visitor.close)
 
 
-class _Visitor:
+class _HealthConnection:
     def __init__(
-        self, server: HealthServer, reactor: Reactor, sock: socket.socket, all_visitors: dict[int, _Visitor]
+        self, server: HealthServer, reactor: Reactor, sock: socket.socket, all_visitors: dict[int, _HealthConnection]
     ) -> None:
         self._server = server
         self._reactor = reactor
         self._sock = sock
-        self._visitors = all_visitors
+        self._connections = all_visitors
         self._request = b""
         self._key = sock.fileno()
         sock.setblocking(False)
@@ -81,8 +81,8 @@ class _Visitor:
 
     def close(self) -> None:
         """Close the connection, once."""
-        if self._visitors.get(self._key) is self:
-            del self._visitors[self._key]
+        if self._connections.get(self._key) is self:
+            del self._connections[self._key]
             self._reactor.forget(self._key)
             self._sock.close()
 

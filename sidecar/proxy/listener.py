@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 from collections.abc import Callable
 
 from ..channel import layout as at
 from ..channel.page import CounterPage
+from ..system.limits import UNLIMITED, raise_descriptor_limit
 from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
 from .relay import Relay, reset_socket
-from .upstream import Connecting, Upstream, descriptor_reserve
+from .upstream import Upstream, UpstreamConnect, descriptor_reserve
 
 ACCEPTS_A_ROUND = 64
 OWN_DESCRIPTORS = 32
@@ -26,25 +26,25 @@ _ACCEPTED, _OPEN, _ENDED, _RESET, _LIMIT, _UPSTREAM, _DESCRIPTORS = (
 )
 
 
-class Connections:
+class ConnectionManager:
     """All connections of a proxy, over all its listeners: counts them, bounds them, and tells when the last is gone."""
 
     def __init__(self, page: CounterPage, limit: int, on_idle: Callable[[], None]) -> None:
         self.page = page
         self.limit = limit
         self._on_idle = on_idle
-        self._open: set[Relay | Connecting] = set()
+        self._open: set[Relay | UpstreamConnect] = set()
 
     @property
     def count(self) -> int:
         """Return how many are open."""
         return len(self._open)
 
-    def add(self, connection: Relay | Connecting) -> None:
+    def add(self, connection: Relay | UpstreamConnect) -> None:
         """Count a connection in."""
         self._open.add(connection)
 
-    def remove(self, connection: Relay | Connecting) -> None:
+    def remove(self, connection: Relay | UpstreamConnect) -> None:
         """Count a connection out."""
         self._open.discard(connection)
         if not self._open:
@@ -68,7 +68,7 @@ class Listener:
         sock: socket.socket,
         upstream: Upstream,
         observer: Observer,
-        connections: Connections,
+        connections: ConnectionManager,
         index: int,
     ) -> None:
         self._reactor = reactor
@@ -105,7 +105,7 @@ class Listener:
             reset_socket(client)
             return
         page.add(_OPEN)
-        connecting: Connecting
+        connecting: UpstreamConnect
 
         def connected(server: socket.socket) -> None:
             self._pair(client, server)
@@ -117,7 +117,7 @@ class Listener:
             page.add(_RESET if left else _UPSTREAM)
             self._connections.remove(connecting)
 
-        connecting = Connecting(self._reactor, self._upstream, client, connected, refused)
+        connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
         self._connections.add(connecting)
         connecting.start()
 
@@ -155,7 +155,6 @@ class Listener:
 
 def connection_limit(wanted: int) -> int:
     """Raise the soft limit of descriptors to the hard one; return how many connections fit, `wanted` at most."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != resource.RLIM_INFINITY else 1 << 20
+    hard = raise_descriptor_limit()
+    fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != UNLIMITED else 1 << 20
     return min(wanted, fitting)

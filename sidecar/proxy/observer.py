@@ -1,6 +1,6 @@
 """From exchanges to the counter page and, for the sampled ones, to the channel.
 
-One Observer serves all connections of a proxy; a `ConnectionObserver` listens to the tracker of one.
+One Observer serves all connections of a proxy. A `ConnectionObserver` receives what the parser of one connection finds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import Protocol
 from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
-from ..errors import raised_at
+from ..errors import error_location
 from ..settings.proxy import ProxySettings
+from ..wire.exchange import Exchange, Parser
 from ..wire.routes import RouteTemplates
-from ..wire.tracker import Exchange, Tracker
-from .capture import BodyCapture, Budget
+from .capture import BodyCapture, CaptureBudget
+from .protocols import ProtocolDetector
 from .sampler import Sampler
 
 _LOG = logging.getLogger(__name__)
 
-CANDIDATES = frozenset(("POST", "PUT", "PATCH"))
+RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
+_KUBELET_PROBE = "kube-probe/"  # how the User-Agent of a kubelet's HTTP probe begins
 _UNKNOWN_ROUTE = frozenset((404, 405))
 _ROUTE_MEMO = 4096
 _CLOCK_STEP = 1_000_000_000
@@ -34,16 +36,17 @@ _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
 _OTHER = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
-_ACCEPTED = at.fate("accepted")
-_RATE, _ROUTE, _METHOD = (at.fate("sampled_out", reason) for reason in ("rate", "route", "method"))
+_ACCEPTED = at.outcome_word("accepted")
+_RATE, _ROUTE, _METHOD = (at.outcome_word("sampled_out", reason) for reason in ("rate", "route", "method"))
 _ABORTED, _BUDGET, _FULL, _DOWNGRADED, _NO_READER = (
-    at.fate("dropped", reason) for reason in ("aborted", "capture_budget", "channel_full", "downgraded", "no_reader")
+    at.outcome_word("dropped", reason)
+    for reason in ("aborted", "capture_budget", "channel_full", "downgraded", "no_reader")
 )
 _OPAQUE, _OPAQUE_OPEN = at.connection("opaque"), at.connection("opaque_open")
 _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaque_bytes_out")
 
 
-class Outlet(Protocol):
+class RecordSink(Protocol):
     """Where records go; it never waits."""
 
     @property
@@ -54,16 +57,26 @@ class Outlet(Protocol):
         """Take the record, or return False."""
 
 
+class ObservedExchange(Exchange):
+    """An exchange with the proxy's own attributes.
+
+    slot        word of the counter page at which the counters of its route begin
+    outcome     word of the counter page that will count it, or 0 while a record may be made of it
+    """
+
+    slot = outcome = 0
+
+
 class Observer:
     """Counts every exchange and hands over the sampled ones."""
 
-    def __init__(self, page: CounterPage, outlet: Outlet, settings: ProxySettings) -> None:
+    def __init__(self, page: CounterPage, outlet: RecordSink, settings: ProxySettings) -> None:
         self.page = page
         self._outlet = outlet
-        self._budget = Budget()
+        self._budget = CaptureBudget()
         self._sampler = Sampler(settings.max_records_per_second)
         self._wall_offset = time.time_ns() - monotonic_ns()
-        self._memo: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._memo: dict[tuple[str, str, str], tuple[str, bool]] = {}
         self._slots: dict[str, int] = {}
         self.apply(settings)
 
@@ -75,7 +88,7 @@ class Observer:
         self._probes = frozenset(settings.probes)
         self._memo.clear()
 
-    def follow_wall_clock(self) -> None:
+    def update_wall_offset(self) -> None:
         """Take up a step of the wall clock or a sleep of the machine; drift below a second is left alone."""
         offset = time.time_ns() - monotonic_ns()
         if abs(offset - self._wall_offset) > _CLOCK_STEP:
@@ -86,24 +99,25 @@ class Observer:
         """Return the number of the next record."""
         return self.page.words[_ACCEPTED] + 1
 
-    def begin(self, exchange: Exchange) -> None:
-        """Count a request in; decide, before any of its content is seen, whether it is recorded."""
+    def begin(self, exchange: ObservedExchange) -> BodyCapture | None:
+        """Count a request in; decide whether it is recorded, before any of its content is seen."""
         route, excluded = self._route(exchange)
         base = self.page.probes if excluded else self._slots.get(route, _OTHER)
         exchange.slot = base
         self.page.words[base + _IN_FLIGHT] += 1
         if excluded:
-            exchange.fate = _ROUTE
-        elif exchange.method not in CANDIDATES:
-            exchange.fate = _METHOD
+            exchange.outcome = _ROUTE
+        elif exchange.method not in RECORDED_METHODS:
+            exchange.outcome = _METHOD
         elif not self._sampler.take(exchange.started):
-            exchange.fate = _RATE
+            exchange.outcome = _RATE
         elif not self._outlet.connected:
-            exchange.fate = _NO_READER
+            exchange.outcome = _NO_READER
         else:
-            exchange.capture = BodyCapture(self._budget, self._settings.body_limit)
+            return BodyCapture(self._budget, self._settings.body_limit)
+        return None
 
-    def place(self, exchange: Exchange) -> None:
+    def place(self, exchange: ObservedExchange) -> None:
         """Give an exchange whose status is known the slot of its route; paths that nobody serves use none up."""
         if exchange.slot != _OTHER or exchange.status in _UNKNOWN_ROUTE:
             return
@@ -112,19 +126,19 @@ class Observer:
         self.page.words[slot + _IN_FLIGHT] += 1
         exchange.slot = slot
 
-    def end(self, exchange: Exchange, listener: int, *, is_opaque: bool) -> None:
-        """Count an exchange out, with its fate."""
+    def end(self, exchange: ObservedExchange, listener: int, parser: Parser) -> None:
+        """Count an exchange out, with its outcome."""
         status = exchange.status
         if exchange.slot == _OTHER and status:
             self.place(exchange)
         slot = exchange.slot
-        fate = exchange.fate or self._hand_over(exchange, listener, is_opaque=is_opaque)
+        outcome = exchange.outcome or self._offer_record(exchange, listener, parser)
         page = self.page
         words = page.words
         words[_LOCK] += 1
         words[slot + _IN_FLIGHT] -= 1
         words[slot + _CODE[status]] += 1
-        words[fate] += 1
+        words[outcome] += 1
         if exchange.request_bytes:
             words[slot + _BYTES_IN] += exchange.request_bytes
         if exchange.response_bytes:
@@ -134,7 +148,7 @@ class Observer:
             page.observe(slot + _DURATION, exchange.ended - exchange.started)
         words[_LOCK] += 1
 
-    def streamed(self, exchange: Exchange, elapsed: int, first: bool) -> None:
+    def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool) -> None:
         """Count the arrival of an event: since the request for the first, since the one before for others, in ns."""
         words = self.page.words
         words[_LOCK] += 1
@@ -149,67 +163,71 @@ class Observer:
                 del self._slots[route]
         return slot
 
-    def _route(self, exchange: Exchange) -> tuple[str, bool]:
-        """Return the route and whether it is excluded (a probe)."""
-        key = (exchange.method, exchange.target)
+    def _route(self, exchange: ObservedExchange) -> tuple[str, bool]:
+        """Return the route and whether it is excluded (a probe, by its path or as the kubelet sends it)."""
+        method, target, agent = key = (exchange.method, exchange.target, exchange.user_agent)
         found = self._memo.get(key)
         if found is None:
-            path = exchange.target.partition("?")[0]
-            found = self._templates.route(*key), path in self._probes
+            is_probe = target.partition("?")[0] in self._probes or agent.startswith(_KUBELET_PROBE)
+            found = self._templates.route(method, target), is_probe
             if len(self._memo) >= _ROUTE_MEMO:
                 self._memo.clear()
-            if len(exchange.target) <= 512:
+            if len(target) + len(agent) <= 512:
                 self._memo[key] = found
-        return found if not exchange.is_probe else (found[0], True)
+        return found
 
-    def _hand_over(self, exchange: Exchange, listener: int, *, is_opaque: bool) -> int:
-        """Offer the record of a captured exchange; return the word of its fate."""
-        capture = exchange.capture
+    def _offer_record(self, exchange: ObservedExchange, listener: int, parser: Parser) -> int:
+        """Offer the record of a captured exchange; return the word that counts its outcome."""
+        capture = exchange.bodies
         if not isinstance(capture, BodyCapture):
-            raise TypeError("an exchange without a fate has a capture")
-        if is_opaque:
-            fate = _DOWNGRADED
+            raise TypeError("an exchange without an outcome has a capture")
+        if parser.opaque is not None:
+            outcome = _DOWNGRADED
         elif not exchange.complete:
-            fate = _ABORTED
+            outcome = _ABORTED
         elif capture.exhausted:
-            fate = _BUDGET
-        elif self._outlet.offer(self._record(exchange, capture, listener)):
-            fate = _ACCEPTED
+            outcome = _BUDGET
+        elif self._outlet.offer(self._record(exchange, capture, listener, parser.protocol)):
+            outcome = _ACCEPTED
         else:
-            fate = _FULL if self._outlet.connected else _NO_READER
+            outcome = _FULL if self._outlet.connected else _NO_READER
         capture.release()
-        return fate
+        return outcome
 
-    def _record(self, exchange: Exchange, capture: BodyCapture, listener: int) -> Record:
+    def _record(self, exchange: ObservedExchange, capture: BodyCapture, listener: int, protocol: str) -> Record:
         flags = REQUEST_TRUNCATED * capture.request_truncated | RESPONSE_TRUNCATED * capture.response_truncated
-        return Record(
-            sequence=self.next_sequence,
-            at_ns=exchange.started + self._wall_offset,
-            first_byte_ns=exchange.first_byte - exchange.started,
-            duration_ns=exchange.ended - exchange.started,
-            status=exchange.status,
-            flags=flags | EVENT_STREAM * exchange.is_stream,
-            request_bytes=exchange.request_bytes,
-            response_bytes=exchange.response_bytes,
-            listener=listener,
-            method=exchange.method,
-            route=self._route(exchange)[0],
-            request_head=exchange.request_head,
-            response_head=exchange.response_head,
-            request_body=capture.request_body,
-            response_body=capture.response_body,
+        return Record(  # by position, which costs half of what keywords cost
+            self.next_sequence,
+            exchange.started + self._wall_offset,
+            exchange.first_byte - exchange.started,
+            exchange.ended - exchange.started,
+            exchange.status,
+            flags | EVENT_STREAM * exchange.is_stream,
+            exchange.request_bytes,
+            exchange.response_bytes,
+            listener,
+            protocol,
+            exchange.method,
+            exchange.target,
+            self._route(exchange)[0],
+            exchange.request_headers,
+            capture.request_body,
+            exchange.request_trailers,
+            exchange.response_headers,
+            capture.response_body,
+            exchange.response_trailers,
         )
 
 
 class ConnectionObserver:
-    """The sink of one connection's tracker, and the relay's witness of it (which is why some calls go straight on)."""
+    """The listener of one connection's parser, and the observer of its relay (so some calls go straight through)."""
 
     __slots__ = (
+        "_detector",
         "_event_at",
         "_listener",
         "_observer",
         "_opaque",
-        "_tracker",
         "answered",
         "client",
         "requested",
@@ -223,12 +241,12 @@ class ConnectionObserver:
         self._opaque = False
         self._event_at = 0
         self.requested, self.answered = observer.begin, observer.place
-        self._tracker = tracker = Tracker(self)
-        self.client, self.server, self.server_ended = tracker.client, tracker.server, tracker.server_ended
+        self._detector = detector = ProtocolDetector(self, ObservedExchange)
+        self.client, self.server, self.server_ended = detector.client, detector.server, detector.server_ended
 
     def closed(self, now: int) -> None:
-        """The connection is gone."""
-        self._tracker.closed(now)
+        """Handle the end of the connection."""
+        self._detector.closed(now)
         if self._opaque:
             self._observer.page.add(_OPAQUE_OPEN, -1)
             self._opaque = False
@@ -237,24 +255,26 @@ class ConnectionObserver:
         """Count and name an error of our own, once a connection; the connection goes on unobserved."""
         words = self._observer.page.words
         words[_LOCK] += words[_LOCK] & 1
-        self._tracker.abandon()
+        self._detector.abandon()
         if not self._opaque:
             self.went_opaque("internal")
-        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, raised_at(error))
+        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, error_location(error))
 
-    def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
-        """See `wire.tracker.Sink`."""
-        if first and isinstance(exchange.capture, BodyCapture):
-            exchange.capture.is_stream = True
+    def streamed(self, exchange: ObservedExchange, now: int, first: bool) -> None:
+        """See `wire.exchange.ExchangeListener`."""
+        if first and isinstance(exchange.bodies, BodyCapture):
+            exchange.bodies.is_stream = True
         self._observer.streamed(exchange, now - (exchange.started if first else self._event_at), first)
         self._event_at = now
 
-    def finished(self, exchange: Exchange) -> None:
-        """See `wire.tracker.Sink`."""
-        self._observer.end(exchange, self._listener, is_opaque=self._tracker.opaque is not None)
+    def finished(self, exchange: ObservedExchange) -> None:
+        """See `wire.exchange.ExchangeListener`."""
+        parser = self._detector.parser
+        assert parser is not None
+        self._observer.end(exchange, self._listener, parser)
 
     def went_opaque(self, reason: str) -> None:
-        """See `wire.tracker.Sink`."""
+        """See `wire.exchange.ExchangeListener`."""
         self._opaque = True
         page = self._observer.page
         words = page.words
@@ -263,7 +283,7 @@ class ConnectionObserver:
             words[word] += 1
         words[_LOCK] += 1
 
-    def passed(self, from_client: int, from_server: int) -> None:
-        """See `wire.tracker.Sink`."""
+    def opaque_bytes(self, from_client: int, from_server: int) -> None:
+        """See `wire.exchange.ExchangeListener`."""
         self._observer.page.add(_OPAQUE_IN, from_client)
         self._observer.page.add(_OPAQUE_OUT, from_server)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from ..errors import raised_at
+from ..errors import error_location
 
 IN, OUT, HUP, ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP, select.EPOLLERR
 FAILED = HUP | ERR
@@ -38,14 +38,14 @@ class Reactor:
         self._order = count()
         self._running = False
 
-    def watch(self, descriptor: int, events: int, handler: Handler, on_defect: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
         """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up.
 
-        Should the handler raise, which is a defect of ours, it is logged and `on_defect()` lets go of what the
+        Should the handler raise, which is a defect of ours, it is logged and `on_error()` lets go of what the
         descriptor belongs to: one connection may end of it, the proxy does not.
         """
         self._handlers[descriptor] = handler
-        self._on_defect[descriptor] = on_defect
+        self._on_defect[descriptor] = on_error
         self._epoll.register(descriptor, events)
 
     def change(self, descriptor: int, events: int) -> None:
@@ -104,15 +104,15 @@ class Reactor:
             try:
                 call()
             except Exception as error:
-                _LOG.error("a timer failed: %s at %s", type(error).__name__, raised_at(error))
+                _LOG.error("a timer failed: %s at %s", type(error).__name__, error_location(error))
 
     def _recover(self, descriptor: int, error: Exception) -> None:
-        _LOG.error("a handler failed: %s at %s", type(error).__name__, raised_at(error))
-        on_defect = self._on_defect.get(descriptor)
-        if on_defect is None:
+        _LOG.error("a handler failed: %s at %s", type(error).__name__, error_location(error))
+        on_error = self._on_defect.get(descriptor)
+        if on_error is None:
             return
         try:
-            on_defect()
+            on_error()
         except Exception as second:
-            _LOG.error("letting go failed, too: %s at %s", type(second).__name__, raised_at(second))
+            _LOG.error("letting go failed, too: %s at %s", type(second).__name__, error_location(second))
             self.forget(descriptor)

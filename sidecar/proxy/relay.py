@@ -14,33 +14,34 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from .reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
 
-PORTION = 64 * 1024
-_BUFFER = bytearray(PORTION)  # shared: what is not sent at once is copied out of it
+BUFFER_BYTES = 64 * 1024
+_BUFFER = bytearray(BUFFER_BYTES)  # shared: what is not sent at once is copied out of it
 _VIEW = memoryview(_BUFFER)
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _INT = struct.Struct("i")
-RESET_PATIENCE = 5 * SECOND  # how long the bytes before an RST may take
+RESET_TIMEOUT = 5 * SECOND  # how long the bytes before an RST may take
 _RESET_POLL = SECOND // 200
 
-Show = Callable[[memoryview, int], None]
+# takes the bytes of one side; returns the callable that takes the bytes after these, where that changes
+ObserveBytes: TypeAlias = "Callable[[memoryview, int], ObserveBytes | None]"
 
 
-class Witness(Protocol):
+class RelayObserver(Protocol):
     """Sees the bytes of a connection after they were forwarded. Times are monotonic ns.
 
     Whatever it raises is a defect of its own: it is told so by `defect`, and the relay goes on.
     """
 
     @property
-    def client(self) -> Show:
+    def client(self) -> ObserveBytes:
         """Takes bytes that came from the client."""
 
     @property
-    def server(self) -> Show:
+    def server(self) -> ObserveBytes:
         """Takes bytes that came from the server."""
 
     @property
@@ -62,7 +63,6 @@ class Endpoint:
         "_reactor",
         "_recv",
         "_watched",
-        "deaf",
         "ended",
         "gone",
         "outgoing",
@@ -72,9 +72,10 @@ class Endpoint:
         "show",
         "shut",
         "sock",
+        "write_failed",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: Show) -> None:
+    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: ObserveBytes) -> None:
         self._reactor = reactor
         self._recv = sock.recv_into
         self.send = sock.send
@@ -87,10 +88,10 @@ class Endpoint:
         self.outgoing: memoryview | None = None
         self.ended = False  # it sent FIN: nothing more comes from it
         self.shut = False  # we sent FIN: nothing more goes out on it
-        self.deaf = False  # sending failed, so it was reset; what it sent before may still be there to be read
+        self.write_failed = False  # sending failed, so it was reset; what it sent before may still be there to be read
         self.gone = False  # reading failed too
 
-    def unwatch(self) -> None:
+    def unregister(self) -> None:
         """Ask for no event, not even of errors."""
         if self._watched:
             self._watched = False
@@ -99,7 +100,7 @@ class Endpoint:
     def adjust(self) -> None:
         """Watch for just what can be acted on: reading unless the peer is full, writing while something waits."""
         peer = self.peer
-        reads = not self.ended and not self.gone and peer.outgoing is None and not peer.deaf
+        reads = not self.ended and not self.gone and peer.outgoing is None and not peer.write_failed
         mask = (IN if reads else 0) | (OUT if self.outgoing is not None else 0)
         if self._watched:
             if mask != self._mask:
@@ -145,9 +146,12 @@ class Endpoint:
             self.adjust()
             peer.adjust()
         try:
-            self.show(seen, monotonic_ns())
+            following = self.show(seen, monotonic_ns())
         except Exception as error:
-            self.relay.witness.defect(error)
+            self.relay.observer.defect(error)
+            return
+        if following is not None:
+            self.show = following
 
     def flush(self) -> None:
         """Send what waits; when all has gone, let the peer read again or pass on its end."""
@@ -173,7 +177,7 @@ class Endpoint:
 
     def broken(self) -> None:
         """Sending failed: read on what came before the reset, and take nothing more for this socket."""
-        self.deaf = True
+        self.write_failed = True
         self.outgoing = None
         if self.ended:
             self.relay.reset(self)
@@ -184,35 +188,35 @@ class Endpoint:
     def _hung_up(self, events: int) -> None:
         """An error or a hang-up came while this socket is not being read."""
         if self.peer.outgoing is not None and not self.ended:
-            self.unwatch()  # what it sent before is read when the peer takes more, and then its end
+            self.unregister()  # what it sent before is read when the peer takes more, and then its end
             if events & ERR:
-                self.relay.limit_patience()
-        elif events & ERR or self.deaf:
+                self.relay.start_reset_timeout()
+        elif events & ERR or self.write_failed:
             self.relay.reset(self)
         else:
-            self.unwatch()  # both ways are shut; what waits for the peer is all that is left
+            self.unregister()  # both ways are shut; what waits for the peer is all that is left
 
 
 class Relay:
     """Pairs a client's socket with one of the server's and carries the ends over."""
 
-    __slots__ = ("_limited", "_on_close", "_reactor", "client", "is_closed", "server", "witness")
+    __slots__ = ("_limited", "_on_close", "_reactor", "client", "is_closed", "observer", "server")
 
     def __init__(
         self,
         reactor: Reactor,
         client: socket.socket,
         server: socket.socket,
-        witness: Witness,
+        observer: RelayObserver,
         on_close: Callable[[Relay, bool], None],
     ) -> None:
         self._reactor = reactor
-        self.witness = witness
+        self.observer = observer
         self._on_close = on_close
         self._limited = False
         self.is_closed = False
-        self.client = Endpoint(reactor, client, self, witness.client)
-        self.server = Endpoint(reactor, server, self, witness.server)
+        self.client = Endpoint(reactor, client, self, observer.client)
+        self.server = Endpoint(reactor, server, self, observer.server)
         self.client.peer, self.server.peer = self.server, self.client
 
     def start(self) -> None:
@@ -222,12 +226,12 @@ class Relay:
 
     def end(self, source: Endpoint) -> None:
         """`source` sent FIN: pass it on after what came before. After a failed send it stands for a reset."""
-        if source.deaf:
+        if source.write_failed:
             self.reset(source)
             return
         source.ended = True
         if source is self.server:
-            self._tell(self.witness.server_ended)
+            self._notify(self.observer.server_ended)
         if source.peer.outgoing is None:
             self.finish(source.peer)
         else:
@@ -251,21 +255,21 @@ class Relay:
         """`source` was reset: pass it on after what came before it has gone out."""
         if self.is_closed:
             return
-        source.deaf = source.gone = True
+        source.write_failed = source.gone = True
         source.outgoing = None
-        source.unwatch()
+        source.unregister()
         peer = source.peer
         peer.adjust()
         if peer.outgoing is None:
             self.reset_when_sent(peer)
         if not self.is_closed:
-            self.limit_patience()
+            self.start_reset_timeout()
 
-    def limit_patience(self) -> None:
+    def start_reset_timeout(self) -> None:
         """A reset waits for the bytes before it; from now on not without end."""
         if not self._limited:
             self._limited = True
-            self._reactor.call_later(RESET_PATIENCE, self.abort)
+            self._reactor.call_later(RESET_TIMEOUT, self.abort)
 
     def reset_when_sent(self, sink: Endpoint) -> None:
         """Close with RST as soon as the kernel has delivered what `sink` was given."""
@@ -281,25 +285,25 @@ class Relay:
         if self.is_closed:
             return
         for endpoint in (self.client, self.server):
-            endpoint.unwatch()
+            endpoint.unregister()
             reset_socket(endpoint.sock)
         self._closed(was_reset=True)
 
-    def _tell(self, call: Callable[[int], None]) -> None:
+    def _notify(self, call: Callable[[int], None]) -> None:
         try:
             call(monotonic_ns())
         except Exception as error:
-            self.witness.defect(error)
+            self.observer.defect(error)
 
     def _close(self) -> None:
         for endpoint in (self.client, self.server):
-            endpoint.unwatch()
+            endpoint.unregister()
             endpoint.sock.close()
         self._closed(was_reset=False)
 
     def _closed(self, *, was_reset: bool) -> None:
         self.is_closed = True
-        self._tell(self.witness.closed)
+        self._notify(self.observer.closed)
         self._on_close(self, was_reset)
 
 

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
-from .address import Address, resolve
+from ..system.addresses import Address
 from .reactor import FAILED, OUT, SECOND, Reactor
 from .relay import reset_socket
+from .sockets import resolve
 
 RETRY = SECOND // 10
 BACKLOG_RETRY = SECOND // 200
@@ -23,18 +24,18 @@ class Upstream:
 
     def __init__(self, reactor: Reactor, address: Address) -> None:
         self.targets = resolve(address)
-        self.proven = False
+        self.has_connected = False
         self._reactor = reactor
-        self._waiting: deque[Connecting] = deque()
+        self._waiting: deque[UpstreamConnect] = deque()
         self._scheduled = False
 
-    def prove(self) -> None:
+    def mark_connected(self) -> None:
         """It answered: all that waited try now."""
-        self.proven = True
+        self.has_connected = True
         while self._waiting:
             self._waiting.popleft().attempt()
 
-    def wait(self, connecting: Connecting) -> None:
+    def wait(self, connecting: UpstreamConnect) -> None:
         """Let `connecting` attempt again, as the one that tries or after the first success."""
         self._waiting.append(connecting)
         self._schedule()
@@ -42,20 +43,20 @@ class Upstream:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._reactor.call_later(RETRY, self._let_one_try)
+            self._reactor.call_later(RETRY, self._retry_next)
 
-    def _let_one_try(self) -> None:
+    def _retry_next(self) -> None:
         self._scheduled = False
         while self._waiting:
             connecting = self._waiting.popleft()
-            if not connecting.is_over:
+            if not connecting.is_done:
                 connecting.attempt()
                 break
         if self._waiting:
             self._schedule()
 
 
-class Connecting:
+class UpstreamConnect:
     """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused(left)`.
 
     The client is watched meanwhile: when it leaves, the attempts end, and `left` is true.
@@ -77,7 +78,7 @@ class Connecting:
         self._targets = cycle(upstream.targets)
         self._left = len(upstream.targets)
         self._server: socket.socket | None = None
-        self.is_over = False
+        self.is_done = False
 
     def start(self) -> None:
         """Begin to connect."""
@@ -86,12 +87,12 @@ class Connecting:
 
     def cancel(self) -> None:
         """Give up: the client is refused."""
-        if not self.is_over:
+        if not self.is_done:
             self._refuse()
 
     def attempt(self) -> None:
         """Try the next of the upstream's addresses."""
-        if self.is_over:
+        if self.is_done:
             return
         family, target = next(self._targets)
         self._left -= 1
@@ -127,14 +128,14 @@ class Connecting:
         self._reactor.forget(server.fileno())
         self._end()
         self._on_connected(server)
-        if not self._upstream.proven:
-            self._upstream.prove()
+        if not self._upstream.has_connected:
+            self._upstream.mark_connected()
 
     def _failed(self) -> None:
         self._drop_server()
         if self._left > 0:
             self.attempt()
-        elif self._upstream.proven:
+        elif self._upstream.has_connected:
             self._refuse()
         else:
             self._left = len(self._upstream.targets)
@@ -149,7 +150,7 @@ class Connecting:
         self._on_refused(left)
 
     def _end(self) -> None:
-        self.is_over = True
+        self.is_done = True
         self._drop_server()
         self._reactor.forget(self._client.fileno())
 

@@ -51,7 +51,7 @@ class NewValue(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Feature(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of the profile: evidence of its own (1 = alarm; None in a pod), onset, effect sizes.
 
     `partners` are the columns that a residual's column is most related to.
@@ -120,7 +120,7 @@ class ProfileInfo(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-class Count(msgspec.Struct, frozen=True):
+class ExchangeCount(msgspec.Struct, frozen=True):
     """Exchanges with one fate, as far as the analyzer decides it: measured, undecodable or dropped at a restart."""
 
     fate: str
@@ -128,7 +128,7 @@ class Count(msgspec.Struct, frozen=True):
     exchanges: int
 
 
-class Rows(msgspec.Struct, frozen=True):
+class RowCount(msgspec.Struct, frozen=True):
     """Decoded rows of one model and side since the beginning of the counters."""
 
     model: str
@@ -136,7 +136,7 @@ class Rows(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Ticks(msgspec.Struct, frozen=True, kw_only=True):
+class TickStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Where the clock of detection stands; `open` are the ticks that still take rows.
 
     `rows_per_tick` is set where ticks are no times but so many rows after each other.
@@ -150,7 +150,7 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
     rows_per_tick: float | None = None
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class FalseAlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
     """The promise: at most `false_alarms` in `per_seconds`; `ticks_per_false_alarm` is the threshold that follows."""
 
     false_alarms: float
@@ -161,7 +161,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     alarms_total: int
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class QualityFinding(msgspec.Struct, frozen=True, kw_only=True):
     """Something wrong with the recent rows as rows: `kind` is one of `detectors.quality`; it raises no alarm."""
 
     kind: str
@@ -173,7 +173,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
-class Durability(msgspec.Struct, frozen=True, kw_only=True):
+class CheckpointStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The last checkpoint; `error` is empty while they succeed."""
 
     at: float | None = None
@@ -181,21 +181,21 @@ class Durability(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class LabelOutcome(msgspec.Struct, frozen=True):
     """Labels that met one outcome: joined, direct, late, duplicate, unknown or invalid."""
 
     outcome: str
     labels: int
 
 
-class Lag(msgspec.Struct, frozen=True):
+class LabelLag(msgspec.Struct, frozen=True):
     """Seconds from an exchange to its label: the median, and what 95 % of the labels stay below."""
 
     p50: float
     p95: float
 
 
-class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+class FeedbackStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The labels that came, and the predictions that wait for theirs.
 
     `labels` are counted since the beginning of the counters; `pending` are rows that are kept without a label.
@@ -204,18 +204,18 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     labels are counted only, and is empty when they are judged.
     """
 
-    labels: tuple[Outcome, ...] = ()
+    labels: tuple[LabelOutcome, ...] = ()
     pending: int = 0
     reused: int = 0
     identified_ratio: float | None = None
     coverage: float | None = None
-    lag: Lag | None = None
+    lag: LabelLag | None = None
     lag_buckets: tuple[tuple[float | None, int], ...] = ()
     lag_seconds: float = 0.0
     reason: str = ""
 
 
-class Loss(msgspec.Struct, frozen=True, kw_only=True):
+class LossEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """A mean loss over `rows` rows with its interval; ticks are None where it is no stretch of ticks."""
 
     value: float
@@ -242,16 +242,16 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     score: str | None
     scale: float | None = None
     reference: float
-    realized: Loss | None = None
-    since_onset: Loss | None = None
-    estimated: Loss | None = None
+    realized: LossEstimate | None = None
+    since_onset: LossEstimate | None = None
+    estimated: LossEstimate | None = None
     calibrated: bool = False
     calibration: str = ""
     believed: Literal["realized", "estimated", "none"] = "none"
     labelled_rows: int = 0
 
 
-class Learning(msgspec.Struct, frozen=True, kw_only=True):
+class LearningStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A profile in the making, out of rows of the traffic; `kind` rebaseline where a person asked for it.
 
     `state` gathering: `rows` of the `wanted` are stored; building: a process makes the profile, `progress` of 1 is
@@ -272,7 +272,7 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
     gathered: float | None = None
 
 
-class StreamDetector(msgspec.Struct, frozen=True, kw_only=True):
+class StreamDetectorStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A detector of River on one number a tick: `changes` are what it called one. No budget: it raises no alarm.
 
     `value` is the last number, of `values` that its state is made of; `problem` says why it is not fed.
@@ -288,7 +288,7 @@ class StreamDetector(msgspec.Struct, frozen=True, kw_only=True):
     budget: Literal["none"] = "none"
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided of profiles and episodes, and by whom: one line of the audit. `old` and `new` are hashes."""
 
     time: float
@@ -302,7 +302,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     episode: str = ""
 
 
-class KeptRows(msgspec.Struct, frozen=True, kw_only=True):
+class StoredRows(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the traffic on disk: `recent` ones, or those to learn from; `not_kept` since the counters began."""
 
     store: str
@@ -312,7 +312,7 @@ class KeptRows(msgspec.Struct, frozen=True, kw_only=True):
     torn_bytes: int = 0
 
 
-class Unprofiled(msgspec.Struct, frozen=True):
+class UnprofiledColumn(msgspec.Struct, frozen=True):
     """What is known of a column without a profile: values seen and how many of them were missing."""
 
     name: str
@@ -333,22 +333,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     version: str = ""
     profile: ProfileInfo | None = None
-    counts: tuple[Count, ...] = ()
-    rows: tuple[Rows, ...] = ()
+    counts: tuple[ExchangeCount, ...] = ()
+    rows: tuple[RowCount, ...] = ()
     type_mismatches: int = 0
-    ticks: Ticks
+    ticks: TickStatus
     families: tuple[Family, ...] = ()
-    features: tuple[Feature, ...] = ()
+    features: tuple[FeatureReport, ...] = ()
     episodes: tuple[Episode, ...] = ()
-    budget: Budget | None = None
-    checkpoint: Durability = Durability()
-    columns: tuple[Unprofiled, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    budget: FalseAlarmBudget | None = None
+    checkpoint: CheckpointStatus = CheckpointStatus()
+    columns: tuple[UnprofiledColumn, ...] = ()
+    findings: tuple[QualityFinding, ...] = ()
     findings_total: dict[str, int] = {}
-    feedback: Feedback = Feedback()
+    feedback: FeedbackStatus = FeedbackStatus()
     performance: Performance | None = None
-    learning: Learning | None = None
-    kept_rows: tuple[KeptRows, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    streams: tuple[StreamDetector, ...] = ()
+    learning: LearningStatus | None = None
+    kept_rows: tuple[StoredRows, ...] = ()
+    decisions: tuple[AuditEntry, ...] = ()
+    streams: tuple[StreamDetectorStatus, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -5,18 +5,16 @@ It is data only: reading what somebody else wrote can at worst fail.
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
+from ..system.framing import BinaryFrames
 from .errors import RowsError
 
 MAGIC = b"PLTFROW1"
 MAX_BLOCK = 64 * 1024 * 1024
-_HEADER = struct.Struct("<III")
+FRAMES = BinaryFrames(MAGIC, noted=True, largest=MAX_BLOCK)
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 Columns = dict[str, list[Any]]
@@ -48,24 +46,7 @@ def render(block: Block) -> bytes:
         raise RowsError(f"a block of {len(block.at)} rows cannot be written ({type(error).__name__})") from None
     if len(payload) > MAX_BLOCK:
         raise RowsError(f"a block of {len(payload)} bytes is too large; {MAX_BLOCK} are the most")
-    return _HEADER.pack(len(payload), len(block.at), zlib.crc32(payload)) + payload
-
-
-def scan(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield (rows, payload) of each whole block from where `file` stands; end at the first that is torn or damaged."""
-    while len(head := file.read(_HEADER.size)) == _HEADER.size:
-        length, rows, crc = _HEADER.unpack(head)
-        if length > MAX_BLOCK:
-            return
-        payload = file.read(length)
-        if len(payload) != length or zlib.crc32(payload) != crc:
-            return
-        yield rows, payload
-
-
-def size_of(payload: bytes) -> int:
-    """Return how many bytes of a file a block with this payload takes."""
-    return _HEADER.size + len(payload)
+    return FRAMES.frame(payload, len(block.at))
 
 
 def parse(payload: bytes) -> Block:

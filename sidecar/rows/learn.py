@@ -6,21 +6,17 @@ The rows as they came, not histograms of fixed logarithmic buckets, are what is 
 kinds are inferred from all the values, relations between columns and block variances exist at all, and the path is the
 one of `profile build`, trial on the last third included. The price is the rows on disk until it is done.
 
-It says on its standard output, one JSON object a line, how far it is, and at last what came of it (`Outcome`). Nothing
-of a row is ever among that.
+It writes its progress to standard output, one JSON object a line, and the result (`LearnResult`) last. The output never
+contains values of a row.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gzip
-import os
-import resource
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,39 +29,46 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import HeldOutTrial
 from ...detectors.reference.build import build_profile
 from ...detectors.reference.held_out import with_held_out
-from ..errors import raised_at, shown
+from ..errors import error_location, quote_value
+from ..system.files import replace_file
+from ..system.limits import limit_data, lower_priority
+from ..system.parent_death import signal_on_parent_death
 from .errors import RowsError
+from .learn_messages import LearnJob, LearnProgress, LearnResult
 from .log import read_blocks
-from .messages import Outcome, Progress, Wanted
-from .table import Table, table_of
+from .table import RowTable, build_table
 
 FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
 TELL_SECONDS = 1.0
-PR_SET_PDEATHSIG = 1  # prctl(2)
 NICENESS = 19
-OOM_SCORE = Path("/proc/self/oom_score_adj")
-EXPENDABLE = "900"  # before the analyzer, which goes before the proxy
+EXPENDABLE = 900  # before the analyzer, which goes before the proxy
 
 
 def main(argv: Sequence[str]) -> int:
     """Learn, say what came of it, and return 0, whatever that is."""
     folder, name, out, raw = argv
-    wanted = msgspec.json.decode(raw, type=Wanted)
-    _stand_back(wanted.memory)
+    wanted = msgspec.json.decode(raw, type=LearnJob)
+    _apply_limits(wanted.memory)
     try:
-        _say(_learnt(Path(folder), name, Path(out), wanted))
+        _write_message(_learn_profile(Path(folder), name, Path(out), wanted))
     except MemoryError:
-        _say(Outcome(problem=f"the rows need more than {wanted.memory >> 20} MiB of memory; give fewer rows"))
+        _write_message(
+            LearnResult(problem=f"the rows need more than {wanted.memory >> 20} MiB of memory; give fewer rows")
+        )
     except (DetectorError, RowsError) as error:
-        _say(Outcome(problem=str(error)))
+        _write_message(LearnResult(problem=str(error)))
     except OSError as error:
-        _say(Outcome(problem=f"rows cannot be read, or the profile not be written: {error.strerror}"))
+        _write_message(LearnResult(problem=f"rows cannot be read, or the profile not be written: {error.strerror}"))
     except Exception as error:  # its message could hold a value of a row
-        _say(Outcome(problem=f"{type(error).__name__} at {raised_at(error)}; this is a defect, please report it"))
+        _write_message(
+            LearnResult(
+                problem=f"{type(error).__name__} at {error_location(error)}; this is a defect, please report it"
+            )
+        )
     return 0
 
 
-def learn(table: Table, wanted: Wanted) -> Profile:
+def learn(table: RowTable, wanted: LearnJob) -> Profile:
     """Return the profile of the rows of `table`; DetectorError when there is nothing to watch."""
     told = 0.0
 
@@ -73,7 +76,7 @@ def learn(table: Table, wanted: Wanted) -> Profile:
         nonlocal told
         if time.monotonic() - told >= TELL_SECONDS:
             told = time.monotonic()
-            _say(Progress(done / max(1, total)))
+            _write_message(LearnProgress(done / max(1, total)))
 
     def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -87,36 +90,35 @@ def learn(table: Table, wanted: Wanted) -> Profile:
             progress=progress,
         )
 
-    columns, times = _in_time(table, wanted.tick_seconds)
+    columns, times = _ordered(table, wanted.tick_seconds)
     return with_held_out(
         made, columns, times, tolerance=wanted.tolerance, false_alarm_ticks=wanted.false_alarm_ticks, progress=progress
     )
 
 
-def unstable(held_out: HeldOutTrial | None) -> str:
+def instability(held_out: HeldOutTrial | None) -> str:
     """Return why rows are not to be learnt from, as the trial on their last third says; empty when they are."""
     if held_out is None:
         return "too few rows for a trial on their last third"
     if not held_out.alarms:
         return ""
     names = list(dict.fromkeys(name for alarm in held_out.alarms for name in alarm.features))
-    return f"the rows were not stable: their last third differs from the first two in {shown(names, 200)}"
+    return f"the rows were not stable: their last third differs from the first two in {quote_value(names, 200)}"
 
 
-def _learnt(folder: Path, name: str, out: Path, wanted: Wanted) -> Outcome:
-    table = table_of(read_blocks(folder, name), wanted.rows)
+def _learn_profile(folder: Path, name: str, out: Path, wanted: LearnJob) -> LearnResult:
+    table = build_table(read_blocks(folder, name), wanted.rows)
     rows = len(table.times)
     if not rows:
         raise RowsError("no rows are stored any more")
     profile = learn(table, wanted)
-    problem = unstable(profile.held_out)
+    problem = instability(profile.held_out)
     if not problem:
-        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(gzip.compress(profile.to_bytes(), mtime=0))
-    return Outcome(rows=rows, problem=problem)
+        replace_file(out, gzip.compress(profile.to_bytes(), mtime=0), mode=0o600)
+    return LearnResult(rows=rows, problem=problem)
 
 
-def _in_time(table: Table, tick_seconds: float) -> tuple[dict[str, ColumnData], Floats | None]:
+def _ordered(table: RowTable, tick_seconds: float) -> tuple[dict[str, ColumnData], Floats | None]:
     """Return columns and times; no times, but the rows in their order, where the stretch is short of ticks."""
     order = np.argsort(table.times, kind="stable")
     times = table.times[order]
@@ -127,20 +129,14 @@ def _in_time(table: Table, tick_seconds: float) -> tuple[dict[str, ColumnData], 
     return {name: as_column(data).take(order) for name, data in table.columns.items()}, None
 
 
-def _stand_back(memory: int) -> None:
+def _apply_limits(memory: int) -> None:
     """End with the parent; let everything else go first, on the processors and when memory is short."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    with suppress(OSError):
-        OOM_SCORE.write_text(EXPENDABLE)
-    with suppress(OSError):
-        os.nice(NICENESS)
-    if memory:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    signal_on_parent_death(signal.SIGKILL)
+    lower_priority(niceness=NICENESS, oom_score=EXPENDABLE)
+    limit_data(memory)
 
 
-def _say(message: Progress | Outcome) -> None:
+def _write_message(message: LearnProgress | LearnResult) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -8,15 +8,16 @@ what is; a report on recent rows wants the recent ones.)
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import shown
-from .blocks import MAGIC, Block, parse, render, scan, size_of
+from ..errors import quote_value
+from ..system.framing import Damage, Record
+from ..system.logfile import ForeignFileError, LogFile, read_records
+from .blocks import FRAMES, MAGIC, Block, parse, render
 from .errors import RowsError
 
 SEGMENTS = 8
@@ -24,12 +25,16 @@ SUFFIX = ".rows"
 
 
 @dataclass
-class Segment:
-    """One file and what is whole in it."""
+class LogSegment:
+    """One file and how many rows are whole in it."""
 
-    path: Path
-    rows: int
-    size: int
+    file: LogFile
+    rows: int = 0
+
+    def count(self, found: Record | Damage) -> None:
+        """Add the rows of a record."""
+        if isinstance(found, Record):
+            self.rows += found.note
 
 
 class RowLog:
@@ -45,12 +50,11 @@ class RowLog:
         self.full = False
         self.problem = ""
         self._folder, self._name, self._newest = folder, name, newest
-        self._segments: list[Segment] = []
-        self._descriptor = -1
+        self._segments: list[LogSegment] = []
         try:
-            self._segments = [segment for path in segments_of(folder, name) if (segment := self._taken(path))]
+            self._segments = [segment for path in list_segments(folder, name) if (segment := self._open_segment(path))]
         except OSError as error:
-            self.problem = f"rows cannot be kept in {shown(str(folder))}: {error.strerror}"
+            self.problem = f"rows cannot be kept in {quote_value(folder)}: {error.strerror}"
 
     @property
     def rows(self) -> int:
@@ -60,7 +64,7 @@ class RowLog:
     @property
     def size(self) -> int:
         """How many bytes they take."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.file.size for segment in self._segments)
 
     def append(self, blocks: Sequence[Block]) -> int:
         """Write `blocks`; return how many of their rows were not kept: no room, values that cannot be written."""
@@ -77,9 +81,9 @@ class RowLog:
 
     def clear(self) -> None:
         """Remove everything."""
-        self._close()
         for segment in self._segments:
-            segment.path.unlink(missing_ok=True)
+            segment.file.close()
+            segment.file.path.unlink(missing_ok=True)
         self._segments = []
         self.full = False
         self.problem = ""
@@ -95,90 +99,68 @@ class RowLog:
 
     def _written(self, raw: bytes, rows: int) -> bool:
         try:
-            segment = self._open()
-            left = memoryview(raw)
-            while left:  # a disk that takes a part says with the next one why
-                left = left[os.write(self._descriptor, left) :]
+            segment = self._current()
+            segment.file.extend([raw], sync=False)
         except OSError as error:
-            self.problem = f"rows cannot be kept in {shown(str(self._folder))}: {error.strerror}"
-            self._mend()
+            self.problem = f"rows cannot be kept in {quote_value(self._folder)}: {error.strerror}"
             return False
-        segment.rows, segment.size, self.problem = segment.rows + rows, segment.size + len(raw), ""
+        segment.rows, self.problem = segment.rows + rows, ""
         if self._newest:
-            self._forget()
+            self._drop_oldest()
         return True
 
-    def _open(self) -> Segment:
+    def _current(self) -> LogSegment:
         """Return the segment that is written to, a new one when the last has its share."""
         last = self._segments[-1] if self._segments else None
-        if last is None or last.rows >= self.most_rows / SEGMENTS or last.size >= self.most_bytes / SEGMENTS:
-            self._close()
-            number = int(last.path.name.split(".")[-2]) + 1 if last else 1
-            last = Segment(self._folder / f"{self._name}.{number:012d}{SUFFIX}", 0, 0)
-        if self._descriptor < 0:
+        if last is None or last.rows >= self.most_rows / SEGMENTS or last.file.size >= self.most_bytes / SEGMENTS:
+            number = 1
+            if last is not None:
+                last.file.close()
+                number += _number(last.file.path)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._descriptor = os.open(last.path, flags, 0o600)
-        if not last.size:
-            if last not in self._segments:
-                self._segments.append(last)
-            last.size = os.write(self._descriptor, MAGIC)
+            last = LogSegment(LogFile(self._folder / f"{self._name}.{number:012d}{SUFFIX}", FRAMES))
+            self._segments.append(last)
         return last
 
-    def _forget(self) -> None:
+    def _drop_oldest(self) -> None:
         """Remove the oldest segments that the bounds do not need any more."""
         while len(self._segments) > 1:
             oldest = self._segments[0]
             if self.rows - oldest.rows < self.most_rows and self.size <= self.most_bytes:
                 return
-            oldest.path.unlink(missing_ok=True)
+            oldest.file.close()
+            oldest.file.path.unlink(missing_ok=True)
             del self._segments[0]
 
-    def _mend(self) -> None:
-        """Cut off what a failed write left."""
-        if self._descriptor >= 0 and self._segments:
-            with suppress(OSError):  # what stays is torn, and the next opening cuts it off
-                os.ftruncate(self._descriptor, self._segments[-1].size)
-        self._close()
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _taken(self, path: Path) -> Segment | None:
+    def _open_segment(self, path: Path) -> LogSegment | None:
         """Return the segment at `path` as far as it is whole, cutting off the rest; None removes it."""
-        with path.open("rb") as file:
-            known = file.read(len(MAGIC)) == MAGIC
-            found = Segment(path, 0, len(MAGIC))
-            for rows, payload in scan(file) if known else ():
-                found.rows += rows
-                found.size += size_of(payload)
-        whole = path.stat().st_size
+        found = LogSegment(LogFile(path, FRAMES))
+        with suppress(ForeignFileError), found.file as file:
+            file.open(found.count, create=False)
+        self.cut += file.cut
         if not found.rows:
-            self.cut += whole
+            self.cut += path.stat().st_size
             path.unlink()
             return None
-        if whole > found.size:
-            self.cut += whole - found.size
-            os.truncate(path, found.size)
         return found
 
 
-def segments_of(folder: Path, name: str) -> list[Path]:
+def list_segments(folder: Path, name: str) -> list[Path]:
     """Return the segments of the log `name`, oldest first."""
     return sorted(path for path in folder.glob(f"{name}.*{SUFFIX}") if path.name.split(".")[-2].isdigit())
 
 
+def _number(path: Path) -> int:
+    return int(path.name.split(".")[-2])
+
+
 def read_blocks(folder: Path, name: str) -> Iterator[Block]:
     """Yield the blocks of the log `name`, oldest first, also while it is written to; what is damaged is left out."""
-    for path in segments_of(folder, name):
-        with suppress(FileNotFoundError), path.open("rb") as file:  # its bound dropped it in the meantime
-            if file.read(len(MAGIC)) != MAGIC:
-                continue
-            for _, payload in scan(file):
+    for path in list_segments(folder, name):
+        with suppress(FileNotFoundError):  # its bound dropped it in the meantime
+            for record in read_records(path, FRAMES):
                 with suppress(RowsError):
-                    yield parse(payload)
+                    yield parse(record.payload)
 
 
 def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[Block]:

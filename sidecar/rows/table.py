@@ -16,7 +16,7 @@ MAX_COLUMNS = 2000
 
 
 @dataclass(frozen=True)
-class Table:
+class RowTable:
     """Columns by name [rows], which of them are predictions, and when each row happened (epoch s).
 
     `left_out` says of a column why it is not among them.
@@ -28,12 +28,12 @@ class Table:
     left_out: dict[str, str]
 
 
-def table_of(blocks: Iterable[Block], most_rows: int) -> Table:
+def build_table(blocks: Iterable[Block], most_rows: int) -> RowTable:
     """Return the first `most_rows` rows of `blocks`; what a row does not have is missing there.
 
     A prediction with the name of an input is left out: a profile knows one column of a name.
     """
-    filling = _Filling(most_rows)
+    filling = _TableBuilder(most_rows)
     for block in blocks:
         if filling.rows >= most_rows:
             break
@@ -41,7 +41,7 @@ def table_of(blocks: Iterable[Block], most_rows: int) -> Table:
     return filling.table()
 
 
-class _Filling:
+class _TableBuilder:
     def __init__(self, most_rows: int) -> None:
         self._most_rows = most_rows
         self._values: dict[str, list[Any]] = {}
@@ -59,9 +59,9 @@ class _Filling:
         self._add(block.inputs, "input", first, room)
         self._add(block.outputs, "prediction", first, room)
 
-    def table(self) -> Table:
-        columns = {name: _column(_padded(values, self.rows)) for name, values in self._values.items()}
-        return Table(columns, self._sides, np.array(self._at, dtype=np.float64), self._left_out)
+    def table(self) -> RowTable:
+        columns = {name: _column(_pad(values, self.rows)) for name, values in self._values.items()}
+        return RowTable(columns, self._sides, np.array(self._at, dtype=np.float64), self._left_out)
 
     def _add(self, columns: dict[str, list[Any]], side: Side, first: int, room: int) -> None:
         for name, values in columns.items():
@@ -73,10 +73,10 @@ class _Filling:
             if self._sides[name] != side:
                 self._left_out[name] = "an input has the same name"
                 continue
-            _padded(self._values[name], first).extend(values[:room])
+            _pad(self._values[name], first).extend(values[:room])
 
 
-def _padded(values: list[Any], rows: int) -> list[Any]:
+def _pad(values: list[Any], rows: int) -> list[Any]:
     values.extend([None] * (rows - len(values)))
     return values
 

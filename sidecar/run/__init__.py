@@ -1,15 +1,18 @@
-"""One command for one model: the proxy, and beside it everything that may fail without hurting the traffic.
+"""Running Pilotfish without a cluster: a small supervisor, and the processes that it keeps alive.
 
-    pilotfish run      supervisor --starts--> proxy    (never restarted: when it ends, so does the whole)
-                                  --starts--> member   (restarted with backoff, whatever happens to it)
-    pilotfish analyze  supervisor --starts--> member
+    pilotfish run      supervisor --starts--> proxy              (never restarted: when it ends, everything ends)
+                                  --starts--> analyzer process   (restarted with backoff, whatever happens to it)
+    pilotfish analyze  supervisor --starts--> analyzer process
 
-    app.py analyze.py   the two commands                                arguments.py   their flags
-    supervision.py      what to do when: pure, the clock is an argument supervisor.py  signals and children, the edge
-    spawn.py            a child that never outlives its parent          member.py      what the member is made of
+    app.py analyze.py     the two commands                          arguments.py         their flags
+    restart_policy.py     what to do when; pure, time is passed in  supervisor.py        signals and children
+    spawn.py              starts a child                            analyzer_process.py  composes the analyzer process
 
-Words: the *member* is the process that holds analyzer, detection and control loop; to *recycle* it is to end it after a
-checkpoint and start it again at once, which frees its memory and takes up a new document.
+The supervisor and the proxy use only the standard library, so that they keep running when memory is short. Only
+analyzer_process.py may import more.
 
-Everything but member.py needs the standard library only: the supervisor must be there when memory is short.
+Glossary (more in docs/glossary.md)
+    analyzer process  the process that runs the analyzer, detection and the control loop; it may fail at any time
+    recycle           to end the analyzer process after a checkpoint and start it again, which frees its memory and
+                      loads a changed document
 """

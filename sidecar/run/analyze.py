@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .app import member
-from .arguments import add_member_arguments, make_folder
-from .supervision import MEMBER
+from .app import analyzer_command
+from .arguments import add_analyzer_arguments, make_folder
+from .restart_policy import ANALYZER
 from .supervisor import supervise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish analyze`."""
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the proxy")
-    add_member_arguments(parser)
+    add_analyzer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the member, again and again, until a signal ends it; return 0."""
+    """Run the analyzer process, again and again, until a signal ends it; return 0."""
     shared = make_folder(args.shared, "--shared")
-    return supervise("analyze", {MEMBER: member("analyze", args, shared)})
+    return supervise("analyze", {ANALYZER: analyzer_command("analyze", args, shared)})

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..proxy.arguments import add_pair_arguments, parse_pairs
-from .arguments import add_member_arguments, make_folder, member_flags
-from .supervision import MEMBER, PROXY
+from .arguments import add_analyzer_arguments, analyzer_flags, make_folder
+from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
 
 MODULE = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that it is started from
@@ -26,19 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shared", type=Path, metavar="DIR", help="folder of counters and socket (default: a fresh one)"
     )
-    add_member_arguments(parser)
+    add_analyzer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run proxy and member until the proxy ends; return the proxy's exit status."""
+    """Run proxy and analyzer process until the proxy ends; return the proxy's exit status."""
     parse_pairs(args.listen, args.upstream)
     with _shared_folder(args.shared) as shared:
-        return supervise("run", {PROXY: _proxy(args, shared), MEMBER: member("run", args, shared)})
+        return supervise("run", {PROXY: _proxy(args, shared), ANALYZER: analyzer_command("run", args, shared)})
 
 
-def member(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
-    """Return the command line of the member."""
-    return [*MODULE, "pilotfish.sidecar.run.member", role, *member_flags(args, shared)]
+def analyzer_command(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
+    """Return the command line of the analyzer process."""
+    return [*MODULE, "pilotfish.sidecar.run.analyzer_process", role, *analyzer_flags(args, shared)]
 
 
 def _proxy(args: argparse.Namespace, shared: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The flags of `pilotfish run` and `pilotfish analyze` that concern the member. Standard library only."""
+"""The flags of `pilotfish run` and `pilotfish analyze` that concern the analyzer process. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import argparse
 import re
 from pathlib import Path
 
-from ..errors import UsageError, shown
+from ..errors import UsageError, quote_value
 
 MEMORY_LIMIT = "512Mi"
 _SIZE = re.compile(r"(\d{1,12})(Ki|Mi|Gi)?\Z")
 _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
-def add_member_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that the member takes, whoever supervises it."""
+def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that the analyzer process takes, whoever supervises it."""
     parser.add_argument("-f", "--file", type=Path, metavar="FILE", dest="document", help="the ModelMonitor document")
     parser.add_argument("--admin", required=True, metavar="HOST:PORT", help="serve metrics and the report there")
     parser.add_argument(
@@ -31,12 +31,12 @@ def memory_size(text: str) -> int:
     """Return the bytes that `text` says: a whole number, alone or with Ki, Mi or Gi."""
     match = _SIZE.match(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no size: write 0, 536870912 or 512Mi")
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is no size: write 0, 536870912 or 512Mi")
     return int(match[1]) * _UNITS[match[2]]
 
 
-def member_flags(args: argparse.Namespace, shared: Path) -> list[str]:
-    """Return the flags from which the member's process parses the same arguments again."""
+def analyzer_flags(args: argparse.Namespace, shared: Path) -> list[str]:
+    """Return the flags from which the analyzer process's process parses the same arguments again."""
     flags = ["--shared", str(shared), "--admin", args.admin, "--memory-limit", str(args.memory_limit)]
     for flag, path in (("--file", args.document), ("--state", args.state), ("--token-file", args.token_file)):
         flags += [flag, str(path)] if path is not None else []
@@ -48,5 +48,5 @@ def make_folder(path: Path, flag: str) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{flag} {shown(str(path))} cannot be used: {error.strerror}") from error
+        raise UsageError(f"{flag} {quote_value(path)} cannot be used: {error.strerror}") from error
     return path

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
+from ..system.parent_death import signal_on_parent_death
+
 NOT_STARTED = 127  # exit status of a child that could not become its program, as in a shell
 
-_libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: after it, only simple calls are safe
 
-
-def spawn(argv: Sequence[str], *, environment: Mapping[str, str], on_orphaned: int, mask: Iterable[int]) -> int:
+def spawn(argv: Sequence[str], *, environment: Mapping[str, str], parent_death_signal: int, mask: Iterable[int]) -> int:
     """Start `argv` and return its pid.
 
     The child has a process group of its own, so that Ctrl-C reaches only the parent, which forwards it; it reads
-    nothing; its signal mask is `mask`. When the parent dies, however it dies, the child is sent `on_orphaned`.
+    nothing; its signal mask is `mask`. When the parent dies, however it dies, the child is sent `parent_death_signal`.
     """
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(argv, environment, on_orphaned, mask, parent)
+        _exec_child(argv, environment, parent_death_signal, mask, parent)
     return pid
 
 
-def _become(
-    argv: Sequence[str], environment: Mapping[str, str], on_orphaned: int, mask: Iterable[int], parent: int
+def _exec_child(
+    argv: Sequence[str], environment: Mapping[str, str], parent_death_signal: int, mask: Iterable[int], parent: int
 ) -> None:
     try:
         os.setpgid(0, 0)
-        _libc.prctl(PR_SET_PDEATHSIG, on_orphaned, 0, 0, 0)
-        if os.getppid() == parent:  # else it died before the line above
+        if signal_on_parent_death(parent_death_signal, parent=parent):
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)

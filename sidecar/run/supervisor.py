@@ -15,10 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
+from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
-from .supervision import MEMBER, PROXY, Action, End, Send, Start, Supervision, Tell
 
-ON_ORPHANED = {MEMBER: signal.SIGKILL, PROXY: signal.SIGTERM}  # the proxy drains, the member's checkpoint is fresh
+ON_ORPHANED = {
+    ANALYZER: signal.SIGKILL,
+    PROXY: signal.SIGTERM,
+}  # the proxy drains, the analyzer process's checkpoint is fresh
 LONGEST_WAIT = 3600.0  # seconds
 
 
@@ -28,7 +31,7 @@ class Supervisor:
 
     name: str
     argv: Mapping[str, Sequence[str]]
-    supervision: Supervision
+    supervision: SupervisorPolicy
     _pids: dict[str, int] = field(default_factory=dict)
     _mask: set[signal.Signals] = field(default_factory=set)
 
@@ -56,25 +59,25 @@ class Supervisor:
     def _carry_out(self, actions: Sequence[Action]) -> int | None:
         for action in actions:
             match action:
-                case Start(child):
+                case StartChild(child):
                     end = self._start(child)
                     if end is not None:
                         return end
-                case Send(child, number) if child in self._pids:
+                case SignalChild(child, number) if child in self._pids:
                     os.kill(self._pids[child], number)
-                case Tell(text):
-                    self._tell(text)
-                case End(status):
+                case LogMessage(text):
+                    self._log(text)
+                case Exit(status):
                     return status
         return None
 
     def _start(self, child: str) -> int | None:
         try:
             self._pids[child] = spawn(
-                self.argv[child], environment=os.environ, on_orphaned=ON_ORPHANED[child], mask=self._mask
+                self.argv[child], environment=os.environ, parent_death_signal=ON_ORPHANED[child], mask=self._mask
             )
-        except OSError as error:  # no process or no memory to be had now: for the member, later there may be
-            self._tell(f"cannot start the {child}: {error.strerror}")
+        except OSError as error:  # no process or no memory to be had now: for the analyzer process, later there may be
+            self._log(f"cannot start the {child}: {error.strerror}")
             return self._carry_out(self.supervision.ended(child, NOT_STARTED, time.monotonic()))
         return None
 
@@ -90,14 +93,14 @@ class Supervisor:
                 del self._pids[child]
                 yield child, os.waitstatus_to_exitcode(status)
 
-    def _tell(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         with suppress(OSError):  # nobody listens any more: no reason to stop
             print(f"pilotfish {self.name}: {text}", file=sys.stderr, flush=True)
 
 
 def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:
-    """Run the member, and the proxy if `argv` has one, until they end; return the exit status of the whole."""
-    return Supervisor(name, argv, Supervision(with_proxy=PROXY in argv, random=Random())).run()
+    """Run the analyzer process, and the proxy if `argv` has one, until they end; return the exit status."""
+    return Supervisor(name, argv, SupervisorPolicy(with_proxy=PROXY in argv, random=Random())).run()
 
 
 @contextmanager

@@ -1,17 +1,19 @@
-"""What a person sets: one ModelMonitor document, and the small file through which the proxy hears of it.
+"""Settings: one ModelMonitor document, and the small file that passes the proxy's part of it to the proxy.
 
-    bytes --> yamltree.py     plain dicts and lists with their lines, YAML 1.2 without surprises
-          --> environment.py  what a container sets by variable is put in
-          --> reader.py       typed by the structs of document.py; units by units.py; every problem with a remedy
-          --> checks.py       combinations that are impossible (problems) or worth a word (warnings)
-          --> ModelMonitor    frozen; load.py is the door
+    bytes --> yamltree.py     plain dicts and lists with their line numbers; a safe subset of YAML 1.2
+          --> environment.py  overrides from environment variables
+          --> parsing.py      typed structs of document.py; units by units.py; every problem with a remedy
+          --> validation.py   impossible combinations (problems) and surprising ones (warnings)
+          --> ModelMonitor    frozen; load.py is the entry point
 
-    effective.py  what is in force, for people
+    effective.py  the settings in force, as text
     schema.py     the JSON schema, committed as docs/modelmonitor.schema.json
-    proxy.py      the proxy's part of it, a file in the shared folder, standard library only
+    proxy.py      the proxy's settings, a file in the shared folder; standard library only
 
-Glossary
-    document  one ModelMonitor, YAML or JSON, the same on a laptop and in a cluster
-    path      where a value stands in it: $.spec.drift.tick
-    problem   path, value and remedy; a document with one is refused whole
+A document is parsed once and refused as a whole if it has a problem. Nothing else in Pilotfish reads YAML settings.
+
+Glossary (more in docs/glossary.md)
+    document  one ModelMonitor, in YAML or JSON, the same on a laptop and in a cluster
+    path      the position of a value in the document, such as $.spec.drift.tick
+    problem   path, value and remedy of something that makes a document unusable
 """

@@ -1,4 +1,4 @@
-"""The roles `pilotfish check` and `pilotfish schema`."""
+"""The commands `pilotfish check` and `pilotfish schema`."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import printable
-from .checks import warnings
+from ..errors import escape_unprintable
 from .document import ModelMonitor
-from .effective import promise, settings_in_force
+from .effective import budget_sentence, settings_in_force
 from .environment import VARIABLES
 from .errors import SettingsError
 from .load import load
 from .schema import json_schema
+from .validation import find_warnings
 
-WRONG = 1
+INVALID_STATUS = 1
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish check`."""
     parser.add_argument("-f", "--file", type=Path, required=True, help="the ModelMonitor document, YAML or JSON")
-    parser.add_argument("--cluster", action="store_true", help="the document is meant for a cluster")
+    parser.add_argument("--cluster", action="store_true", help="check the document for use in a cluster")
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Print what the document puts in force, or every problem; 0 when it can be used, else 1."""
+    """Print the settings in force, or every problem; return 0 if the document is usable, else 1."""
     try:
         monitor = load(args.file)
     except SettingsError as error:
         count = len(error.problems)
         print(f"{error.where}: {count} problem{'' if count == 1 else 's'}", file=sys.stderr)
         print(*(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
-        return WRONG
+        return INVALID_STATUS
     print(*_in_force(args.file, monitor), sep="\n")
-    said = [*warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
+    said = [*find_warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
     if said:
-        print("\nworth knowing", *(f"  - {sentence}" for sentence in said), sep="\n")
+        print("\nnotes", *(f"  - {sentence}" for sentence in said), sep="\n")
     return 0
 
 
@@ -66,8 +66,8 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     yield f"{path}: in force ({', '.join(_variables()) or 'nothing set by environment'})"
     for setting in settings:
         note = "default" if setting.default else ""
-        yield printable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
-    yield f"\n{promise(monitor)}"
+        yield escape_unprintable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
+    yield f"\n{budget_sentence(monitor)}"
 
 
 def _variables() -> list[str]:
@@ -80,4 +80,4 @@ def _missing_files(folder: Path, monitor: ModelMonitor) -> Iterator[str]:
         named.append(("spec.retrain.webhook.secretFile", monitor.spec.retrain.webhook.secret_file))
     for path, name in named:
         if name is not None and not (folder / name).is_file():
-            yield f"{path}: there is no file {folder / name} yet"
+            yield f"{path}: cannot find the file {folder / name} yet"

@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
-from .checks import ticks_per_false_alarm
 from .document import ModelMonitor
-from .reader import annotations_of, unit_of
+from .parsing import annotations_of, unit_of
 from .units import UNITS, show_duration
+from .validation import ticks_per_false_alarm
 
 _OF_KUBERNETES = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class EffectiveSetting:
     """One setting in force: "spec.drift.tick", "60s", and whether that is the default."""
 
     path: str
@@ -25,12 +25,12 @@ class Setting:
     default: bool
 
 
-def settings_in_force(monitor: ModelMonitor) -> tuple[Setting, ...]:
+def settings_in_force(monitor: ModelMonitor) -> tuple[EffectiveSetting, ...]:
     """Return every setting of `monitor` in the order of the document; blocks that are absent are left out."""
     return tuple(setting for setting in _walk(monitor, "") if not setting.path.startswith(_OF_KUBERNETES))
 
 
-def promise(monitor: ModelMonitor) -> str:
+def budget_sentence(monitor: ModelMonitor) -> str:
     """Return the budget of false alarms as a sentence."""
     drift = monitor.spec.drift
     budget, ticks = drift.false_alarms, ticks_per_false_alarm(drift)
@@ -40,10 +40,10 @@ def promise(monitor: ModelMonitor) -> str:
     )
 
 
-def _walk(struct: msgspec.Struct, path: str) -> Iterator[Setting]:
+def _walk(struct: msgspec.Struct, path: str) -> Iterator[EffectiveSetting]:
     tag = struct.__struct_config__.tag
     if tag:
-        yield Setting(f"{path}.type", str(tag), default=False)
+        yield EffectiveSetting(f"{path}.type", str(tag), default=False)
     for item in msgspec.structs.fields(type(struct)):
         value = getattr(struct, item.name)
         here = f"{path}.{item.encode_name}".lstrip(".")
@@ -57,7 +57,7 @@ def _walk(struct: msgspec.Struct, path: str) -> Iterator[Setting]:
                 yield from _walk(entry, f"{here}[{key}]" if isinstance(key, int) else f"{here}.{key}")
         else:
             unit = unit_of(annotations_of(type(struct))[item.name])
-            yield Setting(here, _shown(value, unit), default=_is_default(item, value))
+            yield EffectiveSetting(here, _shown(value, unit), default=_is_default(item, value))
 
 
 def _first(value: tuple[Any, ...] | Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The few settings that a container sets by environment variable, because they differ from pod to pod."""
+"""Settings that environment variables override, because they differ from pod to pod."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def override(root: Any, environ: Mapping[str, str]) -> dict[str, str]:
+def apply_environment(root: Any, environ: Mapping[str, str]) -> dict[str, str]:
     """Put what `environ` sets into the plain tree `root`; an empty variable sets nothing.
 
     Return the variable that set each path ("$.spec.mode"), so that a problem can be traced to it.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import PilotfishError, printable
+from ..errors import PilotfishError, escape_unprintable
 
 MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DocumentProblem:
     """One problem. `path` is "$.spec.drift.tick"; `line` counts from 1, 0 when unknown."""
 
     path: str
@@ -20,7 +20,7 @@ class Problem:
     line: int = 0
 
     def __str__(self) -> str:
-        path = printable(self.path)
+        path = escape_unprintable(self.path)
         at = f"{path} (line {self.line})" if self.line else path
         return f"{at}: {self.what}; {self.remedy}"
 
@@ -28,7 +28,7 @@ class Problem:
 class SettingsError(PilotfishError):
     """A document cannot be used; `problems` holds every one that was found, the message shows the first ones."""
 
-    def __init__(self, where: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, where: str, problems: Iterable[DocumentProblem]) -> None:
         self.where = where
         self.problems = tuple(problems)
         lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]

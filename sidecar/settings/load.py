@@ -1,4 +1,4 @@
-"""The door to a document: bytes or a file in, a ModelMonitor in force or every problem out."""
+"""Entry point: reads bytes or a file, and returns a valid ModelMonitor or raises all problems at once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .checks import problems
 from .document import ModelMonitor
-from .environment import override
-from .errors import Problem, SettingsError
-from .reader import Reader
-from .yamltree import LARGEST, read_tree
+from .environment import apply_environment
+from .errors import DocumentProblem, SettingsError
+from .parsing import DocumentReader
+from .validation import find_problems
+from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 
 def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> ModelMonitor:
@@ -20,10 +20,10 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> M
     `where` names the source in messages.
     """
     tree = read_tree(raw, where)
-    variables = override(tree.root, environ or {})
-    reader = Reader(tree.lines, variables)
+    variables = apply_environment(tree.root, environ or {})
+    reader = DocumentReader(tree.lines, variables)
     monitor = reader.struct(ModelMonitor, tree.root, "$")
-    for problem in problems(monitor) if monitor else ():
+    for problem in find_problems(monitor) if monitor else ():
         reader.note(problem.path, problem.what, problem.remedy)
     if monitor is None or reader.problems:
         raise SettingsError(where, reader.problems)
@@ -34,8 +34,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> ModelMonitor:
     """Return the document in the file `path`; raise SettingsError."""
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
-        problem = Problem("$", f"cannot be read ({error.strerror})", "check the path and its permissions")
+        problem = DocumentProblem("$", f"cannot be read ({error.strerror})", "check the path and its permissions")
         raise SettingsError(str(path), [problem]) from error
     return parse(raw, str(path), environ)

@@ -1,4 +1,4 @@
-"""The few settings that the proxy takes while it runs: a small JSON file in the shared folder. Stdlib only."""
+"""Settings that the proxy reloads while it runs: a small JSON file in the shared folder. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PilotfishError, shown
+from ..errors import PilotfishError, quote_value
+from ..system.files import replace_file
 
 MIB = 1024 * 1024
 
 
 class ProxySettingsError(PilotfishError):
-    """The proxy's settings file holds something that cannot be used."""
+    """The settings file of the proxy has an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What the observer needs to know.
+    """Settings of the observer.
 
     max_records_per_second  records/s handed to the analyzer at most; 0 hands over none
     body_limit              bytes kept of one body at most; a longer one is handed over truncated
@@ -41,7 +42,9 @@ def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
     except ValueError as error:
         raise ProxySettingsError(f"{where}: not JSON ({error})") from error
     if not isinstance(document, dict):
-        raise ProxySettingsError(f"{where}: {shown(document)} is not an object; allowed keys are {', '.join(_KEYS)}")
+        raise ProxySettingsError(
+            f"{where}: {quote_value(document)} is not an object; allowed keys are {', '.join(_KEYS)}"
+        )
     for key, value in document.items():
         _require(key, value, where)
     return ProxySettings(
@@ -66,18 +69,16 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
     """Replace the file at `path` in one step, so that a reader never sees half of it."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(render_proxy_settings(settings))
-    fresh.replace(path)
+    replace_file(path, render_proxy_settings(settings))
 
 
 def _require(key: str, value: object, where: str) -> None:
     kind = _KEYS.get(key)
     if kind is None:
-        raise ProxySettingsError(f"{where}: unknown key {shown(key)}; allowed are {', '.join(_KEYS)}")
+        raise ProxySettingsError(f"{where}: unknown key {quote_value(key)}; allowed are {', '.join(_KEYS)}")
     if kind is int and (type(value) is not int or value < 0):
-        raise ProxySettingsError(f"{where}: {key} is {shown(value)}; give a whole number, 0 or more")
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a whole number, 0 or more")
     if kind is list and not (
         isinstance(value, list) and all(isinstance(item, str) and item.startswith("/") for item in value)
     ):
-        raise ProxySettingsError(f"{where}: {key} is {shown(value)}; give a list of paths that begin with /")
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a list of paths that begin with /")

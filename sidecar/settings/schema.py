@@ -1,4 +1,4 @@
-"""The JSON schema of the document, for editors and for checks before Pilotfish is at hand."""
+"""The JSON schema of the document, for editors and for checks without Pilotfish."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .document import ModelMonitor
-from .reader import annotations_of, unit_of
+from .parsing import annotations_of, unit_of
 from .units import UNITS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

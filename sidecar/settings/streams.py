@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import shown
+from ..errors import quote_value
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ParameterBounds:
     """What a parameter may be: a number of `type` from `low` to `high`, or one of `words`."""
 
     type: type[int | float | str]
@@ -24,28 +24,28 @@ class Bounds:
     words: tuple[str, ...] = ()
 
 
-_SHARE = Bounds(float, 1e-12, 1)
-DETECTORS: Mapping[str, Mapping[str, Bounds]] = MappingProxyType(
+_SHARE = ParameterBounds(float, 1e-12, 1)
+DETECTORS: Mapping[str, Mapping[str, ParameterBounds]] = MappingProxyType(
     {
         "river.ADWIN": {
-            "clock": Bounds(int, 1, 10_000),
+            "clock": ParameterBounds(int, 1, 10_000),
             "delta": _SHARE,
-            "grace_period": Bounds(int, 1, 100_000),
-            "max_buckets": Bounds(int, 2, 100),
-            "min_window_length": Bounds(int, 1, 10_000),
+            "grace_period": ParameterBounds(int, 1, 100_000),
+            "max_buckets": ParameterBounds(int, 2, 100),
+            "min_window_length": ParameterBounds(int, 1, 10_000),
         },
         "river.KSWIN": {
             "alpha": _SHARE,
-            "seed": Bounds(int, 0, 2**32 - 1),
-            "stat_size": Bounds(int, 2, 1000),
-            "window_size": Bounds(int, 4, 2000),
+            "seed": ParameterBounds(int, 0, 2**32 - 1),
+            "stat_size": ParameterBounds(int, 2, 1000),
+            "window_size": ParameterBounds(int, 4, 2000),
         },
         "river.PageHinkley": {
             "alpha": _SHARE,
-            "delta": Bounds(float, 0),
-            "min_instances": Bounds(int, 1, 1_000_000),
-            "mode": Bounds(str, words=("up", "down", "both")),
-            "threshold": Bounds(float, 0),
+            "delta": ParameterBounds(float, 0),
+            "min_instances": ParameterBounds(int, 1, 1_000_000),
+            "mode": ParameterBounds(str, words=("up", "down", "both")),
+            "threshold": ParameterBounds(float, 0),
         },
     }
 )
@@ -70,7 +70,7 @@ class Stream:
     measure: str
 
 
-def stream_of(text: str) -> Stream:
+def parse_stream(text: str) -> Stream:
     """Return the stream that `text` names; ValueError that says which there are."""
     group, _, rest = text.partition(".")
     feature, dot, measure = rest.rpartition(".")
@@ -82,28 +82,28 @@ def stream_of(text: str) -> Stream:
     raise ValueError(f"give feature.NAME.MEASURE, prediction.NAME.MEASURE ({measures}) or performance.LOSS ({losses})")
 
 
-def problem_of(type_: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
+def detector_problem(type_: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is wrong with a detector, and the remedy; two empty texts when nothing is."""
     known = DETECTORS.get(type_)
     if known is None:
         near = get_close_matches(type_, DETECTORS, 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(DETECTORS)}"
-        return f"is {shown(type_)}, of which nothing is known", hint
+        return f"is {quote_value(type_)}, which is not a known detector", hint
     for name, value in parameters.items():
         bounds = known.get(name)
         if bounds is None:
-            return f"has the parameter {shown(name)}", f"{type_} takes {', '.join(known)}"
+            return f"has the parameter {quote_value(name)}", f"{type_} takes {', '.join(known)}"
         if bounds.words and value not in bounds.words:
-            return f"has {name}: {shown(value)}", f"give one of {', '.join(bounds.words)}"
+            return f"has {name}: {quote_value(value)}", f"give one of {', '.join(bounds.words)}"
         if not bounds.words and not _within(value, bounds):
             kind = "a whole number" if bounds.type is int else "a number"
-            return f"has {name}: {shown(value)}", f"give {kind} from {bounds.low:g} to {bounds.high:g}"
+            return f"has {name}: {quote_value(value)}", f"give {kind} from {bounds.low:g} to {bounds.high:g}"
     if type_ == "river.KSWIN" and parameters.get("stat_size", 30) * 2 > parameters.get("window_size", 100):
         return "has a stat_size of more than half its window_size", "give a longer window_size"
     return "", ""
 
 
-def _within(value: object, bounds: Bounds) -> bool:
+def _within(value: object, bounds: ParameterBounds) -> bool:
     if isinstance(value, bool) or not isinstance(value, int if bounds.type is int else (int, float)):
         return False
     return bounds.low <= value <= bounds.high

@@ -1,4 +1,4 @@
-"""Durations, sizes and quantities as people write them: "60s", "1Mi", "250m"; parsed once, shown the same way."""
+"""Durations, sizes and quantities: parses "60s", "1Mi" and "250m", and formats them the same way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONGEST = 64
 
 
 class Unit(NamedTuple):
-    """How values of one dimension are read (None for what is none of them), shown, and told in a JSON schema."""
+    """One dimension: how to parse its values (None if invalid), format them, and describe them in a JSON schema."""
 
     read: Callable[[object], float | int | None]
     show: Callable[[float], str]
@@ -40,7 +40,7 @@ class Unit(NamedTuple):
 
 
 def read_duration(value: object) -> float | None:
-    """Return the seconds of "90s", "1h30m", "250ms" or "30d"; a bare number has no unit and is none, but 0 is."""
+    """Return the seconds of "90s", "1h30m", "250ms" or "30d"; a bare number other than 0 is invalid."""
     if type(value) in (int, float) and value == 0:
         return 0.0
     if not isinstance(value, str) or len(value) > LONGEST or not _DURATION.fullmatch(value):
@@ -60,7 +60,7 @@ def show_duration(seconds: float) -> str:
 
 
 def read_size(value: object) -> int | None:
-    """Return the bytes of 1048576, "1Mi", "512Ki" or "2M"; fractions of a byte are none."""
+    """Return the bytes of 1048576, "1Mi", "512Ki" or "2M"; fractions of a byte are invalid."""
     quantity = read_quantity(value)
     return int(quantity) if quantity is not None and quantity == int(quantity) else None
 

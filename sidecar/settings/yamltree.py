@@ -1,8 +1,8 @@
-"""YAML or JSON text to plain dicts and lists, without surprises, and with the line of each value.
+"""Parses YAML or JSON text into plain dicts and lists, with the line number of each value.
 
 Built from the parser's events without recursion. Scalars follow YAML 1.2's core schema, so `on` is a word, not True,
 and `1:30` is text, not a number of minutes. Refused: two documents, tags, aliases (and with them alias bombs), keys
-that are lists or objects, keys that stand twice, more than `DEEPEST` levels, more than `LARGEST` bytes.
+that are lists or objects, keys that stand twice, more than `MAX_DEPTH` levels, more than `MAX_DOCUMENT_BYTES` bytes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 
 import yaml
 
-from ..errors import shown
-from .errors import Problem, SettingsError
+from ..errors import quote_value
+from .errors import DocumentProblem, SettingsError
 
-LARGEST = 1024 * 1024
-DEEPEST = 32
+MAX_DOCUMENT_BYTES = 1024 * 1024
+MAX_DEPTH = 32
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {
@@ -30,7 +30,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(slots=True)
-class Tree:
+class DocumentTree:
     """A parsed document: `root` of dicts, lists, str, int, float, bool and None; `lines` by path ("$.spec.mode")."""
 
     root: Any
@@ -38,7 +38,7 @@ class Tree:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenNode:
     """A list or dict under construction."""
 
     into: Any
@@ -49,10 +49,10 @@ class _Open:
         return f"{self.path}[{len(self.into)}]" if isinstance(self.into, list) else f"{self.path}.{self.key}"
 
 
-def read_tree(raw: bytes, where: str) -> Tree:
+def read_tree(raw: bytes, where: str) -> DocumentTree:
     """Return the one document in `raw`; raise SettingsError that names the line and the remedy."""
-    if len(raw) > LARGEST:
-        _refuse(where, "$", f"the document has {len(raw)} bytes", f"at most {LARGEST} are read")
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        _refuse(where, "$", f"the document has {len(raw)} bytes", f"at most {MAX_DOCUMENT_BYTES} are read")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -62,27 +62,27 @@ def read_tree(raw: bytes, where: str) -> Tree:
 
 
 def _refuse(where: str, path: str, what: str, remedy: str, line: int = 0) -> NoReturn:
-    raise SettingsError(where, [Problem(path, what, remedy, line)])
+    raise SettingsError(where, [DocumentProblem(path, what, remedy, line)])
 
 
-def _read_json(text: str, where: str) -> Tree:
+def _read_json(text: str, where: str) -> DocumentTree:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                _refuse(where, "$", f"key {shown(key)} stands twice in one object", "keep one of them")
+                _refuse(where, "$", f"key {quote_value(key)} appears twice in one object", "keep one of them")
             found[key] = value
         return found
 
     def constant(word: str) -> NoReturn:
-        _refuse(where, "$", f"{word} is no JSON number", "give a finite number")
+        _refuse(where, "$", f"{word} is not a JSON number", "give a finite number")
 
     try:
         root = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
         json.dumps(root, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        return Tree(root)
+        return DocumentTree(root)
     except RecursionError:
-        _refuse(where, "$", "the document is nested too deeply", f"at most {DEEPEST} levels are read")
+        _refuse(where, "$", "the document is nested too deeply", f"at most {MAX_DEPTH} levels are read")
     except json.JSONDecodeError as error:
         _refuse(where, "$", f"not JSON ({error.msg})", "correct the syntax, or write YAML", error.lineno)
     except UnicodeEncodeError:
@@ -96,11 +96,11 @@ class _Reader:
 
     def __init__(self, where: str) -> None:
         self._where = where
-        self._open: list[_Open] = []
-        self._tree = Tree(None)
+        self._open: list[_OpenNode] = []
+        self._tree = DocumentTree(None)
         self._documents = 0
 
-    def read(self, text: str) -> Tree:
+    def read(self, text: str) -> DocumentTree:
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
@@ -121,7 +121,9 @@ class _Reader:
                 if self._documents > 1:
                     _refuse(self._where, "$", "a second document begins", "keep one document a file", line)
             case yaml.AliasEvent():
-                _refuse(self._where, self._path(), f"alias *{shown(event.anchor)[1:-1]}", "write the value out", line)
+                _refuse(
+                    self._where, self._path(), f"alias *{quote_value(event.anchor)[1:-1]}", "write the value out", line
+                )
             case yaml.ScalarEvent():
                 self._refuse_tag(event, line)
                 self._scalar(event, line)
@@ -136,7 +138,7 @@ class _Reader:
 
     def _refuse_tag(self, event: Any, line: int) -> None:
         if event.tag is not None:
-            _refuse(self._where, self._path(), f"tag {shown(event.tag)}", "leave it out; tags are not read", line)
+            _refuse(self._where, self._path(), f"tag {quote_value(event.tag)}", "leave it out; tags are not read", line)
 
     def _scalar(self, event: Any, line: int) -> None:
         parent = self._open[-1] if self._open else None
@@ -145,17 +147,17 @@ class _Reader:
             return
         if event.value in parent.into:
             path = f"{parent.path}.{event.value}"
-            _refuse(self._where, path, "the key stands twice", "keep one of them", line)
+            _refuse(self._where, path, "the key appears twice", "keep one of them", line)
         parent.key = event.value
 
     def _begin(self, into: Any, line: int) -> None:
-        if len(self._open) >= DEEPEST:
-            _refuse(self._where, self._path(), "nested too deeply", f"at most {DEEPEST} levels are read", line)
+        if len(self._open) >= MAX_DEPTH:
+            _refuse(self._where, self._path(), "nested too deeply", f"at most {MAX_DEPTH} levels are read", line)
         if self._open and isinstance(self._open[-1].into, dict) and self._open[-1].key is None:
             _refuse(self._where, self._open[-1].path, "a key is a list or an object", "keys are words", line)
         path = self._path()
         self._put(into, line)
-        self._open.append(_Open(into, path))
+        self._open.append(_OpenNode(into, path))
 
     def _put(self, value: Any, line: int) -> None:
         path = self._path()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric as Family
 
 from . import names
-from .reading import Reading
+from .scrape import ScrapeInput
 
 
-def collect(reading: Reading) -> Iterator[Family]:
+def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of the control loop; none where there is no loop."""
     status = reading.control
     if status is None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report.schema import Effects, Feature, Report
+from ..report.schema import Effects, FeatureReport, Report
 from . import names
-from .reading import Reading
+from .scrape import ScrapeInput
 
 EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
     names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,
@@ -20,7 +20,7 @@ EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
 }
 
 
-def collect(reading: Reading) -> Iterator[Family]:
+def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of the Report."""
     report = reading.report
     yield from _rows(report)
@@ -51,7 +51,7 @@ def _families(report: Report) -> Iterator[Family]:
     yield from (evidence, alarms, episodes)
 
 
-def _features(model: str, features: tuple[Feature, ...]) -> Iterator[Family]:
+def _features(model: str, features: tuple[FeatureReport, ...]) -> Iterator[Family]:
     for metric, value_of in EFFECTS.items():
         family = metric.gauge()
         for feature in features:

@@ -10,17 +10,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from . import control, detection, labels, own, traffic
-from .reading import Reading
+from . import control, detection, labels, traffic
+from . import process as own
+from .scrape import ScrapeInput
 
 COLLECTORS = (control.collect, detection.collect, labels.collect, own.collect, traffic.collect)
 
 
 @dataclass(frozen=True)
-class Scrape(Collector):
+class ScrapeCollector(Collector):
     """Collects from one reading, taken when the scrape begins."""
 
-    read: Callable[[], Reading]
+    read: Callable[[], ScrapeInput]
 
     def collect(self) -> Iterator[Family]:
         """Yield every family that has something to say."""
@@ -32,9 +33,9 @@ class Scrape(Collector):
 class Exposition:
     """`/metrics`: OpenMetrics or the plain text format, as the Accept header asks."""
 
-    def __init__(self, read: Callable[[], Reading]) -> None:
+    def __init__(self, read: Callable[[], ScrapeInput]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(Scrape(read))
+        self._registry.register(ScrapeCollector(read))
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the exposition and its content type."""

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report.schema import Feedback, Performance
+from ..report.schema import FeedbackStatus, Performance
 from . import names
-from .reading import Reading
+from .scrape import ScrapeInput
 
 
-def collect(reading: Reading) -> Iterator[Family]:
+def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of feedback and performance."""
     yield from _feedback(reading.report.feedback)
     if reading.report.performance is not None:
         yield _loss(reading.report.model, reading.report.performance)
 
 
-def _feedback(feedback: Feedback) -> Iterator[Family]:
+def _feedback(feedback: FeedbackStatus) -> Iterator[Family]:
     outcomes, reused, pending = names.FEEDBACK.counter(), names.REUSED_IDS.counter(), names.FEEDBACK_PENDING.gauge()
     for item in feedback.labels:
         outcomes.add_metric((item.outcome,), item.labels)
@@ -36,7 +36,7 @@ def _feedback(feedback: Feedback) -> Iterator[Family]:
     yield _lag(feedback)
 
 
-def _lag(feedback: Feedback) -> Family:
+def _lag(feedback: FeedbackStatus) -> Family:
     """Return the lags as cumulative buckets, with all of them under +Inf."""
     family, below = names.FEEDBACK_LAG.histogram(), 0
     buckets = []

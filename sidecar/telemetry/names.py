@@ -1,7 +1,7 @@
-"""Every metric: name, type, unit, labels, help. Nothing else in Pilotfish writes a metric's name.
+"""The table of all metrics: name, type, unit, labels and help. No other module writes the name of a metric.
 
-`docs/metrics.md` is made from this table. Names follow Prometheus: base units, `_total` on counters; labels are bounded
-(routes by the page's slots, models by the analyzer, features by the profile).
+`make generate` writes `docs/metrics.md` from this table. Names follow Prometheus: base units, and `_total` on counters.
+Every label set is bounded: routes by the slots of the counter page, models by the analyzer, features by the profile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; `name` as a query writes it (a histogram's without `_bucket`), `group` its heading in the docs."""
+    """One metric. `name` is the name in queries (without `_bucket`); `group` is its heading in the docs."""
 
     name: str
     kind: Kind
@@ -47,14 +47,14 @@ _FAMILY = ("model", "family")
 REQUESTS = Metric(
     "pilotfish_requests_total",
     "counter",
-    "Exchanges by route and status class; code is none where no response began.",
+    "Exchanges by route and status class. Code none means that no response began.",
     TRAFFIC,
     ("route", "code"),
 )
 DURATION = Metric(
     "pilotfish_request_duration_seconds",
     "histogram",
-    "From the first byte of a request to the last one of its response.",
+    "Time from the first byte of a request to the last byte of its response.",
     TRAFFIC,
     _ROUTE,
     "seconds",
@@ -62,7 +62,7 @@ DURATION = Metric(
 FIRST_BYTE = Metric(
     "pilotfish_time_to_first_byte_seconds",
     "histogram",
-    "From the first byte of a request to the first one of its response.",
+    "Time from the first byte of a request to the first byte of its response.",
     TRAFFIC,
     _ROUTE,
     "seconds",
@@ -70,7 +70,7 @@ FIRST_BYTE = Metric(
 FIRST_EVENT = Metric(
     "pilotfish_time_to_first_event_seconds",
     "histogram",
-    "From the first byte of a request to the first event of a stream that answers it.",
+    "Time from the first byte of a request to the first event of its response stream.",
     TRAFFIC,
     _ROUTE,
     "seconds",
@@ -78,12 +78,12 @@ FIRST_EVENT = Metric(
 EVENT_GAP = Metric(
     "pilotfish_event_gap_seconds",
     "histogram",
-    "Between two events of one stream.",
+    "Time between two events of one stream.",
     TRAFFIC,
     _ROUTE,
     "seconds",
 )
-IN_FLIGHT = Metric("pilotfish_requests_in_flight", "gauge", "Exchanges that have begun and not ended.", TRAFFIC, _ROUTE)
+IN_FLIGHT = Metric("pilotfish_requests_in_flight", "gauge", "Exchanges in progress.", TRAFFIC, _ROUTE)
 REQUEST_BYTES = Metric("pilotfish_request_bytes_total", "counter", "Bytes of request bodies.", TRAFFIC, _ROUTE, "bytes")
 RESPONSE_BYTES = Metric(
     "pilotfish_response_bytes_total", "counter", "Bytes of response bodies.", TRAFFIC, _ROUTE, "bytes"
@@ -98,14 +98,14 @@ CONNECTIONS = Metric(
 CONNECTIONS_OPEN = Metric(
     "pilotfish_connections_open",
     "gauge",
-    "Client connections that are open; kind opaque is among all.",
+    "Open client connections. Kind all includes kind opaque.",
     TRAFFIC,
     ("kind",),
 )
 OPAQUE_BYTES = Metric(
     "pilotfish_opaque_bytes_total",
     "counter",
-    "Bytes relayed on connections that are not parsed; direction in is towards the model.",
+    "Bytes relayed on connections that are not parsed. Direction in means towards the model.",
     TRAFFIC,
     ("direction",),
     "bytes",
@@ -113,38 +113,38 @@ OPAQUE_BYTES = Metric(
 DOWNGRADES = Metric(
     "pilotfish_downgrades_total",
     "counter",
-    "Connections that are relayed without being parsed any more, by reason.",
+    "Connections that are relayed but no longer parsed, by reason.",
     TRAFFIC,
     ("reason",),
 )
 PROXY_UP = Metric(
     "pilotfish_proxy_up",
     "gauge",
-    "1 while the proxy's counter page can be read and its process beats, else 0.",
+    "1 while the proxy's counter page is readable and its heartbeat is recent, else 0.",
     TRAFFIC,
 )
 PROXY_START = Metric(
-    "pilotfish_proxy_start_time_seconds", "gauge", "When the proxy started, in epoch seconds.", TRAFFIC, (), "seconds"
+    "pilotfish_proxy_start_time_seconds", "gauge", "Start time of the proxy, in epoch seconds.", TRAFFIC, (), "seconds"
 )
 
-SEEN = Metric("pilotfish_exchanges_seen_total", "counter", "Exchanges that the proxy has seen the end of.", ACCOUNT)
+SEEN = Metric("pilotfish_exchanges_seen_total", "counter", "Completed exchanges that the proxy has seen.", ACCOUNT)
 EXCHANGES = Metric(
     "pilotfish_exchanges_total",
     "counter",
-    "Exchanges by what became of them; with the queued ones they add up to those seen.",
+    "Exchanges by outcome (fate) and reason. Together with the queued ones they add up to those seen.",
     ACCOUNT,
     ("fate", "reason"),
 )
 QUEUED = Metric(
-    "pilotfish_exchanges_queued", "gauge", "Exchanges between the proxy and the analyzer; 0 at rest.", ACCOUNT
+    "pilotfish_exchanges_queued", "gauge", "Exchanges on the way from the proxy to the analyzer; 0 at rest.", ACCOUNT
 )
 ROWS = Metric(
-    "pilotfish_rows_total", "counter", "Decoded rows; side is input or prediction.", ACCOUNT, ("model", "side")
+    "pilotfish_rows_total", "counter", "Decoded rows. Side is input or prediction.", ACCOUNT, ("model", "side")
 )
 LATE_ROWS = Metric(
     "pilotfish_late_rows_total",
     "counter",
-    "Rows that came after their tick had closed; they count in the open one.",
+    "Rows that arrived after their tick had closed. They count in the open tick.",
     ACCOUNT,
 )
 
@@ -175,7 +175,7 @@ MISSING_RATIO = Metric(
 UNSEEN_RATIO = Metric(
     "pilotfish_feature_unseen_ratio",
     "gauge",
-    "Share of categories in the recent ticks that the reference never had.",
+    "Share of values in the recent ticks whose category is not in the reference.",
     DRIFT,
     _FEATURE,
     "ratio",
@@ -183,7 +183,7 @@ UNSEEN_RATIO = Metric(
 OUT_OF_RANGE_RATIO = Metric(
     "pilotfish_feature_out_of_range_ratio",
     "gauge",
-    "Share of values in the recent ticks that lie outside of the reference's range.",
+    "Share of values in the recent ticks outside the range of the reference.",
     DRIFT,
     _FEATURE,
     "ratio",
@@ -191,7 +191,7 @@ OUT_OF_RANGE_RATIO = Metric(
 FEATURE_EVIDENCE = Metric(
     "pilotfish_feature_evidence_ratio",
     "gauge",
-    "A feature's own evidence of drift over its family's threshold.",
+    "Evidence of drift in one feature, divided by the threshold of its family.",
     DRIFT,
     _FEATURE,
     "ratio",
@@ -199,35 +199,35 @@ FEATURE_EVIDENCE = Metric(
 TYPE_MISMATCHES = Metric(
     "pilotfish_type_mismatches_total",
     "counter",
-    "Values of another type than their feature's, since the profile came into force.",
+    "Values whose type differs from the type of their feature, since the profile came into force.",
     DRIFT,
     ("model",),
 )
 FINDINGS = Metric(
     "pilotfish_data_quality_findings_total",
     "counter",
-    "Findings about rows as rows, as they begin: constant, missing, new, renamed columns; repeats; other types.",
+    "Data-quality findings when they begin: constant, missing, new or renamed columns, repeated rows, changed types.",
     DRIFT,
     ("model", "kind"),
 )
 FINDINGS_OPEN = Metric(
     "pilotfish_data_quality_findings_open",
     "gauge",
-    "Findings about the recent rows, by kind.",
+    "Open data-quality findings about the recent rows, by kind.",
     DRIFT,
     ("model", "kind"),
 )
 EVIDENCE = Metric(
     "pilotfish_drift_evidence_ratio",
     "gauge",
-    "A family's evidence of drift over the threshold that follows from the false-alarm budget; 1 is an alarm.",
+    "Evidence of drift of a family, divided by the threshold from the false-alarm budget. 1 raises an alarm.",
     DRIFT,
     _FAMILY,
     "ratio",
 )
 ALARMS = Metric("pilotfish_drift_alarms_total", "counter", "Alarms by family.", DRIFT, _FAMILY)
-EPISODES_OPEN = Metric("pilotfish_episodes_open", "gauge", "Episodes of drift that are open.", DRIFT, ("model",))
-TICKS = Metric("pilotfish_ticks_total", "counter", "Ticks with rows that have closed.", DRIFT)
+EPISODES_OPEN = Metric("pilotfish_episodes_open", "gauge", "Open drift episodes.", DRIFT, ("model",))
+TICKS = Metric("pilotfish_ticks_total", "counter", "Closed ticks that had rows.", DRIFT)
 PROFILE_INFO = Metric(
     "pilotfish_profile_info", "gauge", "1 for the profile in force.", DRIFT, ("model", "version", "hash")
 )
@@ -236,39 +236,39 @@ PROFILE_ROWS = Metric("pilotfish_profile_rows", "gauge", "Reference rows of the 
 LEARNING_ROWS = Metric(
     "pilotfish_learning_rows",
     "gauge",
-    "Rows stored to learn a profile from, while one is learnt; kind wanted is how many it takes.",
+    "Rows stored while a profile is learned. Kind wanted is the number of rows needed.",
     DRIFT,
     ("model", "kind"),
 )
 LEARNING_TRIES = Metric(
     "pilotfish_learning_tries",
     "gauge",
-    "Stretches of rows that the profile in the making was tried with; state gave_up when none was stable.",
+    "Trials of a learned profile. State gave_up means that no stretch of rows was stable.",
     DRIFT,
     ("model", "state"),
 )
 STREAM_VALUE = Metric(
     "pilotfish_stream_value",
     "gauge",
-    "The last number of a stream that a detector of River is fed with.",
+    "Last value of a stream that a River detector reads.",
     DRIFT,
     ("model", "stream"),
 )
 STREAM_CHANGES = Metric(
     "pilotfish_stream_changes_total",
     "counter",
-    "What detectors of River called a change; budget none: how often they are wrong is not known.",
+    "Changes reported by River detectors. Budget none means that their false-alarm rate is unknown.",
     DRIFT,
     ("model", "detector", "stream", "budget"),
 )
-KEPT_ROWS = Metric("pilotfish_kept_rows", "gauge", "Rows of the traffic on disk.", ACCOUNT, ("store",))
+KEPT_ROWS = Metric("pilotfish_kept_rows", "gauge", "Rows of traffic stored on disk.", ACCOUNT, ("store",))
 KEPT_BYTES = Metric(
-    "pilotfish_kept_rows_bytes", "gauge", "Bytes that rows of the traffic take on disk.", ACCOUNT, ("store",), "bytes"
+    "pilotfish_kept_rows_bytes", "gauge", "Disk space of the stored rows, in bytes.", ACCOUNT, ("store",), "bytes"
 )
 UNKEPT_ROWS = Metric(
     "pilotfish_rows_not_kept_total",
     "counter",
-    "Rows that were to be kept on disk and were not: no room, or values that cannot be written.",
+    "Rows that could not be stored on disk: no space, or values that cannot be written.",
     ACCOUNT,
     ("store",),
 )
@@ -281,12 +281,12 @@ FEEDBACK = Metric(
     ("outcome",),
 )
 FEEDBACK_PENDING = Metric(
-    "pilotfish_feedback_pending_rows", "gauge", "Predicted rows that are kept and have no label yet.", LABELS
+    "pilotfish_feedback_pending_rows", "gauge", "Stored predictions that have no label yet.", LABELS
 )
 FEEDBACK_LAG = Metric(
     "pilotfish_feedback_lag_seconds",
     "histogram",
-    "From an exchange to the label of its row.",
+    "Time from an exchange to the label of its row.",
     LABELS,
     (),
     "seconds",
@@ -294,7 +294,7 @@ FEEDBACK_LAG = Metric(
 FEEDBACK_COVERAGE = Metric(
     "pilotfish_feedback_coverage_ratio",
     "gauge",
-    "Labelled share of the predicted rows of the time for which predictions are kept.",
+    "Share of the stored predictions that have a label.",
     LABELS,
     (),
     "ratio",
@@ -305,7 +305,7 @@ REQUEST_ID_RATIO = Metric(
 REUSED_IDS = Metric(
     "pilotfish_request_ids_reused_total",
     "counter",
-    "Exchanges whose request id an earlier one had: labels join the earlier one.",
+    "Exchanges that repeat an earlier request id. Their labels join the earlier exchange.",
     LABELS,
 )
 MODEL_LOSS = Metric(
@@ -319,33 +319,31 @@ MODEL_LOSS = Metric(
 INTENTS = Metric(
     "pilotfish_intents_total",
     "counter",
-    "Actions that were wanted, by what became of them and why.",
+    "Intents by kind, outcome and reason.",
     CONTROL,
     ("kind", "outcome", "reason"),
 )
 OUTBOX = Metric(
     "pilotfish_outbox_entries",
     "gauge",
-    "Entries of the outbox that wait (pending) or were given up (dead).",
+    "Outbox entries that wait for delivery (pending) or were given up (dead).",
     CONTROL,
     ("state",),
 )
-OUTBOX_UNSAVED = Metric(
-    "pilotfish_outbox_unsaved", "gauge", "Changes of the outbox that could not be written to disk yet.", CONTROL
-)
+OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
 OUTBOX_DAMAGED = Metric(
     "pilotfish_outbox_damaged_lines",
     "gauge",
-    "Lines of the outbox that were damaged when it was read, and left out.",
+    "Damaged outbox lines that were skipped when the file was read.",
     CONTROL,
 )
 
-INFO = Metric("pilotfish_build_info", "gauge", "1, with the version.", OWN, ("version",))
-READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts, 0 while it is idle.", OWN)
+INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
+READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts rows, 0 while it is idle.", OWN)
 CHECKPOINT_TIME = Metric(
     "pilotfish_checkpoint_timestamp_seconds",
     "gauge",
-    "When the last checkpoint was written, in epoch seconds.",
+    "Time of the last checkpoint, in epoch seconds.",
     OWN,
     (),
     "seconds",
@@ -353,7 +351,7 @@ CHECKPOINT_TIME = Metric(
 CHECKPOINT_AGE = Metric(
     "pilotfish_checkpoint_age_seconds",
     "gauge",
-    "Seconds since the last checkpoint; without traffic there is nothing to write, and it grows.",
+    "Seconds since the last checkpoint. It grows without traffic, because nothing has to be written.",
     OWN,
     (),
     "seconds",
@@ -364,19 +362,21 @@ CHECKPOINT_FAILURES = Metric(
 MEMORY_LIMIT = Metric(
     "pilotfish_memory_limit_bytes",
     "gauge",
-    "Ceiling of the analyzer's data; it restarts itself at 85 % of it.",
+    "Memory limit of the analyzer. It restarts itself at 85 % of this limit.",
     OWN,
     (),
     "bytes",
 )
-MEMORY_DATA = Metric("pilotfish_memory_data_bytes", "gauge", "What of that ceiling is in use.", OWN, (), "bytes")
+MEMORY_DATA = Metric(
+    "pilotfish_memory_data_bytes", "gauge", "Memory of the analyzer that counts towards the limit.", OWN, (), "bytes"
+)
 CPU = Metric("process_cpu_seconds_total", "counter", "User and system CPU time of the analyzer.", OWN, (), "seconds")
 RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory of the analyzer.", OWN, (), "bytes")
 VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory of the analyzer.", OWN, (), "bytes")
 START = Metric(
-    "process_start_time_seconds", "gauge", "When the analyzer started, in epoch seconds.", OWN, (), "seconds"
+    "process_start_time_seconds", "gauge", "Start time of the analyzer, in epoch seconds.", OWN, (), "seconds"
 )
 OPEN_FDS = Metric("process_open_fds", "gauge", "Open file descriptors of the analyzer.", OWN)
-MAX_FDS = Metric("process_max_fds", "gauge", "The most file descriptors that the analyzer may open.", OWN)
+MAX_FDS = Metric("process_max_fds", "gauge", "Limit of open file descriptors of the analyzer.", OWN)
 
 METRICS = tuple(value for value in globals().values() if isinstance(value, Metric))

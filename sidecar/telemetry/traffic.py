@@ -9,14 +9,14 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
 from ..channel import layout
-from ..channel.page import Histogram, PageSnapshot, RouteCounters
+from ..channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from . import names
-from .account import QUEUED, account
-from .reading import Reading
+from .accounting import QUEUED, account_exchanges
+from .scrape import ScrapeInput
 
-EVERY = 2  # of eight bounds a decade, four are shown
-BEAT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone
-SHOWN = tuple(range(0, len(layout.BOUNDS), EVERY))
+BUCKET_STEP = 2  # of eight bounds a decade, four are shown
+HEARTBEAT_TIMEOUT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone
+SHOWN = tuple(range(0, len(layout.BOUNDS), BUCKET_STEP))
 LABELS = tuple(str(layout.BOUNDS[index] / 1e9) for index in SHOWN)
 HISTOGRAMS = {
     "duration": names.DURATION,
@@ -27,11 +27,11 @@ HISTOGRAMS = {
 NO_PROXY = 0.0
 
 
-def collect(reading: Reading) -> Iterator[Family]:
+def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of the page; only `pilotfish_proxy_up` while there is none."""
     up = names.PROXY_UP.gauge()
     page = reading.page
-    up.add_metric((), float(page is not None and reading.now - page.beat_ns / 1e9 < BEAT_SECONDS))
+    up.add_metric((), float(page is not None and reading.now - page.heartbeat_ns / 1e9 < HEARTBEAT_TIMEOUT_SECONDS))
     yield up
     if page is not None:
         started = names.PROXY_START.gauge()
@@ -61,7 +61,7 @@ def _routes(routes: tuple[RouteCounters, ...]) -> Iterator[Family]:
         yield family
 
 
-def _add_histogram(family: HistogramMetricFamily, route: str, histogram: Histogram) -> None:
+def _add_histogram(family: HistogramMetricFamily, route: str, histogram: LatencyHistogram) -> None:
     upto = tuple(accumulate(histogram.counts))
     buckets = [(label, upto[index]) for label, index in zip(LABELS, SHOWN, strict=True)]
     family.add_metric((route,), [*buckets, ("+Inf", upto[-1])], histogram.sum_ns / 1e9)
@@ -83,8 +83,8 @@ def _connections(page: PageSnapshot) -> Iterator[Family]:
     yield from (events, opened, relayed, downgrades)
 
 
-def _account(reading: Reading, page: PageSnapshot) -> Iterator[Family]:
-    whole = account(page, reading.report.counts)
+def _account(reading: ScrapeInput, page: PageSnapshot) -> Iterator[Family]:
+    whole = account_exchanges(page, reading.report.counts)
     seen, queued, exchanges = names.SEEN.counter(), names.QUEUED.gauge(), names.EXCHANGES.counter()
     seen.add_metric((), whole.seen)
     queued.add_metric((), whole.queued)

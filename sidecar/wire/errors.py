@@ -1,12 +1,12 @@
-"""Why a connection cannot be followed any further."""
+"""The error of a parser that cannot follow a connection any further."""
 
 from __future__ import annotations
 
 from ..errors import PilotfishError
 
 
-class WireError(PilotfishError):
-    """The bytes are no HTTP/1.1 that can be followed with certainty.
+class ProtocolError(PilotfishError):
+    """The bytes cannot be parsed with certainty; never leaves this package.
 
     `reason` is one of `channel.layout.DOWNGRADES`.
     """

@@ -1,4 +1,4 @@
-"""Records, profiles and cores for the analyzer's tests."""
+"""Records, profiles and pipelines for the analyzer's tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
-from pilotfish.sidecar.analyzer.core import Core, Setup
-from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.settings import AnalyzerSettings
 from pilotfish.sidecar.channel.record import Record
+from tests.support.records import make_record
 
 SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND  # a whole number of 10 s ticks
 TICK = 10.0
-REQUEST_HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\n\r\n"
-RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"
 
 
 @cache
@@ -39,13 +39,15 @@ def monitor(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -
     return DriftMonitor.from_state(made, drift, state) if state else DriftMonitor(made, drift)
 
 
-def setup(**changes: Any) -> Setup:
+def setup(**changes: Any) -> AnalyzerSettings:
     given = {"model": "m", "drift": DriftSettings(tick_seconds=TICK), "engine_factory": monitor}
-    return Setup(**{**given, **changes})
+    return AnalyzerSettings(**{**given, **changes})
 
 
-def core(made: Profile | None = None, ledger: Ledger | None = None, saved: dict[str, Any] | None = None) -> Core:
-    out = Core(setup(), ledger or Ledger(1), saved)
+def pipeline(
+    made: Profile | None = None, ledger: ExchangeLedger | None = None, saved: dict[str, Any] | None = None
+) -> Pipeline:
+    out = Pipeline(setup(), ledger or ExchangeLedger(1), saved)
     if made is not None:
         out.set_profile(made)
     return out
@@ -68,9 +70,7 @@ def record(
     inputs = [tensor("amount", amounts), tensor("color", (list(colors) * len(amounts))[: len(amounts)], "BYTES")]
     request = json.dumps({"inputs": inputs}).encode() if body is None else body
     response = json.dumps({"model_name": "m", "outputs": [tensor("score", scores or [0.1] * len(amounts))]}).encode()
-    sizes = (len(request), len(response))
-    return Record(sequence, at_ns, 1000, 2000, status, 0, *sizes, 0, "POST", "POST /v2/models/m/infer",
-                  REQUEST_HEAD, RESPONSE_HEAD, request, response)  # fmt: skip
+    return make_record(sequence, request, response, at_ns=at_ns, status=status)
 
 
 def drifting(start: int, count: int, at_ns: int, shift: float, rows: int = 50) -> Iterator[Record]:

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pilotfish.sidecar.analyzer import checkpoint
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.fates import FatesFile
-from pilotfish.sidecar.analyzer.ledger import Ledger, restore
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.totals_file import TotalsFile
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
-from pilotfish.sidecar.report.schema import Count
-from pilotfish.sidecar.telemetry.account import Account, account
+from pilotfish.sidecar.report.schema import ExchangeCount
+from pilotfish.sidecar.telemetry.accounting import ExchangeTotals, account_exchanges
 from tests.analyzer.made import SECOND, T0, record, setup
+from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
@@ -52,15 +53,15 @@ class Sidecar(RuleBasedStateMachine):
         self.shown = {}
         self._connect()
 
-    @rule(fate=st.sampled_from(layout.FATES[1:]))
+    @rule(fate=st.sampled_from(layout.OUTCOMES[1:]))
     def an_exchange_is_not_handed_over(self, fate: tuple[str, str]) -> None:
-        self.page.add(layout.fate(*fate))
+        self.page.add(layout.outcome_word(*fate))
 
     @rule(count=st.integers(1, 5))
     def exchanges_are_handed_over(self, count: int) -> None:
         for _ in range(count):
-            self.page.add(layout.fate("accepted"))
-            self.queue.append(self.page.words[layout.fate("accepted")])
+            self.page.add(layout.outcome_word("accepted"))
+            self.queue.append(self.page.words[layout.outcome_word("accepted")])
 
     @rule()
     def the_proxy_is_killed_and_started(self) -> None:
@@ -76,7 +77,7 @@ class Sidecar(RuleBasedStateMachine):
     def records_arrive(self, count: int, good: bool) -> None:
         for _ in range(min(count, len(self.queue))):
             sequence = self.queue.popleft()
-            self.core.take(record(sequence) if good else record(sequence, body=b"{"), T0 + SECOND)
+            self.pipeline.handle_record(record(sequence) if good else record(sequence, body=b"{"), T0 + SECOND)
 
     @precondition(lambda self: self.queue)
     @rule()
@@ -132,30 +133,29 @@ class Sidecar(RuleBasedStateMachine):
 
     # --- how
 
-    def _account(self) -> Account:
+    def _account(self) -> ExchangeTotals:
         counts = [
-            Count(*name.partition(":")[::2], amount)
+            ExchangeCount(*name.partition(":")[::2], amount)
             for name, amount in self.published.items()
             if name.partition(":")[0] in ("measured", "undecodable", "dropped")
         ]
-        return account(read_page(self.folder / "page"), counts)
+        return account_exchanges(read_page(self.folder / "page"), counts)
 
     def _save(self) -> None:
         """As checkpoint.save does, without waiting for the disk."""
-        (self.folder / "checkpoint").write_bytes(checkpoint.render(self.core.state()))
+        (self.folder / "checkpoint").write_bytes(checkpoint.render(self.pipeline.state()))
 
     def _publish(self) -> None:
-        self.fates.write(self.core.ledger.id, self.core.ledger.totals)
-        self.published = dict(self.core.ledger.totals)
+        self.fates.write(self.pipeline.ledger.id, self.pipeline.counters.named())
+        self.published = self.pipeline.counters.named()
 
     def _start_analyzer(self) -> None:
-        self.fates = FatesFile(self.folder / "fates")
+        self.fates = TotalsFile(self.folder / "fates")
         saved = checkpoint.load(self.folder / "checkpoint")
-        totals = (saved["ledger_id"], saved["totals"]) if saved else None
-        ledger = Ledger(*restore(self.fates.read(), totals, self._fresh_id()))
-        self.fates.write(ledger.id, ledger.totals)
-        self.core = Core(setup(), ledger, saved)
-        self.published = dict(self.core.ledger.totals)
+        ledger = ExchangeLedger.of_file(self.fates.read(), self._fresh_id())
+        self.pipeline = Pipeline(setup(), ledger, saved)
+        self.fates.write(ledger.id, ledger.counters.named())
+        self.published = self.pipeline.counters.named()
         self._connect()
 
     def _restart_analyzer(self) -> None:
@@ -163,9 +163,9 @@ class Sidecar(RuleBasedStateMachine):
         self._start_analyzer()
 
     def _connect(self) -> None:
-        upcoming = self.queue[0] if self.queue else self.page.words[layout.fate("accepted")] + 1
-        if not self.core.greet(Hello(self.epoch, upcoming), self._fresh_id()):
-            self.fates.write(self.core.ledger.id, {})
+        upcoming = self.queue[0] if self.queue else self.page.words[layout.outcome_word("accepted")] + 1
+        if not self.pipeline.handshake(Hello(self.epoch, upcoming), self._fresh_id()):
+            self.fates.write(self.pipeline.ledger.id, {})
             self.it_saves_and_publishes()
 
     def _fresh_id(self) -> int:
@@ -174,4 +174,4 @@ class Sidecar(RuleBasedStateMachine):
 
 
 TestSidecar = Sidecar.TestCase
-TestSidecar.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestSidecar.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

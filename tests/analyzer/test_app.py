@@ -15,8 +15,8 @@ from pilotfish.sidecar.analyzer import memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.control.status import ControlStatus
 from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.proxy import parse_proxy_settings
 from tests.analyzer.made import monitor, profile, record
 from tests.support.ports import free_port
@@ -35,7 +35,7 @@ spec:
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analyzer, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(analyzer, "POLL_SECONDS", 0.01)
 
 
 def options(folder: Path) -> Options:
@@ -136,13 +136,13 @@ async def test_a_changed_profile_that_cannot_be_used_stays_out_and_shows(tmp_pat
 @pytest.mark.asyncio
 async def test_a_worn_out_process_asks_for_a_new_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as (_, _, serving):
-        monkeypatch.setattr(memory, "worn_out", lambda used, size: used > 0 == size)
+        monkeypatch.setattr(memory, "near_limit", lambda used, size: used > 0 == size)
         assert await serving == analyzer.RECYCLE_STATUS
 
 
 @pytest.mark.parametrize(("used", "size", "worn"), [(84, 100, False), (85, 100, True), (10**12, 0, False)])
 def test_worn_out_is_85_percent_of_a_limit(used: int, size: int, worn: bool) -> None:
-    assert memory.worn_out(used, size) is worn
+    assert memory.near_limit(used, size) is worn
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.checkpoint import CheckpointError, load, parse, render, save
+from tests.support.examples import examples
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -19,7 +20,7 @@ STATE = {"counts": b"\1\2\3" * 50, "tick": 7, "share": 0.25, "names": ["a", "b"]
 
 
 @given(st.dictionaries(st.text(), PLAIN, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_was_written_comes_back(state: dict[str, object]) -> None:
     assert parse(render(state), "test") == state
 
@@ -32,7 +33,7 @@ def test_a_torn_file_is_told_apart_at_every_length() -> None:
 
 
 @given(st.integers(0, len(render(STATE)) - 1), st.integers(1, 255))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_flipped_byte_is_found(at: int, flip: int) -> None:
     raw = bytearray(render(STATE))
     raw[at] ^= flip

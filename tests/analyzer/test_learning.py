@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.analyzer import audit as audits
-from pilotfish.sidecar.analyzer import builder
-from pilotfish.sidecar.analyzer.audit import Audit
-from pilotfish.sidecar.analyzer.core import Core
+from pilotfish.sidecar.analyzer import profile_builder as builder
+from pilotfish.sidecar.analyzer.audit import AuditLog
 from pilotfish.sidecar.analyzer.errors import LearningRefusedError
-from pilotfish.sidecar.analyzer.learning import Learner
-from pilotfish.sidecar.analyzer.ledger import Ledger
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.learning import LearningState
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.channel.sender import Sender
-from pilotfish.sidecar.report.schema import Decision, Durability, Learning
-from pilotfish.sidecar.rows.messages import Outcome
+from pilotfish.sidecar.report.schema import AuditEntry, CheckpointStatus, LearningStatus
+from pilotfish.sidecar.rows.learn_messages import LearnResult
 from pilotfish.sidecar.settings.document import KeepRows, Learn
-from tests.analyzer.made import T0, core, drifting, profile, record, setup
+from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running
 from tests.support.waiting import eventually
 
@@ -36,9 +36,9 @@ spec:
 """
 
 
-def wanted(**changes: Any) -> Learning:
+def wanted(**changes: Any) -> LearningStatus:
     given: dict[str, Any] = {"id": "a", "kind": "learn", "wanted": 1000, "began": 1.0}
-    return Learning(**(given | changes))
+    return LearningStatus(**(given | changes))
 
 
 async def send_rows(folder: Path) -> Sender:
@@ -50,8 +50,8 @@ async def send_rows(folder: Path) -> Sender:
     return sender
 
 
-def begun(**changes: Any) -> Learner:
-    learner = Learner()
+def begun(**changes: Any) -> LearningState:
+    learner = LearningState()
     learner.begin(wanted(**changes))
     return learner
 
@@ -91,70 +91,69 @@ def test_what_ended_is_told_apart_from_what_came_after() -> None:
 
 def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> None:
     keep = KeepRows(rows=100, mask=("amount",))
-    made = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1))
-    made.learner.begin(wanted())
-    stores = Stores(tmp_path, made)
+    made = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1))
+    made.learning.begin(wanted())
+    stores = RowStores(tmp_path, made)
     for sequence in range(1, 301):
-        made.take(record(sequence, amounts=(0.5, 0.7)), T0)
+        made.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(1.0)
     found = {item.store: item for item in stores.kept()}
     assert (found["learning"].rows, found["recent"].rows) == (600, 100)
     assert b"amount" not in b"".join(path.read_bytes() for path in (tmp_path / "rows").iterdir())
-    again = Core(setup(keep_rows=keep, learn=Learn(rows=1000)), Ledger(1), made.state())
-    stores = Stores(tmp_path, again)
-    again.ledger.position = 300
+    again = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1), made.state())
+    stores = RowStores(tmp_path, again)
     for sequence in range(301, 511):
-        again.take(record(sequence, amounts=(0.5, 0.7)), T0)
+        again.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(2.0)
-    assert again.learner.learning is not None
-    assert (again.learner.learning.state, again.learner.learning.rows) == ("building", 1000)
-    report = Publisher(0.0).publish(again, Durability(), {}, 1.0, stores.kept()).report
+    assert again.learning.learning is not None
+    assert (again.learning.learning.state, again.learning.learning.rows) == ("building", 1000)
+    report = Publisher(0.0).publish(again, CheckpointStatus(), {}, 1.0, stores.kept()).report
     assert "learnt from the first 1000 rows" in report.reason
 
 
 def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) -> None:
-    made = core()
-    made.learner.begin(wanted())
-    stores = Stores(tmp_path, made)
-    made.take(record(1), T0)
+    made = pipeline()
+    made.learning.begin(wanted())
+    stores = RowStores(tmp_path, made)
+    made.handle_record(record(1), T0)
     stores.store(1.0)
     assert list((tmp_path / "rows").iterdir())
     made.set_profile(profile())
     stores.store(2.0)
-    assert made.learner.learning is None
+    assert made.learning.learning is None
     assert list((tmp_path / "rows").iterdir()) == []
 
 
 def test_a_rebaseline_closes_episodes_by_its_name_and_a_cancelled_one_changes_nothing() -> None:
-    made = core(profile())
-    made.learner.begin(wanted(kind="rebaseline"))
+    made = pipeline(profile())
+    made.learning.begin(wanted(kind="rebaseline"))
     with pytest.raises(LearningRefusedError):
         made.set_profile(profile(1), "another")
-    assert made.watch is not None
-    assert made.watch.profile.hash == profile().hash
+    assert made.active.monitor is not None
+    assert made.active.monitor.profile.hash == profile().hash
     made.set_profile(profile(1), "a")
-    assert made.watch.profile.hash == profile(1).hash
-    assert made.learner.learning is not None  # until the profile is kept and the rows are gone
+    assert made.active.monitor.profile.hash == profile(1).hash
+    assert made.learning.learning is not None  # until the profile is kept and the rows are gone
 
 
 def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_it_is_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "audit.jsonl"
-    Audit(tmp_path).note(Decision(time=1.0, action="profile", outcome="in_force", by="ann"))
+    AuditLog(tmp_path).note(AuditEntry(time=1.0, action="profile", outcome="in_force", by="ann"))
     with path.open("ab") as file:
         file.write(b'{"time":2.0,"acti')
-    again = Audit(tmp_path)
-    again.note(Decision(time=3.0, action="close_episode", outcome="closed"))
-    assert [item.time for item in Audit(tmp_path).newest] == [1.0, 3.0]
+    again = AuditLog(tmp_path)
+    again.note(AuditEntry(time=3.0, action="close_episode", outcome="closed"))
+    assert [item.time for item in AuditLog(tmp_path).newest] == [1.0, 3.0]
     assert path.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setattr(audits, "LARGEST", 10)
-    again.note(Decision(time=4.0, action="profile", outcome="in_force"))
+    monkeypatch.setattr(audits, "MAX_FILE_BYTES", 10)
+    again.note(AuditEntry(time=4.0, action="profile", outcome="in_force"))
     assert [json.loads(line)["time"] for line in path.read_text().splitlines()] == [4.0]
     (tmp_path / "audit.jsonl.1").unlink()
     path.unlink()
     path.mkdir()
-    again.note(Decision(time=5.0, action="profile", outcome="in_force"))
+    again.note(AuditEntry(time=5.0, action="profile", outcome="in_force"))
     assert "is not in the audit" in again.problem
     assert again.newest[-1].time == 5.0
 
@@ -164,7 +163,7 @@ async def test_an_unstable_stretch_a_dead_child_and_a_cancellation_leave_the_tra
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "monitor.yaml").write_text(LEARNT)
-    monkeypatch.setattr(builder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(builder, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(builder, "MODULE", ("/bin/false",))
     options(tmp_path)
     async with running(tmp_path) as (made, _, _):
@@ -188,7 +187,7 @@ async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "monitor.yaml").write_text(LEARNT)
-    monkeypatch.setattr(builder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(builder, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60", "sh"))
     options(tmp_path)
     async with running(tmp_path) as (made, _, _):
@@ -202,18 +201,18 @@ async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
 
 @pytest.mark.asyncio
 async def test_more_than_its_time_is_a_problem_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "LONGEST_SECONDS", 0.05)
+    monkeypatch.setattr(builder, "MAX_BUILD_SECONDS", 0.05)
     monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", "exec sleep 60"))
     learning = wanted()
-    read = lambda: Publisher(0.0).publish(_with(learning), Durability(), {}, 1.0).report  # noqa: E731
+    read = lambda: Publisher(0.0).publish(_with(learning), CheckpointStatus(), {}, 1.0).report  # noqa: E731
     nothing: Any = None  # is decided
-    made = builder.Builder(setup(), tmp_path, 0, nothing, read, print)
+    made = builder.ProfileBuilder(setup(), tmp_path, 0, nothing, read, print)
     found = await made._outcome(learning, tmp_path / "out")
-    assert isinstance(found, Outcome)
+    assert isinstance(found, LearnResult)
     assert "took more than" in found.problem
 
 
-def _with(learning: Learning) -> Core:
-    made = core()
-    made.learner.begin(learning)
+def _with(learning: LearningStatus) -> Pipeline:
+    made = pipeline()
+    made.learning.begin(learning)
     return made

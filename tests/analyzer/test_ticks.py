@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.ticks import MAX_OPEN, SECOND, TickClock
+from tests.support.examples import examples
 
 TEN = 10 * SECOND
 
@@ -83,7 +84,7 @@ def test_a_clock_that_was_ahead_and_is_set_back_stops_no_tick() -> None:
     st.lists(st.tuples(st.integers(0, 10**5), st.integers(0, 10**5)), max_size=20),
     st.integers(0, 10**5),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_whatever_the_clock_did_ticks_close_soon_once_it_runs(jumps: list[tuple[int, int]], start: int) -> None:
     clock = TickClock.of(10)
     for at, now in jumps:
@@ -101,7 +102,7 @@ def test_whatever_the_clock_did_ticks_close_soon_once_it_runs(jumps: list[tuple[
 
 
 @given(st.lists(st.tuples(st.integers(0, 200 * SECOND), st.integers(0, 200 * SECOND), st.booleans()), max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_ticks_close_once_and_in_order_whatever_the_clocks_do(steps: list[tuple[int, int, bool]]) -> None:
     clock, order = TickClock.of(10), []
     for at_ns, now_ns, advance in steps:

@@ -12,19 +12,20 @@ import pytest
 
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
-from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
-from pilotfish.sidecar.analyzer.fates import FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
-from pilotfish.sidecar.analyzer.ledger import Ledger
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
-from pilotfish.sidecar.analyzer.worker import Desk, Worker
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
+from pilotfish.sidecar.analyzer.persistence import Persistence
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.totals_file import TotalsFile
+from pilotfish.sidecar.analyzer.worker import Worker, WorkerDependencies
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender
 from tests.analyzer.feedback.made import exchange, labelled, labels
-from tests.analyzer.made import core, profile, record, setup
-from tests.support.waiting import wait_until
+from tests.analyzer.made import pipeline, profile, record, setup
+from tests.support.waiting import patient, wait_until
 
 
 class Bench:
@@ -33,21 +34,26 @@ class Bench:
         self.state = folder / "state"
         self.state.mkdir()
         self.sender = Sender(folder / "records.sock", 7)
-        self.fates = FatesFile(folder / "fates")
+        self.fates = TotalsFile(folder / "fates")
         self.worker: Worker | None = None
 
-    def start(self, mind: Core | None = None) -> Worker:
-        mind = mind or core(profile())
-        desk = Desk(
-            core=mind,
-            fates=self.fates,
-            checkpoint=self.state / "checkpoint",
-            journal=Journal(self.state),
-            stores=Stores(self.state, mind),
-            listen=lambda: Receiver(self.folder / "records.sock"),
+    def start(self, subject: Pipeline | None = None) -> Worker:
+        subject = subject or pipeline(profile())
+        stores = RowStores(self.state, subject)
+        dependencies = WorkerDependencies(
+            pipeline=subject,
+            persistence=Persistence(
+                subject,
+                checkpoint=self.state / "checkpoint",
+                journal=LabelJournal(self.state),
+                stores=stores,
+                totals_file=self.fates,
+            ),
+            stores=stores,
+            open_receiver=lambda: Receiver(self.folder / "records.sock"),
             now=time.time,
         )
-        self.worker = Worker(desk, Publisher(0.0))
+        self.worker = Worker(dependencies, Publisher(0.0))
         self.worker.start()
         return self.worker
 
@@ -81,7 +87,7 @@ def test_what_is_shown_is_on_disk(bench: Bench) -> None:
     wait_until(lambda: bench.measured() == 3, what="3 measured")
     saved = checkpoint.load(bench.state / "checkpoint")
     assert saved is not None
-    assert saved["totals"]["measured"] == 3
+    assert saved["ledger"]["totals"]["measured"] == 3
     kept = bench.fates.read()
     assert kept is not None
     assert kept[1]["measured"] == 3
@@ -91,7 +97,7 @@ def test_the_end_counts_what_was_sent_before(bench: Bench) -> None:
     worker = bench.start()
     bench.send(*range(1, 200))
     worker.stop()
-    worker.finished.result(timeout=10)
+    worker.finished.result(timeout=patient(10))
     assert bench.measured() == 199
 
 
@@ -111,16 +117,16 @@ def test_a_full_disk_is_shown_and_the_counts_go_on(bench: Bench) -> None:
 
 def test_commands_are_answered(bench: Bench) -> None:
     worker = bench.start()
-    worker.submit(SetProfile(profile(1))).result(timeout=10)
+    worker.submit(SetProfile(profile(1))).result(timeout=patient(10))
     assert worker.published.report.profile is not None
     assert worker.published.report.profile.hash == profile(1).hash
     with pytest.raises(UnknownEpisodeError):
-        worker.submit(CloseEpisode("none")).result(timeout=10)
+        worker.submit(CloseEpisode("none")).result(timeout=patient(10))
     with pytest.raises(ProfileRefusedError):
-        worker.submit(SetProfile(profile(model="other"))).result(timeout=10)
-    worker.submit(Warn("topic", "look here")).result(timeout=10)
+        worker.submit(SetProfile(profile(model="other"))).result(timeout=patient(10))
+    worker.submit(Warn("topic", "look here")).result(timeout=patient(10))
     assert worker.published.report.warnings == ("look here",)
-    worker.submit(Warn("topic", "")).result(timeout=10)
+    worker.submit(Warn("topic", "")).result(timeout=patient(10))
     assert worker.published.report.warnings.count("look here") == 0
 
 
@@ -128,8 +134,8 @@ def test_a_command_that_nobody_waits_for_any_more_is_not_done(bench: Bench) -> N
     worker = bench.start()
     left: Future[None] = Future()
     assert left.cancel()
-    worker._commands.put((SetProfile(profile(1)), left))
-    worker.submit(Warn("topic", "")).result(timeout=10)
+    worker._queue._commands.put((SetProfile(profile(1)), left))
+    worker.submit(Warn("topic", "")).result(timeout=patient(10))
     assert worker.published.report.profile is not None
     assert worker.published.report.profile.hash == profile().hash
 
@@ -137,73 +143,73 @@ def test_a_command_that_nobody_waits_for_any_more_is_not_done(bench: Bench) -> N
 def test_after_the_end_commands_are_refused(bench: Bench) -> None:
     worker = bench.start()
     worker.stop()
-    worker.finished.result(timeout=10)
+    worker.finished.result(timeout=patient(10))
     with pytest.raises(StoppingError):
-        worker.submit(CloseEpisode("x")).result(timeout=10)
+        worker.submit(CloseEpisode("x")).result(timeout=patient(10))
 
 
 def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_comes(bench: Bench) -> None:
-    mind = Core(setup(), Ledger(1))
-    mind.idle_reason = "the profile is broken"
+    subject = Pipeline(setup(), ExchangeLedger(1))
+    subject.stay_idle("the profile is broken")
     (bench.state / "checkpoint").write_bytes(b"evidence of before")
-    worker = bench.start(mind)
-    worker.submit(Warn("topic", "text")).result(timeout=10)
+    worker = bench.start(subject)
+    worker.submit(Warn("topic", "text")).result(timeout=patient(10))
     assert (bench.state / "checkpoint").read_bytes() == b"evidence of before"
     assert not (bench.folder / "records.sock").exists()
-    worker.submit(SetProfile(profile())).result(timeout=10)
+    worker.submit(SetProfile(profile())).result(timeout=patient(10))
     bench.send(1)
     wait_until(lambda: bench.measured() == 1, what="1 measured")
     assert checkpoint.load(bench.state / "checkpoint") is not None
 
 
 def test_a_defect_ends_the_worker_and_is_told(bench: Bench) -> None:
-    mind = core(profile())
-    mind.take = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
-    worker = bench.start(mind)
+    subject = pipeline(profile())
+    subject.handle_record = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
+    worker = bench.start(subject)
     bench.send(1)
     with pytest.raises(ZeroDivisionError):
-        worker.finished.result(timeout=10)
+        worker.finished.result(timeout=patient(10))
 
 
 def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> None:
-    worker = bench.start(core(labelled()))
+    worker = bench.start(pipeline(labelled()))
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     assert bench.sender.offer(exchange(1, "a", at_ns=time.time_ns()))
     wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the record to be sent")
     wait_until(lambda: worker.published.report.feedback.pending == 1, what="a prediction that waits")
     before = checkpoint.load(bench.state / "checkpoint")
     answers = [worker.submit(TakeLabels(labels(("a", 0, "blue")))) for _ in range(3)]
-    assert [answer.result(timeout=10).joined for answer in answers] == [1, 0, 0]
+    assert [answer.result(timeout=patient(10)).joined for answer in answers] == [1, 0, 0]
     assert before is not None
-    again = core(labelled(), Ledger(1, before["totals"]), before)  # killed before the next checkpoint
-    again.replay(Journal(bench.state).load(), time.time_ns(), redo=True)
-    assert {name: again.ledger.totals[name] for name in ("feedback:joined", "feedback:duplicate")} == {
+    again = pipeline(labelled(), ExchangeLedger(1), before)  # killed before the next checkpoint
+    again.replay(LabelJournal(bench.state).load(), time.time_ns(), count_labels=True)
+    assert {name: again.counters.named()[name] for name in ("feedback:joined", "feedback:duplicate")} == {
         "feedback:joined": 1,
         "feedback:duplicate": 2,
     }
 
 
 def test_a_label_may_come_a_little_before_its_exchange(bench: Bench) -> None:
-    worker = bench.start(core(labelled()))
+    worker = bench.start(pipeline(labelled()))
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     early = worker.submit(TakeLabels(labels(("a", 0, "blue"))))
     assert bench.sender.offer(exchange(1, "a", at_ns=time.time_ns()))
     wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the record to be sent")
-    assert early.result(timeout=10).joined == 1
-    assert worker.submit(TakeLabels(labels(("never", 0, "blue")))).result(timeout=10).unknown == 1
+    assert early.result(timeout=patient(10)).joined == 1
+    assert worker.submit(TakeLabels(labels(("never", 0, "blue")))).result(timeout=patient(10)).unknown == 1
     last = worker.submit(TakeLabels(labels(("never", 0, "blue"))))
     worker.stop()
     with suppress(StoppingError):
-        assert last.result(timeout=10).unknown == 1
+        assert last.result(timeout=patient(10)).unknown == 1
 
 
 def test_labels_that_cannot_be_written_are_not_answered_as_taken(bench: Bench) -> None:
-    worker = bench.start(core(labelled()))
+    worker = bench.start(pipeline(labelled()))
     block = bench.state / "feedback-00000001.log"
     block.mkdir()
     with pytest.raises(JournalError):
-        worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=10)
+        worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=patient(10))
     wait_until(lambda: any("labels cannot be written" in text for text in worker.published.report.warnings))
     block.rmdir()
-    assert worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=10).unknown == 1
+    assert worker.submit(TakeLabels(labels(("a", 0, "blue")))).result(timeout=patient(10)).unknown == 1
     wait_until(lambda: not any("labels cannot be written" in text for text in worker.published.report.warnings))

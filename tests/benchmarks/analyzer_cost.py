@@ -26,16 +26,18 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
-from pilotfish.sidecar.analyzer.core import Core, Setup
-from pilotfish.sidecar.analyzer.fates import FATES_FILE, FatesFile
-from pilotfish.sidecar.analyzer.feedback.journal import Journal
-from pilotfish.sidecar.analyzer.ledger import Ledger
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.analyzer.stores import Stores
-from pilotfish.sidecar.analyzer.worker import Desk, Worker
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.feedback.journal import LabelJournal
+from pilotfish.sidecar.analyzer.persistence import Persistence
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.row_stores import RowStores
+from pilotfish.sidecar.analyzer.settings import AnalyzerSettings
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.analyzer.totals_file import TOTALS_FILE, TotalsFile
+from pilotfish.sidecar.analyzer.worker import Worker, WorkerDependencies
 from pilotfish.sidecar.channel import SOCKET_FILE
 from pilotfish.sidecar.channel.receiver import Receiver
-from pilotfish.sidecar.telemetry.own import memory
+from pilotfish.sidecar.telemetry.process import memory_usage
 from tests.benchmarks.played import hand_over
 
 TICK_SECONDS = 1.0
@@ -84,19 +86,24 @@ def monitor(profile: Profile, drift: DriftSettings, _: object) -> DriftMonitor:
 
 def start(folder: Path, features: int, related: bool) -> Worker:
     """Return a worker that listens in `folder`."""
-    setup = Setup(model="m", drift=DriftSettings(tick_seconds=TICK_SECONDS), engine_factory=monitor)
-    core = Core(setup, Ledger(1))
-    core.set_profile(reference(features, related))
-    desk = Desk(
-        core=core,
-        fates=FatesFile(folder / FATES_FILE),
-        checkpoint=folder / CHECKPOINT_FILE,
-        journal=Journal(folder),
-        stores=Stores(folder, core),
-        listen=lambda: Receiver(folder / SOCKET_FILE),
+    settings = AnalyzerSettings(model="m", drift=DriftSettings(tick_seconds=TICK_SECONDS), engine_factory=monitor)
+    pipeline = Pipeline(settings, ExchangeLedger(1))
+    pipeline.set_profile(reference(features, related))
+    stores = RowStores(folder, pipeline)
+    dependencies = WorkerDependencies(
+        pipeline=pipeline,
+        persistence=Persistence(
+            pipeline,
+            checkpoint=folder / CHECKPOINT_FILE,
+            journal=LabelJournal(folder),
+            stores=stores,
+            totals_file=TotalsFile(folder / TOTALS_FILE),
+        ),
+        stores=stores,
+        open_receiver=lambda: Receiver(folder / SOCKET_FILE),
         now=time.time,
     )
-    worker = Worker(desk, Publisher(time.time()))
+    worker = Worker(dependencies, Publisher(time.time()))
     worker.start()
     return worker
 
@@ -129,7 +136,7 @@ def main() -> int:
     cpu = (after.user - before.user) + (after.system - before.system)
     print(
         f"{args.features} features, {args.requests} requests: {cpu / args.requests * 1e6:.1f} us CPU a request, "
-        f"{args.requests / elapsed:,.0f} requests/s, resident {memory()[1] / 2**20:.0f} MB, "
+        f"{args.requests / elapsed:,.0f} requests/s, resident {memory_usage()[1] / 2**20:.0f} MB, "
         f"{worker.published.report.ticks.closed_total} ticks closed"
     )
     return 0 if measured(worker) == args.requests else 1

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
 
 FEATURES = 20
@@ -76,7 +76,7 @@ def main() -> None:
         exchange = record(request, response, path=path)
         hints = array_hints if str(EMBEDDING) in name else plain_hints
         found = decode(exchange, hints)
-        assert isinstance(found, Decoded)
+        assert isinstance(found, DecodedExchange)
         assert found.outputs is not None
         body = json.dumps(request).encode()
         cost = microseconds(lambda exchange=exchange, hints=hints: decode(exchange, hints))  # type: ignore[misc]

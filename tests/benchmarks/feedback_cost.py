@@ -30,7 +30,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel import SOCKET_FILE
-from pilotfish.sidecar.telemetry.own import memory
+from pilotfish.sidecar.telemetry.process import memory_usage
 from tests.benchmarks.played import hand_over
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -120,7 +120,7 @@ async def measure(folder: Path, seconds: float, rate: int, size: int) -> str:
     before, requests = os.times(), batches * size
     proxy = await child(play_proxy, str(folder / SOCKET_FILE), requests)
     await eventually(lambda: measured(app) == requests or serving.done(), timeout=300, what="all exchanges")
-    kept, resident = os.times(), memory()[1]
+    kept, resident = os.times(), memory_usage()[1]
     receive, answer = get_context("spawn").Pipe(duplex=False)
     client = await child(send_labels, port, batches, size, size / rate, answer)
     took, joined = await asyncio.to_thread(receive.recv)

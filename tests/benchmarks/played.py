@@ -6,11 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from pilotfish.sidecar.channel.record import Record
 from pilotfish.sidecar.channel.sender import Sender
-
-HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: model\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n"
+from tests.support.records import make_record
 
 
 def hand_over(path: str, exchanges: Iterable[tuple[bytes, bytes]]) -> None:
@@ -19,9 +16,7 @@ def hand_over(path: str, exchanges: Iterable[tuple[bytes, bytes]]) -> None:
     while not sender.connect(1):
         time.sleep(0.01)
     for sequence, (request, response) in enumerate(exchanges, 1):
-        sizes = (len(request), len(response))
-        record = Record(sequence, time.time_ns(), 10**6, 2 * 10**6, 200, 0, *sizes, 0, "POST", "/v2/models/m/infer",
-                        HEAD, ANSWER, request, response)  # fmt: skip
+        record = make_record(sequence, request, response, at_ns=time.time_ns())
         while not sender.offer(record):
             sender.flush()
             time.sleep(0.0005)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.channel.page import CounterPage, Histogram, PageError, read_page
+from pilotfish.sidecar.channel.page import CounterPage, LatencyHistogram, PageError, read_page
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_names_of_the_layout_are_unique_and_its_buckets_span_the_promised_range() -> None:
-    for names in (at.CONNECTIONS, at.DOWNGRADES, at.FATES, at.CODES, at.HISTOGRAMS):
+    for names in (at.CONNECTIONS, at.DOWNGRADES, at.OUTCOMES, at.CODES, at.HISTOGRAMS):
         assert len(set(names)) == len(names)
     assert (at.BOUNDS[0], at.BOUNDS[-1]) == (10_000, 100_000_000_000)
     assert list(at.BOUNDS) == sorted(set(at.BOUNDS))
@@ -26,7 +26,7 @@ def test_what_was_counted_is_read(path: Path) -> None:
     page = CounterPage.open(path, now_ns=5)
     slot = page.slot("POST /x")
     page.add(slot + at.SLOT_CODES + at.CODES.index("2xx"), 3)
-    page.add(at.fate("dropped", "channel_full"))
+    page.add(at.outcome_word("dropped", "channel_full"))
     page.observe(slot + at.SLOT_DURATION, 10_001)
     snapshot = read_page(path)
     route = next(route for route in snapshot.routes if route.route == "POST /x")
@@ -93,7 +93,7 @@ def test_quantile_bounds_the_value_at_its_rank(values: list[int], q: float) -> N
     counts = [0] * at.BUCKETS
     for value in values:
         counts[next((i for i, bound in enumerate(at.BOUNDS) if value <= bound), len(at.BOUNDS))] += 1
-    bound = Histogram(tuple(counts), sum(values)).quantile(q)
+    bound = LatencyHistogram(tuple(counts), sum(values)).quantile(q)
     exact = sorted(values)[max(0, -int(-q * len(values) // 1) - 1)]
     assert bound is not None
     assert bound * 1e9 >= min(exact, at.BOUNDS[-1]) - 1
@@ -102,7 +102,7 @@ def test_quantile_bounds_the_value_at_its_rank(values: list[int], q: float) -> N
 def _count_pairs(path: Path, started: Event, stop: Event) -> None:
     page = CounterPage.open(path, now_ns=1)
     started.set()
-    words, first, second = page.words, at.fate("accepted"), at.fate("sampled_out", "rate")
+    words, first, second = page.words, at.outcome_word("accepted"), at.outcome_word("sampled_out", "rate")
     while not stop.is_set():
         for _ in range(1000):
             words[at.AT_LOCK] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,23 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.channel.receiver import Receiver, Splitter
+from pilotfish.sidecar.channel.receiver import FrameDecoder, Receiver
 from pilotfish.sidecar.channel.record import (
     FRAME,
     MAX_FRAME,
+    VERSION,
     Frame,
     FrameError,
     Hello,
     Record,
+    VersionError,
     encode_hello,
     encode_record,
 )
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
+from tests.support.examples import examples
+from tests.support.records import make_record
 
 
 def record(sequence: int, body: bytes = b"{}") -> Record:
-    return Record(sequence, 1, 2, 3, 200, 0, len(body), 0, 0, "POST", "/x", b"head", b"", body, b"")
+    return make_record(sequence, body)
 
 
 FRAMES: list[Frame] = [Hello(3, 1), record(1), record(2, b"x" * 300), record(3, b"")]
@@ -34,7 +40,7 @@ RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encode_record(
 
 
 def fed(*pieces: bytes) -> list[Frame]:
-    splitter = Splitter()
+    splitter = FrameDecoder()
     return [frame for piece in pieces for frame in splitter.feed(piece)]
 
 
@@ -48,14 +54,14 @@ def test_single_bytes_give_the_same_frames() -> None:
 
 
 @given(st.lists(st.integers(0, len(RAW)), max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_chunks_give_the_same_frames(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RAW)]
     assert fed(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_strange_bytes_are_frames_or_an_error_of_ours(raw: bytes) -> None:
     try:
         fed(raw[:50], raw[50:])
@@ -110,7 +116,7 @@ def test_a_new_proxy_is_heard_after_all_that_the_old_one_sent(receiver: Receiver
 
 def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path: Path) -> None:
     guest = connected(tmp_path / "records.sock", 3, 1)
-    guest._greeting = b"GET / HTTP/1.1\r\n\r\n"
+    guest._hello = b"GET / HTTP/1.1\r\n\r\n"
     guest.flush()
     while not receiver.problem:
         assert list(receiver.receive(1.0)) == []
@@ -120,6 +126,33 @@ def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path
     sender.flush()
     assert received(receiver, 1) == [Hello(3, 1)]
     sender.disconnect()
+
+
+def of_version(version: int, raw: bytes) -> bytes:
+    """Return the frame `raw` as another version marks it."""
+    return raw[: FRAME.size] + version.to_bytes(2, "little") + raw[FRAME.size + 2 :]
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1], ids=["older proxy", "newer proxy"])
+def test_a_proxy_of_another_version_is_refused_and_its_hello_is_known(
+    receiver: Receiver, tmp_path: Path, version: int
+) -> None:
+    with socket.socket(socket.AF_UNIX) as proxy:
+        proxy.connect(str(tmp_path / "records.sock"))
+        proxy.sendall(encode_hello(Hello(3, 7, version)) + of_version(version, encode_record(record(7))))
+        assert received(receiver, 1) == [Hello(3, 7, version)]
+    assert f"version {version}, this is {VERSION}" in receiver.problem
+    assert (receiver.broken_total, receiver.connected) == (1, False)
+
+
+def test_every_version_can_read_the_hello_of_every_other_one() -> None:
+    size, kind, version, epoch, upcoming = struct.unpack("<IBHQQ", encode_hello(Hello(3, 7)))  # as version 1 does
+    assert (size, kind, version, epoch, upcoming) == (18, 1, VERSION, 3, 7)
+
+
+def test_a_record_of_another_version_is_refused() -> None:
+    with pytest.raises(VersionError, match="one image"):
+        fed(of_version(VERSION + 1, encode_record(record(1))))
 
 
 def test_a_wait_ends_when_it_is_woken(receiver: Receiver) -> None:
@@ -152,7 +185,7 @@ def test_the_end_takes_what_was_sent_and_the_rest_goes_to_the_next_reader(tmp_pa
     frames = received(first, 2) + list(first.finish())
     first.close()
     second = Receiver(path)
-    assert sender.reader_gone()
+    assert sender.reader_closed()
     sender.disconnect()
     assert sender.connect(400)
     while not (isinstance(frames[-1], Record) and frames[-1].sequence == 399):

@@ -17,6 +17,7 @@ from pilotfish.sidecar.channel.record import (
     encode_record,
 )
 from pilotfish.sidecar.channel.sender import Sender
+from tests.support.records import make_record
 
 text = st.text(max_size=20)
 records = st.builds(
@@ -26,14 +27,19 @@ records = st.builds(
         st.integers(0, 2**64 - 1),
     ),
     **dict.fromkeys(("status", "flags", "listener"), st.integers(0, 2**16 - 1)),
+    protocol=st.sampled_from(["http/1.1", "h2"]),
     method=st.sampled_from(["POST", "PUT"]),
+    target=st.text(st.characters(max_codepoint=255), max_size=20),
     route=text,
-    **dict.fromkeys(("request_head", "response_head", "request_body", "response_body"), st.binary(max_size=100)),
+    **dict.fromkeys(
+        (f"{message}_{part}" for message in ("request", "response") for part in ("headers", "body", "trailers")),
+        st.binary(max_size=100),
+    ),
 )
 
 
 def record(sequence: int, size: int = 10) -> Record:
-    return Record(sequence, 1, 2, 3, 200, 0, size, 0, 0, "POST", "POST /x", b"", b"", bytes(size), b"")
+    return make_record(sequence, bytes(size))
 
 
 def frames(data: bytes) -> list[Frame]:
@@ -133,7 +139,7 @@ def test_next_reader_gets_the_frame_that_was_cut_off_and_all_behind_it(tmp_path:
     first, _ = listener.accept()
     seen = [frame.sequence for frame in frames(drain(first))[1:] if isinstance(frame, Record)]
     first.close()
-    assert sender.reader_gone()
+    assert sender.reader_closed()
     sender.disconnect()
     assert not sender.offer(record(6))
     assert sender.connect(6)

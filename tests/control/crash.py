@@ -12,15 +12,17 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from pilotfish.sidecar.control.ledger import PENDING, Ledger
+from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
+from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
 from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.control.webhook import Target, Webhook
-from tests.control.situations import NOON, RULES, SUBJECT, episode
+from tests.control.situations import NOON, episode, situation
 
 MOST_CYCLES = 30
 
@@ -44,13 +46,16 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
     outbox = Outbox(Path(state) / "outbox.jsonl", step=killer)
     clock = iter(range(int(start), 1 << 62, 700))  # each look is later than any wait
 
-    def observe(ledger: Ledger, now: float) -> Situation:
-        return Situation(now, "act", SUBJECT, opened, ledger, RULES)
+    def observe(ledger: IntentLedger, now: float) -> Situation:
+        return replace(situation(*opened, now=now), ledger=ledger)
 
     loop = ControlLoop(
         observe=observe,
+        policies=(POLICY,),
+        executors={
+            KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time)
+        },
         outbox=outbox,
-        send=Webhook(Target(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time).send,
         publish=lambda _status: None,
         clock=lambda: float(next(clock)),
         random=Random(1),
@@ -58,6 +63,7 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
     )
     for _ in range(MOST_CYCLES):
         await loop.cycle()
+        await loop.drain()
         if not any(entry.state == PENDING for entry in outbox.ledger.entries.values()):
             break
     outbox.close()

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
-from pilotfish.sidecar.control.ledger import PENDING, Change, Entry, Ledger, Operation, Put
-from pilotfish.sidecar.control.situation import ACT, Episode, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.ledger import PENDING, ChangeEntry, IntentLedger, LedgerEntry, Operation, PutEntry
+from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, RetrainRules, Situation, Subject
 
 NOON = 1_700_000_000.0
 HOUR = 3600.0
+OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written before there were levels
 SUBJECT = Subject("delays", "7", "aa" * 32)
-RULES = RetrainRules(on=("drift",), cooldown=24 * HOUR)
+RULES = RetrainRules(mode=ACT, on=("drift",), cooldown=24 * HOUR)
 
 
 def episode(
     id_: str = "e1", *, at: float = NOON, closed_by: str = "", cause: str = "drift", features: int = 1
-) -> Episode:
+) -> EpisodeFacts:
     detail = {"features": [{"name": f"f{index}"} for index in range(features)]}
-    return Episode(id_, cause, "features", at, closed_by, detail)
+    return EpisodeFacts(id_, cause, "features", at, closed_by, detail)
 
 
 def situation(
-    *episodes: Episode,
+    *episodes: EpisodeFacts,
     now: float = NOON,
-    mode: str = ACT,
+    mode: str | None = None,
     rules: RetrainRules | None = RULES,
     subject: Subject | None = SUBJECT,
     done: Iterable[Operation] = (),
 ) -> Situation:
-    return Situation(now, mode, subject, episodes, Ledger().apply(done), rules)
+    return Situation(
+        now=now,
+        subject=subject,
+        episodes=Fact(episodes, now),
+        ledger=IntentLedger().apply(done),
+        retrain=replace(rules, mode=mode or rules.mode) if rules else None,
+    )
 
 
 def entry(
@@ -42,12 +51,12 @@ def entry(
     next_at: float = 0.0,
     body: str = "{}",
     profile_hash: str = SUBJECT.profile_hash,
-) -> Entry:
-    return Entry(
+) -> LedgerEntry:
+    return LedgerEntry(
         id=id_,
         kind="retrain",
-        cause="drift",
-        episode=episode,
+        why="drift",
+        key=episode,
         model="delays",
         version="7",
         profile_hash=profile_hash,
@@ -55,15 +64,15 @@ def entry(
         changed_at=at,
         state=state,
         reason=reason,
-        body=body,
+        desired=body,
         attempts=attempts,
         next_at=next_at,
     )
 
 
-def put(id_: str = "i1", **fields: object) -> Put:
-    return Put(entry(id_, **fields))  # type: ignore[arg-type]  # a table of tests names the fields
+def put(id_: str = "i1", **fields: object) -> PutEntry:
+    return PutEntry(entry(id_, **fields))  # type: ignore[arg-type]  # a table of tests names the fields
 
 
-def change(id_: str = "i1", *, state: str, reason: str = "drift", at: float = NOON) -> Change:
-    return Change(id=id_, at=at, state=state, reason=reason)
+def change(id_: str = "i1", *, state: str, reason: str = "drift", at: float = NOON) -> ChangeEntry:
+    return ChangeEntry(id=id_, at=at, state=state, reason=reason)

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.control import journal
-from pilotfish.sidecar.control.ledger import DELIVERED, Ledger
+from pilotfish.sidecar.control.ledger import DELIVERED, IntentLedger
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON
 
@@ -24,6 +24,9 @@ SCRIPTS = {
     "dies-after-taking-it": ["die", "200"],
     "is-silent-first": ["hang", "200"],
 }
+
+LONG = {"fails-first", "is-silent-first"}  # the rest of the matrix: `make test-long`
+AT_LENGTH = (pytest.mark.long,)
 
 
 class Crasher:
@@ -56,10 +59,10 @@ class Crasher:
         found: list[str] = json.loads((self.state / "steps").read_text())
         return found
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> IntentLedger:
         """Return what the disk holds now."""
         path = self.state / "outbox.jsonl"
-        return Ledger().apply(journal.decode(path.read_bytes() if path.exists() else b"").operations)
+        return IntentLedger().apply(journal.decode(path.read_bytes() if path.exists() else b"").operations)
 
     def forget(self, name: str) -> None:
         """Begin anew in another folder."""
@@ -89,7 +92,7 @@ def crasher(zygote: subprocess.Popen[str], tmp_path: Path) -> Crasher:
     return Crasher(zygote, tmp_path / "state", secret)
 
 
-def delivered(ledger: Ledger) -> set[str]:
+def delivered(ledger: IntentLedger) -> set[str]:
     return {entry.id for entry in ledger.entries.values() if entry.state == DELIVERED}
 
 
@@ -97,7 +100,9 @@ def occurrences(steps: list[str]) -> list[tuple[str, int]]:
     return [(step, steps[: index + 1].count(step)) for index, step in enumerate(steps)]
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize(
+    "script", [pytest.param(script, id=name, marks=AT_LENGTH * (name in LONG)) for name, script in SCRIPTS.items()]
+)
 def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: list[str]) -> None:
     with receiving(script) as receiver:
         assert crasher(receiver) == 0
@@ -115,14 +120,14 @@ def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: lis
                 assert len(receiver.arrivals) == before, f"sent again after a recorded 2xx, killed at {step}"
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=AT_LENGTH) for seed in range(1, 6))])
 def test_killed_again_and_again_one_of_two_causes_is_sent_within_the_cooldown(crasher: Crasher, seed: int) -> None:
     random = Random(seed)
     script = [random.choice(("500", "die", "retry-after")) for _ in range(random.randrange(6))]
     with receiving([*script, "200"]) as receiver:
         for _ in range(random.randrange(3, 12)):
             step = random.choice(
-                ("outbox.append", "outbox.written", "webhook.send", "webhook.answered", "loop.decided")
+                ("outbox.append", "outbox.written", "executor.apply", "executor.applied", "loop.decided")
             )
             crasher(receiver, step, random.randrange(1, 4), ("e1", "e2"))
             known = delivered(crasher.ledger())

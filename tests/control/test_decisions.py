@@ -6,14 +6,34 @@ from dataclasses import replace
 
 import pytest
 
-from pilotfish.sidecar.control.guard import judge
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, SUPERSEDED, Put
-from pilotfish.sidecar.control.loop import entry_of
-from pilotfish.sidecar.control.policy import due, overtaken, wanted
-from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control import pending
+from pilotfish.sidecar.control.guard import build_entry, check_intent
+from pilotfish.sidecar.control.ledger import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    RECOMMENDED,
+    REFUSED,
+    SUPERSEDED,
+    ChangeEntry,
+    LedgerEntry,
+    PutEntry,
+)
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY, wanted_intents
+from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation, Subject
 from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
 
-OBSTACLE = replace(RULES, obstacle="secret_ref")
+OBSTACLE = replace(RULES, blocked_reason="secret_ref")
+
+
+def overtaken(case: Situation) -> tuple[ChangeEntry, ...]:
+    return pending.superseded_changes(POLICY, wanted_intents(case), case)
+
+
+def due_entries(case: Situation) -> tuple[LedgerEntry, ...]:
+    return pending.due_entries(KIND, case)
+
+
 OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
 
 
@@ -39,15 +59,15 @@ OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
     ],
 )
 def test_policy_wants_one_retraining_for_each_open_episode(case: Situation, expected: list[str]) -> None:
-    assert [intent.episode.id for intent in wanted(case)] == expected
+    assert [intent.key for intent in wanted_intents(case)] == expected
 
 
-def own(state: str, reason: str = "drift", **fields: object) -> Put:
+def own(state: str, reason: str = "drift", **fields: object) -> PutEntry:
     """Return the entry of the very intent that is judged."""
-    return put(wanted(situation(episode()))[0].id, state=state, reason=reason, **fields)
+    return put(wanted_intents(situation(episode()))[0].id, state=state, reason=reason, **fields)
 
 
-def other(state: str, age: float, **fields: object) -> Put:
+def other(state: str, age: float, **fields: object) -> PutEntry:
     return put("other", state=state, at=NOON - age, episode="e0", **fields)
 
 
@@ -94,7 +114,7 @@ VERDICTS = {
     ),
     "recommendations-do-not-cool-acts": (situation(episode(), done=[other(RECOMMENDED, HOUR)]), (PENDING, "drift")),
     "no-cooldown": (
-        situation(episode(), rules=RetrainRules(("drift",), 0.0), done=[other(DELIVERED, 1)]),
+        situation(episode(), rules=replace(RULES, cooldown=0.0), done=[other(DELIVERED, 1)]),
         (PENDING, "drift"),
     ),
     "clock-set-back": (situation(episode(), done=[other(DELIVERED, -1000 * HOUR)]), (REFUSED, "cooldown")),
@@ -103,7 +123,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
 def test_guard(case: Situation, expected: tuple[str, str] | None) -> None:
-    decision = judge(wanted(case)[0], case)
+    decision = check_intent(wanted_intents(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
@@ -112,8 +132,8 @@ def test_a_drift_that_goes_on_after_evidence_was_lost_asks_once(state: str) -> N
     lost, again = episode(closed_by="restart"), episode("e2", at=NOON + HOUR)
     case = situation(lost, again, now=NOON + HOUR, done=[own(state)])
     assert overtaken(case) == ()
-    (intent,) = wanted(case)
-    decision = judge(intent, case)
+    (intent,) = wanted_intents(case)
+    decision = check_intent(intent, case)
     assert decision is not None
     assert (decision.state, decision.reason) == (REFUSED, "cooldown")
 
@@ -121,17 +141,17 @@ def test_a_drift_that_goes_on_after_evidence_was_lost_asks_once(state: str) -> N
 def test_two_episodes_at_once_ask_for_one_retraining() -> None:
     case = situation(OLDER, NEWER)
     states = []
-    for intent in wanted(case):
-        decision = judge(intent, case)
+    for intent in wanted_intents(case):
+        decision = check_intent(intent, case)
         assert decision is not None
-        states.append((intent.episode.id, decision.state, decision.reason))
-        case = replace(case, ledger=case.ledger.apply([Put(entry_of(decision, case))]))
+        states.append((intent.key, decision.state, decision.reason))
+        case = replace(case, ledger=case.ledger.apply([PutEntry(build_entry(decision, case))]))
     assert states == [("older", PENDING, "drift"), ("newer", REFUSED, "cooldown")]
 
 
 def test_an_intents_id_follows_from_its_cause_alone() -> None:
     def id_of(case: Situation) -> str:
-        return wanted(case)[0].id
+        return wanted_intents(case)[0].id
 
     base = id_of(situation(episode()))
     assert base == id_of(situation(episode(at=NOON - 5, features=3), now=NOON + HOUR, mode=RECOMMEND))
@@ -188,7 +208,7 @@ def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[
     ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "obstacle"],
 )
 def test_what_is_due(case: Situation, expected: list[str]) -> None:
-    assert [entry.id for entry in due(case)] == expected
+    assert [entry.id for entry in due_entries(case)] == expected
 
 
 def test_modes_are_the_documents_words() -> None:

@@ -9,32 +9,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.delivery import LONGEST, Answer, backoff, parse_retry_after, settle
-from pilotfish.sidecar.control.event import LARGEST, render
-from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
-from pilotfish.sidecar.control.policy import wanted
-from pilotfish.sidecar.control.signature import sign, verify
+from pilotfish.sidecar.control import pending
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, ChangeEntry, LedgerEntry
+from pilotfish.sidecar.control.pending import LONGEST, backoff
+from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of, parse_retry_after
+from pilotfish.sidecar.control.retrain.event import MAX_EVENT_BYTES
+from pilotfish.sidecar.control.retrain.policy import wanted_intents
+from pilotfish.sidecar.control.retrain.signature import sign, verify
 from tests.control.situations import HOUR, NOON, entry, episode, situation
+
+
+def next_change(entry: LedgerEntry, answer: DeliveryResult, now: float, random: Random) -> ChangeEntry:
+    return pending.next_change(entry, outcome_of(answer, entry.why, now), now, random)
+
+
+def render(intent: Intent) -> bytes:
+    return str(intent.desired).encode()
 
 
 @pytest.mark.parametrize(
     ("answer", "attempts", "age", "expected"),
     [
-        (Answer(200), 0, 0, (DELIVERED, "drift")),
-        (Answer(202), 7, 0, (DELIVERED, "drift")),
-        (Answer(302), 0, 0, (PENDING, "drift")),
-        (Answer(404), 0, 0, (PENDING, "drift")),
-        (Answer(410), 0, 0, (DEAD, "http_410")),
-        (Answer(500), 0, 0, (PENDING, "drift")),
-        (Answer(None, "timeout"), 99, 23 * HOUR, (PENDING, "drift")),
-        (Answer(None, "timeout"), 99, 25 * HOUR, (DEAD, "timeout")),
-        (Answer(503), 3, 72 * HOUR, (PENDING, "drift")),
+        (DeliveryResult(200), 0, 0, (DELIVERED, "drift")),
+        (DeliveryResult(202), 7, 0, (DELIVERED, "drift")),
+        (DeliveryResult(302), 0, 0, (PENDING, "drift")),
+        (DeliveryResult(404), 0, 0, (PENDING, "drift")),
+        (DeliveryResult(410), 0, 0, (DEAD, "http_410")),
+        (DeliveryResult(500), 0, 0, (PENDING, "drift")),
+        (DeliveryResult(None, "timeout"), 99, 23 * HOUR, (PENDING, "drift")),
+        (DeliveryResult(None, "timeout"), 99, 25 * HOUR, (DEAD, "timeout")),
+        (DeliveryResult(503), 3, 72 * HOUR, (PENDING, "drift")),
     ],
 )
 def test_only_a_2xx_delivers_and_only_time_or_410_gives_up(
-    answer: Answer, attempts: int, age: float, expected: tuple[str, str]
+    answer: DeliveryResult, attempts: int, age: float, expected: tuple[str, str]
 ) -> None:
-    change = settle(entry(attempts=attempts), answer, NOON + age, Random(1))
+    change = next_change(entry(attempts=attempts), answer, NOON + age, Random(1))
     assert (change.state, change.reason) == expected
     assert change.attempts == attempts + 1
 
@@ -48,7 +59,7 @@ def test_the_wait_grows_under_full_jitter_up_to_its_ceiling() -> None:
 
 @pytest.mark.parametrize(("asked", "least", "most"), [(120.0, 120, 120), (1e9, 3600, 3600), (None, 0, 1), (0.0, 0, 1)])
 def test_retry_after_is_honoured_up_to_an_hour(asked: float | None, least: float, most: float) -> None:
-    change = settle(entry(), Answer(503, retry_after=asked), NOON, Random(1))
+    change = next_change(entry(), DeliveryResult(503, retry_after=asked), NOON, Random(1))
     assert least <= change.next_at - NOON <= most
 
 
@@ -110,7 +121,7 @@ def test_a_receiver_takes_only_what_was_signed_now(
 
 
 def test_the_event_is_a_structured_cloudevent() -> None:
-    intent = wanted(situation(episode(features=2)))[0]
+    intent = wanted_intents(situation(episode(features=2)))[0]
     event = json.loads(render(intent))
     assert {
         key: event[key] for key in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
@@ -129,6 +140,6 @@ def test_the_event_is_a_structured_cloudevent() -> None:
 
 
 def test_an_event_never_grows_beyond_what_receivers_take() -> None:
-    small = render(wanted(situation(episode(features=100_000)))[0])
-    assert len(small) <= LARGEST
+    small = render(wanted_intents(situation(episode(features=100_000)))[0])
+    assert len(small) <= MAX_EVENT_BYTES
     assert json.loads(small)["data"]["detail"] is None

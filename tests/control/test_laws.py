@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -12,19 +13,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from pilotfish.sidecar.control.delivery import Answer
-from pilotfish.sidecar.control.ledger import OUTCOMES, Entry, Ledger
+from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import OUTCOMES, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
-from pilotfish.sidecar.control.situation import Episode, RetrainRules, Situation, Subject
-from pilotfish.sidecar.control.status import ControlStatus
-from tests.control.situations import HOUR, NOON, episode
+from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
+from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainRules, Situation, Subject
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import Crash, settled
+from tests.control.situations import HOUR, NOON, episode, situation
+from tests.support.examples import examples
 
 COOLDOWN = 5 * HOUR
-
-
-class Crash(BaseException):
-    """The process dies here."""
 
 
 class Operation(RuleBasedStateMachine):
@@ -35,7 +37,7 @@ class Operation(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.random = Random(seed)
         self.now, self.mode, self.profile = NOON, "act", 0
-        self.episodes: dict[str, Episode] = {}
+        self.episodes: dict[str, EpisodeFacts] = {}
         self.crash_at = ""
         self.answer = 200
         self.taken: list[str] = []  # the ids to which a 2xx was given
@@ -51,26 +53,27 @@ class Operation(RuleBasedStateMachine):
     def start(self) -> None:
         self.loop = ControlLoop(
             observe=self.observe,
+            policies=(POLICY,),
+            executors={KIND: self},
             outbox=Outbox(Path(self.folder.name) / "outbox.jsonl", step=self.step),
-            send=self.send,
             publish=self.publish,
             clock=lambda: self.now,
             random=self.random,
             step=self.step,
         )
 
-    def observe(self, ledger: Ledger, now: float) -> Situation:
+    def observe(self, ledger: IntentLedger, now: float) -> Situation:
         subject = Subject("m", "1", str(self.profile))
-        rules = RetrainRules(("drift",), COOLDOWN)
-        return Situation(now, self.mode, subject, tuple(self.episodes.values()), ledger, rules)
+        rules = RetrainRules(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
+        return replace(situation(*self.episodes.values(), now=now, subject=subject, rules=rules), ledger=ledger)
 
-    async def send(self, entry: Entry) -> Answer:
+    async def apply(self, intent: Intent, now: float) -> Outcome:
         assert self.mode == "act"
-        assert entry.id not in self.recorded, "sent again after a recorded 2xx"
-        assert not self.episodes[entry.episode].closed_by, "sent for an episode that has ended"
+        assert intent.id not in self.recorded, "sent again after a recorded 2xx"
+        assert not self.episodes[intent.key].closed_by, "sent for an episode that has ended"
         if self.answer == 200:
-            self.taken.append(entry.id)
-        return Answer(self.answer)
+            self.taken.append(intent.id)
+        return outcome_of(DeliveryResult(self.answer), intent.why, now)
 
     def publish(self, status: ControlStatus) -> None:
         self.recorded |= {intent.id for intent in status.intents if intent.state == "delivered"}
@@ -88,7 +91,7 @@ class Operation(RuleBasedStateMachine):
     def cycle(self, seconds: float) -> None:
         self.now += seconds
         try:
-            asyncio.run(self.loop.cycle())
+            asyncio.run(settled(self.loop))
         except Crash:
             self.loop.outbox.close()
             self.start()
@@ -99,7 +102,7 @@ class Operation(RuleBasedStateMachine):
 
     @rule(
         at=st.sampled_from(
-            ("outbox.append", "outbox.written", "outbox.synced", "webhook.send", "webhook.answered", "loop.decided")
+            ("outbox.append", "outbox.written", "outbox.synced", "executor.apply", "executor.applied", "loop.decided")
         )
     )
     def crash_soon(self, at: str) -> None:
@@ -118,12 +121,12 @@ class Operation(RuleBasedStateMachine):
     def drift_ends(self, by: str) -> None:
         self.profile += by == "profile"
         self.episodes = {
-            id_: Episode(id_, one.cause, one.family, one.opened_at, one.closed_by or by, one.detail)
+            id_: EpisodeFacts(id_, one.cause, one.family, one.opened_at, one.closed_by or by, one.detail)
             for id_, one in self.episodes.items()
         }
 
     @rule()
-    def compacted(self) -> None:
+    def snapshot_operations(self) -> None:
         self.loop.outbox._compact_at = 0
 
     @rule()
@@ -139,5 +142,5 @@ class Operation(RuleBasedStateMachine):
         assert len(set(self.taken)) <= len(self.episodes), "no more ids than causes"
 
 
-Operation.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+Operation.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)
 TestOperation = Operation.TestCase

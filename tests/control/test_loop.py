@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -10,13 +11,18 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.control import loop
-from pilotfish.sidecar.control.delivery import GIVE_UP, Answer
-from pilotfish.sidecar.control.ledger import Entry, Ledger
+from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.pending import GIVE_UP_SECONDS
+from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
-from pilotfish.sidecar.control.status import ControlStatus
-from tests.control.situations import HOUR, NOON, episode, situation
+from pilotfish.sidecar.report.control_status import ControlStatus
+from tests.control.cycles import settled
+from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
 from tests.support.waiting import eventually
 
 
@@ -27,30 +33,34 @@ class World:
     folder: Path
     now: float = NOON
     situation: Situation | None = None
-    answers: list[Answer] = field(default_factory=list)
-    sent: list[Entry] = field(default_factory=list)
+    answers: list[DeliveryResult] = field(default_factory=list)
+    broken: bool = False
+    sent: list[Intent] = field(default_factory=list)
     shown: list[ControlStatus] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop = ControlLoop(
             observe=self.observe,
+            policies=(POLICY,),
+            executors={KIND: self},
             outbox=Outbox(self.folder / "outbox.jsonl"),
-            send=self.send,
             publish=self.shown.append,
             clock=lambda: self.now,
             random=Random(1),
         )
 
-    def observe(self, ledger: Ledger, now: float) -> Situation | None:
+    def observe(self, ledger: IntentLedger, now: float) -> Situation | None:
+        if self.broken:
+            raise IndexError
         return self.situation and replace(self.situation, ledger=ledger, now=now)
 
-    async def send(self, entry: Entry) -> Answer:
-        self.sent.append(entry)
-        return self.answers.pop(0)
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        self.sent.append(intent)
+        return outcome_of(self.answers.pop(0), intent.why, now)
 
     def cycle(self, *, after: float = 1.0) -> ControlStatus:
         self.now += after
-        asyncio.run(self.loop.cycle())
+        asyncio.run(settled(self.loop))
         return self.shown[-1]
 
 
@@ -61,7 +71,7 @@ def world(tmp_path: Path) -> World:
 
 def test_an_alarm_is_sent_once_and_shown(world: World) -> None:
     world.situation = situation(episode())
-    world.answers = [Answer(200)]
+    world.answers = [DeliveryResult(200)]
     status = world.cycle()
     world.cycle()
     assert len(world.sent) == 1
@@ -72,7 +82,7 @@ def test_an_alarm_is_sent_once_and_shown(world: World) -> None:
 
 def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> None:
     world.situation = situation(episode())
-    world.answers = [Answer(500), Answer(200)]
+    world.answers = [DeliveryResult(500), DeliveryResult(200)]
     status = world.cycle()
     assert (status.pending, status.intents[0].error) == (1, "http_500")
     due = status.intents[0].next_at
@@ -80,13 +90,13 @@ def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> Non
     assert world.cycle(after=(due - world.now) / 2).pending == 1
     assert len(world.sent) == 1
     assert world.cycle(after=HOUR).pending == 0
-    assert world.sent[0].body == world.sent[1].body
+    assert world.sent[0].desired == world.sent[1].desired
 
 
 def test_what_never_arrives_is_given_up_and_stays_in_sight(world: World) -> None:
     world.situation = situation(episode())
-    world.answers = [Answer(None, "connect")] * 100
-    while world.cycle(after=GIVE_UP / 20).pending:
+    world.answers = [DeliveryResult(None, "connect")] * 100
+    while world.cycle(after=GIVE_UP_SECONDS / 20).pending:
         pass
     status = world.cycle()
     assert (status.dead, status.intents[0].state, status.intents[0].error) == (1, "dead", "connect")
@@ -100,12 +110,12 @@ def test_in_mode_recommend_nothing_is_sent(world: World) -> None:
     status = world.cycle()
     assert world.sent == []
     assert status.totals == (("retrain", "recommended", "mode", 1),)
-    assert world.loop.outbox.ledger.entries[status.intents[0].id].body.startswith("{")
+    assert str(world.loop.outbox.ledger.entries[status.intents[0].id].desired).startswith("{")
 
 
 def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> None:
     world.situation = situation(episode())
-    world.answers = [Answer(500)]
+    world.answers = [DeliveryResult(500)]
     world.cycle()
     world.situation = situation(episode(closed_by="person"))
     status = world.cycle(after=HOUR)
@@ -115,23 +125,34 @@ def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> N
 
 def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
     world.situation = situation(episode())
-    world.answers = [Answer(200)]
+    world.answers = [DeliveryResult(200)]
     world.cycle()
     world.loop.outbox.close()
-    again = World(world.folder, now=world.now, answers=[Answer(200)])
+    again = World(world.folder, now=world.now, answers=[DeliveryResult(200)])
     again.situation = situation(episode("e2"))
     assert again.cycle(after=HOUR).totals[-1] == ("retrain", "refused", "cooldown", 1)
     again.cycle(after=22 * HOUR)
     assert again.sent == []
     again.cycle(after=HOUR)
-    assert [entry.episode for entry in again.sent] == ["e2"]
+    assert [intent.key for intent in again.sent] == ["e2"]
+
+
+def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
+    shutil.copy(OLD_OUTBOX, world.folder / "outbox.jsonl")
+    world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))
+    world.answers = [DeliveryResult(200)]
+    world.cycle(after=HOUR)
+    assert [(intent.key, intent.id) for intent in world.sent] == [("e3", "retrain-e47ba99fbcd66738fac9d6c7f9b81544")]
+    assert str(world.sent[0].desired).startswith('{"specversion":"1.0","id":"retrain-e47ba99fbcd66738')
+    world.cycle()
+    assert len(world.sent) == 1
 
 
 def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) -> None:
     holder = Outbox(world.folder / "outbox.jsonl")
     holder.open()
     world.situation = situation(episode())
-    world.answers = [Answer(200)]
+    world.answers = [DeliveryResult(200)]
     assert "another process holds it" in (world.cycle().problem or "")
     assert world.sent == []
     holder.close()
@@ -149,7 +170,7 @@ def test_a_failing_cycle_is_shown_and_the_next_one_tries_again(
     async def failed_twice() -> None:
         monkeypatch.setattr(loop, "INTERVAL", 0.0)
         stop = asyncio.Event()
-        world.situation = situation(episode())  # and no answer to give: send raises
+        world.broken = True
         running = asyncio.create_task(world.loop.run(stop))
         await eventually(lambda: len(world.shown) >= 3)
         stop.set()

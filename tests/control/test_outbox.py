@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,18 +16,23 @@ from pilotfish.sidecar.control import journal, outbox
 from pilotfish.sidecar.control.errors import OutboxError
 from pilotfish.sidecar.control.ledger import (
     DELIVERED,
-    KEPT,
+    MAX_ENDED_ENTRIES,
     PENDING,
     RECOMMENDED,
     REFUSED,
-    Change,
-    Ledger,
+    ChangeEntry,
+    IntentLedger,
+    Nature,
     Operation,
-    Totals,
+    PutEntry,
+    SetTotals,
 )
 from pilotfish.sidecar.control.outbox import Outbox
-from pilotfish.sidecar.control.status import status_of
-from tests.control.situations import NOON, change, put
+from pilotfish.sidecar.control.retrain.policy import wanted_intents
+from pilotfish.sidecar.control.status import build_status
+from tests.control.situations import NOON, OLD_OUTBOX, change, entry, episode, put, situation
+from tests.support.examples import examples
+from tests.support.limits import largest_file
 
 IDS = st.sampled_from(("a", "b", "c"))
 STATES = st.sampled_from((PENDING, DELIVERED, REFUSED, RECOMMENDED))
@@ -71,11 +74,11 @@ def test_foreign_bytes_never_raise(raw: bytes) -> None:
     assert journal.decode(raw).operations == ()
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(OPERATIONS)
 def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
-    ledger = Ledger().apply(operations)
-    again = Ledger().apply(ledger.compacted())
+    ledger = IntentLedger().apply(operations)
+    again = IntentLedger().apply(ledger.snapshot_operations())
     assert again.totals == ledger.totals
     assert {key: (e.state, e.reason) for key, e in again.entries.items()} == {
         key: (e.state, e.reason) for key, e in ledger.entries.items()
@@ -83,13 +86,56 @@ def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
 
 
 def test_compaction_forgets_the_oldest_ended_entries_and_never_a_pending_one_or_a_count() -> None:
-    ended = [put(f"d{index}", state=DELIVERED, at=NOON + index) for index in range(KEPT + 10)]
-    ledger = Ledger().apply([put("p", at=NOON - 9), *ended])
-    again = Ledger().apply(ledger.compacted())
-    assert len(again.entries) == KEPT + 1
+    ended = [put(f"d{index}", state=DELIVERED, at=NOON + index) for index in range(MAX_ENDED_ENTRIES + 10)]
+    ledger = IntentLedger().apply([put("p", at=NOON - 9), *ended])
+    again = IntentLedger().apply(ledger.snapshot_operations())
+    assert len(again.entries) == MAX_ENDED_ENTRIES + 1
     assert "p" in again.entries
     assert "d9" not in again.entries
-    assert again.totals == {("retrain", "executed", "drift"): KEPT + 10}
+    assert again.totals == {("retrain", "executed", "drift"): MAX_ENDED_ENTRIES + 10}
+
+
+def test_a_busy_kind_never_makes_another_one_forget_what_it_did() -> None:
+    old = put("retrained", state=DELIVERED, at=NOON - 9)
+    busy = [
+        PutEntry(msgspec.structs.replace(entry(f"s{index}", state=DELIVERED, at=NOON + index), kind="scale"))
+        for index in range(MAX_ENDED_ENTRIES + 10)
+    ]
+    again = IntentLedger().apply(IntentLedger().apply([old, *busy]).snapshot_operations())
+    assert "retrained" in again.entries
+    assert len(again.entries) == MAX_ENDED_ENTRIES + 1
+
+
+def test_a_level_keeps_its_desired_value_when_it_is_compacted() -> None:
+    reached = msgspec.structs.replace(
+        entry(state=DELIVERED), kind="scale", nature=Nature.LEVEL, desired={"cpu": "2"}, observed={"cpu": "1"}
+    )
+    ledger = IntentLedger().apply([PutEntry(reached)])
+    again = IntentLedger().apply(journal.decode(journal.encode(ledger.snapshot_operations())).operations)
+    assert again == ledger
+
+
+def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None:
+    raw = OLD_OUTBOX.read_bytes()
+    found = journal.decode(raw)
+    assert found.damaged == ()
+    assert journal.encode(found.operations) == raw
+    ledger = IntentLedger().apply(found.operations)
+    assert [(one.key, one.why, one.state, one.reason, one.attempts) for one in ledger.entries.values()] == [
+        ("e1", "drift", DELIVERED, "drift", 1),
+        ("e2", "drift", REFUSED, "cooldown", 0),
+        ("e3", "drift", PENDING, "drift", 1),
+        ("e4", "drift", RECOMMENDED, "mode", 0),
+    ]
+
+
+def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
+    entries = IntentLedger().apply(journal.decode(OLD_OUTBOX.read_bytes()).operations).entries
+    intents = wanted_intents(situation(*(episode(f"e{number}", at=NOON + 60 * number - 60) for number in (1, 2, 3, 4))))
+    assert [intent.id for intent in intents] == list(entries)
+    assert [intent.desired for intent in intents if entries[intent.id].desired] == [
+        one.desired for one in entries.values() if one.desired
+    ]
 
 
 def test_what_was_committed_is_there_again(tmp_path: Path) -> None:
@@ -118,7 +164,7 @@ def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest
     box = opened(path)
     assert set(box.ledger.entries) == {"a", "c"}
     assert box.damaged == ("line 2 (retrain-b)", "line 3")
-    status = status_of(box)
+    status = build_status(box)
     assert status.damaged == 2
     assert "line 2 (retrain-b), line 3 damaged" in (status.problem or "")
     assert [item.getMessage() for item in caplog.records] == [status.problem]
@@ -135,7 +181,7 @@ def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
 def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     with path.open("wb") as file:
-        file.truncate(outbox.LARGEST + 1)
+        file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
     with pytest.raises(OutboxError, match="it is no outbox; move it away"):
         opened(path)
 
@@ -143,7 +189,7 @@ def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
 def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = Outbox(tmp_path / "outbox.jsonl")
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "decode", lambda _raw: (_ for _ in ()).throw(MemoryError))
+        patch.setattr(journal, "interpret", lambda _raw: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
             box.open()
     box.open()
@@ -166,22 +212,11 @@ def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     box.open()
     box.commit([put("a")])
     for index in range(300):
-        box.commit([Change(id="a", at=NOON + index, state=PENDING, reason="drift", attempts=index)])
+        box.commit([ChangeEntry(id="a", at=NOON + index, state=PENDING, reason="drift", attempts=index)])
     assert path.stat().st_size < 4000
     assert list(tmp_path.iterdir()) == [path]
     box.close()
     assert opened(path).ledger == box.ledger
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: the nearest thing to a full disk that needs no root."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:
@@ -192,10 +227,10 @@ def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Pa
         box.commit([put("b")])
         box.commit([change("a", state=DELIVERED)])
         assert (box.unsaved, set(box.ledger.entries)) == (2, {"a", "b"})
-        assert "File too large" in (status_of(box).problem or "")
+        assert "File too large" in (build_status(box).problem or "")
         assert path.read_bytes().endswith(b"\n")
     box.commit([])
-    assert (box.unsaved, status_of(box).problem) == (0, None)
+    assert (box.unsaved, build_status(box).problem) == (0, None)
     box.close()
     assert opened(path).ledger == box.ledger
 
@@ -205,8 +240,8 @@ def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
     box = opened(path)
     with largest_file(0):
         for index in range(3000):
-            box.commit([put("a", attempts=index), Totals((("retrain", "executed", "drift", index),))])
-        assert box.unsaved <= outbox.MOST_UNSAVED + 2
+            box.commit([put("a", attempts=index), SetTotals((("retrain", "executed", "drift", index),))])
+        assert box.unsaved <= outbox.MAX_UNSAVED + 2
     box.commit([])
     box.close()
     assert opened(path).ledger == box.ledger
@@ -215,7 +250,7 @@ def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
 STEPS = st.sampled_from(("", "", "outbox.append", "outbox.written", "outbox.compacted", "outbox.replaced"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(OPERATIONS, STEPS, st.booleans()), max_size=10))
 def test_whatever_fails_on_the_way_disk_and_memory_agree_in_the_end(
     history: list[tuple[list[Operation], str, bool]],

@@ -8,22 +8,21 @@ import json
 import msgspec
 import pytest
 
-from pilotfish.sidecar.control.event import render
-from pilotfish.sidecar.control.ledger import Ledger
-from pilotfish.sidecar.control.policy import wanted
+from pilotfish.sidecar.control.ledger import IntentLedger
+from pilotfish.sidecar.control.observe import build_situation
+from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
-from pilotfish.sidecar.control.view import situation_of
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
     EpisodeFeature,
-    Feature,
-    Loss,
+    FeatureReport,
+    LossEstimate,
     Performance,
     ProfileInfo,
     Report,
     Score,
-    Ticks,
+    TickStatus,
 )
 from pilotfish.sidecar.settings.load import parse
 from tests.control.situations import NOON
@@ -73,14 +72,19 @@ REPORT = Report(
     started_at=NOON,
     state="watching",
     profile=PROFILE,
-    ticks=Ticks(tick_seconds=60.0),
-    features=(Feature(name="wind", side="input", family="features", effects=EFFECTS),),
+    ticks=TickStatus(tick_seconds=60.0),
+    features=(FeatureReport(name="wind", side="input", family="features", effects=EFFECTS),),
     episodes=(OPEN,),
 )
 
 
 def seen(report: Report = REPORT, mode: str = "act", webhook: str = "") -> Situation:
-    return situation_of(report, parse((DOCUMENT % (mode, webhook)).encode(), "test"), Ledger(), NOON)
+    return build_situation(report, parse((DOCUMENT % (mode, webhook)).encode(), "test"), IntentLedger(), NOON)
+
+
+def mode_of(situation: Situation) -> str:
+    assert situation.retrain is not None
+    return situation.retrain.mode
 
 
 def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document() -> None:
@@ -97,18 +101,20 @@ def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document()
     [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
-    assert seen(webhook=webhook).retrain == RetrainRules(("drift",), 7200.0, TARGET, expected)
+    assert seen(webhook=webhook).retrain == RetrainRules(
+        mode="act", on=("drift",), cooldown=7200.0, target=TARGET, blocked_reason=expected
+    )
 
 
 @pytest.mark.parametrize("mode", ["observe", "recommend", "act"])
 def test_the_blocks_own_mode_wins(mode: str) -> None:
-    assert seen(mode=mode).mode == mode
-    assert seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{").mode == mode
+    assert mode_of(seen(mode=mode)) == mode
+    assert mode_of(seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{")) == mode
 
 
 def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> None:
-    (intent,) = wanted(seen())
-    data = json.loads(render(intent))["data"]
+    (intent,) = wanted_intents(seen())
+    data = json.loads(str(intent.desired))["data"]
     assert (data["episode"], data["openedAt"]) == ("e1", "1970-01-01T01:40:00Z")
     (feature,) = data["detail"]["features"]
     assert (feature["name"], feature["effects"]["psi"]["value"]) == ("wind", 0.5)
@@ -117,27 +123,27 @@ def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> Non
 
 def test_an_episode_of_performance_asks_only_where_the_document_says_so_and_brings_its_losses() -> None:
     loss = msgspec.structs.replace(OPEN, id="e2", family="performance")
-    realized = Loss(value=0.4, low=0.3, high=0.5, rows=200)
+    realized = LossEstimate(value=0.4, low=0.3, high=0.5, rows=200)
     losses = Performance(
         task="classification", loss="x", label="y", prediction="p", score=None, reference=0.1, realized=realized
     )
     report = msgspec.structs.replace(REPORT, episodes=(loss,), performance=losses)
-    assert wanted(seen(report)) == ()
-    (intent,) = wanted(seen(report, webhook="}\n    on: [drift, performance] # {"))
-    data = json.loads(render(intent))["data"]
+    assert wanted_intents(seen(report)) == ()
+    (intent,) = wanted_intents(seen(report, webhook="}\n    on: [drift, performance] # {"))
+    data = json.loads(str(intent.desired))["data"]
     assert (data["cause"], data["family"]) == ("performance", "performance")
     told = data["detail"]["performance"]
     assert (told["reference"], told["realized"]["value"], told["realized"]["rows"]) == (0.1, 0.4, 200)
-    (intent,) = wanted(seen(webhook="}\n    on: [performance, drift] # {"))
-    assert intent.episode.cause == "drift"
+    (intent,) = wanted_intents(seen(webhook="}\n    on: [performance, drift] # {"))
+    assert intent.why == "drift"
 
 
 def test_an_episode_of_drift_asks_for_nothing_where_only_performance_does() -> None:
-    assert wanted(seen(webhook="}\n    on: [performance] # {")) == ()
+    assert wanted_intents(seen(webhook="}\n    on: [performance] # {")) == ()
 
 
 def test_a_closed_episode_wants_nothing_and_says_by_whom_it_was_closed() -> None:
     closed = msgspec.structs.replace(OPEN, open=False, closed_by="person", closed_tick=120)
     situation = seen(msgspec.structs.replace(REPORT, episodes=(closed,)))
-    assert wanted(situation) == ()
-    assert situation.episodes[0].closed_by == "person"
+    assert wanted_intents(situation) == ()
+    assert situation.episodes.value[0].closed_by == "person"

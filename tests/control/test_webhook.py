@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.control.delivery import Answer
-from pilotfish.sidecar.control.ledger import Entry
-from pilotfish.sidecar.control.webhook import Target, Webhook
+from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
+from pilotfish.sidecar.control.intent import intent_of
+from pilotfish.sidecar.control.ledger import LedgerEntry
+from pilotfish.sidecar.control.retrain.delivery import DeliveryResult
+from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
 from tests.control.receiver import SECRET, Receiver, receiving
-from tests.control.situations import entry
+from tests.control.situations import NOON, entry
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 
 EVENT = entry(body='{"id":"i1","data":{}}')
 
@@ -32,21 +35,23 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
-def send(target: Target, event: Entry = EVENT) -> Answer:
-    return asyncio.run(Webhook(target, agent="pilotfish/test", clock=time.time).send(event))
+def send(target: WebhookTarget, event: LedgerEntry = EVENT) -> DeliveryResult:
+    return asyncio.run(
+        WebhookSender(target, agent="pilotfish/test", clock=time.time).send(event.id, str(event.desired))
+    )
 
 
-def target_of(receiver: Receiver, secret: Path | None = None) -> Target:
-    return Target(receiver.url, secret, timeout=5.0)
+def target_of(receiver: Receiver, secret: Path | None = None) -> WebhookTarget:
+    return WebhookTarget(receiver.url, secret, timeout=patient(5.0))
 
 
 def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
     with receiving() as receiver:
-        assert send(target_of(receiver, secret)) == Answer(200)
+        assert send(target_of(receiver, secret)) == DeliveryResult(200)
     (arrival,) = receiver.arrivals
     assert arrival.signed
     assert (arrival.id, arrival.key) == ("i1", "i1")
-    assert arrival.body == EVENT.body.encode()
+    assert arrival.body == str(EVENT.desired).encode()
     assert arrival.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert arrival.headers["User-Agent"] == "pilotfish/test"
 
@@ -72,30 +77,48 @@ def test_without_its_secret_nothing_is_sent(secret: Path, content: bytes | None)
     if content is not None:
         secret.write_bytes(content)
     with receiving() as receiver:
-        assert send(target_of(receiver, secret)) == Answer(None, "secret")
+        assert send(target_of(receiver, secret)) == DeliveryResult(None, "secret")
     assert receiver.arrivals == []
 
 
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("204", Answer(204)),
-        ("500", Answer(500)),
-        ("retry-after", Answer(503, retry_after=77.0)),
-        ("redirect", Answer(307)),
-        ("die", Answer(None, "disconnected")),
-        ("flood", Answer(200)),
+        ("204", DeliveryResult(204)),
+        ("500", DeliveryResult(500)),
+        ("retry-after", DeliveryResult(503, retry_after=77.0)),
+        ("redirect", DeliveryResult(307)),
+        ("die", DeliveryResult(None, "disconnected")),
+        ("flood", DeliveryResult(200)),
     ],
 )
-def test_answers(script: str, expected: Answer) -> None:
+def test_answers(script: str, expected: DeliveryResult) -> None:
     with receiving([script]) as receiver:
         assert send(target_of(receiver)) == expected
     assert len(receiver.arrivals) == 1
 
 
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [("200", Done("drift")), ("410", Failed("http_410")), ("500", RetryAt("http_500", NOON))],
+)
+def test_an_answer_becomes_the_outcome_of_the_intent(script: str, expected: Outcome) -> None:
+    with receiving([script]) as receiver:
+        webhook = WebhookSender(target_of(receiver), agent="pilotfish/test", clock=lambda: 7.0)
+        assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == expected
+    assert receiver.arrivals[0].key == EVENT.id
+
+
+def test_retry_after_counts_from_the_answer_on_the_loops_clock() -> None:
+    ticks = iter((100.0, 101.5, 101.5))
+    with receiving(["retry-after"]) as receiver:
+        webhook = WebhookSender(target_of(receiver), agent="pilotfish/test", clock=lambda: next(ticks))
+        assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == RetryAt("http_503", NOON + 1.5 + 77.0)
+
+
 def test_a_silent_receiver_is_left_after_the_timeout() -> None:
     with receiving(["hang"]) as receiver:
-        assert send(replace(target_of(receiver), timeout=0.1)) == Answer(None, "timeout")
+        assert send(replace(target_of(receiver), timeout=0.1)) == DeliveryResult(None, "timeout")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +131,7 @@ def test_a_silent_receiver_is_left_after_the_timeout() -> None:
     ],
 )
 def test_what_cannot_be_reached(url: str, reason: str) -> None:
-    assert send(Target(url.format(port=free_port()), None, timeout=5.0)) == Answer(None, reason)
+    assert send(WebhookTarget(url.format(port=free_port()), None, timeout=patient(5.0))) == DeliveryResult(None, reason)
 
 
 @pytest.mark.real
@@ -130,20 +153,22 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         arrived.append(await request.read())
         return web.Response()
 
-    async def attempt() -> Answer:
+    async def attempt() -> DeliveryResult:
         app = web.Application()
         app.router.add_post("/", take)
         runner = web.AppRunner(app)
         await runner.setup()
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
-        target = Target(f"https://localhost:{port}/", None, timeout=5.0)
+        target = WebhookTarget(f"https://localhost:{port}/", None, timeout=patient(5.0))
         try:
-            return await Webhook(target, agent="pilotfish/test", clock=time.time).send(EVENT)
+            return await WebhookSender(target, agent="pilotfish/test", clock=time.time).send(
+                EVENT.id, str(EVENT.desired)
+            )
         finally:
             await runner.cleanup()
 
-    assert asyncio.run(attempt()) == Answer(None, "tls")
+    assert asyncio.run(attempt()) == DeliveryResult(None, "tls")
     assert arrived == []
 
 

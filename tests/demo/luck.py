@@ -19,14 +19,14 @@ from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.demo import reference
 from pilotfish.sidecar.demo.app import PLAN
 from pilotfish.sidecar.demo.flights import TARGET, Flights, in_kilometres, load, mixed_days
-from pilotfish.sidecar.demo.model import Model, fit
+from pilotfish.sidecar.demo.model import RidgeModel, fit
 
 REPLAYS, RETRAININGS, WATCHED = 40, 20, 20
 SETTINGS = DriftSettings(tick_seconds=reference.TICK)
 Alarm = tuple[int, tuple[str, ...]]
 
 
-def first_alarm(model: Model, profile: Profile, ticks: Iterable[list[Flights]]) -> Alarm | None:
+def first_alarm(model: RidgeModel, profile: Profile, ticks: Iterable[list[Flights]]) -> Alarm | None:
     """Return the first alarm as (number of the tick, features named), None without one."""
     monitor, counts = DriftMonitor(profile, SETTINGS), TickCounts(profile)
     for number, parts in enumerate(ticks):
@@ -49,7 +49,7 @@ def straddling(days: list[Flights], share: float) -> Iterable[list[Flights]]:
         rest = [day.rows(slice(cut, len(day)))]
 
 
-def replay(flights: Flights, model: Model, profile: Profile, random: np.random.Generator, shuffled: bool) -> str:
+def replay(flights: Flights, model: RidgeModel, profile: Profile, random: np.random.Generator, shuffled: bool) -> str:
     """Return what came of one replay: how many ticks after the change, and which features."""
     first = PLAN.first_day + int(random.integers(8))
     change = first + int(random.integers(10, 30))

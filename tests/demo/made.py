@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from pilotfish.sidecar.demo.flights import Flights
-from pilotfish.sidecar.demo.messages import Day
-from pilotfish.sidecar.demo.story import Plan
+from pilotfish.sidecar.demo.messages import DayReplayed
+from pilotfish.sidecar.demo.state import DemoPlan
 from pilotfish.sidecar.report.schema import (
     Effects,
     Episode,
     EpisodeFeature,
     Family,
-    Feature,
+    FeatureReport,
     ProfileInfo,
     Report,
     Score,
-    Ticks,
+    TickStatus,
 )
 
-PLAN = Plan(first_day=92, change_day=95, change_origin="JFK", wanted_days=2, settled_days=2)
+PLAN = DemoPlan(first_day=92, change_day=95, change_origin="JFK", wanted_days=2, settled_days=2)
 TICK = 1_000_000  # of day 0
 
 
@@ -39,9 +39,9 @@ def flights(days: int, rows: int = 200, seed: int = 1) -> Flights:
     return Flights(columns, 20 + distance / 8 + random.normal(0, 5, count), np.repeat(np.arange(days), rows))
 
 
-def day(number: int, *, error: float = 7.0, failures: int = 0) -> Day:
+def day(number: int, *, error: float = 7.0, failures: int = 0) -> DayReplayed:
     """Return the message about a day of 900 rows."""
-    return Day(
+    return DayReplayed(
         number=number,
         tick=TICK + number,
         rows=900,
@@ -108,11 +108,11 @@ def report(number: int, *episodes: Episode, profile: str = "old", ratio: float =
         started_at=0.0,
         state="watching",
         profile=info,
-        ticks=Ticks(tick_seconds=1.0, last_closed=TICK + number),
+        ticks=TickStatus(tick_seconds=1.0, last_closed=TICK + number),
         families=(Family(name="features", evidence_ratio=ratio, threshold=1e6, share=0.7, alarms_total=0),),
         features=(
-            Feature(name="distance", side="input", family="features", evidence_ratio=ratio, effects=effects(psi)),
-            Feature(name="air_time", side="prediction", family="predictions", evidence_ratio=0.0, effects=None),
+            FeatureReport(name="distance", side="input", family="features", evidence_ratio=ratio, effects=effects(psi)),
+            FeatureReport(name="air_time", side="prediction", family="predictions", evidence_ratio=0.0, effects=None),
         ),
         episodes=tuple(episodes),
     )

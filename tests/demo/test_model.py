@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from pilotfish.sidecar.demo.model import Model, fit
+from pilotfish.sidecar.demo.model import RidgeModel, fit
 from tests.demo import made
 
 
@@ -26,4 +26,4 @@ def test_unknown_categories_and_missing_numbers_still_get_a_prediction() -> None
 def test_a_model_goes_through_json_unchanged() -> None:
     learnt = made.flights(10)
     model = fit(learnt.columns, learnt.air_time)
-    assert msgspec.json.decode(msgspec.json.encode(model), type=Model) == model
+    assert msgspec.json.decode(msgspec.json.encode(model), type=RidgeModel) == model

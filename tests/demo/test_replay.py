@@ -12,10 +12,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pilotfish.sidecar.demo import wire
-from pilotfish.sidecar.demo.messages import AnyMessage, Day
+from pilotfish.sidecar.demo.messages import AnyMessage, DayReplayed
 from pilotfish.sidecar.demo.model import fit
 from pilotfish.sidecar.demo.replay import PAIRED, ROWS, Replay, ReplaySettings
-from pilotfish.sidecar.demo.server import Served
+from pilotfish.sidecar.demo.server import ModelServer
 from pilotfish.sidecar.demo.trainer import LabelledDay
 from tests.demo import made
 
@@ -25,12 +25,12 @@ MODEL = fit(FLIGHTS.columns, FLIGHTS.air_time)
 
 async def replayed(
     monkeypatch: pytest.MonkeyPatch, change_day: int, path: str
-) -> tuple[Day, LabelledDay, Counter[str]]:
+) -> tuple[DayReplayed, LabelledDay, Counter[str]]:
     """Return what was told of day 0, its labels, and how many requests came each way."""
     told: list[AnyMessage] = []
     labels: list[LabelledDay] = []
     ways: Counter[str] = Counter()
-    monkeypatch.setattr("pilotfish.sidecar.demo.replay.tell", told.append)
+    monkeypatch.setattr("pilotfish.sidecar.demo.replay.send_message", told.append)
 
     async def take_labels(request: web.Request) -> web.Response:
         labels.append(msgspec.json.decode(await request.read(), type=LabelledDay))
@@ -41,7 +41,7 @@ async def replayed(
         ways[request.query_string] += 1
         return await handler(request)  # type: ignore[operator,no-any-return]
 
-    application = Served(MODEL, "token").application()
+    application = ModelServer(MODEL, "token").application()
     application.middlewares.append(count)  # type: ignore[arg-type]
     application.router.add_post("/labels", take_labels)
     async with TestServer(application) as server, aiohttp.ClientSession() as session:
@@ -54,7 +54,7 @@ async def replayed(
             labels_url=str(server.make_url("/labels")),
         )
         await Replay(settings, session).day(FLIGHTS, 0)
-    assert isinstance(told[0], Day)
+    assert isinstance(told[0], DayReplayed)
     return told[0], labels[0], ways
 
 

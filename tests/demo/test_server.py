@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from pilotfish.sidecar.demo import wire
 from pilotfish.sidecar.demo.model import fit
-from pilotfish.sidecar.demo.server import LOAD_PATH, Served
+from pilotfish.sidecar.demo.server import LOAD_PATH, ModelServer
 from tests.demo import made
 
 FLIGHTS = made.flights(5)
@@ -22,7 +22,7 @@ ROWS = {name: values[:4] for name, values in FLIGHTS.columns.items()}
 
 @asynccontextmanager
 async def served() -> AsyncIterator[TestClient]:
-    async with TestClient(TestServer(Served(MODEL, "token").application())) as client:
+    async with TestClient(TestServer(ModelServer(MODEL, "token").application())) as client:
         yield client
 
 

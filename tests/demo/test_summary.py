@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.demo.measured import Accounting, Overhead, overhead_of, read_accounting
-from pilotfish.sidecar.demo.story import Story
-from pilotfish.sidecar.demo.summary import summarise, unkept
+from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProxyUsage, overhead_of, read_accounting
+from pilotfish.sidecar.demo.state import DemoState
+from pilotfish.sidecar.demo.summary import failed_checks, summarise
 from tests.demo.made import day
-from tests.demo.test_story import loop, told
+from tests.demo.test_state import loop, told
 
 DAYS = 7
-EXACT = Accounting(seen=180 * DAYS, fates={"measured": 180 * DAYS}, rows=900 * DAYS)
+EXACT = MeasuredAccounting(seen=180 * DAYS, fates={"measured": 180 * DAYS}, rows=900 * DAYS)
 EXPOSITION = """\
 # TYPE pilotfish_exchanges_seen counter
 pilotfish_exchanges_seen_total 12
@@ -29,13 +29,13 @@ pilotfish_rows_total{model="air-time",side="prediction"} 39
 """
 
 
-def broken(story: Story, accounting: Accounting | None = EXACT) -> list[str]:
-    return unkept(summarise(story, accounting, Overhead(2.0, 2**24), 60.0))
+def broken(story: DemoState, accounting: MeasuredAccounting | None = EXACT) -> list[str]:
+    return failed_checks(summarise(story, accounting, ProxyUsage(2.0, 2**24), 60.0))
 
 
 def test_a_closed_loop_keeps_every_promise() -> None:
     story = told(*loop())
-    results = {result.what: result.measured for result in summarise(story, EXACT, Overhead(0.35, 2**24), 60.0)}
+    results = {result.what: result.measured for result in summarise(story, EXACT, ProxyUsage(0.35, 2**24), 60.0)}
     assert broken(story) == []
     assert results["alarm after"] == "900 rows of changed traffic"
     assert results["onset"] == "4 August; the change came on 4 August"
@@ -51,13 +51,13 @@ def test_a_loop_that_does_not_close_is_told() -> None:
 @pytest.mark.parametrize(
     "accounting",
     [
-        Accounting(180 * DAYS, {"measured": 180 * DAYS - 1}, 900 * DAYS),
-        Accounting(180 * DAYS + 1, {"measured": 180 * DAYS + 1}, 900 * DAYS),
-        Accounting(180 * DAYS, {"measured": 180 * DAYS}, 900 * DAYS - 5),
+        MeasuredAccounting(180 * DAYS, {"measured": 180 * DAYS - 1}, 900 * DAYS),
+        MeasuredAccounting(180 * DAYS + 1, {"measured": 180 * DAYS + 1}, 900 * DAYS),
+        MeasuredAccounting(180 * DAYS, {"measured": 180 * DAYS}, 900 * DAYS - 5),
     ],
     ids=["a fate is missing", "more than was sent", "rows are missing"],
 )
-def test_accounting_that_does_not_add_up_is_told(accounting: Accounting) -> None:
+def test_accounting_that_does_not_add_up_is_told(accounting: MeasuredAccounting) -> None:
     assert broken(told(*loop()), accounting) == ["accounting"]
 
 
@@ -67,7 +67,7 @@ def test_a_failed_request_is_told() -> None:
 
 def test_the_accounting_is_read_from_metrics() -> None:
     found = read_accounting(EXPOSITION)
-    assert found == Accounting(12, {"measured": 8, "dropped channel_full": 1, "queued": 3}, 40)
+    assert found == MeasuredAccounting(12, {"measured": 8, "dropped channel_full": 1, "queued": 3}, 40)
     assert found.exact
     assert not found.at_rest
 

@@ -15,9 +15,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.control.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from pilotfish.sidecar.demo.messages import AnyMessage, Delivery, Gathering, Problem, Retrained
-from pilotfish.sidecar.demo.model import Model
+from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pilotfish.sidecar.demo.messages import AnyMessage, GatheringRows, ProcessFailure, Retrained, WebhookDelivery
+from pilotfish.sidecar.demo.model import RidgeModel
 from pilotfish.sidecar.demo.replay import labels_of
 from pilotfish.sidecar.demo.trainer import HOOK_PATH, LABELS_PATH, Trainer, TrainerSettings
 from tests.demo import made
@@ -32,13 +32,13 @@ class Neighbours:
     """What the server and the analyzer were sent; `status` is what they answer."""
 
     status: int = 200
-    models: list[Model] = field(default_factory=list)
+    models: list[RidgeModel] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
     authorised: set[str | None] = field(default_factory=set)
 
     async def load(self, request: web.Request) -> web.Response:
         self.authorised.add(request.headers.get("Authorization"))
-        self.models.append(msgspec.json.decode(await request.read(), type=Model))
+        self.models.append(msgspec.json.decode(await request.read(), type=RidgeModel))
         return web.Response(status=self.status)
 
     async def put(self, request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ class Neighbours:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[AnyMessage]:
     messages: list[AnyMessage] = []
-    monkeypatch.setattr("pilotfish.sidecar.demo.trainer.tell", messages.append)
+    monkeypatch.setattr("pilotfish.sidecar.demo.trainer.send_message", messages.append)
     return messages
 
 
@@ -96,7 +96,7 @@ async def test_a_repeated_event_is_answered_and_retrains_nothing_more(tmp_path: 
         assert await send_event(client) == 200
         await send_days(client, ONSET, 3)
         await eventually(lambda: any(isinstance(message, Retrained) for message in said), what="the retraining")
-    assert [message.verdict for message in said if isinstance(message, Delivery)] == ["accepted", "repeated"]
+    assert [message.verdict for message in said if isinstance(message, WebhookDelivery)] == ["accepted", "repeated"]
     assert len(neighbours.models) == len(neighbours.profiles) == 1
     assert neighbours.authorised == {f"Bearer {TOKEN}"}
 
@@ -107,7 +107,7 @@ async def test_only_rows_since_the_onset_are_learnt(tmp_path: Path, said: list[A
     async with trainer(tmp_path, neighbours) as client:
         await send_days(client, ONSET - 2, 4)
         assert await send_event(client) == 202
-        await eventually(lambda: any(isinstance(message, Gathering) for message in said), what="gathering")
+        await eventually(lambda: any(isinstance(message, GatheringRows) for message in said), what="gathering")
         assert not neighbours.models
         await send_days(client, ONSET + 2, 1)
         await eventually(lambda: any(isinstance(message, Retrained) for message in said), what="the retraining")
@@ -134,6 +134,6 @@ async def test_a_server_that_refuses_the_model_is_a_problem_told(tmp_path: Path,
     async with trainer(tmp_path, neighbours) as client:
         await send_days(client, ONSET, 3)
         assert await send_event(client) == 202
-        await eventually(lambda: any(isinstance(message, Problem) for message in said), what="the problem")
-    assert "503" in next(message.reason for message in said if isinstance(message, Problem))
+        await eventually(lambda: any(isinstance(message, ProcessFailure) for message in said), what="the problem")
+    assert "503" in next(message.reason for message in said if isinstance(message, ProcessFailure))
     assert not neighbours.profiles

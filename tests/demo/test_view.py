@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pilotfish.sidecar.demo.lines import fresh_lines
-from pilotfish.sidecar.demo.plot import fail
-from pilotfish.sidecar.demo.screen import Lines, Picture, save_picture, screen_for
-from pilotfish.sidecar.demo.story import Story
+from pilotfish.sidecar.demo.screen import PlainScreen, RichScreen, save_picture, screen_for
+from pilotfish.sidecar.demo.state import DemoState
+from pilotfish.sidecar.demo.text_lines import new_lines
+from pilotfish.sidecar.demo.transitions import fail
 from pilotfish.sidecar.demo.view import render, spark
 from tests.demo.made import PLAN, day
-from tests.demo.test_story import loop, told
+from tests.demo.test_state import loop, told
 
 STEPS = range(len(loop()) + 1)
 
 
-def drawn(story: Story, width: int) -> list[str]:
+def drawn(story: DemoState, width: int) -> list[str]:
     console = Console(width=width, file=StringIO(), record=True, force_terminal=True)
     console.print(render(story))
     return console.export_text().splitlines()
@@ -46,7 +46,7 @@ def test_a_failed_story_shows_its_reason() -> None:
 
 def test_plain_lines_tell_each_happening_once_and_how_things_stand() -> None:
     stories = [told(*loop()[:step]) for step in STEPS]
-    lines = [line for before, after in pairwise(stories) for line in fresh_lines(before, after)]
+    lines = [line for before, after in pairwise(stories) for line in new_lines(before, after)]
     assert sum("ALARM: distance" in line for line in lines) == 1
     assert sum("180 requests/s" in line for line in lines) == 1
     assert all(line.isascii() for line in lines)
@@ -55,19 +55,19 @@ def test_plain_lines_tell_each_happening_once_and_how_things_stand() -> None:
 def test_without_a_terminal_there_are_plain_lines() -> None:
     out = StringIO()
     screen = screen_for(Console(file=out), plain=False)
-    assert isinstance(screen, Lines)
+    assert isinstance(screen, PlainScreen)
     with screen:
-        screen.show(Story(PLAN), told(day(92)))
+        screen.show(DemoState(PLAN), told(day(92)))
     assert "traffic begins" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
 
 def test_a_terminal_gets_the_picture_unless_plain_is_asked_for() -> None:
     console = Console(file=StringIO(), force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})
-    assert isinstance(screen_for(console, plain=False), Picture)
-    assert isinstance(screen_for(console, plain=True), Lines)
+    assert isinstance(screen_for(console, plain=False), RichScreen)
+    assert isinstance(screen_for(console, plain=True), PlainScreen)
     with screen_for(console, plain=False) as screen:
-        screen.show(Story(PLAN), told(*loop()))
+        screen.show(DemoState(PLAN), told(*loop()))
 
 
 def test_a_saved_picture_needs_nothing_from_elsewhere(tmp_path: Path) -> None:

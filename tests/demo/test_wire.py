@@ -37,7 +37,7 @@ def test_predictions_come_back_to_a_hundredth() -> None:
 def test_a_request_that_does_not_fit_is_refused(change: object, reason: str) -> None:
     body = wire.encode_rows({name: values[:2] for name, values in made.flights(1).columns.items()})
     assert callable(change)
-    with pytest.raises(wire.WireError, match=reason):
+    with pytest.raises(wire.TensorFormatError, match=reason):
         wire.decode_rows(change(body))
 
 
@@ -45,5 +45,5 @@ def test_text_in_a_numeric_tensor_is_refused() -> None:
     columns = {name: values[:1] for name, values in made.flights(1).columns.items()}
     request = json.loads(wire.encode_rows(columns))
     request["inputs"][FEATURES.index("distance")]["data"] = ["far"]
-    with pytest.raises(wire.WireError, match="wrong type"):
+    with pytest.raises(wire.TensorFormatError, match="wrong type"):
         wire.decode_rows(json.dumps(request).encode())

@@ -23,6 +23,7 @@ from pilotfish.detectors.conformance import (
 )
 from pilotfish.detectors.summaries.counts import TickCounts
 from tests.detectors.material import INPUTS, QUICK, batches_of, columns, mixed_profile, tick
+from tests.support.examples import examples
 
 PROFILE = mixed_profile()
 VALUES = st.one_of(
@@ -42,13 +43,13 @@ def batches(draw: st.DrawFn) -> list[Batch]:
     return out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(batches(), st.integers(0, 8))
 def test_counts_in_parts_add_up_to_counts_at_once(made: list[Batch], cut: int) -> None:
     check_merge(PROFILE, made, cut)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(batches())
 def test_every_row_is_counted_once_a_feature_whatever_it_holds(made: list[Batch]) -> None:
     counts = TickCounts(PROFILE)
@@ -88,7 +89,7 @@ def test_every_array_type_finds_its_cells(name: str, dtype: str, rows: int) -> N
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_comparisons_are_finite_ordered_and_zero_for_equals(name: str, data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 12))

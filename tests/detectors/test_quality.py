@@ -27,6 +27,12 @@ REFERENCE = {
 PROFILE = build_profile(REFERENCE, sides={"score": "prediction"}, exchangeable=True)
 
 
+@pytest.fixture(autouse=True)
+def numbers() -> None:
+    """Start the generator anew, so that no test depends on those that ran before it."""
+    RANDOM.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
 def _inputs(rows: int = 200, seed: int = 2) -> dict[str, list[Any]]:
     random = np.random.default_rng(seed)
     return {"age": random.normal(40, 10, rows).tolist(), "city": random.choice(["Rome", "Oslo"], rows).tolist()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.e2e.upstream import RESPONSE
+from tests.support.waiting import patient
 
 PAUSE = 0.006  # seconds between two requests of one client: bounds the load, waits for nothing
 ROWS = 5
@@ -72,8 +73,8 @@ async def loaded(port: int, clients: int = 4) -> AsyncIterator[Load]:
 
 async def until(predicate: Callable[[], object], what: str, timeout: float = 20.0) -> None:
     """Poll `predicate`, which blocks, beside the running clients."""
-    deadline = asyncio.get_running_loop().time() + timeout
+    deadline = asyncio.get_running_loop().time() + patient(timeout)
     while not await asyncio.to_thread(predicate):
         if asyncio.get_running_loop().time() > deadline:
-            raise TimeoutError(f"waited {timeout} s for {what}")
+            raise TimeoutError(f"waited {patient(timeout)} s for {what}")
         await asyncio.sleep(0.02)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e import upstream
 from tests.support.ports import free_port
 from tests.support.processes import Child, Children
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 TOKEN = "a-token-of-tests"
 DOCUMENT = """
@@ -85,7 +85,7 @@ class Stack:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it and return its exit status."""
         self.run.process.send_signal(number)
-        return self.run.process.wait(timeout=20)
+        return self.run.process.wait(timeout=patient(20))
 
     def pid(self, role: str) -> int:
         """Return the pid of the `proxy` or the `member`, 0 while there is none."""
@@ -97,8 +97,8 @@ class Stack:
         return 0
 
     def kill_member(self, number: int = signal.SIGKILL) -> int:
-        """Send the member a signal and return its pid."""
-        pid = wait_until(lambda: self.pid("member"), what="a member")
+        """Send the analyzer process a signal and return its pid."""
+        pid = wait_until(lambda: self.pid("analyzer"), what="an analyzer process")
         os.kill(pid, number)
         return pid
 
@@ -117,7 +117,7 @@ class Stack:
         request.add_header("Accept", accept)
         request.add_header("Content-Type", content_type)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=patient(5)) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -131,7 +131,7 @@ class Stack:
         return json.loads(body) if status == 200 else {}
 
     def ready(self) -> bool:
-        """Tell whether the member counts."""
+        """Tell whether the analyzer process counts."""
         return self.get("/readyz")[0] == 200
 
     def metrics(self) -> Samples:

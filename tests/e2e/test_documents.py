@@ -27,7 +27,7 @@ def answered(stack: Stack) -> int:
 
 
 def reason(stack: Stack) -> str:
-    """Return why the member is idle, empty while it does not say so."""
+    """Return why the analyzer process is idle, empty while it does not say so."""
     status, body = stack.get("/readyz")
     return str(json.loads(body).get("reason", "")) if status == 503 else ""
 
@@ -57,15 +57,15 @@ def test_a_bad_document_at_the_start_leaves_it_idle_until_it_is_mended(stack: St
 def test_a_bad_document_later_leaves_the_old_one_in_force(stack: Stack, receiver: Receiver) -> None:
     stack.start()
     wait_until(stack.ready)
-    member = stack.pid("member")
+    member = stack.pid("analyzer")
     stack.write("monitor.yaml", BAD_DOCUMENT % receiver.url)
     assert "$.spec.drift.tick" in wait_until(lambda: warned(stack), what="the warning")
     assert stack.ready()
     answered(stack)
-    assert stack.pid("member") == member
+    assert stack.pid("analyzer") == member
     stack.write("monitor.yaml", DOCUMENT % receiver.url)
     wait_until(lambda: not warned(stack), what="the warning's end")
-    assert stack.pid("member") == member
+    assert stack.pid("analyzer") == member
     assert stack.stop() == 0
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens to the member, no request fails, no counter lies, none goes back, and no evidence is lost."""
+"""Whatever happens to the analyzer process: no request fails, counters stay true, and no evidence is lost."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def expendable(pid: int) -> int:
 def test_killed_and_stopped_members_cost_no_request_and_no_count(stack: Stack) -> None:
     stack.start()
     proxy = stack.pid("proxy")
-    wait_until(lambda: expendable(stack.pid("member")) == 500, what="the kernel to be told whom to end first")
+    wait_until(lambda: expendable(stack.pid("analyzer")) == 500, what="the kernel to be told whom to end first")
     assert expendable(proxy) == expendable(os.getpid())
 
     async def chaos(watcher: Watcher) -> int:
@@ -81,9 +81,9 @@ def test_killed_and_stopped_members_cost_no_request_and_no_count(stack: Stack) -
 
             async def strike(number: int) -> None:
                 looks, begun = watcher.scrapes, load.answered
-                await until(lambda: watcher.scrapes > looks + 3, "some scrapes of a member that counts")
+                await until(lambda: watcher.scrapes > looks + 3, "some scrapes of an analyzer process that counts")
                 pid = stack.kill_member(number)
-                await until(lambda: load.answered > begun + 200, "traffic without the member")
+                await until(lambda: load.answered > begun + 200, "traffic without the analyzer process")
                 if number == signal.SIGSTOP:
                     os.kill(pid, signal.SIGCONT)
 
@@ -112,7 +112,7 @@ def test_evidence_and_outbox_outlive_the_member(stack: Stack, receiver: Receiver
             (before,) = stack.episodes()
             stack.kill_member()
             await until(lambda: receiver.arrivals[2:], "the third attempt")
-            await until(stack.ready, "the member")
+            await until(stack.ready, "the analyzer process")
             after = stack.episodes()
             assert [episode["id"] for episode in after] == [before["id"]]
             assert after[0]["opened_tick"] == before["opened_tick"]
@@ -153,7 +153,7 @@ def test_a_full_disk_is_shown_and_changes_nothing_else(stack: Stack, receiver: R
         assert load.failures == []
         return load.answered
 
-    with full_disk(stack.pid("member")):
+    with full_disk(stack.pid("analyzer")):
         answered = asyncio.run(drift())
         wait_until(lambda: at_rest(stack, answered))
         assert total(stack.metrics(), "pilotfish_checkpoint_failures_total") > 0

@@ -17,7 +17,7 @@ from tests.e2e import stack as stacks
 from tests.e2e.stack import DOCUMENT, Stack, total
 from tests.e2e.upstream import BODY
 from tests.support.processes import Children
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 ROWS = 5
 PREDICTED = json.loads(BODY)["outputs"][0]["data"]
@@ -41,7 +41,7 @@ def labelled(tmp_path: Path, spawn: Children, receiver: Receiver) -> Stack:
 
 def predict(stack: Stack, names: list[str]) -> None:
     """Send one request of five rows for each of the ids."""
-    connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     tensor = {"name": "a", "datatype": "FP64", "shape": [ROWS], "data": [0.1, -0.2, 0.3, 0.9, -1.1]}
     for name in names:
         connection.request("POST", "/v2/models/m/infer", json.dumps({"id": name, "inputs": [tensor]}))

@@ -16,7 +16,7 @@ def drifted(stack: Stack, receiver: Receiver, then: str) -> None:
 
     async def run() -> int:
         async with loaded(stack.listen) as load:
-            await until(stack.ready, "the member")
+            await until(stack.ready, "the analyzer process")
             load.shift = 3.0
             await until(lambda: receiver.arrivals, "the webhook")
             (episode,) = stack.episodes()

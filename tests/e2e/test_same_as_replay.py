@@ -22,12 +22,12 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.e2e.stack import Stack
 from tests.e2e.upstream import BODY
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 TICK = 0.5  # seconds
 QUIET, DRIFTED = 3, 8  # ticks
@@ -79,7 +79,7 @@ def test_live_traffic_raises_the_alarm_of_a_replay(
     assert live == {**summary["episodes"][0], "features": list(summary["episodes"][0]["features"])}
     assert [feature["name"] for feature in alarm["features"]] == ["a"]
     assert alarm["tick"] >= sent[0][0] + QUIET
-    assert saved["watch"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
+    assert saved["profile"]["monitor"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
 
 
 def undisturbed(stack: Stack) -> list[Exchange]:
@@ -87,7 +87,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
     stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
     for _ in range(ATTEMPTS):
         stack.start()
-        wait_until(stack.ready, 20, "the member")
+        wait_until(stack.ready, 20, "the analyzer process")
         try:
             return traffic(stack)
         except StalledError:
@@ -99,7 +99,7 @@ def undisturbed(stack: Stack) -> list[Exchange]:
 def traffic(stack: Stack) -> list[Exchange]:
     """Send rows tick by tick, the later ones shifted; return each exchange with the tick that it counted in."""
     random = np.random.default_rng(2)
-    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     sent: list[Exchange] = []
     for number, _ in enumerate(ticks(QUIET + DRIFTED)):
         for _ in range(REQUESTS):
@@ -143,7 +143,7 @@ def written(path: Path, sent: list[Exchange]) -> Path:
 
 def state_of_replay(profile: Profile, data: Path) -> Any:
     """Return all that a replay of the file knows at its end, as it would stand in a checkpoint."""
-    table = read_table(data, Roles(time="at"), CsvOptions(NA), lambda *_: None)
+    table = read_table(data, ColumnRoles(time="at"), CsvOptions(NA), lambda *_: None)
     times, _ = row_times(table, "at")
     assert times is not None
     replay = Replay(profile, DriftSettings(tick_seconds=TICK))

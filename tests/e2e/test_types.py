@@ -14,7 +14,7 @@ import pytest
 
 from pilotfish.detectors.reference.build import build_profile
 from tests.e2e.stack import Stack
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 ROWS = 5  # in a request, as the upstream answers
 WIDTH = 96
@@ -76,8 +76,8 @@ def as_nested(rows: list[Row]) -> tuple[str, bytes, dict[str, str]]:
 
 def test_drift_in_every_type_is_found_live_under_its_name(stack: Stack) -> None:
     stack.start()
-    wait_until(stack.ready, 20, "the member")
-    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=10)
+    wait_until(stack.ready, 20, "the analyzer process")
+    connection = HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     rng = np.random.default_rng(2)
 
     def send(number: int, *, drifted: bool) -> None:

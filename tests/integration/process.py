@@ -15,10 +15,10 @@ from pathlib import Path
 from pilotfish.sidecar.channel import PAGE_FILE
 from pilotfish.sidecar.channel.page import PageSnapshot, read_page
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 PILOTFISH = str(Path(sys.executable).with_name("pilotfish"))
-DEADLINE = 10.0
+DEADLINE = patient(10.0)
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 Address = tuple[str, int] | str
@@ -47,7 +47,7 @@ def dial(address: Address, timeout: float = DEADLINE) -> socket.socket:
 def answers(address: Address) -> bool:
     """Return whether something accepts connections at `address`."""
     try:
-        dial(address, timeout=1).close()
+        dial(address, timeout=patient(1)).close()
     except OSError:
         return False
     return True

@@ -18,7 +18,7 @@ from websockets.sync.client import connect as connect_websocket
 from tests.integration import servers
 from tests.integration.process import Proxy, answers, counted, running_proxy, seen
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 BODY = bytes(range(256)) * 700
 Answers = list[tuple[int, bytes]]
@@ -58,7 +58,7 @@ def upload_in_pieces() -> Iterator[bytes]:
 
 
 def ask_httpx(base: str) -> Answers:
-    with httpx.Client(base_url=base, timeout=10) as client:
+    with httpx.Client(base_url=base, timeout=patient(10)) as client:
         replies = [
             client.post("/v2/models/m/infer", json={"inputs": []}),
             client.post("/echo", content=BODY),
@@ -76,12 +76,12 @@ def ask_requests(base: str) -> Answers:
     with requests.Session() as session:
         session.trust_env = False
         replies = [
-            session.post(f"{base}/v2/models/m/infer", json={"inputs": []}, timeout=10),
-            session.put(f"{base}/echo", data=BODY, timeout=10),
-            session.post(f"{base}/echo", data=upload_in_pieces(), timeout=10),
-            session.get(f"{base}/stream?n=50", timeout=10),
-            session.get(f"{base}/empty", timeout=10),
-            session.get(f"{base}/stream?n=3", headers={"Connection": "close"}, timeout=10),
+            session.post(f"{base}/v2/models/m/infer", json={"inputs": []}, timeout=patient(10)),
+            session.put(f"{base}/echo", data=BODY, timeout=patient(10)),
+            session.post(f"{base}/echo", data=upload_in_pieces(), timeout=patient(10)),
+            session.get(f"{base}/stream?n=50", timeout=patient(10)),
+            session.get(f"{base}/empty", timeout=patient(10)),
+            session.get(f"{base}/stream?n=3", headers={"Connection": "close"}, timeout=patient(10)),
         ]
     return [(reply.status_code, reply.content) for reply in replies]
 

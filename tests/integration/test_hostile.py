@@ -16,7 +16,7 @@ from tests.integration.reader import reading
 from tests.integration.test_limits import exchange, works
 from tests.integration.wire import Wire, connected, ending, listening, reset
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 
 def stopped(proxy: Proxy) -> bool:
@@ -44,7 +44,7 @@ def test_new_client_is_not_mistaken_for_one_that_just_went(order: str, tmp_path:
                     proxy.process.send_signal(signal.SIGCONT)
                     server, _ = listener.accept()
                     with server:
-                        server.settimeout(10)
+                        server.settimeout(patient(10))
                         new = Wire(client, server, lambda data: [data])
                         exchange(new)
                         new.end()
@@ -179,6 +179,6 @@ def test_idle_and_stuck_connections_use_no_processor_time(tmp_path: Path) -> Non
         stuck.client.settimeout(0.2)
         assert stuck.client.recv(1) == b""
         before = cpu_seconds(proxy.process.pid)
-        beat = proxy.page().beat_ns
-        wait_until(lambda: proxy.page().beat_ns > beat + 900_000_000, what="two beats")
+        beat = proxy.page().heartbeat_ns
+        wait_until(lambda: proxy.page().heartbeat_ns > beat + 900_000_000, what="two beats")
         assert cpu_seconds(proxy.process.pid) - before < 0.1

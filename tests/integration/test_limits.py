@@ -15,7 +15,7 @@ from tests.integration.process import Address, Proxy, dial, running_proxy, writt
 from tests.integration.wire import Wire, connected, ending, listening, refusal
 from tests.support.limits import raise_descriptor_limit
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 
 def exchange(wire: Wire) -> None:
@@ -82,7 +82,7 @@ def accept_all(listener: socket.socket) -> int:
     except BlockingIOError:
         return taken
     finally:
-        listener.settimeout(10)
+        listener.settimeout(patient(10))
 
 
 def test_storm_of_connections_is_served(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_upstream_is_waited_for_until_it_first_answers(tmp_path: Path) -> None:
         with listening(address=upstream) as listener:
             server, _ = listener.accept()
             with server:
-                server.settimeout(10)
+                server.settimeout(patient(10))
                 assert server.recv(65536) == post(b"early")
                 server.sendall(answer(b"served"))
                 assert early.recv(65536) == answer(b"served")

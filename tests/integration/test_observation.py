@@ -137,7 +137,7 @@ def test_probes_are_counted_apart_and_never_handed_over(tmp_path: Path) -> None:
 def test_times_are_taken_where_the_bytes_pass(tmp_path: Path) -> None:
     with observed(tmp_path, "{}") as stage, connected(stage.listener, stage.proxy.address) as wire:
         wire.up(post(b"x" * 100)[:-50])
-        began = settled_clock(stage.proxy.page().beat_ns, stage)
+        began = settled_clock(stage.proxy.page().heartbeat_ns, stage)
         wire.up(b"x" * 50)
         wire.down(answer(b"y" * 100)[:-50])
         settled_clock(began, stage)
@@ -151,8 +151,8 @@ def test_times_are_taken_where_the_bytes_pass(tmp_path: Path) -> None:
 
 def settled_clock(beat: int, stage: Stage) -> int:
     """Wait until the proxy's half-second beat has come twice more since `beat`; return the newest."""
-    wait_until(lambda: stage.proxy.page().beat_ns >= beat + 900_000_000, what="two beats")
-    return stage.proxy.page().beat_ns
+    wait_until(lambda: stage.proxy.page().heartbeat_ns >= beat + 900_000_000, what="two beats")
+    return stage.proxy.page().heartbeat_ns
 
 
 def test_routes_fill_their_slots_and_the_rest_is_other(tmp_path: Path) -> None:

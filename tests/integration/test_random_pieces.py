@@ -12,6 +12,7 @@ from tests.integration.case import Case
 from tests.integration.conftest import Stage
 from tests.integration.test_torture import through
 from tests.integration.wire import Cut
+from tests.support.examples import examples
 
 CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.CASES) if case.lockstep]
 
@@ -31,7 +32,7 @@ def at_random(seed: int) -> Cut:
     return cut
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 1 << 32))
 def test_random_pieces_arrive_as_they_were_sent(case: Case, seed: int, stage: Stage) -> None:
     through(case, stage, at_random(seed))

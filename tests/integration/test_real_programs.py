@@ -18,7 +18,7 @@ from tests.integration.process import Proxy, answers, counted, running_proxy, se
 from tests.integration.reader import reading
 from tests.support.ports import free_port
 from tests.support.programs import find, needs
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.real, needs("curl", "haproxy", "nginx", "openssl", "wrk")]
 
@@ -84,7 +84,10 @@ def curl(port: int, path: str, *options: str, scheme: str = "http") -> Outcome:
     """Return curl's exit status, the heads that it got and the hash of the bodies."""
     command = ["curl", "--silent", "--noproxy", "*", "--insecure", "--max-time", "20", "--dump-header", "/dev/stderr"]
     done = subprocess.run(
-        [*command, *options, f"{scheme}://localhost:{port}{path}"], capture_output=True, check=False, timeout=30
+        [*command, *options, f"{scheme}://localhost:{port}{path}"],
+        capture_output=True,
+        check=False,
+        timeout=patient(30),
     )
     lines = done.stderr.decode("latin-1").splitlines()
     kept = [line.replace(str(port), "PORT") for line in lines if not line.lower().startswith("date:")]

@@ -13,7 +13,7 @@ from tests.integration.case import Case
 from tests.integration.conftest import Stage
 from tests.integration.process import counted, seen
 from tests.integration.wire import Cut, Wire, bytewise, connected, listening, whole
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 CASES = (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.CASES)
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -54,7 +54,7 @@ def drain(listener: socket.socket) -> None:
         while True:
             listener.accept()[0].close()
     except BlockingIOError:
-        listener.settimeout(10)
+        listener.settimeout(patient(10))
 
 
 def check_counters(case: Case, before: PageSnapshot, after: PageSnapshot) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.integration import cases_ends, cases_http, oracle
 from tests.integration.case import Case
 from tests.integration.transcript import Event, track, transcript
+from tests.support.examples import examples
 
 CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES) if case.lockstep and case.clean and case.total]
 LINES = (b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"GET / HTTP/1.1\r\n\r\n")
@@ -35,7 +36,7 @@ def damaged(events: list[Event], damages: list[Damage]) -> list[Event]:
     return [event for event in result if event.data != b""]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(case=st.sampled_from(CASES), damages=DAMAGES)
 def test_damaged_streams_are_followed_truly_or_not_at_all(case: Case, damages: list[Damage]) -> None:
     events = damaged(transcript(case).events, damages)
@@ -52,7 +53,7 @@ def test_damaged_streams_are_followed_truly_or_not_at_all(case: Case, damages: l
     assert complete[: len(seen)] == seen[: len(complete)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(pieces=st.lists(st.tuples(st.sampled_from(("client", "server")), st.binary(max_size=300)), max_size=12))
 def test_noise_is_never_an_error(pieces: list[tuple[str, bytes]]) -> None:
     notes = track([Event(side, data) for side, data in pieces if data])

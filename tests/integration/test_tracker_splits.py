@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.integration import cases_ends, cases_http, cases_opaque, oracle
 from tests.integration.case import Case
 from tests.integration.transcript import Event, track, transcript
+from tests.support.examples import examples
 
 CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.CASES) if case.lockstep]
 BY_NAME = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -52,7 +53,7 @@ def test_byte_by_byte_changes_nothing(case: Case) -> None:
         assert notes.finished_exchanges == expected.finished_exchanges
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 1 << 32))
 def test_random_pieces_change_nothing(case: Case, seed: int) -> None:
     events = transcript(case).events

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from pilotfish.sidecar.wire.tracker import Exchange, Tracker
+from pilotfish.sidecar.proxy.protocols import ProtocolDetector
+from pilotfish.sidecar.wire.exchange import Exchange
 from tests.integration.case import Case
 from tests.integration.wire import Wire
 
@@ -79,10 +80,9 @@ class Notes:
         self.opaque: list[str] = []
         self.begun = 0
 
-    def requested(self, exchange: Exchange) -> None:
+    def requested(self, exchange: Exchange) -> Bodies | None:
         self.begun += 1
-        if self.capture:
-            exchange.capture = Bodies()
+        return Bodies() if self.capture else None
 
     def answered(self, exchange: Exchange) -> None:
         assert exchange.status
@@ -91,23 +91,23 @@ class Notes:
         pass  # events are not what is looked at here
 
     def finished(self, exchange: Exchange) -> None:
-        bodies = cast("Bodies | None", exchange.capture)
+        bodies = cast("Bodies | None", exchange.bodies)
         captured = (bytes(bodies.up), bytes(bodies.down)) if bodies else (b"", b"")
         sizes = (exchange.request_bytes, exchange.response_bytes) if exchange.complete else (0, 0)
-        heads = (exchange.request_head, exchange.response_head)
+        heads = (exchange.target, exchange.request_headers, exchange.response_headers)
         self.finished_exchanges.append((exchange.method, exchange.status, exchange.complete, sizes, heads, captured))
 
     def went_opaque(self, reason: str) -> None:
         self.opaque.append(reason)
 
-    def passed(self, from_client: int, from_server: int) -> None:
+    def opaque_bytes(self, from_client: int, from_server: int) -> None:
         assert self.opaque
 
 
 def track(events: list[Event], *, capture: bool = True) -> Notes:
-    """Show the events to a tracker, as the relay does."""
+    """Show the events to a protocol detector and its parser, as the relay does."""
     notes = Notes(capture)
-    tracker = Tracker(notes)
+    tracker = ProtocolDetector(notes, Exchange)
     for now, (side, data) in enumerate(events, 1):
         if data is None:
             if side == "server":  # the end of a client's stream ends no message

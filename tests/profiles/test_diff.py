@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pilotfish.detectors.profile.feature import Feature
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.profiles.diff import difference, rebinned
-from pilotfish.sidecar.profiles.histogram import BLOCKS, sparkline
+from pilotfish.sidecar.profiles.sparkline import BLOCKS, sparkline
 
 
 def feature(values: object) -> Feature:

@@ -4,12 +4,12 @@ import io
 
 from rich.console import Console
 
-from pilotfish.sidecar.profiles.progress import shown_progress
+from pilotfish.sidecar.profiles.progress import show_progress
 
 
 def test_elsewhere_than_on_a_terminal_a_line_is_written_every_few_seconds() -> None:
     stream, now = io.StringIO(), 0.0
-    with shown_progress(Console(file=stream, width=80), clock=lambda: now) as progress:
+    with show_progress(Console(file=stream, width=80), clock=lambda: now) as progress:
         for step in range(100):
             now = step / 8
             progress("reading", step / 100)
@@ -18,7 +18,7 @@ def test_elsewhere_than_on_a_terminal_a_line_is_written_every_few_seconds() -> N
 
 def test_on_a_terminal_a_bar_is_drawn_for_each_stage() -> None:
     stream = io.StringIO()
-    with shown_progress(Console(file=stream, width=80, force_terminal=True)) as progress:
+    with show_progress(Console(file=stream, width=80, force_terminal=True)) as progress:
         progress("reading", 0.5)
         progress("measuring amount", 0.25)
         progress("measuring zip", 1.0)

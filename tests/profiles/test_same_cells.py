@@ -11,8 +11,8 @@ import pytest
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.summaries.counts import TickCounts
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
-from pilotfish.sidecar.profiles.build import Names, Rhythm, Roles, build
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
+from pilotfish.sidecar.profiles.build import ColumnRoles, ProfileIdentity, RowTiming, build
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
 
 ROWS = 300
@@ -51,8 +51,8 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     path = tmp_path_factory.mktemp("same") / "rows.csv"
     lines = [",".join(as_pandas_writes(row[name], name) for name in COLUMNS) for row in rows()]
     path.write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
-    roles = Roles(kinds={"account": "categorical", "code": "categorical"})
-    return build(path, roles, Rhythm(rows_per_tick=10), Names(), progress=lambda *_: None).profile
+    roles = ColumnRoles(kinds={"account": "categorical", "code": "categorical"})
+    return build(path, roles, RowTiming(rows_per_tick=10), ProfileIdentity(), progress=lambda *_: None).profile
 
 
 def as_named_tensors(sent: list[dict[str, Any]]) -> tuple[str, Any]:
@@ -90,7 +90,7 @@ def test_a_row_falls_into_its_own_cells(
     for start in range(0, ROWS, at_once):
         path, body = form(sent[start : start + at_once])
         found = decode(record(body, path=path), hints)
-        assert isinstance(found, Decoded)
+        assert isinstance(found, DecodedExchange)
         counts.add(Batch(found.inputs.columns, found.inputs.count))
     taken = counts.take()
     assert taken.mismatches.tolist() == [0] * len(profile.features)

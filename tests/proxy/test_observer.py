@@ -76,6 +76,22 @@ def test_sampled_exchange_becomes_a_record(observer: Observer, outlet: FakeOutle
     assert fates(tmp_path) == {("accepted", ""): 1}
 
 
+def test_record_is_protocol_neutral(observer: Observer, outlet: FakeOutlet) -> None:
+    request = (
+        b"POST /v2/models/m/infer?x=1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nin\r\n0\r\nX-Sum: 1\r\n\r\n"
+    )
+    exchange(observer, request, OK)
+    (record,) = outlet.taken
+    assert (record.protocol, record.method, record.target) == ("http/1.1", "POST", "/v2/models/m/infer?x=1")
+    assert (record.request_headers, record.response_headers) == (
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Length: 2\r\n",
+    )
+    assert (record.request_trailers, record.response_trailers) == (b"X-Sum: 1\r\n", b"")
+    assert (record.request_bytes, record.response_bytes) == (2, 2)
+    assert (record.first_byte_ns, record.duration_ns) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("request_bytes", "fate"),
     [

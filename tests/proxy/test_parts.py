@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.proxy.address import Address, listen, parse_address
 from pilotfish.sidecar.proxy.arguments import parse_pairs
-from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, Budget
+from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.health import HealthServer
 from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
 from pilotfish.sidecar.proxy.sampler import BURST_SECONDS, Sampler
+from pilotfish.sidecar.proxy.sockets import listen
+from pilotfish.sidecar.system.addresses import Address, parse_address
 
 
 @given(st.integers(1, 5000), st.lists(st.integers(0, SECOND // 100), max_size=400))
@@ -40,7 +41,7 @@ def test_sampler_uses_its_whole_rate_under_load_and_none_at_zero() -> None:
 def test_capture_keeps_beginnings_within_limit_and_budget(
     portions: list[tuple[bool, bytes]], budget: int, limit: int
 ) -> None:
-    shared = Budget(budget)
+    shared = CaptureBudget(budget)
     capture = BodyCapture(shared, limit)
     for is_request, data in portions:
         (capture.request if is_request else capture.response)(data)
@@ -58,7 +59,7 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
 
 
 def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
-    budget = Budget()
+    budget = CaptureBudget()
     capture = BodyCapture(budget, 1 << 20)
     capture.is_stream = True
     stream = b"".join(b"event %08d\n" % index for index in range(20_000))
@@ -82,7 +83,7 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     ],
 )
 def test_address_is_read_and_written_alike(text: str, address: Address) -> None:
-    assert parse_address(text) == address
+    assert parse_address(text, any_host=True, unix=True) == address
     assert str(address) == text
 
 
@@ -91,7 +92,7 @@ def test_address_is_read_and_written_alike(text: str, address: Address) -> None:
 )
 def test_address_that_is_not_understood_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(UsageError, match="address"):
-        parse_address(text)
+        parse_address(text, any_host=True, unix=True)
 
 
 def test_listening_twice_and_over_a_file_is_refused(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ import pytest
 
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.rows.blocks import Block
-from pilotfish.sidecar.rows.learn import learn, main, unstable
+from pilotfish.sidecar.rows.learn import instability, learn, main
+from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.log import RowLog
-from pilotfish.sidecar.rows.messages import Outcome, Wanted
-from pilotfish.sidecar.rows.table import table_of
+from pilotfish.sidecar.rows.table import build_table
+from tests.support.waiting import patient
 
-WANTED = Wanted(
+WANTED = LearnJob(
     model="m", version="7", rows=3000, gathered=1.7e9, tick_seconds=60, tolerance=0.0025, false_alarm_ticks=43_200
 )
 
@@ -41,19 +42,19 @@ def blocks(rows: int = 3000, seconds: float = 2.0, shift: float = 0.0) -> list[B
 
 
 def test_inputs_predictions_times_and_names_are_learnt() -> None:
-    profile = learn(table_of(blocks(), 3000), WANTED)
+    profile = learn(build_table(blocks(), 3000), WANTED)
     assert (profile.model, profile.version, profile.reference.order) == ("m", "7", "time")
     assert (profile.columns("input"), profile.columns("prediction")) == (("amount", "color"), ("score",))
-    assert unstable(profile.held_out) == ""
+    assert instability(profile.held_out) == ""
 
 
 def test_a_stretch_of_few_ticks_is_learnt_in_the_order_of_its_rows() -> None:
-    profile = learn(table_of(blocks(seconds=0.01), 3000), WANTED)
+    profile = learn(build_table(blocks(seconds=0.01), 3000), WANTED)
     assert (profile.reference.order, profile.reference.longest_block > 0) == ("rows", True)
 
 
 def test_rows_beyond_those_wanted_are_not_learnt_from() -> None:
-    table = table_of(blocks(), 2950)
+    table = build_table(blocks(), 2950)
     assert len(table.times) == 2950
     assert {len(column) for column in table.columns.values()} == {2950}  # type: ignore[arg-type]
     assert table.left_out == {"amount": "an input has the same name"}
@@ -62,7 +63,7 @@ def test_rows_beyond_those_wanted_are_not_learnt_from() -> None:
 def test_a_stretch_that_changes_is_not_learnt_from(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks(shift=2.0))
     main((str(tmp_path), "learning", str(tmp_path / "out"), msgspec.json.encode(WANTED).decode()))
-    outcome = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=Outcome)
+    outcome = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=LearnResult)
     assert "not stable" in outcome.problem
     assert "amount" in outcome.problem
     assert not (tmp_path / "out").exists()
@@ -72,16 +73,22 @@ def test_it_is_a_process_of_its_own(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(out)]
-    done = subprocess.run([*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=50)
-    assert msgspec.json.decode(done.stdout.splitlines()[-1], type=Outcome) == Outcome(rows=3000)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
+    )
+    assert msgspec.json.decode(done.stdout.splitlines()[-1], type=LearnResult) == LearnResult(rows=3000)
     assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
 
 
 def test_no_rows_and_too_little_memory_are_said(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
-    done = subprocess.run([*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=50)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
+    )
     assert b"no rows are stored" in done.stdout
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     little = msgspec.structs.replace(WANTED, memory=1 << 20)
-    done = subprocess.run([*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=50)
+    done = subprocess.run(
+        [*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=patient(50)
+    )
     assert done.returncode != 0 or b"memory" in done.stdout

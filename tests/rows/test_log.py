@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.rows.blocks import MAGIC, Block, parse, render, scan
+from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, Block, parse, render
+from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
-from pilotfish.sidecar.rows.log import RowLog, newest_blocks, read_blocks, segments_of
-from pilotfish.sidecar.rows.tap import Tap
+from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
+from pilotfish.sidecar.system.framing import Record
 
 MIB = 1 << 20
 
@@ -38,6 +39,10 @@ def numbers(folder: Path) -> list[int]:
     return [number for item in read_blocks(folder, "recent") for number in item.inputs["a"]]
 
 
+def scanned(file: BytesIO) -> list[Record]:
+    return [found for found in FRAMES.scan(file, 0) if isinstance(found, Record)]
+
+
 def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
     assert opened(tmp_path).append([block(0), block(10)]) == 0
     again = opened(tmp_path)
@@ -49,7 +54,7 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
 def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.append([block(0), block(10)])
-    (path,) = segments_of(tmp_path, "recent")
+    (path,) = list_segments(tmp_path, "recent")
     os.truncate(path, log.size - 3)
     again = opened(tmp_path)
     assert (again.rows, again.cut > 0, numbers(tmp_path)) == (10, True, list(range(10)))
@@ -92,7 +97,7 @@ def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch
         return write(descriptor, taken)
 
     with monkeypatch.context() as patched:
-        patched.setattr("pilotfish.sidecar.rows.log.os.write", full)
+        patched.setattr("pilotfish.sidecar.system.files.os.write", full)
         assert log.append([block(10)]) == 10
     assert ("No space left" in log.problem, log.full) == (True, False)
     assert log.append([block(20)]) == 0
@@ -100,14 +105,14 @@ def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch
 
 
 def test_numbers_beyond_64_bits_and_numpy_values_are_written_others_are_refused() -> None:
-    (found,) = scan(BytesIO(render(Block([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
-    assert parse(found[1]).inputs == {"a": [1e30], "b": [2.0], "c": [[0, 1]]}
+    (found,) = scanned(BytesIO(render(Block([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
+    assert parse(found.payload).inputs == {"a": [1e30], "b": [2.0], "c": [[0, 1]]}
     with pytest.raises(RowsError, match="cannot be written"):
         render(Block([1.0], {"a": [object()]}, {}))
 
 
 def test_a_tap_leaves_masked_columns_out_and_joins_what_has_the_same_columns() -> None:
-    tap = Tap(frozenset({"name"}))
+    tap = RowBuffer(frozenset({"name"}))
     tap.add(1.0, 2, {"a": [1, 2], "name": ["x", "y"]}, {"p": [0.1, 0.2]})
     tap.add(2.0, 1, {"a": [3], "name": ["z"]}, {"p": [0.3]})
     tap.add(3.0, 1, {"b": [4]}, {})
@@ -123,10 +128,10 @@ def test_a_tap_leaves_masked_columns_out_and_joins_what_has_the_same_columns() -
 def test_no_bytes_break_the_reader(damage: bytes, place: int) -> None:
     whole = render(block(0)) + render(block(10))
     raw = whole[:place] + damage + whole[place + len(damage) :]
-    for rows, payload in scan(BytesIO(raw)):
-        assert rows < 2**32
+    for record in scanned(BytesIO(raw)):
+        assert record.note < 2**32
         with suppress(RowsError):  # refused, which is what it may do
-            parse(payload)
+            parse(record.payload)
 
 
 @given(st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.integers(-9, 9) | st.text(max_size=3), st.lists)))
@@ -135,6 +140,6 @@ def test_no_payload_breaks_the_parser(payload: Any) -> None:
     framed = MAGIC + struct.pack("<III", len(raw), 1, zlib.crc32(raw)) + raw
     file = BytesIO(framed)
     file.read(len(MAGIC))
-    ((_, found),) = scan(file)
+    (found,) = scanned(file)
     with suppress(RowsError):  # refused, which is what it may do
-        parse(found)
+        parse(found.payload)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from pilotfish.sidecar.run.supervision import MEMBER, PROXY
+from pilotfish.sidecar.run.restart_policy import ANALYZER, PROXY
 from pilotfish.sidecar.run.supervisor import supervise
 
 if __name__ == "__main__":
     proxy, member = sys.argv[1:]
-    sys.exit(supervise("run", {PROXY: ["/bin/sh", "-c", proxy], MEMBER: ["/bin/sh", "-c", member]}))
+    sys.exit(supervise("run", {PROXY: ["/bin/sh", "-c", proxy], ANALYZER: ["/bin/sh", "-c", member]}))

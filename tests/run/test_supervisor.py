@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Child, Children
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 SUPERVISED = Path(__file__).with_name("supervised.py")
 FOREVER = "while :; do sleep 0.01; done"
@@ -29,12 +29,12 @@ class Family:
     """A supervisor whose children write their pids, one a line, into files: where SAY stands, else at once."""
 
     def __init__(self, spawn: Children, folder: Path, proxy: str, member: str) -> None:
-        self.files = {name: folder / name for name in ("proxy", "member")}
+        self.files = {name: folder / name for name in ("proxy", "analyzer")}
         for file in self.files.values():
             file.touch()
         scripts = [
             (script if "SAY" in script else f"SAY; {script}").replace("SAY", f"echo $$ >> {self.files[name]}")
-            for name, script in (("proxy", proxy), ("member", member))
+            for name, script in (("proxy", proxy), ("analyzer", member))
         ]
         self.supervisor: Child = spawn(sys.executable, SUPERVISED, *scripts)
 
@@ -45,7 +45,7 @@ class Family:
         return wait_until(lambda: (self.pids(name) + [0] * 99)[nth], what=f"start {nth} of the {name}")
 
     def wait(self) -> int:
-        return self.supervisor.process.wait(timeout=20)
+        return self.supervisor.process.wait(timeout=patient(20))
 
 
 SLEEP = "sleep 60 & trap 'kill $!' TERM; SAY; wait $!"
@@ -70,11 +70,11 @@ def test_a_killed_member_comes_back_and_the_proxy_stays(spawn: Children, tmp_pat
     family = Family(spawn, tmp_path, SLEEP, SLEEP)
     proxy = family.pid("proxy")
     for nth in range(3):
-        os.kill(family.pid("member", nth), signal.SIGKILL)
-    family.pid("member", 3)
+        os.kill(family.pid("analyzer", nth), signal.SIGKILL)
+    family.pid("analyzer", 3)
     assert lives(proxy)
     assert family.pids("proxy") == [proxy]
-    assert "the member was killed by SIGKILL" in family.supervisor.errors()
+    assert "the analyzer process was killed by SIGKILL" in family.supervisor.errors()
     family.supervisor.process.terminate()
     family.wait()
 
@@ -97,7 +97,7 @@ def test_no_orphan_stays_when_the_supervisor_is_killed(spawn: Children, tmp_path
     family = Family(
         spawn, tmp_path, f"trap 'touch {drained}; exit 0' TERM; SAY; {FOREVER}", f"trap '' TERM; SAY; {FOREVER}"
     )
-    proxy, member = family.pid("proxy"), family.pid("member")
+    proxy, member = family.pid("proxy"), family.pid("analyzer")
     family.supervisor.process.kill()
     wait_until(lambda: not lives(proxy) and not lives(member), what="the end of both children")
     assert drained.exists()
@@ -105,7 +105,7 @@ def test_no_orphan_stays_when_the_supervisor_is_killed(spawn: Children, tmp_path
 
 def test_a_stopped_member_cannot_hold_up_the_end(spawn: Children, tmp_path: Path) -> None:
     family = Family(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; SAY; wait $!", SLEEP)
-    os.kill(family.pid("member"), signal.SIGSTOP)
+    os.kill(family.pid("analyzer"), signal.SIGSTOP)
     os.kill(family.pid("proxy"), signal.SIGTERM)
     assert family.wait() == 0
     assert "did not stop within 5 s: killed" in family.supervisor.errors()
@@ -114,10 +114,10 @@ def test_a_stopped_member_cannot_hold_up_the_end(spawn: Children, tmp_path: Path
 def test_a_program_that_is_not_there_is_said_and_tried_again(spawn: Children, tmp_path: Path) -> None:
     code = (
         "from pilotfish.sidecar.run.supervisor import supervise;"
-        "supervise('run', {'proxy': ['/bin/sleep', '1'], 'member': ['/nowhere/at/all']})"
+        "supervise('run', {'proxy': ['/bin/sleep', '1'], 'analyzer': ['/nowhere/at/all']})"
     )
     child = spawn(sys.executable, "-c", code)
-    assert child.process.wait(timeout=20) == 0
+    assert child.process.wait(timeout=patient(20)) == 0
     assert child.errors().count("cannot start /nowhere/at/all: No such file or directory") >= 2
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from pilotfish.sidecar.settings.document import ModelMonitor
-from pilotfish.sidecar.settings.reader import annotations_of, unit_of, unwrap
+from pilotfish.sidecar.settings.parsing import annotations_of, unit_of, unwrap
 from pilotfish.sidecar.settings.units import UNITS
 
 BEGIN = "<!-- settings: written by `make generate` -->\n"

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.settings.checks import ticks_per_false_alarm, warnings
 from pilotfish.sidecar.settings.document import ConcurrencySignal, LatencySignal, ModelMonitor
-from pilotfish.sidecar.settings.errors import Problem, SettingsError
+from pilotfish.sidecar.settings.errors import DocumentProblem, SettingsError
 from pilotfish.sidecar.settings.load import load, parse
+from pilotfish.sidecar.settings.validation import find_warnings, ticks_per_false_alarm
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
 WHOLE = (
@@ -48,14 +48,14 @@ def spec(text: str) -> ModelMonitor:
     return parse(f"{HEAD}spec: {text}\n".encode(), "monitor.yaml", {})
 
 
-def problems(raw: str | bytes) -> list[Problem]:
+def problems(raw: str | bytes) -> list[DocumentProblem]:
     with pytest.raises(SettingsError) as caught:
         parse(raw if isinstance(raw, bytes) else raw.encode(), "monitor.yaml", {})
     assert str(caught.value).startswith("monitor.yaml: ")
     return list(caught.value.problems)
 
 
-def only_problem(text: str) -> Problem:
+def only_problem(text: str) -> DocumentProblem:
     (problem,) = problems(f"{HEAD}spec: {text}\n")
     return problem
 
@@ -118,7 +118,7 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{traffic: {routes: /score}}", "$.spec.traffic.routes", "is '/score'", "give a list: ['/score']"),
         ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "as in ^/"),
         ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
-        ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "stands twice", "keep one"),
+        ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "appears twice", "keep one"),
         ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 places", "exactly one of path"),
         ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 places", "exactly one"),
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
@@ -160,8 +160,8 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
     [
         (b"", "empty"),
         (b"# only a comment\n", "empty"),
-        (b"a: 1\na: 2\n", "stands twice"),
-        (b'{"a": 1, "a": 2}', "stands twice"),
+        (b"a: 1\na: 2\n", "appears twice"),
+        (b'{"a": 1, "a": 2}', "appears twice"),
         (b"a: &x [1]\nb: *x\n", "alias *x"),
         (b"a: !!python/object/apply:os.system [ls]\n", "tag"),
         (b"a: 1\n---\nb: 2\n", "a second document"),
@@ -172,7 +172,7 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         (b"a: b: c\n", "not YAML"),
         (b"a: \xff\n", "not UTF-8"),
         (b"a: \x00\n", "not YAML"),
-        (b'{"a": NaN}', "no JSON number"),
+        (b'{"a": NaN}', "not a JSON number"),
         (b'{"a": "\\ud800"}', "half a surrogate"),
         (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
         (b"apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: My Model}", "is 'My Model'"),
@@ -243,16 +243,16 @@ def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
 
 def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
     monitor = parse(WHOLE.encode(), "x", {})
-    outside, inside = list(warnings(monitor)), list(warnings(monitor, cluster=True))
-    assert any("spec.scaling acts in a cluster only" in sentence for sentence in outside)
+    outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
+    assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
     assert not any("cluster only" in sentence for sentence in inside)
 
 
 def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
-    said = " ".join(warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
+    said = " ".join(find_warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
     assert "no secret" in said
     assert "https" in said
-    assert "https" not in " ".join(warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
+    assert "https" not in " ".join(find_warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
 
 
 def test_a_key_cannot_write_to_the_terminal() -> None:

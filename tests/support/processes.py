@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.waiting import patient
+
 SHOWN = 8000  # the last bytes of an output that a failure report shows
 
 
@@ -71,7 +73,7 @@ class Children:
         for child in self.started:
             if child.running():
                 child.process.kill()
-            child.process.wait(timeout=10)
+            child.process.wait(timeout=patient(10))
 
     def report(self) -> str:
         """Return the end of every child's outputs, for the report of a failed test."""

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.telemetry.reading import Reading
+from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'
 
 
-@dataclass(frozen=True)
-class Intent:
-    kind: str = "retrain"
-    episode: str = HOSTILE
-    state: str = "dead"
-    reason: str = HOSTILE
-    attempts: int = 3
-    decided_at: float = NOW
-    next_at: float | None = None
-    error: str | None = HOSTILE
-
-
-@dataclass(frozen=True)
-class Control:
-    intents: tuple[Intent, ...] = (Intent(),)
-    problem: str | None = None
-    totals: tuple[tuple[str, str, str, int], ...] = (("retrain", "recommended", "mode", 1),)
-    pending: int = 1
-    dead: int = 2
-    unsaved: int = 3
-    damaged: int = 4
+CONTROL = ControlStatus(
+    intents=(
+        IntentStatus(
+            kind="retrain", episode=HOSTILE, state="dead", reason=HOSTILE, attempts=3, decided_at=NOW, error=HOSTILE
+        ),
+    ),
+    totals=(("retrain", "recommended", "mode", 1),),
+    pending=1,
+    dead=2,
+    unsaved=3,
+    damaged=4,
+)
 
 
 def page(path: Path) -> PageSnapshot:
@@ -50,8 +41,8 @@ def page(path: Path) -> PageSnapshot:
             made.observe(slot + layout.SLOT_FIRST_EVENT, milliseconds * 10**5)
             made.observe(slot + layout.SLOT_EVENT_GAP, milliseconds * 10**5)
             made.add(slot + layout.SLOT_BYTES_IN, 700)
-    made.add(layout.fate("accepted"), 6)
-    made.add(layout.fate("sampled_out", "rate"), 2)
+    made.add(layout.outcome_word("accepted"), 6)
+    made.add(layout.outcome_word("sampled_out", "rate"), 2)
     made.close()
     return read_page(path)
 
@@ -66,7 +57,7 @@ def whole_report() -> report.Report:
         wasserstein=score(0.5), ks=score(0.1), missing_ratio=0.01, missing_ratio_reference=0.0, unseen_ratio=0.02,
         out_of_range_ratio=0.03, mismatches=1,
     )  # fmt: skip
-    feature = report.Feature(
+    feature = report.FeatureReport(
         name=HOSTILE, side="input", family="features", kind="numeric", evidence_ratio=2.0, onset_tick=3,
         episode_id="e1", effects=effects,
     )  # fmt: skip
@@ -82,9 +73,9 @@ def whole_report() -> report.Report:
         profile=report.ProfileInfo(
             hash="abc", model="m", version="7", created="now", rows=1000, features=1, excluded=(), warnings=()
         ),
-        counts=(report.Count("measured", "", 4), report.Count("undecodable", "ragged", 1)),
-        rows=(report.Rows("m", "input", 40),),
-        ticks=report.Ticks(tick_seconds=60, open=(6,), last_closed=5, closed_total=5, late_rows=1),
+        counts=(report.ExchangeCount("measured", "", 4), report.ExchangeCount("undecodable", "ragged", 1)),
+        rows=(report.RowCount("m", "input", 40),),
+        ticks=report.TickStatus(tick_seconds=60, open=(6,), last_closed=5, closed_total=5, late_rows=1),
         families=(report.Family(name="features", evidence_ratio=2.0, threshold=1e5, share=1.0, alarms_total=1),),
         features=(feature,),
         episodes=(
@@ -93,14 +84,14 @@ def whole_report() -> report.Report:
                 features=(member,),
             ),
         ),
-        checkpoint=report.Durability(at=NOW - 5, failures_total=1),
-        feedback=report.Feedback(
-            labels=(report.Outcome("joined", 90), report.Outcome("unknown", 2)),
+        checkpoint=report.CheckpointStatus(at=NOW - 5, failures_total=1),
+        feedback=report.FeedbackStatus(
+            labels=(report.LabelOutcome("joined", 90), report.LabelOutcome("unknown", 2)),
             pending=30,
             reused=1,
             identified_ratio=0.9,
             coverage=0.75,
-            lag=report.Lag(3.0, 40.0),
+            lag=report.LabelLag(3.0, 40.0),
             lag_buckets=((4.0, 60), (64.0, 29), (None, 1)),
             lag_seconds=900.0,
         ),
@@ -111,24 +102,24 @@ def whole_report() -> report.Report:
             prediction="p",
             score=None,
             reference=1.0,
-            realized=report.Loss(value=1.5, low=1.2, high=1.8, rows=90),
-            estimated=report.Loss(value=1.4, low=1.0, high=2.0, rows=120),
+            realized=report.LossEstimate(value=1.5, low=1.2, high=1.8, rows=90),
+            estimated=report.LossEstimate(value=1.4, low=1.0, high=2.0, rows=120),
             calibrated=False,
             calibration="<b>no</b>",
             believed="realized",
             labelled_rows=90,
         ),
         findings=(
-            report.Finding(
+            report.QualityFinding(
                 kind="renamed_column", side="input", column=HOSTILE, renamed_to="<i>", since_tick=2, rows=9, share=0.1
             ),
         ),
         findings_total={"renamed_column": 1, "type_change": 0},
-        learning=report.Learning(id="a1", kind="rebaseline", wanted=500, rows=20, by=HOSTILE, began=NOW - 30),
-        kept_rows=(report.KeptRows(store="recent", rows=90, bytes=4096, not_kept=3),),
-        decisions=(report.Decision(time=NOW, action="rebaseline", outcome="begun", by=HOSTILE, reason="<b>"),),
+        learning=report.LearningStatus(id="a1", kind="rebaseline", wanted=500, rows=20, by=HOSTILE, began=NOW - 30),
+        kept_rows=(report.StoredRows(store="recent", rows=90, bytes=4096, not_kept=3),),
+        decisions=(report.AuditEntry(time=NOW, action="rebaseline", outcome="begun", by=HOSTILE, reason="<b>"),),
         streams=(
-            report.StreamDetector(
+            report.StreamDetectorStatus(
                 type="river.ADWIN", stream=HOSTILE, value=0.5, values=9, changes=1, last_change_tick=3
             ),
         ),
@@ -136,5 +127,5 @@ def whole_report() -> report.Report:
     )  # fmt: skip
 
 
-def reading(path: Path) -> Reading:
-    return Reading(report=whole_report(), page=page(path), control=Control(), now=NOW, memory_limit=1 << 28)
+def reading(path: Path) -> ScrapeInput:
+    return ScrapeInput(report=whole_report(), page=page(path), control=CONTROL, now=NOW, memory_limit=1 << 28)

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.names import METRICS
-from pilotfish.sidecar.telemetry.reading import Reading
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -111,7 +111,7 @@ def test_names_of_others_are_escaped(text: str) -> None:
 
 
 def test_without_a_proxy_the_rest_is_exposed() -> None:
-    alone = Reading(report=whole_report(), page=None, control=None, now=NOW)
+    alone = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
     found = families(Exposition(lambda: alone).render("")[0].decode())
     assert found["pilotfish_proxy_up"].samples[0].value == 0
     assert "pilotfish_exchanges" not in found
@@ -121,6 +121,6 @@ def test_without_a_proxy_the_rest_is_exposed() -> None:
 
 def test_a_proxy_that_has_stopped_is_not_up(tmp_path: Path) -> None:
     whole = reading(tmp_path / "page")
-    later = Reading(report=whole.report, page=whole.page, control=None, now=NOW + 60)
+    later = ScrapeInput(report=whole.report, page=whole.page, control=None, now=NOW + 60)
     found = families(Exposition(lambda: later).render("")[0].decode())
     assert found["pilotfish_proxy_up"].samples[0].value == 0

@@ -1,6 +1,6 @@
 """From a record to rows: one file per protocol, chosen from one table. Nothing in here raises, whatever the bytes are.
 
-    Record --> heads.py    path, and the few headers that matter; nothing else of a head is looked at
+    Record --> headers.py  path, and the few headers that matter; no other header is read
            --> content.py  content coding undone, bounded; JSON parsed, duplicate keys found
                events.py   the data of a CloudEvent in structured mode
            --> oip.py      Open Inference Protocol v2, REST JSON and its binary-data extension
@@ -18,7 +18,7 @@ A request that does not decode is a skip. A request that does, with a response t
 outputs, and `outputs_reason` says why.
 """
 
-from .table import PROTOCOLS, decode
-from .types import REASONS, Cells, Decoded, Hints, Rows, Skip
+from .registry import PROTOCOLS, decode
+from .types import REASONS, Cells, DecodedExchange, Hints, Rows, SkippedExchange
 
-__all__ = ["PROTOCOLS", "REASONS", "Cells", "Decoded", "Hints", "Rows", "Skip", "decode"]
+__all__ = ["PROTOCOLS", "REASONS", "Cells", "DecodedExchange", "Hints", "Rows", "SkippedExchange", "decode"]

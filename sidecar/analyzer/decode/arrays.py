@@ -12,27 +12,27 @@ from itertools import chain
 
 import numpy as np
 
-from .types import ARRAY_KINDS, Cells, DeclineError
+from .types import ARRAY_KINDS, Cells, SkipExchangeError
 
-MOST_COLUMNS = 16_384
-MOST_CELLS = 4 * 1024 * 1024
-DEEPEST = 8
+MAX_COLUMNS = 16_384
+MAX_VALUES = 4 * 1024 * 1024
+MAX_DEPTH = 8
 _NUMBERS = frozenset((bool, float, int))
-MOST_FLAT = 64  # numbers a row that become columns where no one says otherwise
+MAX_FLAT_WIDTH = 64  # numbers a row that become columns where no one says otherwise
 
 
 def flatten(data: list[object]) -> tuple[list[object], int]:
     """Return (values in row-major order, length of the outermost list); decline unequal lengths and mixed depths."""
     rows, level = len(data), data
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         if not level or type(level[0]) is not list:
             if len(level) > 1 and list in map(type, level):
-                raise DeclineError("ragged")
+                raise SkipExchangeError("ragged")
             return level, rows
         if len(level) > 1 and (set(map(type, level)) != {list} or len(set(map(len, level))) != 1):  # type: ignore[arg-type]
-            raise DeclineError("ragged")
+            raise SkipExchangeError("ragged")
         level = list(chain.from_iterable(level))  # type: ignore[arg-type]
-    raise DeclineError("too_deep")
+    raise SkipExchangeError("too_deep")
 
 
 def add_columns(
@@ -55,15 +55,15 @@ def add_columns(
     """
     if width <= 0:
         return
-    if given is None and (arrays or width > MOST_FLAT):
+    if given is None and (arrays or width > MAX_FLAT_WIDTH):
         name = _array_name(base, width, known, alone, arrays)
         if name:
             add_column(columns, name, _matrix(flat, width))
             return
-    if width > MOST_COLUMNS:
+    if width > MAX_COLUMNS:
         return
-    if len(columns) + width > MOST_COLUMNS:
-        raise DeclineError("too_many_values")
+    if len(columns) + width > MAX_COLUMNS:
+        raise SkipExchangeError("too_many_values")
     if not isinstance(flat, list):
         flat = flat.tolist()
     names = _names(base, width, known if alone else (), given)
@@ -73,13 +73,13 @@ def add_columns(
     else:
         columns.update(zip(names, [flat[index::width] for index in range(width)], strict=True))
     if len(columns) != before + width:
-        raise DeclineError("duplicate_name")
+        raise SkipExchangeError("duplicate_name")
 
 
 def add_column(columns: dict[str, Cells], name: str, cells: Cells) -> None:
     """Add one column as it is; decline a name that is there already."""
     if name in columns:
-        raise DeclineError("duplicate_name")
+        raise SkipExchangeError("duplicate_name")
     columns[name] = cells
 
 
@@ -96,7 +96,7 @@ def array_of(given: object) -> object:
         if not kinds <= _NUMBERS:  # numpy would make every text as wide as the longest
             return given
         array = np.array(cell, np.float64 if float in kinds else None)
-    except (DeclineError, OverflowError):  # lists of several lengths, or a number beyond a double
+    except (SkipExchangeError, OverflowError):  # lists of several lengths, or a number beyond a double
         return given
     return array if array.dtype.kind in ARRAY_KINDS else given
 
@@ -107,7 +107,7 @@ def _array_name(base: str, width: int, known: Sequence[str], alone: bool, arrays
         return known[0]
     if base in arrays:
         return base
-    one_by_one = width <= MOST_FLAT or (alone and len(known) == width) or f"{base}[0]" in known
+    one_by_one = width <= MAX_FLAT_WIDTH or (alone and len(known) == width) or f"{base}[0]" in known
     return "" if one_by_one else base
 
 
@@ -123,7 +123,7 @@ def _names(base: str, width: int, known: Sequence[str], given: object) -> Sequen
     if given is not None:
         names = given.split(",") if isinstance(given, str) else given
         if not isinstance(names, list) or len(names) != width or not all(isinstance(name, str) for name in names):
-            raise DeclineError("shape_mismatch")
+            raise SkipExchangeError("shape_mismatch")
         return [name.strip() for name in names]
     if len(known) == width and (width > 1 or base not in known):
         return known

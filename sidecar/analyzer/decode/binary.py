@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .types import Cells, DeclineError
+from .types import Cells, SkipExchangeError
 
 DATATYPES = MappingProxyType(
     {
@@ -38,11 +38,11 @@ def values(raw: bytes, datatype: str, size: int) -> Cells:
     """Return the `size` values of a tensor, numbers as an array; decline when `raw` does not hold exactly as many."""
     code = DATATYPES.get(datatype)
     if code is None:
-        raise DeclineError("datatype")
+        raise SkipExchangeError("datatype")
     if not code:
         return _strings(raw, size)
     if len(raw) != size * np.dtype(code).itemsize:
-        raise DeclineError("binary_layout")
+        raise SkipExchangeError("binary_layout")
     array = np.frombuffer(raw, code)
     if datatype == "BF16":
         array = (array.astype("<u4") << 16).view("<f4")
@@ -54,13 +54,13 @@ def _strings(raw: bytes, size: int) -> list[object]:
     at, end = 0, len(raw)
     while at < end:
         if end - at < _LENGTH.size or len(found) == size:
-            raise DeclineError("binary_layout")
+            raise SkipExchangeError("binary_layout")
         (length,) = _LENGTH.unpack_from(raw, at)
         at += _LENGTH.size
         if length > end - at:
-            raise DeclineError("binary_layout")
+            raise SkipExchangeError("binary_layout")
         found.append(raw[at : at + length].decode("utf-8", "backslashreplace"))
         at += length
     if len(found) != size:
-        raise DeclineError("binary_layout")
+        raise SkipExchangeError("binary_layout")
     return found

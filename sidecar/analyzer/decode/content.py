@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
-from .heads import CONTENT_TYPE, header
-from .types import DeclineError
+from ...system.gunzip import GZIP, RAW, ZLIB, CutOffError, DamagedError, TooLargeError, inflate
+from ...wire.headers import Headers
+from .headers import CONTENT_TYPE
+from .types import SkipExchangeError
 
 T = TypeVar("T")
 
 MOST_CODINGS = 3
-_GZIP, _ZLIB, _RAW = 31, 15, -15  # window bits, as zlib counts them
-_WINDOWS = {"deflate": (_ZLIB, _RAW), "gzip": (_GZIP,), "x-gzip": (_GZIP,)}
+_WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
 _NESTED = frozenset((dict, list))
 _BEHIND_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
 _OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
@@ -30,28 +30,28 @@ def uncode(body: bytes, coding: str, limit: int) -> bytes:
     """Return `body` without its content coding, at most `limit` bytes of it; more is declined, never unpacked."""
     codings = [part for part in (part.strip().lower() for part in coding.split(",")) if part not in ("", "identity")]
     if len(codings) > MOST_CODINGS:
-        raise DeclineError("content_encoding")
+        raise SkipExchangeError("content_encoding")
     for name in reversed(codings):
         if name not in _WINDOWS:
-            raise DeclineError("content_encoding")
+            raise SkipExchangeError("content_encoding")
         body = _inflate(body, _WINDOWS[name], limit)
     return body
 
 
-def parse(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     """Return what `decoder` makes of `text`; NaN, Infinity and huge numbers pass, as many servers let them."""
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except UnicodeDecodeError:
-        raise DeclineError(_no_json(head)) from None
+        raise SkipExchangeError(_no_json(headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
-            raise DeclineError("wrong_structure") from None
+            raise SkipExchangeError("wrong_structure") from None
     except msgspec.DecodeError:
         pass  # what follows reads more than the standard allows
-    return _parse_leniently(decoder, text, head)
+    return _parse_leniently(decoder, text, headers)
 
 
 def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
@@ -73,9 +73,9 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
     try:
         json.loads(body, object_pairs_hook=_unique)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except ValueError:
-        raise DeclineError("invalid_json") from None
+        raise SkipExchangeError("invalid_json") from None
 
 
 def _inner_keys(value: object, depth: int) -> int:
@@ -86,49 +86,41 @@ def _inner_keys(value: object, depth: int) -> int:
 
 
 def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
+    if not body.strip(b"\0"):
+        return b""
     for window in windows:
         try:
-            return _members(body, window, limit)
-        except zlib.error:
-            continue
-    raise DeclineError("content_encoding")
+            return inflate(body, limit, window)
+        except TooLargeError:
+            raise SkipExchangeError("body_too_large") from None
+        except CutOffError:
+            break
+        except DamagedError:
+            continue  # `deflate` is sent in two forms
+    raise SkipExchangeError("content_encoding")
 
 
-def _members(body: bytes, window: int, limit: int) -> bytes:
-    parts, room = [], limit + 1
-    while body.strip(b"\0"):
-        stream = zlib.decompressobj(window)
-        parts.append(stream.decompress(body, room))
-        room -= len(parts[-1])
-        if room <= 0 or stream.unconsumed_tail:
-            raise DeclineError("body_too_large")
-        if not stream.eof:
-            raise DeclineError("content_encoding")
-        body = stream.unused_data
-    return b"".join(parts)
-
-
-def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, head: bytes) -> T:
+def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
     try:
         document = json.loads(text.decode())
         if b"\\u" in text:
             json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no server can use
         return msgspec.convert(document, decoder.type)
     except RecursionError:
-        raise DeclineError("too_deep") from None
+        raise SkipExchangeError("too_deep") from None
     except msgspec.ValidationError:
-        raise DeclineError("wrong_structure") from None
+        raise SkipExchangeError("wrong_structure") from None
     except ValueError:
-        raise DeclineError(_no_json(head)) from None
+        raise SkipExchangeError(_no_json(headers)) from None
 
 
-def _no_json(head: bytes) -> str:
-    kind = header(head, head.lower(), CONTENT_TYPE)
+def _no_json(headers: Headers) -> str:
+    kind = headers.get(CONTENT_TYPE)
     return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DeclineError("duplicate_name")
+        raise SkipExchangeError("duplicate_name")
     return found

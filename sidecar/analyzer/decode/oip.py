@@ -14,7 +14,7 @@ import msgspec
 
 from . import arrays, binary
 from .content import parse, require_unique_keys
-from .types import Body, Cells, DeclineError, Hints, Part, Rows
+from .types import Body, Cells, DecodedBody, Hints, Rows, SkipExchangeError
 
 LARGEST_DIMENSION = 2**31
 _NAMED = frozenset(("names", "columns", "feature_names"))
@@ -32,7 +32,7 @@ class Tensor(msgspec.Struct, gc=False):
     parameters: dict[str, Any] | None = None
 
 
-class Request(msgspec.Struct, gc=False):
+class InferenceRequest(msgspec.Struct, gc=False):
     """An inference request."""
 
     inputs: list[Tensor]
@@ -41,7 +41,7 @@ class Request(msgspec.Struct, gc=False):
     outputs: list[dict[str, Any]] | None = None
 
 
-class Response(msgspec.Struct, gc=False):
+class InferenceResponse(msgspec.Struct, gc=False):
     """An inference response."""
 
     outputs: list[Tensor]
@@ -51,30 +51,30 @@ class Response(msgspec.Struct, gc=False):
     parameters: dict[str, Any] | None = None
 
 
-_REQUEST = msgspec.json.Decoder(Request)
-_RESPONSE = msgspec.json.Decoder(Response)
+_REQUEST = msgspec.json.Decoder(InferenceRequest)
+_RESPONSE = msgspec.json.Decoder(InferenceResponse)
 
 
-def decode_request(body: Body, hints: Hints) -> Part:
+def decode_request(body: Body, hints: Hints) -> DecodedBody:
     """Return the rows of a request."""
     text, tail = _split(body)
-    request = parse(_REQUEST, text, body.head)
+    request = parse(_REQUEST, text, body.headers)
     keys = 1 + (request.id is not None) + _keys(request.parameters)
     if request.outputs is not None:
         keys += 1 + sum(len(output) + len(output.get("parameters", ())) for output in request.outputs)
     require_unique_keys(text, keys + _tensor_keys(request.inputs))
-    return Part(_rows(request.inputs, tail, hints.inputs, hints), request.id)
+    return DecodedBody(_rows(request.inputs, tail, hints.inputs, hints), request.id)
 
 
-def decode_response(body: Body, hints: Hints) -> Part:
+def decode_response(body: Body, hints: Hints) -> DecodedBody:
     """Return the rows of a response."""
     text, tail = _split(body)
-    response = parse(_RESPONSE, text, body.head)
+    response = parse(_RESPONSE, text, body.headers)
     given = (response.id, response.model_name, response.model_version)
     keys = 4 - given.count(None) + _keys(response.parameters)
     require_unique_keys(text, keys + _tensor_keys(response.outputs))
     rows = _rows(response.outputs, tail, hints.outputs, hints)
-    return Part(rows, response.id, response.model_name, response.model_version)
+    return DecodedBody(rows, response.id, response.model_name, response.model_version)
 
 
 def _split(body: Body) -> tuple[bytes, bytes | None]:
@@ -85,12 +85,12 @@ def _split(body: Body) -> tuple[bytes, bytes | None]:
 def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hints: Hints) -> Rows:
     alone = len(tensors) == 1
     columns = _one_row(tensors)
-    if 0 < len(tensors) == len(columns) <= arrays.MOST_COLUMNS and not tail:
+    if 0 < len(tensors) == len(columns) <= arrays.MAX_COLUMNS and not tail:
         return Rows({known[0]: columns[tensors[0].name]} if alone and len(known) == 1 else columns, 1)
     if not tensors:
-        raise DeclineError("no_rows")
-    if len(tensors) > arrays.MOST_COLUMNS:
-        raise DeclineError("too_many_values")
+        raise SkipExchangeError("no_rows")
+    if len(tensors) > arrays.MAX_COLUMNS:
+        raise SkipExchangeError("too_many_values")
     columns = {}
     count = tensors[0].shape[0] if tensors[0].shape else -1
     at = 0
@@ -102,7 +102,7 @@ def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hin
         width = _width(tensor, len(flat), count)
         arrays.add_columns(columns, tensor.name, flat, width, known, _given(tensor), alone=alone, arrays=hints.arrays)
     if tail is not None and at != len(tail):
-        raise DeclineError("binary_layout")
+        raise SkipExchangeError("binary_layout")
     return Rows(columns, count)
 
 
@@ -123,14 +123,14 @@ def _one_row(tensors: list[Tensor]) -> dict[str, Cells]:
 def _width(tensor: Tensor, values: int, count: int) -> int:
     """Return the values a row of a tensor that came with so many, in a body of `count` rows."""
     if tensor.datatype not in _DATATYPES:
-        raise DeclineError("datatype")
+        raise SkipExchangeError("datatype")
     size = _size(tensor.shape)
     if values != size:
-        raise DeclineError("shape_mismatch")
+        raise SkipExchangeError("shape_mismatch")
     if tensor.shape[0] != count:
-        raise DeclineError("row_mismatch")
+        raise SkipExchangeError("row_mismatch")
     if not size:
-        raise DeclineError("no_rows")
+        raise SkipExchangeError("no_rows")
     return size // count
 
 
@@ -144,16 +144,16 @@ def _given(tensor: Tensor) -> object:
 def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[Cells, int]:
     parameters = tensor.parameters or {}
     if "shared_memory_region" in parameters:
-        raise DeclineError("unreferenced_data")
+        raise SkipExchangeError("unreferenced_data")
     length = parameters.get("binary_data_size")
     if tail is None or type(length) is not int or not 0 <= length <= len(tail) - at:
-        raise DeclineError("wrong_structure" if length is None else "binary_layout")
+        raise SkipExchangeError("wrong_structure" if length is None else "binary_layout")
     return binary.values(tail[at : at + length], tensor.datatype, _size(tensor.shape)), at + length
 
 
 def _size(shape: list[int]) -> int:
-    if not 1 <= len(shape) <= arrays.DEEPEST or not all(0 <= size < LARGEST_DIMENSION for size in shape):
-        raise DeclineError("shape_mismatch")
+    if not 1 <= len(shape) <= arrays.MAX_DEPTH or not all(0 <= size < LARGEST_DIMENSION for size in shape):
+        raise SkipExchangeError("shape_mismatch")
     return prod(shape)
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from numpy.typing import NDArray
 
+from ...wire.headers import Headers
+
 MIB = 1024 * 1024
 
 Protocol = Literal["auto", "mlflow", "oip", "v1"]
@@ -76,7 +78,7 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
-class Decoded(msgspec.Struct, frozen=True, gc=False):
+class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
     """One exchange as rows.
 
     `outputs` is None when the response gave none that belong to the inputs; `outputs_reason`, a key of REASONS, says
@@ -94,26 +96,26 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
 
 
-class Skip(msgspec.Struct, frozen=True):
+class SkippedExchange(msgspec.Struct, frozen=True):
     """An exchange that is counted but not measured; `reason` is a key of REASONS."""
 
     reason: str
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body without its content coding, and the raw head that came with it.
+    """A body without its content coding, and the headers that came with it.
 
     `json_size` is the length of the JSON part where a binary part follows, else None. `event_id` is that of the event
     that the body came in.
     """
 
     raw: bytes
-    head: bytes
+    headers: Headers
     json_size: int | None = None
     event_id: str | None = None
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
+class DecodedBody(msgspec.Struct, frozen=True, gc=False):
     """What one body, a request's or a response's, says."""
 
     rows: Rows
@@ -122,7 +124,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     version: str | None = None
 
 
-class DeclineError(Exception):
+class SkipExchangeError(Exception):
     """Ends the decoding of one body; never leaves this package."""
 
     def __init__(self, reason: str) -> None:

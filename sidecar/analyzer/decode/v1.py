@@ -17,12 +17,12 @@ import msgspec
 
 from . import arrays
 from .content import parse, require_unique_keys
-from .types import Body, Cells, DeclineError, Hints, Part, Rows
+from .types import Body, Cells, DecodedBody, Hints, Rows, SkipExchangeError
 
 Tree = list[Any] | dict[str, Any] | None
 
 
-class Request(msgspec.Struct, gc=False):
+class PredictRequest(msgspec.Struct, gc=False):
     """A prediction request in either form."""
 
     instances: list[Any] | None = None
@@ -30,36 +30,36 @@ class Request(msgspec.Struct, gc=False):
     signature_name: str | None = None
 
 
-class Response(msgspec.Struct, gc=False):
+class PredictResponse(msgspec.Struct, gc=False):
     """A prediction response in either form."""
 
     predictions: Tree = None
     outputs: Tree = None
 
 
-_REQUEST = msgspec.json.Decoder(Request)
-_RESPONSE = msgspec.json.Decoder(Response)
+_REQUEST = msgspec.json.Decoder(PredictRequest)
+_RESPONSE = msgspec.json.Decoder(PredictResponse)
 
 
-def decode_request(body: Body, hints: Hints) -> Part:
+def decode_request(body: Body, hints: Hints) -> DecodedBody:
     """Return the rows of a request."""
-    request = parse(_REQUEST, body.raw, body.head)
-    tree = either(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
-    return Part(rows_of(tree, "inputs", hints.inputs, hints))
+    request = parse(_REQUEST, body.raw, body.headers)
+    tree = one_of(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
+    return DecodedBody(rows_of(tree, "inputs", hints.inputs, hints))
 
 
-def decode_response(body: Body, hints: Hints) -> Part:
+def decode_response(body: Body, hints: Hints) -> DecodedBody:
     """Return the rows of a response."""
-    response = parse(_RESPONSE, body.raw, body.head)
-    return Part(
-        rows_of(either(body.raw, response.predictions, response.outputs, 0), "predictions", hints.outputs, hints)
+    response = parse(_RESPONSE, body.raw, body.headers)
+    return DecodedBody(
+        rows_of(one_of(body.raw, response.predictions, response.outputs, 0), "predictions", hints.outputs, hints)
     )
 
 
-def either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dict[str, Any]:
+def one_of(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dict[str, Any]:
     """Return the one of two that is there, from a body that has no key twice; `keys` others stand beside it."""
     if (rows is None) == (columns is None):
-        raise DeclineError("wrong_structure")
+        raise SkipExchangeError("wrong_structure")
     tree = rows or columns or []
     if type(tree) is list:
         keys += sum(len(row) for row in tree if type(row) is dict)
@@ -72,7 +72,7 @@ def either(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dic
 def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
     """Return what either form says; `known` are the reference's columns of its side."""
     if not tree:
-        raise DeclineError("no_rows")
+        raise SkipExchangeError("no_rows")
     if isinstance(tree, dict):
         return _column_form(tree, known, hints)
     kinds = set(map(type, tree))
@@ -81,8 +81,8 @@ def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...],
     if all(map(_is_base64, tree)):
         return _matrix(_plain(tree), base, known, hints)
     if kinds != {dict}:
-        raise DeclineError("ragged")
-    return _completed(_named_rows(tree, known, hints), known)
+        raise SkipExchangeError("ragged")
+    return _fill_missing_columns(_named_rows(tree, known, hints), known)
 
 
 def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
@@ -90,7 +90,7 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) ->
     flat, count = arrays.flatten(tree)
     width = len(flat) // count
     if not width:
-        raise DeclineError("no_rows")
+        raise SkipExchangeError("no_rows")
     arrays.add_columns(columns, base, _plain(flat), width, known, alone=True, arrays=hints.arrays)
     return Rows(columns, count)
 
@@ -98,12 +98,12 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) ->
 def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints) -> Rows:
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
         return _single(rows[0])
-    rows = [dotted(row) if dict in map(type, row.values()) else row for row in rows]
+    rows = [flatten_objects(row) if dict in map(type, row.values()) else row for row in rows]
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
         return _single(rows[0])
     names = dict.fromkeys(name for row in rows for name in row)
-    if len(names) > arrays.MOST_COLUMNS or len(names) * len(rows) > arrays.MOST_CELLS:
-        raise DeclineError("too_many_values")
+    if len(names) > arrays.MAX_COLUMNS or len(names) * len(rows) > arrays.MAX_VALUES:
+        raise SkipExchangeError("too_many_values")
     columns: dict[str, Cells] = {}
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows], known, hints)
@@ -111,34 +111,34 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
 
 
 def _single(row: dict[str, Any]) -> Rows:
-    if len(row) > arrays.MOST_COLUMNS:
-        raise DeclineError("too_many_values")
+    if len(row) > arrays.MAX_COLUMNS:
+        raise SkipExchangeError("too_many_values")
     return Rows({name: [value] for name, value in row.items()}, 1)
 
 
-def dotted(row: dict[str, Any]) -> dict[str, Any]:
+def flatten_objects(row: dict[str, Any]) -> dict[str, Any]:
     """Return the values of objects within a row beside its own, by names with dots; decline too many, or too deep."""
     found: dict[str, Any] = {}
-    _spread(found, row, "", arrays.DEEPEST)
+    _flatten_into(found, row, "", arrays.MAX_DEPTH)
     return found
 
 
-def _spread(found: dict[str, Any], values: dict[str, Any], prefix: str, depth: int) -> None:
+def _flatten_into(found: dict[str, Any], values: dict[str, Any], prefix: str, depth: int) -> None:
     if not depth:
-        raise DeclineError("too_deep")
+        raise SkipExchangeError("too_deep")
     for key, value in values.items():
         name = prefix + key
         if type(value) is dict and not _is_base64(value):
-            _spread(found, value, name + ".", depth - 1)
+            _flatten_into(found, value, name + ".", depth - 1)
         elif name in found:
-            raise DeclineError("duplicate_name")
+            raise SkipExchangeError("duplicate_name")
         else:
             found[name] = value
-    if len(found) > arrays.MOST_COLUMNS:
-        raise DeclineError("too_many_values")
+    if len(found) > arrays.MAX_COLUMNS:
+        raise SkipExchangeError("too_many_values")
 
 
-def _completed(rows: Rows, known: tuple[str, ...]) -> Rows:
+def _fill_missing_columns(rows: Rows, known: tuple[str, ...]) -> Rows:
     """A key that no row of a request has is as missing as one that some of its rows lack."""
     columns = rows.columns
     for name in _objects(known) & columns.keys():
@@ -175,14 +175,14 @@ def _flat(cells: list[Any]) -> list[Any] | None:
     """Return the values of lists of one length in row-major order; None where they differ or hold objects."""
     try:
         flat = [[cell] if cell is None else arrays.flatten(cell if type(cell) is list else [cell])[0] for cell in cells]
-    except DeclineError:
+    except SkipExchangeError:
         return None
     widths = {len(row) for row, cell in zip(flat, cells, strict=True) if cell is not None}
     width = widths.pop()
     if widths or any(dict in map(type, row) and not all(map(_is_base64, row)) for row in flat):
         return None
-    if width * len(cells) > arrays.MOST_CELLS:
-        raise DeclineError("too_many_values")
+    if width * len(cells) > arrays.MAX_VALUES:
+        raise SkipExchangeError("too_many_values")
     absent: list[object] = [None] * width
     return [value for row, cell in zip(flat, cells, strict=True) for value in (absent if cell is None else row)]
 
@@ -196,7 +196,7 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
     counts = set()
     for name, value in tree.items():
         if type(value) is not list or not value:
-            raise DeclineError("row_mismatch" if value else "no_rows")
+            raise SkipExchangeError("row_mismatch" if value else "no_rows")
         counts.add(len(value))
         if name in hints.arrays:
             arrays.add_column(columns, name, [arrays.array_of(cell) for cell in value])
@@ -204,13 +204,13 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
         flat, count = arrays.flatten(value)
         arrays.add_columns(columns, name, _plain(flat), len(flat) // count, known, arrays=hints.arrays)
     if len(counts) != 1:
-        raise DeclineError("row_mismatch")
+        raise SkipExchangeError("row_mismatch")
     return Rows(columns, counts.pop())
 
 
 def _objects_in_columns(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:
     if not all(type(value) is list for value in tree.values()) or len(set(map(len, tree.values()))) != 1:
-        raise DeclineError("row_mismatch")
+        raise SkipExchangeError("row_mismatch")
     return _named_rows(
         [dict(zip(tree, cells, strict=True)) for cells in zip(*tree.values(), strict=True)], known, hints
     )

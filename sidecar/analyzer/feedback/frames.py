@@ -21,14 +21,14 @@ LONGEST_TEXT = 256
 LARGEST = 2**63
 
 
-class Tag(msgspec.Struct, frozen=True):
+class SegmentHeader(msgspec.Struct, frozen=True):
     """Whose predictions a segment keeps: the profile's hash, "" without one, and its columns."""
 
     profile: str = ""
     columns: tuple[str, ...] = ()
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class LabelEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What one request with labels changed: enough to count it again.
 
     `at` is when it came (epoch s). `marks` and `homes` go together; a home is -1 where no exchange is kept. `lags` are
@@ -46,7 +46,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredExchange:
     """One exchange as it is kept; `values[column][row]`, None for a column that the response did not have."""
 
     key: int
@@ -63,25 +63,25 @@ class Kept:
 
 _ENCODER = msgspec.msgpack.Encoder()
 _VALUES = msgspec.msgpack.Decoder(list[list[object] | None])
-_TAG = msgspec.msgpack.Decoder(Tag)
-_TAKEN = msgspec.msgpack.Decoder(Taken)
+_TAG = msgspec.msgpack.Decoder(SegmentHeader)
+_TAKEN = msgspec.msgpack.Decoder(LabelEvent)
 
-Frame = Tag | Taken | Kept
+Frame = SegmentHeader | LabelEvent | StoredExchange
 
 
-def of_tag(tag: Tag) -> bytes:
+def encode_header(tag: SegmentHeader) -> bytes:
     """Return the frame that opens a segment."""
     body = _ENCODER.encode(tag)
     return HEADER.pack(TAG, len(body)) + body
 
 
-def of_labels(taken: Taken) -> bytes:
+def encode_labels(taken: LabelEvent) -> bytes:
     """Return the frame of `taken`."""
     body = _ENCODER.encode(taken)
     return HEADER.pack(LABELS, len(body)) + body
 
 
-def of_kept(key: int, second: int, at: float, rows: int, values: list[list[object] | None]) -> bytes:
+def encode_exchange(key: int, second: int, at: float, rows: int, values: list[list[object] | None]) -> bytes:
     """Return the frame of an exchange; values that are no plain scalar are kept as missing."""
     try:
         raw = _ENCODER.encode(values)
@@ -92,13 +92,13 @@ def of_kept(key: int, second: int, at: float, rows: int, values: list[list[objec
     return HEADER.pack(KEPT, FIXED.size + len(raw)) + FIXED.pack(key, second, at, rows) + raw
 
 
-def kept_at(log: bytes | bytearray, offset: int) -> Kept:
+def decode_exchange_at(log: bytes | bytearray, offset: int) -> StoredExchange:
     """Return the exchange whose frame begins at `offset`."""
     _, length = HEADER.unpack_from(log, offset)
     start = offset + HEADER.size
     body = start + FIXED.size
     key, second, at, rows = FIXED.unpack_from(log, start)
-    return Kept(key, second, at, rows, bytes(log[body : start + length]))
+    return StoredExchange(key, second, at, rows, bytes(log[body : start + length]))
 
 
 def read(raw: bytes) -> Iterator[tuple[Frame, bytes]]:
@@ -129,10 +129,12 @@ def scalar(value: object) -> object:
 def _frame(kind: int, whole: bytes) -> Frame | None:
     try:
         if kind == KEPT:
-            kept = kept_at(whole, 0)
+            kept = decode_exchange_at(whole, 0)
             kept.values()
             return kept
-        decoder: msgspec.msgpack.Decoder[Tag] | msgspec.msgpack.Decoder[Taken] = _TAG if kind == TAG else _TAKEN
+        decoder: msgspec.msgpack.Decoder[SegmentHeader] | msgspec.msgpack.Decoder[LabelEvent] = (
+            _TAG if kind == TAG else _TAKEN
+        )
         return decoder.decode(whole[HEADER.size :]) if kind in (TAG, LABELS) else None
     except (struct.error, msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...errors import shown
-from .labels import Label, Scalar, key_of
+from ...errors import quote_value
+from .labels import Label, Scalar, request_key
 
 MOST_ROWS = 10**6
 LATEST = 1e11  # epoch seconds
@@ -91,10 +91,10 @@ def _single(item: Item, index: int, delivery: int, position: int) -> Label:
         for name in ("score", "time"):
             if getattr(item, name) is not UNSET:
                 raise ItemError(f".{name}", "needs a prediction beside it; give both, or the id alone")
-        return Label(index, key_of(str(item.id)), row, _scalar(item.label, ".label"))
+        return Label(index, request_key(str(item.id)), row, _scalar(item.label, ".label"))
     return Label(
         item=index,
-        key=key_of(str(item.id)) if named else delivery,
+        key=request_key(str(item.id)) if named else delivery,
         row=row if named else position,
         label=_scalar(item.label, ".label"),
         direct=True,
@@ -110,7 +110,7 @@ def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
             raise ItemError(f".{name}", "does not go with labels; give one item a row instead")
     if item.id is UNSET:
         raise ItemError("", f"has labels and no id; {REMEDIES['id']}")
-    key, whole = key_of(item.id), len(values)
+    key, whole = request_key(item.id), len(values)
     return [
         Label(index, key, row, _scalar(value, f".labels[{row}]"), whole)
         for row, value in enumerate(values)
@@ -121,7 +121,7 @@ def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
 def _scalar(value: Scalar | UnsetType, path: str) -> Scalar:
     assert value is not UNSET
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise ItemError(path, f"is {shown(value)}; give a number of 64 bits")
+        raise ItemError(path, f"is {quote_value(value)}; give a number of 64 bits")
     return value
 
 
@@ -129,7 +129,7 @@ def _time(value: str | float) -> float:
     """Return epoch seconds; ItemError for what is no point in time since the epoch."""
     at = _parsed(value) if isinstance(value, str) else value
     if not 0 <= at < LATEST:
-        raise ItemError(".time", f"is {shown(value)}; {REMEDIES['time']}")
+        raise ItemError(".time", f"is {quote_value(value)}; {REMEDIES['time']}")
     return float(at)
 
 
@@ -155,7 +155,7 @@ def _invalid(text: str, raw: bytes) -> ItemError:
         value = _value_at(raw, path)
     except BROKEN:  # what follows the wrong value is no JSON
         return ItemError("", NO_JSON)
-    return ItemError(path, f"is {shown(value)}; {REMEDIES.get(name, KEYS)}")
+    return ItemError(path, f"is {quote_value(value)}; {REMEDIES.get(name, KEYS)}")
 
 
 def _value_at(raw: bytes, path: str) -> object:

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import struct
-import zlib
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from ...errors import shown
+from ...errors import quote_value
+from ...system.framing import BinaryFrames, Damage, Record
+from ...system.logfile import LogFile
 from ..errors import RefusedError
 
-MOST_WAITING = 16 * 2**20  # bytes that wait for a disk that takes none
+MAX_PENDING_BYTES = 16 * 2**20  # bytes that wait for a disk that takes none
 LARGEST_FILE = 256 * 2**20
-_HEADER = struct.Struct("<II")
+FRAMES = BinaryFrames(largest=LARGEST_FILE)
 _NAME = re.compile(r"feedback-(\d{8})\.log")
 
 Position = tuple[int, int]  # number of a segment, bytes of its file
@@ -30,13 +30,13 @@ class JournalError(RefusedError):
     status = 503
 
 
-class Journal:
+class LabelJournal:
     """The files of one state folder; one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._waiting: list[tuple[int, bytes]] = []
-        self._ends: dict[int, int] = {}
+        self._logs: dict[int, LogFile] = {}
         self.position: Position = (0, 0)
         self.problem = ""
 
@@ -44,13 +44,19 @@ class Journal:
         """Return what the files hold, oldest segment first; what cannot be read is left out, and said in `problem`."""
         found = []
         for number, path in self._files():
+            chunks: list[Chunk] = []
+            log = self._log(number)
             try:
-                chunks = _load(path)
+                with log:
+                    log.open(partial(_take, chunks), create=False)
             except OSError as error:
-                self.problem = f"labels of {shown(str(path))} are lost: {error}"
+                self.problem = f"labels of {quote_value(path)} are lost: {error}"
                 continue
-            self.position = (number, chunks[-1][0] if chunks else 0)
-            self._ends[number] = self.position[1]
+            if log.damaged:
+                self.problem = (
+                    f"labels of {quote_value(path)} from {log.damaged[0].place} on are lost: they are damaged"
+                )
+            self.position = (number, log.size)
             found.append((number, chunks))
         return found
 
@@ -67,38 +73,35 @@ class Journal:
                 del self._waiting[0]
             if sync:
                 for number in written:
-                    self._sync(number)
+                    self._log(number).sync()
         except OSError as error:
-            while sum(len(raw) for _, raw in self._waiting) > MOST_WAITING:
+            while sum(len(raw) for _, raw in self._waiting) > MAX_PENDING_BYTES:
                 del self._waiting[0]
-            self.problem = f"labels cannot be written to {shown(str(self._folder))}: {error}; a restart would lose them"
+            self.problem = (
+                f"labels cannot be written to {quote_value(self._folder)}: {error}; a restart would lose them"
+            )
             raise JournalError(f"{self.problem}; send them again later") from error
+        finally:
+            for log in self._logs.values():
+                log.close()
         self.problem = ""
         self._remove(oldest)
 
-    def _write(self, number: int, raw: bytes) -> None:
-        end = self._ends.get(number, 0)
-        chunk = _HEADER.pack(len(raw), zlib.crc32(raw)) + raw
-        with self._path(number).open("ab") as file:
-            if file.tell() != end:  # what an earlier attempt left
-                file.truncate(end)
-            file.write(chunk)
-        self._ends[number] = end + len(chunk)
-        self.position = (number, self._ends[number])
+    def _log(self, number: int) -> LogFile:
+        if number not in self._logs:
+            self._logs[number] = LogFile(self._path(number), FRAMES, largest=LARGEST_FILE)
+        return self._logs[number]
 
-    def _sync(self, number: int) -> None:
-        for path, flags in ((self._path(number), os.O_RDWR), (self._folder, os.O_RDONLY | os.O_DIRECTORY)):
-            descriptor = os.open(path, flags)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    def _write(self, number: int, raw: bytes) -> None:
+        log = self._log(number)
+        log.append(raw, sync=False)
+        self.position = (number, log.size)
 
     def _remove(self, oldest: int) -> None:
-        for number in [number for number in self._ends if number < oldest]:
+        for number in [number for number in self._logs if number < oldest]:
+            self._logs.pop(number).close()
             with suppress(OSError):  # it is tried again after the next start
                 self._path(number).unlink(missing_ok=True)
-            del self._ends[number]
 
     def _files(self) -> list[tuple[int, Path]]:
         found = ((_NAME.fullmatch(path.name), path) for path in self._folder.iterdir())
@@ -108,27 +111,6 @@ class Journal:
         return self._folder / f"feedback-{number:08d}.log"
 
 
-def _load(path: Path) -> list[Chunk]:
-    """Return the chunks of a file, which is cut off after the last whole one."""
-    if path.stat().st_size > LARGEST_FILE:
-        raise OSError(f"larger than {LARGEST_FILE} bytes")
-    raw = path.read_bytes()
-    chunks = _chunks(raw)
-    end = chunks[-1][0] if chunks else 0
-    if end < len(raw):
-        os.truncate(path, end)
-    return chunks
-
-
-def _chunks(raw: bytes) -> list[Chunk]:
-    found: list[Chunk] = []
-    at = 0
-    while at + _HEADER.size <= len(raw):
-        length, crc = _HEADER.unpack_from(raw, at)
-        end = at + _HEADER.size + length
-        body = raw[at + _HEADER.size : end]
-        if len(body) != length or zlib.crc32(body) != crc:
-            break
-        found.append((end, body))
-        at = end
-    return found
+def _take(chunks: list[Chunk], found: Record | Damage) -> None:
+    if isinstance(found, Record):
+        chunks.append((found.end, found.payload))

@@ -11,8 +11,8 @@ Scalar: TypeAlias = bool | int | float | str
 
 DIRECT, DUPLICATE, INVALID, JOINED, LATE, UNKNOWN = "direct", "duplicate", "invalid", "joined", "late", "unknown"
 OUTCOMES = (DIRECT, DUPLICATE, INVALID, JOINED, LATE, UNKNOWN)
-LISTED_PROBLEMS = 10
-LONGEST_ID = 128  # characters of an id that are looked at, as of those that the traffic carries
+MAX_LISTED_PROBLEMS = 10
+MAX_ID_LENGTH = 128  # characters of an id that are looked at, as of those that the traffic carries
 
 
 class Label(NamedTuple):
@@ -33,7 +33,7 @@ class Label(NamedTuple):
     time: float | None = None
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a label was not taken: which item, where in it, what and how to mend it."""
 
     index: int
@@ -41,15 +41,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str = ""
 
 
-class Labels(msgspec.Struct, frozen=True):
+class LabelBatch(msgspec.Struct, frozen=True):
     """The labels of one request; `invalid` more could not be read, for the `problems` listed."""
 
     labels: tuple[Label, ...]
     invalid: int = 0
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ItemProblem, ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class FeedbackResponse(msgspec.Struct, frozen=True, kw_only=True):
     """How many labels met which outcome, how many of them are judged, and the first problems."""
 
     joined: int = 0
@@ -60,12 +60,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     invalid: int = 0
     judged: int = 0
     note: str = ""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ItemProblem, ...] = ()
 
 
-def key_of(text: str) -> int:
+def request_key(text: str) -> int:
     """Return the key of a request id: 64 bits of BLAKE2b, never 0."""
-    raw = text[:LONGEST_ID].encode("utf-8", "surrogatepass")
+    raw = text[:MAX_ID_LENGTH].encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little") or 1
 
 

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from ...report.schema import Lag
+from ...report.schema import LabelLag
+from ..counters import LABEL_LAG, LABEL_LAG_MS, CounterKey, Counters
 
 EDGES = tuple(float(2**power) for power in range(21))  # 1 s to 12 days
-_NAMES = tuple(f"lag:{index}" for index in range(len(EDGES) + 1))
-_SUM = "lag_ms"
+_KEYS = tuple(LABEL_LAG.key(str(index)) for index in range(len(EDGES) + 1))
+_SUM = LABEL_LAG_MS.key()
 
 Buckets = tuple[tuple[float | None, int], ...]
 
 
-def counted(lags: Sequence[float]) -> dict[str, int]:
-    """Return what `lags` (s) add to the ledger's totals, by name."""
+def count_lags(lags: Sequence[float]) -> dict[CounterKey, int]:
+    """Return what `lags` (s) add to the counters."""
     if not lags:
         return {}
-    found = Counter(_NAMES[bisect_left(EDGES, lag)] for lag in lags)
+    found = Counter(_KEYS[bisect_left(EDGES, lag)] for lag in lags)
     return {**found, _SUM: round(1000 * sum(lags))}
 
 
-def buckets(totals: Mapping[str, int]) -> Buckets:
+def buckets(counters: Counters) -> Buckets:
     """Return upper edge (s; None: there is none) and number of lags of each bucket; nothing before the first label."""
-    found = tuple(zip((*EDGES, None), (totals.get(name, 0) for name in _NAMES), strict=True))
+    found = tuple(zip((*EDGES, None), map(counters.get, _KEYS), strict=True))
     return found if any(labels for _, labels in found) else ()
 
 
-def seconds(totals: Mapping[str, int]) -> float:
+def seconds(counters: Counters) -> float:
     """Return the sum of all lags."""
-    return totals.get(_SUM, 0) / 1000
+    return counters.get(_SUM) / 1000
 
 
-def summary(found: Buckets) -> Lag | None:
+def summary(found: Buckets) -> LabelLag | None:
     """Return median and 95th percentile, interpolated within their buckets; None before the first label."""
-    return Lag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
+    return LabelLag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
 
 
 def _quantile(found: Buckets, share: float) -> float:

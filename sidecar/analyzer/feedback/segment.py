@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import frames
-from .frames import Kept, Tag
+from .frames import SegmentHeader, StoredExchange
 
 Keys: TypeAlias = NDArray[np.uint64]
 _ODD, _MASK = 0x9E3779B97F4A7C15, 2**64 - 1
 
 
-def mark_of(key: int, row: int) -> int:
+def dedup_key(key: int, row: int) -> int:
     """Return the mark of a row: 64 bits of key and row."""
     return (key ^ ((row + 1) * _ODD)) & _MASK
 
@@ -26,14 +26,14 @@ def mark_of(key: int, row: int) -> int:
 class Segment:
     """A stretch of the store. `rows` are kept, `labelled` of them have their label; `alone` marks have no kept row.
 
-    `seen` counts all predicted rows of the time that the segment covers, from `begun` to `newest` (epoch s). `written`
-    is true once anything of it is to be written.
+    `seen` counts all predicted rows of the time that the segment covers, from `started_at` to `newest` (epoch s).
+    `written` is true once any of it is due to be written.
     """
 
-    def __init__(self, number: int, tag: Tag, begun: float) -> None:
+    def __init__(self, number: int, tag: SegmentHeader, started_at: float) -> None:
         self.number = number
         self.tag = tag
-        self.begun = self.newest = begun
+        self.started_at = self.newest = started_at
         self.rows = self.labelled = self.alone = self.seen = 0
         self.retired = self.written = False
         self._log: bytes | bytearray = bytearray()
@@ -44,7 +44,7 @@ class Segment:
         self._sorted_marks: Keys = np.zeros(0, np.uint64)
 
     @property
-    def filling(self) -> bool:
+    def is_open(self) -> bool:
         """Tell whether it still takes exchanges and marks."""
         return self._places is not None
 
@@ -113,9 +113,9 @@ class Segment:
             return np.fromiter((mark in mine for mark in listed), np.bool_, len(listed))
         return positions(self._sorted_marks, marks) >= 0
 
-    def kept(self, offset: int) -> Kept:
+    def kept(self, offset: int) -> StoredExchange:
         """Return the exchange that `find` found."""
-        return frames.kept_at(self._log, offset)
+        return frames.decode_exchange_at(self._log, offset)
 
 
 def positions(known: Keys, asked: Keys) -> NDArray[np.int64]:

@@ -12,35 +12,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import frames
-from .frames import Kept, Tag, Taken
+from .frames import LabelEvent, SegmentHeader, StoredExchange
 from .segment import Segment
 
-PARTS = 16
-FEWEST_MARKS = 10_000  # marks without a kept row that are remembered at least
-MOST_RETIRED = 2 * PARTS
+SEGMENTS_PER_STORE = 16
+MIN_DEDUP_KEYS = 10_000  # marks without a kept row that are remembered at least
+MAX_RETIRED = 2 * SEGMENTS_PER_STORE
 BYTES_A_ROW = 128  # that the rows may have in the mean; longer texts leave room for fewer rows
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Lookup:
     """A kept exchange, and where it is; `late` when it is too old for a label (then there is nothing else of it)."""
 
     home: Segment
-    kept: Kept | None
+    kept: StoredExchange | None
     late: bool = False
 
 
-class Store:
+class PredictionStore:
     """Keeps exchanges for `keep_seconds`, at most `max_rows` rows of them; the first segment has the number `first`."""
 
-    def __init__(self, keep_seconds: float, max_rows: int, tag: Tag, first: int = 1) -> None:
+    def __init__(self, keep_seconds: float, max_rows: int, tag: SegmentHeader, first: int = 1) -> None:
         self._keep_seconds = keep_seconds
         self._max_rows = max_rows
         self._segments: list[Segment] = []  # oldest first: retired ones, live ones, the one that is filled
         self._unwritten: dict[int, bytearray] = {}
         self._tag = tag
         self._max_bytes = max_rows * BYTES_A_ROW
-        self._bounds = (max_rows, self._max_bytes, max(max_rows, FEWEST_MARKS))
+        self._bounds = (max_rows, self._max_bytes, max(max_rows, MIN_DEDUP_KEYS))
         self._rows = self._bytes = 0
         self._next = first
 
@@ -70,7 +70,7 @@ class Store:
 
     # --- what changes it
 
-    def follow(self, tag: Tag) -> None:
+    def follow(self, tag: SegmentHeader) -> None:
         """Keep under `tag` from now on."""
         if tag != self._tag:
             self._tag = tag
@@ -89,7 +89,7 @@ class Store:
         False, and nothing kept, where one of the latest exchanges has the key. More rows than the store may hold are
         not kept either.
         """
-        frame = frames.of_kept(key, second, at, rows, values) if rows <= self._max_rows else b""
+        frame = frames.encode_exchange(key, second, at, rows, values) if rows <= self._max_rows else b""
         if not 0 < len(frame) <= self._max_bytes:
             return True
         if self._rows + rows > self._max_rows or self._bytes + len(frame) > self._max_bytes:
@@ -103,12 +103,12 @@ class Store:
         self._seal_full(segment)
         return True
 
-    def count(self, taken: Taken) -> None:
+    def count(self, taken: LabelEvent) -> None:
         """Mark the labelled rows of `taken`, and have it written."""
         if not taken.marks and not any(taken.outcomes.values()):
             return
         segment = self._active(taken.at)
-        self._write(segment, frames.of_labels(taken))
+        self._write(segment, frames.encode_labels(taken))
         self._mark(segment, taken)
         self._seal_full(segment)
 
@@ -121,9 +121,9 @@ class Store:
 
     # --- what asks it
 
-    def find(self, keys: list[int], now: float) -> list[Found | None]:
+    def find(self, keys: list[int], now: float) -> list[Lookup | None]:
         """Return the exchange of each key; the first of those that share one, if it is not too old at `now`."""
-        found: list[Found | None] = [None] * len(keys)
+        found: list[Lookup | None] = [None] * len(keys)
         array = np.array(keys, np.uint64)
         for segment in self._segments:
             offsets = segment.find(array, keys)
@@ -149,29 +149,30 @@ class Store:
 
     def state(self) -> list[tuple[int, int, float]]:
         """Return what stands in no frame: number of each segment, the rows that it has seen, since when (epoch s)."""
-        return [(segment.number, segment.seen, segment.begun) for segment in self._live()]
+        return [(segment.number, segment.seen, segment.started_at) for segment in self._live()]
 
-    def restore(self, state: Iterable[tuple[int, int, float]]) -> None:
-        """Take over what `state` returned, before any `replay`."""
-        for number, seen, begun in state:
-            self._open(number, self._tag, begun).seen = seen
+    def restore(self, state: Iterable[tuple[int, int, float]], first: int = 1) -> None:
+        """Take over what `state` returned, before any `replay`; new segments are numbered from `first` on."""
+        self._next = max(self._next, first)
+        for number, seen, started_at in state:
+            self._open(number, self._tag, started_at).seen = seen
 
-    def replay(self, number: int, chunks: Sequence[bytes]) -> Iterator[list[Taken]]:
+    def replay(self, number: int, chunks: Sequence[bytes]) -> Iterator[list[LabelEvent]]:
         """Take up what was written of the segment `number`; yield, for each chunk, the labels in it."""
         segment: Segment | None = None
         for chunk in chunks:
             labels = []
             for frame, raw in frames.read(chunk):
                 match frame:
-                    case Tag():
+                    case SegmentHeader():
                         segment = self._reopened(number, frame)
                     case _ if segment is None:
                         return
-                    case Kept(key, second, at, rows):
-                        segment.begun = segment.begun or at
+                    case StoredExchange(key, second, at, rows):
+                        segment.started_at = segment.started_at or at
                         if segment.keep(raw, key, second, at, rows):
                             self._rows, self._bytes = self._rows + rows, self._bytes + len(raw)
-                    case Taken():
+                    case LabelEvent():
                         segment.newest = max(segment.newest, frame.at)
                         self._mark(segment, frame)
                         labels.append(frame)
@@ -190,7 +191,7 @@ class Store:
     def _active(self, at: float) -> Segment:
         """Return the segment that is filled; a new one where the last is sealed, or spans too much time."""
         last = self._segments[-1] if self._segments else None
-        if last is not None and last.filling and at - last.begun <= self._keep_seconds / PARTS:
+        if last is not None and last.is_open and at - last.started_at <= self._keep_seconds / SEGMENTS_PER_STORE:
             return last
         segment = self._open(self._next, self._tag, at)
         self.expire(at)
@@ -199,33 +200,33 @@ class Store:
     def _write(self, segment: Segment, frame: bytes) -> None:
         if not segment.written:
             segment.written = True
-            self._unwritten[segment.number] = bytearray(frames.of_tag(segment.tag))
+            self._unwritten[segment.number] = bytearray(frames.encode_header(segment.tag))
         self._unwritten.setdefault(segment.number, bytearray()).extend(frame)
 
-    def _open(self, number: int, tag: Tag, begun: float) -> Segment:
+    def _open(self, number: int, tag: SegmentHeader, started_at: float) -> Segment:
         if self._segments:
             self._segments[-1].seal()
-        segment = Segment(number, tag, begun)
+        segment = Segment(number, tag, started_at)
         self._segments.append(segment)
         self._next = max(self._next, number + 1)
         return segment
 
-    def _reopened(self, number: int, tag: Tag) -> Segment:
+    def _reopened(self, number: int, tag: SegmentHeader) -> Segment:
         """Return the segment `number`, to be filled from its frames; in the place of what is known of it."""
         known = next((segment for segment in self._segments if segment.number == number), None)
-        fresh = self._open(number, tag, known.begun if known else 0.0)
+        fresh = self._open(number, tag, known.started_at if known else 0.0)
         fresh.seen, fresh.written = known.seen if known else 0, True
         self._segments = sorted(
             (segment for segment in self._segments if segment is not known), key=lambda segment: segment.number
         )
         return fresh
 
-    def _found(self, segment: Segment, offset: int, now: float) -> Found:
+    def _found(self, segment: Segment, offset: int, now: float) -> Lookup:
         kept = None if segment.retired else segment.kept(offset)
         late = kept is None or kept.at + self._keep_seconds < now
-        return Found(segment, None if late else kept, late)
+        return Lookup(segment, None if late else kept, late)
 
-    def _mark(self, segment: Segment, taken: Taken) -> None:
+    def _mark(self, segment: Segment, taken: LabelEvent) -> None:
         homes = {other.number: other for other in self._segments}
         for mark, home in zip(taken.marks, taken.homes, strict=True):
             segment.mark(mark)
@@ -236,7 +237,10 @@ class Store:
 
     def _seal_full(self, segment: Segment) -> None:
         fill = (segment.rows, segment.size, segment.alone)
-        if any(amount > 0 and amount >= bound // PARTS for amount, bound in zip(fill, self._bounds, strict=True)):
+        if any(
+            amount > 0 and amount >= bound // SEGMENTS_PER_STORE
+            for amount, bound in zip(fill, self._bounds, strict=True)
+        ):
             segment.seal()
             self._make_room()
 
@@ -262,7 +266,7 @@ class Store:
         retired = [segment for segment in self._segments if segment.retired]
         keys = sum(segment.keys for segment in retired)
         for count, segment in enumerate(retired):
-            if keys <= self._max_rows and len(retired) - count <= MOST_RETIRED:
+            if keys <= self._max_rows and len(retired) - count <= MAX_RETIRED:
                 break
             keys -= segment.keys
             self._segments.remove(segment)

@@ -9,26 +9,14 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from ...errors import UsageError, shown
+from ...errors import UsageError, quote_value
+from ...system.tokens import read_token
 
-MAX_TOKEN_BYTES = 4096
 OPEN_PATHS = ("/healthz", "/metrics", "/readyz")
 CHALLENGE = 'Bearer realm="pilotfish", Basic realm="pilotfish"'  # a browser can answer the second one
 
 
-def read_token(path: Path) -> bytes:
-    """Return the token in the file, without white space around it; UsageError when there is none or it is too long."""
-    try:
-        with path.open("rb") as file:
-            token = file.read(MAX_TOKEN_BYTES + 1).strip()
-    except OSError as error:
-        raise UsageError(f"cannot read the token file {shown(str(path))}: {error}") from error
-    if not token or len(token) > MAX_TOKEN_BYTES:
-        raise UsageError(f"the token file {shown(str(path))} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
-    return token
-
-
-def unguarded(host: str, token_file: Path | None) -> str:
+def open_access_warning(host: str, token_file: Path | None) -> str:
     """Return a warning where whoever reaches `host` may change something without a token; empty where nobody can."""
     try:
         near = host == "localhost" or ip_address(host).is_loopback
@@ -37,12 +25,12 @@ def unguarded(host: str, token_file: Path | None) -> str:
     if near or token_file is not None:
         return ""
     return (
-        f"whoever reaches the admin address ({shown(host)}) may put a profile, send labels and close episodes: "
+        f"whoever reaches the admin address ({quote_value(host)}) may put a profile, send labels and close episodes: "
         "give --token-file, or an address of the loopback"
     )
 
 
-def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
+def is_authorized(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
     """Tell whether a request with these headers may have `path`; the file is read anew: a token can be changed."""
     if token_file is None or path in OPEN_PATHS:
         return True
@@ -50,10 +38,10 @@ def allowed(path: str, headers: Mapping[str, str], token_file: Path | None) -> b
         token = read_token(token_file)
     except UsageError:
         return False
-    return hmac.compare_digest(_offered(headers.get("Authorization", "")), token)
+    return hmac.compare_digest(_credentials(headers.get("Authorization", "")), token)
 
 
-def foreign(method: str, headers: Mapping[str, str]) -> bool:
+def is_cross_site(method: str, headers: Mapping[str, str]) -> bool:
     """Tell whether a page in a browser sent this request, by a script or a form: ours has neither.
 
     So a page of another site reads and changes nothing, not even under a name that it made point here.
@@ -63,7 +51,7 @@ def foreign(method: str, headers: Mapping[str, str]) -> bool:
     return method not in ("GET", "HEAD") and ("Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none")
 
 
-def _offered(authorization: str) -> bytes:
+def _credentials(authorization: str) -> bytes:
     """Return the token of a Bearer, or the password of a Basic authorization; empty when there is none."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":

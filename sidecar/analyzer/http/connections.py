@@ -17,15 +17,15 @@ NO_REQUEST = "this is no HTTP request that is understood here"
 FAILED = "the analyzer could not answer this"
 
 
-class Connection(web.RequestHandler):
+class AdminConnection(web.RequestHandler):
     """One connection, whose errors say nothing of what came and nothing of the inside."""
 
     def handle_error(
         self,
         request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,  # noqa: ARG002  # they may hold what came
-        message: str | None = None,  # noqa: ARG002
+        exc: BaseException | None = None,  # they may hold what came
+        message: str | None = None,
     ) -> web.StreamResponse:
         """Return a short answer, after which the connection ends."""
         if request.writer.output_size > 0:
@@ -36,7 +36,7 @@ class Connection(web.RequestHandler):
         return response
 
 
-class Connections(web.Server):
+class AdminConnections(web.Server):
     """All connections. With as many as are allowed, a new one ends the one that has said nothing for the longest time.
 
     A connection is quiet until its request has come whole, and again when the answer is sent. Where none is quiet, the
@@ -47,24 +47,24 @@ class Connections(web.Server):
         super().__init__(handler, request_factory=request_factory, **options)
         self._options = options
         self._heads: dict[web.RequestHandler, asyncio.TimerHandle] = {}  # those that have sent no head yet
-        self._members: set[web.RequestHandler] = set()
-        self._quiet: dict[web.RequestHandler, None] = {}
-        self._asking: set[web.RequestHandler] = set()
+        self._open: set[web.RequestHandler] = set()
+        self._idle: dict[web.RequestHandler, None] = {}
+        self._busy: set[web.RequestHandler] = set()
 
-    def __call__(self) -> Connection:
+    def __call__(self) -> AdminConnection:
         """Return the protocol of a new connection."""
-        return Connection(self, loop=asyncio.get_running_loop(), **self._options)
+        return AdminConnection(self, loop=asyncio.get_running_loop(), **self._options)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Take it among the connections, at another's expense where there are too many."""
         super().connection_made(handler, transport)
-        if len(self._members) >= MAX_CONNECTIONS:
-            spared = next(iter(self._quiet), handler)
-            self._drop(spared)
-            if spared is handler:
+        if len(self._open) >= MAX_CONNECTIONS:
+            evicted = next(iter(self._idle), handler)
+            self._drop(evicted)
+            if evicted is handler:
                 return
-        self._members.add(handler)
-        self._quiet[handler] = None
+        self._open.add(handler)
+        self._idle[handler] = None
         self._heads[handler] = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._drop, handler)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
@@ -73,24 +73,24 @@ class Connections(web.Server):
         super().connection_lost(handler, exc)
 
     @contextmanager
-    def asking(self, request: web.BaseRequest) -> Iterator[None]:
+    def serving(self, request: web.BaseRequest) -> Iterator[None]:
         """Keep the request's connection from making room, from when the request is whole to the end of the answer."""
         handler = request.protocol
         if (timer := self._heads.pop(handler, None)) is not None:
             timer.cancel()
-        self._asking.add(handler)
+        self._busy.add(handler)
         request.content.on_eof(partial(self._whole, handler))
         try:
             yield
         finally:
-            self._asking.discard(handler)
-            if handler in self._members:
-                self._quiet.pop(handler, None)
-                self._quiet[handler] = None  # at the end: it has said something just now
+            self._busy.discard(handler)
+            if handler in self._open:
+                self._idle.pop(handler, None)
+                self._idle[handler] = None  # at the end: it has said something just now
 
     def _whole(self, handler: web.RequestHandler) -> None:
-        if handler in self._asking:
-            self._quiet.pop(handler, None)
+        if handler in self._busy:
+            self._idle.pop(handler, None)
 
     def _drop(self, handler: web.RequestHandler) -> None:
         self._forget(handler)
@@ -100,7 +100,7 @@ class Connections(web.Server):
             transport.abort()
 
     def _forget(self, handler: web.RequestHandler) -> None:
-        self._members.discard(handler)
-        self._quiet.pop(handler, None)
+        self._open.discard(handler)
+        self._idle.pop(handler, None)
         if (timer := self._heads.pop(handler, None)) is not None:
             timer.cancel()

@@ -10,8 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ...errors import UsageError, shown
-from .connections import Connections
+from ...errors import quote_value
+from ...system.addresses import AddressError, parse_address
+from .connections import AdminConnections
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 REQUEST_SECONDS = 30.0
@@ -27,11 +28,7 @@ POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-acti
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
-class AddressError(UsageError):
-    """The admin address cannot be used."""
-
-
-class Request(web.BaseRequest):
+class AdminRequest(web.BaseRequest):
     """A request whose every answer, the parser's own errors too, leaves with our headers and no server's name."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
@@ -47,7 +44,7 @@ class AdminServer:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._server: asyncio.Server | None = None
-        self._http: Connections | None = None
+        self._http: AdminConnections | None = None
 
     @property
     def port(self) -> int:
@@ -58,8 +55,8 @@ class AdminServer:
 
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when that is not possible."""
-        host, port = split_address(address)
-        self._http = Connections(
+        host, port = parse_address(address).pair
+        self._http = AdminConnections(
             self._serve,
             _request,
             access_log=None,
@@ -71,7 +68,9 @@ class AdminServer:
         try:
             self._server = await loop.create_server(self._http, host, port, backlog=64)
         except OSError as error:
-            raise AddressError(f"cannot listen at {shown(address)}: {_reason(error)}; give another --admin") from error
+            raise AddressError(
+                f"cannot listen at {quote_value(address)}: {_reason(error)}; give another --admin"
+            ) from error
 
     async def stop(self) -> None:
         """Stop listening and end the connections."""
@@ -85,7 +84,7 @@ class AdminServer:
         """Answer within the time limit, the sending of the answer included."""
         assert self._http is not None
         try:
-            with self._http.asking(request):
+            with self._http.serving(request):
                 async with asyncio.timeout(REQUEST_SECONDS):
                     response = await self._handler(request)
                     await response.prepare(request)
@@ -97,14 +96,6 @@ class AdminServer:
         return response
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of HOST:PORT or [HOST]:PORT; AddressError with an example when it is neither."""
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535 or not host:
-        raise AddressError(f"{shown(address)} is no address; give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
 def _reason(error: OSError) -> str:
     """Return why, without the address, which asyncio puts into the text of its errors."""
     number = error.errno or 0
@@ -112,7 +103,9 @@ def _reason(error: OSError) -> str:
 
 
 def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    return Request(message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES)
+    return AdminRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES
+    )
 
 
 def _quiet_logger() -> logging.Logger:

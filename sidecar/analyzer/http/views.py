@@ -14,26 +14,26 @@ import msgspec
 from aiohttp import web
 
 from ...report.pages import page
-from ...report.timeline.document import TimeLine
-from ...report.timeline.make import time_line
+from ...report.timeline.build import time_line
+from ...report.timeline.schema import Timeline
 from ...rows.blocks import Block
-from ...rows.lines import as_lines
+from ...rows.jsonlines import as_lines
 from ...telemetry.exposition import Exposition
-from ...telemetry.reading import Reading
-from ..decisions import LONGEST_BY, LONGEST_REASON, Decisions, said
+from ...telemetry.scrape import ScrapeInput
+from ..actions import LONGEST_BY, LONGEST_REASON, AuditedActions, query_text
 from ..errors import RefusedError
-from ..feedback import body
-from ..feedback.labels import Answer, Labels
-from ..publish import Published
+from ..feedback import request as body
+from ..feedback.labels import FeedbackResponse, LabelBatch
+from ..snapshot import Snapshot
 from . import access
-from .answer import answer
+from .report import build_response
 
 SMALL_BODY = 32 * 1024  # read within the event loop
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class ViewDependencies:
     """What the views read and whom they ask.
 
     `read` takes a reading for one answer, `published` is the newest snapshot, `config` what is in force, as plain
@@ -41,11 +41,11 @@ class Sources:
     rows that are kept, None where none are.
     """
 
-    read: Callable[[], Reading]
-    published: Callable[[], Published]
+    read: Callable[[], ScrapeInput]
+    published: Callable[[], Snapshot]
     config: Callable[[], Mapping[str, object]]
-    take_labels: Callable[[Labels], Future[Answer]]
-    decisions: Decisions
+    take_labels: Callable[[LabelBatch], Future[FeedbackResponse]]
+    decisions: AuditedActions
     rows: Callable[[], Iterator[Block] | None]
     alive: Callable[[], bool]
     token_file: Path | None
@@ -55,11 +55,11 @@ View = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 class Views:
-    """One method for each address, and `answer`, which finds it."""
+    """One method for each address, and `build_response`, which finds it."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: ViewDependencies) -> None:
         self._sources = sources
-        self._drawing = asyncio.Lock()
+        self._timeline_lock = asyncio.Lock()
         self._exposition = Exposition(sources.read)
         self._table: dict[str, tuple[str, View]] = {
             "/": ("GET", self.root),
@@ -76,12 +76,12 @@ class Views:
             "/windows": ("GET", self.windows),
         }
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
+    async def build_response(self, request: web.BaseRequest) -> web.Response:
         """Answer one request, whatever it is."""
         path = request.path
-        if not access.allowed(path, request.headers, self._sources.token_file):
+        if not access.is_authorized(path, request.headers, self._sources.token_file):
             return _json({"error": "this needs the bearer token"}, 401, {"WWW-Authenticate": access.CHALLENGE})
-        if path not in access.OPEN_PATHS and access.foreign(request.method, request.headers):
+        if path not in access.OPEN_PATHS and access.is_cross_site(request.method, request.headers):
             return _json(
                 {"error": "a page in a browser must not read or change anything here; open the address itself"}, 403
             )
@@ -123,7 +123,7 @@ class Views:
     async def report(self, request: web.BaseRequest) -> web.Response:
         """The Report: a page for a browser, JSON for everybody else."""
         published = self._sources.published()
-        made = answer(published.report, self._sources.read())
+        made = build_response(published.report, self._sources.read())
         if "text/html" not in request.headers.get("Accept", ""):
             return _json(made)
         text = page.render(made, await self._time_line(published), live=True)
@@ -169,18 +169,18 @@ class Views:
         """Take labels: 200 once those that can be read are counted for good, 400 when none can be."""
         form = (request.headers.get("Content-Type", ""), request.headers)
         try:
-            if (request.content_length or 0) > body.LARGEST_BODY:
-                raise body.TooLargeError(f"the body is larger than {body.LARGEST_BODY >> 20} MiB; send it in parts")
+            if (request.content_length or 0) > body.MAX_BODY_BYTES:
+                raise body.TooLargeError(f"the body is larger than {body.MAX_BODY_BYTES >> 20} MiB; send it in parts")
             raw = await request.read()
             labels = body.read(raw, *form) if len(raw) < SMALL_BODY else await asyncio.to_thread(body.read, raw, *form)
         except body.FeedbackError:
-            self._sources.take_labels(Labels((), invalid=1))
+            self._sources.take_labels(LabelBatch((), invalid=1))
             raise
-        answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+        build_response = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
         if labels.labels or not labels.invalid:
-            return _json(answer)
+            return _json(build_response)
         first = labels.problems[0]
-        return _json({"error": f"{first.path} {first.problem}".strip(), **answer}, 400)
+        return _json({"error": f"{first.path} {first.problem}".strip(), **build_response}, 400)
 
     async def close_episode(self, request: web.BaseRequest) -> web.Response:
         """End an episode on behalf of a person."""
@@ -189,9 +189,9 @@ class Views:
         await self._sources.decisions.close_episode(found[1], *_who(request))
         return _json({"closed": found[1]})
 
-    async def _time_line(self, published: Published) -> TimeLine:
+    async def _time_line(self, published: Snapshot) -> Timeline:
         """Make the time line beside the event loop; one at a time, since whoever counts needs the processor more."""
-        async with self._drawing:
+        async with self._timeline_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
     def _find(self, path: str) -> tuple[str, View | None]:
@@ -203,7 +203,7 @@ class Views:
 def _who(request: web.BaseRequest) -> tuple[str, str]:
     """Return who asks, and why, as the query says: ?by=ann&reason=..."""
     query = dict(request.query)
-    return said(query, "by", LONGEST_BY), said(query, "reason", LONGEST_REASON)
+    return query_text(query, "by", LONGEST_BY), query_text(query, "reason", LONGEST_REASON)
 
 
 async def _lines(blocks: Iterator[Block]) -> AsyncIterator[bytes]:
@@ -216,7 +216,7 @@ def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = N
     return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
-def _state(published: Published) -> dict[str, Any]:
+def _state(published: Snapshot) -> dict[str, Any]:
     report, profile = published.report, published.profile
     ticks = []
     for tick, counts in published.open_counts.items() if profile else ():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import printable
+from ...errors import escape_unprintable
 from ..pages import page, summary
 from ..pages.writing import write
 from . import evidently
-from .source import Saved, fetched, loaded, parsed
+from .source import SavedReport, fetch_report, load_report, parse_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,17 +37,17 @@ def run(args: argparse.Namespace) -> int:
     if args.evidently is not None:
         return evidently.run(args)
     if args.file is not None:
-        saved = loaded(args.file)
+        saved = load_report(args.file)
         raw = msgspec.json.encode(saved)
     else:
-        report, windows = fetched(args.admin, args.token_file)
-        saved = parsed(report, windows, args.admin)
+        report, windows = fetch_report(args.admin, args.token_file)
+        saved = parse_report(report, windows, args.admin)
         raw = b'{"report":' + report + b',"windows":' + windows + b"}"
     _show(args, saved, raw)
     return 0
 
 
-def _show(args: argparse.Namespace, saved: Saved, raw: bytes) -> None:
+def _show(args: argparse.Namespace, saved: SavedReport, raw: bytes) -> None:
     if args.json:
         sys.stdout.write(msgspec.json.format(raw, indent=1).decode() + "\n")
     elif args.html is not None:
@@ -55,4 +55,4 @@ def _show(args: argparse.Namespace, saved: Saved, raw: bytes) -> None:
         print(f"{args.html}: {size:,} bytes", file=sys.stderr)
     else:
         for line in summary.lines(saved.report):
-            print(printable(line))
+            print(escape_unprintable(line))

@@ -6,7 +6,6 @@ import argparse
 import http.client
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,14 +14,17 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import PilotfishError, UsageError, printable, shown
+from ...errors import PilotfishError, UsageError, escape_unprintable, quote_value
 from ...settings.units import read_duration, read_size
-from .comparison import Compared, Wanted
-from .source import SECONDS, address_of, token_in
+from ...system.addresses import parse_address
+from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
+from .comparison import ComparisonJob, ComparisonResult
+from .source import SECONDS, read_header_token
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.report.command.comparison")
 MEMORY, LONGEST = "2Gi", "300s"
 LARGEST = 1024**3  # bytes of rows that are fetched
+LARGEST_ANSWER = 16 * 1024**2  # bytes that Evidently's process may say; it is one line
 _PORTION = 1024 * 1024
 
 
@@ -46,9 +48,11 @@ def run(args: argparse.Namespace) -> int:
     if args.reference is None:
         raise UsageError("--evidently compares with reference rows: give --reference FILE")
     if memory is None or not seconds:
-        raise UsageError(f"--memory {shown(args.memory)} --timeout {shown(args.timeout)}: give such as 2Gi and 300s")
+        raise UsageError(
+            f"--memory {quote_value(args.memory)} --timeout {quote_value(args.timeout)}: give such as 2Gi and 300s"
+        )
     compared = write(
-        Request(
+        EvidentlyOptions(
             out=args.evidently,
             reference=args.reference,
             rows=args.rows,
@@ -66,12 +70,12 @@ def run(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     for name, reason in compared.left_out.items():
-        print(printable(f"  left out  {name}: {reason}"), file=sys.stderr)
+        print(escape_unprintable(f"  left out  {name}: {reason}"), file=sys.stderr)
     return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvidentlyOptions:
     """What a person asks for: recent rows from the file `rows`, or from the sidecar at `admin` (HOST:PORT)."""
 
     out: Path
@@ -84,7 +88,7 @@ class Request:
     seconds: int
 
 
-def write(request: Request) -> Compared:
+def write(request: EvidentlyOptions) -> ComparisonResult:
     """Write Evidently's report of reference against recent rows to `request.out`; raise EvidentlyError."""
     if request.rows is not None:
         return _compared(request, request.rows)
@@ -96,8 +100,8 @@ def write(request: Request) -> Compared:
 
 def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     """Write what GET /rows answers to `out`; EvidentlyError with the sidecar's own words when it gives none."""
-    host, port = address_of(admin)
-    headers = {"Authorization": f"Bearer {token_in(token_file)}"} if token_file else {}
+    host, port = parse_address(admin, what="--admin").pair
+    headers = {"Authorization": f"Bearer {read_header_token(token_file)}"} if token_file else {}
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", "/rows", headers=headers)
@@ -107,7 +111,9 @@ def fetch(admin: str, token_file: Path | None, out: Path) -> None:
             raise EvidentlyError(f"{admin} gives no rows (status {answer.status}): {said.strip()}")
         _save(answer, out)
     except (OSError, http.client.HTTPException) as error:
-        raise EvidentlyError(f"cannot fetch rows from {shown(admin)}: {error}; is that the --admin address?") from error
+        raise EvidentlyError(
+            f"cannot fetch rows from {quote_value(admin)}: {error}; is that the --admin address?"
+        ) from error
     finally:
         connection.close()
 
@@ -124,8 +130,8 @@ def _save(answer: http.client.HTTPResponse, out: Path) -> None:
         raise EvidentlyError("the sidecar has kept no rows yet; wait for some traffic")
 
 
-def _compared(request: Request, rows: Path) -> Compared:
-    wanted = Wanted(
+def _compared(request: EvidentlyOptions, rows: Path) -> ComparisonResult:
+    wanted = ComparisonJob(
         reference=str(request.reference),
         rows=str(rows),
         out=str(request.out),
@@ -136,17 +142,21 @@ def _compared(request: Request, rows: Path) -> Compared:
     command = [*MODULE, msgspec.json.encode(wanted).decode()]
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=request.seconds, check=False, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )  # fmt: skip
-        compared = msgspec.json.decode(done.stdout.strip().rpartition(b"\n")[2], type=Compared)
-    except subprocess.TimeoutExpired as error:
+        done = run_bounded(
+            command,
+            seconds=request.seconds,
+            most_output=LARGEST_ANSWER,
+            environment={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        compared = msgspec.json.decode(done.output.strip().rpartition(b"\n")[2], type=ComparisonResult)
+    except ChildOutputError as error:
+        raise EvidentlyError(f"Evidently's process does not end as it should: {error}") from error
+    except ChildTimeoutError as error:
         raise EvidentlyError(f"Evidently took more than {request.seconds} s; give fewer rows, or more time") from error
     except msgspec.MsgspecError as error:
         took = time.monotonic() - began
         raise EvidentlyError(
-            f"Evidently's process ended with status {done.returncode} after {took:.0f} s; with --memory "
+            f"Evidently's process ended with status {done.status} after {took:.0f} s; with --memory "
             f"{request.memory >> 20}Mi it may have been too little"
         ) from error
     if compared.problem:

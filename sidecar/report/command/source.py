@@ -5,14 +5,14 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
-from ...analyzer.http.access import read_token
-from ...errors import UsageError, shown
-from ..answer import Answer
-from ..timeline.document import TimeLine
+from ...errors import UsageError, quote_value
+from ...system.addresses import parse_address
+from ...system.tokens import read_token
+from ..response import ReportResponse
+from ..timeline.schema import Timeline
 
 LARGEST = 64 * 1024 * 1024
 SECONDS = 30.0
@@ -23,32 +23,34 @@ class SourceError(UsageError):
     """There is no report to be had."""
 
 
-class Saved(msgspec.Struct, frozen=True):
+class SavedReport(msgspec.Struct, frozen=True):
     """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
 
-    report: Answer
-    windows: TimeLine | None = None
+    report: ReportResponse
+    windows: Timeline | None = None
 
     @property
-    def line(self) -> TimeLine:
+    def line(self) -> Timeline:
         """The time line; an empty one where only the report was saved."""
-        return self.windows or TimeLine(tick_seconds=self.report.ticks.tick_seconds)
+        return self.windows or Timeline(tick_seconds=self.report.ticks.tick_seconds)
 
 
-def fetched(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
+def fetch_report(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
     """Return the bodies of /report and /windows of the sidecar at `admin` (HOST:PORT); raise SourceError."""
     headers = {"Accept": "application/json"}
     if token_file is not None:
-        headers["Authorization"] = f"Bearer {token_in(token_file)}"
+        headers["Authorization"] = f"Bearer {read_header_token(token_file)}"
     return _get(admin, "/report", headers), _get(admin, "/windows", headers)
 
 
-def parsed(report: bytes, windows: bytes, where: str) -> Saved:
+def parse_report(report: bytes, windows: bytes, where: str) -> SavedReport:
     """Return both bodies read; raise SourceError naming what does not fit."""
-    return Saved(_decoded(report, Answer, f"{where}/report"), _decoded(windows, TimeLine, f"{where}/windows"))
+    return SavedReport(
+        _decoded(report, ReportResponse, f"{where}/report"), _decoded(windows, Timeline, f"{where}/windows")
+    )
 
 
-def loaded(path: Path) -> Saved:
+def load_report(path: Path) -> SavedReport:
     """Return what a file holds: what `--json` printed, or the body of /report alone; raise SourceError."""
     try:
         with path.open("rb") as file:
@@ -59,12 +61,12 @@ def loaded(path: Path) -> Saved:
         raise SourceError(f"{path}: is larger than {LARGEST >> 20} MiB; is this a report?")
     keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
     if "report" in keys and "state" not in keys:
-        return _decoded(raw, Saved, str(path))
-    return Saved(_decoded(raw, Answer, str(path)))
+        return _decoded(raw, SavedReport, str(path))
+    return SavedReport(_decoded(raw, ReportResponse, str(path)))
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
-    host, port = address_of(admin)
+    host, port = parse_address(admin, what="--admin").pair
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         connection.request("GET", path, headers=headers)
@@ -83,24 +85,12 @@ def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
     return raw
 
 
-def address_of(admin: str) -> tuple[str, int]:
-    """Return host and port of `admin`; raise SourceError when it is no HOST:PORT."""
-    try:
-        parts = urlsplit(f"//{admin}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or port is None or parts.netloc != admin or "@" in admin:
-        raise SourceError(f"--admin {shown(admin)}: give HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090")
-    return host, port
-
-
-def token_in(path: Path) -> str:
+def read_header_token(path: Path) -> str:
     """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
     text = read_token(path).decode("latin-1")
     if not text.isprintable():
         raise SourceError(
-            f"the token file {shown(str(path))} holds a token that no header can carry; write another one"
+            f"the token file {quote_value(path)} holds a token that no header can carry; write another one"
         )
     return text
 

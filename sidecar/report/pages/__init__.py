@@ -8,6 +8,6 @@
     overview, drifted, tables    the parts of the page, from top to bottom
     summary    the same in short, for a terminal           writing  the page as a file
 
-What is drawn is `answer.Answer` (of now) and `timeline.TimeLine` (of the past), from the analyzer itself, from a saved
+What is drawn is `ReportResponse` (of now) and `Timeline` (of the past), from the analyzer itself, from a saved
 file, or from a replay.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from ..timeline.document import Span
+from ..timeline.schema import TimelineWindow
 from . import svg
 from .markup import Clock
 
@@ -23,7 +23,7 @@ def levels(top: float, most: int) -> list[float]:
 class Axis:
     """Where windows lie between the pixels `left` and `right`."""
 
-    spans: Sequence[Span]
+    spans: Sequence[TimelineWindow]
     left: float
     right: float
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil, log10
 
-from ..answer import Answer
+from ..response import ReportResponse
 from ..schema import Episode
-from ..timeline.document import Span, TimeLine, remembered
+from ..timeline.schema import Timeline, TimelineWindow, is_covered
 from . import svg
 from .axis import Axis
 from .markup import Clock, text
@@ -19,18 +19,18 @@ COLOURS = 6  # classes of the style
 LABELS = 8
 
 
-def families(line: TimeLine) -> list[str]:
+def families(line: Timeline) -> list[str]:
     """Return the families of the time line, in an order that gives each its colour."""
     return sorted({family for span in line.spans for family in span.evidence})
 
 
-def chart(answer: Answer, line: TimeLine) -> str:
+def chart(answer: ReportResponse, line: Timeline) -> str:
     """Return the drawing; empty without evidence."""
     names = families(line)
     if not names:
         return ""
     axis, clock = Axis(line.spans, LEFT, RIGHT), Clock.of(answer.ticks)
-    top, episodes = _top(line.spans), [episode for episode in answer.episodes if remembered(episode)]
+    top, episodes = _top(line.spans), [episode for episode in answer.episodes if is_covered(episode)]
     parts = [
         *(_band(axis, clock, episode) for episode in episodes),
         *_grid(top),
@@ -43,7 +43,7 @@ def chart(answer: Answer, line: TimeLine) -> str:
     return svg.picture("chart", WIDTH, HEIGHT, "evidence over time, on a logarithmic scale; 1 is an alarm", parts)
 
 
-def legend(line: TimeLine) -> str:
+def legend(line: Timeline) -> str:
     """Return which colour is whose."""
     colours = [
         _key(26, f'<path class="line c{place % COLOURS}" d="M0,6 26,6"/>', text(name))
@@ -58,7 +58,7 @@ def _key(width: int, shape: str, words: str) -> str:
     return f'<span class="key"><svg class="chart" width="{width}" height="12">{shape}</svg>{words}</span>'
 
 
-def _top(spans: Sequence[Span]) -> int:
+def _top(spans: Sequence[TimelineWindow]) -> int:
     largest = max((value for span in spans for value in span.evidence.values()), default=1.0)
     return min(HIGHEST, max(1, ceil(log10(max(largest, 1e-9)))))
 
@@ -88,7 +88,7 @@ def _line(axis: Axis, top: int, name: str, place: int) -> Iterator[str]:
         yield svg.path(f"line c{place % COLOURS}", points)
 
 
-def _shown(spans: Sequence[Span], episode: Episode) -> bool:
+def _shown(spans: Sequence[TimelineWindow], episode: Episode) -> bool:
     return bool(spans) and spans[0].first_tick <= episode.opened_tick <= spans[-1].last_tick
 
 

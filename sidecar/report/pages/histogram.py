@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ..timeline.document import Histogram
+from ..timeline.schema import FeatureHistogram
 from . import svg
 from .axis import levels
 from .markup import text, whole
@@ -21,7 +21,7 @@ def key(current: str) -> str:
     return f'<span class="key"><i></i>reference</span><span class="key"><i class="new"></i>{current}</span>'
 
 
-def small(histogram: Histogram) -> str:
+def small(histogram: FeatureHistogram) -> str:
     """Return both histograms in a line's height, without words."""
     histogram, count = _bounded(histogram), len(histogram.labels)
     step = SMALL_WIDTH / max(1, count)
@@ -35,7 +35,7 @@ def small(histogram: Histogram) -> str:
     return svg.picture("hist", SMALL_WIDTH, SMALL_HEIGHT, "reference and current shares", parts)
 
 
-def large(histogram: Histogram) -> str:
+def large(histogram: FeatureHistogram) -> str:
     """Return both histograms with scales; under the pointer each bar says its shares."""
     histogram, count = _bounded(histogram), len(histogram.labels)
     step = (WIDTH - LEFT - 4) / max(1, count)
@@ -52,7 +52,7 @@ def large(histogram: Histogram) -> str:
     return svg.picture("hist", WIDTH, HEIGHT, "reference and current shares", parts)
 
 
-def _bounded(histogram: Histogram) -> Histogram:
+def _bounded(histogram: FeatureHistogram) -> FeatureHistogram:
     """Return what a drawing can hold of shares that may come from a file."""
     reference, current = (
         tuple(min(max(share, 0.0), 1.0) for share in shares) for shares in (histogram.reference, histogram.current)
@@ -75,7 +75,7 @@ def _grid(top: float, unit: float) -> Iterator[str]:
         yield svg.label("scale", LEFT - 5, y + 4, f"{100 * value:.3g} %", "end")
 
 
-def _labels(histogram: Histogram, step: float) -> Iterator[str]:
+def _labels(histogram: FeatureHistogram, step: float) -> Iterator[str]:
     """Yield borders below steps of numbers, and slanted names below other bars, as far as there is room."""
     edges, labels = histogram.edges, histogram.labels
     for place in range(0, len(edges), max(1, -(-len(edges) // 7))):
@@ -101,7 +101,7 @@ def _slanted(words: str, x: float, y: float) -> str:
     return f'<text class="scale" text-anchor="end" {where}>{text(short)}</text>'
 
 
-def _titles(histogram: Histogram, step: float) -> Iterator[str]:
+def _titles(histogram: FeatureHistogram, step: float) -> Iterator[str]:
     for place, (label, old, new) in enumerate(
         zip(histogram.labels, histogram.reference, histogram.current, strict=True)
     ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from ..schema import Score, Ticks
+from ..schema import Score, TickStatus
 
 NAME_LENGTH = 60
 LARGEST = 1e15
@@ -21,7 +21,7 @@ class Clock:
     rows_per_tick: float | None
 
     @classmethod
-    def of(cls, ticks: Ticks) -> Clock:
+    def of(cls, ticks: TickStatus) -> Clock:
         return cls(ticks.tick_seconds, ticks.rows_per_tick)
 
     def start(self, tick: int) -> str:

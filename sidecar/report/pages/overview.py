@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..answer import Answer
-from ..schema import Budget, Episode
-from ..timeline.document import TimeLine
+from ..response import ReportResponse
+from ..schema import Episode, FalseAlarmBudget
+from ..timeline.schema import Timeline
 from . import evidence
 from .markup import Clock, name, period, section, text, time, whole
 from .markup import evidence as evidence_text
@@ -14,12 +14,12 @@ STATES = {"idle": "idle", "unprofiled": "no profile", "watching": "watching"}
 NAMED = 8  # features that a sentence names
 
 
-def title(answer: Answer) -> str:
+def title(answer: ReportResponse) -> str:
     """Return what the page is about, as plain text."""
     return f"{answer.model or 'Model'} {answer.version}".strip()
 
 
-def head(answer: Answer) -> str:
+def head(answer: ReportResponse) -> str:
     """Return title, state and how old all this is."""
     drifting = any(episode.open for episode in answer.episodes)
     state, words = ("open", "drift") if drifting else (answer.state, STATES[answer.state])
@@ -31,7 +31,7 @@ def head(answer: Answer) -> str:
     )
 
 
-def notices(answer: Answer) -> str:
+def notices(answer: ReportResponse) -> str:
     """Return what a person should look at, in sentences."""
     clock = Clock.of(answer.ticks)
     lines = [_drift(episode, clock) for episode in answer.episodes if episode.open]
@@ -51,7 +51,7 @@ def _drift(episode: Episode, clock: Clock) -> str:
     return f'<p class="notice open">{where}, since {clock.start(episode.onset_tick)}</p>'
 
 
-def tiles(answer: Answer) -> str:
+def tiles(answer: ReportResponse) -> str:
     """Return a few numbers."""
     rows = sum(item.rows for item in answer.rows if item.side == "input")
     found = [("rows measured", whole(rows)), ("ticks closed", whole(answer.ticks.closed_total))]
@@ -67,7 +67,7 @@ def tiles(answer: Answer) -> str:
     return f'<div class="tiles">{cells}</div>'
 
 
-def families(answer: Answer, line: TimeLine) -> str:
+def families(answer: ReportResponse, line: Timeline) -> str:
     """Return evidence over time and as it is now."""
     drawn = evidence.chart(answer, line)
     figure = f'<figure>{evidence.legend(line)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
@@ -87,14 +87,14 @@ def families(answer: Answer, line: TimeLine) -> str:
     return section("Evidence of drift", note, ("family", "evidence now", "#share of the budget", "#alarms"), rows)
 
 
-def _steps(line: TimeLine) -> str:
+def _steps(line: Timeline) -> str:
     widths = [span.ticks for span in line.spans]
     if len(set(widths)) < 2:
         return ""
     return " Each window has the same width in the drawing: ticks where they are recent, hours or days before."
 
 
-def promise(answer: Answer) -> str:
+def promise(answer: ReportResponse) -> str:
     """Return the promise in words, what it means, and what is used of it."""
     budget = answer.budget
     if budget is None or not answer.families:
@@ -103,7 +103,7 @@ def promise(answer: Answer) -> str:
     return f"<section><h2>What is promised</h2>{said}</section>"
 
 
-def sentences(budget: Budget, tick_seconds: float) -> list[str]:
+def sentences(budget: FalseAlarmBudget, tick_seconds: float) -> list[str]:
     """Return the promise, what it means, and what is used of it, as HTML."""
     several = "" if budget.false_alarms == 1 else "s"
     allowed = (

@@ -7,9 +7,11 @@ from base64 import b64encode
 from html import escape
 from importlib.resources import files
 
-from ..answer import Answer
-from ..timeline.document import TimeLine
-from . import decided, drifted, overview, tables
+from ..response import ReportResponse
+from ..timeline.schema import Timeline
+from . import audit as decided
+from . import drift_cards as drifted
+from . import overview, tables
 
 STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -17,7 +19,7 @@ META_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri '
 POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # a document cannot say this of itself, a header can
 
 
-def render(answer: Answer, line: TimeLine, live: bool = False) -> str:
+def render(answer: ReportResponse, line: Timeline, live: bool = False) -> str:
     """Return the document; `live` is one that an analyzer answers with, beside a proxy."""
     parts = (
         overview.head(answer),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..answer import Answer
-from ..schema import Episode, Feature
+from ..response import ReportResponse
+from ..schema import Episode, FeatureReport
 from .markup import Clock
 from .overview import STATES, title
 from .tables import ranked
@@ -15,7 +15,7 @@ NAMED = 5
 WIDTH = 32
 
 
-def lines(answer: Answer) -> Iterator[str]:
+def lines(answer: ReportResponse) -> Iterator[str]:
     """Yield the lines; texts of others are in them as they came, for whoever prints them to make harmless."""
     clock = Clock.of(answer.ticks)
     yield f"{title(answer)}: {STATES[answer.state]}" + (f", mode {answer.mode}" if answer.mode else "")
@@ -44,7 +44,7 @@ def _names(episode: Episode) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-def _table(answer: Answer) -> Iterator[str]:
+def _table(answer: ReportResponse) -> Iterator[str]:
     found = ranked(answer)
     if not found:
         return
@@ -54,7 +54,7 @@ def _table(answer: Answer) -> Iterator[str]:
         yield f"and {len(found) - LISTED} more"
 
 
-def _feature(feature: Feature) -> str:
+def _feature(feature: FeatureReport) -> str:
     short = feature.name if len(feature.name) <= WIDTH else feature.name[: WIDTH - 1] + "…"
     ratio = "" if feature.evidence_ratio is None else f"{min(feature.evidence_ratio, 9999):.2g}"
     effects = feature.effects

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ..answer import Answer, Route
-from ..schema import Episode, Feature, Feedback, Loss, Performance, Score
-from ..timeline.document import TimeLine, Trend
+from ..response import ReportResponse, RouteTraffic
+from ..schema import Episode, FeatureReport, FeedbackStatus, LossEstimate, Performance, Score
+from ..timeline.schema import FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
 from .meter import meter
@@ -19,17 +19,17 @@ LISTED_INTENTS = 20
 NEW_VALUES = 5
 
 
-def ranked(answer: Answer) -> list[Feature]:
+def ranked(answer: ReportResponse) -> list[FeatureReport]:
     """Return the features by falling evidence, then by falling PSI."""
 
-    def rank(feature: Feature) -> tuple[float, float, str]:
+    def rank(feature: FeatureReport) -> tuple[float, float, str]:
         psi = feature.effects.psi.value if feature.effects else 0.0
         return -(feature.evidence_ratio or 0.0), -psi, feature.name
 
     return sorted(answer.features, key=rank)
 
 
-def features(answer: Answer, line: TimeLine) -> str:
+def features(answer: ReportResponse, line: Timeline) -> str:
     """Return all features, those with the most evidence first."""
     known = {feature.name: feature for feature in line.features}
     found = ranked(answer)
@@ -54,7 +54,7 @@ def features(answer: Answer, line: TimeLine) -> str:
     return section("Features", note, heads, rows, "wide")
 
 
-def _feature(feature: Feature, answer: Answer, known: Trend | None) -> tuple[str, ...]:
+def _feature(feature: FeatureReport, answer: ReportResponse, known: FeatureSeries | None) -> tuple[str, ...]:
     label = f"{name(feature.name)}<br><small>{text(feature.kind)}, {text(feature.side)}</small>"
     if feature.partners:
         label += f"<br><small>with {', '.join(map(name, feature.partners))}</small>"
@@ -75,7 +75,7 @@ def _feature(feature: Feature, answer: Answer, known: Trend | None) -> tuple[str
     return (label, ratio, score(effects.psi), spark, score(effects.wasserstein), *ratios, values)
 
 
-def episodes(answer: Answer) -> str:
+def episodes(answer: ReportResponse) -> str:
     """Return the episodes, open ones first."""
     rows = [_episode(item, Clock.of(answer.ticks)) for item in answer.episodes[:LISTED_EPISODES]]
     more = len(answer.episodes) - LISTED_EPISODES
@@ -93,7 +93,7 @@ def _episode(episode: Episode, clock: Clock) -> tuple[str, ...]:
     return (f"<code>{text(episode.id)}</code><br><small>{text(episode.family)}</small>", state, names, *times)
 
 
-def performance(answer: Answer) -> str:
+def performance(answer: ReportResponse) -> str:
     """Return the losses, with what is known of the labels that they come from."""
     found, feedback = answer.performance, answer.feedback
     came = ", ".join(f"{whole(item.labels)} {text(item.outcome)}" for item in feedback.labels if item.labels)
@@ -113,7 +113,7 @@ def performance(answer: Answer) -> str:
     return section(title, _labels(feedback, came, found), ("", "#loss", "#labelled or scored rows", "since"), rows)
 
 
-def _labels(feedback: Feedback, came: str, found: Performance) -> str:
+def _labels(feedback: FeedbackStatus, came: str, found: Performance) -> str:
     words = [f"Labels: {came}" if came else "No labels yet"]
     if feedback.coverage is not None:
         words.append(f"{share(feedback.coverage)} of the predicted rows have their label")
@@ -124,12 +124,12 @@ def _labels(feedback: Feedback, came: str, found: Performance) -> str:
     return f'<p class="soft">{"; ".join(filter(None, [*words, text(found.calibration)]))}.</p>'
 
 
-def _loss(loss: Loss, clock: Clock) -> tuple[str, str, str]:
+def _loss(loss: LossEstimate, clock: Clock) -> tuple[str, str, str]:
     since = "" if loss.first_tick is None else clock.start(loss.first_tick)
     return score(Score(loss.value, loss.low, loss.high)), whole(loss.rows), since
 
 
-def findings(answer: Answer) -> str:
+def findings(answer: ReportResponse) -> str:
     """Return what is wrong with rows as rows."""
     clock = Clock.of(answer.ticks)
     rows = [
@@ -147,7 +147,7 @@ def findings(answer: Answer) -> str:
     return section("Data quality", note, ("finding", "column", "side", "since", "#rows", "#share"), rows)
 
 
-def intents(answer: Answer) -> str:
+def intents(answer: ReportResponse) -> str:
     """Return what was asked for because of episodes."""
     control = answer.control
     if control is None:
@@ -168,7 +168,7 @@ def intents(answer: Answer) -> str:
     return (hindered if not rows else "") + section("What was asked for", hindered, heads, rows)
 
 
-def columns(answer: Answer) -> str:
+def columns(answer: ReportResponse) -> str:
     """Return what is known of columns without a profile."""
     rows = [
         (name(item.name), text(item.side), whole(item.values), share(item.missing / max(1, item.values)))
@@ -177,19 +177,19 @@ def columns(answer: Answer) -> str:
     return section("Columns", "", ("column", "side", "#values", "#missing"), rows)
 
 
-def routes(answer: Answer) -> str:
+def routes(answer: ReportResponse) -> str:
     """Return the traffic by route."""
     rows = [_route(item) for item in answer.routes if item.in_flight or sum(item.requests.values())]
     return section("Traffic", "", ("route", "#requests", "by status", "#p50", "#p99", "#in flight"), rows)
 
 
-def _route(route: Route) -> tuple[str, ...]:
+def _route(route: RouteTraffic) -> tuple[str, ...]:
     codes = ", ".join(f"{text(code)} {whole(amount)}" for code, amount in route.requests.items() if amount)
     quantiles = (duration(route.seconds.get("p50")), duration(route.seconds.get("p99")))
     return (name(route.route), whole(sum(route.requests.values())), codes, *quantiles, whole(route.in_flight))
 
 
-def accounting(answer: Answer, live: bool) -> str:
+def accounting(answer: ReportResponse, live: bool) -> str:
     """Return the fate of every exchange; `live` says that there should have been some."""
     found = answer.accounting
     if found is None:
@@ -204,7 +204,7 @@ def accounting(answer: Answer, live: bool) -> str:
     return section("Accounting", note, ("fate", "reason", "#exchanges"), rows)
 
 
-def profile(answer: Answer) -> str:
+def profile(answer: ReportResponse) -> str:
     """Return the profile in force with its warnings."""
     found = answer.profile
     if found is None:
@@ -258,7 +258,7 @@ KNOWN = frozenset(
 )
 
 
-def others(answer: Answer) -> str:
+def others(answer: ReportResponse) -> str:
     """Return every block that nothing above draws, as it stands: what the report says is never left out."""
     made = ""
     for key, value in msgspec.to_builtins(answer).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..timeline.document import Series, Span, Trend
+from ..timeline.schema import FeatureSeries, Series, TimelineWindow
 from . import svg
 from .axis import Axis, levels
 from .markup import Clock
@@ -15,7 +15,7 @@ NOTABLE = 0.005  # a share of rows that is drawn
 LEAST_PSI, LARGEST_PSI = 0.05, 1e6  # the top of the scale at least: noise shall not fill it; and at most
 
 
-def psi(trend: Trend, spans: Sequence[Span], clock: Clock, drift: tuple[int, int | None]) -> str:
+def psi(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, drift: tuple[int, int | None]) -> str:
     """Return PSI with its interval over the windows; `drift` is marked, its last tick None while it goes on."""
     axis, values = Axis(spans, LEFT, WIDTH - 4), _bounded(trend.psi, LARGEST_PSI)
     top = max([LEAST_PSI, *(value for value in values if value is not None)]) * 1.1
@@ -31,7 +31,7 @@ def psi(trend: Trend, spans: Sequence[Span], clock: Clock, drift: tuple[int, int
     return svg.picture("chart", WIDTH, HEIGHT, "PSI over time", parts)
 
 
-def shares(trend: Trend, spans: Sequence[Span], clock: Clock, drift: tuple[int, int | None]) -> str:
+def shares(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, drift: tuple[int, int | None]) -> str:
     """Return the shares of missing, unseen and out of range rows over the windows; empty where there are hardly any."""
     kinds = {"missing": trend.missing_ratio, "unseen": trend.unseen_ratio, "out of range": trend.out_of_range_ratio}
     bounded = {name: _bounded(series, 1.0) for name, series in kinds.items()}
@@ -51,7 +51,7 @@ def shares(trend: Trend, spans: Sequence[Span], clock: Clock, drift: tuple[int, 
     return svg.picture("chart", WIDTH, HEIGHT, "shares of the rows over time", parts)
 
 
-def spark(trend: Trend) -> str:
+def spark(trend: FeatureSeries) -> str:
     """Return PSI over the windows in a line's height."""
     values = _bounded(trend.psi, LARGEST_PSI)
     top = max([LEAST_PSI, *(value for value in values if value is not None)])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, Skip, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, SkippedExchange, decode
 from pilotfish.sidecar.channel.record import Record
+from tests.support.records import make_record
 
 OIP_PATH = "/v2/models/m/infer"
 V1_PATH = "/v1/models/m:predict"
@@ -31,36 +32,31 @@ def record(
     asked = request if isinstance(request, bytes) else json.dumps(request).encode()
     answer = ANSWERS.get(path, b"{}") if response is None else response
     answered = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return Record(
-        sequence=1,
-        at_ns=0,
-        first_byte_ns=0,
-        duration_ns=0,
+    return make_record(
+        1,
+        asked,
+        answered,
         status=status,
         flags=flags,
-        request_bytes=len(asked),
-        response_bytes=len(answered),
-        listener=0,
         method=method,
+        target=path,
         route=path,
-        request_head=f"{method} {path} HTTP/1.1\r\nHost: model\r\n{request_headers}\r\n".encode("latin-1"),
-        response_head=f"HTTP/1.1 {status} OK\r\n{response_headers}\r\n".encode("latin-1"),
-        request_body=asked,
-        response_body=answered,
+        request_headers=f"Host: model\r\n{request_headers}".encode("latin-1"),
+        response_headers=response_headers.encode("latin-1"),
     )
 
 
-def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> Decoded:
+def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> DecodedExchange:
     """Return the rows of an exchange that must decode."""
     found = decode(record(request, response, **more), hints or Hints())
-    assert isinstance(found, Decoded), found
+    assert isinstance(found, DecodedExchange), found
     return found
 
 
 def reason(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> str:
     """Return why an exchange is skipped, which it must be."""
     found = decode(record(request, response, **more), hints or Hints())
-    assert isinstance(found, Skip), found
+    assert isinstance(found, SkippedExchange), found
     return found.reason
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import REASONS, Decoded, Hints, Rows, Skip, decode
+from pilotfish.sidecar.analyzer.decode import REASONS, DecodedExchange, Hints, Rows, SkippedExchange, decode
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record
 
 SCALARS = (
@@ -51,9 +51,9 @@ HEADERS = st.sampled_from(["", "Content-Encoding: gzip\r\n", "Inference-Header-C
 PATHS = st.sampled_from([OIP_PATH, V1_PATH, "/predict"])
 
 
-def require_sound(found: Decoded | Skip) -> None:
+def require_sound(found: DecodedExchange | SkippedExchange) -> None:
     """A skip has a reason from the table, but never the decoder's own failure; rows have columns of one length."""
-    if isinstance(found, Skip):
+    if isinstance(found, SkippedExchange):
         assert found.reason in REASONS.keys() - {"decoder_error"}
         return
     for rows in (found.inputs, found.outputs):
@@ -96,5 +96,5 @@ def test_what_a_client_sent_is_what_is_decoded(rows: list[list[float]], nested: 
     expected = {"x[0]": [row[0] for row in rows], "x[1]": [row[1] for row in rows]}
     for body, path in ((oip, OIP_PATH), (named, V1_PATH), (columns, V1_PATH)):
         found = decode(record(body, path=path), Hints())
-        assert isinstance(found, Decoded)
+        assert isinstance(found, DecodedExchange)
         assert found.inputs.columns == expected

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import Decoded, Hints, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from tests.analyzer.decode import exchanges
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, record, tensor
 from tests.analyzer.decode.test_fuzz import SCALARS, TREES, require_sound
@@ -19,7 +19,7 @@ PATH = "/invocations"
 EVENT = "Content-Type: application/cloudevents+json; charset=utf-8\r\n"
 
 
-def decoded(body: Any, rows: int = 1, hints: Hints | None = None) -> Decoded:
+def decoded(body: Any, rows: int = 1, hints: Hints | None = None) -> DecodedExchange:
     return exchanges.decoded(body, {"predictions": [0.5] * rows}, hints, path=PATH)
 
 
@@ -102,6 +102,13 @@ def test_an_event_may_carry_any_protocol_on_any_path() -> None:
 )
 def test_what_is_no_event_with_data_has_its_own_reason(event: Any, why: str) -> None:
     assert exchanges.reason(event, path=V1_PATH, request_headers=EVENT) == why
+
+
+def test_only_the_content_type_makes_a_body_an_event() -> None:
+    accepts = "Content-Type: application/json\r\nAccept: application/cloudevents+json\r\n"
+    assert exchanges.decoded({"instances": [1]}, path=V1_PATH, request_headers=accepts).inputs.count == 1
+    typed = "CONTENT-TYPE:  Application/CloudEvents+JSON ; charset=utf-8\r\n"
+    assert exchanges.decoded({"data": {"instances": [1, 2]}}, path=V1_PATH, request_headers=typed).inputs.count == 2
 
 
 FRAMES = st.fixed_dictionaries(

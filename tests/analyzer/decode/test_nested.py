@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import Cells, Decoded, Hints, decode
+from pilotfish.sidecar.analyzer.decode import Cells, DecodedExchange, Hints, decode
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, decoded, reason, record, tensor
 from tests.analyzer.decode.test_fuzz import require_sound
 
@@ -198,5 +198,5 @@ def test_nested_rows_are_rows_or_a_counted_skip(rows: list[Any], by_name: dict[s
     for body in ({"instances": rows}, {"inputs": by_name}, {"inputs": [tensor("emb", [len(rows), 2], rows)]}):
         found = decode(record(body, path="/predict"), hints)
         require_sound(found)
-        if isinstance(found, Decoded):
+        if isinstance(found, DecodedExchange):
             assert {2} >= {cells.ndim for cells in found.inputs.columns.values() if isinstance(cells, np.ndarray)}

@@ -225,6 +225,6 @@ def test_a_nonsensical_length_of_the_json_part(length: str) -> None:
 
 def test_a_record_is_not_changed() -> None:
     first = record(inputs(tensor("a", [1], [1])))
-    before = (first.request_body, first.request_head)
+    before = (first.request_body, first.request_headers)
     decoded(inputs(tensor("a", [1], [1])))
-    assert (first.request_body, first.request_head) == before
+    assert (first.request_body, first.request_headers) == before

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.analyzer.decode import Cells, Decoded, Hints
+from pilotfish.sidecar.analyzer.decode import Cells, DecodedExchange, Hints
 from tests.analyzer.decode import exchanges
 from tests.analyzer.decode.exchanges import V1_PATH
 
 
-def decoded(request: Any, response: Any = None, hints: Hints | None = None) -> Decoded:
+def decoded(request: Any, response: Any = None, hints: Hints | None = None) -> DecodedExchange:
     return exchanges.decoded(request, response, hints, path=V1_PATH)
 
 

@@ -1,4 +1,4 @@
-"""A model that answers with a class and a score, its profile, and a core that has seen exchanges with ids."""
+"""A model that answers with a class and a score, its profile, and a pipeline that has seen exchanges with ids."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
-from pilotfish.sidecar.analyzer.core import Core
-from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
-from pilotfish.sidecar.analyzer.ledger import Ledger
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.channel.record import Record
-from tests.analyzer.made import RESPONSE_HEAD, T0, record, setup, tensor
+from tests.analyzer.made import T0, record, setup, tensor
 
 
 @cache
@@ -34,9 +34,9 @@ def labelled(seed: int = 0) -> Profile:
     return build_profile(columns, sides=sides, exchangeable=True, model="m")
 
 
-def core(made: Profile | None = None, saved: dict[str, Any] | None = None, **changes: Any) -> Core:
-    """Return a core under the profile `made`."""
-    out = Core(setup(**changes), Ledger(1, dict(saved["totals"]) if saved else {}), saved)
+def pipeline(made: Profile | None = None, saved: dict[str, Any] | None = None, **changes: Any) -> Pipeline:
+    """Return a pipeline under the profile `made`."""
+    out = Pipeline(setup(**changes), ExchangeLedger(1), saved)
     if made is not None:
         out.set_profile(made)
     return out
@@ -62,11 +62,12 @@ def exchange(
         response["id"] = response_id
     return plain._replace(
         request_body=json.dumps(request).encode(),
-        response_head=RESPONSE_HEAD,
         response_body=json.dumps(response).encode(),
     )
 
 
-def labels(*given: tuple[str, int, Any]) -> Labels:
+def labels(*given: tuple[str, int, Any]) -> LabelBatch:
     """Return labels by id and row."""
-    return Labels(tuple(Label(index, key_of(id_), row, label) for index, (id_, row, label) in enumerate(given)))
+    return LabelBatch(
+        tuple(Label(index, request_key(id_), row, label) for index, (id_, row, label) in enumerate(given))
+    )

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from pilotfish.sidecar.analyzer.feedback import body, events
-from pilotfish.sidecar.analyzer.feedback.body import FeedbackError, TooLargeError
-from pilotfish.sidecar.analyzer.feedback.labels import Label, Labels, key_of
+from pilotfish.sidecar.analyzer.feedback import cloudevents as events
+from pilotfish.sidecar.analyzer.feedback import request as body
+from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
+from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, TooLargeError
+from tests.support.examples import examples
 
 JSON = "application/json"
 ITEM = {"id": "a", "row": 2, "label": 1}
-LABEL = Label(0, key_of("a"), 2, 1)
+LABEL = Label(0, request_key("a"), 2, 1)
 EVENT = {"specversion": "1.0", "id": "e1", "source": "/labels", "type": "label", "extension": 3}
 FORMS = {
     "one item": (ITEM, JSON, {}),
@@ -35,7 +37,7 @@ FORMS = {
 }
 
 
-def read(content: object, kind: str = JSON, headers: dict[str, str] | None = None) -> Labels:
+def read(content: object, kind: str = JSON, headers: dict[str, str] | None = None) -> LabelBatch:
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     return body.read(raw, kind, CIMultiDict(headers or {}))
 
@@ -48,14 +50,14 @@ def problem(item: object) -> tuple[str, str]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_says_the_same(form: str) -> None:
-    assert read(*FORMS[form]) == Labels((LABEL,))
+    assert read(*FORMS[form]) == LabelBatch((LABEL,))
 
 
 def test_lines_are_items() -> None:
     found = read(b'{"id":"a","label":1}\n\n{"id":"b","label":"x"}\r\n', "application/x-ndjson")
     assert [(label.item, label.key, label.label) for label in found.labels] == [
-        (0, key_of("a"), 1),
-        (1, key_of("b"), "x"),
+        (0, request_key("a"), 1),
+        (1, request_key("b"), "x"),
     ]
 
 
@@ -69,7 +71,7 @@ def test_a_label_may_bring_its_prediction() -> None:
     assert (label.direct, label.prediction, label.score, label.time) == (True, "x", 1.0, 1767225600.0)
     assert label.key == 0
     (named,) = read({"id": "a", "row": 3, "label": 1, "prediction": 0.5, "time": 5}).labels
-    assert (named.key, named.row, named.time) == (key_of("a"), 3, 5.0)
+    assert (named.key, named.row, named.time) == (request_key("a"), 3, 5.0)
 
 
 def test_a_delivery_that_comes_again_is_known_as_such() -> None:
@@ -164,10 +166,10 @@ def test_what_is_no_form_is_refused_whole(content: object, kind: str, headers: d
 
 def test_too_much_is_refused() -> None:
     with pytest.raises(TooLargeError) as caught:
-        read(b" " * (body.LARGEST_BODY + 1))
+        read(b" " * (body.MAX_BODY_BYTES + 1))
     assert caught.value.status == 413
     with pytest.raises(TooLargeError):
-        read({"id": "a", "labels": [1] * (body.MOST_LABELS + 1)})
+        read({"id": "a", "labels": [1] * (body.MAX_LABELS + 1)})
 
 
 KINDS = (JSON, "application/x-ndjson", events.STRUCTURED, events.BATCHED)
@@ -188,7 +190,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES | st.binary(max_size=60), st.sampled_from(KINDS), st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_nothing_makes_it_fail(content: object, kind: str, eventful: bool) -> None:
     wrapped = {**EVENT, "data": content} if eventful and not isinstance(content, bytes) else content
     with suppress(FeedbackError):

@@ -9,25 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
-from pilotfish.sidecar.analyzer.core import Core
-from tests.analyzer.feedback.made import core, exchange, labelled, labels
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline
 from tests.analyzer.made import T0
+from tests.support.examples import examples
 
 NAMES = [f"n{number}" for number in range(8)]
 
 
 @dataclass
 class Process:
-    """A core with its files: the journal's chunks by segment, and the last checkpoint."""
+    """A pipeline with its files: the journal's chunks by segment, and the last checkpoint."""
 
     journal: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
     saved: dict[str, Any] | None = None
     position: tuple[int, int] = (0, 0)
-    core: Core = field(default_factory=lambda: core(labelled()))
+    pipeline: Pipeline = field(default_factory=lambda: pipeline(labelled()))
 
     def write(self) -> None:
         """Append what the store has for the journal, as a label does before it is answered."""
-        for number, raw in self.core.labels.store.drain():
+        for number, raw in self.pipeline.feedback.drain():
             chunks = self.journal.setdefault(number, [])
             end = (chunks[-1][0] if chunks else 0) + len(raw)
             chunks.append((end, raw))
@@ -36,24 +37,25 @@ class Process:
     def checkpoint(self) -> None:
         """Write the journal, then the checkpoint."""
         self.write()
-        self.saved = parse(render({**self.core.state(), "journal": self.position}), "test")
+        self.pipeline.feedback.journal_written(self.position)
+        self.saved = parse(render(self.pipeline.state()), "test")
 
     def kill(self) -> None:
         """Begin anew from the files."""
-        self.core = core(labelled(), self.saved)
-        self.core.replay(sorted(self.journal.items()), T0, redo=True)
+        self.pipeline = pipeline(labelled(), self.saved)
+        self.pipeline.replay(sorted(self.journal.items()), T0, count_labels=True)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["exchange", "label", "save", "kill"]), st.sampled_from(NAMES)), max_size=40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_an_answered_label_counts_once_whatever_is_killed_when(steps: list[tuple[str, str]]) -> None:
     process, answered, sequence = Process(), set(), 0
     for what, name in [*steps, ("kill", "")]:
         if what == "exchange":
-            sequence = max(sequence, process.core.ledger.position) + 1
-            process.core.take(exchange(sequence, name), T0)
+            sequence = max(sequence, process.pipeline.ledger.position) + 1
+            process.pipeline.handle_record(exchange(sequence, name), T0)
         elif what == "label":
-            answer = process.core.take_labels(labels((name, 0, "blue")), T0)
+            answer = process.pipeline.take_labels(labels((name, 0, "blue")), T0)
             process.write()
             assert answer.joined == 0 or name not in answered
             assert answer.duplicate == (name in answered)
@@ -62,10 +64,10 @@ def test_an_answered_label_counts_once_whatever_is_killed_when(steps: list[tuple
             process.checkpoint()
         else:
             process.kill()
-    made = process.core
-    assert made.watch is not None
-    made.watch.settle()
-    assert sum(counts.label_rows for counts in made.watch.open_counts.values()) == len(answered)
-    assert made.ledger.totals.get("feedback:joined", 0) == len(answered)
+    made = process.pipeline
+    assert made.active.monitor is not None
+    made.active.monitor.settle()
+    assert sum(counts.label_rows for counts in made.active.monitor.open_counts.values()) == len(answered)
+    assert made.counters.named().get("feedback:joined", 0) == len(answered)
     again = made.take_labels(labels(*((name, 0, "blue") for name in answered)), T0)
     assert (again.joined, again.duplicate) == (0, len(answered))

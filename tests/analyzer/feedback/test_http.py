@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.analyzer.feedback import body, events
+from pilotfish.sidecar.analyzer.feedback import cloudevents as events
+from pilotfish.sidecar.analyzer.feedback import request as body
 from tests.analyzer.test_http import TOKEN, Served, served
 from tests.support.waiting import eventually
 
@@ -53,7 +54,7 @@ async def test_what_cannot_be_read_is_a_400_and_counted(tmp_path: Path) -> None:
         status, answer = await post(one, {"id": 7, "label": 1})
         assert (status, answer["error"]) == (400, "$.id is 7; give the request's id as text of 1 to 1024 characters")
         assert (await post(one, b"x", **{"Content-Type": "text/plain"}))[0] == 400
-        assert (await post(one, {"id": "a", "labels": [1] * (body.MOST_LABELS + 1)}))[0] == 413
+        assert (await post(one, {"id": "a", "labels": [1] * (body.MAX_LABELS + 1)}))[0] == 413
         await eventually(lambda: one.app.report.feedback.labels[2].labels == 4, what="4 invalid")
 
 

@@ -7,47 +7,48 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
-from pilotfish.sidecar.analyzer.core import Core
 from pilotfish.sidecar.analyzer.errors import IdleError
-from pilotfish.sidecar.analyzer.feedback.labels import Answer, Label, Labels, delivery_key, key_of
-from pilotfish.sidecar.analyzer.publish import Publisher
-from pilotfish.sidecar.report.schema import Durability, Report
+from pilotfish.sidecar.analyzer.feedback.labels import FeedbackResponse, Label, LabelBatch, delivery_key, request_key
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import Feedback
-from tests.analyzer.feedback.made import core, exchange, labelled, labels
+from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline
 from tests.analyzer.made import SECOND, T0, profile
 
 
-def outcomes(of: Answer) -> dict[str, int]:
+def outcomes(of: FeedbackResponse) -> dict[str, int]:
     names = ("joined", "direct", "late", "duplicate", "unknown", "invalid", "judged")
     return {name: getattr(of, name) for name in names if getattr(of, name)}
 
 
-def report(of: Core) -> Report:
-    return Publisher(0.0).publish(of, Durability(), {}, 1.0).report
+def report(of: Pipeline) -> Report:
+    return Publisher(0.0).publish(of, CheckpointStatus(), {}, 1.0).report
 
 
-def counted(of: Core) -> int:
-    assert of.watch is not None
-    of.watch.settle()
-    return sum(counts.label_rows for counts in of.watch.open_counts.values())
+def counted(of: Pipeline) -> int:
+    assert of.active.monitor is not None
+    of.active.monitor.settle()
+    return sum(counts.label_rows for counts in of.active.monitor.open_counts.values())
 
 
-def journal(of: Core) -> list[tuple[int, list[tuple[int, bytes]]]]:
-    """Return what the core would have written, each piece a chunk that ends where it is long."""
-    return [(number, [(len(raw), raw)]) for number, raw in of.labels.store.drain()]
+def journal(of: Pipeline) -> list[tuple[int, list[tuple[int, bytes]]]]:
+    """Return what the pipeline would have written, each piece a chunk that ends where it is long."""
+    return [(number, [(len(raw), raw)]) for number, raw in of.feedback.drain()]
 
 
-def restarted(of: Core, position: tuple[int, int], pieces: Any) -> Core:
-    """Return the core of a new process: the checkpoint of `of`, made at `position` of the journal, and the journal."""
-    saved = parse(render({**of.state(), "journal": position}), "test")
-    again = core(labelled(), saved)
-    again.replay(pieces, T0 + 2 * SECOND, redo=True)
+def restarted(of: Pipeline, position: tuple[int, int], pieces: Any) -> Pipeline:
+    """Return the pipeline of a new process: the checkpoint of `of`, made at `position` of the journal, and that."""
+    of.feedback.journal_written(position)
+    saved = parse(render(of.state()), "test")
+    again = pipeline(labelled(), saved)
+    again.replay(pieces, T0 + 2 * SECOND, count_labels=True)
     return again
 
 
 def test_a_label_joins_its_row_and_is_judged() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "a", answers=("blue", "green")), T0)
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "a", answers=("blue", "green")), T0)
     answer = made.take_labels(labels(("a", 1, "green"), ("a", 0, "green")), T0 + 5 * SECOND)
     assert outcomes(answer) == {"joined": 2, "judged": 2}
     assert answer.note == ""
@@ -60,8 +61,8 @@ def test_a_label_joins_its_row_and_is_judged() -> None:
 
 
 def test_each_row_counts_once() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "a"), T0)
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "a"), T0)
     given = labels(("a", 0, "blue"), ("a", 0, "green"))
     assert outcomes(made.take_labels(given, T0 + 1)) == {"joined": 1, "duplicate": 1, "judged": 1}
     assert outcomes(made.take_labels(given, T0 + 2)) == {"duplicate": 2}
@@ -69,32 +70,32 @@ def test_each_row_counts_once() -> None:
 
 
 def test_unknown_late_and_impossible_rows_are_told_apart() -> None:
-    made = core(labelled(), feedback=Feedback(keep=60.0))
-    made.take(exchange(1, "a"), T0)
+    made = pipeline(labelled(), feedback=Feedback(keep=60.0))
+    made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("never", 0, 1), ("a", 7, 1), ("a", 0, "blue")), T0 + 1)
     assert outcomes(answer) == {"unknown": 1, "invalid": 1, "joined": 1, "judged": 1}
     assert [item.index for item in answer.problems] == [0, 1]
     assert "row 7 of a request of 1 rows" in answer.problems[1].problem
-    made.take(exchange(2, "b"), T0)
+    made.handle_record(exchange(2, "b"), T0)
     assert outcomes(made.take_labels(labels(("b", 0, "blue")), T0 + 61 * SECOND)) == {"late": 1}
 
 
 def test_a_list_of_labels_must_fit_its_request() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "a", answers=("blue", "green", "blue")), T0)
-    key = key_of("a")
-    wrong = Labels(tuple(Label(0, key, row, "blue", whole=2) for row in range(2)))
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "a", answers=("blue", "green", "blue")), T0)
+    key = request_key("a")
+    wrong = LabelBatch(tuple(Label(0, key, row, "blue", whole=2) for row in range(2)))
     assert outcomes(made.take_labels(wrong, T0)) == {"invalid": 2}
-    right = Labels(tuple(Label(0, key, row, "blue", whole=3) for row in (0, 2)))
+    right = LabelBatch(tuple(Label(0, key, row, "blue", whole=3) for row in (0, 2)))
     assert outcomes(made.take_labels(right, T0)) == {"joined": 2, "judged": 2}
 
 
 def test_a_label_with_its_prediction_needs_no_exchange() -> None:
-    made = core(labelled())
+    made = pipeline(labelled())
     key = delivery_key("retry")
     direct = Label(0, 0, 0, "blue", direct=True, prediction="green", score=0.9, time=T0 / SECOND - 30)
-    assert outcomes(made.take_labels(Labels((direct, direct)), T0)) == {"direct": 2, "judged": 2}
-    keyed = Labels((direct._replace(key=key), direct._replace(key=key, row=1)))
+    assert outcomes(made.take_labels(LabelBatch((direct, direct)), T0)) == {"direct": 2, "judged": 2}
+    keyed = LabelBatch((direct._replace(key=key), direct._replace(key=key, row=1)))
     assert outcomes(made.take_labels(keyed, T0)) == {"direct": 2, "judged": 2}
     assert outcomes(made.take_labels(keyed, T0)) == {"duplicate": 2}
     lag = report(made).feedback.lag
@@ -103,27 +104,27 @@ def test_a_label_with_its_prediction_needs_no_exchange() -> None:
 
 
 def test_a_brought_prediction_does_not_count_beside_a_joined_one() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "a"), T0)
-    direct = Label(0, key_of("a"), 0, "blue", direct=True, prediction="green")
-    assert outcomes(made.take_labels(Labels((direct,)), T0)) == {"direct": 1, "judged": 1}
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "a"), T0)
+    direct = Label(0, request_key("a"), 0, "blue", direct=True, prediction="green")
+    assert outcomes(made.take_labels(LabelBatch((direct,)), T0)) == {"direct": 1, "judged": 1}
     assert outcomes(made.take_labels(labels(("a", 0, "blue")), T0)) == {"duplicate": 1}
     assert report(made).feedback.pending == 0
 
 
 def test_an_id_of_the_response_joins_as_well() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "mine", response_id="servers"), T0)
-    made.take(exchange(2, None, response_id="assigned"), T0)
-    made.take(exchange(3), T0)
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "mine", response_id="servers"), T0)
+    made.handle_record(exchange(2, None, response_id="assigned"), T0)
+    made.handle_record(exchange(3), T0)
     given = labels(("servers", 0, "blue"), ("assigned", 0, "blue"), ("mine", 0, "blue"))
     assert outcomes(made.take_labels(given, T0)) == {"joined": 2, "duplicate": 1, "judged": 2}
     assert report(made).feedback.identified_ratio == pytest.approx(2 / 3)
 
 
 def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() -> None:
-    made = core(profile())
-    made.take(exchange(1, "a"), T0)
+    made = pipeline(profile())
+    made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("a", 0, "blue")), T0)
     assert outcomes(answer) == {"joined": 1}
     assert "not judged" in answer.note
@@ -132,38 +133,38 @@ def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() ->
 
 
 def test_a_prediction_of_another_profile_is_not_judged_by_this_one() -> None:
-    made = core(labelled())
-    made.take(exchange(1, "a"), T0)
+    made = pipeline(labelled())
+    made.handle_record(exchange(1, "a"), T0)
     made.set_profile(labelled(1))
-    made.take(exchange(2, "b"), T0)
+    made.handle_record(exchange(2, "b"), T0)
     answer = made.take_labels(labels(("a", 0, "blue"), ("b", 0, "blue")), T0)
     assert outcomes(answer) == {"joined": 2, "judged": 1}
     assert counted(made) == 1
 
 
 def test_an_idle_analyzer_takes_no_label() -> None:
-    made = core()
+    made = pipeline()
     made.idle_reason = "the document is broken"
     with pytest.raises(IdleError, match="the document is broken"):
         made.take_labels(labels(("a", 0, 1)), T0)
 
 
 def test_an_id_used_twice_is_shown() -> None:
-    made = core(labelled())
+    made = pipeline(labelled())
     for sequence in (1, 2):
-        made.take(exchange(sequence, "1"), T0)
+        made.handle_record(exchange(sequence, "1"), T0)
     assert report(made).feedback.reused == 1
 
 
 def test_labels_after_the_checkpoint_are_counted_again_and_those_before_it_are_not() -> None:
-    made = core(labelled())
+    made = pipeline(labelled())
     for sequence, name in enumerate("abc", 1):
-        made.take(exchange(sequence, name), T0)
+        made.handle_record(exchange(sequence, name), T0)
     made.take_labels(labels(("a", 0, "blue")), T0)
     ((number, (before,)),) = journal(made)
     position = (number, before[0])
     again = restarted(made, position, [(number, [before])])
-    assert again.ledger.totals == made.ledger.totals
+    assert again.counters.named() == made.counters.named()
     assert counted(again) == counted(made) == 1
     checkpointed = restarted(made, position, [(number, [before])])
     made.take_labels(labels(("b", 0, "blue"), ("b", 0, "blue"), ("x", 0, 1)), T0 + SECOND)
@@ -171,20 +172,20 @@ def test_labels_after_the_checkpoint_are_counted_again_and_those_before_it_are_n
     pieces = [(number, [before, (before[0] + after[0], after[1])])]
     again = restarted(checkpointed, position, pieces)
     assert counted(again) == counted(made) == 2
-    assert again.ledger.totals == made.ledger.totals
+    assert again.counters.named() == made.counters.named()
     given = labels(("a", 0, "blue"), ("b", 0, "blue"), ("c", 0, "blue"))
     assert outcomes(again.take_labels(given, T0 + SECOND)) == {"duplicate": 2, "joined": 1, "judged": 1}
     assert report(again).feedback.pending == report(made).feedback.pending - 1
 
 
-def performing(share_wrong: float) -> Core:
-    """Return a core after 12 ticks of 200 labelled rows each, so many of which were wrong."""
-    made, sequence = core(labelled()), 0
+def performing(share_wrong: float) -> Pipeline:
+    """Return a pipeline after 12 ticks of 200 labelled rows each, so many of which were wrong."""
+    made, sequence = pipeline(labelled()), 0
     for tick in range(12):
         now = T0 + tick * 10 * SECOND
         for group in range(4):
             sequence += 1
-            made.take(exchange(sequence, str(sequence), answers=("blue",) * 50, at_ns=now), now)
+            made.handle_record(exchange(sequence, str(sequence), answers=("blue",) * 50, at_ns=now), now)
             wrong = round(50 * share_wrong)
             truths = ["green"] * wrong + ["blue"] * (50 - wrong)
             given = labels(*((str(sequence), row, truth) for row, truth in enumerate(truths)))
@@ -195,7 +196,7 @@ def performing(share_wrong: float) -> Core:
 
 def test_a_model_that_gets_worse_alarms_by_its_labels_and_the_report_says_by_how_much() -> None:
     made = performing(0.4)
-    assert "performance" in {episode.family for episode in made.episodes() if episode.open}
+    assert "performance" in {episode.family for episode in made.active.episodes() if episode.open}
     found = report(made).performance
     assert found is not None
     assert found.realized is not None
@@ -209,7 +210,7 @@ def test_a_model_that_gets_worse_alarms_by_its_labels_and_the_report_says_by_how
 
 def test_a_model_as_good_as_ever_alarms_nothing_by_its_labels() -> None:
     made = performing(0.1)
-    assert "performance" not in {episode.family for episode in made.episodes()}
+    assert "performance" not in {episode.family for episode in made.active.episodes()}
     found = report(made).performance
     assert found is not None
     assert found.realized is not None
@@ -218,9 +219,9 @@ def test_a_model_as_good_as_ever_alarms_nothing_by_its_labels() -> None:
 
 
 def test_without_labels_the_estimate_is_believed() -> None:
-    made = core(labelled())
+    made = pipeline(labelled())
     for sequence in range(1, 101):
-        made.take(exchange(sequence, answers=("blue", "green")), T0)
+        made.handle_record(exchange(sequence, answers=("blue", "green")), T0)
     made.advance(T0 + 13 * SECOND)
     found = report(made).performance
     assert found is not None

@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.feedback.journal import Journal, JournalError
+from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
+from tests.support.examples import examples
 
 
 def loaded(folder: Path) -> list[tuple[int, list[bytes]]]:
-    return [(number, [raw for _, raw in chunks]) for number, chunks in Journal(folder).load()]
+    return [(number, [raw for _, raw in chunks]) for number, chunks in LabelJournal(folder).load()]
 
 
 def test_what_was_appended_comes_back_in_order(tmp_path: Path) -> None:
-    made = Journal(tmp_path)
+    made = LabelJournal(tmp_path)
     made.append([(1, b"a"), (2, b"b")], 1, sync=True)
     made.append([(2, b"c")], 1, sync=False)
     assert loaded(tmp_path) == [(1, [b"a"]), (2, [b"b", b"c"])]
-    again = Journal(tmp_path)
+    again = LabelJournal(tmp_path)
     ((_, _), (number, chunks)) = again.load()
     assert again.position == made.position == (number, chunks[-1][0])
     again.append([(2, b"d")], 2, sync=True)
@@ -28,24 +29,24 @@ def test_what_was_appended_comes_back_in_order(tmp_path: Path) -> None:
 
 
 def test_a_piece_that_a_crash_cut_short_is_cut_off(tmp_path: Path) -> None:
-    Journal(tmp_path).append([(1, b"whole"), (1, b"torn")], 1, sync=True)
+    LabelJournal(tmp_path).append([(1, b"whole"), (1, b"torn")], 1, sync=True)
     path = tmp_path / "feedback-00000001.log"
     path.write_bytes(path.read_bytes()[:-2])
     assert loaded(tmp_path) == [(1, [b"whole"])]
-    again = Journal(tmp_path)
+    again = LabelJournal(tmp_path)
     again.load()
     again.append([(1, b"more")], 1, sync=True)
     assert loaded(tmp_path) == [(1, [b"whole", b"more"])]
 
 
 @given(at=st.integers(0, 60), flip=st.integers(1, 255))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_a_damaged_byte_costs_at_most_what_follows_it(
     at: int, flip: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("journal")
     pieces = [b"first piece", b"second piece", b"third piece"]
-    Journal(folder).append([(1, raw) for raw in pieces], 1, sync=False)
+    LabelJournal(folder).append([(1, raw) for raw in pieces], 1, sync=False)
     path = folder / "feedback-00000001.log"
     raw = bytearray(path.read_bytes())
     raw[at % len(raw)] ^= flip
@@ -55,7 +56,7 @@ def test_a_damaged_byte_costs_at_most_what_follows_it(
 
 
 def test_a_full_disk_is_said_and_made_up_for(tmp_path: Path) -> None:
-    made = Journal(tmp_path)
+    made = LabelJournal(tmp_path)
     made.append([(1, b"a")], 1, sync=True)
     path = tmp_path / "feedback-00000002.log"
     path.mkdir()  # as good as a full disk, for root, too
@@ -72,7 +73,7 @@ def test_a_full_disk_is_said_and_made_up_for(tmp_path: Path) -> None:
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "feedback-1.log").write_bytes(b"mine")
     (tmp_path / "checkpoint").write_bytes(b"x")
-    made = Journal(tmp_path)
+    made = LabelJournal(tmp_path)
     assert made.load() == []
     made.append([(9, b"a")], 9, sync=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "feedback-00000009.log", "feedback-1.log"]

@@ -8,27 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.feedback import frames
-from pilotfish.sidecar.analyzer.feedback.frames import Tag, Taken
-from pilotfish.sidecar.analyzer.feedback.segment import mark_of
-from pilotfish.sidecar.analyzer.feedback.store import BYTES_A_ROW, Found, Store
+from pilotfish.sidecar.analyzer.feedback.frames import LabelEvent, SegmentHeader
+from pilotfish.sidecar.analyzer.feedback.segment import dedup_key
+from pilotfish.sidecar.analyzer.feedback.store import BYTES_A_ROW, Lookup, PredictionStore
+from tests.support.examples import examples
 
 KEEP, MAX_ROWS = 100.0, 64
-TAG = Tag("p", ("y",))
+TAG = SegmentHeader("p", ("y",))
 Values = list[list[object] | None]
 
 
-def store(max_rows: int = MAX_ROWS) -> Store:
-    return Store(KEEP, max_rows, TAG)
+def store(max_rows: int = MAX_ROWS) -> PredictionStore:
+    return PredictionStore(KEEP, max_rows, TAG)
 
 
-def found(of: Store, key: int, now: float) -> Found | None:
+def found(of: PredictionStore, key: int, now: float) -> Lookup | None:
     return of.find([key], now)[0]
 
 
-def labelled(of: Store, key: int, row: int, now: float) -> None:
+def labelled(of: PredictionStore, key: int, row: int, now: float) -> None:
     place = found(of, key, now)
     home = place.home.number if place is not None and place.kept is not None else -1
-    of.count(Taken(at=now, outcomes={"joined": 1}, marks=[mark_of(key, row)], homes=[home]))
+    of.count(LabelEvent(at=now, outcomes={"joined": 1}, marks=[dedup_key(key, row)], homes=[home]))
 
 
 @dataclass
@@ -45,7 +46,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple[str, int, int]]) -> None:
     made, model, now = store(), Model(), 1000.0
     for what, key, rows in steps:
@@ -55,7 +56,7 @@ def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple
             model.exchanges.add(key)
         elif what == "label":
             labelled(made, key, rows, now)
-            model.marks.add(mark_of(key, rows))
+            model.marks.add(dedup_key(key, rows))
         else:
             now += 20.0 * rows
             made.expire(now)
@@ -68,7 +69,7 @@ def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple
                 first = place.kept.values()[0]
                 assert first is not None
                 assert first[0] == float(other)
-        marks = [mark_of(key, row) for key in range(1, 41) for row in range(1, 6)]
+        marks = [dedup_key(key, row) for key in range(1, 41) for row in range(1, 6)]
         assert {mark for mark, known in zip(marks, made.marked(marks), strict=True) if known} <= model.marks
     again = store()
     for number, raw in made.drain():
@@ -149,7 +150,7 @@ def test_without_room_marks_are_remembered_all_the_same() -> None:
     made.keep(1, 0, 1000.0, 1, [[1]])
     labelled(made, 1, 0, 1001.0)
     assert found(made, 1, 1001.0) is None
-    assert made.marked([mark_of(1, 0), mark_of(1, 1)]) == [True, False]
+    assert made.marked([dedup_key(1, 0), dedup_key(1, 1)]) == [True, False]
 
 
 def test_coverage_is_the_labelled_share_of_all_predicted_rows() -> None:
@@ -175,7 +176,7 @@ def test_a_segment_goes_on_after_a_restart() -> None:
     again.restore(made.state())
     assert [len(taken) for taken in again.replay(number, [raw])] == [1]
     assert (again.pending, again.rows, again.state()) == (1, 2, made.state())
-    assert again.marked([mark_of(1, 1), mark_of(1, 0)]) == [True, False]
+    assert again.marked([dedup_key(1, 1), dedup_key(1, 0)]) == [True, False]
     again.keep(3, 0, 1002.0, 1, [[1]])
     ((same, more),) = again.drain()
     assert same == number
@@ -186,14 +187,14 @@ def test_a_segment_goes_on_after_a_restart() -> None:
 
 def test_values_that_are_no_scalars_are_kept_as_missing() -> None:
     values: Values = [[10**400, {"a": 1}, "long" * 100, 10**20, True, 1, 1.5, "ok"], None]
-    raw = frames.of_kept(1, 0, 0.0, 8, values)
+    raw = frames.encode_exchange(1, 0, 0.0, 8, values)
     ((kept, _),) = frames.read(raw)
-    assert isinstance(kept, frames.Kept)
+    assert isinstance(kept, frames.StoredExchange)
     assert kept.values() == [[None, None, None, 1e20, True, 1, 1.5, "ok"], None]
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_damaged_bytes_are_never_more_than_a_shorter_journal(noise: bytes, at: int) -> None:
     made = store()
     made.keep(1, 0, 1000.0, 1, [["a"]])
@@ -205,9 +206,9 @@ def test_damaged_bytes_are_never_more_than_a_shorter_journal(noise: bytes, at: i
 
 
 def test_a_row_of_a_busy_model_takes_less_than_100_bytes() -> None:
-    made = Store(1e6, 100_000, Tag("p", ("class", "score")))
+    made = PredictionStore(1e6, 100_000, SegmentHeader("p", ("class", "score")))
     for key in range(1, 50_001):
         made.keep(key, 0, 1000.0, 1, [["fraud"], [0.123456789]])
-    parts = [segment for segment in made._segments if not segment.filling]
+    parts = [segment for segment in made._segments if not segment.is_open]
     size = sum(part.size + part._sorted.nbytes + part._offsets.nbytes for part in parts)
     assert size / sum(part.rows for part in parts) < 80

@@ -1,10 +1,10 @@
-"""`make bench-detection`: what the documentation says of drift detection, measured anew.
+"""`make bench-detection`: measure what the documentation says about drift detection.
 
 __main__.py      the command: which groups, how long, what is written where
 groups.py        the table of all groups, in the order of the report
 runner.py        cases in two processes, each result kept as soon as it is there
 results.py       what a case measured, with 99 % bounds, and whether that is what was wanted
-table.py         results as Markdown, put into docs/detection.md
+table.py         results as Markdown, put into docs/detection-measured.md
 svg.py, plots.py small pictures of them, without any library
 
 Groups
@@ -19,7 +19,7 @@ datasets.py      real data as columns
 relations.py     a correlation that breaks, labels, naming what drifted
 merging.py       one pod or a thousand, in any order, twice, restarted: the same to the bit
 speed.py         throughput, memory, a leader of a thousand pods, beside River and Evidently
-episodes.py      how often a lasting drift pages, and when its episode ends
+episodes.py      how often a lasting drift alarms, and when its episode ends
 baselines.py     River, Evidently, and an alarm that always rings, on the same rows
 
 Words

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.detection                       # everything
     python -m tests.benchmarks.detection serial delay --quick  # some groups, in a short form
-    python -m tests.benchmarks.detection --missing --write     # what has no result yet; then into docs/detection.md
+    python -m tests.benchmarks.detection --missing --write     # what has no result yet, and write docs/
 
 Results are kept by group in build/detection, or build/detection-quick, as soon as a group is done; `--write` takes
 whatever is there, and what is there in the short form only under a heading that says so.
@@ -23,12 +23,12 @@ from tests.benchmarks.detection.groups import GROUPS
 from tests.benchmarks.detection.runner import run
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT, PICTURES = ROOT / "docs" / "detection.md", ROOT / "docs" / "detection"
+DOCUMENT, PICTURES = ROOT / "docs" / "detection-measured.md", ROOT / "docs" / "detection"
 BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
 
 
 def write(results: dict[str, Any], form: str) -> None:
-    """Put the tables between the markers of docs/detection.md, pictures and figures beside it."""
+    """Put the tables between the markers of docs/detection-measured.md, pictures and figures beside it."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{machine()}; {form}.\n\n{table.markdown(results)}{END}{after}")

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from pilotfish.detectors.batch import Column, Floats
-from pilotfish.sidecar.profiles.build import Roles, read_table, row_times
+from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
 from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.benchmarks.detection.runner import NotMeasuredError
@@ -44,7 +44,7 @@ def table(file: str, left_out: tuple[str, ...] = (), time: str | None = None) ->
         path = dataset(file)
     except DatasetError as error:
         raise NotMeasuredError(str(error)) from error
-    read = read_table(path, Roles(time=time), CsvOptions(NA), _silent)
+    read = read_table(path, ColumnRoles(time=time), CsvOptions(NA), _silent)
     times, _ = row_times(read, time)
     return {name: column for name, column in read.columns.items() if name not in (*left_out, time)}, times
 

@@ -106,7 +106,7 @@ def alone(quick: bool) -> list[Case]:
         options = {"drift": Normal(shift), "features": 1, "n0": 1_000_000, "tolerance": 0.0}
         cases.append(_case(f"+ {shift:g} sd", 1.5, runs, options))
         judge: Any = partial(_oracle, bound=least(Normal(shift), 0.0))
-        cases.append(Case(f"+ {shift:g} sd: CUSUM that knows it", "-", oracle, judge, runs, runs, {"shift": shift}))
+        cases.append(Case(f"+ {shift:g} sd: a CUSUM that knows it", "-", oracle, judge, runs, runs, {"shift": shift}))
     return cases
 
 

@@ -43,11 +43,11 @@ def _judge(outcomes: Sequence[dict[str, Any]]) -> Judged:
     pages, closing, mistaken = (
         mean_at_most([found[key] for found in outcomes], most, unit)
         for key, most, unit in (
-            ("pages", 1.2, "pages"), ("closed_after", 60.0, "ticks"), ("false_closings", 0.0, "false closings")
+            ("pages", 1.2, "alarms"), ("closed_after", 60.0, "ticks"), ("false_closings", 0.0, "false closings")
         )
     )  # fmt: skip
     text = f"{pages.measured}; closed {closing.measured} after its end; {mistaken.measured}"
-    bound = f"{pages.bound} pages; {closing.bound} ticks"
+    bound = f"{pages.bound} alarms; {closing.bound} ticks"
     figures = {"pages": pages.figures, "closed_after": closing.figures}
     return Judged(text, bound, bool(pages.met and closing.met and mistaken.met), figures)
 
@@ -57,7 +57,7 @@ def cases(quick: bool) -> list[Case]:
     return [
         Case(
             name=f"+ {shift:g} sd for {ticks:,} ticks",
-            target="<= 1.2 pages; closed <= 60 ticks after; no false closing",
+            target="<= 1.2 alarms; closed <= 60 ticks after; no false closing",
             measure=run,
             judge=_judge,
             runs=runs,

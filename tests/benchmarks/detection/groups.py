@@ -20,7 +20,7 @@ from tests.benchmarks.detection.runner import Group
 GROUPS: dict[str, Group] = {
     "quiet": Group(
         "False alarms, independent rows",
-        "Crossings of the threshold over what the budget allows (A = 200 ticks), looked at every tick; 20 features, "
+        "Crossings of the threshold over what the budget allows (A = 200 ticks), checked at every tick; 20 features, "
         "tolerance 0, a fresh reference in each run.",
         independent.large,
     ),
@@ -30,19 +30,19 @@ GROUPS: dict[str, Group] = {
         independent.small,
     ),
     "quiet-all": Group(
-        "False alarms, everything that is watched",
-        "Pages of all families: 10 columns in related pairs, their residuals, distance and cosines, a prediction and "
-        "labels; rows are drawn, A = 200, tolerance 0, a fresh reference in each run.",
+        "False alarms, everything that is monitored",
+        "Alarms of all families: 10 columns in related pairs, their residuals, distance and cosines, a prediction and "
+        "labels; simulated rows, A = 200, tolerance 0, a fresh reference in each run.",
         independent.everything,
     ),
     "serial": Group(
-        "False alarms, rows that follow one another",
+        "False alarms, correlated rows",
         "Fourteen reference days of one-minute ticks, 10 rows each, 5 features, tolerance 0, a fresh reference in each "
         "run; beside it the ticks until a shift of 1 sd in one feature is found.",
         serial.cases,
     ),
     "hours": Group(
-        "A cycle of a day",
+        "A daily cycle",
         "One column whose mean swings by 1.5 sd, ten reference days of one-minute ticks, ten rows each, tolerance 0, "
         "A = 43,200: ticks until a shift of 1 sd is found.",
         hours.cases,
@@ -59,7 +59,7 @@ GROUPS: dict[str, Group] = {
     ),
     "delay-tolerant": Group(
         "Delay with the default tolerance",
-        "The same with tolerance .0025, which forgives .05 sd; over log(A) / ((shift - .05)^2 / 2).",
+        "The same with tolerance .0025, which allows .05 sd; over log(A) / ((shift - .05)^2 / 2).",
         delays.tolerant,
     ),
     "delay-small": Group(
@@ -84,9 +84,9 @@ GROUPS: dict[str, Group] = {
         real.shuffled_cases,
     ),
     "injected": Group(
-        "Faults put into real rows",
-        "Shuffled rows, two thirds of them the reference, the rest live, 20 a tick; from row 200 on a column that is "
-        "drawn at random is changed. A = 43,200, tolerance .0025; waited for 4,000 rows.",
+        "Faults injected into real rows",
+        "Shuffled rows, two thirds of them the reference, the rest live, 20 a tick; from row 200 on a random "
+        "column changes. A = 43,200, tolerance .0025; each run ends after 4,000 rows.",
         injected.cases,
     ),
     "correlation": Group(
@@ -96,12 +96,12 @@ GROUPS: dict[str, Group] = {
         relations.cases_correlation,
     ),
     "labels": Group(
-        "A model errs more often",
+        "A model makes more errors",
         "Labelled rows to the alarm over log(A) / KL. Reference of 100,000 labelled rows, A = 43,200.",
         relations.cases_labels,
     ),
     "naming": Group(
-        "Which features",
+        "Which features are named",
         "Reference of 100,000 rows, A = 43,200, tolerance 0: what an episode lists as confirmed.",
         relations.cases_naming,
     ),
@@ -111,14 +111,14 @@ GROUPS: dict[str, Group] = {
         merging.cases,
     ),
     "episodes": Group(
-        "One cause, one page",
+        "One cause, one alarm",
         "20 features, reference of 100,000 rows, 50 rows a tick, A = 43,200, tolerance .0025.",
         episodes.cases,
     ),
     "baselines": Group(
-        "The same stream through others",
-        "One column of independent values, + .5 sd at the end; each detector as it comes, Pilotfish with a reference "
-        "of 10,000 rows, ten rows a tick and A = 43,200 (so at most .23 false alarms per 100,000 rows).",
+        "The same stream through other detectors",
+        "One column of independent values, + .5 sd at the end; each detector with its defaults, Pilotfish with a "
+        "reference of 10,000 rows, ten rows a tick and A = 43,200 (so at most .23 false alarms per 100,000 rows).",
         baselines.cases,
     ),
     "throughput": Group(
@@ -128,13 +128,13 @@ GROUPS: dict[str, Group] = {
         alone=True,
     ),
     "evidently": Group(
-        "Beside Evidently",
-        "Its preset for data drift on every batch against the same reference, CPU time of both in one run.",
+        "Compared with Evidently",
+        "Evidently's preset for data drift on each batch against the same reference, CPU time of both in one run.",
         speed.cases_evidently,
         alone=True,
     ),
     "leader": Group(
         "A leader of many pods", "Wall time on one core; medians of ticks.", speed.cases_leader, alone=True
     ),
-    "memory": Group("Memory", "Without Python's own overhead of objects.", speed.cases_memory, alone=True),
+    "memory": Group("Memory", "Without the overhead of Python objects.", speed.cases_memory, alone=True),
 }

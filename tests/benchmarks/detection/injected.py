@@ -74,13 +74,13 @@ NUMERIC: dict[str, Change] = {
     "one value in ten missing": _missing,
     "another unit, x 1000": _other_unit,
     "a slow ramp to + 1 sd in 3,000 rows": _ramp,
-    "its values in other rows": _permuted,
+    "its values permuted": _permuted,
 }
 NAMED: dict[str, Change] = {
-    "the two commonest names change places": partial(_renamed, other=1),
-    "the commonest name and the fourth change places": partial(_renamed, other=3),
+    "the two most frequent categories swap": partial(_renamed, other=1),
+    "the most frequent category and the fourth swap": partial(_renamed, other=3),
 }
-SWAPPED = "two columns change places"
+SWAPPED = "two columns swap"
 KINDS = (*NUMERIC, *NAMED, SWAPPED)
 
 

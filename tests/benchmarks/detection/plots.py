@@ -1,4 +1,4 @@
-"""The pictures of docs/detection.md, from stored results; one whose results are missing is left as it is."""
+"""The pictures of docs/detection-measured.md, from stored results; one whose results are missing is left as it is."""
 
 from __future__ import annotations
 

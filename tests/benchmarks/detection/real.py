@@ -124,7 +124,7 @@ def calm(seeds: Sequence[int], *, first_day: int) -> list[list[str]]:
 
 def _judge_calm(outcomes: Sequence[list[str]]) -> Judged:
     (pages,) = outcomes
-    text = f"{len(pages)} page{'s' * (len(pages) != 1)}" + (f": {'; '.join(pages)}" if pages else "")
+    text = f"{len(pages)} alarm{'s' * (len(pages) != 1)}" + (f": {'; '.join(pages)}" if pages else "")
     return Judged(text, "", None, {"pages": len(pages)})
 
 
@@ -184,7 +184,7 @@ def judge_order(outcomes: Sequence[dict[str, Any]], known: Known) -> Judged:
     early = {name for _, names in before for name in names} & set(known.names)
     good = len(before) <= known.before and len(named) >= known.least and not early
     where = "; ".join(f"row {row:,} naming {', '.join(names)}" for row, names in after) or "none in time"
-    return Judged(f"{len(before)} pages before; then {where}", "", good, found)
+    return Judged(f"{len(before)} alarms before; then {where}", "", good, found)
 
 
 def shuffled(seeds: Sequence[int], *, source: str, shifted: bool) -> list[int]:
@@ -251,7 +251,7 @@ def ordered_cases(_: bool) -> list[Case]:
     return quiet + [
         Case(
             name=name,
-            target=f"a page <= {known.within} rows after it naming {known.least} of {', '.join(known.names)}; "
+            target=f"an alarm <= {known.within} rows after it naming {known.least} of {', '.join(known.names)}; "
             f"<= {known.before} before",
             measure=in_order,
             judge=partial(judge_order, known=known),

@@ -178,7 +178,7 @@ def cases_naming(quick: bool) -> list[Case]:
             runs=4 if quick else 30,
             chunk=4 if quick else 10,
             options={"shift": shift},
-            cause="five small shifts alarm together, sooner than any could alone; 2.5 times that is early for the last",
+            cause="five small shifts alarm together, sooner than one alone; 2.5 times that delay is early for the last",
         )
         for shift in (0.3, 0.5, 1.0)
     ]
@@ -188,7 +188,7 @@ def cases_labels(quick: bool) -> list[Case]:
     judge: Any = partial(mean_ratio, least=LOG_A / float(ERROR_INFORMATION), most=2.4)
     return [
         Case(
-            name=f"error 10 % -> 15 %, {'half a point' if tolerance else 'nothing'} forgiven",
+            name=f"error 10 % -> 15 %, tolerance {'.005' if tolerance else '0'}",
             target="<= 2.4 x",
             measure=labels,
             judge=judge,

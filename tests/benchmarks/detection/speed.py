@@ -225,8 +225,8 @@ def _judge_evidently(outcomes: Sequence[dict[str, float]]) -> Judged:
     ratio = found["cpu"] / found["ours"]
     text = (
         f"{ratio:.0f} x less CPU ({found['ours'] / found['batches'] * 1000:.1f} ms a batch after "
-        f"{found['once'] * 1000:.0f} ms once, theirs "
-        f"{found['cpu'] / found['batches'] * 1000:.0f}); alarms without drift: {found['alarms']:.0f}, theirs: "
+        f"{found['once'] * 1000:.0f} ms once; Evidently "
+        f"{found['cpu'] / found['batches'] * 1000:.0f}); alarms without drift: {found['alarms']:.0f}; Evidently: "
         f"some column in {found['any_column']:.0f} of {found['batches']:.0f} batches, "
         f"the data set in {found['data_set']:.0f}"
     )
@@ -238,8 +238,7 @@ def cases(quick: bool) -> list[Case]:
     lines = (("numeric", False, 15.0), ("mixed", False, 8.0), ("numeric", True, None), ("mixed", True, None))
     found = [
         Case(
-            name=f"{kind} values, 20 columns, batches of 1000 rows"
-            + (", with what is made of several columns" * whole),
+            name=f"{kind} values, 20 columns, batches of 1000 rows" + (", with relations" * whole),
             target="-" if least is None else f">= {least:g} million/s",
             measure=throughput,
             judge=partial(_values, least=least),
@@ -274,7 +273,7 @@ def cases_memory(quick: bool) -> list[Case]:
     return [
         Case(
             name=f"20 numeric features, {rows:,} rows",
-            target="pod <= 8 KB a feature, 20 KB of history; leader <= 2.5 KB and 8 B a function and bound; flat",
+            target="pod <= 8 KB a feature, 20 KB of history; leader <= 2.5 KB and 8 B an alternative and bound; flat",
             measure=memory,
             judge=_judge_memory,
             options={"rows": rows},

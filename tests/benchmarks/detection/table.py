@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-HEADER = ("", "wanted", "measured", "99 % bound", "")
+HEADER = ("", "target", "measured", "99 % bound", "")
 VERDICTS = {True: "met", False: "**missed**", None: ""}
 
 

@@ -70,6 +70,7 @@ def test_growth_within_the_tolerance_raises_nothing_and_beyond_it_does() -> None
     assert first_alarm(monitor, 0.22, 300, 100, rng) is not None
 
 
+@pytest.mark.long
 def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
     """A log-odds of errors that wanders with a memory of 50 ticks: 5 x 1500 ticks at one in 100 allow 75 alarms."""
 

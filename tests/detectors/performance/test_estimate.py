@@ -34,6 +34,7 @@ def harder(rows: int, rng: np.random.Generator, share: float) -> dict[str, np.nd
     return {name: values[chosen] for name, values in pool.items()}
 
 
+@pytest.mark.long
 def test_it_covers_what_the_labels_show_when_rows_get_harder() -> None:
     covered = 0
     for seed in range(40):

@@ -13,6 +13,7 @@ from pilotfish.detectors.binning.losses import LossBins
 from pilotfish.detectors.binning.probabilities import smoothed_probabilities
 from pilotfish.detectors.evalues.bank import CLIP, LikelihoodRatioBank, build_bank
 from pilotfish.detectors.evalues.bounds import upper_mean_bounds
+from tests.support.examples import examples
 
 TOLERANCE = 0.02
 
@@ -35,7 +36,7 @@ def losses(seed: int, rows: int = 3000) -> Floats:
     return np.random.default_rng(seed).beta(0.5, 3, rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 500), st.integers(1, 500))
 def test_functions_are_lines_that_rise_with_the_loss(seed: int, wrong: int, right: int) -> None:
     continuous = LossBins.from_losses(losses(seed))
@@ -51,7 +52,7 @@ def test_functions_are_lines_that_rise_with_the_loss(seed: int, wrong: int, righ
         np.testing.assert_allclose(bank.h @ p, 1)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.integers(0, 10**6), st.lists(st.floats(0, 1), min_size=1, max_size=40), st.floats(0, 1))
 def test_the_bound_holds_for_every_shape_whose_mean_is_within_the_tolerance(
     seed: int, shape: list[float], toward: float

@@ -21,6 +21,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from pilotfish.detectors.summaries.windows import WindowLevel, Windows, window_levels
 from tests.detectors.material import QUICK, mixed_profile, normal_profile, tick
+from tests.support.examples import examples
 
 PROFILE = normal_profile()
 SMALL = (WindowLevel(1, 3), WindowLevel(4, 2), WindowLevel(12, 2))
@@ -79,7 +80,7 @@ def test_the_levels_follow_the_length_of_a_tick(seconds: float, widths: list[int
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from([0, 1, 255, 256, 70_000, 2**33])), max_size=60))
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=examples(40), deadline=None)
 def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tuple[int, int]]) -> None:
     straight, resumed = Windows(PROFILE, SMALL), Windows(PROFILE, SMALL)
     number = 0

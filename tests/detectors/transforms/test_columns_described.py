@@ -23,6 +23,7 @@ from pilotfish.detectors.transforms.arrays import ArrayTransform, ListTransform,
 from pilotfish.detectors.transforms.text import TextTransform, text_features
 from pilotfish.detectors.transforms.timestamps import TimestampTransform
 from tests.detectors.described import ROWS, T0, embeddings, iso, sentences
+from tests.support.examples import examples
 
 
 def apply(transform: Transform, values: ColumnData, at: float | None = None) -> Mapping[str, Column]:
@@ -94,7 +95,7 @@ def test_dates_have_no_hour_and_a_fixed_date_has_no_lag() -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=8))
 def test_shares_are_what_python_counts(texts: list[str]) -> None:
     length, digits, letters, non_ascii, punctuation, spaces, upper, vowels = text_features(texts)
@@ -208,7 +209,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(VALUES, max_size=6))
 def test_whatever_comes_has_a_cell_and_nothing_raises(values: list[Any]) -> None:
     for transform in TRANSFORMS_MADE:

@@ -23,6 +23,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.detectors.transforms import Block, Transform, to_document
 from pilotfish.detectors.transforms.relations import RelationTransform
+from tests.support.examples import examples
 
 NAMES = ("a", "b", "heavy", "sum", "alone", "other")
 
@@ -115,6 +116,7 @@ def test_a_broken_relation_is_named_with_its_partners_though_no_column_changed()
     assert status["a"].partners == ()
 
 
+@pytest.mark.long
 def test_rows_of_the_reference_raise_no_alarm() -> None:
     for seed in range(3):
         assert watched(ticks(150, 10 + seed))[1] == []
@@ -156,6 +158,7 @@ def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
     assert {feature.name.partition(":")[2] for feature in alarms[1].features} & {"heavy", "sum"}
 
 
+@pytest.mark.long
 def test_a_relation_that_stays_broken_long_after_the_cause_that_hid_it_is_told() -> None:
     both = ticks(40, 21, alone=lambda values, _: values + 3, heavy=permuted)
     settings = DriftSettings(tick_seconds=21_600.0, per_seconds=30 * 86_400.0 * 360)  # a day, and the hold, is 4 ticks
@@ -247,7 +250,7 @@ def test_transforms_keep_their_laws_for_hostile_values(kind: str) -> None:
 
 
 @given(st.lists(st.lists(st.floats() | st.none() | st.integers(), min_size=6, max_size=6), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_rows_of_numbers_make_finite_columns(made_rows: list[list[object]]) -> None:
     data = Block({name: as_column([row[i] for row in made_rows]) for i, name in enumerate(NAMES)}, len(made_rows))
     for kind in ("relations", "cosines"):

@@ -17,9 +17,10 @@ import pytest
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report.command import evidently
-from pilotfish.sidecar.report.command.comparison import Wanted, compare
-from pilotfish.sidecar.report.command.evidently import EvidentlyError, Request, fetch, write
+from pilotfish.sidecar.report.command.comparison import ComparisonJob, compare
+from pilotfish.sidecar.report.command.evidently import EvidentlyError, EvidentlyOptions, fetch, write
 from tests.support.extras import extras_python
+from tests.support.waiting import patient
 
 LIMITS: dict[str, Any] = {"memory": 2 << 30, "seconds": 300}
 LINE = '{"at":1.0,"inputs":{"a":%s,"name":"x"},"outputs":{"y":0.5}}\n'
@@ -101,12 +102,14 @@ def test_rows_that_cannot_be_compared_are_told(tmp_path: Path, line: str, said: 
     rows = tmp_path / "rows"
     rows.write_text(line + "\n")
     with pytest.raises(Exception, match=said):
-        compare(Wanted(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
+        compare(ComparisonJob(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
 
 
 def test_without_evidently_it_says_how_to_have_it(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match=r"pip install 'pilotfish\[evidently\]'"):
-        write(Request(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS))
+        write(
+            EvidentlyOptions(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS)
+        )
 
 
 def run(folder: Path, **changes: int) -> subprocess.CompletedProcess[str]:
@@ -120,7 +123,7 @@ print(json.dumps([found.columns, found.reference_rows, found.rows, found.left_ou
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve()), "HOME": str(folder)}
     return subprocess.run(
-        [extras_python(), "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=55
+        [extras_python(), "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=patient(55)
     )
 
 

@@ -17,10 +17,10 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import Answer
-from pilotfish.sidecar.report.timeline import retold
-from pilotfish.sidecar.report.timeline.document import TimeLine
-from pilotfish.sidecar.report.timeline.make import time_line
+from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.timeline import convert as retold
+from pilotfish.sidecar.report.timeline.build import time_line
+from pilotfish.sidecar.report.timeline.schema import Timeline
 
 NOW = 1_700_000_000.0
 FIRST = 28_333_320  # a tick of 60 s at a full hour
@@ -83,17 +83,17 @@ def drifting(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[P
     return profile, monitor
 
 
-def answer(profile: Profile, monitor: DriftMonitor) -> Answer:
+def answer(profile: Profile, monitor: DriftMonitor) -> ReportResponse:
     """What /report would answer of that monitor, without a proxy."""
     status = monitor.status()
-    return Answer(
+    return ReportResponse(
         made_at=NOW,
         started_at=NOW - 60,
         state="watching",
         model=profile.model,
         version=profile.version,
         profile=retold.profile_info(profile),
-        ticks=report.Ticks(tick_seconds=60.0, last_closed=status.tick, closed_total=status.ticks_closed),
+        ticks=report.TickStatus(tick_seconds=60.0, last_closed=status.tick, closed_total=status.ticks_closed),
         families=retold.families(status),
         features=retold.features(profile, status),
         episodes=tuple(msgspec.convert(item, report.Episode, from_attributes=True) for item in status.episodes),
@@ -101,7 +101,7 @@ def answer(profile: Profile, monitor: DriftMonitor) -> Answer:
     )
 
 
-def both(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[Answer, TimeLine]:
+def both(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[ReportResponse, Timeline]:
     profile, monitor = drifting(name, ticks, since)
     made = answer(profile, monitor)
     return made, time_line(profile, monitor.windows.snapshot(), made)

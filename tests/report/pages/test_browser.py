@@ -10,6 +10,7 @@ import pytest
 
 from pilotfish.sidecar.report.pages import page
 from tests.report.pages.made import both
+from tests.support.waiting import patient
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--no-pdf-header-footer")
@@ -23,7 +24,7 @@ def test_a_file_is_drawn_and_printed(tmp_path: Path) -> None:
     file.write_text(page.render(*both()))
     done = subprocess.run(
         [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", f"--print-to-pdf={paper}", file.as_uri()],
-        capture_output=True, text=True, timeout=45, check=True,
+        capture_output=True, text=True, timeout=patient(45), check=True,
     )  # fmt: skip
     assert paper.read_bytes().startswith(b"%PDF")
     assert paper.stat().st_size > 10_000

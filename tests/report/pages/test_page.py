@@ -12,27 +12,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http.answer import answer
+from pilotfish.sidecar.analyzer.http.report import build_response
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.answer import Answer
 from pilotfish.sidecar.report.pages import histogram, page, summary
 from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
-from pilotfish.sidecar.report.timeline.document import Histogram, TimeLine
-from pilotfish.sidecar.telemetry.reading import Reading
+from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
+from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.report.pages.made import both, check
+from tests.support.examples import examples
 from tests.telemetry.made import NOW, reading, whole_report
 
-NO_LINE = TimeLine(tick_seconds=60.0)
+NO_LINE = Timeline(tick_seconds=60.0)
 
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
     whole = reading(tmp_path / "page")
-    return page.render(answer(whole.report, whole), NO_LINE, live=True)
+    return page.render(build_response(whole.report, whole), NO_LINE, live=True)
 
 
 def test_what_others_wrote_is_escaped(text: str) -> None:
@@ -58,9 +59,9 @@ def test_losses_and_labels_are_there(text: str) -> None:
 
 
 def test_without_a_proxy_the_page_says_so() -> None:
-    alone = Reading(report=whole_report(), page=None, control=None, now=NOW)
-    assert "No counter page" in page.render(answer(alone.report, alone), NO_LINE, live=True)
-    assert "No counter page" not in page.render(answer(alone.report, alone), NO_LINE)
+    alone = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
+    assert "No counter page" in page.render(build_response(alone.report, alone), NO_LINE, live=True)
+    assert "No counter page" not in page.render(build_response(alone.report, alone), NO_LINE)
 
 
 def test_the_policy_allows_the_style_and_nothing_else(text: str) -> None:
@@ -101,21 +102,23 @@ def test_one_tick_and_no_tick_make_a_page() -> None:
 
 
 def test_nothing_at_all_makes_a_page() -> None:
-    idle = Answer(made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.Ticks(tick_seconds=1))
-    text = page.render(idle, TimeLine(tick_seconds=1))
+    idle = ReportResponse(
+        made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.TickStatus(tick_seconds=1)
+    )
+    text = page.render(idle, Timeline(tick_seconds=1))
     check(text)
     assert "&lt;none&gt;" in text
 
 
 def test_blocks_that_the_page_does_not_know_are_shown_as_they_stand() -> None:
-    class Later(Answer, frozen=True, kw_only=True):
+    class Later(ReportResponse, frozen=True, kw_only=True):
         something_new: dict[str, Any]
 
     idle = Later(
-        made_at=NOW, started_at=NOW, state="idle", ticks=report.Ticks(tick_seconds=1),
+        made_at=NOW, started_at=NOW, state="idle", ticks=report.TickStatus(tick_seconds=1),
         something_new={"<key>": [1.5, {"inner": "<value>"}]},
     )  # fmt: skip
-    text = page.render(idle, TimeLine(tick_seconds=1))
+    text = page.render(idle, Timeline(tick_seconds=1))
     check(text)
     assert "Something new" in text
     assert "1.5, inner &lt;value&gt;" in text
@@ -136,7 +139,7 @@ ANY_NUMBER = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
 ANY_TICK = st.sampled_from([-(2**62), -1, 0, 1, 2**40, 2**62])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ANY_NAME, ANY_NUMBER, ANY_TICK)
 def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, tick: int) -> None:
     """What a file or another sidecar says is drawn as it is, or as far as it makes sense."""
@@ -154,7 +157,7 @@ def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, ti
     answered = poisoned(msgspec.json.decode(msgspec.json.encode(made)))
     answered["episodes"][0] |= {"onset_tick": tick, "opened_tick": tick}
     spans = poisoned(msgspec.json.decode(msgspec.json.encode(line)))
-    text = page.render(msgspec.convert(answered, Answer), msgspec.convert(spans, TimeLine))
+    text = page.render(msgspec.convert(answered, ReportResponse), msgspec.convert(spans, Timeline))
     check(text)
 
 
@@ -170,7 +173,7 @@ def test_a_hundred_features_make_a_page_of_bearable_size() -> None:
 
 
 def test_under_the_pointer_a_bar_says_its_shares() -> None:
-    drawn = histogram.large(Histogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
+    drawn = histogram.large(FeatureHistogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
     assert "<title>a&lt;: reference 50.00%, current 10.00%</title>" in drawn
 
 

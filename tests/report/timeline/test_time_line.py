@@ -10,11 +10,11 @@ from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.windows import Windows, window_levels
-from pilotfish.sidecar.report.answer import Answer
-from pilotfish.sidecar.report.schema import Ticks
-from pilotfish.sidecar.report.timeline.document import TimeLine
-from pilotfish.sidecar.report.timeline.make import STEP_ROWS, time_line
-from pilotfish.sidecar.report.timeline.shapes import Frame
+from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.schema import TickStatus
+from pilotfish.sidecar.report.timeline.build import STEP_ROWS, time_line
+from pilotfish.sidecar.report.timeline.histogram_layout import HistogramLayout
+from pilotfish.sidecar.report.timeline.schema import Timeline
 from tests.detectors.material import mixed_profile, tick
 from tests.report.pages.made import FIRST, answer, both, drifting
 
@@ -62,19 +62,19 @@ def test_an_ended_drift_ends() -> None:
 
 def test_it_survives_json() -> None:
     _, line = both()
-    assert msgspec.json.decode(msgspec.json.encode(line), type=TimeLine) == line
+    assert msgspec.json.decode(msgspec.json.encode(line), type=Timeline) == line
 
 
 def test_without_a_profile_there_is_nothing() -> None:
     profile, monitor = drifting()
-    assert time_line(None, (), answer(profile, monitor)) == TimeLine(tick_seconds=60.0)
+    assert time_line(None, (), answer(profile, monitor)) == Timeline(tick_seconds=60.0)
 
 
 def test_bars_deal_out_every_row_of_every_kind_of_feature() -> None:
     profile = mixed_profile()
     counts = tick(profile, np.random.default_rng(3), rows=500)
     for feature in profile.features:
-        frame = Frame.of(feature, 60.0)
+        frame = HistogramLayout.of(feature, 60.0)
         assert frame.matrix.sum(axis=0) == pytest.approx(1.0)
         found = frame.histogram(counts.of(profile, feature.name), None)
         assert sum(found.reference) == pytest.approx(1.0, abs=1e-4)
@@ -93,9 +93,9 @@ def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> No
     for number in range(36):  # six hours of the first night
         counts.add(Batch({"load": wave[number * 10 : number * 10 + 10]}, 10))
         windows.add(number, counts.take())
-    made = Answer(made_at=0, started_at=0, state="watching", ticks=Ticks(tick_seconds=600.0))
+    made = ReportResponse(made_at=0, started_at=0, state="watching", ticks=TickStatus(tick_seconds=600.0))
     timed = time_line(profile, windows.snapshot(), made).features[0]
-    blind = msgspec.structs.replace(made, ticks=Ticks(tick_seconds=600.0, rows_per_tick=10.0))
+    blind = msgspec.structs.replace(made, ticks=TickStatus(tick_seconds=600.0, rows_per_tick=10.0))
     whole = time_line(profile, windows.snapshot(), blind).features[0]
     assert max(timed.psi[0] or 0.0, timed.psi[-1] or 0.0) < 0.2 < (whole.psi[-1] or 0.0)
     assert timed.histogram.reference != whole.histogram.reference

@@ -1,0 +1,189 @@
+"""What people, files and learning decide of profiles and episodes: carried out, kept, and put into the audit."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ..errors import quote_value
+from ..report.schema import AuditEntry, LearningStatus, Report
+from . import checkpoint
+from .audit import AuditLog
+from .commands import (
+    BeginLearning,
+    CloseEpisode,
+    EndLearning,
+    NoteLearning,
+    SetProfile,
+    ShowDecisions,
+    SimpleCommand,
+    Warn,
+)
+from .errors import LearningRefusedError, RefusedError, StoppingError
+from .learning import MAX_TRIES
+from .profile_store import ProfileStore, parse_profile
+
+LONGEST_BY, LONGEST_REASON = 100, 500
+
+By = Annotated[str, Meta(min_length=1, max_length=LONGEST_BY)]
+Reason = Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)]
+
+
+class RebaselineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person says that the present traffic is the new normal: learn from the next `rows` rows."""
+
+    by: By
+    reason: Reason
+    rows: Annotated[int, Meta(ge=1000, le=10**6)] = 20_000
+
+
+class AuditedActions:
+    """Each method carries one decision out; RefusedError leaves everything as it was, and nothing in the audit."""
+
+    def __init__(
+        self,
+        audit: AuditLog,
+        profile_store: ProfileStore,
+        submit: Callable[[SimpleCommand], Future[None]],
+        read: Callable[[], Report],
+    ) -> None:
+        self._audit = audit
+        self._profile_store = profile_store
+        self._submit = submit
+        self._read = read
+
+    async def take_profile(self, raw: bytes, by: str = "", reason: str = "") -> str:
+        """Put the profile in `raw` into force and keep it; return its hash."""
+        profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
+        before = self._read()
+        await self._submit_and_wait(SetProfile(profile))
+        await self._keep(raw)
+        await self._note("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
+        await self._supersede(before)
+        return profile.hash
+
+    async def take_file(self) -> None:
+        """Put the profile of the document's file into force, if it is another one; ProfileRefusedError."""
+        before = self._read()
+        profile = await asyncio.to_thread(self._profile_store.newer)
+        if profile is None:
+            return
+        await self._submit_and_wait(SetProfile(profile))
+        await asyncio.to_thread(self._profile_store.accept)
+        await self._note("profile", "in_force", before, new=profile.hash, by="the document's file")
+        await self._supersede(before)
+
+    async def close_episode(self, episode: str, by: str = "", reason: str = "") -> None:
+        """End an episode."""
+        await self._submit_and_wait(CloseEpisode(episode))
+        await self._note("close_episode", "closed", self._read(), by=by, reason=reason, episode=episode)
+
+    async def rebaseline(self, raw: bytes) -> LearningStatus:
+        """Begin to learn the new normal from the rows to come, as the JSON in `raw` says."""
+        try:
+            wanted = msgspec.json.decode(raw, type=RebaselineRequest)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
+            raise RefusedError(f"the body cannot be read ({error}); send {example}") from error
+        before = self._read()
+        if before.state == "idle":
+            raise LearningRefusedError(f"nothing is learnt while the analyzer is idle: {before.reason}")
+        learning = LearningStatus(
+            id=secrets.token_hex(8), kind="rebaseline", wanted=wanted.rows, by=wanted.by, reason=wanted.reason,
+            began=time.time(),
+        )  # fmt: skip
+        await self._submit_and_wait(BeginLearning(learning))
+        await self._note("rebaseline", "begun", before, by=wanted.by, reason=wanted.reason)
+        return learning
+
+    async def cancel(self, by: str = "", reason: str = "") -> None:
+        """End a rebaseline, or the learning of a first profile, and remove its rows; the profile in force stays."""
+        before = self._read()
+        if before.learning is None:
+            raise LearningRefusedError("there is nothing to cancel: no profile is in the making")
+        await self._submit_and_wait(EndLearning(before.learning.id))
+        await self._note(before.learning.kind, "cancelled", before, by=by, reason=reason, rows=before.learning.rows)
+
+    async def take_learnt(self, learning: LearningStatus, raw: bytes, rows: int) -> None:
+        """Put what `learning` came to into force, keep it, and remove its rows.
+
+        A kill at any step leaves the learning where it is, and its rows: it builds the same profile again.
+        """
+        profile = await asyncio.to_thread(parse_profile, raw, "the profile that was learnt")
+        before = self._read()
+        await self._submit_and_wait(SetProfile(profile, learnt=learning.id))
+        if not any(
+            query_text.action == learning.kind and query_text.new == profile.hash for query_text in self._audit.newest
+        ):
+            await self._note(
+                learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason
+            )
+        kept = await self._keep(raw)
+        await self._submit_and_wait(EndLearning(learning.id))
+        if not kept:  # the rows are gone, so there may be room now
+            await self._keep(raw)
+
+    async def refuse_learnt(self, learning: LearningStatus, problem: str) -> None:
+        """Say that the rows of `learning` were no good; they are gathered anew, or it is given up."""
+        await self._submit_and_wait(NoteLearning(learning.id, problem=problem))
+        outcome = "gave_up" if learning.tries >= MAX_TRIES else "gathering_anew"
+        await self._note(
+            learning.kind, f"{outcome}: {problem[:200]}", self._read(), by=learning.by, reason=learning.reason,
+            rows=learning.rows,
+        )  # fmt: skip
+
+    async def _supersede(self, before: Report) -> None:
+        learning = before.learning
+        if learning is not None and learning.state != "gave_up":
+            await self._note(
+                learning.kind, "superseded by another profile", before, by=learning.by, reason=learning.reason,
+                rows=learning.rows,
+            )  # fmt: skip
+
+    async def _keep(self, raw: bytes) -> bool:
+        try:
+            await asyncio.to_thread(self._profile_store.keep, raw)
+            self._submit(Warn("profile", ""))
+        except checkpoint.CheckpointError as error:
+            self._submit(Warn("profile", f"the profile is in force but not kept: {error}"))
+            return False
+        return True
+
+    async def _submit_and_wait(self, command: SimpleCommand) -> None:
+        await asyncio.wrap_future(self._submit(command))
+
+    async def _note(
+        self, action: str, outcome: str, before: Report, *, by: str = "", reason: str = "", new: str = "",
+        rows: int = 0, episode: str = "",
+    ) -> None:  # fmt: skip
+        decision = AuditEntry(
+            time=time.time(),
+            action=action,
+            outcome=outcome,
+            by=by[:LONGEST_BY],
+            reason=reason[:LONGEST_REASON],
+            old=before.profile.hash if before.profile else "",
+            new=new,
+            rows=rows,
+            episode=episode,
+        )
+        await asyncio.to_thread(self._audit.note, decision)
+        with suppress(StoppingError):  # it is in the file, and shown after the restart
+            await self._submit_and_wait(ShowDecisions(self._audit.newest))
+            await self._submit_and_wait(Warn("audit", self._audit.problem))
+
+
+def query_text(query: dict[str, str], name: str, longest: int) -> str:
+    """Return what a query says under `name`; RefusedError when it is longer than a person's word."""
+    text = query.get(name, "")
+    if len(text) > longest:
+        raise RefusedError(f"{name} has {len(text)} characters ({quote_value(text)}); give {longest} at most")
+    return text

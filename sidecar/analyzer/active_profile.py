@@ -1,0 +1,168 @@
+"""The profile in force: its monitor, and the episodes of this profile and of earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from ...detectors.detection.results import TickResult
+from ...detectors.errors import DetectorError
+from ...detectors.profile.profile import Profile
+from ...detectors.summaries.counts import Counts
+from ..errors import quote_value
+from ..report.schema import RESTART, Episode
+from .component import Component
+from .counters import ALARMS, FINDINGS, TICKS, Counters
+from .decode import DecodedExchange, Rows
+from .errors import ProfileRefusedError, UnknownEpisodeError
+from .feedback.frames import LabelEvent
+from .notices import Notices
+from .profile_monitor import ProfileMonitor
+from .settings import AnalyzerSettings
+from .ticks import TickClock
+
+MAX_EPISODES = 50  # closed ones in the report
+
+
+class ActiveProfile(Component):
+    """Counts rows by the profile in force; `monitor` is None before the first profile.
+
+    The checkpoint's monitor waits until its profile is loaded: it resumes then, or is dropped for another profile.
+    """
+
+    by_tick: ClassVar[bool] = True
+
+    def __init__(self, settings: AnalyzerSettings, ticks: TickClock, counters: Counters, notices: Notices) -> None:
+        self._settings = settings
+        self._ticks = ticks
+        self._counters = counters
+        self._notices = notices
+        self._history: tuple[Episode, ...] = ()
+        self._saved: Mapping[str, Any] | None = None
+        self._closed_tick: int | None = None
+        self.monitor: ProfileMonitor | None = None
+        self.restorable = True  # False once a profile came that the checkpoint was not made under
+
+    @property
+    def profile_hash(self) -> str:
+        """The hash of the profile in force, empty without one."""
+        return self.monitor.profile.hash if self.monitor is not None else ""
+
+    # --- what the pipeline calls
+
+    def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
+        """Count the rows of an exchange."""
+        if self.monitor is not None:
+            self.monitor.add(tick, exchange, at)
+
+    def on_labels(self, tick: int, labels: LabelEvent) -> None:
+        """Count rows of predictions with their labels."""
+        if self.monitor is not None:
+            self.monitor.add_labels(tick, Rows({**labels.columns}, labels.rows), labels.at)
+
+    def on_tick(self, tick: int, now: float) -> None:
+        """Hand the counts of `tick` to the engine."""
+        result = self.monitor.close(tick) if self.monitor is not None else None
+        self._closed_tick = None if result is None else tick
+        if result is not None:
+            self._count_result(result)
+
+    # --- what is asked for
+
+    def replace(self, profile: Profile, closed_by: str) -> None:
+        """Put `profile` into force and end the former one's episodes; on ProfileRefusedError the former one stays."""
+        fresh = self._create_monitor(profile)
+        self._close_monitor(closed_by)
+        self.monitor = fresh
+        for tick in fresh.open_counts:
+            if tick not in self._ticks.open:  # the clock closed it while no profile was in force
+                result = fresh.close(tick)
+                if result is not None:
+                    self._count_result(result)
+
+    def close_episode(self, episode_id: str, by: str) -> None:
+        """End one open episode; UnknownEpisodeError when no open one has this id."""
+        if self.monitor is None:
+            raise UnknownEpisodeError(f"there is no episode {quote_value(episode_id)}: no profile is in force")
+        try:
+            self.monitor.close_episode(episode_id, by)
+        except DetectorError as error:
+            raise UnknownEpisodeError(str(error)) from error
+
+    def episodes(self) -> tuple[Episode, ...]:
+        """Return the open episodes, then the latest closed ones, those of earlier profiles included."""
+        mine = self.monitor.status.episodes if self.monitor is not None else ()
+        current = tuple(msgspec.convert(item, Episode, from_attributes=True) for item in mine)
+        known = {episode.id for episode in current}
+        closed = [episode for episode in current if not episode.open]
+        closed += [episode for episode in self._history if episode.id not in known]
+        closed.sort(key=lambda episode: episode.closed_tick or 0, reverse=True)
+        return (*(episode for episode in current if episode.open), *closed[:MAX_EPISODES])
+
+    def closed_counts(self, tick: int) -> tuple[Profile, Counts] | None:
+        """Return the profile and the counts of `tick` if it is the last one that closed, and had rows."""
+        if self.monitor is None or tick != self._closed_tick:
+            return None
+        return self.monitor.profile, self.monitor.newest
+
+    # --- the checkpoint
+
+    def state(self) -> dict[str, Any]:
+        """Return the monitor, None without a profile, and the episodes."""
+        if self.monitor is not None:
+            self.monitor.settle()
+        return {
+            "monitor": self.monitor.state() if self.monitor is not None else None,
+            "episodes": msgspec.to_builtins(self.episodes()),
+        }
+
+    def resume(self, saved: Mapping[str, Any]) -> None:
+        """Keep the monitor for its profile; until that is in force, the open episodes count as closed."""
+        self._saved = saved
+        self._history = self._closed_episodes(saved, RESTART)
+
+    # --- inside
+
+    def _count_result(self, result: TickResult) -> None:
+        self._counters.add(TICKS.key())
+        for alarm in result.alarms:
+            self._counters.add(ALARMS.key(alarm.family))
+        for finding in self.monitor.new_findings() if self.monitor is not None else ():
+            self._counters.add(FINDINGS.key(finding.kind))
+
+    def _close_monitor(self, by: str) -> None:
+        if self.monitor is None:
+            return
+        for result in self.monitor.end(by):
+            self._count_result(result)
+        self._history = self.episodes()
+        self.monitor = None
+
+    def _create_monitor(self, profile: Profile) -> ProfileMonitor:
+        """Return the monitor of `profile`, resumed if the checkpoint was made under the same profile."""
+        saved, self._saved = self._saved, None
+        mine = saved["monitor"] if saved is not None else None
+        if saved is not None and (mine is None or mine.get("profile_hash") != profile.hash):
+            self._history = self._closed_episodes(saved, "profile")
+            self.restorable = False
+        factory, drift = self._settings.engine_factory, self._settings.drift
+        if mine is not None and mine.get("profile_hash") == profile.hash:
+            try:
+                monitor = ProfileMonitor(profile, factory(profile, drift, mine["engine"]))
+                monitor.resume(mine)
+            except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
+                self._notices.set("checkpoint", f"evidence starts afresh, the checkpoint does not fit: {error}")
+            else:
+                return monitor
+        try:
+            return ProfileMonitor(profile, factory(profile, drift, None))
+        except DetectorError as error:
+            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
+
+    def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[Episode, ...]:
+        """Return the checkpoint's episodes, the open ones as closed; a monitor that resumes still has them open."""
+        episodes = msgspec.convert(saved["episodes"], tuple[Episode, ...])
+        closed = {"open": False, "closed_by": by, "closed_tick": self._ticks.closed_through}
+        return tuple(msgspec.structs.replace(item, **closed) if item.open else item for item in episodes)

@@ -1,0 +1,93 @@
+"""The queue between the threads that send commands and the worker, which executes them one after the other."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, overload
+
+from .commands import Command, SimpleCommand, TakeLabels
+from .errors import StoppingError
+from .feedback.labels import FeedbackResponse, LabelBatch
+
+LABEL_WAIT_SECONDS = 0.3  # a label may arrive before its exchange, which is on its way from the proxy
+
+Waiting = tuple[float, TakeLabels, Future[Any]]  # received at, command, response
+
+
+class CommandQueue:
+    """Commands and their futures. `wake` is called, from any thread, whenever the worker has something to do."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._commands: queue.SimpleQueue[tuple[Command, Future[Any]]] = queue.SimpleQueue()
+        self._waiting: list[Waiting] = []
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the queue takes no more commands."""
+        return self._stopping
+
+    @property
+    def labels_wait(self) -> bool:
+        """Whether labels wait for their exchange."""
+        return bool(self._waiting)
+
+    @overload
+    def submit(self, command: TakeLabels) -> Future[FeedbackResponse]: ...
+
+    @overload
+    def submit(self, command: SimpleCommand) -> Future[None]: ...
+
+    def submit(self, command: Command) -> Future[Any]:
+        """Queue a command; its future fails with the reason when the command is refused."""
+        response: Future[Any] = Future()
+        with self._lock:
+            if self._stopping:
+                response.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+                return response
+            self._commands.put((command, response))
+        self._wake()
+        return response
+
+    def stop(self) -> None:
+        """Take no more commands."""
+        with self._lock:
+            self._stopping = True
+        self._wake()
+
+    def due(self, now: float, exchange_missing: Callable[[LabelBatch], bool]) -> Iterator[tuple[Command, Future[Any]]]:
+        """Yield the commands to execute now. Labels wait a little while `exchange_missing` says so."""
+
+        def must_wait(received_at: float, command: TakeLabels) -> bool:
+            return 0 <= now - received_at < LABEL_WAIT_SECONDS and exchange_missing(command.labels)
+
+        waiting, self._waiting = self._waiting, []
+        for received_at, labels, response in waiting:
+            if must_wait(received_at, labels):
+                self._waiting.append((received_at, labels, response))
+            else:
+                yield labels, response
+        while not self._commands.empty():
+            command, response = self._commands.get()
+            if not response.set_running_or_notify_cancel():
+                continue  # the sender is gone
+            if isinstance(command, TakeLabels) and must_wait(now, command):
+                self._waiting.append((now, command, response))
+            else:
+                yield command, response
+
+    def close(self) -> None:
+        """Refuse all commands that were not executed, and those to come."""
+        with self._lock:
+            self._stopping = True
+        for _, _, response in self._waiting:
+            response.set_exception(StoppingError("the analyzer is ending; send the labels again in a moment"))
+        while not self._commands.empty():
+            _, response = self._commands.get()
+            if response.set_running_or_notify_cancel():
+                response.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))

@@ -1,0 +1,123 @@
+"""From the document to what the worker needs; a document that cannot be used becomes a reason to be idle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from ...detectors.errors import DetectorError
+from ...detectors.settings import DriftSettings
+from ..settings.document import ModelMonitor, ProfileSource, Spec
+from ..settings.errors import SettingsError
+from ..settings.load import load
+from ..settings.proxy import ProxySettings
+from ..settings.validation import find_warnings
+from .decode import Hints
+from .engine import EngineFactory
+from .settings import AnalyzerSettings
+from .stream_detectors import configure_detectors
+
+UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
+
+    document: ModelMonitor | None
+    settings: AnalyzerSettings
+    profile_path: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration:
+    """Read the document at `path`, None for none."""
+    plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
+    if path is None:
+        return Configuration(document=None, settings=plain)
+    try:
+        document = load(path)
+        return _configured(document, path.parent, engine_factory)
+    except (SettingsError, DetectorError) as error:
+        return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
+
+
+def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
+    """Return what the proxy must know of the document."""
+    if document is None:
+        return ProxySettings()
+    traffic = document.spec.traffic
+    return ProxySettings(
+        max_records_per_second=traffic.max_records_per_second,
+        body_limit=traffic.body_limit,
+        routes=traffic.routes,
+        probes=traffic.probes,
+    )
+
+
+def redacted_document(document: ModelMonitor | None) -> Any:
+    """Return the document as plain values for people; of addresses only what holds no secret."""
+    if document is None:
+        return None
+    plain = msgspec.to_builtins(document)
+    webhook = (plain["spec"].get("retrain") or {}).get("webhook")
+    if webhook:
+        webhook["url"] = _strip_secrets(webhook["url"])
+    for source in plain["spec"].get("profiles") or ():
+        if source.get("url"):
+            source["url"] = _strip_secrets(source["url"])
+    return plain
+
+
+def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
+    spec = document.spec
+    source = _source(spec)
+    settings = AnalyzerSettings(
+        model=spec.model.name,
+        version=spec.model.version,
+        mode=spec.mode,
+        hints=Hints(
+            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=UNPACKED * spec.traffic.body_limit
+        ),
+        drift=_drift(spec),
+        feedback=spec.feedback,
+        learn=source.learn if source is not None else None,
+        keep_rows=spec.traffic.keep_rows,
+        streams=configure_detectors(spec.drift.detectors),
+        engine_factory=engine_factory,
+    )
+    path = folder / source.path if source is not None and source.path else None
+    return Configuration(document=document, settings=settings, profile_path=path, notes=tuple(find_warnings(document)))
+
+
+def _source(spec: Spec) -> ProfileSource | None:
+    """Return the profile of the version that runs: the exact one, else one that fits any, else the only one."""
+    version = spec.model.version
+    for wanted in (version, ""):
+        for source in spec.profiles:
+            if source.version == wanted:
+                return source
+    return spec.profiles[0] if len(spec.profiles) == 1 and not version else None
+
+
+def _drift(spec: Spec) -> DriftSettings:
+    drift = spec.drift
+    return DriftSettings(
+        tick_seconds=drift.tick,
+        false_alarms=drift.false_alarms.count,
+        per_seconds=drift.false_alarms.per,
+        tolerance=drift.tolerance,
+        feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
+        ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
+        loss_tolerance=drift.performance.tolerance,
+    )
+
+
+def _strip_secrets(url: str) -> str:
+    """Return `url` without user, password, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

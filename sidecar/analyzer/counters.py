@@ -1,0 +1,130 @@
+"""Counters that never run backwards, by typed keys, and the one codec between keys and stored names.
+
+`KINDS` is the table of everything that is counted. The checkpoint stores a counter under its full name. The file
+`fates` has room for 56 bytes of a name, so it stores a longer one under a shortened name that always is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+FILE_NAME_BYTES = 56  # room for a name in a slot of the file `fates`
+_DIGEST_CHARS = 16
+
+
+class CounterKey(NamedTuple):
+    """Identifies one counter: its kind and the values of the kind's labels."""
+
+    kind: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CounterKind:
+    """One kind of counter, with the names of its labels. Only the last label may contain a colon."""
+
+    name: str
+    labels: tuple[str, ...] = ()
+
+    def key(self, *values: str) -> CounterKey:
+        """Return the key of the counter with these label values; ValueError when their number is wrong."""
+        if len(values) != len(self.labels):
+            raise ValueError(f"the counter {self.name} has the labels {self.labels}, not {len(values)} values")
+        return CounterKey(self.name, values)
+
+
+ALARMS = CounterKind("alarms", ("family",))
+DROPPED = CounterKind("dropped", ("reason",))
+FINDINGS = CounterKind("finding", ("kind",))
+IDENTIFIED = CounterKind("identified")  # measured exchanges with a request id
+LABEL_LAG = CounterKind("lag", ("bucket",))
+LABEL_LAG_MS = CounterKind("lag_ms")
+LABELS = CounterKind("feedback", ("outcome",))
+LATE_ROWS = CounterKind("late_rows")
+MEASURED = CounterKind("measured")
+NOT_KEPT = CounterKind("not_kept", ("store",))
+REUSED_IDS = CounterKind("reused_ids")  # measured exchanges with the request id of an earlier one
+ROWS = CounterKind("rows", ("side", "model"))
+STREAM_CHANGES = CounterKind("stream_changes", ("detector",))
+TICKS = CounterKind("ticks")
+UNDECODABLE = CounterKind("undecodable", ("reason",))
+
+_ALL = (
+    ALARMS, DROPPED, FINDINGS, IDENTIFIED, LABEL_LAG, LABEL_LAG_MS, LABELS, LATE_ROWS, MEASURED, NOT_KEPT,
+    REUSED_IDS, ROWS, STREAM_CHANGES, TICKS, UNDECODABLE,
+)  # fmt: skip
+KINDS = {kind.name: kind for kind in _ALL}
+
+
+def encode(key: CounterKey) -> str:
+    """Return the full name of a counter, as in `rows:input:m`."""
+    return ":".join((key.kind, *key.labels))
+
+
+def decode(name: str) -> CounterKey:
+    """Return the key of a stored name; an unknown kind, from another version, keeps its whole name as the kind."""
+    kind = KINDS.get(name.partition(":")[0])
+    head, *labels = name.split(":", len(kind.labels) if kind else 0)
+    return CounterKey(head, tuple(labels))
+
+
+def file_name(name: str) -> str:
+    """Return the name of a counter in the file `fates`: `name`, or its beginning and a digest if it is too long."""
+    raw = name.encode()
+    if len(raw) <= FILE_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(raw).hexdigest()[:_DIGEST_CHARS]
+    return f"{raw[: FILE_NAME_BYTES - _DIGEST_CHARS - 1].decode(errors='ignore')}~{digest}"
+
+
+class Counters:
+    """The totals by key. One thread writes."""
+
+    def __init__(self, names: Mapping[str, int] | None = None) -> None:
+        """Start with the totals by stored name."""
+        self._totals = {decode(name): amount for name, amount in (names or {}).items()}
+
+    def add(self, key: CounterKey, amount: int = 1) -> None:
+        """Add to one counter."""
+        try:
+            self._totals[key] += amount
+        except KeyError:
+            self.adopt(key)
+            self._totals[key] = self._totals.get(key, 0) + amount
+
+    def get(self, key: CounterKey) -> int:
+        """Return the total; 0 when nothing was added."""
+        return self._totals.get(key, 0)
+
+    def __contains__(self, key: CounterKey) -> bool:
+        """Whether anything was ever added, 0 included."""
+        return key in self._totals
+
+    def of(self, kind: CounterKind) -> dict[tuple[str, ...], int]:
+        """Return the totals of one kind by label values, sorted."""
+        return {key.labels: amount for key, amount in sorted(self._totals.items()) if key.kind == kind.name}
+
+    def named(self) -> dict[str, int]:
+        """Return the totals by full name."""
+        return {encode(key): amount for key, amount in self._totals.items()}
+
+    def merge(self, names: Mapping[str, int]) -> None:
+        """Raise each total to the one under its full name in `names`, if that is greater."""
+        for name, amount in names.items():
+            key = decode(name)
+            self.adopt(key)
+            self._totals[key] = max(self._totals.get(key, 0), amount)
+
+    def adopt(self, key: CounterKey) -> None:
+        """Move the total that the file `fates` kept under a shortened name to `key`, its full name."""
+        name = encode(key)
+        short = file_name(name)
+        if short != name and (kept := self._totals.pop(decode(short), None)) is not None:
+            self._totals[key] = max(self._totals.get(key, 0), kept)
+
+    def clear(self) -> None:
+        """Start from nothing."""
+        self._totals.clear()

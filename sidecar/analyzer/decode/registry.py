@@ -1,0 +1,140 @@
+"""The table of protocols, and the one door to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import msgspec
+
+from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ...wire.headers import Headers
+from . import cloudevents as events
+from . import headers, mlflow, oip, v1
+from .content import parse, uncode
+from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
+
+
+class Codec(Protocol):
+    """What the module of a protocol offers."""
+
+    def decode_request(self, body: Body, hints: Hints) -> DecodedBody:
+        """Return what the body of a request says; raise DeclineError."""
+
+    def decode_response(self, body: Body, hints: Hints) -> DecodedBody:
+        """Return what the body of a response says; raise DeclineError."""
+
+
+PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
+
+
+class _ProtocolKeys(msgspec.Struct, gc=False):
+    dataframe_records: msgspec.Raw = msgspec.Raw()
+    dataframe_split: msgspec.Raw = msgspec.Raw()
+    inputs: msgspec.Raw = msgspec.Raw()
+    instances: msgspec.Raw = msgspec.Raw()
+
+
+_SKIPS = {reason: SkippedExchange(reason) for reason in REASONS}
+_SNIFF = msgspec.json.Decoder(_ProtocolKeys)
+
+
+def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
+    """Return the rows of `record`, or why there are none; never raises, and costs no more than in proportion to it."""
+    try:
+        return _decode(record, hints)
+    except SkipExchangeError as declined:
+        return _SKIPS[declined.reason]
+    except RecursionError:
+        return _SKIPS["too_deep"]
+    except Exception:  # whatever a body does to a decoder, the worker thread and its counts live on
+        return _SKIPS["decoder_error"]
+
+
+def _decode(record: Record, hints: Hints) -> DecodedExchange:
+    target = headers.parse_target(record.target)
+    _require_inference(record, target, hints)
+    asked, answered = Headers(record.request_headers), Headers(record.response_headers)
+    body = _body(record.request_body, asked, hints)
+    protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
+    codec = PROTOCOLS[protocol]
+    request = codec.decode_request(body, hints)
+    response, reason = _response(record, answered, codec, request.rows.count, hints)
+    request_id, response_id = _ids(asked, answered, request.request_id or body.event_id, response)
+    return DecodedExchange(
+        target.model or (response and response.model) or hints.model,
+        target.version or (response and response.version) or None,
+        protocol,
+        request.rows,
+        response.rows if response else None,
+        reason,
+        request_id,
+        response_id,
+    )
+
+
+def _ids(
+    asked: Headers, answered: Headers, own: str | None, response: DecodedBody | None
+) -> tuple[str | None, str | None]:
+    """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
+    first = own or headers.request_id(asked)
+    second = (response and response.request_id) or headers.request_id(answered)
+    first = first or second or headers.trace_id(asked)
+    first, second = first and first[: headers.MAX_ID_LENGTH], second and second[: headers.MAX_ID_LENGTH]
+    return first or None, second if second and second != first else None
+
+
+def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
+    if record.method != "POST" or not target.inference:
+        raise SkipExchangeError("not_inference")
+    if hints.model and target.model and target.model != hints.model:
+        raise SkipExchangeError("other_model")
+    if not 200 <= record.status < 300:
+        raise SkipExchangeError("error_status")
+    if record.flags & EVENT_STREAM:
+        raise SkipExchangeError("event_stream")
+    if record.flags & REQUEST_TRUNCATED:
+        raise SkipExchangeError("truncated")
+
+
+def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
+    if not raw:
+        raise SkipExchangeError("empty_body")
+    coding = fields.get(headers.CONTENT_ENCODING)
+    if coding is not None:
+        raw = uncode(raw, coding, hints.body_limit)
+    if len(raw) > hints.body_limit:
+        raise SkipExchangeError("body_too_large")
+    if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
+        return events.unwrap_event(raw, fields)
+    size = fields.get(headers.JSON_SIZE)
+    if size is None:
+        return Body(raw, fields)
+    if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
+        raise SkipExchangeError("binary_layout")
+    return Body(raw, fields, int(size))
+
+
+def _response(
+    record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
+) -> tuple[DecodedBody | None, str | None]:
+    if record.flags & RESPONSE_TRUNCATED:
+        return None, "truncated"
+    try:
+        part = codec.decode_response(_body(record.response_body, fields, hints), hints)
+    except SkipExchangeError as declined:
+        return None, declined.reason
+    return (part, None) if part.rows.count == count else (None, "row_mismatch")
+
+
+def _sniff(body: Body) -> str:
+    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    if bytes(found.dataframe_split) or bytes(found.dataframe_records):
+        return "mlflow"
+    if bytes(found.instances):
+        return "v1"
+    if not bytes(found.inputs):
+        raise SkipExchangeError("unknown_protocol")
+    inputs = bytes(found.inputs)
+    return "oip" if inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" else "v1"

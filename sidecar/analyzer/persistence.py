@@ -1,0 +1,88 @@
+"""Makes what the pipeline counted durable: journal -> rows -> checkpoint -> file `fates`, in this order.
+
+Only then is it published. So a number that was once shown survives any kill.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from ..report.schema import CheckpointStatus
+from .checkpoint import CheckpointError, render, save
+from .feedback.journal import JournalError, LabelJournal
+from .pipeline import Pipeline
+from .row_stores import RowStores
+from .totals_file import TotalsFile
+
+SAVE_SECONDS = 1.0
+SPACING_SECONDS = 0.2  # between two checkpoints at least
+
+
+class Persistence:
+    """Writes the files of one pipeline; a full disk is a problem to show, not one to wait for."""
+
+    def __init__(
+        self, pipeline: Pipeline, *, checkpoint: Path, journal: LabelJournal, stores: RowStores, totals_file: TotalsFile
+    ) -> None:
+        self._pipeline = pipeline
+        self._path = checkpoint
+        self._journal = journal
+        self._stores = stores
+        self._totals_file = totals_file
+        self._saved_changes = -1
+        self._saved_at = float("-inf")
+        self.durability = CheckpointStatus()
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something was counted since the last `save`."""
+        return self._pipeline.changes != self._saved_changes
+
+    def due(self, now: float, *, quiet: bool) -> bool:
+        """Whether to save at `now`: after a second, or as soon as it is quiet."""
+        age = now - self._saved_at
+        return self.dirty and (age >= SAVE_SECONDS or age < 0 or (quiet and age >= SPACING_SECONDS))
+
+    def save(self, now: float) -> None:
+        """Write everything."""
+        pipeline = self._pipeline
+        if not pipeline.idle_reason:  # an idle analyzer would overwrite evidence that it did not take up
+            with suppress(JournalError):  # `problems` contains it
+                self.write_journal(sync=False)
+            self._stores.store(now)
+            self._write_checkpoint(now)
+        self._totals_file.write(pipeline.ledger.id, pipeline.counters.named())
+        self._saved_changes, self._saved_at = pipeline.changes, now
+
+    def forget_totals(self) -> None:
+        """Empty the file `fates` for a ledger that started again: the old totals belong to the old counter page."""
+        self._totals_file.write(self._pipeline.ledger.id, {})
+
+    def write_journal(self, *, sync: bool) -> None:
+        """Append to the journal what the feedback store holds for it; JournalError when that is not possible."""
+        feedback = self._pipeline.feedback
+        self._journal.append(feedback.drain(), feedback.oldest_segment, sync=sync)
+
+    def problems(self) -> dict[str, str]:
+        """Return what cannot be written, by topic."""
+        found = {
+            "feedback": self._journal.problem,
+            "checkpoint": self.durability.error,
+            "rows": self._stores.problem,
+            "fates": self._totals_file.problem,
+        }
+        return {topic: text for topic, text in found.items() if text}
+
+    def close(self) -> None:
+        """Close the file `fates`, and let another analyzer have it."""
+        self._totals_file.close()
+
+    def _write_checkpoint(self, now: float) -> None:
+        self._pipeline.feedback.journal_written(self._journal.position)
+        failures = self.durability.failures_total
+        try:
+            save(self._path, render(self._pipeline.state()))
+            self.durability = CheckpointStatus(at=now, failures_total=failures)
+        except CheckpointError as error:
+            self.durability = CheckpointStatus(at=self.durability.at, failures_total=failures + 1, error=str(error))

@@ -1,0 +1,126 @@
+"""Builds the profile of gathered rows: a child process with its own memory, time and priority, watched from here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from ..report.schema import LearningStatus, Report
+from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
+from .actions import AuditedActions
+from .commands import NoteLearning, SimpleCommand
+from .errors import RefusedError
+from .row_stores import LEARNING
+from .settings import AnalyzerSettings
+
+POLL_SECONDS = 0.5
+PROGRESS_SECONDS = 2.0
+MAX_BUILD_SECONDS = 900.0
+MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.rows.learn")
+OUT_FILE = "learnt.profile"
+
+Submit = Callable[[SimpleCommand], object]
+
+
+class ProfileBuilder:
+    """Follows the report; once enough rows are gathered, builds their profile and decides on it."""
+
+    def __init__(
+        self,
+        settings: AnalyzerSettings,
+        folder: Path,
+        memory: int,
+        decisions: AuditedActions,
+        read: Callable[[], Report],
+        submit: Submit,
+    ) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._memory = memory
+        self._decisions = decisions
+        self._read = read
+        self._submit = submit
+
+    async def run(self) -> None:
+        """Build whenever there is something to build, until cancelled."""
+        while True:
+            learning = self._read().learning
+            if learning is not None and learning.state == "building":
+                with suppress(RefusedError):  # it was cancelled in the meantime, and its rows are gone
+                    await self._build(learning)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _build(self, learning: LearningStatus) -> None:
+        out = self._folder / OUT_FILE
+        outcome = await self._outcome(learning, out)
+        if outcome is None:
+            return
+        if outcome.problem:
+            await self._decisions.refuse_learnt(learning, outcome.problem)
+            return
+        raw = await asyncio.to_thread(out.read_bytes)
+        await self._decisions.take_learnt(learning, raw, outcome.rows)
+        out.unlink(missing_ok=True)
+
+    async def _outcome(self, learning: LearningStatus, out: Path) -> LearnResult | None:
+        """Return what the child came to; None when nobody wants it any more."""
+        wanted = msgspec.json.encode(self._job(learning)).decode()
+        command = (*MODULE, str(self._folder), LEARNING, str(out), wanted)
+        silent = asyncio.subprocess.DEVNULL  # a traceback could hold a value of a row
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=silent, stdout=asyncio.subprocess.PIPE, stderr=silent
+        )
+        assert child.stdout is not None
+        reading = asyncio.create_task(self._follow(child.stdout, learning))
+        unwanted = asyncio.create_task(self._wait_cancelled(learning))
+        try:
+            await asyncio.wait((reading, unwanted), timeout=MAX_BUILD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if unwanted.done():
+                return None
+            if not reading.done():
+                return LearnResult(problem=f"building took more than {MAX_BUILD_SECONDS:g} s; give fewer rows")
+            found = reading.result()
+            status = await child.wait()
+            return found or LearnResult(problem=f"the process that builds the profile ended with status {status}")
+        finally:
+            for task in (reading, unwanted):
+                task.cancel()
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+
+    async def _follow(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
+        """Read what the child says to its end; return its outcome, None when it ended without one."""
+        told = 0.0
+        outcome: LearnResult | None = None
+        while line := await lines.readline():
+            said = msgspec.json.decode(line, type=LearnResult | LearnProgress)
+            if isinstance(said, LearnResult):
+                outcome = said
+            elif time.monotonic() - told >= PROGRESS_SECONDS:
+                told = time.monotonic()
+                self._submit(NoteLearning(learning.id, progress=said.share))
+        return outcome
+
+    async def _wait_cancelled(self, learning: LearningStatus) -> None:
+        while (now := self._read().learning) is not None and now.id == learning.id:  # noqa: ASYNC110  # a thread swaps reports
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _job(self, learning: LearningStatus) -> LearnJob:
+        drift = self._settings.drift
+        return LearnJob(
+            model=self._settings.model,
+            version=self._settings.version,
+            rows=learning.wanted,
+            gathered=learning.gathered or learning.began,
+            tick_seconds=drift.tick_seconds,
+            tolerance=drift.tolerance,
+            false_alarm_ticks=drift.ticks_per_false_alarm,
+            memory=self._memory,
+        )

@@ -1,0 +1,189 @@
+"""One profile under watch: open ticks as integer counts, and the engine that closed ticks go to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
+from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
+from ...detectors.profile.profile import Profile
+from ...detectors.quality import Finding, QualityMonitor
+from ...detectors.summaries.counts import Counts, TickCounts
+from ...detectors.transforms import LARGE_VALUE_KINDS
+from .decode import Cells, DecodedExchange, Rows
+from .engine import TickEngine
+
+BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
+
+
+class OpenTick:
+    """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
+
+    def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
+        self._incoming = TickCounts(profile, quality.add_unseen_values)
+        self._check_quality = quality.observe
+        self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
+        self._timed = bool(profile.transforms)  # nothing else asks when a row came
+        self._bulky = any(
+            t.kind in LARGE_VALUE_KINDS for t in profile.transforms
+        )  # large values wait where their size is bounded
+        self.taken = taken
+
+    def add(self, side: Side, rows: Rows, at: float) -> None:
+        """Count rows whose exchange happened `at` (epoch s); those of the side "label" when their label came."""
+        waiting = self._waiting[side]
+        waiting.parts.append(rows)
+        waiting.times.append(at)
+        waiting.rows += rows.count
+        if waiting.rows >= BLOCK_ROWS or self._bulky:
+            self._encode(waiting)
+
+    def settle(self) -> Counts:
+        """Return all the counts so far."""
+        for waiting in self._waiting.values():
+            self._encode(waiting)
+        if any(self._incoming.rows(side) for side in SIDES):
+            self.taken += self._incoming.take()
+        return self.taken
+
+    def _encode(self, waiting: PendingRows) -> None:
+        parts, times = waiting.parts, waiting.times
+        waiting.parts, waiting.times, waiting.rows = [], [], 0
+        together = concatenate_rows(parts)
+        at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._timed else None
+        first = 0
+        for rows in together:
+            then = None if at is None else at[first : first + rows.count]
+            batch = Batch(rows.columns, rows.count, waiting.side, then)
+            self._check_quality(batch)
+            self._incoming.add(batch)
+            first += rows.count
+
+
+@dataclass
+class PendingRows:
+    """Decoded rows of one side that are encoded together, since many small batches cost more than one."""
+
+    side: Side
+    parts: list[Rows] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    rows: int = 0
+
+
+def concatenate_rows(parts: list[Rows]) -> list[Rows]:
+    """Return all the rows as one, if all parts have the same columns; else the parts as they are."""
+    if len(parts) < 2 or len({len(part.columns) for part in parts}) > 1:
+        return parts
+    dicts = [part.columns for part in parts]
+    try:
+        columns: dict[str, Cells] = {
+            name: list(chain.from_iterable([part[name] for part in dicts])) for name in dicts[0]
+        }
+    except KeyError:  # as many columns, but other ones
+        return parts
+    return [Rows(columns, sum(part.count for part in parts))]
+
+
+class ProfileMonitor:
+    """Counts rows against one profile. Not thread-safe: it belongs to the worker."""
+
+    def __init__(self, profile: Profile, engine: TickEngine) -> None:
+        self.profile = profile
+        self.engine = engine
+        self._status: MonitorStatus | None = None
+        self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
+        self.quality = QualityMonitor(profile)
+        self._found: list[Finding] = []
+        self.newest = Counts.empty(profile)  # of the tick that closed last
+        self._open: dict[int, OpenTick] = {}
+
+    @property
+    def status(self) -> MonitorStatus:
+        """Evidence, effect sizes and episodes; the same object until something changes."""
+        if self._status is None:
+            self._status = self.engine.status()
+        return self._status
+
+    @property
+    def open_counts(self) -> dict[int, Counts]:
+        """The counts of the open ticks, as of the last `settle`."""
+        return {tick: opened.taken for tick, opened in sorted(self._open.items())}
+
+    def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
+        """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
+        opened = self._opened(tick)
+        opened.add("input", decoded.inputs, at)
+        if decoded.outputs is not None:
+            opened.add("prediction", decoded.outputs, at)
+
+    def add_labels(self, tick: int, rows: Rows, at: float) -> None:
+        """Count rows of predictions whose labels came `at` (epoch s), both in the columns of `rows`, in `tick`."""
+        self._opened(tick).add("label", rows, at)
+
+    def _opened(self, tick: int) -> OpenTick:
+        opened = self._open.get(tick)
+        if opened is None:
+            opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile), self.quality)
+        return opened
+
+    def settle(self) -> None:
+        """Encode what waits in the open ticks."""
+        for opened in self._open.values():
+            opened.settle()
+
+    def close(self, tick: int) -> TickResult | None:
+        """Hand the counts of `tick` to the engine; None when it had no rows."""
+        opened = self._open.pop(tick, None)
+        if opened is None:
+            return None
+        counts = opened.settle()
+        result = self.engine.close_tick(tick, counts)
+        self._status = None
+        self.mismatches = self.mismatches + counts.mismatches
+        self.newest = counts
+        self._found += self.quality.close_tick(tick, counts)
+        return result
+
+    def new_findings(self) -> list[Finding]:
+        """Return what has been found since the last call."""
+        found, self._found = self._found, []
+        return found
+
+    def close_episode(self, episode_id: str, by: str) -> tuple[EpisodeChange, ...]:
+        """End one episode; StateError when none of that id is open."""
+        self._status = None
+        return self.engine.close_episode(episode_id, by)
+
+    def end(self, by: str) -> list[TickResult]:
+        """Close the open ticks early, then all episodes; return what the ticks gave."""
+        results = [self.close(tick) for tick in sorted(self._open)]
+        for episode in self.status.episodes:
+            if episode.open:
+                self.engine.close_episode(episode.id, by)
+        self._status = None
+        return [result for result in results if result is not None]
+
+    def state(self) -> dict[str, Any]:
+        """Return everything as plain values; call `settle` first."""
+        return {
+            "profile_hash": self.profile.hash,
+            "engine": self.engine.state(),
+            "quality": self.quality.state(),
+            "open": {str(tick): opened.taken.state() for tick, opened in self._open.items()},
+            "mismatches": self.mismatches.astype("<i8").tobytes(),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Take over all but the engine from `state`; DetectorError, KeyError or ValueError when it does not fit."""
+        counts = {int(tick): Counts.from_state(self.profile, item) for tick, item in state["open"].items()}
+        mismatches = np.frombuffer(state["mismatches"], "<i8").astype(np.int64)
+        if mismatches.shape != self.mismatches.shape:
+            raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
+        self.quality.restore(state["quality"])
+        self._open = {tick: OpenTick(self.profile, item, self.quality) for tick, item in counts.items()}
+        self.mismatches = mismatches

@@ -1,0 +1,80 @@
+"""Rows on disk: what the row collector holds goes into the recent rows, and into those to learn a profile from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..report.schema import StoredRows
+from ..rows.log import RowLog
+from ..settings.document import KeepRows, Learn
+from .counters import NOT_KEPT
+from .pipeline import Pipeline
+
+ROWS_FOLDER = "rows"
+RECENT, LEARNING = "recent", "learning"
+
+
+class RowStores:
+    """The logs in `folder`/rows; only the worker's thread writes."""
+
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+        self.folder = folder / ROWS_FOLDER
+        self._pipeline = pipeline
+        self._keep, self._learn = pipeline.settings.keep_rows, pipeline.settings.learn or Learn()
+        self._recent = self._log(RECENT)
+        self._learning = self._log(LEARNING)
+
+    @property
+    def problem(self) -> str:
+        """Why rows that should be kept are not; empty while they are."""
+        return next((log.problem for log in (self._recent, self._learning) if log is not None and log.problem), "")
+
+    def store(self, now: float) -> None:
+        """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learner says."""
+        blocks = self._pipeline.row_collector.take()
+        if self._recent is not None and blocks:
+            self._count(RECENT, self._recent.append(blocks))
+        learner = self._pipeline.learning
+        if learner.learning is None or learner.learning.state == "gave_up":
+            self._drop()
+        elif learner.gathering:
+            log = self._learning or self._log(LEARNING)
+            assert log is not None
+            self._learning = log
+            if learner.learning.rows == 0:  # a new one, or a new try
+                log.clear()
+            log.most_rows = learner.learning.wanted
+            missed = log.append(blocks)
+            if not log.full and log.rows < learner.learning.wanted:
+                self._count(LEARNING, missed)
+            learner.stored(log.rows, full=log.full, now=now)
+
+    def kept(self) -> tuple[StoredRows, ...]:
+        """Return what is on disk."""
+        logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
+        counters = self._pipeline.counters
+        return tuple(
+            StoredRows(
+                store=name,
+                rows=log.rows,
+                bytes=log.size,
+                not_kept=counters.get(NOT_KEPT.key(name)),
+                torn_bytes=log.cut,
+            )
+            for name, log in logs
+        )
+
+    def _drop(self) -> None:
+        if self._learning is not None:
+            self._learning.clear()
+            self._learning = None
+
+    def _count(self, store: str, rows: int) -> None:
+        if rows:
+            self._pipeline.counters.add(NOT_KEPT.key(store), rows)
+
+    def _log(self, store: str) -> RowLog | None:
+        bounds: KeepRows | Learn | None = self._keep if store == RECENT else self._learn
+        if bounds is None:
+            return None
+        return RowLog(self.folder, store, most_rows=bounds.rows, most_bytes=bounds.bytes, newest=store == RECENT)

@@ -1,0 +1,174 @@
+"""From the pipeline to what everything else reads: one immutable snapshot after each checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ...detectors.detection.results import MonitorStatus
+from ...detectors.profile.profile import Profile
+from ...detectors.quality import FINDING_KINDS
+from ...detectors.summaries.counts import Counts
+from ...detectors.summaries.windows import Window
+from ..report import schema as report
+from ..report.timeline import convert as retold
+from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
+from .exchange_ledger import OUTCOMES
+from .feedback import summary as block
+from .pipeline import Pipeline
+from .profile_monitor import ProfileMonitor
+
+DENSITY_WARNING_RATIO = 10.0  # times the reference's rows a tick, from which on silence says little
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The report, the windows for its time line, and the counts of the open ticks for `/state`."""
+
+    report: report.Report
+    profile: Profile | None = None
+    windows: tuple[Window, ...] = ()
+    open_counts: Mapping[int, Counts] = field(default_factory=dict)
+
+
+class Publisher:
+    """Makes snapshots; what only a closed tick changes is kept from one to the next."""
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._status: MonitorStatus | None = None
+        self._features: tuple[report.FeatureReport, ...] = ()
+        self._windows: tuple[Window, ...] = ()
+        self._performance: report.Performance | None = None
+
+    def publish(
+        self,
+        pipeline: Pipeline,
+        checkpoint: report.CheckpointStatus,
+        problems: Mapping[str, str],
+        now: float,
+        kept_rows: tuple[report.StoredRows, ...] = (),
+    ) -> Snapshot:
+        """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the pipeline."""
+        watch = pipeline.active.monitor
+        profile = watch.profile if watch else None
+        status = watch.status if watch else None
+        if status is not self._status:
+            self._status = status
+            self._features = _features(watch, status)
+            self._windows = watch.engine.windows.snapshot() if watch else ()
+            self._performance = _performance(watch, status)
+        settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.learning
+        streams = pipeline.streams.listing()
+        state: report.State = "idle" if pipeline.idle_reason else "watching" if watch else "unprofiled"
+        made = report.Report(
+            made_at=now,
+            started_at=self._started_at,
+            state=state,
+            reason=pipeline.idle_reason or ("" if watch else _unprofiled(learning)),
+            mode=settings.mode,
+            model=settings.model or (profile.model if profile else ""),
+            version=settings.version or (profile.version if profile else ""),
+            profile=retold.profile_info(profile) if profile else None,
+            counts=_counts(counters),
+            rows=_rows(counters),
+            type_mismatches=int(watch.mismatches.sum()) if watch else 0,
+            ticks=_ticks(pipeline),
+            families=_families(status, counters),
+            features=self._features,
+            episodes=pipeline.active.episodes(),
+            budget=retold.budget(settings.drift, counters.get(TICKS.key()), sum(counters.of(ALARMS).values())),
+            checkpoint=checkpoint,
+            columns=pipeline.columns.listing(),
+            feedback=block.feedback(pipeline.feedback.joiner, counters),
+            performance=self._performance,
+            findings=_findings(watch),
+            findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in FINDING_KINDS},
+            learning=learning,
+            kept_rows=kept_rows,
+            decisions=pipeline.decisions,
+            streams=streams,
+            warnings=(*pipeline.notices.texts(), *problems.values(), *_density_warning(status), *_unfed(streams)),
+        )
+        return Snapshot(made, profile, self._windows, watch.open_counts if watch else {})
+
+
+def _performance(watch: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:
+    if watch is None or status is None:
+        return None
+    return block.performance(watch.profile, watch.engine.windows, status.episodes)
+
+
+def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
+    """What to say where the last tick carried so many rows that its evidence was divided almost to nothing."""
+    if status is None or status.density is None or status.density <= DENSITY_WARNING_RATIO:
+        return ()
+    times = f"a tick carries {status.density:,.0f} times the rows of one of the reference"
+    remedy = "build the profile from traffic as dense, or, of rows replayed faster than they happened, without times"
+    return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
+
+
+def _unfed(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
+    """Return a warning for each detector that is not fed."""
+    return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in streams if item.problem]
+
+
+def _unprofiled(learning: report.LearningStatus | None) -> str:
+    """Return why there is no profile, and what is done without one."""
+    counted = "traffic, rows and missing values are counted"
+    if learning is None:
+        return f"no profile: {counted}"
+    if learning.state == "gave_up":
+        return (
+            f"no profile, {counted}; learning one was given up after {learning.tries} tries: {learning.problem}; "
+            "POST /rebaseline tries anew, PUT /profile gives one"
+        )
+    return f"no profile yet, {counted}; one is learnt from the first {learning.wanted} rows"
+
+
+def _features(watch: ProfileMonitor | None, status: MonitorStatus | None) -> tuple[report.FeatureReport, ...]:
+    if watch is None or status is None:
+        return ()
+    novel = watch.quality.new_values()
+    return tuple(
+        msgspec.structs.replace(
+            item, new_values=tuple(report.NewValue(value, rows) for value, rows in novel.get(item.name, ()))
+        )
+        for item in retold.features(watch.profile, status)
+    )
+
+
+def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.Family, ...]:
+    """Return the families with all alarms counted: the engine's own begin anew with each profile."""
+    found = retold.families(status) if status else ()
+    return tuple(msgspec.structs.replace(item, alarms_total=counters.get(ALARMS.key(item.name))) for item in found)
+
+
+def _findings(watch: ProfileMonitor | None) -> tuple[report.QualityFinding, ...]:
+    found = watch.quality.findings if watch else ()
+    return tuple(msgspec.convert(item, report.QualityFinding, from_attributes=True) for item in found)
+
+
+def _counts(counters: Counters) -> tuple[report.ExchangeCount, ...]:
+    return tuple(
+        report.ExchangeCount(kind.name, "".join(labels), amount)
+        for kind in OUTCOMES
+        for labels, amount in counters.of(kind).items()
+    )
+
+
+def _rows(counters: Counters) -> tuple[report.RowCount, ...]:
+    return tuple(report.RowCount(model, side, amount) for (side, model), amount in counters.of(ROWS).items())
+
+
+def _ticks(pipeline: Pipeline) -> report.TickStatus:
+    clock, counters = pipeline.ticks, pipeline.counters
+    return report.TickStatus(
+        tick_seconds=pipeline.settings.drift.tick_seconds,
+        open=tuple(clock.open),
+        last_closed=clock.closed_through if clock.closed_through >= 0 else None,
+        closed_total=counters.get(TICKS.key()),
+        late_rows=counters.get(LATE_ROWS.key()),
+    )

@@ -1,0 +1,74 @@
+"""The Report and the document, as the control loop sees them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from ..report import schema as shown
+from ..settings.document import ModelMonitor, Retrain
+from .ledger import IntentLedger
+from .reasons import Reason
+from .situation import EpisodeFacts, Fact, RetrainRules, Situation, Subject
+
+PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
+
+
+def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentLedger, now: float) -> Situation:
+    """Return what is known at `now` (epoch seconds)."""
+    retrain = monitor.spec.retrain
+    return Situation(
+        now=now,
+        subject=_subject(report, monitor),
+        episodes=Fact(
+            tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None), report.made_at
+        ),
+        ledger=ledger,
+        retrain=_retrain_rules(retrain, monitor.spec.mode) if retrain else None,
+    )
+
+
+def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
+    webhook = retrain.webhook
+    blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+    target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
+    return RetrainRules(
+        mode=retrain.mode or mode,
+        on=tuple(retrain.on),
+        cooldown=retrain.cooldown,
+        target=target,
+        blocked_reason=blocked_reason,
+    )
+
+
+def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
+    if report.profile is None:
+        return None
+    model = report.model or report.profile.model or monitor.metadata.name
+    return Subject(model, report.version or report.profile.version, report.profile.hash)
+
+
+def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
+    return EpisodeFacts(
+        id=episode.id,
+        cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
+        family=episode.family,
+        opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
+        closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
+        detail=_detail(episode, report) if episode.open else {},
+    )
+
+
+def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
+    """Return the episode as the Report shows it, with recent effect sizes, and the losses if it is about them."""
+    effects = {feature.name: feature.effects for feature in report.features}
+    detail: dict[str, object] = msgspec.to_builtins(episode)
+    detail["tick_seconds"] = report.ticks.tick_seconds
+    detail["features"] = [
+        {**msgspec.to_builtins(feature), "effects": msgspec.to_builtins(effects.get(feature.name))}
+        for feature in episode.features
+    ]
+    if episode.family == PERFORMANCE:
+        detail["performance"] = msgspec.to_builtins(report.performance)
+    return detail

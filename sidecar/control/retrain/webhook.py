@@ -1,0 +1,97 @@
+"""One attempt to deliver one event over HTTP: signed, bounded, verified, never redirected."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from ..executor import Outcome
+from ..intent import Intent
+from ..reasons import Reason
+from .delivery import DeliveryResult, outcome_of, parse_retry_after
+from .event import CONTENT_TYPE
+from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+
+MAX_RESPONSE_BYTES = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
+MAX_SECRET_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where events go: the URL, the file that holds the secret (none: unsigned), seconds for one whole attempt."""
+
+    url: str
+    secret_file: Path | None
+    timeout: float
+
+
+class WebhookSender:
+    """Executor: sends events to one target. `clock` gives epoch seconds. Each attempt reads the secret anew."""
+
+    def __init__(self, target: WebhookTarget, *, agent: str, clock: Callable[[], float]) -> None:
+        self._target = target
+        self._agent = agent
+        self._clock = clock
+
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        """Send the event `intent.desired` once, under the intent's id."""
+        begun = self._clock()
+        answer = await self.send(intent.id, str(intent.desired))
+        answered = now + self._clock() - begun
+        return outcome_of(answer, intent.why, answered)
+
+    async def send(self, id_: str, event: str) -> DeliveryResult:
+        """Return what the receiver answered to `event`; failures are answers, too, in one word each."""
+        body = event.encode()
+        try:
+            headers = self._headers(id_, body)
+        except (OSError, ValueError):
+            return DeliveryResult(None, Reason.SECRET)
+        try:
+            return await self._post(body, headers)
+        except TimeoutError:
+            return DeliveryResult(None, Reason.TIMEOUT)
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            return DeliveryResult(None, Reason.TLS)
+        except aiohttp.ClientConnectorError:
+            return DeliveryResult(None, Reason.CONNECT)
+        except (aiohttp.ClientError, OSError, ValueError):
+            return DeliveryResult(None, Reason.DISCONNECTED)
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> DeliveryResult:
+        timeout = aiohttp.ClientTimeout(total=self._target.timeout)
+        connector = aiohttp.TCPConnector(force_close=True, limit=1)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session,
+            session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            asked = parse_retry_after(response.headers.get("Retry-After"), self._clock())
+            answer = DeliveryResult(response.status, retry_after=asked)
+            if not answer.taken:
+                return answer
+            try:
+                await response.content.read(MAX_RESPONSE_BYTES)
+            except (aiohttp.ClientError, TimeoutError):
+                return answer  # the status said it: the receiver has the event
+            return answer
+
+    def _headers(self, id_: str, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": id_, "User-Agent": self._agent}
+        if self._target.secret_file is not None:
+            timestamp = str(int(self._clock()))
+            headers[TIMESTAMP_HEADER] = timestamp
+            headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, body)
+        return headers
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret in the file at `path`, without white space around it; ValueError if it is empty or too long."""
+    with path.open("rb") as file:
+        secret = file.read(MAX_SECRET_BYTES + 1).strip()
+    if not 0 < len(secret) <= MAX_SECRET_BYTES:
+        raise ValueError(f"secret file {path}: holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
+    return secret

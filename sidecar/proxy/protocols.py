@@ -1,0 +1,104 @@
+"""Protocol detection: a connection's first bytes choose its parser from the table `PROTOCOLS`.
+
+The relay has forwarded every byte before it comes here, so detection never delays one. To add a protocol, write its
+parser under `wire/` (see `wire/__init__.py`) and add a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple
+
+from ..wire.exchange import E, ExchangeListener, Parser
+from ..wire.http1.tracker import Tracker
+from ..wire.opaque import OpaqueParser
+from .relay import ObserveBytes
+
+
+class WireProtocol(NamedTuple):
+    """A row of the table: `parser` is made for connections whose client begins with the bytes `preface`."""
+
+    preface: bytes
+    parser: Callable[[ExchangeListener[Any], type[Any]], Parser]
+
+
+def _opaque(reason: str, listener: ExchangeListener[Any], _exchange_type: type[Any]) -> Parser:
+    return OpaqueParser(listener, reason)
+
+
+# The first row whose preface fits is chosen; the last one fits everything. HTTP/2: RFC 9113, 3.4. TLS: a handshake
+# record (RFC 8446, 5.1).
+PROTOCOLS = (
+    WireProtocol(b"PRI * HTTP/2.0", partial(_opaque, "http2")),
+    WireProtocol(b"\x16", partial(_opaque, "tls")),
+    WireProtocol(b"", Tracker),
+)
+_LONGEST_PREFACE = max(len(row.preface) for row in PROTOCOLS)
+
+
+class ProtocolDetector(Generic[E]):
+    """The parser of a connection until its protocol is known; then it hands over to the one that the table names.
+
+    `client` and `server` return the method that takes the following bytes of their side, once that is known. A caller
+    may call it from then on and save a call for each portion. `parser` is None while the bytes fit several rows. Then
+    the portions are kept, fewer than `_LONGEST_PREFACE` bytes, and the parser receives them with their own times.
+    """
+
+    __slots__ = ("_exchange_type", "_kept", "_listener", "parser")
+
+    def __init__(self, listener: ExchangeListener[E], exchange_type: type[E]) -> None:
+        self._listener = listener
+        self._exchange_type = exchange_type
+        self._kept: tuple[tuple[bytes, int], ...] = ()
+        self.parser: Parser | None = None
+
+    def client(self, seen: memoryview, now: int) -> ObserveBytes | None:
+        """Take bytes that the client sent."""
+        parser = self.parser or self._choose(seen, now)
+        if parser is None:
+            return None
+        parser.client(seen, now)
+        return parser.client
+
+    def server(self, seen: memoryview, now: int) -> ObserveBytes | None:
+        """Take bytes that the server sent; in no protocol of the table a server speaks before the client."""
+        parser = self.parser or self._start(PROTOCOLS[-1])
+        parser.server(seen, now)
+        return parser.server
+
+    def server_ended(self, now: int) -> None:
+        """Handle the end of the server's direction."""
+        if self.parser is not None:
+            self.parser.server_ended(now)
+
+    def closed(self, now: int) -> None:
+        """Handle the end of the connection."""
+        if self.parser is not None:
+            self.parser.closed(now)
+
+    def abandon(self) -> None:
+        """Let go of all state, because the parser or its listener has failed."""
+        if self.parser is None:
+            self.parser = OpaqueParser(self._listener, "internal")
+        self.parser.abandon()
+
+    def _choose(self, seen: memoryview, now: int) -> Parser | None:
+        """Return the parser for the bytes until now, or keep `seen` and return None."""
+        start = bytes(seen[:_LONGEST_PREFACE])
+        if self._kept:
+            start = b"".join(portion for portion, _ in self._kept) + start
+        for row in PROTOCOLS:
+            if start.startswith(row[0]):
+                return self._start(row)
+            if row[0].startswith(start):
+                self._kept = *self._kept, (bytes(seen), now)
+                return None
+        raise AssertionError("the last row fits everything")
+
+    def _start(self, row: WireProtocol) -> Parser:
+        parser = self.parser = row.parser(self._listener, self._exchange_type)
+        for portion, then in self._kept:
+            parser.client(memoryview(portion), then)
+        self._kept = ()
+        return parser

@@ -1,0 +1,71 @@
+"""A card for each feature in an episode: how large the change is, what it looks like, and when it began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..response import ReportResponse
+from ..schema import Effects, Score
+from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
+from . import histogram, trend
+from .markup import Clock, decimal, name, share, text, whole
+
+CARDS = 12
+
+
+def cards(answer: ReportResponse, line: Timeline) -> str:
+    """Return the cards, open episodes first; nothing without episodes."""
+    if not line.drifts:
+        return ""
+    known = {feature.name: feature for feature in line.features}
+    ends = {episode.id: episode.closed_tick for episode in answer.episodes}
+    clock = Clock.of(answer.ticks)
+    made = "".join(
+        _card(drift, known[drift.name], line, clock, ends.get(drift.episode))
+        for drift in line.drifts[:CARDS]
+        if drift.name in known
+    )
+    more = len(line.drifts) - CARDS
+    rest = f'<p class="soft">and {more} more, which the tables below name</p>' if more > 0 else ""
+    keys = histogram.key("since the onset")
+    return f"<section><h2>Features that drifted</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
+
+
+def _card(drift: DriftedFeature, feature: FeatureSeries, line: Timeline, clock: Clock, closed: int | None) -> str:
+    last = None if drift.open else closed if closed is not None else drift.last_tick
+    stretch = (drift.onset_tick, last)
+    state = '<span class="badge open">drifting</span>' if drift.open else '<span class="badge unprofiled">ended</span>'
+    sure = "" if drift.confirmed else " <small>among the largest contributors, not confirmed on its own</small>"
+    return (
+        f'<article class="card"><h3>{name(drift.name)} {state}{sure}</h3>'
+        f'<p class="soft">{text(feature.kind)}, {text(feature.side)}, family {text(feature.family)} · since '
+        f"{clock.start(drift.onset_tick)} · {whole(drift.histogram.rows)} rows</p>"
+        f'<div class="pair"><div class="scroll">{histogram.large(drift.histogram)}</div>'
+        f'<div class="scroll">{trend.psi(feature, line.steps, clock, stretch)}'
+        f"{trend.shares(feature, line.steps, clock, stretch)}</div></div>{_effects(drift.effects)}</article>"
+    )
+
+
+def _effects(effects: Effects | None) -> str:
+    if effects is None:
+        return ""
+    cells = "".join(f"<div><small>{label}</small><br>{value}</div>" for label, value in _sizes(effects))
+    return f'<div class="sizes">{cells}</div>'
+
+
+def _sizes(effects: Effects) -> Iterator[tuple[str, str]]:
+    yield "PSI", _interval(effects.psi)
+    yield "Jensen-Shannon", _interval(effects.jensen_shannon)
+    if effects.wasserstein is not None:
+        yield "shift (Wasserstein), sd", _interval(effects.wasserstein)
+    if effects.ks is not None:
+        yield "Kolmogorov-Smirnov", _interval(effects.ks)
+    yield "missing", f"{share(effects.missing_ratio)} <small>was {share(effects.missing_ratio_reference)}</small>"
+    yield "unseen", share(effects.unseen_ratio)
+    yield "out of range", share(effects.out_of_range_ratio)
+    if effects.mismatches:
+        yield "of another type", whole(effects.mismatches)
+
+
+def _interval(score: Score) -> str:
+    return f"<b>{decimal(score.value)}</b> <small>{decimal(score.low)} – {decimal(score.high)}</small>"

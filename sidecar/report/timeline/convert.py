@@ -1,0 +1,53 @@
+"""What detectors know, in the words of the report."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ....detectors.detection.results import MonitorStatus
+from ....detectors.profile.profile import Profile
+from ....detectors.settings import DriftSettings
+from ..schema import FalseAlarmBudget, Family, FeatureReport, ProfileInfo
+
+
+def profile_info(profile: Profile) -> ProfileInfo:
+    """Return what a person should know of a profile."""
+    return ProfileInfo(
+        hash=profile.hash,
+        model=profile.model,
+        version=profile.version,
+        created=profile.created,
+        rows=profile.reference.rows,
+        features=len(profile.features),
+        excluded=tuple(f"{item.name}: {item.reason}" for item in profile.excluded),
+        warnings=(*profile.warnings, *(f"{item.name}: {text}" for item in profile.features for text in item.warnings)),
+    )
+
+
+def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ...]:
+    """Return the features of `status`, which is of `profile`; without evidence where nobody gathers any."""
+    kinds = {feature.name: feature.kind for feature in profile.features}
+    found = tuple(
+        msgspec.structs.replace(msgspec.convert(item, FeatureReport, from_attributes=True), kind=kinds[item.name])
+        for item in status.features
+    )
+    if status.families:
+        return found
+    return tuple(msgspec.structs.replace(item, evidence_ratio=None) for item in found)
+
+
+def families(status: MonitorStatus) -> tuple[Family, ...]:
+    """Return the families of `status`, with the alarms of that engine."""
+    return tuple(msgspec.convert(item, Family, from_attributes=True) for item in status.families)
+
+
+def budget(drift: DriftSettings, ticks: int, alarms: int) -> FalseAlarmBudget:
+    """Return the promise that follows from `drift`, and what is used of it."""
+    return FalseAlarmBudget(
+        false_alarms=drift.false_alarms,
+        per_seconds=drift.per_seconds,
+        ticks_per_false_alarm=drift.ticks_per_false_alarm,
+        tolerance=drift.tolerance,
+        ticks_used=ticks,
+        alarms_total=alarms,
+    )

@@ -1,0 +1,202 @@
+"""From a plain tree to the document's structs: every problem at once, each with path, line, value and remedy.
+
+Types and bounds are read from the structs' annotations, so that nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from ..errors import quote_value
+from .errors import DocumentProblem
+from .units import UNITS
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_INVALID: Any = object()
+_SCALARS: dict[Any, tuple[str, str]] = {
+    bool: ("true or false", "without quotes"),
+    float: ("a number", "without quotes"),
+    int: ("a whole number", "without quotes"),
+    str: ("text", "in quotes"),
+}
+_BOUNDS = (
+    ("ge", "at least {}", lambda value, bound: value >= bound),
+    ("gt", "more than {}", lambda value, bound: value > bound),
+    ("le", "at most {}", lambda value, bound: value <= bound),
+    ("lt", "less than {}", lambda value, bound: value < bound),
+    ("min_length", "{} long at least", lambda value, bound: len(value) >= bound),
+    ("max_length", "{} long at most", lambda value, bound: len(value) <= bound),
+    ("pattern", "as in {}", lambda value, bound: re.fullmatch(bound, value) is not None),
+)
+
+
+@cache
+def annotations_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the annotations of `struct` by attribute, inherited ones included."""
+    return get_type_hints(struct, include_extras=True)
+
+
+def unwrap(annotation: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
+    """Return the type inside `annotation` without `| None`, and the Metas around it, the outermost first."""
+    metas: tuple[msgspec.Meta, ...] = ()
+    while True:
+        if get_origin(annotation) is Annotated:
+            metas = tuple(reversed(annotation.__metadata__)) + metas if not metas else metas + annotation.__metadata__
+            annotation = annotation.__origin__
+            continue
+        arguments = [part for part in get_args(annotation) if part is not type(None)]
+        if get_origin(annotation) in (Union, types.UnionType) and len(arguments) == 1:
+            annotation = arguments[0]
+            continue
+        return annotation, metas
+
+
+def unit_of(annotation: Any) -> str | None:
+    """Return the unit that `annotation` names, None without one."""
+    return next((meta.extra["unit"] for meta in unwrap(annotation)[1] if meta.extra and "unit" in meta.extra), None)
+
+
+@dataclass(slots=True)
+class DocumentReader:
+    """Reads one tree; `problems` grows as it goes. `lines` tells the line of a path, `variables` what else set it."""
+
+    lines: Mapping[str, int] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    problems: list[DocumentProblem] = field(default_factory=list)
+
+    def struct(self, kind: type[S], value: Any, path: str) -> S | None:
+        """Return `value` as `kind`, or None after noting what is wrong."""
+        found = self._struct(kind, value, path)
+        return None if found is _INVALID else found
+
+    def note(self, path: str, what: str, remedy: str) -> Any:
+        """Add one problem."""
+        if path in self.variables:
+            self.problems.append(DocumentProblem(path, f"{what}, set by {self.variables[path]}", remedy))
+        else:
+            line = self.lines.get(path) or self.lines.get(path.rpartition(".")[0], 0)
+            self.problems.append(DocumentProblem(path, what, remedy, line))
+        return _INVALID
+
+    def _struct(self, kind: type[msgspec.Struct], value: Any, path: str) -> Any:
+        if not isinstance(value, dict):
+            return self.note(path, f"is {quote_value(value)}", f"give an object with {_keys(kind)}")
+        fields = {item.encode_name: item for item in msgspec.structs.fields(kind)}
+        tag = kind.__struct_config__.tag_field
+        for key in sorted(value.keys() - fields.keys() - {tag}):
+            self._unknown(key, tuple(fields), path)
+        found = {}
+        for key, item in fields.items():
+            if value.get(key) is None and not item.required:
+                continue  # an empty key is the default, as in Kubernetes
+            if key not in value:
+                self.note(f"{path}.{key}", "is missing", f"give {self._wants(annotations_of(kind)[item.name])}")
+                continue
+            found[item.name] = self._value(annotations_of(kind)[item.name], value[key], f"{path}.{key}")
+        if _INVALID in found.values() or any(item.required and item.name not in found for item in fields.values()):
+            return _INVALID
+        return kind(**found)
+
+    def _unknown(self, key: str, known: Sequence[str], path: str) -> None:
+        near = get_close_matches(key.lower(), [name.lower() for name in known], 1, 0.6)
+        meant = [name for name in known if name.lower() in near]
+        remedy = f"did you mean {meant[0]}?" if meant else f"known here: {', '.join(known)}"
+        self.note(f"{path}.{key}", "is not a known key", remedy)
+
+    def _value(self, annotation: Any, value: Any, path: str) -> Any:
+        kind, metas = unwrap(annotation)
+        unit = unit_of(annotation)
+        if unit is not None:
+            number = UNITS[unit].read(value)
+            found = self._wrong(annotation, value, path) if number is None else number
+        else:
+            found = self._typed(kind, annotation, value, path)
+        if found is not _INVALID and not all(_within(meta, found) for meta in metas):
+            return self._wrong(annotation, value, path)
+        return found
+
+    def _typed(self, kind: Any, annotation: Any, value: Any, path: str) -> Any:
+        origin, arguments = get_origin(kind), get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self._struct(kind, value, path)
+        if origin in (tuple, list):
+            return self._list(origin, arguments[0], value, path)
+        if origin is dict:
+            return self._dict(arguments[1], value, path)
+        if origin in (Union, types.UnionType):
+            return self._union(arguments, annotation, value, path)
+        if kind is Any:
+            return value
+        if origin is Literal:
+            return value if isinstance(value, str) and value in arguments else self._choice(arguments, value, path)
+        if kind is float and type(value) is int and abs(value) < 2**53:
+            value = float(value)
+        if type(value) is not kind or (kind is float and not math.isfinite(value)):
+            return self._wrong(annotation, value, path)
+        return value
+
+    def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
+        if not isinstance(value, list):
+            return self.note(path, f"is {quote_value(value)}", f"give a list: [{quote_value(value)}]")
+        found = [self._value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+        return _INVALID if any(entry is _INVALID for entry in found) else origin(found)
+
+    def _dict(self, item: Any, value: Any, path: str) -> Any:
+        if not isinstance(value, dict):
+            return self.note(path, f"is {quote_value(value)}", "give an object")
+        found = {key: self._value(item, entry, f"{path}.{key}") for key, entry in value.items()}
+        return _INVALID if any(entry is _INVALID for entry in found.values()) else found
+
+    def _union(self, kinds: Sequence[Any], annotation: Any, value: Any, path: str) -> Any:
+        if not all(isinstance(kind, type) and issubclass(kind, msgspec.Struct) for kind in kinds):
+            return value if type(value) in kinds else self._wrong(annotation, value, path)
+        tags = {kind.__struct_config__.tag: kind for kind in kinds}
+        if not isinstance(value, dict):
+            return self.note(path, f"is {quote_value(value)}", "give an object")
+        if value.get("type") not in tags:
+            return self._choice(tuple(tags), value.get("type"), f"{path}.type")
+        return self._struct(tags[value["type"]], value, path)
+
+    def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
+        near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
+        guess = f"; did you mean {near[0]}?" if near and len(allowed) > 1 else ""
+        return self.note(path, f"is {quote_value(value)}", f"give one of {', '.join(allowed)}{guess}")
+
+    def _wrong(self, annotation: Any, value: Any, path: str) -> Any:
+        return self.note(path, f"is {quote_value(value)}", f"give {self._wants(annotation, value)}")
+
+    def _wants(self, annotation: Any, value: Any = None) -> str:
+        kind, metas = unwrap(annotation)
+        unit = unit_of(annotation)
+        if unit is not None:
+            return UNITS[unit].wants
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return f"an object with {_keys(kind)}"
+        if get_origin(kind) is Literal:
+            return " or ".join(get_args(kind))
+        what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
+        mistaken = how and value is not None and (kind is str) != isinstance(value, str)
+        return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])
+
+
+def _bounds(metas: Sequence[msgspec.Meta]) -> list[str]:
+    given = ((text, getattr(meta, name)) for meta in metas for name, text, _ in _BOUNDS)
+    return [text.format(bound) for text, bound in given if bound is not None]
+
+
+def _keys(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(item.encode_name for item in msgspec.structs.fields(kind))
+
+
+def _within(meta: msgspec.Meta, value: Any) -> bool:
+    return all(fits(value, bound) for name, _, fits in _BOUNDS if (bound := getattr(meta, name)) is not None)

@@ -1,0 +1,218 @@
+"""Checks beyond types: impossible combinations are problems, surprising ones are warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ..errors import quote_value
+from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from .errors import DocumentProblem
+from .streams import detector_problem, parse_stream
+from .units import show_duration, show_size
+
+SHORTEST_TICK = 0.1
+LONGEST_TICK = 86400.0
+FEWEST_TICKS = 20  # in the budget's period; with fewer, the threshold would be too low to mean anything
+SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
+SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
+LONGEST_TIMEOUT = 300.0
+SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
+    """Yield a problem for each impossible combination."""
+    spec = monitor.spec
+    yield from _traffic(spec.traffic)
+    yield from _profiles(spec)
+    yield from _stores(spec)
+    yield from _drift(spec.drift)
+    yield from _feedback(spec.feedback)
+    if spec.scaling:
+        yield from _scaling(spec.scaling)
+    if spec.resources:
+        yield from _resources(spec.resources)
+    for name in ("scaling", "resources"):
+        if getattr(spec, name) and not spec.target_ref:
+            yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
+    if spec.retrain:
+        yield from _webhook(spec.retrain.webhook, "$.spec.retrain.webhook")
+
+
+def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
+    """Yield a warning for each valid setting that has no effect here, or a surprising one."""
+    spec = monitor.spec
+    if not cluster:
+        for name, value in (("targetRef", spec.target_ref), ("scaling", spec.scaling), ("resources", spec.resources)):
+            if value is not None:
+                yield f"spec.{name} works in a cluster only"
+        if spec.traffic.ports:
+            yield "spec.traffic.ports acts in a cluster only; here --listen and --upstream tell it"
+        for index, source in enumerate(spec.profiles):
+            if source.path is None and source.learn is None:
+                yield f"spec.profiles[{index}] works in a cluster only; use path here"
+    elif any(source.learn for source in spec.profiles):
+        yield "spec.profiles: with learn each pod has a profile of its own; give one by configMap to add pods up"
+    if not spec.profiles:
+        yield "spec.profiles is empty: the traffic is measured, drift is not"
+    elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
+        yield f"no profile matches version {spec.model.version}: Pilotfish measures the traffic but not drift"
+    yield from _retrain_warnings(spec, cluster=cluster)
+
+
+def ticks_per_false_alarm(drift: Drift) -> float:
+    """Return the threshold: how many ticks pass, in the mean, between two false alarms at least."""
+    return drift.false_alarms.per / drift.tick / drift.false_alarms.count
+
+
+def _retrain_warnings(spec: Spec, *, cluster: bool) -> Iterator[str]:
+    if not spec.retrain:
+        return
+    webhook, mode = spec.retrain.webhook, spec.retrain.mode or spec.mode
+    if mode != "act":
+        fate = "recorded" if mode == "recommend" else "not even recorded"
+        yield f"mode is {mode}: a retraining is {fate}, never sent"
+    if webhook.secret_ref and not cluster:
+        yield "spec.retrain.webhook.secretRef is found in a cluster only; here give secretFile"
+    if not webhook.secret_ref and not webhook.secret_file:
+        yield "spec.retrain.webhook has no secret: its receiver cannot tell who asks for a retraining"
+    address = urlsplit(webhook.url)
+    if address.scheme == "http" and address.hostname not in LOOPBACK:
+        yield "spec.retrain.webhook.url is http: events can be read and changed on their way; give https"
+
+
+def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
+    path = "$.spec.traffic"
+    if not SMALLEST_BODY <= traffic.body_limit <= LARGEST_BODY:
+        bounds = f"{show_size(SMALLEST_BODY)} to {show_size(LARGEST_BODY)}"
+        yield DocumentProblem(f"{path}.bodyLimit", f"is {show_size(traffic.body_limit)}", f"give {bounds}")
+    for name in ("routes", "probes"):
+        templates = getattr(traffic, name)
+        for index, template in enumerate(templates):
+            if template in templates[:index]:
+                yield DocumentProblem(
+                    f"{path}.{name}[{index}]", f"{quote_value(template)} appears twice", "keep one of them"
+                )
+            if "?" in template or "#" in template:
+                yield DocumentProblem(
+                    f"{path}.{name}[{index}]", f"is {quote_value(template)}", "give the path alone, without a query"
+                )
+
+
+def _profiles(spec: Spec) -> Iterator[DocumentProblem]:
+    seen: dict[str, int] = {}
+    for index, source in enumerate(spec.profiles):
+        path = f"$.spec.profiles[{index}]"
+        places = [name for name in ("path", "config_map", "url", "learn") if getattr(source, name) is not None]
+        if len(places) != 1:
+            yield DocumentProblem(
+                path, f"names {len(places)} places", "give exactly one of path, configMap, url and learn"
+            )
+        if source.version in seen:
+            what = f"is the second profile for version {quote_value(source.version)}"
+            yield DocumentProblem(path, what, f"keep this one or $.spec.profiles[{seen[source.version]}]")
+        seen.setdefault(source.version, index)
+        if source.url is not None:
+            yield from _url(source.url, f"{path}.url", ("https",))
+
+
+def _stores(spec: Spec) -> Iterator[DocumentProblem]:
+    """Yield what is wrong with the bounds of rows that are kept on disk."""
+    found = [(f"$.spec.profiles[{index}].learn", source.learn) for index, source in enumerate(spec.profiles)]
+    for path, store in (*found, ("$.spec.traffic.keepRows", spec.traffic.keep_rows)):
+        if store is not None and not SMALLEST_STORE <= store.bytes <= LARGEST_STORE:
+            bounds = f"{show_size(SMALLEST_STORE)} to {show_size(LARGEST_STORE)}"
+            yield DocumentProblem(f"{path}.bytes", f"is {show_size(store.bytes)}", f"give {bounds}")
+
+
+def _drift(drift: Drift) -> Iterator[DocumentProblem]:
+    path = "$.spec.drift"
+    if not SHORTEST_TICK <= drift.tick <= LONGEST_TICK:
+        bounds = f"{show_duration(SHORTEST_TICK)} to {show_duration(LONGEST_TICK)}"
+        yield DocumentProblem(f"{path}.tick", f"is {show_duration(drift.tick)}", f"give {bounds}")
+        return
+    ticks = ticks_per_false_alarm(drift)
+    if ticks < FEWEST_TICKS:
+        what = f"allows a false alarm every {ticks:g} ticks"
+        yield DocumentProblem(
+            f"{path}.falseAlarms",
+            what,
+            f"give a longer per, a smaller count or a shorter tick: {FEWEST_TICKS} at least",
+        )
+    yield from _detectors(drift)
+    for name, feature in drift.features.items():
+        if feature.ignore and feature.tolerance is not None:
+            yield DocumentProblem(f"{path}.features.{name}", "is ignored and has a tolerance", "keep one of them")
+
+
+def _feedback(feedback: Feedback) -> Iterator[DocumentProblem]:
+    if not SHORTEST_KEEP <= feedback.keep <= LONGEST_KEEP:
+        bounds = f"{show_duration(SHORTEST_KEEP)} to {show_duration(LONGEST_KEEP)}"
+        yield DocumentProblem("$.spec.feedback.keep", f"is {show_duration(feedback.keep)}", f"give {bounds}")
+
+
+def _detectors(drift: Drift) -> Iterator[DocumentProblem]:
+    seen: dict[tuple[str, str], int] = {}
+    for index, detector in enumerate(drift.detectors):
+        path = f"$.spec.drift.detectors[{index}]"
+        what, remedy = detector_problem(detector.type, detector.parameters)
+        if what:
+            yield DocumentProblem(path, what, remedy)
+        try:
+            parse_stream(detector.stream)
+        except ValueError as error:
+            yield DocumentProblem(f"{path}.stream", f"is {quote_value(detector.stream)}", str(error))
+        first = seen.setdefault((detector.type, detector.stream), index)
+        if first != index:
+            yield DocumentProblem(path, "is of the same type and stream as another", f"keep it or detectors[{first}]")
+
+
+def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
+    path = "$.spec.scaling"
+    if scaling.min_replicas > scaling.max_replicas:
+        what = f"is {scaling.min_replicas}, more than maxReplicas, {scaling.max_replicas}"
+        yield DocumentProblem(f"{path}.minReplicas", what, "give bounds that leave room")
+    if not scaling.signals:
+        yield DocumentProblem(f"{path}.signals", "is empty", "give a signal such as {type: concurrency, target: 8}")
+    for key in scaling.behavior.keys() - {"scaleUp", "scaleDown"}:
+        yield DocumentProblem(f"{path}.behavior.{key}", "is not a known key", "known here: scaleUp, scaleDown")
+
+
+def _resources(resources: Resources) -> Iterator[DocumentProblem]:
+    path = "$.spec.resources"
+    if resources.cpu is None and resources.memory is None:
+        yield DocumentProblem(path, "bounds neither cpu nor memory", "give at least one of them")
+    for name in ("cpu", "memory"):
+        bounds = getattr(resources, name)
+        if bounds is not None and bounds.min > bounds.max:
+            yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give bounds that leave room")
+
+
+def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
+    yield from _url(webhook.url, f"{path}.url", ("http", "https"))
+    if webhook.secret_ref and webhook.secret_file:
+        yield DocumentProblem(path, "has secretRef and secretFile", "keep one of them")
+    if not 0 < webhook.timeout <= LONGEST_TIMEOUT:
+        what = f"is {show_duration(webhook.timeout)}"
+        yield DocumentProblem(
+            f"{path}.timeout", what, f"give more than 0s and at most {show_duration(LONGEST_TIMEOUT)}"
+        )
+
+
+def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[DocumentProblem]:
+    try:
+        address = urlsplit(url)
+        usable = address.scheme in schemes and bool(address.hostname) and (address.port is None or address.port > 0)
+    except ValueError:
+        usable = False
+    else:
+        if address.username is not None or address.password is not None:
+            yield DocumentProblem(
+                path, "holds a user name or a password", "take it out; give the secret in a file of its own"
+            )
+            return
+    if not usable or any(character.isspace() for character in url):
+        yield DocumentProblem(
+            path, f"is {quote_value(url)}", f"give an address such as {schemes[-1]}://trainer.example/hooks/7"
+        )

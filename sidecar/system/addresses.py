@@ -1,0 +1,64 @@
+"""Addresses as people write them: HOST:PORT, [IPV6]:PORT and, where the caller admits them, :PORT and unix:/path."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from ..errors import UsageError, quote_value
+
+LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without its end
+LARGEST_PORT = 65535
+_UNIX = "unix:"
+_TCP = re.compile(r"(?:\[([^\[\]/@\s]+)\]|([^:\[\]/@\s]*)):([0-9]{1,5})\Z")
+
+
+class AddressError(UsageError):
+    """An address that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP host and port (an empty host is every one of this machine), or the path of a Unix socket."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def pair(self) -> tuple[str, int]:
+        """Host and port, as sockets take them."""
+        return self.host, self.port
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"{_UNIX}{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str, *, what: str = "address", any_host: bool = False, unix: bool = False) -> Address:
+    """Return the address that `text` names; AddressError, which begins with `what`, says how to write one.
+
+    `any_host` admits `:PORT`, `unix` admits `unix:/path`.
+    """
+    if unix and text.startswith(_UNIX):
+        path = text.removeprefix(_UNIX)
+        if not path or len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            raise AddressError(
+                f"{what} {quote_value(text)}: a Unix socket needs a path of 1 to {LONGEST_SOCKET_PATH} bytes"
+            )
+        return Address("", 0, path)
+    match = _TCP.match(text)
+    if match is None or int(match[3]) > LARGEST_PORT or not (match[1] or match[2] or any_host):
+        raise AddressError(
+            f"{what} {quote_value(text)}: is not an address; write {_forms(any_host=any_host, unix=unix)}"
+        )
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def _forms(*, any_host: bool, unix: bool) -> str:
+    """Return the forms that are admitted, with an example of each."""
+    forms = ["HOST:PORT (127.0.0.1:9090)", "[IPV6]:PORT ([::1]:9090)"]
+    forms += [":PORT (all addresses)"] * any_host + ["unix:/path"] * unix
+    return f"{', '.join(forms[:-1])} or {forms[-1]}"

@@ -1,0 +1,63 @@
+"""The process that answers the scrape: version, readiness, CPU, memory. Linux's /proc is the source."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from prometheus_client.metrics_core import Metric as Family
+
+from . import names
+from .scrape import ScrapeInput
+
+PAGE = resource.getpagesize()
+
+
+def collect(reading: ScrapeInput) -> Iterator[Family]:
+    """Yield the families about this very process."""
+    info = names.INFO.gauge()
+    info.add_metric((_version(),), 1)
+    yield info
+    cpu = names.CPU.counter()
+    cpu.add_metric((), time.process_time())
+    yield cpu
+    total, resident, data = memory_usage()
+    values = {
+        names.MAX_FDS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        names.MEMORY_DATA: data,
+        names.OPEN_FDS: len(os.listdir("/proc/self/fd")),
+        names.READY: float(reading.report.state != "idle"),
+        names.RESIDENT: resident,
+        names.START: _started(),
+        names.VIRTUAL: total,
+    }
+    if reading.memory_limit:
+        values[names.MEMORY_LIMIT] = reading.memory_limit
+    for metric, value in values.items():
+        family = metric.gauge()
+        family.add_metric((), value)
+        yield family
+
+
+def memory_usage() -> tuple[int, int, int]:
+    """Return the bytes of virtual, resident and data memory; the last is what RLIMIT_DATA bounds (and the stack)."""
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[0]) * PAGE, int(fields[1]) * PAGE, int(fields[5]) * PAGE
+
+
+@cache
+def _version() -> str:
+    return version("pilotfish")
+
+
+@cache
+def _started() -> float:
+    """Return the epoch seconds at which the kernel says this process started."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+    return float(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")

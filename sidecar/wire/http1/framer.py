@@ -1,0 +1,252 @@
+"""One direction of an HTTP/1.1 connection: finds heads, bodies and ends in bytes that come in any portions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import IntEnum
+
+from ..errors import ProtocolError
+from .heads import CHUNKED
+
+HEAD_LIMIT = 64 * 1024
+LINE_LIMIT = 4 * 1024
+TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, whole lines only
+
+_EMPTY_LINES = (b"\r\n", b"\n")  # allowed before a start line (RFC 9112, 2.2)
+_HEAD_END = re.compile(rb"\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r?\n\Z")
+
+
+class State(IntEnum):
+    """Where in the stream the next byte lies."""
+
+    HEAD = 0
+    SIZED = 1
+    CHUNK_SIZE = 2
+    CHUNK = 3
+    CHUNK_END = 4
+    TRAILER = 5
+    UNTIL_CLOSE = 6
+    STOPPED = 7
+
+
+# locals are cheaper than attributes of an enum in the loop below
+_HEAD, _SIZED, _SIZE, _CHUNK, _CHUNK_END, _TRAILER, _UNTIL_CLOSE, _STOPPED = map(int, State)
+_INSIDE = (_SIZED, _CHUNK)
+
+
+class Framer:
+    """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` as the bytes say.
+
+    `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE. `on_body` may be None, then
+    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `unread` how
+    many bytes of the last portion came after a stop. While `paused`, no further head is parsed. Where
+    `on_body` is set, `trailers` holds the trailer section at the end of a message, as a header block of at most
+    TRAILER_LIMIT bytes; `on_end` takes it and sets it back to b"".
+    """
+
+    __slots__ = (
+        "_on_end",
+        "_on_head",
+        "_remaining",
+        "_rest",
+        "_scanned",
+        "began",
+        "body_bytes",
+        "on_body",
+        "paused",
+        "state",
+        "trailers",
+        "unread",
+    )
+
+    def __init__(self, on_head: Callable[[bytes], int], on_end: Callable[[], None]) -> None:
+        self._on_head = on_head
+        self._on_end = on_end
+        self.on_body: Callable[[bytes], None] | None = None
+        self.state: int = _HEAD
+        self.paused = False
+        self.unread = 0
+        self.began = 0
+        self.body_bytes = 0
+        self.trailers = b""
+        self._rest = b""
+        self._scanned = 0
+        self._remaining = 0
+
+    def whole_head(self, data: bytes) -> int:
+        """Return where the head ends if `data` begins a message and holds all of its head, else 0."""
+        if self.state or self._rest or self.paused:
+            return 0
+        end = data.find(b"\r\n\r\n")
+        return end + 4 if end > 0 else 0
+
+    @property
+    def buffered(self) -> bytes:
+        """Return the bytes of a message that has begun and is not yet understood."""
+        return self._rest
+
+    def skip(self, size: int) -> bool:
+        """Take `size` bytes unseen if they can only be the inside of a body that nobody captures; else return False."""
+        if self.on_body is not None or self._rest:
+            return False
+        if self.state == _UNTIL_CLOSE:
+            self.body_bytes += size
+            return True
+        if size < self._remaining and self.state in _INSIDE:
+            self._remaining -= size
+            self.body_bytes += size
+            return True
+        return False
+
+    def stop(self) -> None:
+        """Look at nothing any more and let go of what was buffered."""
+        self.state = _STOPPED
+        self._rest = b""
+        self.on_body = None
+
+    def release(self, now: int) -> None:
+        """Go on after `paused`: what came meanwhile is looked at now."""
+        self.paused = False
+        if self._rest:
+            self.feed(b"", now)
+
+    def feed(self, data: bytes, now: int) -> None:
+        """Look at the next bytes; raise ProtocolError when they cannot be followed."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        elif self.state == _HEAD:
+            self.began = now
+        position, size = 0, len(data)
+        while position < size:
+            state = self.state
+            if state == _HEAD:
+                used = self._head(data, position)
+            elif state == _SIZED:
+                used = self._sized(data, position, size)
+            elif state == _UNTIL_CLOSE:
+                used = self._body(data, position, size)
+            elif state == _STOPPED:
+                self.unread = size - position
+                return
+            else:
+                used = self._chunked(data, position, size)
+            if used < 0:
+                self._rest = data[position:] if position else data
+                return
+            if used > position and self.state == _HEAD:
+                self.began = now
+            position = used
+
+    def end_of_file(self) -> None:
+        """Tell the end of the stream, which ends a message that lasts until close."""
+        if self.state == _UNTIL_CLOSE:
+            self.state = _HEAD
+            self._on_end()
+
+    def _head(self, data: bytes, position: int) -> int:
+        if self.paused:
+            if len(data) - position > HEAD_LIMIT:
+                raise ProtocolError("too_large")
+            return -1
+        while data.startswith(_EMPTY_LINES, position):
+            position += 2 if data[position] == 13 else 1
+            self._scanned = 0
+        match = _HEAD_END.search(data, max(position, position + self._scanned - 3))
+        if match is None:
+            if len(data) - position > HEAD_LIMIT:
+                raise ProtocolError("too_large")
+            if position == len(data):
+                return position
+            self._scanned = len(data) - position
+            # `feed` keeps the bytes from its own position on: the empty lines it skipped are found again, harmlessly
+            return -1
+        self._scanned = 0
+        end = match.end()
+        if end - position > HEAD_LIMIT:
+            raise ProtocolError("too_large")
+        self.body_bytes = 0
+        length = self._on_head(data[position:end])
+        if self.state == _STOPPED:
+            return end
+        if length > 0:
+            self._remaining = length
+            self.state = _SIZED
+        elif length == 0:
+            self._on_end()
+        else:
+            self.state = _SIZE if length == CHUNKED else _UNTIL_CLOSE
+        return end
+
+    def _body(self, data: bytes, start: int, end: int) -> int:
+        self.body_bytes += end - start
+        if self.on_body is not None:
+            self.on_body(data[start:end])
+        return end
+
+    def _sized(self, data: bytes, position: int, size: int) -> int:
+        end = position + self._remaining
+        if end > size:
+            self._remaining -= size - position
+            return self._body(data, position, size)
+        self._remaining = 0
+        self._body(data, position, end)
+        self.state = _HEAD
+        self._on_end()
+        return end
+
+    def _chunked(self, data: bytes, position: int, size: int) -> int:
+        if self.state == _CHUNK:
+            return self._chunk(data, position, size)
+        if self.state == _SIZE:
+            return self._chunk_size(data, position, size)
+        return (
+            self._chunk_end(data, position, size) if self.state == _CHUNK_END else self._trailer(data, position, size)
+        )
+
+    def _chunk_size(self, data: bytes, position: int, size: int) -> int:
+        end = data.find(b"\n", position, position + LINE_LIMIT) + 1
+        if not end:
+            if size - position >= LINE_LIMIT:
+                raise ProtocolError("malformed")
+            return -1
+        match = _CHUNK_SIZE.match(data[position:end])
+        if match is None:
+            raise ProtocolError("malformed")
+        self._remaining = int(match[1], 16)
+        self.state = _CHUNK if self._remaining else _TRAILER
+        return end
+
+    def _chunk(self, data: bytes, position: int, size: int) -> int:
+        end = min(position + self._remaining, size)
+        self._remaining -= end - position
+        if not self._remaining:
+            self.state = _CHUNK_END
+        return self._body(data, position, end)
+
+    def _chunk_end(self, data: bytes, position: int, size: int) -> int:
+        if data[position] == 10:
+            end = position + 1
+        elif size - position < 2 and data[position] == 13:
+            return -1
+        elif data[position : position + 2] == b"\r\n":
+            end = position + 2
+        else:
+            raise ProtocolError("malformed")
+        self.state = _SIZE
+        return end
+
+    def _trailer(self, data: bytes, position: int, size: int) -> int:
+        end = data.find(b"\n", position, position + LINE_LIMIT) + 1
+        if not end:
+            if size - position >= LINE_LIMIT:
+                raise ProtocolError("too_large")
+            return -1
+        if end - position <= 2 and data[position:end] in (b"\r\n", b"\n"):
+            self.state = _HEAD
+            self._on_end()
+        elif self.on_body is not None and len(self.trailers) + end - position <= TRAILER_LIMIT:
+            self.trailers += data[position:end]
+        return end

@@ -1,0 +1,301 @@
+"""Both directions of one HTTP/1.1 connection: which response belongs to which request, and when each came.
+
+The tracker receives bytes after they were forwarded. It reports each request's head and each exchange's end to an
+ExchangeListener. When it cannot follow the bytes any further, the connection is opaque and nothing more is parsed.
+`exchange_states.py` has the states of one exchange as a table.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic
+
+from ..errors import ProtocolError
+from ..exchange import E, ExchangeListener
+from .framer import Framer
+from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_response
+
+PROTOCOL = "http/1.1"
+PIPELINE_LIMIT = 1024
+_METHOD = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_LONGEST_METHOD = 32
+_UNUSUAL = frozenset(("CONNECT", "HEAD"))
+
+
+class Tracker(Generic[E]):
+    """Parses one connection, see `wire.exchange.Parser`, and makes exchanges of the class `exchange_type`."""
+
+    protocol = PROTOCOL
+
+    __slots__ = (
+        "_exchange_type",
+        "_listener",
+        "_now",
+        "_pending",
+        "_requesting",
+        "_requests",
+        "_responding",
+        "_responses",
+        "_tunnel",
+        "opaque",
+    )
+
+    def __init__(self, listener: ExchangeListener[E], exchange_type: type[E]) -> None:
+        self._listener = listener
+        self._exchange_type = exchange_type
+        self._requests = Framer(self._request_head, self._request_end)
+        self._responses = Framer(self._response_head, self._response_end)
+        self._pending: deque[E] = deque()
+        self._requesting: E | None = None
+        self._responding: E | None = None
+        self._tunnel: E | None = None
+        self._now = 0
+        self.opaque: str | None = None
+
+    def client(self, seen: memoryview, now: int) -> None:
+        """Look at bytes that came from the client at `now`."""
+        requests = self._requests
+        if self.opaque is not None:
+            if self._tunnel is not None:
+                self._tunnel.request_bytes += len(seen)
+            self._listener.opaque_bytes(len(seen), 0)
+        elif not requests.state or not requests.skip(len(seen)):
+            self._now = now
+            data = bytes(seen)
+            try:
+                if requests.state or not self._whole_request(data):
+                    requests.feed(data, now)
+                    if not requests.state and not requests.paused:
+                        _check_request_start(requests.buffered)
+            except ProtocolError as error:
+                self._go_opaque(error.reason)
+                self._listener.opaque_bytes(len(seen), 0)
+
+    def server(self, seen: memoryview, now: int) -> None:
+        """Look at bytes that came from the server at `now`."""
+        responses = self._responses
+        if self.opaque is not None:
+            if self._tunnel is not None:
+                self._tunnel.response_bytes += len(seen)
+            self._listener.opaque_bytes(0, len(seen))
+        elif not responses.state or not responses.skip(len(seen)):
+            self._now = now
+            data = bytes(seen)
+            try:
+                if not self._pending and self._responding is None:
+                    self._go_opaque("unmatched")
+                elif responses.state or not self._whole_response(data):
+                    responses.feed(data, now)
+                    if self._tunnel is not None:
+                        self._tunnel.response_bytes += responses.unread
+            except ProtocolError as error:
+                self._go_opaque(error.reason)
+            if self.opaque is not None:  # the calls above may have set it
+                self._listener.opaque_bytes(0, len(seen))  # type: ignore[unreachable]
+
+    def server_ended(self, now: int) -> None:
+        """The server half-closed: this completes a response that lasts until close."""
+        self._now = now
+        try:
+            self._responses.end_of_file()
+        except ProtocolError as error:  # what was held behind that response is looked at now
+            self._go_opaque(error.reason)
+
+    def closed(self, now: int) -> None:
+        """The connection is gone both ways; what is still open ends here."""
+        self._now = now
+        if self._tunnel is not None:
+            self._tunnel.request_complete = self._tunnel.response_complete = True
+        self._finish_open()
+        self._requests.stop()
+        self._responses.stop()
+
+    def abandon(self) -> None:
+        """Look at nothing any more and tell nobody: what calls this has failed itself."""
+        self.opaque = self.opaque or "internal"
+        self._requests.stop()
+        self._responses.stop()
+        self._responding = self._requesting = self._tunnel = None
+        self._pending.clear()
+
+    def _whole_request(self, data: bytes) -> bool:
+        """Take one request that came in one portion, which most do; return False, with nothing done, for all else."""
+        end = self._requests.whole_head(data)
+        if not end:
+            return False
+        raw = data[:end]
+        try:
+            head = parse_request(raw)
+        except ProtocolError:  # the way for all cases tells more exactly
+            return False
+        if head.may_switch_protocol or head.length != len(data) - end or len(self._pending) >= PIPELINE_LIMIT:
+            return False
+        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, self._now)
+        exchange.request_bytes = head.length
+        exchange.request_complete = True
+        self._pending.append(exchange)
+        bodies = self._listener.requested(exchange)
+        if bodies is not None:
+            exchange.bodies = bodies
+            if head.length:
+                bodies.request(data[end:])
+        return True
+
+    def _whole_response(self, data: bytes) -> bool:
+        """Take one response that came in one portion, which most do; return False, with nothing done, for all else."""
+        end = self._responses.whole_head(data)
+        if not end or not self._pending or self._requests.paused:
+            return False
+        raw = data[:end]
+        try:
+            head = parse_response(raw)
+        except ProtocolError:  # the way for all cases tells more exactly
+            return False
+        exchange = self._pending[0]
+        if head.length != len(data) - end or not head.is_plain or exchange.method in _UNUSUAL:
+            return False
+        self._pending.popleft()
+        exchange.status = head.status
+        exchange.response_headers = head.headers
+        exchange.first_byte = exchange.ended = self._now
+        exchange.response_bytes = head.length
+        exchange.response_complete = True
+        if exchange.bodies is not None and head.length:
+            exchange.bodies.response(data[end:])
+        if exchange.request_complete:
+            self._listener.finished(exchange)
+        return True
+
+    def _request_head(self, raw: bytes) -> int:
+        try:
+            head = parse_request(raw)
+        except ProtocolError:
+            _check_request_start(raw)  # it may say more exactly what this is
+            raise
+        if len(self._pending) >= PIPELINE_LIMIT:
+            raise ProtocolError("too_large")
+        began = self._requests.began
+        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, began)
+        self._requesting = exchange
+        self._pending.append(exchange)
+        self._requests.paused = head.may_switch_protocol
+        bodies = self._listener.requested(exchange)
+        exchange.bodies = bodies
+        self._requests.on_body = None if bodies is None else bodies.request
+        return head.length
+
+    def _request_end(self) -> None:
+        exchange = self._requesting
+        assert exchange is not None
+        exchange.request_bytes = self._requests.body_bytes
+        exchange.request_complete = True
+        if self._requests.trailers:
+            exchange.request_trailers, self._requests.trailers = self._requests.trailers, b""
+        self._requesting = None
+        if exchange.response_complete:
+            self._finish(exchange)
+
+    def _response_head(self, raw: bytes) -> int:
+        head = parse_response(raw)
+        if not self._pending:
+            raise ProtocolError("unmatched")
+        exchange = self._pending[0]
+        if head.is_interim:
+            self._responding = None
+            self._responses.on_body = None
+            return 0
+        exchange.status = head.status
+        exchange.response_headers = head.headers
+        exchange.first_byte = self._responses.began
+        self._listener.answered(exchange)
+        if head.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= head.status < 300):
+            self._open_tunnel(exchange)
+            return 0
+        self._responding = self._pending.popleft()
+        exchange.is_stream = head.is_stream
+        self._responses.on_body = self._body_listener(exchange)
+        return self._response_length(exchange, head)
+
+    def _response_end(self) -> None:
+        exchange = self._responding
+        if exchange is None:  # an interim response
+            return
+        exchange.response_bytes = self._responses.body_bytes
+        exchange.response_complete = True
+        if self._responses.trailers:
+            exchange.response_trailers, self._responses.trailers = self._responses.trailers, b""
+        exchange.ended = self._now
+        self._responding = None
+        if exchange.request_complete:
+            self._finish(exchange)
+        if self._requests.paused and not self._pending:
+            self._requests.release(self._now)
+
+    def _response_length(self, exchange: E, head: ResponseHead) -> int:
+        return 0 if exchange.method == "HEAD" or head.status in BODILESS else head.length
+
+    def _body_listener(self, exchange: E) -> Callable[[bytes], None] | None:
+        bodies = exchange.bodies
+        if not exchange.is_stream:
+            return None if bodies is None else bodies.response
+        first = True
+
+        def listen(data: bytes) -> None:
+            nonlocal first
+            self._listener.streamed(exchange, self._now, first)
+            first = False
+            if bodies is not None:
+                bodies.response(data)
+
+        return listen
+
+    def _open_tunnel(self, exchange: E) -> None:
+        self._pending.popleft()
+        self._tunnel = exchange
+        exchange.request_bytes = len(self._requests.buffered)  # sent without waiting for the response
+        if (
+            self._requesting is exchange
+        ):  # the request's body is cut off by the switch; the exchange ends with the tunnel
+            self._requesting = None
+            exchange.request_bytes += self._requests.body_bytes
+        self._go_opaque("connect" if exchange.method == "CONNECT" else "upgrade")
+
+    def _finish(self, exchange: E) -> None:
+        if not exchange.ended:
+            exchange.ended = self._now
+        self._listener.finished(exchange)
+
+    def _finish_open(self) -> None:
+        """End what has begun: the one in its response first, then those that wait or still upload."""
+        still_open = [self._responding, *self._pending, self._requesting, self._tunnel]
+        if self._responding is not None:
+            self._responding.response_bytes = self._responses.body_bytes
+        if self._requesting is not None:
+            self._requesting.request_bytes = self._requests.body_bytes
+        self._responding = self._requesting = self._tunnel = None
+        self._pending.clear()
+        for exchange in dict.fromkeys(still_open):
+            if exchange is not None:
+                self._finish(exchange)
+
+    def _go_opaque(self, reason: str) -> None:
+        if self.opaque is not None:
+            return
+        self.opaque = reason
+        tunnel, self._tunnel = self._tunnel, None
+        self._finish_open()
+        self._tunnel = tunnel
+        self._requests.stop()
+        self._responses.stop()
+        self._listener.went_opaque(reason)
+
+
+def _check_request_start(begun: bytes) -> None:
+    """Raise ProtocolError as soon as what has begun cannot be an HTTP/1.1 request."""
+    start = begun[: 2 * _LONGEST_METHOD].lstrip(b"\r\n")
+    if not start:
+        return
+    method, space, _ = start[: _LONGEST_METHOD + 1].partition(b" ")
+    if not _METHOD.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
+        raise ProtocolError("not_http")

@@ -1,0 +1,149 @@
+"""Profiles from a file, from gzip, put and kept; whatever is wrong names the place."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from pilotfish.detectors.profile.profile import Profile
+from pilotfish.sidecar.analyzer import profile_store as profiles
+from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
+from pilotfish.sidecar.analyzer.profile_store import FileWatcher, ProfileStore, parse_profile
+from tests.analyzer.made import profile
+
+
+def first(profile_store: ProfileStore) -> Profile | None:
+    found = profile_store.kept()
+    if found is None and (found := profile_store.newer()) is not None:
+        profile_store.accept()
+    return found
+
+
+def test_a_gzipped_profile_is_the_same() -> None:
+    assert parse_profile(gzip.compress(profile().to_bytes()), "x").hash == profile().hash
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"\x1f\x8b\x08nonsense", b"[" * 100_000, gzip.compress(b"{}", mtime=0)[:-9] + b"?"]
+)
+def test_what_is_no_profile_is_refused_by_name(raw: bytes) -> None:
+    with pytest.raises(ProfileRefusedError, match="PUT /profile"):
+        parse_profile(raw, "PUT /profile")
+
+
+def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MAX_PLAIN", 1000)
+    with pytest.raises(ProfileRefusedError, match="unpacked"):
+        parse_profile(gzip.compress(bytes(100_000)), "x")
+
+
+def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MAX_RAW", 1000)
+    with pytest.raises(ProfileRefusedError, match="larger"):
+        parse_profile(bytes(1001), "x")
+
+
+def test_a_watch_sees_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    watch = FileWatcher(path)
+    assert not watch.changed()
+    path.write_text("a")
+    assert watch.changed()
+    assert not watch.changed()
+    (tmp_path / "other").write_text("a")
+    os.replace(tmp_path / "other", path)
+    assert watch.changed()
+    path.unlink()
+    assert watch.changed()
+
+
+def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    own = first(profile_store)
+    assert own is not None
+    assert own.hash == profile().hash
+    profile_store.keep(profile(1).to_bytes())
+    again = ProfileStore(source, tmp_path)
+    kept = first(again)
+    assert kept is not None
+    assert kept.hash == profile(1).hash
+    source.write_bytes(profile(2).to_bytes())
+    assert again.changed()
+    changed = again.newer()
+    assert changed is not None
+    assert changed.hash == profile(2).hash
+    again.accept()
+    latest = first(ProfileStore(source, tmp_path))
+    assert latest is not None
+    assert latest.hash == profile(2).hash
+
+
+def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
+    os.utime(source, (1, 1))
+    assert profile_store.changed()
+    assert profile_store.newer() is None
+
+
+def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
+    profile_store = ProfileStore(None, tmp_path)
+    assert first(profile_store) is None
+    profile_store.keep(profile().to_bytes())
+    assert first(ProfileStore(None, tmp_path)) is not None
+
+
+def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
+        first(ProfileStore(tmp_path / "none.json", tmp_path))
+
+
+def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(b"{}")
+    profile_store = ProfileStore(source, tmp_path)
+    with pytest.raises(ProfileRefusedError):
+        first(profile_store)
+    profile_store.keep(profile().to_bytes())
+    assert first(ProfileStore(source, tmp_path)) is not None
+
+
+def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    assert profile_store.newer() is not None
+    assert profile_store.newer() is not None
+    profile_store.accept()
+    assert profile_store.newer() is None
+
+
+def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
+    profile_store.keep(profile(1).to_bytes())
+    kept = tmp_path / profiles.KEPT_FILE
+    kept.write_bytes(kept.read_bytes()[:-3])
+    again = ProfileStore(source, tmp_path)
+    with pytest.raises(ProfileRefusedError, match="kept profile"):
+        again.kept()
+    assert profiles.REFUSED_FILE in again.quarantine()
+    assert not kept.exists()
+    own = first(again)
+    assert own is not None
+    assert own.hash == profile().hash
+
+
+def test_a_profile_is_kept_as_it_came(tmp_path: Path) -> None:
+    ProfileStore(None, tmp_path).keep(gzip.compress(profile().to_bytes()))
+    assert ProfileStore(None, tmp_path).kept() is not None
+    assert (tmp_path / profiles.KEPT_FILE).stat().st_size < len(profile().to_bytes())

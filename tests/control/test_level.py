@@ -1,0 +1,329 @@
+"""Intents of nature LEVEL through guard, ledger, loop and crash, played by a made-up scaler."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
+from pilotfish.sidecar.control.guard import build_entry, check_intent
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    RECOMMENDED,
+    REFUSED,
+    SUPERSEDED,
+    IntentLedger,
+    LedgerEntry,
+    Nature,
+    PutEntry,
+)
+from pilotfish.sidecar.control.pending import superseded_changes
+from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
+from tests.control.cycles import Crash, settled
+from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
+from tests.control.situations import HOUR, NOON
+from tests.support.examples import examples
+
+COOLED = replace(SCALE_RULES, cooldown=300.0)
+
+
+def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
+    """Return an entry of the key, decided and changed `age` seconds ago."""
+    entry = LedgerEntry(
+        id=f"{state}-{desired}",
+        kind=KIND,
+        why="latency",
+        key=KEY,
+        model="delays",
+        version="7",
+        profile_hash="",
+        decided_at=NOON - age,
+        changed_at=NOON - age,
+        state=state,
+        reason="latency",
+        desired=desired,
+        nature=Nature.LEVEL,
+    )
+    return PutEntry(msgspec.structs.replace(entry, **fields))
+
+
+VERDICTS = {
+    "new": (scaled(), (PENDING, "latency")),
+    "reached": (scaled(4, 4), None),
+    "observe": (scaled(rules=replace(SCALE_RULES, mode=OBSERVE)), (REFUSED, "mode")),
+    "recommend": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND)), (RECOMMENDED, "mode")),
+    "no-block": (scaled(rules=None), (REFUSED, "mode")),
+    "obstacle": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
+    "fresh-enough": (scaled(at=NOON - 60), (PENDING, "latency")),
+    "stale": (scaled(at=NOON - 61), (REFUSED, "stale")),
+    "pending-already": (scaled(done=(had(PENDING),)), None),
+    "done-but-not-observed-since": (scaled(at=NOON - 10, done=(had(DELIVERED),)), None),
+    "done-and-reverted-by-another": (scaled(done=(had(DELIVERED),)), (PENDING, "latency")),
+    "done-when-the-clock-was-ahead": (scaled(done=(had(DELIVERED, age=-HOUR),)), (PENDING, "latency")),
+    "cooldown": (scaled(target=5, rules=COOLED, done=(had(DELIVERED),)), (REFUSED, "cooldown")),
+    "cooldown-of-another-key": (scaled(rules=COOLED, done=(had(DELIVERED, key="other"),)), (PENDING, "latency")),
+    "cooldown-of-another-kind": (scaled(rules=COOLED, done=(had(DELIVERED, kind="resize"),)), (PENDING, "latency")),
+    "cooldown-over": (scaled(target=5, rules=COOLED, done=(had(DELIVERED, age=300.0),)), (PENDING, "latency")),
+    "given-up": (scaled(done=(had(DEAD),)), None),
+    "another-wish-after-giving-up": (scaled(target=5, done=(had(DEAD),)), (PENDING, "latency")),
+    "given-up-at-another-target": (
+        scaled(rules=replace(SCALE_RULES, target="new"), done=(had(DEAD),)),
+        (PENDING, "latency"),
+    ),
+    "recommended-already": (
+        scaled(rules=replace(COOLED, mode=RECOMMEND), done=(had(RECOMMENDED, reason="mode"),)),
+        None,
+    ),
+    "recommendations-cool-recommendations": (
+        scaled(target=5, rules=replace(COOLED, mode=RECOMMEND), done=(had(RECOMMENDED, reason="mode"),)),
+        (REFUSED, "cooldown"),
+    ),
+    "mode-raised": (scaled(rules=COOLED, done=(had(RECOMMENDED, reason="mode"),)), (PENDING, "latency")),
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
+def test_guard(case: ScaleSituation, expected: tuple[str, str] | None) -> None:
+    decision = check_intent(wanted(case)[0], case)
+    assert (decision and (decision.state, decision.reason)) == expected
+
+
+ENDS = {
+    "still-wanted": (scaled(done=(had(PENDING),)), []),
+    "another-value": (scaled(target=5, done=(had(PENDING),)), ["replaced"]),
+    "reached": (scaled(4, done=(had(PENDING),)), ["satisfied"]),
+    "no-longer-wanted": (scaled(target=None, done=(had(PENDING),)), ["withdrawn"]),
+    "stale": (scaled(at=NOON - 61, done=(had(PENDING),)), ["stale"]),
+    "in-flight": (replace(scaled(target=5, done=(had(PENDING),)), in_flight=frozenset({"pending-4"})), []),
+    "delivered": (scaled(target=5, done=(had(DELIVERED),)), []),
+    "of-another-kind": (scaled(target=None, done=(had(PENDING, kind="resize"),)), []),
+}
+
+
+@pytest.mark.parametrize(("case", "expected"), ENDS.values(), ids=ENDS)
+def test_a_pending_level_ends_with_its_wish(case: ScaleSituation, expected: list[str]) -> None:
+    changes = superseded_changes(POLICY, wanted(case), case)
+    assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
+
+
+def test_a_wish_that_varies_while_it_is_refused_keeps_one_entry_and_counts_once() -> None:
+    ledger = IntentLedger().apply([had(DELIVERED, 2)])
+    for index in range(20):
+        case = replace(scaled(3, 4 + index % 2, now=NOON + index, rules=COOLED), ledger=ledger)
+        decision = check_intent(wanted(case)[0], case)
+        assert decision is not None
+        ledger = ledger.apply([PutEntry(build_entry(decision, case))])
+    assert [(entry.state, entry.desired) for entry in ledger.entries.values()] == [(DELIVERED, 2), (REFUSED, 5)]
+    assert ledger.totals == {(KIND, "executed", "latency"): 1, (KIND, "refused", "cooldown"): 1}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path)
+    yield made
+    made.loop.outbox.close()
+
+
+def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
+    for _ in range(5):
+        cluster.cycle()
+    assert cluster.applied == [4]
+    assert cluster.shown[-1].totals == ((KIND, "executed", "latency", 1),)
+    assert [(entry.state, entry.desired, entry.observed) for entry in cluster.entries()] == [(DELIVERED, 4, 2)]
+    (shown,) = cluster.shown[-1].intents
+    assert (shown.kind, shown.cause, shown.episode) == (KIND, "latency", "")
+
+
+def test_a_level_that_another_undoes_is_set_again_under_another_id(cluster: Cluster) -> None:
+    cluster.cycle()
+    cluster.replicas = 2
+    cluster.cycle()
+    assert cluster.applied == [4, 4]
+    assert len({entry.id for entry in cluster.entries()}) == 2
+
+
+def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
+    cluster.cycle()
+    cluster.target, cluster.outcome = 6, lambda intent: Done(intent.why)
+    cluster.cycle()
+    cluster.cycle(after=60)
+    assert cluster.applied == [4, 6]
+    assert [(entry.state, entry.reason) for entry in cluster.entries()] == [
+        (SUPERSEDED, "replaced"),
+        (DELIVERED, "latency"),
+    ]
+
+
+def test_a_wish_that_returns_before_anything_new_is_observed_is_the_newest_again(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
+    for target in (4, 5, 4, 4):
+        cluster.target = target
+        cluster.cycle()
+        cluster.lag += 1.0  # the observation stays the one of the first cycle
+    assert [(entry.state, entry.desired) for entry in cluster.entries()] == [(SUPERSEDED, 5), (PENDING, 4)]
+    assert cluster.applied == [4, 5, 4]
+
+
+def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Cluster) -> None:
+    async def run() -> None:
+        release = asyncio.Event()
+        direct = cluster.apply
+
+        async def slow(intent: Intent, now: float) -> Outcome:
+            await release.wait()
+            return await direct(intent, now)
+
+        cluster.apply = slow  # type: ignore[method-assign]
+        await cluster.loop.cycle()
+        cluster.target = 6
+        cluster.now += 1
+        await cluster.loop.cycle()
+        assert [entry.desired for entry in cluster.entries()] == [4]
+        release.set()
+        await cluster.loop.drain()
+        cluster.now += 1
+        await settled(cluster.loop)
+
+    asyncio.run(run())
+    assert cluster.applied == [4, 6]
+    assert [entry.state for entry in cluster.entries()] == [DELIVERED, DELIVERED]
+
+
+def test_after_a_restart_only_the_newest_wish_is_applied(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: RetryAt("conflict")
+    cluster.cycle()
+    cluster.restart()
+    cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
+    cluster.cycle(after=HOUR)
+    assert cluster.applied == [4, 3]
+
+
+def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_observed(tmp_path: Path) -> None:
+    def die(name: str) -> None:
+        if name == "executor.applied":
+            raise Crash
+
+    cluster = Cluster(tmp_path, step=die)
+    with pytest.raises(Crash):
+        cluster.cycle()
+    cluster.step = lambda _name: None
+    cluster.restart()
+    cluster.cycle()
+    assert cluster.applied == [4]
+    assert [(entry.state, entry.reason) for entry in cluster.entries()] == [(SUPERSEDED, "satisfied")]
+    cluster.loop.outbox.close()
+
+
+def test_a_permanent_failure_is_shown_and_a_new_wish_is_tried(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: Failed("forbidden")
+    for _ in range(3):
+        cluster.cycle(after=HOUR)
+    assert cluster.applied == [4]
+    assert (cluster.shown[-1].dead, cluster.shown[-1].totals) == (1, ((KIND, "failed", "forbidden", 1),))
+    cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)
+    cluster.cycle()
+    assert cluster.applied == [4, 3]
+
+
+OPERATIONS = st.lists(
+    st.sampled_from(
+        (
+            "cycle",
+            "cycle",
+            "cycle",
+            "conflict",
+            "works",
+            "reverted",
+            "restart",
+            "lag",
+            "no-lag",
+            "crash:executor.apply",
+            "crash:executor.applied",
+            "crash:loop.decided",
+            "crash:outbox.written",
+        )
+    )
+    | st.integers(1, 8)
+    | st.none(),
+    max_size=40,
+)
+
+
+class History:
+    """Plays drawn operations on a cluster, and checks each attempt against the wish of its moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.crash_at = ""
+        self.cluster = Cluster(folder, step=self.step)
+        self.cluster.outcome = self.outcome
+        self.works = True
+
+    def step(self, name: str) -> None:
+        if name == self.crash_at:
+            self.crash_at = ""
+            raise Crash
+
+    def outcome(self, intent: Intent) -> Outcome:
+        assert intent.desired == self.cluster.target, "an older wish was applied"
+        assert intent.desired != intent.observed
+        return Done(intent.why) if self.works else RetryAt("conflict")
+
+    def play(self, operation: str | int | None) -> None:
+        match operation:
+            case "cycle":
+                self.cycle()
+            case "conflict" | "works":
+                self.works = operation == "works"
+            case "reverted":
+                self.cluster.replicas = 1
+            case "restart":
+                self.cluster.restart()
+            case "lag" | "no-lag":
+                self.cluster.lag = 30.0 if operation == "lag" else 0.0
+            case str():
+                self.crash_at = operation.partition(":")[2]
+            case target:
+                self.cluster.target = target
+
+    def cycle(self) -> None:
+        self.cluster.now += 20.0
+        before = self.cluster.entries()
+        try:
+            asyncio.run(settled(self.cluster.loop))
+        except Crash:
+            self.cluster.restart()
+            with suppress(Crash):
+                asyncio.run(settled(self.cluster.loop))
+        pending = [entry for entry in self.cluster.entries() if entry.state == PENDING]
+        assert len(pending) <= 1
+        assert len(self.cluster.entries()) >= len(before)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(OPERATIONS)
+def test_after_any_history_the_level_is_the_one_last_wished_for(operations: list[str | int | None]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        for operation in operations:
+            history.play(operation)
+        history.crash_at, history.works, history.cluster.lag = "", True, 0.0
+        history.cluster.target = history.cluster.target or 5
+        for _ in range(3):
+            history.cluster.now += HOUR
+            history.cycle()
+        assert history.cluster.replicas == history.cluster.target
+        assert not [entry for entry in history.cluster.entries() if entry.state == PENDING]
+        history.cluster.loop.outbox.close()

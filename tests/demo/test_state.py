@@ -1,0 +1,93 @@
+"""The story: what happened decides when it is over, and how."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilotfish.sidecar.demo.messages import AnyMessage, ProcessFailure, Retrained, WebhookDelivery
+from pilotfish.sidecar.demo.state import DemoState, progress
+from pilotfish.sidecar.demo.transitions import SLOWEST_ALARM, on_message, on_report
+from pilotfish.sidecar.report.schema import Report
+from tests.demo.made import PLAN, day, episode, report
+
+ACCEPTED = WebhookDelivery(verdict="accepted", reason="good", id="e-1", episode="episode-1")
+RETRAINED = Retrained(rows=1800, profile="new")
+
+
+def told(*items: AnyMessage | Report) -> DemoState:
+    story = DemoState(PLAN)
+    for item in items:
+        story = on_report(story, item) if isinstance(item, Report) else on_message(story, item)
+    return story
+
+
+def loop(after: float = 7.0) -> list[AnyMessage | Report]:
+    """A loop that closes, the error after the retraining being `after`."""
+    return [
+        *(item for number in (92, 93, 94) for item in (day(number), report(number))),
+        day(95, error=40),
+        report(95, episode(95)),
+        ACCEPTED,
+        day(96, error=40),
+        RETRAINED,
+        report(96, episode(95, open=False), profile="new"),
+        day(97, error=after),
+        report(97, episode(95, open=False), profile="new"),
+        day(98, error=after),
+    ]
+
+
+def test_the_loop_closes_when_the_days_after_the_new_profile_are_quiet() -> None:
+    story = told(*loop())
+    assert story.phase == "closed"
+    assert [happening.tone for happening in story.happenings] == [
+        "plain", "change", "alarm", "change", "change", "good", "good"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cut", "phase"), [(2, "stable"), (7, "changed"), (8, "alarmed"), (9, "retraining"), (12, "settling")]
+)
+def test_each_step_has_its_phase(cut: int, phase: str) -> None:
+    assert told(*loop()[:cut]).phase == phase
+
+
+def test_a_webhook_that_comes_before_the_report_of_its_alarm_is_told_after_it() -> None:
+    early, late = loop(), loop()
+    early[7], early[8] = early[8], early[7]
+    assert told(*early[:9]).happenings == told(*late[:9]).happenings
+
+
+def test_an_alarm_names_feature_onset_and_effect() -> None:
+    alarm = told(*loop()[:8]).happenings[-1]
+    assert alarm.text == "ALARM: distance, since 4 Aug, PSI 0.80"
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        ([day(92), day(93), report(93, episode(93))], "a false alarm before the change, for distance"),
+        ([day(92), ProcessFailure(reason="the server ended")], "the server ended"),
+        (loop(after=30.0), "the error is 30.0 minutes"),
+        ([*loop()[:12], report(97, episode(96), profile="new")], "a second alarm, for distance"),
+        ([day(number) for number in range(92, 95 + SLOWEST_ALARM + 1)], f"no alarm within {SLOWEST_ALARM} days"),
+    ],
+    ids=["false alarm", "problem", "error not restored", "second alarm", "no alarm"],
+)
+def test_what_goes_wrong_ends_it_with_the_reason(items: list[AnyMessage | Report], reason: str) -> None:
+    story = told(*items)
+    assert story.phase == "failed"
+    assert story.failure.startswith(reason)
+
+
+def test_after_the_end_only_the_days_go_on() -> None:
+    story = told(*loop())
+    assert told(*loop(), ProcessFailure(reason="late"), day(99)).days == (*story.days, day(99))
+    assert told(*loop(), ProcessFailure(reason="late")).phase == "closed"
+
+
+def test_progress_is_nothing_without_evidence_and_one_at_the_threshold() -> None:
+    assert progress(0.0, 1e6) == 0.0
+    assert progress(1e-6, 1e6) == pytest.approx(0.0)
+    assert progress(1e-3, 1e6) == pytest.approx(0.5)
+    assert progress(1.0, 1e6) == progress(50.0, 1e6) == 1.0

@@ -1,0 +1,75 @@
+"""The analyzer process's end: a delivery under way holds it up for a moment only, and is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import cast
+
+import pytest
+
+from pilotfish.sidecar.analyzer.app import App
+from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
+from pilotfish.sidecar.control.loop import ControlLoop
+from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
+from pilotfish.sidecar.control.situation import Situation
+from pilotfish.sidecar.run import analyzer_process
+from tests.control.situations import NOON, episode, situation
+from tests.support.waiting import patient
+
+
+class Analyzer:
+    """Ends with `status` as soon as the loop beside it has begun to send."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.sending = asyncio.Event()
+
+    async def serve(self, _stop: asyncio.Event) -> int:
+        await self.sending.wait()
+        return self.status
+
+
+@pytest.mark.parametrize("status", [0, 75])
+def test_a_silent_receiver_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(analyzer_process, "FINAL_DELIVERY_SECONDS", 0.05)
+    path = tmp_path / "outbox.jsonl"
+
+    def observe(ledger: IntentLedger, now: float) -> Situation:
+        return replace(situation(episode(), now=now), ledger=ledger)
+
+    async def run() -> int:
+        analyzer = Analyzer(status)
+
+        class Silent:
+            async def apply(self, intent: Intent, now: float) -> Outcome:
+                analyzer.sending.set()
+                await asyncio.sleep(3600)
+                return Done(intent.why)
+
+        loop = ControlLoop(
+            observe=observe,
+            policies=(POLICY,),
+            executors={KIND: Silent()},
+            outbox=Outbox(path),
+            publish=lambda _status: None,
+            clock=lambda: NOON,
+            random=Random(1),
+        )
+        return await analyzer_process._serve_with(loop, cast("App", analyzer), asyncio.Event())
+
+    begun = time.monotonic()
+    assert asyncio.run(run()) == status
+    assert time.monotonic() - begun < patient(5)
+    again = Outbox(path)
+    again.open()
+    assert [entry.state for entry in again.ledger.entries.values()] == [PENDING]
+    again.close()

@@ -1,0 +1,75 @@
+"""Addresses as a person writes them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.system.addresses import Address, AddressError, parse_address
+
+TCP = [
+    ("127.0.0.1:80", Address("127.0.0.1", 80)),
+    ("localhost:0", Address("localhost", 0)),
+    ("h:65535", Address("h", 65535)),
+    ("[::1]:8080", Address("::1", 8080)),
+    ("[fe80::1%eth0]:1", Address("fe80::1%eth0", 1)),
+]
+MORE = [(":8080", Address("", 8080)), ("unix:/run/x y.sock", Address("", 0, "/run/x y.sock"))]
+WRONG = [
+    "", ":", "80", "host", "host:", "host:65536", "host:999999", "host:-1", "host:+1", "host:1 ", " host:1", "h ost:1",
+    "::1:80", "a:b:1", "[::1]", "[::1", "[]:1", "[::1]80", "u@h:1", "h:1/path", "http://h:1", "h:٣", "h:1\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "address"), TCP)
+def test_host_and_port_are_read_and_written_alike(text: str, address: Address) -> None:
+    assert parse_address(text) == parse_address(text, any_host=True, unix=True) == address
+    assert (str(address), address.pair) == (text, (address.host, address.port))
+
+
+@pytest.mark.parametrize(("text", "address"), MORE)
+def test_further_forms_are_read_only_where_the_caller_admits_them(text: str, address: Address) -> None:
+    assert parse_address(text, any_host=True, unix=True) == address
+    assert str(address) == text
+    with pytest.raises(AddressError):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    for admitted in (False, True):
+        with pytest.raises(AddressError, match=r"is not an address; write HOST:PORT \(127\.0\.0\.1:9090\)"):
+            parse_address(text, any_host=admitted, unix=admitted)
+
+
+def test_the_error_names_the_option_the_value_and_the_forms_that_are_admitted() -> None:
+    with pytest.raises(AddressError) as raised:
+        parse_address("nine", what="--admin")
+    assert str(raised.value) == (
+        "--admin 'nine': is not an address; write HOST:PORT (127.0.0.1:9090) or [IPV6]:PORT ([::1]:9090)"
+    )
+    with pytest.raises(AddressError, match=r"\[IPV6\]:PORT .*, :PORT \(all addresses\) or unix:/path"):
+        parse_address("nine", any_host=True, unix=True)
+
+
+@pytest.mark.parametrize("path", ["", "/" + "x" * 107, "/" + "é" * 54])
+def test_a_socket_path_must_fit_into_the_systems_structure(path: str) -> None:
+    with pytest.raises(AddressError, match="1 to 107 bytes"):
+        parse_address(f"unix:{path}", unix=True)
+    assert parse_address("unix:/" + "x" * 106, unix=True).path == "/" + "x" * 106
+
+
+@given(
+    st.text(max_size=30)
+    | st.from_regex(r"\[?[0-9a-f:.%@/ ]{0,12}\]?:?[0-9]{0,6}", fullmatch=True)
+    | st.text(max_size=120).map("unix:{}".format)
+)
+@settings(max_examples=500)
+def test_no_text_breaks_it_and_what_is_read_is_written_back_to_the_same(text: str) -> None:
+    try:
+        address = parse_address(text, any_host=True, unix=True)
+    except AddressError:
+        return
+    assert 0 <= address.port <= 65535
+    assert parse_address(str(address), any_host=True, unix=True) == address

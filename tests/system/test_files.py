@@ -1,0 +1,108 @@
+"""Replaced files: old or new, never a part, and nothing left beside them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.system import files
+from pilotfish.sidecar.system.files import replace_file, staged, staged_path, sync_path, write_all
+from tests.support.limits import largest_file
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "file"
+    for content in (b"old", b"", b"new" * 100_000):
+        replace_file(path, content, durable=durable)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_durable_syncs_the_content_before_the_name_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "file", list[tuple[str, bool]]()
+    monkeypatch.setattr(files, "sync_path", lambda synced: seen.append((synced.name, path.exists())))
+    replace_file(path, b"x", durable=True)
+    assert seen == [("file.new", False), (tmp_path.name, True)]
+
+
+@pytest.mark.parametrize(("mode", "found"), [(0o600, 0o600), (0o640, 0o640), (None, 0o666)])
+def test_permissions_are_those_asked_for_whatever_a_crash_left(tmp_path: Path, mode: int | None, found: int) -> None:
+    path = tmp_path / "file"
+    before = os.umask(0)
+    try:
+        staged_path(path).write_bytes(b"half of an earlier attempt")
+        replace_file(path, b"x", mode=mode)
+    finally:
+        os.umask(before)
+    assert (path.stat().st_mode & 0o777, path.read_bytes()) == (found, b"x")
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    with largest_file(10), pytest.raises(OSError, match="too large"):
+        replace_file(path, b"n" * 1000, durable=True)
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
+
+
+def test_an_error_in_the_block_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+
+    def fail() -> None:
+        with staged(path) as fresh:
+            fresh.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
+
+
+def test_what_is_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+    staged_path(path).mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(path, b"new")
+    assert (path.read_bytes(), staged_path(path).is_dir()) == (b"old", True)
+
+
+def test_a_reader_finds_the_old_or_the_new_content_never_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = {bytes([letter]) * 200_000 for letter in b"abcd"}
+    replace_file(path, next(iter(contents)))
+    found, ended = set[bytes](), threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            found.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(30):
+        for content in contents:
+            replace_file(path, content)
+    ended.set()
+    reader.join()
+    assert found <= contents
+
+
+def test_a_disk_that_takes_a_part_gets_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, raw: write(descriptor, raw[:3]))
+    with (tmp_path / "file").open("wb") as file:
+        write_all(file.fileno(), b"0123456789")
+    assert (tmp_path / "file").read_bytes() == b"0123456789"
+
+
+def test_files_and_folders_are_synced_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+    sync_path(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_path(tmp_path / "none")

@@ -1,0 +1,297 @@
+"""The append-only log: whatever a kill, a full disk, a flipped bit or another process does to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.system.framing import BinaryFrames, Damage, Framing, LineFrames, PlainLines, Record
+from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
+from tests.support.limits import largest_file
+
+BINARY, LINES = BinaryFrames(b"MAGIC123", noted=True), LineFrames()
+BOTH = pytest.mark.parametrize("framing", [BINARY, LINES])
+
+
+def contents(path: Path, framing: Framing) -> list[bytes]:
+    found: list[Record | Damage] = []
+    with LogFile(path, framing) as log:
+        log.open(found.append)
+    return [item.payload for item in found if isinstance(item, Record)]
+
+
+def filled(path: Path, framing: Framing, payloads: list[bytes]) -> LogFile:
+    log = LogFile(path, framing)
+    for payload in payloads:
+        log.append(payload)
+    return log
+
+
+@BOTH
+def test_what_was_appended_comes_back_and_is_appended_to(tmp_path: Path, framing: Framing) -> None:
+    path = tmp_path / "log"
+    log = filled(path, framing, [b"one", b"two"])
+    log.extend([framing.frame(b"three"), framing.frame(b"four")], sync=False)
+    log.sync()
+    assert (log.size, log.is_open) == (path.stat().st_size, True)
+    log.close()
+    with LogFile(path, framing) as again:
+        again.append(b"five")  # recovers first, without having been opened
+        assert again.size == path.stat().st_size
+    assert contents(path, framing) == [b"one", b"two", b"three", b"four", b"five"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@BOTH
+def test_cut_at_every_byte_it_keeps_the_whole_records_and_goes_on(tmp_path: Path, framing: Framing) -> None:
+    path = tmp_path / "log"
+    log, ends = LogFile(path, framing), [0]
+    for payload in (b"one", b"two"):
+        log.append(payload)
+        ends.append(log.size)
+    log.close()
+    raw = path.read_bytes()
+    for length in range(len(raw)):
+        path.write_bytes(raw[:length])
+        whole = sum(length >= end for end in ends[1:])
+        again = LogFile(path, framing)
+        again.open()
+        assert again.cut == length - again.size
+        again.append(b"new")
+        again.close()
+        assert contents(path, framing) == [*[b"one", b"two"][:whole], b"new"]
+
+
+@BOTH
+def test_any_flipped_bit_leaves_what_stands_before_it(tmp_path: Path, framing: Framing) -> None:
+    path = tmp_path / "log"
+    log = filled(path, framing, [b"one"])
+    end = log.size
+    log.append(b"two")
+    log.close()
+    raw = path.read_bytes()
+    for bit in range(len(raw) * 8):
+        damaged = bytearray(raw)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            found = contents(path, framing)
+        except ForeignFileError:
+            assert bit // 8 < len(framing.magic)
+            continue
+        assert found[: 1 if bit // 8 >= end else 0] == [b"one"][: 1 if bit // 8 >= end else 0]
+        assert set(found) <= {b"one", b"two"}
+
+
+def test_damaged_places_are_named_and_a_damaged_line_costs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(LINES.frame(b"one") + b"nonsense\n" + LINES.frame(b"three"))
+    log = LogFile(path, LINES)
+    log.open()
+    assert ([item.place for item in log.damaged], log.cut) == (["line 2"], 0)
+    log.append(b"four")
+    assert contents(path, LINES) == [b"one", b"three", b"four"]
+
+
+@BOTH
+def test_a_full_disk_is_a_problem_and_leaves_no_part(tmp_path: Path, framing: Framing) -> None:
+    path = tmp_path / "log"
+    log = filled(path, framing, [b"one"])
+    before = path.read_bytes()
+    for room in range(12):
+        with largest_file(len(before) + room), pytest.raises(OSError, match="too large"):
+            log.append(b"a record of some length")
+        assert (path.read_bytes(), log.problem.startswith(f"cannot write {path}: ")) == (before, True)
+    log.append(b"two")
+    assert (log.problem, contents(path, framing)) == ("", [b"one", b"two"])
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_without_any_room_not_even_the_magic_stays(tmp_path: Path, sync: bool) -> None:
+    log = LogFile(tmp_path / "log", BINARY)
+    with largest_file(3), pytest.raises(OSError, match="too large"):
+        log.append(b"x", sync=sync)
+    assert (tmp_path / "log").read_bytes() == b""
+    log.append(b"x", 5)
+    assert contents(tmp_path / "log", BINARY) == [b"x"]
+
+
+@BOTH
+def test_what_a_failed_append_could_not_remove_is_removed_by_the_next(
+    tmp_path: Path, framing: Framing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    log = filled(path, framing, [b"one"])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+        with largest_file(log.size + 5), pytest.raises(OSError, match="too large"):
+            log.append(b"a record of some length")
+    assert path.stat().st_size == log.size + 5
+    log.append(b"two")
+    assert contents(path, framing) == [b"one", b"two"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(min_size=1, max_size=30).map(lambda raw: raw.replace(b"\n", b" ")),
+            st.sampled_from(["", "", "append", "written", "compacted", "replaced"]),
+            st.sampled_from(["append", "rewrite", "reopen"]),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_fails_on_the_way_the_file_holds_what_was_acknowledged(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[bytes, str, str]]
+) -> None:
+    path, failing, kept = tmp_path_factory.mktemp("log") / "log", "", list[bytes]()
+
+    def step(name: str) -> None:
+        if name == failing:
+            raise OSError(errno.ENOSPC, "no space")
+
+    log = LogFile(path, LINES, exclusive=True, step=step)
+    log.open()
+    for payload, failing, action in history:  # noqa: B007  # read by `step`
+        with suppress(OSError):  # which the steps raise
+            if action == "append":
+                log.append(payload)
+                kept.append(payload)
+            elif action == "rewrite":
+                log.rewrite(kept[-2:])
+                kept = kept[-2:]
+            else:
+                log.close()
+                log.open()
+    log.close()
+    assert contents(path, LINES) == kept
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_log_that_is_rewritten_keeps_its_lock_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(path, LINES, exclusive=True)
+    log.append(b"one")
+    log.append(b"two")
+    log.rewrite([b"both"])
+    log.append(b"three")
+    with pytest.raises(OSError, match="another process holds it"):
+        LogFile(path, LINES, exclusive=True).open()
+    log.close()
+    assert (contents(path, LINES), list(tmp_path.iterdir())) == ([b"both", b"three"], [path])
+
+
+def test_no_room_for_a_rewritten_file_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = filled(path, LINES, [b"one"])
+    with largest_file(10), pytest.raises(OSError, match="too large"):
+        log.rewrite([b"something longer"])
+    log.append(b"two")
+    assert (contents(path, LINES), list(tmp_path.iterdir())) == ([b"one", b"two"], [path])
+
+
+def test_a_rotated_log_begins_anew(tmp_path: Path) -> None:
+    log = filled(tmp_path / "log", PlainLines(), [b"old"])
+    log.rotate(tmp_path / "log.1")
+    log.append(b"new")
+    assert ((tmp_path / "log.1").read_bytes(), (tmp_path / "log").read_bytes()) == (b"old\n", b"new\n")
+
+
+def test_a_kept_tail_is_ended_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"whole\nhalf")
+    log = LogFile(path, PlainLines(), keep_tail=True)
+    log.append(b"next")
+    with path.open("ab") as file:  # somebody adds to it by hand
+        file.write(b"by hand")
+    log.append(b"last")
+    assert path.read_bytes() == b"whole\nhalf\nnext\nby hand\nlast\n"
+
+
+def test_a_file_that_is_too_large_or_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"a letter to my aunt")
+    with pytest.raises(OSError, match="larger than 10 bytes"):
+        LogFile(path, LINES, largest=10).open()
+    log = LogFile(path, BINARY)
+    for attempt in (log.open, lambda: log.append(b"x")):
+        with pytest.raises(ForeignFileError):
+            attempt()
+    assert (path.read_bytes(), log.is_open, list(read_records(path, BINARY))) == (b"a letter to my aunt", False, [])
+
+
+def test_a_missing_file_is_an_error_unless_it_may_be_made(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "log", LINES)
+    with pytest.raises(FileNotFoundError):
+        log.open(create=False)
+    log.open()
+    assert (log.size, (tmp_path / "log").exists()) == (0, True)
+
+
+def test_an_error_of_the_reader_closes_the_file_and_gives_its_lock_back(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    filled(path, LINES, [b"one"]).close()
+    log = LogFile(path, LINES, exclusive=True)
+
+    def fail(_: object) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        log.open(fail)
+    with LogFile(path, LINES, exclusive=True) as other:
+        other.open()
+
+
+def test_a_file_that_somebody_removed_or_shortened_is_begun_anew_from_what_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = filled(path, BINARY, [b"one", b"two"])
+    log.close()
+    path.unlink()
+    log.append(b"three")
+    assert contents(path, BINARY) == [b"three"]
+    os.truncate(path, path.stat().st_size - 1)
+    log.append(b"four")
+    assert contents(path, BINARY) == [b"four"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "log").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"symbolic links|File exists"):
+        LogFile(tmp_path / "log", LINES).append(b"x")
+
+
+def test_the_first_sync_makes_the_files_name_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("pilotfish.sidecar.system.logfile.sync_path", synced.append)
+    filled(tmp_path / "log", LINES, [b"one", b"two"]).close()
+    assert synced == [tmp_path]
+
+
+def test_a_reader_beside_the_writer_finds_whole_records_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    payloads = [b"%06d" % index * 500 for index in range(300)]
+    log = filled(path, BINARY, payloads[:1])
+    seen, ended = list[int](), threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            found = [record.payload for record in read_records(path, BINARY)]
+            assert found == payloads[: len(found)]
+            seen.append(len(found))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for payload in payloads[1:]:
+        log.append(payload, sync=False)
+    ended.set()
+    reader.join()
+    assert seen == sorted(seen)
+    assert len(list(read_records(path, BINARY))) == len(payloads)

@@ -1,0 +1,133 @@
+"""What a process does to itself and to its children: limits, priority, time, output, and the end of its parent."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.system.children import ChildOutputError, ChildTimeoutError, run_bounded
+from pilotfish.sidecar.system.tokens import MAX_TOKEN_BYTES, read_token
+
+LIMITS = "from pilotfish.sidecar.system import limits; import resource, os; "
+
+
+def python(program: str) -> list[str]:
+    return [sys.executable, "-c", program]
+
+
+def said(program: str) -> str:
+    return run_bounded(python(LIMITS + program), seconds=30, most_output=10_000).output.decode().strip()
+
+
+def test_data_is_limited_and_an_allocation_beyond_it_is_a_memory_error() -> None:
+    program = "limits.limit_data(80 << 20)\ntry: bytes(200 << 20)\nexcept MemoryError: print('refused')"
+    assert said(program) == "refused"
+    assert said("limits.limit_data(0); print(resource.getrlimit(resource.RLIMIT_DATA)[0])") == str(
+        resource.getrlimit(resource.RLIMIT_DATA)[0]
+    )
+
+
+def test_a_limit_never_exceeds_the_hard_one() -> None:
+    program = (
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30)); limits.limit_data(1 << 40); "
+        "print(resource.getrlimit(resource.RLIMIT_DATA) == (1 << 30, 1 << 30))"
+    )
+    assert said(program) == "True"
+
+
+def test_processor_time_is_limited() -> None:
+    done = run_bounded(python(LIMITS + "limits.limit_processor(1)\nwhile True: pass"), seconds=30, most_output=0)
+    assert done.status == -signal.SIGXCPU
+
+
+def test_descriptors_are_raised_to_the_hard_limit() -> None:
+    program = (
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (30, 60)); "
+        "print(limits.raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    assert said(program) == "60 60 60"
+
+
+def test_priority_is_lowered() -> None:
+    program = (
+        "limits.lower_priority(niceness=7, oom_score=700, batch=True); "
+        "print(os.nice(0), open(limits.OOM_SCORE).read().strip(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
+    )
+    assert said(program) in {f"{os.nice(0) + 7} 700 True", "19 700 True"}
+
+
+def test_status_and_output_of_a_child_come_back() -> None:
+    done = run_bounded(
+        python("import sys; print(sys.stdin.read() + 'x' * 9999); sys.exit(3)"), seconds=30, most_output=10_000
+    )
+    assert (done.status, done.output) == (3, b"x" * 9999 + b"\n")
+
+
+def test_a_child_that_takes_too_long_is_killed_with_output_or_without() -> None:
+    for program in ("import signal; signal.pause()", "while True: print(end='', flush=True)"):
+        with pytest.raises(ChildTimeoutError, match=r"more than 0\.3 s"):
+            run_bounded(python(program), seconds=0.3, most_output=100)
+    with pytest.raises(ChildTimeoutError):  # it closes its output and goes on
+        run_bounded(python("import os, signal; os.close(1); signal.pause()"), seconds=1, most_output=100)
+
+
+def test_a_child_that_says_too_much_is_killed() -> None:
+    with pytest.raises(ChildOutputError, match="more than 1000 bytes"):
+        run_bounded(python("while True: print('x' * 100)"), seconds=30, most_output=1000)
+
+
+def test_the_environment_is_ours_or_the_one_that_is_given() -> None:
+    program = "import os; print(os.environ.get('ONLY', 'none'))"
+    assert run_bounded(python(program), seconds=30, most_output=99).output == b"none\n"
+    given = {**os.environ, "ONLY": "this"}
+    assert run_bounded(python(program), seconds=30, most_output=99, environment=given).output == b"this\n"
+
+
+def test_the_wrapped_program_ends_with_its_parent() -> None:
+    wrapped = [sys.executable, "-m", "pilotfish.sidecar.system.parent_death"]
+    endless = python("import signal; print(flush=True); signal.pause()")
+    parent = (
+        "import os, subprocess\n"
+        f"child = subprocess.Popen([*{wrapped!r}, str(os.getpid()), *{endless!r}], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline(); print(child.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(python(parent), stdout=subprocess.PIPE, timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not Path(f"/proc/{int(done.stdout)}/cmdline").exists() or ends(int(done.stdout))
+
+
+def ends(pid: int) -> bool:
+    """Wait for the end of a process that is not our child."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 20)[0])
+    finally:
+        os.close(descriptor)
+
+
+def test_nothing_is_started_for_a_parent_that_is_gone() -> None:
+    wrapped = [sys.executable, "-m", "pilotfish.sidecar.system.parent_death", "1", *python("print('started')")]
+    assert subprocess.run(wrapped, stdout=subprocess.PIPE, timeout=30, check=True).stdout == b""
+
+
+def test_a_token_is_read_without_white_space(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"\n secret \n")
+    assert read_token(path) == b"secret"
+    for content in (b"", b" \n", b"x" * (MAX_TOKEN_BYTES + 1)):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match=r"holds [0-9]+ bytes; give 1 to 4096"):
+            read_token(path)
+    with pytest.raises(UsageError, match="cannot read the token file"):
+        read_token(tmp_path / "none")

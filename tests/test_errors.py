@@ -1,0 +1,37 @@
+"""Values as messages show them: bounded, and a path with its name."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.errors import MAX_QUOTED, quote_value
+
+
+def test_a_value_is_cut_on_the_right() -> None:
+    assert quote_value("short") == "'short'"
+    assert quote_value("x" * 200) == "'" + "x" * (MAX_QUOTED - 2) + "…"
+
+
+@pytest.mark.parametrize("folder", ["/", "/a", "/" + "f" * 60, "/tmp/" + "deep/" * 50])
+def test_a_path_keeps_its_name_whatever_its_folder(folder: str) -> None:
+    text = quote_value(Path(folder) / "monitor.yaml")
+    assert len(text) <= MAX_QUOTED
+    assert text.startswith("'/")
+    assert text.endswith("/monitor.yaml'")
+
+
+def test_a_short_path_is_whole() -> None:
+    assert quote_value(Path("/run/pilotfish/counters")) == "'/run/pilotfish/counters'"
+
+
+@given(st.lists(st.text("ab é.-_\n", min_size=1, max_size=150), min_size=1, max_size=5), st.integers(20, 200))
+def test_no_path_is_longer_than_the_limit(parts: list[str], limit: int) -> None:
+    path = PurePath("/", *parts)
+    text = quote_value(path, limit)
+    assert len(text) <= limit
+    if len(repr(path.name)) <= limit - limit // 4:
+        assert text.endswith(repr(path.name)[1:])
