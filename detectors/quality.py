@@ -133,7 +133,7 @@ class _TickStatistics:
 
 
 class DuplicateCount:
-    """Counts rows that repeat another one among the same `DUPLICATE_WINDOW_ROWS` rows.
+    """A count of the rows that repeat another one among the same `DUPLICATE_WINDOW_ROWS` rows.
 
     Example:
         >>> from pilotfish.detectors.quality import DuplicateCount
@@ -175,7 +175,7 @@ def duplicate_ratio(columns: Mapping[str, Column]) -> float:
 
 
 class QualityMonitor:
-    """Observes the rows of one pod, and reports findings after each tick.
+    """The data-quality monitor of one pod: it observes rows and reports findings after each tick.
 
     Example:
         >>> from pilotfish.detectors.batch import Batch

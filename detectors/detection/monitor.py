@@ -27,7 +27,7 @@ RECENT_TICKS = 60
 
 
 class DriftMonitor:
-    """Detects drift; a deterministic function of the profile, the settings and the closed ticks.
+    """The drift detector of one model: a deterministic function of profile, settings and closed ticks.
 
     Raises:
         ProfileError: the profile was built for other alternatives.

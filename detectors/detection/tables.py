@@ -202,8 +202,9 @@ class FamilyTable:
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
     def live_variance_inflation(self, rows: int, bin_counts: Ints) -> float:
-        """Return the factor by which a tick with more rows than a reference tick increases v: slow effects grow with
-        traffic.
+        """Return the factor by which a tick with more rows than a reference tick increases v.
+
+        Slow effects grow with traffic.
 
         Args:
             rows: rows of the feature in the tick.
@@ -245,8 +246,9 @@ class FamilyTable:
                 return
 
     def weighted(self, log_r: Floats, some: slice = slice(None)) -> Floats:
-        """Return the log of each alternative's part of its feature's evidence, from log R [confidence levels,
-        alternatives].
+        """Return the log of each alternative's part of its feature's evidence.
+
+        `log_r` is [confidence levels, alternatives].
         """
         out: Floats = (log_r[:, some] + self.log_reference_evidence[:, some]).min(axis=0) + self.log_weights[some]
         return out

@@ -35,7 +35,7 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class FeatureBuilder:
-    """Collects features and excluded columns.
+    """The features and excluded columns that are collected so far.
 
     Attributes:
         total: number of columns and outputs in all, for progress.

@@ -256,11 +256,11 @@ def test_diff_of_a_profile_with_itself_says_so(data: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("raw", "what"),
     [
-        (b"", "no JSON document"),
+        (b"", "not a JSON document"),
         (b"{}", "format"),
         (b"\x1f\x8bxx", "damaged"),
         (gzip.compress(b"{}" * 1000, mtime=0)[:-9], "cut off"),
-        (b"[" * 200_000, "no JSON document"),
+        (b"[" * 200_000, "not a JSON document"),
     ],
 )
 def test_a_broken_profile_is_refused_in_words(
