@@ -18,9 +18,9 @@ from ..summaries.observed_columns import ObservedColumns
 from ..summaries.windows import Windows, WindowSum, window_levels
 from .episodes import EpisodeHistory
 from .family import FamilyDetector, ThresholdCrossing
+from .family_tables import family_tables
 from .results import Alarm, AlarmFeature, EpisodeChange, FamilyStatus, FeatureStatus, MonitorStatus, TickResult, ratio
 from .shared_causes import RELATED_FAMILIES, SharedCauses
-from .tables import family_tables
 
 STATE_VERSION = 2
 RECENT_TICKS = 60
