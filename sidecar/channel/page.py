@@ -108,7 +108,7 @@ class CounterPage:
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
-        words[at.AT_STARTED] = words[at.AT_BEAT] = now_ns
+        words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
         words[at.AT_PID] = os.getpid()
         for gauge in at.CONNECTION_GAUGES:
             words[at.connection(gauge)] = 0
@@ -204,7 +204,7 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         epoch=words[at.AT_EPOCH],
         started_ns=words[at.AT_STARTED],
         pid=words[at.AT_PID],
-        heartbeat_ns=words[at.AT_BEAT],
+        heartbeat_ns=words[at.AT_HEARTBEAT],
         connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
         downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
         fates=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),

@@ -37,14 +37,14 @@ class FrameDecoder:
             return
         joined = b"".join(self._parts) if len(self._parts) > 1 else data
         start = 0
-        while (body := self._body(joined, start)) is not None:
+        while (body := self._locate_payload(joined, start)) is not None:
             kind, first, last = body
             yield decode(kind, joined[first:last])
             start = last
         rest = joined[start:]
         self._parts, self._size = [rest], len(rest)
 
-    def _body(self, joined: bytes, start: int) -> tuple[int, int, int] | None:
+    def _locate_payload(self, joined: bytes, start: int) -> tuple[int, int, int] | None:
         """Return kind, start and end of the payload of the frame at `start`, or None while more bytes are needed."""
         first = start + FRAME.size
         if len(joined) < first:
@@ -70,7 +70,7 @@ class Receiver:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: socket.socket | None = None
-        self._splitter = FrameDecoder()
+        self._decoder = FrameDecoder()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._listener = _listen(path)
         self._poll = select.poll()
@@ -111,7 +111,7 @@ class Receiver:
 
     def close(self) -> None:
         """Close everything and remove the socket from the folder."""
-        self._drop()
+        self._disconnect()
         self._listener.close()
         self._path.unlink(missing_ok=True)
         os.close(self._wake)
@@ -124,14 +124,14 @@ class Receiver:
         except OSError:
             data = b""
         if not data:
-            self._drop()
+            self._disconnect()
             return
         try:
-            yield from self._splitter.feed(data)
+            yield from self._decoder.feed(data)
         except FrameError as error:
             self.broken_total += 1
             self.problem = str(error)
-            self._drop()
+            self._disconnect()
             if isinstance(error, VersionError) and error.hello is not None:
                 yield error.hello
 
@@ -140,17 +140,17 @@ class Receiver:
             connection, _ = self._listener.accept()
         except OSError:  # it went away while it waited
             return
-        self._drop()
+        self._disconnect()
         connection.setblocking(False)
         self._connection = connection
         self._poll.register(connection, select.POLLIN)
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._poll.unregister(self._connection)
             self._connection.close()
         self._connection = None
-        self._splitter = FrameDecoder()
+        self._decoder = FrameDecoder()
 
 
 def _listen(path: Path) -> socket.socket:

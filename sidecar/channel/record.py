@@ -140,8 +140,8 @@ def decode(kind: int, payload: bytes | memoryview) -> Frame:
     """Return the frame in `payload` (what follows the frame header); raise FrameError when it cannot be read."""
     try:
         if kind == HELLO:
-            version, epoch, upcoming = _HELLO.unpack(payload)
-            hello = Hello(epoch, upcoming, version)
+            version, epoch, next_sequence = _HELLO.unpack(payload)
+            hello = Hello(epoch, next_sequence, version)
             if version != VERSION:
                 raise VersionError(version, hello)
             return hello

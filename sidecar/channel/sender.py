@@ -83,7 +83,7 @@ class Sender:
                 return True
             except OSError:
                 return False
-            self._forget(written)
+            self._discard_sent(written)
             if written < len(portion):
                 return True
         return True
@@ -118,7 +118,7 @@ class Sender:
             parts.append(memoryview(frame))
         return b"".join(parts) if len(parts) > 1 else parts[0]
 
-    def _forget(self, written: int) -> None:
+    def _discard_sent(self, written: int) -> None:
         if self._hello:
             self._sent += written
             if self._sent == len(self._hello):

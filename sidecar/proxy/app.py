@@ -29,7 +29,7 @@ from .upstream import Upstream
 
 _LOG = logging.getLogger("pilotfish.proxy")
 
-_BEAT = SECOND // 2
+_HEARTBEAT_INTERVAL = SECOND // 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,14 +69,14 @@ class Proxy:
         self._shared = shared
         self._drain = int(drain_seconds * SECOND)
         self._draining = False
-        self._settings_seen: tuple[int, int] | None = None
+        self._settings_version: tuple[int, int] | None = None
         self._reactor = reactor = Reactor()
-        self._catch_signals()  # before anybody can connect, so that none of them is cut off
+        self._install_signal_handlers()  # before anybody can connect, so that none of them is cut off
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
-        self._pump = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
-        self._observer = Observer(self._page, self._pump, ProxySettings())
-        self._connections = ConnectionManager(self._page, connection_limit(limit), self._idle)
+        self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
+        self._observer = Observer(self._page, self._channel_writer, ProxySettings())
+        self._connections = ConnectionManager(self._page, connection_limit(limit), self._stop_if_drained)
         self._listeners = [
             Listener(reactor, listen(listen_at), Upstream(reactor, upstream), self._observer, self._connections, index)
             for index, (listen_at, upstream) in enumerate(pairs)
@@ -87,7 +87,7 @@ class Proxy:
     def run(self) -> int:
         """Relay until told to end; return the exit status."""
         self._heartbeat()
-        self._pump.start()
+        self._channel_writer.start()
         for listener in self._listeners:
             listener.start()
         if self._health is not None:
@@ -97,7 +97,7 @@ class Proxy:
         gc.freeze()
         self._reactor.run()
         self._connections.abort_all()
-        self._pump.drain()
+        self._channel_writer.drain()
         self._page.close()
         return 0
 
@@ -105,15 +105,15 @@ class Proxy:
         return {
             "status": "draining" if self._draining else "ok",
             "connections": self._connections.count,
-            "analyzer": "connected" if self._pump.connected else "absent",
+            "analyzer": "connected" if self._channel_writer.connected else "absent",
             "epoch": self._page.words[at.AT_EPOCH],
         }
 
     def _heartbeat(self) -> None:
-        self._page.words[at.AT_BEAT] = time.time_ns()
+        self._page.words[at.AT_HEARTBEAT] = time.time_ns()
         self._observer.update_wall_offset()
         self._read_settings()
-        self._reactor.call_later(_BEAT, self._heartbeat)
+        self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _read_settings(self) -> None:
         """Take up the settings file when it changed; one that cannot be used leaves the old settings in force."""
@@ -121,35 +121,35 @@ class Proxy:
         try:
             status = path.stat()
             seen = status.st_mtime_ns, status.st_ino
-            if seen == self._settings_seen:
+            if seen == self._settings_version:
                 return
-            self._settings_seen = seen
+            self._settings_version = seen
             self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
         except FileNotFoundError:
             return
         except (ProxySettingsError, OSError) as error:
             _LOG.error("settings stay as they were: %s", error)
 
-    def _catch_signals(self) -> None:
+    def _install_signal_handlers(self) -> None:
         """Let signals wake the loop through a socket, and act there."""
-        wake, woken = socket.socketpair()
-        for end in (wake, woken):
-            end.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        write_end, read_end = socket.socketpair()
+        for sock in (write_end, read_end):
+            sock.setblocking(False)
+        signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        self._wake = wake
-        self._reactor.watch(woken.fileno(), IN, lambda _: self._signalled(woken.recv(64)), self._reactor.stop)
+        self._wakeup = write_end
+        self._reactor.register(read_end.fileno(), IN, lambda _: self._on_signals(read_end.recv(64)), self._reactor.stop)
 
-    def _signalled(self, numbers: bytes) -> None:
+    def _on_signals(self, numbers: bytes) -> None:
         if signal.SIGINT in numbers or self._draining or len(numbers) > 1:
             self._reactor.stop()
         elif signal.SIGTERM in numbers:
             self._draining = True
             _LOG.info("draining: %d connections are open", self._connections.count)
             self._reactor.call_later(self._drain, self._reactor.stop)
-            self._idle()
+            self._stop_if_drained()
 
-    def _idle(self) -> None:
+    def _stop_if_drained(self) -> None:
         if self._draining and not self._connections.count:
             self._reactor.stop()

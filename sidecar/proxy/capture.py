@@ -13,7 +13,7 @@ class CaptureBudget:
         self.limit = limit
         self.used = 0
 
-    def take(self, size: int) -> bool:
+    def acquire(self, size: int) -> bool:
         """Use `size` bytes; return False, with nothing used, when they are not there."""
         if self.used + size > self.limit:
             return False
@@ -90,7 +90,7 @@ class BodyCapture:
         size = min(len(data), limit - len(body))
         if size <= 0:
             return 0
-        if not self._budget.take(size):
+        if not self._budget.acquire(size):
             self.release()
             self.exhausted = True
             return 0
@@ -103,7 +103,7 @@ class BodyCapture:
         self._tail += data[-STREAM_EDGE:]
         del self._tail[:-STREAM_EDGE]
         grown = len(self._tail) - before
-        if grown > 0 and self._budget.take(grown):
+        if grown > 0 and self._budget.acquire(grown):
             self._held += grown
         elif grown > 0:
             self.release()

@@ -34,7 +34,7 @@ class ChannelWriter:
             self._reactor.call_later(RECONNECT, self.start)
             return
         self._blocked = False
-        self._reactor.watch(self._sender.fileno(), IN, self._ready, self._disconnected)
+        self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
         self._write()
 
     def offer(self, record: Record) -> bool:
@@ -70,9 +70,9 @@ class ChannelWriter:
         blocked = self._sender.pending
         if blocked != self._blocked:
             self._blocked = blocked
-            self._reactor.change(self._sender.fileno(), IN | OUT if blocked else IN)
+            self._reactor.modify(self._sender.fileno(), IN | OUT if blocked else IN)
 
     def _disconnected(self) -> None:
-        self._reactor.forget(self._sender.fileno())
+        self._reactor.unregister(self._sender.fileno())
         self._sender.disconnect()
         self._reactor.call_later(RECONNECT, self.start)

@@ -26,7 +26,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Begin to answer."""
-        self._reactor.watch(self._sock.fileno(), IN, self._accept, lambda: None)
+        self._reactor.register(self._sock.fileno(), IN, self._accept, lambda: None)
 
     def answer(self, request: bytes) -> bytes:
         """Return the response to the request whose head is given."""
@@ -41,27 +41,31 @@ class HealthServer:
     def _accept(self, _: int) -> None:
         try:
             sock, _ = self._sock.accept()
-        except OSError:  # the visitor left, or no descriptor is free: the traffic goes first
+        except OSError:  # the connection left, or no descriptor is free: the traffic goes first
             return
         if len(self._connections) >= MAX_CONNECTIONS:
             next(iter(self._connections.values())).close()  # the one that has kept silent for the longest
-        visitor = _HealthConnection(self, self._reactor, sock, self._connections)
-        self._reactor.watch(sock.fileno(), IN, visitor.ready, visitor.close)
-        self._reactor.call_later(REQUEST_TIMEOUT, visitor.close)
+        connection = _HealthConnection(self, self._reactor, sock, self._connections)
+        self._reactor.register(sock.fileno(), IN, connection.ready, connection.close)
+        self._reactor.call_later(REQUEST_TIMEOUT, connection.close)
 
 
 class _HealthConnection:
     def __init__(
-        self, server: HealthServer, reactor: Reactor, sock: socket.socket, all_visitors: dict[int, _HealthConnection]
+        self,
+        server: HealthServer,
+        reactor: Reactor,
+        sock: socket.socket,
+        open_connections: dict[int, _HealthConnection],
     ) -> None:
         self._server = server
         self._reactor = reactor
         self._sock = sock
-        self._connections = all_visitors
+        self._connections = open_connections
         self._request = b""
         self._key = sock.fileno()
         sock.setblocking(False)
-        all_visitors[self._key] = self
+        open_connections[self._key] = self
 
     def ready(self, events: int) -> None:
         """Read the request; answer and close when it is whole."""
@@ -83,7 +87,7 @@ class _HealthConnection:
         """Close the connection, once."""
         if self._connections.get(self._key) is self:
             del self._connections[self._key]
-            self._reactor.forget(self._key)
+            self._reactor.unregister(self._key)
             self._sock.close()
 
 

@@ -15,7 +15,7 @@ from .reactor import IN, SECOND, Reactor
 from .relay import Relay, reset_socket
 from .upstream import Upstream, UpstreamConnect, descriptor_reserve
 
-ACCEPTS_A_ROUND = 64
+ACCEPTS_PER_ROUND = 64
 OWN_DESCRIPTORS = 32
 _PAUSE = SECOND // 20
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -81,10 +81,10 @@ class Listener:
 
     def start(self) -> None:
         """Begin to accept."""
-        self._reactor.watch(self._sock.fileno(), IN, self._ready, self._pause)
+        self._reactor.register(self._sock.fileno(), IN, self._ready, self._pause)
 
     def _ready(self, _: int) -> None:
-        for _ in range(ACCEPTS_A_ROUND):
+        for _ in range(ACCEPTS_PER_ROUND):
             try:
                 client, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):
@@ -94,9 +94,9 @@ class Listener:
                     self._refuse_without_descriptor()
                     return
                 continue  # that client went away before it was accepted
-            self._take(client)
+            self._accept_client(client)
 
-    def _take(self, client: socket.socket) -> None:
+    def _accept_client(self, client: socket.socket) -> None:
         client.setblocking(False)
         page = self._connections.page
         page.add(_ACCEPTED)
@@ -111,10 +111,10 @@ class Listener:
             self._pair(client, server)
             self._connections.remove(connecting)
 
-        def refused(left: bool) -> None:
+        def refused(client_left: bool) -> None:
             reset_socket(client)
             page.add(_OPEN, -1)
-            page.add(_RESET if left else _UPSTREAM)
+            page.add(_RESET if client_left else _UPSTREAM)
             self._connections.remove(connecting)
 
         connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
@@ -149,7 +149,7 @@ class Listener:
         self._pause()
 
     def _pause(self) -> None:
-        self._reactor.forget(self._sock.fileno())
+        self._reactor.unregister(self._sock.fileno())
         self._reactor.call_later(_PAUSE, self.start)
 
 

@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
 _KUBELET_PROBE = "kube-probe/"  # how the User-Agent of a kubelet's HTTP probe begins
 _UNKNOWN_ROUTE = frozenset((404, 405))
-_ROUTE_MEMO = 4096
+_ROUTE_CACHE_ENTRIES = 4096
 _CLOCK_STEP = 1_000_000_000
 
 # module names are cheaper than attributes of a module, and these are used in every exchange
@@ -70,13 +70,13 @@ class ObservedExchange(Exchange):
 class Observer:
     """Counts every exchange and hands over the sampled ones."""
 
-    def __init__(self, page: CounterPage, outlet: RecordSink, settings: ProxySettings) -> None:
+    def __init__(self, page: CounterPage, sink: RecordSink, settings: ProxySettings) -> None:
         self.page = page
-        self._outlet = outlet
+        self._sink = sink
         self._budget = CaptureBudget()
         self._sampler = Sampler(settings.max_records_per_second)
         self._wall_offset = time.time_ns() - monotonic_ns()
-        self._memo: dict[tuple[str, str, str], tuple[str, bool]] = {}
+        self._route_cache: dict[tuple[str, str, str], tuple[str, bool]] = {}
         self._slots: dict[str, int] = {}
         self.apply(settings)
 
@@ -86,7 +86,7 @@ class Observer:
         self._sampler.set_rate(settings.max_records_per_second)
         self._templates = RouteTemplates(settings.routes)
         self._probes = frozenset(settings.probes)
-        self._memo.clear()
+        self._route_cache.clear()
 
     def update_wall_offset(self) -> None:
         """Take up a step of the wall clock or a sleep of the machine; drift below a second is left alone."""
@@ -109,15 +109,15 @@ class Observer:
             exchange.outcome = _ROUTE
         elif exchange.method not in RECORDED_METHODS:
             exchange.outcome = _METHOD
-        elif not self._sampler.take(exchange.started):
+        elif not self._sampler.admit(exchange.started):
             exchange.outcome = _RATE
-        elif not self._outlet.connected:
+        elif not self._sink.connected:
             exchange.outcome = _NO_READER
         else:
             return BodyCapture(self._budget, self._settings.body_limit)
         return None
 
-    def place(self, exchange: ObservedExchange) -> None:
+    def assign_route_slot(self, exchange: ObservedExchange) -> None:
         """Give an exchange whose status is known the slot of its route; paths that nobody serves use none up."""
         if exchange.slot != _OTHER or exchange.status in _UNKNOWN_ROUTE:
             return
@@ -130,7 +130,7 @@ class Observer:
         """Count an exchange out, with its outcome."""
         status = exchange.status
         if exchange.slot == _OTHER and status:
-            self.place(exchange)
+            self.assign_route_slot(exchange)
         slot = exchange.slot
         outcome = exchange.outcome or self._offer_record(exchange, listener, parser)
         page = self.page
@@ -166,14 +166,14 @@ class Observer:
     def _route(self, exchange: ObservedExchange) -> tuple[str, bool]:
         """Return the route and whether it is excluded (a probe, by its path or as the kubelet sends it)."""
         method, target, agent = key = (exchange.method, exchange.target, exchange.user_agent)
-        found = self._memo.get(key)
+        found = self._route_cache.get(key)
         if found is None:
             is_probe = target.partition("?")[0] in self._probes or agent.startswith(_KUBELET_PROBE)
             found = self._templates.route(method, target), is_probe
-            if len(self._memo) >= _ROUTE_MEMO:
-                self._memo.clear()
+            if len(self._route_cache) >= _ROUTE_CACHE_ENTRIES:
+                self._route_cache.clear()
             if len(target) + len(agent) <= 512:
-                self._memo[key] = found
+                self._route_cache[key] = found
         return found
 
     def _offer_record(self, exchange: ObservedExchange, listener: int, parser: Parser) -> int:
@@ -187,10 +187,10 @@ class Observer:
             outcome = _ABORTED
         elif capture.exhausted:
             outcome = _BUDGET
-        elif self._outlet.offer(self._record(exchange, capture, listener, parser.protocol)):
+        elif self._sink.offer(self._record(exchange, capture, listener, parser.protocol)):
             outcome = _ACCEPTED
         else:
-            outcome = _FULL if self._outlet.connected else _NO_READER
+            outcome = _FULL if self._sink.connected else _NO_READER
         capture.release()
         return outcome
 
@@ -240,7 +240,7 @@ class ConnectionObserver:
         self._listener = listener
         self._opaque = False
         self._event_at = 0
-        self.requested, self.answered = observer.begin, observer.place
+        self.requested, self.answered = observer.begin, observer.assign_route_slot
         self._detector = detector = ProtocolDetector(self, ObservedExchange)
         self.client, self.server, self.server_ended = detector.client, detector.server, detector.server_ended
 
@@ -251,7 +251,7 @@ class ConnectionObserver:
             self._observer.page.add(_OPAQUE_OPEN, -1)
             self._opaque = False
 
-    def defect(self, error: Exception) -> None:
+    def on_error(self, error: Exception) -> None:
         """Count and name an error of our own, once a connection; the connection goes on unobserved."""
         words = self._observer.page.words
         words[_LOCK] += words[_LOCK] & 1

@@ -45,26 +45,26 @@ class ProtocolDetector(Generic[E]):
     the portions are kept, fewer than `_LONGEST_PREFACE` bytes, and the parser receives them with their own times.
     """
 
-    __slots__ = ("_exchange_type", "_kept", "_listener", "parser")
+    __slots__ = ("_buffered", "_exchange_type", "_listener", "parser")
 
     def __init__(self, listener: ExchangeListener[E], exchange_type: type[E]) -> None:
         self._listener = listener
         self._exchange_type = exchange_type
-        self._kept: tuple[tuple[bytes, int], ...] = ()
+        self._buffered: tuple[tuple[bytes, int], ...] = ()
         self.parser: Parser | None = None
 
-    def client(self, seen: memoryview, now: int) -> ObserveBytes | None:
+    def client(self, view: memoryview, now: int) -> ObserveBytes | None:
         """Take bytes that the client sent."""
-        parser = self.parser or self._choose(seen, now)
+        parser = self.parser or self._choose(view, now)
         if parser is None:
             return None
-        parser.client(seen, now)
+        parser.client(view, now)
         return parser.client
 
-    def server(self, seen: memoryview, now: int) -> ObserveBytes | None:
+    def server(self, view: memoryview, now: int) -> ObserveBytes | None:
         """Take bytes that the server sent; in no protocol of the table a server speaks before the client."""
         parser = self.parser or self._start(PROTOCOLS[-1])
-        parser.server(seen, now)
+        parser.server(view, now)
         return parser.server
 
     def server_ended(self, now: int) -> None:
@@ -83,22 +83,22 @@ class ProtocolDetector(Generic[E]):
             self.parser = OpaqueParser(self._listener, "internal")
         self.parser.abandon()
 
-    def _choose(self, seen: memoryview, now: int) -> Parser | None:
-        """Return the parser for the bytes until now, or keep `seen` and return None."""
-        start = bytes(seen[:_LONGEST_PREFACE])
-        if self._kept:
-            start = b"".join(portion for portion, _ in self._kept) + start
+    def _choose(self, view: memoryview, now: int) -> Parser | None:
+        """Return the parser for the bytes until now, or keep `view` and return None."""
+        start = bytes(view[:_LONGEST_PREFACE])
+        if self._buffered:
+            start = b"".join(portion for portion, _ in self._buffered) + start
         for row in PROTOCOLS:
             if start.startswith(row[0]):
                 return self._start(row)
             if row[0].startswith(start):
-                self._kept = *self._kept, (bytes(seen), now)
+                self._buffered = *self._buffered, (bytes(view), now)
                 return None
         raise AssertionError("the last row fits everything")
 
     def _start(self, row: WireProtocol) -> Parser:
         parser = self.parser = row.parser(self._listener, self._exchange_type)
-        for portion, then in self._kept:
-            parser.client(memoryview(portion), then)
-        self._kept = ()
+        for portion, received in self._buffered:
+            parser.client(memoryview(portion), received)
+        self._buffered = ()
         return parser

@@ -31,32 +31,32 @@ class Reactor:
         self.now = clock
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        self._on_defect: dict[int, Callable[[], None]] = {}
+        self._error_handlers: dict[int, Callable[[], None]] = {}
         # in this round: an event that is still to come may be meant for what had the number before
-        self._forgotten: set[int] = set()
+        self._unregistered: set[int] = set()
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._running = False
 
-    def watch(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
+    def register(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
         """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up.
 
         Should the handler raise, which is a defect of ours, it is logged and `on_error()` lets go of what the
         descriptor belongs to: one connection may end of it, the proxy does not.
         """
         self._handlers[descriptor] = handler
-        self._on_defect[descriptor] = on_error
+        self._error_handlers[descriptor] = on_error
         self._epoll.register(descriptor, events)
 
-    def change(self, descriptor: int, events: int) -> None:
+    def modify(self, descriptor: int, events: int) -> None:
         """Watch for other events from now on."""
         self._epoll.modify(descriptor, events)
 
-    def forget(self, descriptor: int) -> None:
+    def unregister(self, descriptor: int) -> None:
         """Watch the descriptor no more; do this before it is closed."""
         if self._handlers.pop(descriptor, None) is not None:
-            del self._on_defect[descriptor]
-            self._forgotten.add(descriptor)
+            del self._error_handlers[descriptor]
+            self._unregistered.add(descriptor)
             self._epoll.unregister(descriptor)
 
     def call_at(self, when: int, call: Callable[[], None]) -> None:
@@ -70,12 +70,12 @@ class Reactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._running = True
-        poll, handlers, forgotten = self._epoll.poll, self._handlers, self._forgotten
+        poll, handlers, unregistered = self._epoll.poll, self._handlers, self._unregistered
         while self._running:
-            forgotten.clear()
+            unregistered.clear()
             for descriptor, events in poll(self._timeout()):
                 handler = handlers.get(descriptor)
-                if handler is None or descriptor in forgotten:  # level-triggered: a real event comes again
+                if handler is None or descriptor in unregistered:  # level-triggered: a real event comes again
                     continue
                 try:
                     handler(events)
@@ -108,11 +108,11 @@ class Reactor:
 
     def _recover(self, descriptor: int, error: Exception) -> None:
         _LOG.error("a handler failed: %s at %s", type(error).__name__, error_location(error))
-        on_error = self._on_defect.get(descriptor)
+        on_error = self._error_handlers.get(descriptor)
         if on_error is None:
             return
         try:
             on_error()
         except Exception as second:
             _LOG.error("letting go failed, too: %s at %s", type(second).__name__, error_location(second))
-            self.forget(descriptor)
+            self.unregister(descriptor)

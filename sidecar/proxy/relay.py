@@ -51,7 +51,7 @@ class RelayObserver(Protocol):
     def closed(self, now: int) -> None:
         """The connection is gone."""
 
-    def defect(self, error: Exception) -> None:
+    def on_error(self, error: Exception) -> None:
         """One of the other calls raised."""
 
 
@@ -62,64 +62,64 @@ class Endpoint:
         "_mask",
         "_reactor",
         "_recv",
-        "_watched",
-        "ended",
-        "gone",
+        "_registered",
+        "fin_received",
+        "fin_sent",
+        "observe",
         "outgoing",
         "peer",
+        "read_failed",
         "relay",
         "send",
-        "show",
-        "shut",
         "sock",
         "write_failed",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: ObserveBytes) -> None:
+    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, observe: ObserveBytes) -> None:
         self._reactor = reactor
         self._recv = sock.recv_into
         self.send = sock.send
         self._mask = 0
-        self._watched = False
+        self._registered = False
         self.sock = sock
         self.relay = relay
-        self.show = show
+        self.observe = observe
         self.peer: Endpoint
         self.outgoing: memoryview | None = None
-        self.ended = False  # it sent FIN: nothing more comes from it
-        self.shut = False  # we sent FIN: nothing more goes out on it
+        self.fin_received = False  # it sent FIN: nothing more comes from it
+        self.fin_sent = False  # we sent FIN: nothing more goes out on it
         self.write_failed = False  # sending failed, so it was reset; what it sent before may still be there to be read
-        self.gone = False  # reading failed too
+        self.read_failed = False  # reading failed too
 
     def unregister(self) -> None:
         """Ask for no event, not even of errors."""
-        if self._watched:
-            self._watched = False
-            self._reactor.forget(self.sock.fileno())
+        if self._registered:
+            self._registered = False
+            self._reactor.unregister(self.sock.fileno())
 
-    def adjust(self) -> None:
+    def update_events(self) -> None:
         """Watch for just what can be acted on: reading unless the peer is full, writing while something waits."""
         peer = self.peer
-        reads = not self.ended and not self.gone and peer.outgoing is None and not peer.write_failed
+        reads = not self.fin_received and not self.read_failed and peer.outgoing is None and not peer.write_failed
         mask = (IN if reads else 0) | (OUT if self.outgoing is not None else 0)
-        if self._watched:
+        if self._registered:
             if mask != self._mask:
-                self._reactor.change(self.sock.fileno(), mask)
+                self._reactor.modify(self.sock.fileno(), mask)
         elif mask:
-            self._watched = True
-            self._reactor.watch(self.sock.fileno(), mask, self.ready, self.relay.abort)
+            self._registered = True
+            self._reactor.register(self.sock.fileno(), mask, self.ready, self.relay.abort)
         self._mask = mask
 
     def ready(self, events: int) -> None:
         """Act on the events of this socket."""
         if events & OUT:
             self.flush()
-            if not self._watched:
+            if not self._registered:
                 return
         if events & IN and self._mask & IN:
             self.forward()
         elif events & FAILED:
-            self._hung_up(events)
+            self._on_hangup(events)
 
     def forward(self) -> None:
         """Read a portion and send it on; then show it."""
@@ -139,19 +139,19 @@ class Endpoint:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            peer.broken()
+            peer.on_write_error()
             return
         if sent != size:
             peer.outgoing = memoryview(bytes(seen[sent:]))
-            self.adjust()
-            peer.adjust()
+            self.update_events()
+            peer.update_events()
         try:
-            following = self.show(seen, monotonic_ns())
+            following = self.observe(seen, monotonic_ns())
         except Exception as error:
-            self.relay.observer.defect(error)
+            self.relay.observer.on_error(error)
             return
         if following is not None:
-            self.show = following
+            self.observe = following
 
     def flush(self) -> None:
         """Send what waits; when all has gone, let the peer read again or pass on its end."""
@@ -162,32 +162,32 @@ class Endpoint:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self.broken()
+            self.on_write_error()
             return
         self.outgoing = self.outgoing[sent:] if sent < len(self.outgoing) else None
         if self.outgoing is not None:
             return
-        if self.peer.gone:
+        if self.peer.read_failed:
             self.relay.reset_when_sent(self)
-        elif self.peer.ended:
+        elif self.peer.fin_received:
             self.relay.finish(self)
         else:
-            self.adjust()
-            self.peer.adjust()
+            self.update_events()
+            self.peer.update_events()
 
-    def broken(self) -> None:
+    def on_write_error(self) -> None:
         """Sending failed: read on what came before the reset, and take nothing more for this socket."""
         self.write_failed = True
         self.outgoing = None
-        if self.ended:
+        if self.fin_received:
             self.relay.reset(self)
             return
-        self.peer.adjust()
-        self.adjust()
+        self.peer.update_events()
+        self.update_events()
 
-    def _hung_up(self, events: int) -> None:
+    def _on_hangup(self, events: int) -> None:
         """An error or a hang-up came while this socket is not being read."""
-        if self.peer.outgoing is not None and not self.ended:
+        if self.peer.outgoing is not None and not self.fin_received:
             self.unregister()  # what it sent before is read when the peer takes more, and then its end
             if events & ERR:
                 self.relay.start_reset_timeout()
@@ -221,26 +221,26 @@ class Relay:
 
     def start(self) -> None:
         """Begin to relay; the server's socket is connected."""
-        self.client.adjust()
-        self.server.adjust()
+        self.client.update_events()
+        self.server.update_events()
 
     def end(self, source: Endpoint) -> None:
         """`source` sent FIN: pass it on after what came before. After a failed send it stands for a reset."""
         if source.write_failed:
             self.reset(source)
             return
-        source.ended = True
+        source.fin_received = True
         if source is self.server:
             self._notify(self.observer.server_ended)
         if source.peer.outgoing is None:
             self.finish(source.peer)
         else:
-            source.adjust()
+            source.update_events()
 
     def finish(self, sink: Endpoint) -> None:
         """Send FIN on `sink`; close when that was the second one."""
-        sink.shut = True
-        if sink.peer.shut:
+        sink.fin_sent = True
+        if sink.peer.fin_sent:
             self._close()
             return
         try:
@@ -248,18 +248,18 @@ class Relay:
         except OSError:  # it was reset meanwhile
             self.reset(sink)
             return
-        sink.adjust()
-        sink.peer.adjust()
+        sink.update_events()
+        sink.peer.update_events()
 
     def reset(self, source: Endpoint) -> None:
         """`source` was reset: pass it on after what came before it has gone out."""
         if self.is_closed:
             return
-        source.write_failed = source.gone = True
+        source.write_failed = source.read_failed = True
         source.outgoing = None
         source.unregister()
         peer = source.peer
-        peer.adjust()
+        peer.update_events()
         if peer.outgoing is None:
             self.reset_when_sent(peer)
         if not self.is_closed:
@@ -275,7 +275,7 @@ class Relay:
         """Close with RST as soon as the kernel has delivered what `sink` was given."""
         if self.is_closed:
             return
-        if not sink.gone and _undelivered(sink.sock):
+        if not sink.read_failed and _undelivered(sink.sock):
             self._reactor.call_later(_RESET_POLL, lambda: self.reset_when_sent(sink))
         else:
             self.abort()
@@ -293,7 +293,7 @@ class Relay:
         try:
             call(monotonic_ns())
         except Exception as error:
-            self.observer.defect(error)
+            self.observer.on_error(error)
 
     def _close(self) -> None:
         for endpoint in (self.client, self.server):

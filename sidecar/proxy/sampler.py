@@ -18,7 +18,7 @@ class Sampler:
         self._interval = SECOND // rate if rate else 0
         self._tolerance = max(int(BURST_SECONDS * SECOND), self._interval) - self._interval
 
-    def take(self, now: int) -> bool:
+    def admit(self, now: int) -> bool:
         """Return whether an exchange that begins at `now` (monotonic ns) is recorded, and use up its share."""
         if not self._interval or now < self._due - self._tolerance:
             return False

@@ -57,7 +57,7 @@ class Upstream:
 
 
 class UpstreamConnect:
-    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused(left)`.
+    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused(client_left)`.
 
     The client is watched meanwhile: when it leaves, the attempts end, and `left` is true.
     """
@@ -76,13 +76,13 @@ class UpstreamConnect:
         self._on_connected = on_connected
         self._on_refused = on_refused
         self._targets = cycle(upstream.targets)
-        self._left = len(upstream.targets)
+        self._targets_left = len(upstream.targets)
         self._server: socket.socket | None = None
         self.is_done = False
 
     def start(self) -> None:
         """Begin to connect."""
-        self._reactor.watch(self._client.fileno(), 0, self._client_gone, self.cancel)
+        self._reactor.register(self._client.fileno(), 0, self._on_client_event, self.cancel)
         self.attempt()
 
     def cancel(self) -> None:
@@ -95,7 +95,7 @@ class UpstreamConnect:
         if self.is_done:
             return
         family, target = next(self._targets)
-        self._left -= 1
+        self._targets_left -= 1
         try:
             self._server = server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError:  # no descriptor is left
@@ -107,10 +107,10 @@ class UpstreamConnect:
         if failure == 0:
             self._connected()
         elif failure == errno.EINPROGRESS:
-            self._reactor.watch(server.fileno(), OUT, self._progress, self.cancel)
+            self._reactor.register(server.fileno(), OUT, self._progress, self.cancel)
         elif failure == errno.EAGAIN:  # a Unix socket whose backlog is full: where others wait, it refuses to
-            self._drop_server()
-            self._left += 1
+            self._close_server()
+            self._targets_left += 1
             self._reactor.call_later(BACKLOG_RETRY, self.attempt)
         else:
             self._failed()
@@ -125,38 +125,38 @@ class UpstreamConnect:
     def _connected(self) -> None:
         server, self._server = self._server, None
         assert server is not None
-        self._reactor.forget(server.fileno())
+        self._reactor.unregister(server.fileno())
         self._end()
         self._on_connected(server)
         if not self._upstream.has_connected:
             self._upstream.mark_connected()
 
     def _failed(self) -> None:
-        self._drop_server()
-        if self._left > 0:
+        self._close_server()
+        if self._targets_left > 0:
             self.attempt()
         elif self._upstream.has_connected:
             self._refuse()
         else:
-            self._left = len(self._upstream.targets)
+            self._targets_left = len(self._upstream.targets)
             self._upstream.wait(self)
 
-    def _client_gone(self, events: int) -> None:
+    def _on_client_event(self, events: int) -> None:
         if events & FAILED:
-            self._refuse(left=True)
+            self._refuse(client_left=True)
 
-    def _refuse(self, *, left: bool = False) -> None:
+    def _refuse(self, *, client_left: bool = False) -> None:
         self._end()
-        self._on_refused(left)
+        self._on_refused(client_left)
 
     def _end(self) -> None:
         self.is_done = True
-        self._drop_server()
-        self._reactor.forget(self._client.fileno())
+        self._close_server()
+        self._reactor.unregister(self._client.fileno())
 
-    def _drop_server(self) -> None:
+    def _close_server(self) -> None:
         if self._server is not None:
-            self._reactor.forget(self._server.fileno())
+            self._reactor.unregister(self._server.fileno())
             reset_socket(self._server)
             self._server = None
 

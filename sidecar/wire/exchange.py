@@ -42,7 +42,7 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        """Return whether both messages were seen to their ends."""
+        """Return whether both messages were view to their ends."""
         return self.request_complete and self.response_complete
 
 
@@ -63,7 +63,7 @@ class ExchangeListener(Protocol[E_contra]):
         """Handle bytes of an event stream."""
 
     def finished(self, exchange: E_contra) -> None:
-        """Handle the end of an exchange; `exchange.complete` says whether it was seen whole."""
+        """Handle the end of an exchange; `exchange.complete` says whether it was view whole."""
 
     def went_opaque(self, reason: str) -> None:
         """Handle the end of parsing, once at most. Only `opaque_bytes`, and `finished` of a tunnel, follow."""
@@ -87,10 +87,10 @@ class Parser(Protocol):
     def opaque(self) -> str | None:
         """Return why the parser gave up, one of `channel.layout.DOWNGRADES`, or None."""
 
-    def client(self, seen: memoryview, now: int, /) -> None:
+    def client(self, view: memoryview, now: int, /) -> None:
         """Take bytes that the client sent."""
 
-    def server(self, seen: memoryview, now: int, /) -> None:
+    def server(self, view: memoryview, now: int, /) -> None:
         """Take bytes that the server sent."""
 
     def server_ended(self, now: int, /) -> None:

@@ -19,13 +19,13 @@ class OpaqueParser:
         self.opaque: str | None = reason
         listener.went_opaque(reason)
 
-    def client(self, seen: memoryview, _now: int, /) -> None:
+    def client(self, view: memoryview, _now: int, /) -> None:
         """Count bytes that the client sent."""
-        self._listener.opaque_bytes(len(seen), 0)
+        self._listener.opaque_bytes(len(view), 0)
 
-    def server(self, seen: memoryview, _now: int, /) -> None:
+    def server(self, view: memoryview, _now: int, /) -> None:
         """Count bytes that the server sent."""
-        self._listener.opaque_bytes(0, len(seen))
+        self._listener.opaque_bytes(0, len(view))
 
     def server_ended(self, _now: int, /) -> None:
         """Do nothing: no message ends here."""

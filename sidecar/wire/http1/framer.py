@@ -40,7 +40,7 @@ class Framer:
     """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` as the bytes say.
 
     `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE. `on_body` may be None, then
-    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `unread` how
+    bodies are only counted in `body_bytes`. `started` is the time at which the message's first byte came, `unread` how
     many bytes of the last portion came after a stop. While `paused`, no further head is parsed. Where
     `on_body` is set, `trailers` holds the trailer section at the end of a message, as a header block of at most
     TRAILER_LIMIT bytes; `on_end` takes it and sets it back to b"".
@@ -50,12 +50,12 @@ class Framer:
         "_on_end",
         "_on_head",
         "_remaining",
-        "_rest",
         "_scanned",
-        "began",
+        "_unparsed",
         "body_bytes",
         "on_body",
         "paused",
+        "started",
         "state",
         "trailers",
         "unread",
@@ -68,16 +68,16 @@ class Framer:
         self.state: int = _HEAD
         self.paused = False
         self.unread = 0
-        self.began = 0
+        self.started = 0
         self.body_bytes = 0
         self.trailers = b""
-        self._rest = b""
+        self._unparsed = b""
         self._scanned = 0
         self._remaining = 0
 
     def whole_head(self, data: bytes) -> int:
         """Return where the head ends if `data` begins a message and holds all of its head, else 0."""
-        if self.state or self._rest or self.paused:
+        if self.state or self._unparsed or self.paused:
             return 0
         end = data.find(b"\r\n\r\n")
         return end + 4 if end > 0 else 0
@@ -85,11 +85,11 @@ class Framer:
     @property
     def buffered(self) -> bytes:
         """Return the bytes of a message that has begun and is not yet understood."""
-        return self._rest
+        return self._unparsed
 
     def skip(self, size: int) -> bool:
         """Take `size` bytes unseen if they can only be the inside of a body that nobody captures; else return False."""
-        if self.on_body is not None or self._rest:
+        if self.on_body is not None or self._unparsed:
             return False
         if self.state == _UNTIL_CLOSE:
             self.body_bytes += size
@@ -103,22 +103,22 @@ class Framer:
     def stop(self) -> None:
         """Look at nothing any more and let go of what was buffered."""
         self.state = _STOPPED
-        self._rest = b""
+        self._unparsed = b""
         self.on_body = None
 
     def release(self, now: int) -> None:
         """Go on after `paused`: what came meanwhile is looked at now."""
         self.paused = False
-        if self._rest:
+        if self._unparsed:
             self.feed(b"", now)
 
     def feed(self, data: bytes, now: int) -> None:
         """Look at the next bytes; raise ProtocolError when they cannot be followed."""
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
+        if self._unparsed:
+            data = self._unparsed + data
+            self._unparsed = b""
         elif self.state == _HEAD:
-            self.began = now
+            self.started = now
         position, size = 0, len(data)
         while position < size:
             state = self.state
@@ -134,10 +134,10 @@ class Framer:
             else:
                 used = self._chunked(data, position, size)
             if used < 0:
-                self._rest = data[position:] if position else data
+                self._unparsed = data[position:] if position else data
                 return
             if used > position and self.state == _HEAD:
-                self.began = now
+                self.started = now
             position = used
 
     def end_of_file(self) -> None:

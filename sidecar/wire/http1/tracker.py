@@ -18,9 +18,9 @@ from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_respo
 
 PROTOCOL = "http/1.1"
 PIPELINE_LIMIT = 1024
-_METHOD = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _LONGEST_METHOD = 32
-_UNUSUAL = frozenset(("CONNECT", "HEAD"))
+_SPECIAL_METHODS = frozenset(("CONNECT", "HEAD"))
 
 
 class Tracker(Generic[E]):
@@ -53,16 +53,16 @@ class Tracker(Generic[E]):
         self._now = 0
         self.opaque: str | None = None
 
-    def client(self, seen: memoryview, now: int) -> None:
+    def client(self, view: memoryview, now: int) -> None:
         """Look at bytes that came from the client at `now`."""
         requests = self._requests
         if self.opaque is not None:
             if self._tunnel is not None:
-                self._tunnel.request_bytes += len(seen)
-            self._listener.opaque_bytes(len(seen), 0)
-        elif not requests.state or not requests.skip(len(seen)):
+                self._tunnel.request_bytes += len(view)
+            self._listener.opaque_bytes(len(view), 0)
+        elif not requests.state or not requests.skip(len(view)):
             self._now = now
-            data = bytes(seen)
+            data = bytes(view)
             try:
                 if requests.state or not self._whole_request(data):
                     requests.feed(data, now)
@@ -70,18 +70,18 @@ class Tracker(Generic[E]):
                         _check_request_start(requests.buffered)
             except ProtocolError as error:
                 self._go_opaque(error.reason)
-                self._listener.opaque_bytes(len(seen), 0)
+                self._listener.opaque_bytes(len(view), 0)
 
-    def server(self, seen: memoryview, now: int) -> None:
+    def server(self, view: memoryview, now: int) -> None:
         """Look at bytes that came from the server at `now`."""
         responses = self._responses
         if self.opaque is not None:
             if self._tunnel is not None:
-                self._tunnel.response_bytes += len(seen)
-            self._listener.opaque_bytes(0, len(seen))
-        elif not responses.state or not responses.skip(len(seen)):
+                self._tunnel.response_bytes += len(view)
+            self._listener.opaque_bytes(0, len(view))
+        elif not responses.state or not responses.skip(len(view)):
             self._now = now
-            data = bytes(seen)
+            data = bytes(view)
             try:
                 if not self._pending and self._responding is None:
                     self._go_opaque("unmatched")
@@ -92,7 +92,7 @@ class Tracker(Generic[E]):
             except ProtocolError as error:
                 self._go_opaque(error.reason)
             if self.opaque is not None:  # the calls above may have set it
-                self._listener.opaque_bytes(0, len(seen))  # type: ignore[unreachable]
+                self._listener.opaque_bytes(0, len(view))  # type: ignore[unreachable]
 
     def server_ended(self, now: int) -> None:
         """The server half-closed: this completes a response that lasts until close."""
@@ -153,7 +153,7 @@ class Tracker(Generic[E]):
         except ProtocolError:  # the way for all cases tells more exactly
             return False
         exchange = self._pending[0]
-        if head.length != len(data) - end or not head.is_plain or exchange.method in _UNUSUAL:
+        if head.length != len(data) - end or not head.is_plain or exchange.method in _SPECIAL_METHODS:
             return False
         self._pending.popleft()
         exchange.status = head.status
@@ -175,8 +175,8 @@ class Tracker(Generic[E]):
             raise
         if len(self._pending) >= PIPELINE_LIMIT:
             raise ProtocolError("too_large")
-        began = self._requests.began
-        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, began)
+        started = self._requests.started
+        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, started)
         self._requesting = exchange
         self._pending.append(exchange)
         self._requests.paused = head.may_switch_protocol
@@ -207,7 +207,7 @@ class Tracker(Generic[E]):
             return 0
         exchange.status = head.status
         exchange.response_headers = head.headers
-        exchange.first_byte = self._responses.began
+        exchange.first_byte = self._responses.started
         self._listener.answered(exchange)
         if head.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= head.status < 300):
             self._open_tunnel(exchange)
@@ -297,5 +297,5 @@ def _check_request_start(begun: bytes) -> None:
     if not start:
         return
     method, space, _ = start[: _LONGEST_METHOD + 1].partition(b" ")
-    if not _METHOD.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
+    if not _METHOD_BYTES.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
         raise ProtocolError("not_http")
