@@ -1,7 +1,7 @@
-"""The analyzer's side of the channel: bytes become frames (sans-IO), and one listening socket that they come from.
+"""The analyzer's side of the channel: a listening socket, and a sans-IO decoder that splits its bytes into frames.
 
-A reader never writes. What was read of a frame that never ended is dropped with its connection: the proxy sends it
-whole again to the next one.
+The receiver never writes to the socket. When a connection ends within a frame, it drops the incomplete frame, because
+the proxy sends the whole frame again on its next connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BACKLOG = 4
 
 
 class FrameDecoder:
-    """Bytes in, frames out, however the bytes are cut."""
+    """Decodes frames from bytes, however the bytes are split. `limit` bounds the size of a payload."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._limit = limit
@@ -30,7 +30,7 @@ class FrameDecoder:
         self._needed = FRAME.size
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that `data` completes; raise FrameError at bytes that are none (exhaust it, always)."""
+        """Yield the frames that `data` completes; raise FrameError for invalid bytes. Always exhaust the iterator."""
         self._parts.append(data)
         self._size += len(data)
         if self._size < self._needed:
@@ -45,14 +45,16 @@ class FrameDecoder:
         self._parts, self._size = [rest], len(rest)
 
     def _locate_payload(self, joined: bytes, start: int) -> tuple[int, int, int] | None:
-        """Return kind, start and end of the payload of the frame at `start`, or None while more bytes are needed."""
+        """Return kind, start and end of the payload of the frame at `start`, or None if it is incomplete."""
         first = start + FRAME.size
         if len(joined) < first:
             self._needed = FRAME.size
             return None
         size, kind = FRAME.unpack_from(joined, start)
         if size > self._limit:
-            raise FrameError(f"channel: a frame says it has {size} bytes, {self._limit} is the limit")
+            raise FrameError(
+                f"channel: a frame declares {size} bytes; the limit is {self._limit}; the connection is closed"
+            )
         if len(joined) < first + size:
             self._needed = FRAME.size + size
             return None
@@ -60,11 +62,12 @@ class FrameDecoder:
 
 
 class Receiver:
-    """Listens at a Unix socket for the one proxy; `receive` waits at most as long as it is told.
+    """Listens on a Unix socket for one proxy.
 
-    A second connection replaces the first one, after all that the first one sent has been read. `broken_total` counts
-    connections that were closed because they did not speak the protocol; `problem` says why the last one was. The
-    `Hello` of a proxy of another version is yielded before its connection is closed: it says which records were lost.
+    A second connection replaces the first one, after everything that the first one sent has been read. `broken_total`
+    counts the connections that were closed because of invalid frames; `problem` is the reason of the last one. The
+    `Hello` of a proxy of another version is yielded before its connection is closed, so that the lost records can be
+    counted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,14 +84,14 @@ class Receiver:
 
     @property
     def connected(self) -> bool:
-        """Tell whether a proxy is connected."""
+        """Return whether a proxy is connected."""
         return self._connection is not None
 
     def receive(self, timeout: float) -> Iterator[Frame]:
-        """Yield the frames of one portion of bytes; none after `timeout` seconds, or as soon as `wake` was called."""
+        """Yield the frames of one read. Return without frames after `timeout` seconds, or when `wake` is called."""
         ready = {descriptor for descriptor, _ in self._poll.poll(timeout * 1000)}
         if self._wake in ready:
-            with suppress(BlockingIOError):  # another wake-up was read with this one
+            with suppress(BlockingIOError):  # one read consumes several wake-ups
                 os.eventfd_read(self._wake)
         if self._connection is not None and self._connection.fileno() in ready:
             yield from self._read(self._connection)
@@ -96,21 +99,21 @@ class Receiver:
             self._accept()
 
     def wake(self) -> None:
-        """End a `receive` that waits in another thread."""
+        """Make a waiting `receive` return. Call it from any thread."""
         os.eventfd_write(self._wake, 1)
 
     def finish(self) -> Iterator[Frame]:
-        """Yield what was sent until now and let nothing more come; what is cut off goes whole to the next reader."""
+        """Stop receiving, then yield the frames that were already sent. The next reader gets an incomplete frame."""
         self._path.unlink(missing_ok=True)
         connection = self._connection
         if connection is not None:
-            with suppress(OSError):  # the proxy has left already
+            with suppress(OSError):  # the proxy has disconnected already
                 connection.shutdown(socket.SHUT_RD)
         while self._connection is not None:
             yield from self._read(self._connection)
 
     def close(self) -> None:
-        """Close everything and remove the socket from the folder."""
+        """Close all descriptors and remove the socket file."""
         self._disconnect()
         self._listener.close()
         self._path.unlink(missing_ok=True)
@@ -138,7 +141,7 @@ class Receiver:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # it went away while it waited
+        except OSError:  # the proxy disconnected before it was accepted
             return
         self._disconnect()
         connection.setblocking(False)
@@ -154,7 +157,7 @@ class Receiver:
 
 
 def _listen(path: Path) -> socket.socket:
-    """Return a listening socket at `path`, in place of one that a dead process left there."""
+    """Return a listening socket at `path`. It replaces the socket file of a dead process."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         path.unlink(missing_ok=True)
@@ -164,6 +167,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {quote_value(path)}: {error}; give a --shared folder with a short path"
+            f"cannot listen on {quote_value(path)}: {error.strerror or error}; use a --shared folder with a short path"
         ) from error
     return listener

@@ -1,4 +1,8 @@
-"""The role `pilotfish proxy`: puts the data plane together and runs it until it is told to end."""
+"""The command `pilotfish proxy`: creates all parts of the data plane and runs them until a signal ends the process.
+
+This is the only module that connects the parts. Signal handlers are installed before the listeners exist, so that a
+signal never cuts off an accepted client.
+"""
 
 from __future__ import annotations
 
@@ -36,21 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
-    parser.add_argument("--health", metavar="HOST:PORT", help="answer GET /healthz there")
+    parser.add_argument("--health", metavar="HOST:PORT", help="address that answers GET /healthz")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the proxy until a signal ends it; return the exit status."""
+    """Run the proxy until a signal ends it. Return the exit status; raise UsageError for unusable options."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
     health = parse_endpoint(args.health, "--health") if args.health else None
     if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
-        raise UsageError("--max-connections must be 1 or more, --drain-seconds 0 or more")
+        raise UsageError(
+            f"cannot use --max-connections {args.max_connections} and --drain-seconds {args.drain_seconds}; "
+            "--max-connections must be 1 or more, --drain-seconds 0 or more"
+        )
     try:
         args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
         proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
     except OSError as error:
-        raise UsageError(f"--shared {quote_value(args.shared)} cannot be used: {error.strerror or error}") from error
+        raise UsageError(
+            f"cannot use --shared {quote_value(args.shared)}: {error.strerror or error}; "
+            "check the path and its permissions"
+        ) from error
     return proxy.run()
 
 
@@ -71,7 +81,7 @@ class Proxy:
         self._draining = False
         self._settings_version: tuple[int, int] | None = None
         self._reactor = reactor = Reactor()
-        self._install_signal_handlers()  # before anybody can connect, so that none of them is cut off
+        self._install_signal_handlers()  # before any client can connect
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
         self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
@@ -85,7 +95,7 @@ class Proxy:
         self._pairs = pairs
 
     def run(self) -> int:
-        """Relay until told to end; return the exit status."""
+        """Relay until a signal ends the process; return the exit status."""
         self._heartbeat()
         self._channel_writer.start()
         for listener in self._listeners:
@@ -116,22 +126,22 @@ class Proxy:
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _read_settings(self) -> None:
-        """Take up the settings file when it changed; one that cannot be used leaves the old settings in force."""
+        """Apply the settings file if it changed. An invalid file leaves the old settings in force."""
         path = self._shared / SETTINGS_FILE
         try:
             status = path.stat()
-            seen = status.st_mtime_ns, status.st_ino
-            if seen == self._settings_version:
+            version = status.st_mtime_ns, status.st_ino
+            if version == self._settings_version:
                 return
-            self._settings_version = seen
+            self._settings_version = version
             self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
         except FileNotFoundError:
             return
         except (ProxySettingsError, OSError) as error:
-            _LOG.error("settings stay as they were: %s", error)
+            _LOG.error("settings were not applied, the old ones stay in force: %s", error)
 
     def _install_signal_handlers(self) -> None:
-        """Let signals wake the loop through a socket, and act there."""
+        """Deliver signals through a socket, so that the event loop handles them."""
         write_end, read_end = socket.socketpair()
         for sock in (write_end, read_end):
             sock.setblocking(False)

@@ -1,4 +1,4 @@
-"""The parser of a protocol that Pilotfish recognises but does not parse: it only counts bytes."""
+"""The parser for protocols that Pilotfish recognises but does not parse: it only counts bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .exchange import ExchangeListener
 
 
 class OpaqueParser:
-    """Reports the connection as opaque for `reason`, at once, and counts its bytes."""
+    """Reports the connection as opaque for `reason` when it is created, then counts bytes."""
 
     protocol = ""
 
@@ -28,10 +28,10 @@ class OpaqueParser:
         self._listener.opaque_bytes(0, len(view))
 
     def server_ended(self, _now: int, /) -> None:
-        """Do nothing: no message ends here."""
+        """Do nothing: no message is open."""
 
     def closed(self, _now: int, /) -> None:
         """Do nothing: no exchange is open."""
 
     def abandon(self) -> None:
-        """Do nothing: there is no state to let go of."""
+        """Do nothing: there is no state."""
