@@ -14,7 +14,7 @@ from pilotfish.sidecar.proxy.observer import ConnectionObserver, Observer
 from pilotfish.sidecar.settings.proxy import ProxySettings
 
 
-class FakeOutlet:
+class FakeSink:
     """Takes records, as the pump does; `room` says how many more."""
 
     def __init__(self) -> None:
@@ -30,8 +30,8 @@ class FakeOutlet:
 
 
 @pytest.fixture
-def outlet() -> FakeOutlet:
-    return FakeOutlet()
+def sink() -> FakeSink:
+    return FakeSink()
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def page(tmp_path: Path) -> Iterator[CounterPage]:
 
 
 @pytest.fixture
-def observer(page: CounterPage, outlet: FakeOutlet) -> Observer:
-    return Observer(page, outlet, ProxySettings(10**9, body_limit=64, probes=("/up",)))
+def observer(page: CounterPage, sink: FakeSink) -> Observer:
+    return Observer(page, sink, ProxySettings(10**9, body_limit=64, probes=("/up",)))
 
 
 def exchange(observer: Observer, request: bytes, response: bytes, listener: int = 0) -> ConnectionObserver:
@@ -68,20 +68,20 @@ def fates(tmp_path: Path) -> dict[tuple[str, str], int]:
     return {fate: count for fate, count in snapshot(tmp_path).fates.items() if count}
 
 
-def test_sampled_exchange_becomes_a_record(observer: Observer, outlet: FakeOutlet, tmp_path: Path) -> None:
+def test_sampled_exchange_becomes_a_record(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
     exchange(observer, post(b"in"), OK, listener=3)
-    (record,) = outlet.taken
+    (record,) = sink.taken
     assert (record.sequence, record.status, record.listener, record.route) == (1, 200, 3, "POST /v2/models/m/infer")
     assert (record.request_body, record.response_body, record.flags) == (b"in", b"hi", 0)
     assert fates(tmp_path) == {("accepted", ""): 1}
 
 
-def test_record_is_protocol_neutral(observer: Observer, outlet: FakeOutlet) -> None:
+def test_record_is_protocol_neutral(observer: Observer, sink: FakeSink) -> None:
     request = (
         b"POST /v2/models/m/infer?x=1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nin\r\n0\r\nX-Sum: 1\r\n\r\n"
     )
     exchange(observer, request, OK)
-    (record,) = outlet.taken
+    (record,) = sink.taken
     assert (record.protocol, record.method, record.target) == ("http/1.1", "POST", "/v2/models/m/infer?x=1")
     assert (record.request_headers, record.response_headers) == (
         b"Transfer-Encoding: chunked\r\n",
@@ -107,21 +107,21 @@ def test_what_is_no_prediction_is_sampled_out(
     assert fates(tmp_path) == {fate: 1}
 
 
-def test_drops_name_their_reason(observer: Observer, outlet: FakeOutlet, tmp_path: Path) -> None:
-    outlet.room = 0
+def test_drops_name_their_reason(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
+    sink.room = 0
     exchange(observer, post(b"in"), OK)
-    outlet.connected = False
+    sink.connected = False
     exchange(observer, post(b"in"), OK)
-    outlet.connected = True
+    sink.connected = True
     exchange(observer, post(b"in"), OK[:-1]).closed(3)
     exchange(observer, post(b"in"), b"\0\0\0\n\n")
     reasons = ("channel_full", "no_reader", "aborted", "downgraded")
     assert fates(tmp_path) == {("dropped", reason): 1 for reason in reasons}
 
 
-def test_bodies_beyond_the_limit_are_marked_and_sizes_stay_whole(observer: Observer, outlet: FakeOutlet) -> None:
+def test_bodies_beyond_the_limit_are_marked_and_sizes_stay_whole(observer: Observer, sink: FakeSink) -> None:
     exchange(observer, post(b"x" * 100), OK)
-    (record,) = outlet.taken
+    (record,) = sink.taken
     assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
 
 
@@ -153,7 +153,7 @@ def test_error_of_the_observer_itself_leaves_the_connection_opaque_and_counted(
     observer.end = fail  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="secret") as caught:
         connection.server(memoryview(OK), 2)
-    connection.defect(caught.value)
+    connection.on_error(caught.value)
     connection.server(memoryview(b"12345"), 3)
     connection.closed(4)
     seen = snapshot(tmp_path)
@@ -182,12 +182,12 @@ traffic = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(traffic)
 def test_routes_add_up_to_fates_and_nothing_stays_in_flight(
-    observer: Observer, outlet: FakeOutlet, tmp_path: Path, traffic: list[tuple[bytes, bytes, bool, int]]
+    observer: Observer, sink: FakeSink, tmp_path: Path, traffic: list[tuple[bytes, bytes, bool, int]]
 ) -> None:
     for request, response, connected, room in traffic:
-        outlet.connected, outlet.room = connected, len(outlet.taken) + room
+        sink.connected, sink.room = connected, len(sink.taken) + room
         exchange(observer, request, response).closed(3)
     seen = snapshot(tmp_path)
     assert sum(seen.fates.values()) == sum(sum(route.codes.values()) for route in seen.routes)
     assert all(route.in_flight == 0 for route in seen.routes)
-    assert [record.sequence for record in outlet.taken] == list(range(1, seen.accepted + 1))
+    assert [record.sequence for record in sink.taken] == list(range(1, seen.accepted + 1))

@@ -24,15 +24,15 @@ def test_sampler_takes_no_more_than_its_rate_and_its_burst(rate: int, steps: lis
     begin = now
     for step in steps:
         now += step
-        taken += sampler.take(now)
+        taken += sampler.admit(now)
     assert taken <= rate * (now - begin) / SECOND + max(1, rate * BURST_SECONDS) + 1
 
 
 def test_sampler_uses_its_whole_rate_under_load_and_none_at_zero() -> None:
     sampler = Sampler(2000)
-    assert 19_900 <= sum(sampler.take(now) for now in range(0, 10 * SECOND, SECOND // 10_000)) <= 20_250
+    assert 19_900 <= sum(sampler.admit(now) for now in range(0, 10 * SECOND, SECOND // 10_000)) <= 20_250
     sampler.set_rate(0)
-    assert not sampler.take(10**15)
+    assert not sampler.admit(10**15)
 
 
 @given(
