@@ -182,7 +182,7 @@ def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     with path.open("wb") as file:
         file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
-    with pytest.raises(OutboxError, match="it is no outbox; move it away"):
+    with pytest.raises(OutboxError, match="it is not an outbox; move it away"):
         opened(path)
 
 
@@ -200,7 +200,7 @@ def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_that_cannot_be_read_is_never_taken_for_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     path.mkdir()
-    with pytest.raises(OutboxError, match="what was sent already is not known"):
+    with pytest.raises(OutboxError, match="cannot find out what was sent already"):
         opened(path)
 
 
