@@ -73,7 +73,9 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     roles.add_argument("--time", metavar="COL", help="when each row happened: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="what the model answered")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth, as far as known")
+    roles.add_argument(
+        "--label", action="append", default=[], metavar="COL", help="the true value, empty where unknown"
+    )
     roles.add_argument(
         "--score",
         action="append",
@@ -83,14 +85,18 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     roles.add_argument("--task", choices=sorted(get_args(Task)), help="what the label is compared by (else inferred)")
     roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="leave a column out")
-    roles.add_argument("--keep", action="append", default=[], metavar="COL", help="watch a column in any case")
+    roles.add_argument(
+        "--keep", action="append", default=[], metavar="COL", help="monitor a column that would be left out otherwise"
+    )
     roles.add_argument("--type", action="append", default=[], metavar="COL=KIND", help=f"one of {', '.join(KINDS)}")
     rhythm = parser.add_argument_group("rhythm of the live traffic")
     rhythm.add_argument("--tick", default="60s", metavar="DURATION", help="the document's spec.drift.tick (60s)")
     rhythm.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: rows that a tick will carry")
     rhythm.add_argument("--exchangeable", action="store_true", help="the rows are shuffled: their order means nothing")
     cells = parser.add_argument_group("reading CSV")
-    cells.add_argument("--delimiter", metavar="CHAR", help="instead of what the header line tells (tab: '\\t')")
+    cells.add_argument(
+        "--delimiter", metavar="CHAR", help="delimiter, if detection from the header line is wrong (tab: '\\t')"
+    )
     cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="one more spelling of missing")
 
 

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
-    add("--profile", type=Path, required=True, metavar="FILE", help="what normal looks like")
+    add("--profile", type=Path, required=True, metavar="FILE", help="the profile to compare the rows with")
     add("--time", metavar="COL", help="when each row happened; without it, the order of rows counts as time")
     add("--rows-per-tick", type=float, metavar="N", help="without --time: rows in a tick (default: as in the profile)")
     knobs = parser.add_argument_group("knobs, as in the document's spec.drift")
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="harmless growth of the mean loss of labelled rows (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="of CSV, instead of what the header line tells")
+    add("--delimiter", metavar="CHAR", help="delimiter of CSV, if detection from the header line is wrong")
     add("--json", action="store_true", help="print JSON lines: an `alarm` each and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained page, with pictures")
 

@@ -37,9 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("with --evidently").add_argument
     add("--reference", type=Path, metavar="FILE", help="reference rows: .csv, .csv.gz, .parquet, or JSON lines")
     add("--rows", type=Path, metavar="FILE", help="recent rows, instead of those that the sidecar at --admin keeps")
-    add("--mask", action="append", default=[], metavar="COL", help="leave a column out; may stand several times")
-    add("--memory", default=MEMORY, metavar="SIZE", help="that Evidently may take (%(default)s); 0 sets no limit")
-    add("--timeout", default=LONGEST, metavar="DURATION", help="that it may take (%(default)s)")
+    add("--mask", action="append", default=[], metavar="COL", help="leave a column out; may be repeated")
+    add(
+        "--memory",
+        default=MEMORY,
+        metavar="SIZE",
+        help="memory limit of Evidently (default %(default)s); 0 sets no limit",
+    )
+    add("--timeout", default=LONGEST, metavar="DURATION", help="time limit of Evidently (default %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
