@@ -54,7 +54,7 @@ def _show(args: argparse.Namespace, saved: SavedReport, raw: bytes) -> None:
     if args.json:
         sys.stdout.write(msgspec.json.format(raw, indent=1).decode() + "\n")
     elif args.html is not None:
-        size = write(args.html, page.render(saved.report, saved.line))
+        size = write(args.html, page.render(saved.report, saved.timeline))
         print(f"{args.html}: {size:,} bytes", file=sys.stderr)
     else:
         for line in summary.lines(saved.report):

@@ -30,7 +30,7 @@ class SavedReport(msgspec.Struct, frozen=True):
     windows: Timeline | None = None
 
     @property
-    def line(self) -> Timeline:
+    def timeline(self) -> Timeline:
         """The timeline; it is empty if only the report was saved."""
         return self.windows or Timeline(tick_seconds=self.report.ticks.tick_seconds)
 
