@@ -28,7 +28,7 @@ def report(of: Pipeline) -> Report:
 
 def counted(of: Pipeline) -> int:
     assert of.active.monitor is not None
-    of.active.monitor.settle()
+    of.active.monitor.flush()
     return sum(counts.label_rows for counts in of.active.monitor.open_counts.values())
 
 
