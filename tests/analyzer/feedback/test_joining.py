@@ -127,7 +127,7 @@ def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() ->
     made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("a", 0, "blue")), T0)
     assert outcomes(answer) == {"joined": 1}
-    assert "not judged" in answer.note
+    assert "not scored" in answer.note
     assert report(made).feedback.reason == answer.note
     assert report(made).performance is None
 
