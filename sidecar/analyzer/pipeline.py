@@ -39,7 +39,7 @@ _MEASURED = MEASURED.key()
 
 
 class Pipeline:
-    """The components and what happens to them. One thread calls it; `change_count` grows with all that is worth saving."""
+    """The components and their order. One thread calls it; `change_count` grows with every change worth saving."""
 
     def __init__(
         self, settings: AnalyzerSettings, ledger: ExchangeLedger, saved: Mapping[str, Any] | None = None
