@@ -32,7 +32,7 @@ PHASES = {
 
 
 def render(state: DemoState, timeline: int = TIMELINE) -> RenderableType:
-    """Return the picture of `state` with the last `timeline` entries: 22 lines plus the entries, for 80 columns or more."""
+    """Return the picture of `state`: 22 lines plus the last `timeline` entries, for 80 columns or more."""
     pair = Table.grid(expand=True, padding=(0, 1))
     pair.add_column(ratio=1)
     pair.add_column(ratio=1)
