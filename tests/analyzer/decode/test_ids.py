@@ -1,4 +1,4 @@
-"""By which ids labels may name an exchange: the request's own, and another one that the response gave it."""
+"""The ids of an exchange that labels may use: that of the request, and a different one of the response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("z" * 300, "", "z" * 200, "", ("z" * 128, None)),
     ],
 )
-def test_ids(
+def test_ids_of_request_and_response(
     asked: str, request_headers: str, answered: str, response_headers: str, ids: tuple[str | None, str | None]
 ) -> None:
     found = decoded(
@@ -40,6 +40,6 @@ def test_ids(
     assert (found.request_id, found.response_id) == ids
 
 
-def test_a_protocol_without_ids_has_those_of_the_headers() -> None:
+def test_without_ids_in_the_body_the_headers_are_used() -> None:
     found = decoded({"instances": [1]}, path=V1_PATH, request_headers="x-request-id: a\r\n")
     assert (found.request_id, found.response_id) == ("a", None)
