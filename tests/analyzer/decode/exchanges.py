@@ -29,13 +29,13 @@ def record(
     response_headers: str = "Content-Type: application/json\r\n",
 ) -> Record:
     """Return the record of one exchange. Bodies that are not bytes are encoded as JSON."""
-    asked = request if isinstance(request, bytes) else json.dumps(request).encode()
+    request_body = request if isinstance(request, bytes) else json.dumps(request).encode()
     answer = ANSWERS.get(path, b"{}") if response is None else response
-    answered = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    response_body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     return make_record(
         1,
-        asked,
-        answered,
+        request_body,
+        response_body,
         status=status,
         flags=flags,
         method=method,

@@ -66,15 +66,21 @@ def require_sound(found: DecodedExchange | SkippedExchange) -> None:
 
 @given(BODIES, BODIES, HINTS, HEADERS, PATHS)
 def test_hostile_json_is_rows_or_a_counted_skip(
-    asked: Any, answered: Any, hints: Hints, headers: str, path: str
+    request_body: Any, response_body: Any, hints: Hints, headers: str, path: str
 ) -> None:
-    require_sound(decode(record(asked, answered, path=path, request_headers=headers, response_headers=headers), hints))
+    require_sound(
+        decode(record(request_body, response_body, path=path, request_headers=headers, response_headers=headers), hints)
+    )
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), HINTS, HEADERS, PATHS)
 @example(b"{" * 5000, b"[" * 5000, Hints(), "", "/predict")
-def test_random_bytes_are_a_counted_skip(asked: bytes, answered: bytes, hints: Hints, headers: str, path: str) -> None:
-    require_sound(decode(record(asked, answered, path=path, request_headers=headers, response_headers=headers), hints))
+def test_random_bytes_are_a_counted_skip(
+    request_body: bytes, response_body: bytes, hints: Hints, headers: str, path: str
+) -> None:
+    require_sound(
+        decode(record(request_body, response_body, path=path, request_headers=headers, response_headers=headers), hints)
+    )
 
 
 @given(BODIES, st.data(), PATHS)

@@ -6,13 +6,13 @@ import pytest
 
 from tests.analyzer.decode.exchanges import V1_PATH, decoded, tensor
 
-ASKED = {"inputs": [tensor("a", [1], [1])]}
-ANSWERED = {"outputs": [tensor("p", [1], [1])]}
+REQUEST = {"inputs": [tensor("a", [1], [1])]}
+RESPONSE = {"outputs": [tensor("p", [1], [1])]}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.mark.parametrize(
-    ("asked", "request_headers", "answered", "response_headers", "ids"),
+    ("request_id", "request_headers", "response_id", "response_headers", "ids"),
     [
         ("", "", "", "", (None, None)),
         ("body", "X-Request-Id: head\r\n", "", "", ("body", None)),
@@ -29,11 +29,11 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
     ],
 )
 def test_ids_of_request_and_response(
-    asked: str, request_headers: str, answered: str, response_headers: str, ids: tuple[str | None, str | None]
+    request_id: str, request_headers: str, response_id: str, response_headers: str, ids: tuple[str | None, str | None]
 ) -> None:
     found = decoded(
-        {**ASKED, "id": asked},
-        {**ANSWERED, "id": answered},
+        {**REQUEST, "id": request_id},
+        {**RESPONSE, "id": response_id},
         request_headers=request_headers,
         response_headers=response_headers,
     )

@@ -72,8 +72,8 @@ def test_invalid_frames_have_their_own_reasons(body: Any, why: str) -> None:
 
 
 def test_an_event_provides_the_body_and_the_id_of_the_exchange() -> None:
-    asked = {"instances": [{"a": 1, "at": "10:30:00"}]}
-    for data in ({"data": asked}, {"data_base64": base64.b64encode(json.dumps(asked).encode()).decode()}):
+    request = {"instances": [{"a": 1, "at": "10:30:00"}]}
+    for data in ({"data": request}, {"data_base64": base64.b64encode(json.dumps(request).encode()).decode()}):
         event = {"specversion": "1.0", "id": "e-7", "source": "s", "type": "t", "time": "2024-01-01T00:00:00Z", **data}
         answer = {"specversion": "1.0", "id": "r-7", "data": {"predictions": [0.5]}}
         found = exchanges.decoded(event, answer, path=V1_PATH, request_headers=EVENT, response_headers=EVENT)
