@@ -1,3 +1,5 @@
+"""The counter page: layout, restart, single writer, route slots, quantiles, and consistent copies."""
+
 import multiprocessing
 from multiprocessing.synchronize import Event
 from pathlib import Path

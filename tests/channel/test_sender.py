@@ -1,3 +1,5 @@
+"""Frames of records, and the sender: bounded queue, handshake, and the change of readers."""
+
 import socket
 from collections.abc import Iterator
 from pathlib import Path

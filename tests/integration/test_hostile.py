@@ -108,11 +108,11 @@ def killed_at_the_end(listener: socket.socket, shared: Path, listen: Address) ->
     """Run a proxy and end it with SIGKILL while a connection is open."""
     with running_proxy(listener.getsockname(), shared, listen=listen, killed=True) as proxy:
         yield proxy
-        with connected(listener, proxy.address) as open_one:
-            open_one.up(post(b"cut off")[:-3])
+        with connected(listener, proxy.address) as wire:
+            wire.up(post(b"cut off")[:-3])
             proxy.process.kill()
             proxy.process.wait()
-            assert ending(open_one.client) in ("fin", "rst")
+            assert ending(wire.client) in ("fin", "rst")
 
 
 def test_invalid_settings_do_not_prevent_relaying(tmp_path: Path) -> None:

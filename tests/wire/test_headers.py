@@ -1,3 +1,5 @@
+"""Header blocks: look-up, folding, encoding, and any bytes."""
+
 import doctest
 
 from hypothesis import given

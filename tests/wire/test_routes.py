@@ -1,3 +1,5 @@
+"""Route templates: placeholders, user templates, and the bound on the length of a route."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Heads of HTTP/1.1 messages: body length, protocol switches, header blocks, and rejection of ambiguous heads."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
