@@ -40,7 +40,7 @@ class Operation(RuleBasedStateMachine):
         self.episodes: dict[str, EpisodeFacts] = {}
         self.crash_at = ""
         self.answer = 200
-        self.taken: list[str] = []  # the ids to which a 2xx was given
+        self.accepted: list[str] = []  # the ids to which a 2xx was given
         self.recorded: set[str] = set()  # ids whose 2xx the loop has shown
         self.totals: dict[tuple[str, str, str], int] = {}
         self.start()
@@ -72,7 +72,7 @@ class Operation(RuleBasedStateMachine):
         assert intent.id not in self.recorded, "sent again after a recorded 2xx"
         assert not self.episodes[intent.key].closed_by, "sent for an episode that has ended"
         if self.answer == 200:
-            self.taken.append(intent.id)
+            self.accepted.append(intent.id)
         return outcome_of(DeliveryResult(self.answer), intent.why, now)
 
     def publish(self, status: ControlStatus) -> None:
@@ -139,7 +139,7 @@ class Operation(RuleBasedStateMachine):
         assert not [entry for entry in entries if entry.state == "pending"]
         decided = sorted(entry.decided_at for entry in entries if entry.state == "delivered")
         assert all(later - earlier >= COOLDOWN for earlier, later in pairwise(decided))
-        assert len(set(self.taken)) <= len(self.episodes), "no more ids than causes"
+        assert len(set(self.accepted)) <= len(self.episodes), "no more ids than causes"
 
 
 Operation.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)

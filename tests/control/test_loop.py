@@ -153,7 +153,7 @@ def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) ->
     holder.open()
     world.situation = situation(episode())
     world.answers = [DeliveryResult(200)]
-    assert "another process holds it" in (world.cycle().problem or "")
+    assert "another process has locked it" in (world.cycle().problem or "")
     assert world.sent == []
     holder.close()
     assert world.cycle().problem is None

@@ -172,7 +172,7 @@ def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest
 
 def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
     first = opened(tmp_path / "outbox.jsonl")
-    with pytest.raises(OutboxError, match="another process holds it; give each `pilotfish run` its own --state"):
+    with pytest.raises(OutboxError, match="another process has locked it; give each `pilotfish run` its own --state"):
         opened(tmp_path / "outbox.jsonl")
     first.close()
     opened(tmp_path / "outbox.jsonl").close()
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     with path.open("wb") as file:
         file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
-    with pytest.raises(OutboxError, match="it is no outbox; move it away"):
+    with pytest.raises(OutboxError, match="it is not an outbox; move it away"):
         opened(path)
 
 
@@ -200,7 +200,7 @@ def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_that_cannot_be_read_is_never_taken_for_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     path.mkdir()
-    with pytest.raises(OutboxError, match="what was sent already is not known"):
+    with pytest.raises(OutboxError, match="cannot find out what was sent already"):
         opened(path)
 
 
@@ -284,7 +284,7 @@ def test_without_a_folder_it_lives_in_memory_until_there_is_one(tmp_path: Path) 
     os.symlink(tmp_path / "gone" / "away", blocker)
     box = opened(blocker / "outbox.jsonl")
     box.commit([put("a")])
-    assert (box.unsaved, box.problem.startswith("cannot make")) == (1, True)
+    assert (box.unsaved, box.problem.startswith("cannot create")) == (1, True)
     os.unlink(blocker)
     box.open()
     assert (box.unsaved, box.problem) == (0, "")

@@ -1,3 +1,5 @@
+"""`pilotfish profile build`, `show` and `diff` on the command line."""
+
 from __future__ import annotations
 
 import gzip
@@ -48,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said
 
 
-def test_a_profile_is_built_with_roles_kinds_and_reasons(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     profile = built(
         data,
         "--time",
@@ -76,13 +78,13 @@ def test_a_profile_is_built_with_roles_kinds_and_reasons(data: Path, capsys: pyt
     assert profile.columns("input") == ("amount", "zip", "member", "row id")
     assert profile.reference.split == "days"
     assert "ranking: 1 - AUC of score for paid" in said
-    assert re.search(r"task: ranking, as score and paid look", said)
+    assert re.search(r"task: ranking, inferred from score and paid; change it with --task", said)
     assert re.search(r"row id +new in every block", said)
     assert "4,000 rows" in said
     assert "s since 1970" in said
 
 
-def test_the_end_tells_how_to_put_it_into_the_cluster(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_build_prints_the_commands_for_a_cluster(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built(data, "--exclude", "row id", "--model", "My Model", "--version", "7.1", out="p q.json.gz")
     said = capsys.readouterr().out
     assert (
@@ -91,7 +93,7 @@ def test_the_end_tells_how_to_put_it_into_the_cluster(data: Path, capsys: pytest
     assert 'profiles: [{version: "7.1", configMap: my-model-7-1-profile}]' in said
 
 
-def test_the_same_rows_make_the_same_profile_packed_or_not(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = built(data, "--exclude", "row id")
     packed = built(data, "--exclude", "row id", out="profile.json.gz")
     assert plain.features[0].reference_counts.tolist() == packed.features[0].reference_counts.tolist()
@@ -119,7 +121,7 @@ def test_the_same_rows_make_the_same_profile_packed_or_not(data: Path, monkeypat
         (["--exclude", "row id", "--out", "/nonexistent/x.json"], "cannot be written"),
     ],
 )
-def test_options_that_do_not_fit_are_refused_in_words(
+def test_options_that_do_not_fit_are_refused_with_the_remedy(
     data: Path, options: list[str], what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refused(capsys, "build", str(data), "--out", str(data.parent / "p.json"), *options)
@@ -132,7 +134,7 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
     rows = [f"2024-01-01T00:{index // 60:02d}:{index % 60:02d}Z,{index * 7919 % 100}" for index in range(1000)]
     path.write_text("\n".join(["t,x", *rows, "NA,5"]) + "\n")
     assert built(path, "--time", "t").reference.rows == 1000
-    assert "1 rows have no time: left out" in capsys.readouterr().out
+    assert "1 rows have no time and were left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
         (1, "$51.{row}", "text in 5,000 of 5,000 cells, e.g. '$51.0'; write them as plain numbers"),
     ],
 )
-def test_text_among_numbers_is_told_with_the_remedy(
+def test_text_among_numbers_is_reported_with_the_remedy(
     tmp_path: Path, every: int, text: str, remedy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     random, path = np.random.default_rng(3), tmp_path / "rows.csv"
@@ -153,7 +155,7 @@ def test_text_among_numbers_is_told_with_the_remedy(
     said = capsys.readouterr().out
     assert remedy in " ".join(said.split())
     assert "5,000 rows in 500 ticks" in said
-    assert "a live tick may carry up to 10 rows" in said
+    assert "10 rows per tick" in said
     if every > 1:
         assert "price" in built(path, "--type", "price=numeric").index
         assert "price" in built(path, "--na", text).index
@@ -173,7 +175,7 @@ def test_the_smallest_numbers_are_shown(
     assert "Warning" not in said.out + said.err
 
 
-def test_parquet_gives_the_same_as_csv(data: Path) -> None:
+def test_parquet_and_csv_give_the_same_profile(data: Path) -> None:
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
@@ -229,7 +231,7 @@ def test_names_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     assert "[red]x" in said
 
 
-def test_diff_tells_what_moved_came_and_went(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_shows_changed_added_and_removed_features(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     moved = write_rows(data.parent / "moved.csv", shift=3.0, seed=2)
     built(data, "--time", "when", "--exclude", "row id")
     built(
@@ -246,24 +248,24 @@ def test_diff_tells_what_moved_came_and_went(data: Path, capsys: pytest.CaptureF
     assert read_profile(Path(before)).hash in said
 
 
-def test_diff_of_a_profile_with_itself_says_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_of_a_profile_with_itself_reports_identity(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built(data, "--exclude", "row id")
     path = str(data.parent / "profile.json")
     assert cli.main(["profile", "diff", path, path]) == 0
-    assert "the same profile" in capsys.readouterr().out
+    assert "The profiles are identical." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("raw", "what"),
     [
-        (b"", "no JSON document"),
+        (b"", "not a JSON document"),
         (b"{}", "format"),
         (b"\x1f\x8bxx", "damaged"),
         (gzip.compress(b"{}" * 1000, mtime=0)[:-9], "cut off"),
-        (b"[" * 200_000, "no JSON document"),
+        (b"[" * 200_000, "not a JSON document"),
     ],
 )
-def test_a_broken_profile_is_refused_in_words(
+def test_a_broken_profile_is_refused_with_the_reason(
     tmp_path: Path, raw: bytes, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "profile.json"
@@ -271,11 +273,11 @@ def test_a_broken_profile_is_refused_in_words(
     assert what in refused(capsys, "show", str(path))
 
 
-def test_a_packed_bomb_is_not_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_decompression_is_limited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "profile.json.gz"
     path.write_bytes(gzip.compress(b" " * (65 * 1024 * 1024)))
     assert "larger than" in refused(capsys, "show", str(path))
 
 
-def test_a_missing_profile_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_profile_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "No such file" in refused(capsys, "show", str(tmp_path / "none.json"))

@@ -120,7 +120,7 @@ def test_a_record_of_some_size_is_read_in_portions() -> None:
 
 
 def test_a_record_that_is_too_large_is_refused() -> None:
-    with pytest.raises(FramingError, match="10001 bytes is too large; 10000 are the most"):
+    with pytest.raises(FramingError, match="10001 bytes is too large; at most 10000 are allowed"):
         BARE.frame(bytes(10_001))
 
 

@@ -183,7 +183,7 @@ def test_a_log_that_is_rewritten_keeps_its_lock_and_goes_on(tmp_path: Path) -> N
     log.append(b"two")
     log.rewrite([b"both"])
     log.append(b"three")
-    with pytest.raises(OSError, match="another process holds it"):
+    with pytest.raises(OSError, match="another process has locked it"):
         LogFile(path, LINES, exclusive=True).open()
     log.close()
     assert (contents(path, LINES), list(tmp_path.iterdir())) == ([b"both", b"three"], [path])

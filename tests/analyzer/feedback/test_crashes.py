@@ -66,7 +66,7 @@ def test_an_answered_label_counts_once_whatever_is_killed_when(steps: list[tuple
             process.kill()
     made = process.pipeline
     assert made.active.monitor is not None
-    made.active.monitor.settle()
+    made.active.monitor.flush()
     assert sum(counts.label_rows for counts in made.active.monitor.open_counts.values()) == len(answered)
     assert made.counters.named().get("feedback:joined", 0) == len(answered)
     again = made.take_labels(labels(*((name, 0, "blue") for name in answered)), T0)

@@ -37,7 +37,7 @@ async def test_labels_are_answered_with_counts_and_problems(tmp_path: Path) -> N
         status, answer = await post(one, {"feedback": [DIRECT, {"id": "gone", "label": 1}, {"id": "a", "row": -1}]})
         assert status == 200
         assert (answer["direct"], answer["unknown"], answer["invalid"], answer["judged"]) == (1, 1, 1, 0)
-        assert "not judged" in answer["note"]
+        assert "not scored" in answer["note"]
         assert [item["index"] for item in answer["problems"]] == [2, 1]
         assert answer["problems"][0]["path"] == "$.feedback[2].row"
         report = one.app.report

@@ -28,7 +28,7 @@ def report(of: Pipeline) -> Report:
 
 def counted(of: Pipeline) -> int:
     assert of.active.monitor is not None
-    of.active.monitor.settle()
+    of.active.monitor.flush()
     return sum(counts.label_rows for counts in of.active.monitor.open_counts.values())
 
 
@@ -127,7 +127,7 @@ def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() ->
     made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("a", 0, "blue")), T0)
     assert outcomes(answer) == {"joined": 1}
-    assert "not judged" in answer.note
+    assert "not scored" in answer.note
     assert report(made).feedback.reason == answer.note
     assert report(made).performance is None
 
