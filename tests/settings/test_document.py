@@ -60,7 +60,7 @@ def only_problem(text: str) -> DocumentProblem:
     return problem
 
 
-def test_a_whole_document_is_read_into_seconds_bytes_and_cores() -> None:
+def test_a_complete_document_is_parsed_into_seconds_bytes_and_cores() -> None:
     found = parse(WHOLE.encode(), "monitor.yaml", {}).spec
     assert found.drift.tick == 60.0
     assert found.drift.false_alarms.per == 30 * 86400
@@ -95,7 +95,7 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{xyzzy: 1}", "$.spec.xyzzy", "is not a known key", "known here: mode, targetRef"),
         ("{mode: acting}", "$.spec.mode", "is 'acting'", "observe, recommend, act; did you mean act?"),
         ("{mode: [act]}", "$.spec.mode", "is ['act']", "give one of observe"),
-        ("{model: {version: 7}}", "$.spec.model.version", "is 7", "text in quotes"),
+        ("{model: {version: 7}}", "$.spec.model.version", "is 7", "text in quotes, on one line"),
         ("{drift: {tick: 60}}", "$.spec.drift.tick", "is 60", 'such as "250ms"'),
         ("{drift: {tick: 60 s}}", "$.spec.drift.tick", "is '60 s'", 'such as "250ms"'),
         ("{drift: {tick: 1ms}}", "$.spec.drift.tick", "is 1ms", "100ms to 24h"),
@@ -116,20 +116,25 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{traffic: {bodyLimit: 1Gi}}", "$.spec.traffic.bodyLimit", "is 1Gi", "1Ki to 32Mi"),
         ("{traffic: {maxRecordsPerSecond: 1.5}}", "$.spec.traffic.maxRecordsPerSecond", "is 1.5", "a whole number"),
         ("{traffic: {routes: /score}}", "$.spec.traffic.routes", "is '/score'", "give a list: ['/score']"),
-        ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "as in ^/"),
+        ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "starting with /"),
         ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
         ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "appears twice", "keep one"),
-        ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 places", "exactly one of path"),
-        ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 places", "exactly one"),
+        ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 sources", "exactly one of path"),
+        ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 sources", "exactly one"),
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
         ("{profiles: [{url: 'http://x.example/a'}]}", "$.spec.profiles[0].url", "is 'http:", "https://"),
         ("{scaling: {maxReplicas: 3, signals: []}}", "$.spec.scaling.signals", "is empty", "concurrency"),
         ("{retrain: {}}", "$.spec.retrain.webhook", "is missing", "an object with url"),
         ("{retrain: {webhook: {url: trainer}}}", "$.spec.retrain.webhook.url", "is 'trainer'", "https://"),
-        ("{retrain: {webhook: {url: 'https://a:b@c.example'}}}", "$.spec.retrain.webhook.url", "a password", "take it"),
+        (
+            "{retrain: {webhook: {url: 'https://a:b@c.example'}}}",
+            "$.spec.retrain.webhook.url",
+            "a password",
+            "remove it",
+        ),
         ("{retrain: {webhook: {url: 'http://[::1'}}}", "$.spec.retrain.webhook.url", "is 'http://[::1'", "https://"),
         ("{retrain: {webhook: {url: 'https://a.example:99999'}}}", "$.spec.retrain.webhook.url", "is 'https", "give"),
-        ("{model: {name: 'a\tb'}}", "$.spec.model.name", "is 'a", "as in"),
+        ("{model: {name: 'a\tb'}}", "$.spec.model.name", "is 'a", "on one line"),
         ("[]", "$.spec", "is []", "an object with mode"),
     ],
 )
@@ -142,7 +147,7 @@ def test_an_error_names_path_value_and_remedy(text: str, path: str, what: str, r
     assert remedy in problem.remedy
 
 
-def test_every_problem_is_told_at_once_with_its_line() -> None:
+def test_all_problems_are_listed_with_their_lines() -> None:
     found = problems(f"{HEAD}spec:\n  mode: x\n  drift:\n    tick: 60\n  trafic: 1\n")
     assert {(problem.path, problem.line) for problem in found} == {
         ("$.spec.mode", 5),
@@ -181,7 +186,7 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         (b"42\n", "is 42"),
     ],
 )
-def test_a_broken_or_hostile_file_is_refused_in_words(raw: bytes, what: str) -> None:
+def test_an_invalid_or_hostile_file_is_refused_with_a_message(raw: bytes, what: str) -> None:
     assert what in str(problems(raw)[0])
 
 
@@ -234,21 +239,21 @@ def test_a_bad_variable_is_named() -> None:
         parse(WHOLE.encode(), "x", {"PILOTFISH_MODE": "x"})
 
 
-def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_problem_with_a_message(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path / "monitor.yaml", {})
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path, {})
 
 
-def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
+def test_settings_that_need_a_cluster_give_warnings_outside_of_one() -> None:
     monitor = parse(WHOLE.encode(), "x", {})
     outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
     assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
     assert not any("cluster only" in sentence for sentence in inside)
 
 
-def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
+def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
     said = " ".join(find_warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
     assert "no secret" in said
     assert "https" in said
