@@ -78,12 +78,12 @@ def test_a_complete_document_is_parsed_into_seconds_bytes_and_cores() -> None:
     assert ticks_per_false_alarm(found.drift) == 43_200
 
 
-def test_a_name_is_enough_and_everything_else_has_a_default() -> None:
+def test_only_the_name_is_required() -> None:
     found = parse(HEAD.encode(), "monitor.yaml", {}).spec
     assert (found.mode, found.drift.tolerance, found.profiles, found.retrain) == ("recommend", 0.0025, (), None)
 
 
-def test_the_same_document_as_json_is_the_same_document() -> None:
+def test_yaml_and_json_give_the_same_document() -> None:
     tree = yaml.safe_load(WHOLE.replace("    on:", '    "on":'))
     assert parse(json.dumps(tree).encode(), "x.json", {}) == parse(WHOLE.encode(), "x.yaml", {})
 
@@ -190,13 +190,13 @@ def test_an_invalid_or_hostile_file_is_refused_with_a_message(raw: bytes, what: 
     assert what in str(problems(raw)[0])
 
 
-def test_a_bomb_of_aliases_is_refused_at_its_first_alias() -> None:
+def test_an_alias_bomb_is_refused_at_its_first_alias() -> None:
     layers = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
     assert "alias *a0" in problems(f"a0: &a0 [x]\n{layers}")[0].what
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_raise_anything_but_a_settings_error(raw: bytes) -> None:
+def test_any_bytes_raise_only_settings_errors(raw: bytes) -> None:
     with pytest.raises(SettingsError):
         parse(raw, "monitor.yaml", {})
 
@@ -210,31 +210,31 @@ KEYS = ["mode", "model", "traffic", "profiles", "drift", "scaling", "resources",
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
-def test_any_values_end_in_a_document_or_in_problems(tree: dict[str, object]) -> None:
+def test_any_values_give_a_document_or_problems(tree: dict[str, object]) -> None:
     document = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "a"}, "spec": tree}
     with contextlib.suppress(SettingsError):
         assert parse(json.dumps(document).encode(), "monitor.json", {}).metadata.name == "a"
 
 
-def test_words_that_yaml_1_1_turns_into_something_else_stay_words() -> None:
+def test_words_with_another_meaning_in_yaml_1_1_stay_words() -> None:
     found = spec(
         "{model: {name: no, version: 2024-01-01}, retrain: {on: [drift], webhook: {url: 'https://a.example'}}}"
     )
     assert (found.spec.model.name, found.spec.model.version) == ("no", "2024-01-01")
 
 
-def test_an_empty_key_is_its_default() -> None:
+def test_a_key_without_a_value_has_its_default() -> None:
     assert spec("{drift: , mode: }").spec == parse(HEAD.encode(), "x", {}).spec
 
 
-def test_the_environment_wins_over_the_document_and_an_empty_variable_sets_nothing() -> None:
+def test_variables_override_the_document_and_an_empty_one_sets_nothing() -> None:
     environ = {"PILOTFISH_MODE": "act", "PILOTFISH_MODEL_VERSION": "8", "PILOTFISH_MODEL_NAME": ""}
     found = parse(WHOLE.encode(), "x", environ).spec
     assert (found.mode, found.model.version, found.model.name) == ("act", "8", "delays")
     assert parse(HEAD.encode(), "x", environ).spec.model.version == "8"
 
 
-def test_a_bad_variable_is_named() -> None:
+def test_a_problem_of_a_variable_names_it() -> None:
     with pytest.raises(SettingsError, match=r"\$\.spec\.mode: is 'x', set by PILOTFISH_MODE"):
         parse(WHOLE.encode(), "x", {"PILOTFISH_MODE": "x"})
 
@@ -260,5 +260,5 @@ def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
     assert "https" not in " ".join(find_warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
 
 
-def test_a_key_cannot_write_to_the_terminal() -> None:
+def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in str(only_problem('{"\\x1b[31mtick": 1}'))
