@@ -156,7 +156,7 @@ def test_text_among_numbers_is_reported_with_the_remedy(
     output = capsys.readouterr().out
     assert remedy in " ".join(output.split())
     assert "5,000 rows in 500 ticks" in output
-    assert "10 rows per tick" in output
+    assert "rows per tick: 10" in output
     if every > 1:
         assert "price" in built(path, "--type", "price=numeric").index
         assert "price" in built(path, "--na", text).index
