@@ -65,26 +65,26 @@ class AuditedActions:
         profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
         before = self._read()
         await self._submit_and_wait(SetProfile(profile))
-        await self._keep(raw)
-        await self._note("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
+        await self._store(raw)
+        await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
         await self._supersede(before)
         return profile.hash
 
     async def take_file(self) -> None:
         """Put the profile of the document's file into force, if it is another one; ProfileRefusedError."""
         before = self._read()
-        profile = await asyncio.to_thread(self._profile_store.newer)
+        profile = await asyncio.to_thread(self._profile_store.load_changed)
         if profile is None:
             return
         await self._submit_and_wait(SetProfile(profile))
-        await asyncio.to_thread(self._profile_store.accept)
-        await self._note("profile", "in_force", before, new=profile.hash, by="the document's file")
+        await asyncio.to_thread(self._profile_store.confirm)
+        await self._record("profile", "in_force", before, new=profile.hash, by="the document's file")
         await self._supersede(before)
 
     async def close_episode(self, episode: str, by: str = "", reason: str = "") -> None:
         """End an episode."""
         await self._submit_and_wait(CloseEpisode(episode))
-        await self._note("close_episode", "closed", self._read(), by=by, reason=reason, episode=episode)
+        await self._record("close_episode", "closed", self._read(), by=by, reason=reason, episode=episode)
 
     async def rebaseline(self, raw: bytes) -> LearningStatus:
         """Begin to learn the new normal from the rows to come, as the JSON in `raw` says."""
@@ -101,7 +101,7 @@ class AuditedActions:
             began=time.time(),
         )  # fmt: skip
         await self._submit_and_wait(BeginLearning(learning))
-        await self._note("rebaseline", "begun", before, by=wanted.by, reason=wanted.reason)
+        await self._record("rebaseline", "begun", before, by=wanted.by, reason=wanted.reason)
         return learning
 
     async def cancel(self, by: str = "", reason: str = "") -> None:
@@ -110,7 +110,7 @@ class AuditedActions:
         if before.learning is None:
             raise LearningRefusedError("there is nothing to cancel: no profile is in the making")
         await self._submit_and_wait(EndLearning(before.learning.id))
-        await self._note(before.learning.kind, "cancelled", before, by=by, reason=reason, rows=before.learning.rows)
+        await self._record(before.learning.kind, "cancelled", before, by=by, reason=reason, rows=before.learning.rows)
 
     async def take_learnt(self, learning: LearningStatus, raw: bytes, rows: int) -> None:
         """Put what `learning` came to into force, keep it, and remove its rows.
@@ -120,22 +120,20 @@ class AuditedActions:
         profile = await asyncio.to_thread(parse_profile, raw, "the profile that was learnt")
         before = self._read()
         await self._submit_and_wait(SetProfile(profile, learnt=learning.id))
-        if not any(
-            query_text.action == learning.kind and query_text.new == profile.hash for query_text in self._audit.newest
-        ):
-            await self._note(
+        if not any(entry.action == learning.kind and entry.new == profile.hash for entry in self._audit.newest):
+            await self._record(
                 learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason
             )
-        kept = await self._keep(raw)
+        stored = await self._store(raw)
         await self._submit_and_wait(EndLearning(learning.id))
-        if not kept:  # the rows are gone, so there may be room now
-            await self._keep(raw)
+        if not stored:  # the rows are gone, so there may be room now
+            await self._store(raw)
 
     async def refuse_learnt(self, learning: LearningStatus, problem: str) -> None:
         """Say that the rows of `learning` were no good; they are gathered anew, or it is given up."""
         await self._submit_and_wait(NoteLearning(learning.id, problem=problem))
         outcome = "gave_up" if learning.tries >= MAX_TRIES else "gathering_anew"
-        await self._note(
+        await self._record(
             learning.kind, f"{outcome}: {problem[:200]}", self._read(), by=learning.by, reason=learning.reason,
             rows=learning.rows,
         )  # fmt: skip
@@ -143,24 +141,24 @@ class AuditedActions:
     async def _supersede(self, before: Report) -> None:
         learning = before.learning
         if learning is not None and learning.state != "gave_up":
-            await self._note(
+            await self._record(
                 learning.kind, "superseded by another profile", before, by=learning.by, reason=learning.reason,
                 rows=learning.rows,
             )  # fmt: skip
 
-    async def _keep(self, raw: bytes) -> bool:
+    async def _store(self, raw: bytes) -> bool:
         try:
-            await asyncio.to_thread(self._profile_store.keep, raw)
+            await asyncio.to_thread(self._profile_store.store, raw)
             self._submit(Warn("profile", ""))
         except checkpoint.CheckpointError as error:
-            self._submit(Warn("profile", f"the profile is in force but not kept: {error}"))
+            self._submit(Warn("profile", f"the profile is in force but not stored: {error}"))
             return False
         return True
 
     async def _submit_and_wait(self, command: SimpleCommand) -> None:
         await asyncio.wrap_future(self._submit(command))
 
-    async def _note(
+    async def _record(
         self, action: str, outcome: str, before: Report, *, by: str = "", reason: str = "", new: str = "",
         rows: int = 0, episode: str = "",
     ) -> None:  # fmt: skip
@@ -175,7 +173,7 @@ class AuditedActions:
             rows=rows,
             episode=episode,
         )
-        await asyncio.to_thread(self._audit.note, decision)
+        await asyncio.to_thread(self._audit.append, decision)
         with suppress(StoppingError):  # it is in the file, and shown after the restart
             await self._submit_and_wait(ShowDecisions(self._audit.newest))
             await self._submit_and_wait(Warn("audit", self._audit.problem))

@@ -105,14 +105,14 @@ class ActiveProfile(Component):
         """Return the profile and the counts of `tick` if it is the last one that closed, and had rows."""
         if self.monitor is None or tick != self._closed_tick:
             return None
-        return self.monitor.profile, self.monitor.newest
+        return self.monitor.profile, self.monitor.last_counts
 
     # --- the checkpoint
 
     def state(self) -> dict[str, Any]:
         """Return the monitor, None without a profile, and the episodes."""
         if self.monitor is not None:
-            self.monitor.settle()
+            self.monitor.flush()
         return {
             "monitor": self.monitor.state() if self.monitor is not None else None,
             "episodes": msgspec.to_builtins(self.episodes()),
@@ -135,7 +135,7 @@ class ActiveProfile(Component):
     def _close_monitor(self, by: str) -> None:
         if self.monitor is None:
             return
-        for result in self.monitor.end(by):
+        for result in self.monitor.close_all(by):
             self._count_result(result)
         self._history = self.episodes()
         self.monitor = None

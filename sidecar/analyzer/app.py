@@ -121,11 +121,11 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
-        self._document_watch = FileWatcher(options.document) if options.document else None
-        self._decisions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
+        self._document_watcher = FileWatcher(options.document) if options.document else None
+        self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
-            configured.settings, folder, options.memory_limit, self._decisions, lambda: self.report, self.submit
+            configured.settings, folder, options.memory_limit, self._actions, lambda: self.report, self.submit
         )
         self._views = Views(
             ViewDependencies(
@@ -133,7 +133,7 @@ class App:
                 published=lambda: worker.published,
                 config=self._config,
                 take_labels=lambda labels: worker.submit(TakeLabels(labels)),
-                decisions=self._decisions,
+                actions=self._actions,
                 rows=self._rows,
                 alive=lambda: not worker.finished.done(),
                 token_file=options.token_file,
@@ -210,7 +210,7 @@ class App:
 
     async def _document_changed(self) -> bool:
         """Tell whether the document's file holds another one that can be used; one that cannot stays out, and shows."""
-        watch = self._document_watch
+        watch = self._document_watcher
         if watch is None or not await asyncio.to_thread(watch.changed):
             return False
         found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
@@ -224,7 +224,7 @@ class App:
         if not await asyncio.to_thread(self._profile_store.changed):
             return
         try:
-            await self._decisions.take_file()
+            await self._actions.take_file()
             self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
             former = "the former profile stays in force: " if self.report.profile else ""

@@ -19,7 +19,7 @@ from ..system.logfile import LogFile
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20
 MAX_FILE_BYTES = 8 * 1024 * 1024
-_READ = 64 * 1024  # bytes of its end that hold the newest
+_TAIL_BYTES = 64 * 1024  # bytes of its end that hold the newest
 
 
 class AuditLog:
@@ -32,18 +32,18 @@ class AuditLog:
         self.problem = ""
         self.newest: tuple[AuditEntry, ...] = self._load()
 
-    def note(self, decision: AuditEntry) -> None:
+    def append(self, decision: AuditEntry) -> None:
         """Write one decision, durably."""
         line = msgspec.json.encode(decision)
         with self._lock:
             self.newest = (*self.newest, decision)[-NEWEST:]
             try:
-                self._append(line)
+                self._write(line)
                 self.problem = ""
             except OSError as error:
                 self.problem = f"a decision is not in the audit, {quote_value(self._path)}: {error.strerror}"
 
-    def _append(self, line: bytes) -> None:
+    def _write(self, line: bytes) -> None:
         with self._file as file:  # opened anew each time: somebody may have moved it away
             file.open()
             if file.size >= MAX_FILE_BYTES:
@@ -53,8 +53,8 @@ class AuditLog:
     def _load(self) -> tuple[AuditEntry, ...]:
         try:
             with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - _READ))
-                lines = file.read(_READ).split(b"\n")
+                file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
+                lines = file.read(_TAIL_BYTES).split(b"\n")
         except OSError:
             return ()
         found = []

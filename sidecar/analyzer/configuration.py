@@ -21,7 +21,7 @@ from .engine import EngineFactory
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
 
-UNPACKED = 4  # times the limit of a body as it came, for one whose content coding is undone
+MAX_EXPANSION = 4  # times the limit of a body as it came, for one whose content coding is undone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration
         return Configuration(document=None, settings=plain)
     try:
         document = load(path)
-        return _configured(document, path.parent, engine_factory)
+        return _configure(document, path.parent, engine_factory)
     except (SettingsError, DetectorError) as error:
         return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
 
@@ -73,7 +73,7 @@ def redacted_document(document: ModelMonitor | None) -> Any:
     return plain
 
 
-def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
+def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
     spec = document.spec
     source = _source(spec)
     settings = AnalyzerSettings(
@@ -81,7 +81,7 @@ def _configured(document: ModelMonitor, folder: Path, engine_factory: EngineFact
         version=spec.model.version,
         mode=spec.mode,
         hints=Hints(
-            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=UNPACKED * spec.traffic.body_limit
+            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=MAX_EXPANSION * spec.traffic.body_limit
         ),
         drift=_drift(spec),
         feedback=spec.feedback,

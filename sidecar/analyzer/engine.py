@@ -65,13 +65,13 @@ class EffectSizesOnly:
 
     def status(self) -> MonitorStatus:
         """Return the effect sizes of the last 60 closed ticks or a little more."""
-        piece = self.windows.latest(RECENT_TICKS)
+        recent = self.windows.latest(RECENT_TICKS)
         features = tuple(
             FeatureStatus(
                 feature.name, feature.side, feature.family, 0.0, None, None,
-                self._effects(feature.name, yardstick, piece),
+                self._effects(feature.name, estimator, recent),
             )
-            for feature, yardstick in self._estimators
+            for feature, estimator in self._estimators
         )  # fmt: skip
         return MonitorStatus(self._tick, self._ticks_closed, self._profile.hash, (), features, ())
 
@@ -96,11 +96,11 @@ class EffectSizesOnly:
         self.windows.restore(state["windows"])
         self._tick, self._ticks_closed = state["tick"], int(state["ticks_closed"])
 
-    def _effects(self, name: str, yardstick: EffectSizeEstimator, piece: WindowSum | None) -> EffectSizes | None:
-        if piece is None:
+    def _effects(self, name: str, estimator: EffectSizeEstimator, recent: WindowSum | None) -> EffectSizes | None:
+        if recent is None:
             return None
-        mismatches = int(piece.counts.mismatches[self._profile.index[name]])
-        return yardstick.measure(piece.counts.of(self._profile, name), mismatches, piece.first, piece.last)
+        mismatches = int(recent.counts.mismatches[self._profile.index[name]])
+        return estimator.measure(recent.counts.of(self._profile, name), mismatches, recent.first, recent.last)
 
 
 def effect_sizes_only(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> TickEngine:

@@ -25,27 +25,27 @@ class LearningState(Component):
     """The learning that is under way, if any: part of the worker's mind and of the checkpoint."""
 
     def __init__(self) -> None:
-        self.learning: LearningStatus | None = None
+        self.current: LearningStatus | None = None
 
     @property
     def gathering(self) -> bool:
         """Whether rows are stored for it."""
-        return self.learning is not None and self.learning.state == "gathering"
+        return self.current is not None and self.current.state == "gathering"
 
     def begin(self, learning: LearningStatus) -> None:
         """Gather rows for `learning`; LearningRefusedError while another one is in the making."""
-        now = self.learning
+        now = self.current
         if now is not None and now.state != "gave_up":
             whose = f"of {quote_value(now.by)} " if now.by else ""
             raise LearningRefusedError(
                 f"a profile is in the making already: {now.kind} {whose}with {now.rows} of {now.wanted} rows; "
                 "DELETE /rebaseline ends it"
             )
-        self.learning = learning
+        self.current = learning
 
-    def stored(self, rows: int, *, full: bool, now: float) -> None:
+    def update_rows(self, rows: int, *, full: bool, now: float) -> None:
         """Note that `rows` are on disk, and whether no more have room, at `now` (epoch s)."""
-        learning = self.learning
+        learning = self.current
         if learning is None or learning.state != "gathering":
             return
         changes: dict[str, Any] = {"rows": rows}
@@ -54,50 +54,50 @@ class LearningState(Component):
         elif full:
             problem = f"only {rows} rows have room on disk; mask wide columns, or allow more bytes"
             changes |= {"state": "gave_up", "problem": problem}
-        self.learning = msgspec.structs.replace(learning, **changes)
+        self.current = msgspec.structs.replace(learning, **changes)
 
-    def note(self, id_: str, progress: float, problem: str) -> None:
+    def update_progress(self, id_: str, progress: float, problem: str) -> None:
         """Note how far the building is, or begin to gather anew for `problem`; too often, and it is given up."""
         learning = self.require(id_)
         if not problem:
-            self.learning = msgspec.structs.replace(learning, progress=progress)
+            self.current = msgspec.structs.replace(learning, progress=progress)
         elif learning.tries >= MAX_TRIES:
-            self.learning = msgspec.structs.replace(learning, state="gave_up", problem=problem)
+            self.current = msgspec.structs.replace(learning, state="gave_up", problem=problem)
         else:
-            self.learning = msgspec.structs.replace(
+            self.current = msgspec.structs.replace(
                 learning, state="gathering", rows=0, tries=learning.tries + 1, gathered=None, problem=problem
             )
 
     def end(self, id_: str) -> None:
         """End the learning `id_`."""
         self.require(id_)
-        self.learning = None
+        self.current = None
 
     def require(self, id_: str) -> LearningStatus:
         """Return the learning, if it is `id_`; LearningRefusedError when that has ended in the meantime."""
-        if self.learning is None or self.learning.id != id_:
+        if self.current is None or self.current.id != id_:
             raise LearningRefusedError(f"learning {quote_value(id_)} has ended")
-        return self.learning
+        return self.current
 
     def cancel(self) -> None:
         """End whatever is under way: another profile makes it pointless."""
-        self.learning = None
+        self.current = None
 
     def follow_document(self, learn: Learn | None, *, profiled: bool, fresh_id: str, now: float) -> None:
         """After a start, learn a first profile if the document asks for one and none is in force, or end doing so."""
         wanted = learn is not None and not profiled
-        if self.learning is not None and self.learning.kind == "learn" and not wanted:
-            self.learning = None
-        if learn is not None and wanted and self.learning is None:
+        if self.current is not None and self.current.kind == "learn" and not wanted:
+            self.current = None
+        if learn is not None and wanted and self.current is None:
             self.begin(LearningStatus(id=fresh_id, kind="learn", wanted=learn.rows, began=now))
 
     def state(self) -> dict[str, Any] | None:
         """Return it as plain values."""
-        return None if self.learning is None else msgspec.to_builtins(self.learning)
+        return None if self.current is None else msgspec.to_builtins(self.current)
 
     def resume(self, saved: object) -> None:
         """Take over what `state` returned; what does not fit is left behind, and so are its rows."""
         try:
-            self.learning = msgspec.convert(saved, LearningStatus | None)
+            self.current = msgspec.convert(saved, LearningStatus | None)
         except msgspec.ValidationError:
-            self.learning = None
+            self.current = None

@@ -6,7 +6,7 @@ from ..errors import UsageError
 from ..system import limits
 
 RECYCLE_SHARE = 0.85
-FIRST_NEEDS = 16 * 1024 * 1024  # threads, sockets, a profile
+STARTUP_BYTES = 16 * 1024 * 1024  # threads, sockets, a profile
 
 
 def limit_data(size: int, used: int) -> None:
@@ -14,7 +14,7 @@ def limit_data(size: int, used: int) -> None:
 
     UsageError when it has `used` so much already that it would have to start anew at once.
     """
-    if near_limit(used + FIRST_NEEDS, size):
+    if near_limit(used + STARTUP_BYTES, size):
         raise UsageError(
             f"--memory-limit of {size >> 20} MiB is too little: the analyzer has {used >> 20} MiB of data before its "
             "first record; give 256Mi or more"

@@ -37,7 +37,7 @@ class Persistence:
     @property
     def dirty(self) -> bool:
         """Whether something was counted since the last `save`."""
-        return self._pipeline.changes != self._saved_changes
+        return self._pipeline.change_count != self._saved_changes
 
     def due(self, now: float, *, quiet: bool) -> bool:
         """Whether to save at `now`: after a second, or as soon as it is quiet."""
@@ -53,7 +53,7 @@ class Persistence:
             self._stores.store(now)
             self._write_checkpoint(now)
         self._totals_file.write(pipeline.ledger.id, pipeline.counters.named())
-        self._saved_changes, self._saved_at = pipeline.changes, now
+        self._saved_changes, self._saved_at = pipeline.change_count, now
 
     def forget_totals(self) -> None:
         """Empty the file `fates` for a ledger that started again: the old totals belong to the old counter page."""

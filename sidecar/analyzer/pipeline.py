@@ -39,7 +39,7 @@ _MEASURED = MEASURED.key()
 
 
 class Pipeline:
-    """The components and what happens to them. One thread calls it; `changes` grows with all that is worth saving."""
+    """The components and their order. One thread calls it; `change_count` grows with every change worth saving."""
 
     def __init__(
         self, settings: AnalyzerSettings, ledger: ExchangeLedger, saved: Mapping[str, Any] | None = None
@@ -53,7 +53,7 @@ class Pipeline:
         self.ticks = TickClock.of(settings.drift.tick_seconds)
         self.learning = LearningState()
         self.active = ActiveProfile(settings, self.ticks, counters, self.notices)
-        self.columns = UnprofiledColumns()
+        self.unprofiled = UnprofiledColumns()
         self.row_collector = RowCollector(settings, self.learning)
         self.streams = StreamDetectors(
             settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts
@@ -64,7 +64,7 @@ class Pipeline:
             "ticks": self.ticks,
             "learning": self.learning,
             "profile": self.active,
-            "columns": self.columns,
+            "columns": self.unprofiled,
             "row_collector": self.row_collector,
             "row_counts": RowCounts(counters, settings.model),
             "streams": self.streams,
@@ -78,7 +78,7 @@ class Pipeline:
         self._hints = settings.hints
         self.idle_reason = settings.problem
         self.decisions: tuple[AuditEntry, ...] = ()
-        self.changes = 0
+        self.change_count = 0
         if saved is not None:
             self._resume(saved)
 
@@ -86,7 +86,7 @@ class Pipeline:
 
     def handshake(self, hello: Hello, fresh_id: int) -> bool:
         """Start a connection; return False when the ledger started again, with a new counter page."""
-        self.changes += 1
+        self.change_count += 1
         return self.ledger.handshake(hello, fresh_id)
 
     def handle_record(self, record: Record, now_ns: int) -> None:
@@ -102,7 +102,7 @@ class Pipeline:
         else:
             self._handle_exchange(decoded, record.at_ns, now_ns)
             self.ledger.record_outcome(_MEASURED)
-        self.changes += 1
+        self.change_count += 1
 
     def _handle_exchange(self, exchange: DecodedExchange, at_ns: int, now_ns: int) -> None:
         tick, late = self.ticks.place(at_ns, now_ns)
@@ -134,7 +134,7 @@ class Pipeline:
             tick, _ = self.ticks.place(int(taken.at * SECOND), now_ns)
             for hook in self._on_labels:
                 hook(tick, taken)
-        self.changes += 1
+        self.change_count += 1
 
     # --- time
 
@@ -147,7 +147,7 @@ class Pipeline:
             self.ticks.close(tick)
             for hook in self._on_tick:
                 hook(tick, now_ns / SECOND)
-            self.changes += 1
+            self.change_count += 1
 
     # --- what people and programs ask for
 
@@ -173,12 +173,12 @@ class Pipeline:
             arrays=profile.array_columns,
         )
         self.idle_reason = ""
-        self.changes += 1
+        self.change_count += 1
 
     def close_episode(self, episode_id: str, by: str) -> None:
         """End one open episode; UnknownEpisodeError when no open one has this id."""
         self.active.close_episode(episode_id, by)
-        self.changes += 1
+        self.change_count += 1
 
     def show_decisions(self, decisions: tuple[AuditEntry, ...]) -> None:
         """Show these decisions, the newest of the audit, in the report."""

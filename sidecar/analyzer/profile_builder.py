@@ -36,14 +36,14 @@ class ProfileBuilder:
         settings: AnalyzerSettings,
         folder: Path,
         memory: int,
-        decisions: AuditedActions,
+        actions: AuditedActions,
         read: Callable[[], Report],
         submit: Submit,
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._memory = memory
-        self._decisions = decisions
+        self._actions = actions
         self._read = read
         self._submit = submit
 
@@ -62,26 +62,26 @@ class ProfileBuilder:
         if outcome is None:
             return
         if outcome.problem:
-            await self._decisions.refuse_learnt(learning, outcome.problem)
+            await self._actions.refuse_learnt(learning, outcome.problem)
             return
         raw = await asyncio.to_thread(out.read_bytes)
-        await self._decisions.take_learnt(learning, raw, outcome.rows)
+        await self._actions.take_learnt(learning, raw, outcome.rows)
         out.unlink(missing_ok=True)
 
     async def _outcome(self, learning: LearningStatus, out: Path) -> LearnResult | None:
         """Return what the child came to; None when nobody wants it any more."""
         wanted = msgspec.json.encode(self._job(learning)).decode()
         command = (*MODULE, str(self._folder), LEARNING, str(out), wanted)
-        silent = asyncio.subprocess.DEVNULL  # a traceback could hold a value of a row
+        devnull = asyncio.subprocess.DEVNULL  # a traceback could hold a value of a row
         child = await asyncio.create_subprocess_exec(
-            *command, stdin=silent, stdout=asyncio.subprocess.PIPE, stderr=silent
+            *command, stdin=devnull, stdout=asyncio.subprocess.PIPE, stderr=devnull
         )
         assert child.stdout is not None
         reading = asyncio.create_task(self._follow(child.stdout, learning))
-        unwanted = asyncio.create_task(self._wait_cancelled(learning))
+        cancelled = asyncio.create_task(self._wait_cancelled(learning))
         try:
-            await asyncio.wait((reading, unwanted), timeout=MAX_BUILD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if unwanted.done():
+            await asyncio.wait((reading, cancelled), timeout=MAX_BUILD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if cancelled.done():
                 return None
             if not reading.done():
                 return LearnResult(problem=f"building took more than {MAX_BUILD_SECONDS:g} s; give fewer rows")
@@ -89,7 +89,7 @@ class ProfileBuilder:
             status = await child.wait()
             return found or LearnResult(problem=f"the process that builds the profile ended with status {status}")
         finally:
-            for task in (reading, unwanted):
+            for task in (reading, cancelled):
                 task.cancel()
             if child.returncode is None:
                 child.kill()
@@ -97,15 +97,15 @@ class ProfileBuilder:
 
     async def _follow(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
         """Read what the child says to its end; return its outcome, None when it ended without one."""
-        told = 0.0
+        reported_at = 0.0
         outcome: LearnResult | None = None
         while line := await lines.readline():
-            said = msgspec.json.decode(line, type=LearnResult | LearnProgress)
-            if isinstance(said, LearnResult):
-                outcome = said
-            elif time.monotonic() - told >= PROGRESS_SECONDS:
-                told = time.monotonic()
-                self._submit(NoteLearning(learning.id, progress=said.share))
+            message = msgspec.json.decode(line, type=LearnResult | LearnProgress)
+            if isinstance(message, LearnResult):
+                outcome = message
+            elif time.monotonic() - reported_at >= PROGRESS_SECONDS:
+                reported_at = time.monotonic()
+                self._submit(NoteLearning(learning.id, progress=message.share))
         return outcome
 
     async def _wait_cancelled(self, learning: LearningStatus) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
 from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import Finding, QualityMonitor
+from ...detectors.quality.findings import Finding
+from ...detectors.quality.monitor import QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import LARGE_VALUE_KINDS
 from .decode import Cells, DecodedExchange, Rows
@@ -24,7 +25,7 @@ BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they a
 class OpenTick:
     """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
 
-    def __init__(self, profile: Profile, taken: Counts, quality: QualityMonitor) -> None:
+    def __init__(self, profile: Profile, counts: Counts, quality: QualityMonitor) -> None:
         self._incoming = TickCounts(profile, quality.add_unseen_values)
         self._check_quality = quality.observe
         self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
@@ -32,7 +33,7 @@ class OpenTick:
         self._bulky = any(
             t.kind in LARGE_VALUE_KINDS for t in profile.transforms
         )  # large values wait where their size is bounded
-        self.taken = taken
+        self.counts = counts
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
         """Count rows whose exchange happened `at` (epoch s); those of the side "label" when their label came."""
@@ -43,13 +44,13 @@ class OpenTick:
         if waiting.rows >= BLOCK_ROWS or self._bulky:
             self._encode(waiting)
 
-    def settle(self) -> Counts:
+    def flush(self) -> Counts:
         """Return all the counts so far."""
         for waiting in self._waiting.values():
             self._encode(waiting)
         if any(self._incoming.rows(side) for side in SIDES):
-            self.taken += self._incoming.take()
-        return self.taken
+            self.counts += self._incoming.take()
+        return self.counts
 
     def _encode(self, waiting: PendingRows) -> None:
         parts, times = waiting.parts, waiting.times
@@ -99,7 +100,7 @@ class ProfileMonitor:
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
         self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
-        self.newest = Counts.empty(profile)  # of the tick that closed last
+        self.last_counts = Counts.empty(profile)  # of the tick that closed last
         self._open: dict[int, OpenTick] = {}
 
     @property
@@ -111,8 +112,8 @@ class ProfileMonitor:
 
     @property
     def open_counts(self) -> dict[int, Counts]:
-        """The counts of the open ticks, as of the last `settle`."""
-        return {tick: opened.taken for tick, opened in sorted(self._open.items())}
+        """The counts of the open ticks, as of the last `flush`."""
+        return {tick: opened.counts for tick, opened in sorted(self._open.items())}
 
     def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
         """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
@@ -131,21 +132,21 @@ class ProfileMonitor:
             opened = self._open[tick] = OpenTick(self.profile, Counts.empty(self.profile), self.quality)
         return opened
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Encode what waits in the open ticks."""
         for opened in self._open.values():
-            opened.settle()
+            opened.flush()
 
     def close(self, tick: int) -> TickResult | None:
         """Hand the counts of `tick` to the engine; None when it had no rows."""
         opened = self._open.pop(tick, None)
         if opened is None:
             return None
-        counts = opened.settle()
+        counts = opened.flush()
         result = self.engine.close_tick(tick, counts)
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
-        self.newest = counts
+        self.last_counts = counts
         self._found += self.quality.close_tick(tick, counts)
         return result
 
@@ -159,7 +160,7 @@ class ProfileMonitor:
         self._status = None
         return self.engine.close_episode(episode_id, by)
 
-    def end(self, by: str) -> list[TickResult]:
+    def close_all(self, by: str) -> list[TickResult]:
         """Close the open ticks early, then all episodes; return what the ticks gave."""
         results = [self.close(tick) for tick in sorted(self._open)]
         for episode in self.status.episodes:
@@ -169,12 +170,12 @@ class ProfileMonitor:
         return [result for result in results if result is not None]
 
     def state(self) -> dict[str, Any]:
-        """Return everything as plain values; call `settle` first."""
+        """Return everything as plain values; call `flush` first."""
         return {
             "profile_hash": self.profile.hash,
             "engine": self.engine.state(),
             "quality": self.quality.state(),
-            "open": {str(tick): opened.taken.state() for tick, opened in self._open.items()},
+            "open": {str(tick): opened.counts.state() for tick, opened in self._open.items()},
             "mismatches": self.mismatches.astype("<i8").tobytes(),
         }
 

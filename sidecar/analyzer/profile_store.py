@@ -19,19 +19,21 @@ from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_
 from .checkpoint import save
 from .errors import ProfileRefusedError
 
-KEPT_FILE = "profile"
+STORED_FILE = "profile"
 REFUSED_FILE = "profile.refused"
-MAX_RAW = 16 * 1024 * 1024
-MAX_FILE = MAX_RAW + 1024  # a kept one begins with a line of its own
-MAX_PLAIN = 64 * 1024 * 1024
+MAX_PROFILE_BYTES = 16 * 1024 * 1024
+MAX_FILE = MAX_PROFILE_BYTES + 1024  # a kept one begins with a line of its own
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
     """Return the profile in `raw`, which may be gzipped; raise ProfileRefusedError that names `where`."""
     try:
-        if len(raw) > MAX_RAW:
-            raise ProfileRefusedError(f"{where}: larger than {MAX_RAW >> 20} MiB; build it with fewer features")
-        return Profile.from_bytes(_plain(raw, where))
+        if len(raw) > MAX_PROFILE_BYTES:
+            raise ProfileRefusedError(
+                f"{where}: larger than {MAX_PROFILE_BYTES >> 20} MiB; build it with fewer features"
+            )
+        return Profile.from_bytes(_decompress(raw, where))
     except ProfileError as error:
         raise ProfileRefusedError(f"{where}: {error}") from error
 
@@ -43,17 +45,17 @@ class FileWatcher:
     path: Path
 
     def __post_init__(self) -> None:
-        self._seen = self._look()
+        self._seen = self._stat()
 
     def changed(self) -> bool:
         """Tell whether it changed since the last call."""
-        now = self._look()
+        now = self._stat()
         if now == self._seen:
             return False
         self._seen = now
         return True
 
-    def _look(self) -> tuple[int, ...] | None:
+    def _stat(self) -> tuple[int, ...] | None:
         try:
             found = os.stat(self.path)
         except OSError:
@@ -66,19 +68,19 @@ class ProfileStore:
 
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
-        self._kept = folder / KEPT_FILE
+        self._stored = folder / STORED_FILE
         self._digest = ""
         self._not_in_force = True
-        self._watch = FileWatcher(source) if source else None
+        self._watcher = FileWatcher(source) if source else None
 
-    def kept(self) -> Profile | None:
+    def load_stored(self) -> Profile | None:
         """Return the profile that was put in place of the file as it is; raise ProfileRefusedError if it is damaged."""
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
-        where = f"kept profile {quote_value(self._kept)}"
-        if not self._kept.exists():
+        where = f"kept profile {quote_value(self._stored)}"
+        if not self._stored.exists():
             return None
-        content, problem = _read(self._kept)
+        content, problem = _read(self._stored)
         if problem:
             raise ProfileRefusedError(f"{where}: {problem}")
         replaces, _, raw = content.partition(b"\n")
@@ -91,14 +93,14 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the kept profile, which cannot be used, so that the next start does not meet it; say what was done."""
         self._not_in_force = True
-        aside = self._kept.with_name(REFUSED_FILE)
+        aside = self._stored.with_name(REFUSED_FILE)
         try:
-            self._kept.replace(aside)
+            self._stored.replace(aside)
         except OSError as error:
             return f"it cannot be set aside: {error.strerror}"
         return f"it was set aside as {quote_value(aside)}"
 
-    def newer(self) -> Profile | None:
+    def load_changed(self) -> Profile | None:
         """Return the file's profile, None if it is the one in use already (or no file is named).
 
         Raises ProfileRefusedError. `accept` what is taken; until then it is offered again.
@@ -110,21 +112,21 @@ class ProfileStore:
         if not problem and digest == self._digest and not self._not_in_force:
             return None
         self._digest, self._not_in_force = digest, True
-        return _parsed(self.source, raw, problem)
+        return _parse(self.source, raw, problem)
 
-    def accept(self) -> None:
+    def confirm(self) -> None:
         """Note that what `newer` returned is in force: it replaces the kept one."""
         self._not_in_force = False
         with suppress(OSError):  # one that stays is of another file, so that nobody uses it
-            self._kept.unlink(missing_ok=True)
+            self._stored.unlink(missing_ok=True)
 
     def changed(self) -> bool:
         """Tell whether the file was touched since the last call."""
-        return self._watch is not None and self._watch.changed()
+        return self._watcher is not None and self._watcher.changed()
 
-    def keep(self, raw: bytes) -> None:
+    def store(self, raw: bytes) -> None:
         """Write a profile that was put, as it came, to be there after a restart; CheckpointError on a full disk."""
-        save(self._kept, self._digest.encode() + b"\n" + raw)
+        save(self._stored, self._digest.encode() + b"\n" + raw)
         self._not_in_force = False
 
 
@@ -141,18 +143,18 @@ def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest() if raw else ""
 
 
-def _parsed(path: Path, raw: bytes, problem: str) -> Profile:
+def _parse(path: Path, raw: bytes, problem: str) -> Profile:
     where = f"profile {quote_value(path)}"
     if problem:
         raise ProfileRefusedError(f"{where}: {problem}; check spec.profiles[].path")
     return parse_profile(raw, where)
 
 
-def _plain(raw: bytes, where: str) -> bytes:
+def _decompress(raw: bytes, where: str) -> bytes:
     if not is_gzip(raw):
         return raw
     try:
-        return gunzip(raw, MAX_PLAIN)
+        return gunzip(raw, MAX_UNPACKED_BYTES)
     except OutputTooLargeError as error:
         raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
     except DecompressionError as error:

@@ -30,26 +30,26 @@ class RowStores:
         return next((log.problem for log in (self._recent, self._learning) if log is not None and log.problem), "")
 
     def store(self, now: float) -> None:
-        """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learner says."""
+        """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learning says."""
         blocks = self._pipeline.row_collector.take()
         if self._recent is not None and blocks:
             self._count(RECENT, self._recent.append(blocks))
-        learner = self._pipeline.learning
-        if learner.learning is None or learner.learning.state == "gave_up":
+        learning = self._pipeline.learning
+        if learning.current is None or learning.current.state == "gave_up":
             self._drop()
-        elif learner.gathering:
+        elif learning.gathering:
             log = self._learning or self._log(LEARNING)
             assert log is not None
             self._learning = log
-            if learner.learning.rows == 0:  # a new one, or a new try
+            if learning.current.rows == 0:  # a new one, or a new try
                 log.clear()
-            log.most_rows = learner.learning.wanted
+            log.most_rows = learning.current.wanted
             missed = log.append(blocks)
-            if not log.full and log.rows < learner.learning.wanted:
+            if not log.full and log.rows < learning.current.wanted:
                 self._count(LEARNING, missed)
-            learner.stored(log.rows, full=log.full, now=now)
+            learning.update_rows(log.rows, full=log.full, now=now)
 
-    def kept(self) -> tuple[StoredRows, ...]:
+    def stored_rows(self) -> tuple[StoredRows, ...]:
         """Return what is on disk."""
         logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
         counters = self._pipeline.counters

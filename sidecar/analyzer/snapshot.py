@@ -9,14 +9,14 @@ import msgspec
 
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import FINDING_KINDS
+from ...detectors.quality.findings import FINDING_KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report
-from ..report.timeline import convert as retold
+from ..report.timeline import convert
 from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
-from .feedback import summary as block
+from .feedback import summary as feedback_summary
 from .pipeline import Pipeline
 from .profile_monitor import ProfileMonitor
 
@@ -52,39 +52,39 @@ class Publisher:
         kept_rows: tuple[report.StoredRows, ...] = (),
     ) -> Snapshot:
         """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the pipeline."""
-        watch = pipeline.active.monitor
-        profile = watch.profile if watch else None
-        status = watch.status if watch else None
+        monitor = pipeline.active.monitor
+        profile = monitor.profile if monitor else None
+        status = monitor.status if monitor else None
         if status is not self._status:
             self._status = status
-            self._features = _features(watch, status)
-            self._windows = watch.engine.windows.snapshot() if watch else ()
-            self._performance = _performance(watch, status)
-        settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.learning
+            self._features = _features(monitor, status)
+            self._windows = monitor.engine.windows.snapshot() if monitor else ()
+            self._performance = _performance(monitor, status)
+        settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.current
         streams = pipeline.streams.listing()
-        state: report.State = "idle" if pipeline.idle_reason else "watching" if watch else "unprofiled"
+        state: report.State = "idle" if pipeline.idle_reason else "watching" if monitor else "unprofiled"
         made = report.Report(
             made_at=now,
             started_at=self._started_at,
             state=state,
-            reason=pipeline.idle_reason or ("" if watch else _unprofiled(learning)),
+            reason=pipeline.idle_reason or ("" if monitor else _unprofiled(learning)),
             mode=settings.mode,
             model=settings.model or (profile.model if profile else ""),
             version=settings.version or (profile.version if profile else ""),
-            profile=retold.profile_info(profile) if profile else None,
+            profile=convert.profile_info(profile) if profile else None,
             counts=_counts(counters),
             rows=_rows(counters),
-            type_mismatches=int(watch.mismatches.sum()) if watch else 0,
+            type_mismatches=int(monitor.mismatches.sum()) if monitor else 0,
             ticks=_ticks(pipeline),
             families=_families(status, counters),
             features=self._features,
             episodes=pipeline.active.episodes(),
-            budget=retold.budget(settings.drift, counters.get(TICKS.key()), sum(counters.of(ALARMS).values())),
+            budget=convert.budget(settings.drift, counters.get(TICKS.key()), sum(counters.of(ALARMS).values())),
             checkpoint=checkpoint,
-            columns=pipeline.columns.listing(),
-            feedback=block.feedback(pipeline.feedback.joiner, counters),
+            columns=pipeline.unprofiled.listing(),
+            feedback=feedback_summary.feedback(pipeline.feedback.joiner, counters),
             performance=self._performance,
-            findings=_findings(watch),
+            findings=_findings(monitor),
             findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in FINDING_KINDS},
             learning=learning,
             kept_rows=kept_rows,
@@ -92,13 +92,13 @@ class Publisher:
             streams=streams,
             warnings=(*pipeline.notices.texts(), *problems.values(), *_density_warning(status), *_unfed(streams)),
         )
-        return Snapshot(made, profile, self._windows, watch.open_counts if watch else {})
+        return Snapshot(made, profile, self._windows, monitor.open_counts if monitor else {})
 
 
-def _performance(watch: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:
-    if watch is None or status is None:
+def _performance(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:
+    if monitor is None or status is None:
         return None
-    return block.performance(watch.profile, watch.engine.windows, status.episodes)
+    return feedback_summary.performance(monitor.profile, monitor.engine.windows, status.episodes)
 
 
 def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
@@ -128,26 +128,26 @@ def _unprofiled(learning: report.LearningStatus | None) -> str:
     return f"no profile yet, {counted}; one is learnt from the first {learning.wanted} rows"
 
 
-def _features(watch: ProfileMonitor | None, status: MonitorStatus | None) -> tuple[report.FeatureReport, ...]:
-    if watch is None or status is None:
+def _features(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> tuple[report.FeatureReport, ...]:
+    if monitor is None or status is None:
         return ()
-    novel = watch.quality.new_values()
+    new_values = monitor.quality.new_values()
     return tuple(
         msgspec.structs.replace(
-            item, new_values=tuple(report.NewValue(value, rows) for value, rows in novel.get(item.name, ()))
+            item, new_values=tuple(report.NewValue(value, rows) for value, rows in new_values.get(item.name, ()))
         )
-        for item in retold.features(watch.profile, status)
+        for item in convert.features(monitor.profile, status)
     )
 
 
 def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.Family, ...]:
     """Return the families with all alarms counted: the engine's own begin anew with each profile."""
-    found = retold.families(status) if status else ()
+    found = convert.families(status) if status else ()
     return tuple(msgspec.structs.replace(item, alarms_total=counters.get(ALARMS.key(item.name))) for item in found)
 
 
-def _findings(watch: ProfileMonitor | None) -> tuple[report.QualityFinding, ...]:
-    found = watch.quality.findings if watch else ()
+def _findings(monitor: ProfileMonitor | None) -> tuple[report.QualityFinding, ...]:
+    found = monitor.quality.findings if monitor else ()
     return tuple(msgspec.convert(item, report.QualityFinding, from_attributes=True) for item in found)
 
 

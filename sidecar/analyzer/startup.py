@@ -44,15 +44,15 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
         return ""
     note = ""
     try:
-        if (kept := profile_store.kept()) is not None:
+        if (kept := profile_store.load_stored()) is not None:
             pipeline.set_profile(kept, resumed=True)
             return ""
     except ProfileRefusedError as error:
         note = f"{error}; {profile_store.quarantine()}, put it anew (PUT /profile) to have it back"
     try:
-        if (own := profile_store.newer()) is not None:
+        if (own := profile_store.load_changed()) is not None:
             pipeline.set_profile(own, resumed=True)
-            profile_store.accept()
+            profile_store.confirm()
     except ProfileRefusedError as error:
         pipeline.stay_idle(str(error))
     return note

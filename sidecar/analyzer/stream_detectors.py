@@ -40,7 +40,7 @@ class Detector(Protocol):
         """Take the next number."""
 
 
-Make = Callable[[], Detector]
+DetectorFactory = Callable[[], Detector]
 ClosedCounts = Callable[[int], tuple[Profile, Counts] | None]
 
 
@@ -50,7 +50,7 @@ class ConfiguredDetector:
 
     type: str
     stream: str
-    make: Make | None = None
+    make: DetectorFactory | None = None
     problem: str = ""
 
     @property
@@ -59,35 +59,35 @@ class ConfiguredDetector:
         return f"{self.type} {self.stream}"
 
     @property
-    def changes(self) -> CounterKey:
+    def changes_key(self) -> CounterKey:
         """The counter of its changes."""
         return STREAM_CHANGES.key(self.key)
 
 
 def configure_detectors(wanted: Iterable[StreamDetector]) -> tuple[ConfiguredDetector, ...]:
     """Return the detectors of the document; River is loaded only if there are any."""
-    return tuple(_streamed(item) for item in wanted)
+    return tuple(_configure(item) for item in wanted)
 
 
-def _streamed(item: StreamDetector) -> ConfiguredDetector:
+def _configure(item: StreamDetector) -> ConfiguredDetector:
     try:
         drift = importlib.import_module("river.drift")
     except ImportError as error:
         problem = f"River is not installed here ({error}); pip install 'pilotfish[river]'"
         return ConfiguredDetector(item.type, item.stream, None, problem)
-    made: Callable[..., Detector] = getattr(drift, item.type.removeprefix("river."))
+    detector_class: Callable[..., Detector] = getattr(drift, item.type.removeprefix("river."))
     parameters = dict(item.parameters)
     if item.type == "river.KSWIN":
         parameters.setdefault("seed", 0)  # or it would draw from whatever state the process has
 
     def make() -> Detector:
-        return made(**parameters)
+        return detector_class(**parameters)
 
     try:
         make()
     except Exception as error:  # foreign code with a person's parameters
         return ConfiguredDetector(
-            item.type, item.stream, None, f"it cannot be made: {type(error).__name__}: {error}"[:300]
+            item.type, item.stream, None, f"cannot create it: {type(error).__name__}: {error}"[:300]
         )
     return ConfiguredDetector(item.type, item.stream, make)
 
@@ -131,14 +131,14 @@ class StreamDetectors(Component):
         self._counters = counters
         self._tick_seconds = tick_seconds
         self._closed_counts = closed_counts
-        self._running = {item.key: _fresh(item) for item in wanted}
+        self._running = {item.key: _start(item) for item in wanted}
         for item in wanted:
-            counters.adopt(item.changes)
+            counters.adopt(item.changes_key)
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
         """Start again: under another profile, the same name is another stream."""
         if not restored:
-            self._running = {item.key: _fresh(item) for item in self._wanted}
+            self._running = {item.key: _start(item) for item in self._wanted}
 
     def on_tick(self, tick: int, now: float) -> None:
         """Feed each detector the value of the closed `tick`, and count those that report a change."""
@@ -150,7 +150,7 @@ class StreamDetectors(Component):
             running = self._running[item.key]
             if value is not None and math.isfinite(value) and running.take(value):
                 running.last_change = tick
-                self._counters.add(item.changes)
+                self._counters.add(item.changes_key)
 
     def listing(self) -> tuple[report.StreamDetectorStatus, ...]:
         """Return the state of each detector."""
@@ -160,7 +160,7 @@ class StreamDetectors(Component):
                 stream=item.stream,
                 value=running.values[-1] if running.values else None,
                 values=len(running.values),
-                changes=self._counters.get(item.changes),
+                changes=self._counters.get(item.changes_key),
                 last_change_tick=running.last_change,
                 problem=item.problem or running.problem,
             )
@@ -182,7 +182,7 @@ class StreamDetectors(Component):
                 running.last_change = last_change
 
 
-def _fresh(item: ConfiguredDetector) -> _RunningDetector:
+def _start(item: ConfiguredDetector) -> _RunningDetector:
     return _RunningDetector(item.make() if item.make else None)
 
 
@@ -194,8 +194,8 @@ def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_sec
         return None
     feature = profile.feature(stream.feature)
     mismatches = int(counts.mismatches[profile.index[stream.feature]])
-    yardstick = EffectSizeEstimator.of(feature, tick_seconds)
-    return _measured(yardstick.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
+    estimator = EffectSizeEstimator.of(feature, tick_seconds)
+    return _measured(estimator.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
 
 
 def _measured(effects: EffectSizes | None, measure: str) -> float | None:

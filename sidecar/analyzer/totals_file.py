@@ -65,7 +65,7 @@ class TotalsFile:
             stored = file_name(name)
             slot = self._slots.get(stored)
             if slot is None:
-                slot = self._take(stored)
+                slot = self._add_slot(stored)
             if slot is None:
                 self._left_out.add(name)
             else:
@@ -79,7 +79,7 @@ class TotalsFile:
         self._backing.close()
         os.close(self._descriptor)
 
-    def _take(self, name: str) -> int | None:
+    def _add_slot(self, name: str) -> int | None:
         slot = self._words[AT_USED]
         raw = name.encode()
         if slot >= SLOTS:

@@ -101,7 +101,7 @@ class Worker:
                 self._run_commands()
                 if self._persistence.due(self._now(), quiet=quiet):
                     self._save()
-            self._end()
+            self._finish()
         except BaseException as error:
             self._close()
             self.finished.set_exception(error)
@@ -115,9 +115,9 @@ class Worker:
             self._command_event.wait(timeout)
             self._command_event.clear()
             return True
-        return not self._take(self._receiver.receive(timeout))
+        return not self._handle_frames(self._receiver.receive(timeout))
 
-    def _take(self, frames: Iterator[Frame]) -> bool:
+    def _handle_frames(self, frames: Iterator[Frame]) -> bool:
         """Count what came; return whether anything did."""
         pipeline, now_ns = self._pipeline, 0
         for frame in frames:
@@ -174,7 +174,7 @@ class Worker:
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
             case NoteLearning(id_, progress, problem):
-                pipeline.learning.note(id_, progress, problem)
+                pipeline.learning.update_progress(id_, progress, problem)
             case EndLearning(id_):
                 pipeline.learning.end(id_)
             case ShowDecisions(decisions):
@@ -189,9 +189,9 @@ class Worker:
         self._persistence.save(self._now())
         self.published = self._snapshot()
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         if self._receiver is not None:
-            self._take(self._receiver.finish())
+            self._handle_frames(self._receiver.finish())
         self._save()
         self._close()
 
@@ -225,5 +225,5 @@ class Worker:
             problems["channel"] = self._receiver.problem
         problems |= self._persistence.problems()
         return self._publisher.publish(
-            self._pipeline, self._persistence.durability, problems, self._now(), self._stores.kept()
+            self._pipeline, self._persistence.durability, problems, self._now(), self._stores.stored_rows()
         )

@@ -177,7 +177,7 @@ async def test_a_damaged_checkpoint_is_left_behind_and_said(tmp_path: Path) -> N
 
 async def put(folder: Path, raw: bytes) -> None:
     async with running(folder) as (made, _, _):
-        await made._decisions.take_profile(raw)
+        await made._actions.take_profile(raw)
 
 
 @pytest.mark.asyncio
@@ -190,7 +190,7 @@ async def test_a_damaged_kept_profile_gives_way_to_the_documents_own(tmp_path: P
         assert made.report.state == "watching"
         assert made.report.profile is not None
         assert made.report.profile.hash == profile().hash
-        await made._decisions.take_profile(profile(1).to_bytes())
+        await made._actions.take_profile(profile(1).to_bytes())
         await eventually(lambda: not made.report.warnings, what="the warning to go")
     async with running(tmp_path) as (made, _, _):
         assert made.report.profile is not None

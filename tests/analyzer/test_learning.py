@@ -51,42 +51,42 @@ async def send_rows(folder: Path) -> Sender:
 
 
 def begun(**changes: Any) -> LearningState:
-    learner = LearningState()
-    learner.begin(wanted(**changes))
-    return learner
+    learning = LearningState()
+    learning.begin(wanted(**changes))
+    return learning
 
 
 def test_rows_that_are_no_good_are_gathered_anew_three_times_at_most() -> None:
-    learner = begun()
+    learning = begun()
     for tries in (1, 2, 3):
-        learner.stored(1200, full=False, now=5.0)
-        assert learner.learning is not None
-        assert (learner.learning.state, learner.learning.tries) == ("building", tries)
-        learner.note("a", 0.0, "not stable")
-    assert learner.learning is not None
-    assert (learner.learning.state, learner.learning.problem) == ("gave_up", "not stable")
-    learner.begin(wanted(id="b"))
-    assert learner.gathering
+        learning.update_rows(1200, full=False, now=5.0)
+        assert learning.current is not None
+        assert (learning.current.state, learning.current.tries) == ("building", tries)
+        learning.update_progress("a", 0.0, "not stable")
+    assert learning.current is not None
+    assert (learning.current.state, learning.current.problem) == ("gave_up", "not stable")
+    learning.begin(wanted(id="b"))
+    assert learning.gathering
 
 
 def test_room_that_is_full_is_enough_from_a_thousand_rows_on() -> None:
-    learner = begun(wanted=5000)
-    learner.stored(1500, full=True, now=5.0)
-    assert learner.learning is not None
-    assert learner.learning.state == "building"
-    learner = begun(wanted=5000)
-    learner.stored(15, full=True, now=5.0)
-    assert learner.learning is not None
-    assert (learner.learning.state, "15 rows" in learner.learning.problem) == ("gave_up", True)
+    learning = begun(wanted=5000)
+    learning.update_rows(1500, full=True, now=5.0)
+    assert learning.current is not None
+    assert learning.current.state == "building"
+    learning = begun(wanted=5000)
+    learning.update_rows(15, full=True, now=5.0)
+    assert learning.current is not None
+    assert (learning.current.state, "15 rows" in learning.current.problem) == ("gave_up", True)
 
 
 def test_what_ended_is_told_apart_from_what_came_after() -> None:
-    learner = begun()
+    learning = begun()
     with pytest.raises(LearningRefusedError, match="DELETE /rebaseline"):
-        learner.begin(wanted(id="b"))
-    learner.end("a")
+        learning.begin(wanted(id="b"))
+    learning.end("a")
     with pytest.raises(LearningRefusedError, match="has ended"):
-        learner.note("a", 0.5, "")
+        learning.update_progress("a", 0.5, "")
 
 
 def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> No
     for sequence in range(1, 301):
         made.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(1.0)
-    found = {item.store: item for item in stores.kept()}
+    found = {item.store: item for item in stores.stored_rows()}
     assert (found["learning"].rows, found["recent"].rows) == (600, 100)
     assert b"amount" not in b"".join(path.read_bytes() for path in (tmp_path / "rows").iterdir())
     again = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1), made.state())
@@ -105,9 +105,9 @@ def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> No
     for sequence in range(301, 511):
         again.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
     stores.store(2.0)
-    assert again.learning.learning is not None
-    assert (again.learning.learning.state, again.learning.learning.rows) == ("building", 1000)
-    report = Publisher(0.0).publish(again, CheckpointStatus(), {}, 1.0, stores.kept()).report
+    assert again.learning.current is not None
+    assert (again.learning.current.state, again.learning.current.rows) == ("building", 1000)
+    report = Publisher(0.0).publish(again, CheckpointStatus(), {}, 1.0, stores.stored_rows()).report
     assert "learnt from the first 1000 rows" in report.reason
 
 
@@ -120,7 +120,7 @@ def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) 
     assert list((tmp_path / "rows").iterdir())
     made.set_profile(profile())
     stores.store(2.0)
-    assert made.learning.learning is None
+    assert made.learning.current is None
     assert list((tmp_path / "rows").iterdir()) == []
 
 
@@ -133,27 +133,27 @@ def test_a_rebaseline_closes_episodes_by_its_name_and_a_cancelled_one_changes_no
     assert made.active.monitor.profile.hash == profile().hash
     made.set_profile(profile(1), "a")
     assert made.active.monitor.profile.hash == profile(1).hash
-    assert made.learning.learning is not None  # until the profile is kept and the rows are gone
+    assert made.learning.current is not None  # until the profile is kept and the rows are gone
 
 
 def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_it_is_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "audit.jsonl"
-    AuditLog(tmp_path).note(AuditEntry(time=1.0, action="profile", outcome="in_force", by="ann"))
+    AuditLog(tmp_path).append(AuditEntry(time=1.0, action="profile", outcome="in_force", by="ann"))
     with path.open("ab") as file:
         file.write(b'{"time":2.0,"acti')
     again = AuditLog(tmp_path)
-    again.note(AuditEntry(time=3.0, action="close_episode", outcome="closed"))
+    again.append(AuditEntry(time=3.0, action="close_episode", outcome="closed"))
     assert [item.time for item in AuditLog(tmp_path).newest] == [1.0, 3.0]
     assert path.stat().st_mode & 0o777 == 0o600
     monkeypatch.setattr(audits, "MAX_FILE_BYTES", 10)
-    again.note(AuditEntry(time=4.0, action="profile", outcome="in_force"))
+    again.append(AuditEntry(time=4.0, action="profile", outcome="in_force"))
     assert [json.loads(line)["time"] for line in path.read_text().splitlines()] == [4.0]
     (tmp_path / "audit.jsonl.1").unlink()
     path.unlink()
     path.mkdir()
-    again.note(AuditEntry(time=5.0, action="profile", outcome="in_force"))
+    again.append(AuditEntry(time=5.0, action="profile", outcome="in_force"))
     assert "is not in the audit" in again.problem
     assert again.newest[-1].time == 5.0
 
@@ -173,8 +173,8 @@ async def test_an_unstable_stretch_a_dead_child_and_a_cancellation_leave_the_tra
         assert made.report.learning is not None
         assert "ended with status 1" in made.report.learning.problem
         with pytest.raises(LearningRefusedError, match="in the making"):
-            await made._decisions.rebaseline(b'{"by": "ann", "reason": "r", "rows": 1000}')
-        await made._decisions.cancel("ann", "enough")
+            await made._actions.rebaseline(b'{"by": "ann", "reason": "r", "rows": 1000}')
+        await made._actions.cancel("ann", "enough")
         await eventually(lambda: made.report.learning is None, what="the end of it")
         assert measured(made) == 20
         sender.disconnect()
@@ -194,7 +194,7 @@ async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
         sender = await send_rows(tmp_path)
         await eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), what="the child")
         pid = int((tmp_path / "pid").read_text())
-        await made._decisions.cancel()
+        await made._actions.cancel()
         await eventually(lambda: not Path(f"/proc/{pid}").exists(), what="its end")
         sender.disconnect()
 

@@ -27,7 +27,7 @@ from tests.analyzer.made import SECOND, T0, drifting, monitor, pipeline, profile
 
 def rows_counted(of: Pipeline) -> int:
     assert of.active.monitor is not None
-    of.active.monitor.settle()
+    of.active.monitor.flush()
     return sum(counts.input_rows for counts in of.active.monitor.open_counts.values())
 
 

@@ -16,9 +16,9 @@ from tests.analyzer.made import profile
 
 
 def first(profile_store: ProfileStore) -> Profile | None:
-    found = profile_store.kept()
-    if found is None and (found := profile_store.newer()) is not None:
-        profile_store.accept()
+    found = profile_store.load_stored()
+    if found is None and (found := profile_store.load_changed()) is not None:
+        profile_store.confirm()
     return found
 
 
@@ -35,13 +35,13 @@ def test_what_is_no_profile_is_refused_by_name(raw: bytes) -> None:
 
 
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "MAX_PLAIN", 1000)
+    monkeypatch.setattr(profiles, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(ProfileRefusedError, match="unpacked"):
         parse_profile(gzip.compress(bytes(100_000)), "x")
 
 
 def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "MAX_RAW", 1000)
+    monkeypatch.setattr(profiles, "MAX_PROFILE_BYTES", 1000)
     with pytest.raises(ProfileRefusedError, match="larger"):
         parse_profile(bytes(1001), "x")
 
@@ -67,17 +67,17 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     own = first(profile_store)
     assert own is not None
     assert own.hash == profile().hash
-    profile_store.keep(profile(1).to_bytes())
+    profile_store.store(profile(1).to_bytes())
     again = ProfileStore(source, tmp_path)
     kept = first(again)
     assert kept is not None
     assert kept.hash == profile(1).hash
     source.write_bytes(profile(2).to_bytes())
     assert again.changed()
-    changed = again.newer()
+    changed = again.load_changed()
     assert changed is not None
     assert changed.hash == profile(2).hash
-    again.accept()
+    again.confirm()
     latest = first(ProfileStore(source, tmp_path))
     assert latest is not None
     assert latest.hash == profile(2).hash
@@ -90,13 +90,13 @@ def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
     first(profile_store)
     os.utime(source, (1, 1))
     assert profile_store.changed()
-    assert profile_store.newer() is None
+    assert profile_store.load_changed() is None
 
 
 def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
     profile_store = ProfileStore(None, tmp_path)
     assert first(profile_store) is None
-    profile_store.keep(profile().to_bytes())
+    profile_store.store(profile().to_bytes())
     assert first(ProfileStore(None, tmp_path)) is not None
 
 
@@ -111,7 +111,7 @@ def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_pat
     profile_store = ProfileStore(source, tmp_path)
     with pytest.raises(ProfileRefusedError):
         first(profile_store)
-    profile_store.keep(profile().to_bytes())
+    profile_store.store(profile().to_bytes())
     assert first(ProfileStore(source, tmp_path)) is not None
 
 
@@ -119,10 +119,10 @@ def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
-    assert profile_store.newer() is not None
-    assert profile_store.newer() is not None
-    profile_store.accept()
-    assert profile_store.newer() is None
+    assert profile_store.load_changed() is not None
+    assert profile_store.load_changed() is not None
+    profile_store.confirm()
+    assert profile_store.load_changed() is None
 
 
 def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
@@ -130,12 +130,12 @@ def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
     first(profile_store)
-    profile_store.keep(profile(1).to_bytes())
-    kept = tmp_path / profiles.KEPT_FILE
+    profile_store.store(profile(1).to_bytes())
+    kept = tmp_path / profiles.STORED_FILE
     kept.write_bytes(kept.read_bytes()[:-3])
     again = ProfileStore(source, tmp_path)
     with pytest.raises(ProfileRefusedError, match="kept profile"):
-        again.kept()
+        again.load_stored()
     assert profiles.REFUSED_FILE in again.quarantine()
     assert not kept.exists()
     own = first(again)
@@ -144,6 +144,6 @@ def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_profile_is_kept_as_it_came(tmp_path: Path) -> None:
-    ProfileStore(None, tmp_path).keep(gzip.compress(profile().to_bytes()))
-    assert ProfileStore(None, tmp_path).kept() is not None
-    assert (tmp_path / profiles.KEPT_FILE).stat().st_size < len(profile().to_bytes())
+    ProfileStore(None, tmp_path).store(gzip.compress(profile().to_bytes()))
+    assert ProfileStore(None, tmp_path).load_stored() is not None
+    assert (tmp_path / profiles.STORED_FILE).stat().st_size < len(profile().to_bytes())

@@ -13,8 +13,8 @@ from aiohttp import web
 
 MAX_CONNECTIONS = 128
 HEAD_SECONDS = 5.0  # that a new connection has for the head of its first request
-NO_REQUEST = "this is no HTTP request that is understood here"
-FAILED = "the analyzer could not answer this"
+BAD_REQUEST = "this is no HTTP request that is understood here"
+INTERNAL_ERROR = "the analyzer could not answer this"
 
 
 class AdminConnection(web.RequestHandler):
@@ -30,7 +30,7 @@ class AdminConnection(web.RequestHandler):
         """Return a short answer, after which the connection ends."""
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer is sent already")
-        body = msgspec.json.encode({"error": NO_REQUEST if status < 500 else FAILED})
+        body = msgspec.json.encode({"error": BAD_REQUEST if status < 500 else INTERNAL_ERROR})
         response = web.Response(status=status, body=body + b"\n", content_type="application/json", charset="utf-8")
         response.force_close()
         return response
@@ -69,7 +69,7 @@ class AdminConnections(web.Server):
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Forget it."""
-        self._forget(handler)
+        self._remove(handler)
         super().connection_lost(handler, exc)
 
     @contextmanager
@@ -79,7 +79,7 @@ class AdminConnections(web.Server):
         if (timer := self._heads.pop(handler, None)) is not None:
             timer.cancel()
         self._busy.add(handler)
-        request.content.on_eof(partial(self._whole, handler))
+        request.content.on_eof(partial(self._request_complete, handler))
         try:
             yield
         finally:
@@ -88,18 +88,18 @@ class AdminConnections(web.Server):
                 self._idle.pop(handler, None)
                 self._idle[handler] = None  # at the end: it has said something just now
 
-    def _whole(self, handler: web.RequestHandler) -> None:
+    def _request_complete(self, handler: web.RequestHandler) -> None:
         if handler in self._busy:
             self._idle.pop(handler, None)
 
     def _drop(self, handler: web.RequestHandler) -> None:
-        self._forget(handler)
+        self._remove(handler)
         transport = handler.transport
         handler.force_close()
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
-    def _forget(self, handler: web.RequestHandler) -> None:
+    def _remove(self, handler: web.RequestHandler) -> None:
         self._open.discard(handler)
         self._idle.pop(handler, None)
         if (timer := self._heads.pop(handler, None)) is not None:

@@ -11,14 +11,14 @@ from ...telemetry.accounting import account_exchanges
 from ...telemetry.scrape import ScrapeInput
 
 
-def build_response(build_from: Report, reading: ScrapeInput) -> ReportResponse:
-    """Return `build_from` with the traffic and the control loop of `reading`, which was read after it."""
-    given: dict[str, Any] = {name: getattr(build_from, name) for name in build_from.__struct_fields__}
+def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
+    """Return `report` with the traffic and the control loop of `reading`, which was read after it."""
+    fields: dict[str, Any] = {name: getattr(report, name) for name in report.__struct_fields__}
     if reading.page is None:
-        return ReportResponse(**given, control=reading.control)
+        return ReportResponse(**fields, control=reading.control)
     routes = tuple(map(_route, reading.page.routes))
-    accounting = _accounting(reading.page, build_from)
-    return ReportResponse(**given, accounting=accounting, routes=routes, control=reading.control)
+    accounting = _accounting(reading.page, report)
+    return ReportResponse(**fields, accounting=accounting, routes=routes, control=reading.control)
 
 
 def _accounting(page: PageSnapshot, made: Report) -> Accounting:

@@ -58,11 +58,11 @@ class AdminServer:
         host, port = parse_address(address).pair
         self._http = AdminConnections(
             self._serve,
-            _request,
+            _make_request,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=2.0,
-            logger=_quiet_logger(),
+            logger=_null_logger(),
         )
         loop = asyncio.get_running_loop()
         try:
@@ -102,13 +102,13 @@ def _reason(error: OSError) -> str:
     return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+def _make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
     return AdminRequest(
         message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES
     )
 
 
-def _quiet_logger() -> logging.Logger:
+def _null_logger() -> logging.Logger:
     """Return a logger that says nothing: what a client sends wrongly is answered, and belongs into no log."""
     logger = logging.getLogger("pilotfish.admin")
     logger.addHandler(logging.NullHandler())

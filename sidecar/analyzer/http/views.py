@@ -45,7 +45,7 @@ class ViewDependencies:
     published: Callable[[], Snapshot]
     config: Callable[[], Mapping[str, object]]
     take_labels: Callable[[LabelBatch], Future[FeedbackResponse]]
-    decisions: AuditedActions
+    actions: AuditedActions
     rows: Callable[[], Iterator[Block] | None]
     alive: Callable[[], bool]
     token_file: Path | None
@@ -145,15 +145,15 @@ class Views:
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
         """Put the profile in the body into force."""
-        taken = await self._sources.decisions.take_profile(await request.read(), *_who(request))
+        taken = await self._sources.actions.take_profile(await request.read(), *_requester(request))
         return _json({"profile": taken})
 
     async def rebaseline(self, request: web.BaseRequest) -> web.Response:
         """POST: learn the new normal from the rows to come. DELETE: end that, the profile in force stays."""
         if request.method == "DELETE":
-            await self._sources.decisions.cancel(*_who(request))
+            await self._sources.actions.cancel(*_requester(request))
             return _json({"cancelled": True})
-        learning = await self._sources.decisions.rebaseline(await request.read())
+        learning = await self._sources.actions.rebaseline(await request.read())
         return _json({"learning": msgspec.to_builtins(learning)}, 202)
 
     async def rows(self, _: web.BaseRequest) -> web.Response:
@@ -186,7 +186,7 @@ class Views:
         """End an episode on behalf of a person."""
         found = EPISODE.fullmatch(request.path)
         assert found is not None
-        await self._sources.decisions.close_episode(found[1], *_who(request))
+        await self._sources.actions.close_episode(found[1], *_requester(request))
         return _json({"closed": found[1]})
 
     async def _time_line(self, published: Snapshot) -> Timeline:
@@ -200,7 +200,7 @@ class Views:
         return self._table.get(path, ("", None))
 
 
-def _who(request: web.BaseRequest) -> tuple[str, str]:
+def _requester(request: web.BaseRequest) -> tuple[str, str]:
     """Return who asks, and why, as the query says: ?by=ann&reason=..."""
     query = dict(request.query)
     return query_text(query, "by", LONGEST_BY), query_text(query, "reason", LONGEST_REASON)
@@ -222,8 +222,8 @@ def _state(published: Snapshot) -> dict[str, Any]:
     for tick, counts in published.open_counts.items() if profile else ():
         features = {}
         for feature in profile.features if profile else ():
-            cells = counts.of(profile, feature.name).tolist() if profile else []
-            features[feature.name] = {label: count for label, count in zip(feature.labels, cells, strict=True) if count}
+            bins = counts.of(profile, feature.name).tolist() if profile else []
+            features[feature.name] = {label: count for label, count in zip(feature.labels, bins, strict=True) if count}
         ticks.append(
             {
                 "tick": tick,
