@@ -1,4 +1,4 @@
-"""What the document says reaches the worker, the proxy and nobody else."""
+"""The settings of the document reach the worker and the proxy, and no secret reaches `GET /config`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_proxy_takes_its_settings(tmp_path: Path) -> None:
     assert found.settings.hints.body_limit >= told.body_limit
 
 
-def test_a_profile_that_only_a_cluster_can_fetch_is_said(tmp_path: Path) -> None:
+def test_a_profile_that_only_a_cluster_can_fetch_is_reported(tmp_path: Path) -> None:
     found = configured(tmp_path, {"profiles": [{"configMap": "m-profile"}]})
     assert found.profile_path is None
     assert any("cluster only" in note for note in found.notes)
