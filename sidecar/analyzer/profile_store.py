@@ -94,12 +94,12 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
-        aside = self._stored.with_name(REFUSED_FILE)
+        refused = self._stored.with_name(REFUSED_FILE)
         try:
-            self._stored.replace(aside)
+            self._stored.replace(refused)
         except OSError as error:
             return f"it cannot be renamed: {error.strerror}"
-        return f"it was renamed to {quote_value(aside)}"
+        return f"it was renamed to {quote_value(refused)}"
 
     def load_changed(self) -> Profile | None:
         """Return the file's profile; None when it is already in force or the document names no file.

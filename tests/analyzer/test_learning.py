@@ -207,7 +207,7 @@ async def test_a_build_that_exceeds_its_time_limit_fails(tmp_path: Path, monkeyp
     read = lambda: Publisher(0.0).publish(_with(learning), CheckpointStatus(), {}, 1.0).report  # noqa: E731
     actions: Any = None  # not used
     made = builder.ProfileBuilder(setup(), tmp_path, 0, actions, read, print)
-    found = await made._outcome(learning, tmp_path / "out")
+    found = await made._run_child(learning, tmp_path / "out")
     assert isinstance(found, LearnResult)
     assert "took more than" in found.problem
 
