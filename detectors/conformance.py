@@ -1,5 +1,6 @@
-"""Conformance checks: what must hold for every class of a kind, as functions that raise AssertionError with both
-values.
+"""Conformance checks: what must hold for every class of a kind.
+
+Each check is a function that raises AssertionError with both values.
 
 The tests of this package use them, and so can the tests of a new summary, comparison, transform or sequential test:
 call them with an instance and some data. They are deterministic and use no clock.
@@ -33,7 +34,7 @@ HOSTILE: tuple[Any, ...] = (
 
 
 def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
-    """Counting two halves and adding gives the same as counting the whole, in either order."""
+    """Check that counting two halves and adding gives the same as counting the whole, in either order."""
     one, other, whole = (TickCounts(profile) for _ in range(3))
     for position, batch in enumerate(batches):
         (one if position < cut else other).add(batch)
@@ -47,7 +48,7 @@ def check_merge(profile: Profile, batches: Sequence[Batch], cut: int) -> None:
 
 
 def check_rows(profile: Profile, counts: Counts) -> None:
-    """Each row falls into exactly one bin of each feature of its side, or lacks its column."""
+    """Check that each row falls into exactly one bin of each feature of its side, or lacks its column."""
     for feature in profile.features:
         if feature.name in profile.derived:  # a transform may use a share of the rows
             continue
@@ -57,7 +58,7 @@ def check_rows(profile: Profile, counts: Counts) -> None:
 
 
 def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
-    """Every value has a bin, the argument stays unchanged, and the bins survive a round trip.
+    """Check that every value has a bin, the argument stays unchanged, and the bins survive a round trip.
 
     Example:
         >>> import numpy as np
@@ -81,7 +82,7 @@ def check_bins(bins: NumericBins | CategoryBins, data: ColumnData) -> None:
 
 
 def check_transform(transform: Transform, block: Block) -> None:
-    """Each output has one entry per row, and the block stays unchanged.
+    """Check that each output has one entry per row, and that the block stays unchanged.
 
     Results have the same bits when the transform is applied again, and after a round trip.
     """
@@ -103,7 +104,7 @@ def check_transform(transform: Transform, block: Block) -> None:
 
 
 def check_comparison(compare: Comparison, reference: Ints, current: Ints, positions: Floats) -> None:
-    """The score is finite, ordered and never negative, 0 for equal counts, and arguments stay unchanged."""
+    """Check that a score is finite, ordered and never negative, and 0 for equal counts."""
     kept = reference.copy(), current.copy(), positions.copy()
     score = compare(reference, current, positions)
     if not (np.isfinite([score.value, score.low, score.high]).all() and 0 <= score.low <= score.value <= score.high):
@@ -114,7 +115,7 @@ def check_comparison(compare: Comparison, reference: Ints, current: Ints, positi
 
 
 def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Counts], cut: int) -> None:
-    """A monitor restored in the middle continues with the same bits.
+    """Check that a monitor restored in the middle continues with the same bits.
 
     The counts that it was given stay unchanged.
     """
@@ -135,7 +136,7 @@ def check_state(profile: Profile, settings: DriftSettings, ticks: Sequence[Count
 def check_pods(
     profile: Profile, settings: DriftSettings, ticks: Sequence[Sequence[Batch]], pods: int
 ) -> list[TickResult]:
-    """A monitor gives the same results if the batches of each tick are divided among pods. Return the results."""
+    """Check that a monitor gives the same results if batches are divided among pods; return the results."""
     alone, folded = DriftMonitor(profile, settings), DriftMonitor(profile, settings)
     results = []
     for number, batches in enumerate(ticks):
@@ -153,7 +154,7 @@ def check_pods(
 
 
 def check_refusals(profile: Profile, other: Profile) -> None:
-    """Counts and states of another profile are refused, with both hashes in the message."""
+    """Check that counts and states of another profile are refused, with both hashes in the message."""
     both = (profile.hash, other.hash)
     _refuses(lambda: Counts.empty(profile) + Counts.empty(other), CountsMismatchError, both)
     _refuses(lambda: Counts.empty(profile).maximum(Counts.empty(other)), CountsMismatchError, both)

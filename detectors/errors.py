@@ -1,7 +1,7 @@
 """Errors of the statistics library.
 
-Every error that the package raises on purpose derives from `DetectorError`, so callers need one `except`. A message
-states what failed, the value, the reason and the remedy; `shown` truncates values.
+All errors that the package raises on purpose have one base class, so callers need one `except`. A message states what
+failed, the value, the reason and the remedy; `shown` truncates values.
 """
 
 from __future__ import annotations

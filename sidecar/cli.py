@@ -1,7 +1,7 @@
-"""The command `pilotfish`: a table of subcommands, each of which lives in a module of its own.
+"""The command `pilotfish`: a table of subcommands, each in a module of its own.
 
-The module of a subcommand is imported only when that subcommand is asked for, so that the data plane never pays for
-the statistics. It offers `add_arguments(parser)` and `run(args) -> int`, whose result is the exit status.
+The module of a subcommand is imported only when that subcommand runs, so that the proxy never loads the statistics.
+It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USAGE_STATUS = 2
 
 
 class Command(NamedTuple):
-    """One subcommand: its line in the help, its module, and the names of the two functions there."""
+    """One subcommand: its line in the help, its module, and the names of the module's two functions."""
 
     help: str
     module: str
@@ -27,16 +27,16 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "analyze": Command("measure the traffic that a proxy hands over", "pilotfish.sidecar.run.analyze"),
+    "analyze": Command("analyze the traffic that a proxy records", "pilotfish.sidecar.run.analyze"),
     "check": Command(
         "check a ModelMonitor document", "pilotfish.sidecar.settings.app", "add_check_arguments", "run_check"
     ),
-    "demo": Command("see the closed loop on real data, on this machine", "pilotfish.sidecar.demo.app"),
+    "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
     "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
-    "replay": Command("run stored rows through the detector", "pilotfish.sidecar.profiles.replay"),
-    "report": Command("show what a running sidecar reports", "pilotfish.sidecar.report.command.app"),
-    "run": Command("proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
+    "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay"),
+    "report": Command("show the report of a running sidecar", "pilotfish.sidecar.report.command.app"),
+    "run": Command("run proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
@@ -47,7 +47,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the subcommand that `argv` (default: the process's own arguments) names, and return its exit status."""
+    """Run the subcommand in `argv` (default: `sys.argv`) and return its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(overview(), file=sys.stdout if arguments else sys.stderr)
@@ -57,38 +57,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        print(f"pilotfish: no command {name[:80]!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"pilotfish: unknown command {name[:80]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
         return USAGE_STATUS
     return _run(COMMANDS[name], build_parser(name).parse_args(rest))
 
 
 def overview() -> str:
-    """Return the text of `pilotfish --help`: every subcommand in one line."""
+    """Return the text of `pilotfish --help`, with one line for each subcommand."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: pilotfish COMMAND [OPTION]...",
             "",
-            "A sidecar that watches a model server's prediction traffic.",
+            "A sidecar that monitors the prediction traffic of a model server.",
             "",
             "commands:",
             *lines,
             "",
-            "`pilotfish COMMAND --help` tells its options; `pilotfish --version` the version.",
+            "`pilotfish COMMAND --help` lists the options of a command; `pilotfish --version` prints the version.",
         ]
     )
 
 
 def version() -> str:
     """Return the installed version."""
-    from importlib.metadata import version as installed  # costs 60 modules, which the data plane has no use for
+    from importlib.metadata import version as installed  # imports 60 modules, which the proxy does not need
 
     return installed("pilotfish")
 
 
 def build_parser(name: str) -> argparse.ArgumentParser:
-    """Import the module of the subcommand `name` and return the parser that it fills."""
+    """Import the module of the subcommand `name` and return its parser."""
     command = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"pilotfish {name}", description=command.help, allow_abbrev=False)
     add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, command.add_arguments)

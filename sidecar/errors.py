@@ -1,6 +1,6 @@
-"""The root of every error that Pilotfish raises on purpose.
+"""The base classes of Pilotfish's errors, and functions that quote values in messages.
 
-A message says what is wrong, where, the offending value (shortened) and what to do. It never holds a body or a secret.
+A message has the form `what failed: the value (truncated); why; what to do`. It must never contain a body or a secret.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ MAX_QUOTED = 80
 
 
 class PilotfishError(Exception):
-    """Root of the sidecar's own errors; its message is written for the person who operates Pilotfish."""
+    """Base class of the sidecar's errors. The message is for the operator of Pilotfish."""
 
 
 class UsageError(PilotfishError):
-    """A command line, an address or a file that a person gave cannot be used."""
+    """An unusable command line, address or file."""
 
 
 def quote_value(value: object, limit: int = MAX_QUOTED) -> str:
-    """Return `value` for a message: `repr`, cut to `limit` characters; a path keeps its last component.
+    """Return `repr(value)` for a message, truncated to `limit` characters.
 
-    A path must come as a `Path`, not as text, to be cut in its middle.
+    A `Path` is truncated in the middle, so that its last component stays; other values are truncated at the end.
     """
     if isinstance(value, PurePath):
-        return _shown_path(value, limit)
+        return _quote_path(value, limit)
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def error_location(error: BaseException) -> str:
-    """Return the file and line where `error` was raised: what a log may say where the message could hold a body."""
+    """Return the file and line where `error` was raised, for logs where its message could contain a body."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -38,13 +38,15 @@ def error_location(error: BaseException) -> str:
 
 
 def escape_unprintable(text: str) -> str:
-    """Return foreign text as a terminal may have it: whatever is no printable character becomes a dot."""
+    """Return `text` with each unprintable character replaced by a dot, so that a terminal can show it safely."""
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
-def _shown_path(path: PurePath, limit: int) -> str:
+def _quote_path(path: PurePath, limit: int) -> str:
     text = repr(str(path))
     if len(text) <= limit:
         return text
-    kept = min(max(len(repr(path.name)), limit // 2), limit - limit // 4)  # slash, name, quote; and more where it fits
+    kept = min(
+        max(len(repr(path.name)), limit // 2), limit - limit // 4
+    )  # the name with slash and quote, more if it fits
     return text[: limit - 1 - kept] + "…" + text[-kept:]

@@ -29,8 +29,9 @@ LARGEST_VALUE = 1e300  # reference values are clipped to it, so that no cut over
 
 @dataclass(frozen=True)
 class NumericBins:
-    """Ordered bins. Bin i holds cuts[i-1] <= x < cuts[i], between -inf, far, below, values, above, far, +inf and
-    missing.
+    """Ordered bins: -inf, far, below, values, above, far, +inf and missing.
+
+    Bin i holds cuts[i-1] <= x < cuts[i].
 
     Attributes:
         cuts: ascending inner borders: far | below | value ... value | above | far.

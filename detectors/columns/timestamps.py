@@ -33,8 +33,9 @@ def unit_of(values: Floats) -> str:
 
 
 def from_numbers(values: Floats, unit: str = "") -> Floats:
-    """Return epoch seconds [rows] of numbers in `unit`; without a unit each number's size decides. NaN if it is no
-    time.
+    """Return epoch seconds [rows] of numbers in `unit`, NaN for a number that is not a time.
+
+    Without a unit, the size of each number decides.
     """
     scales = np.array(list(UNITS.values()))
     with np.errstate(invalid="ignore"):

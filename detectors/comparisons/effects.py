@@ -50,7 +50,7 @@ class EffectSizes:
 
 @dataclass(frozen=True)
 class EffectSizeEstimator:
-    """Measures the effect sizes of one feature.
+    """A measurement of the effect sizes of one feature.
 
     Attributes:
         reference: counts [bins] of the whole reference.

@@ -27,7 +27,7 @@ class Score:
 
 
 class Comparison(Protocol):
-    """Compares counts.
+    """A function that compares counts and returns a score.
 
     Args:
         reference, current: counts [bins].

@@ -17,9 +17,10 @@ density              live rows per tick over reference rows per tick; above 1, e
 
 Data flow
 ---------
-Profile, DriftSettings -> `tables.family_tables`
+Profile, DriftSettings -> `family_tables` -> `tables`
 Counts of a tick -> `monitor.DriftMonitor.close_tick` -> each `family.FamilyDetector.step`
-    `tables` (increments) -> `sequential` (evidence) -> `attribution` (features) -> `episodes`, `shared_causes`
+    `tables` (increments) -> `sequential` (evidence) -> `attribution` (features) -> `episodes`, `shared_causes`,
+    `recoveries`
 -> `results.TickResult` (alarms, changes of episodes), `results.MonitorStatus`
 stored rows -> `replay.Replay` -> the same monitor
 

@@ -22,8 +22,6 @@ from .results import EpisodeFeature, EpisodeStatus
 KEPT = 32  # closed episodes that stay listed
 EPISODE_KEYS = {"reported_tick": "told_tick"}  # fields that have another name in a checkpoint
 MEMBER_KEYS = {"alternative": "function", "log_recovery_evidence": "log_k"}
-
-
 SECONDARY_FAMILIES = ("multivariate",)  # they raise no alarm for a cause that a related family has reported
 
 EpisodePhase: TypeAlias = Literal["attached", "closed", "open"]
@@ -64,6 +62,16 @@ TRANSITIONS = (
     Transition("closed", "reopened", "attached", "a feature drifts again soon after"),
     Transition("closed", "dropped", "", f"more than {KEPT} closed episodes"),
 )
+
+
+def diagram() -> str:
+    """Return `TRANSITIONS` as a Mermaid state diagram, one line for each pair of phases."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for move in TRANSITIONS:
+        pairs.setdefault((move.source or "[*]", move.target or "[*]"), []).append(move.event)
+    return "\n".join(
+        ["stateDiagram-v2", *(f"    {one} --> {other}: {', '.join(events)}" for (one, other), events in pairs.items())]
+    )
 
 
 @dataclass
@@ -118,9 +126,7 @@ class Episode:
 
     @property
     def phase(self) -> EpisodePhase:
-        """The phase. An episode is attached if it is open without an alarm, because a related family has reported its
-        cause.
-        """
+        """The phase; attached means open without an alarm, as a related family has reported the cause."""
         if not self.open:
             return "closed"
         return "attached" if self.part_of is not None and self.family in SECONDARY_FAMILIES else "open"

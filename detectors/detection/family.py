@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +20,13 @@ from ..summaries.counts import Counts
 from ..summaries.windows import Windows
 from .attribution import e_bh, largest_contributors
 from .episodes import SECONDARY_FAMILIES, Episode, EpisodeHistory, EpisodeMember
-from .results import EpisodeChange
-from .sequential.recovery import RecoveryTest, RecoveryWindow
+from .recoveries import Recoveries
+from .results import ChangeKind, EpisodeChange
 from .sequential.shiryaev_roberts import ShiryaevRoberts
 from .shared_causes import SharedCauses
-from .tables import CompiledBank, FamilyTable, FeatureTable
+from .tables import FamilyTable, FeatureTable
 
 LEAST_LOG_RATIO = float(np.log(1e-3))  # evidence ratio from which a feature is worth naming beside another
-
-ChangeKind = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class ThresholdCrossing:
 
 
 class FamilyDetector:
-    """A deterministic function of the counts of the closed ticks.
+    """The detector of one family: a deterministic function of the counts of the closed ticks.
 
     Attributes:
         evidence: drives the alarms. After an alarm it restarts from zero, without the features of open episodes.
@@ -65,8 +63,7 @@ class FamilyDetector:
         self.history = EpisodeHistory()
         self.alarms_total = 0
         self.peak = -np.inf
-        self._recovery_tests: dict[str, tuple[CompiledBank, tuple[int, float], RecoveryTest]] = {}
-        self._recovery_windows: dict[str, RecoveryWindow] = {}
+        self._recoveries = Recoveries(table.log_threshold)
 
     @property
     def log_ratio(self) -> float:
@@ -277,7 +274,7 @@ class FamilyDetector:
                 if rows == 0:
                     continue
                 scale = self.table.live_variance_inflation(rows, bin_counts)
-                if self._has_recovered(tick, member, table, counts, steps[:, table.alternatives], scale):
+                if self._recoveries.has_recovered(tick, member, table, counts, steps[:, table.alternatives], scale):
                     member.closed_tick = tick
                     self._monitor_again(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))
@@ -287,34 +284,9 @@ class FamilyDetector:
         self._drop_episode_evidence()
         return changes
 
-    def _has_recovered(
-        self, tick: int, member: EpisodeMember, table: FeatureTable, counts: Ints, steps: Floats, scale: float
-    ) -> bool:
-        """Add a tick of a feature in an episode; return whether the feature has recovered.
-
-        `counts` [bins] and `steps` [confidence levels, alternatives] are those of the feature. The recovery test
-        follows one alternative. If another one shows the drift, the feature stays and the test restarts with that one.
-        """
-        variance_inflation = float(table.variance_inflation.max()) * scale
-        if member.log_recovery_evidence <= 0 or member.name not in self._recovery_windows:
-            self._recovery_windows[member.name] = RecoveryWindow.empty(*steps.shape)
-        window = self._recovery_windows[member.name]
-        window.add(steps, table.at(tick).excess(counts), int(counts.sum()))
-        member.log_recovery_evidence = float(np.logaddexp(member.log_recovery_evidence, 0.0)) + self._recovery_test(
-            tick, member
-        ).increment(counts, variance_inflation)
-        if member.log_recovery_evidence < self.table.log_threshold:
-            return False
-        other = window.strongest_drifting(table.log_reference_evidence, self.table.log_threshold)
-        if other is None:
-            return True
-        member.alternative, member.log_recovery_evidence = other, -np.inf
-        member.excess = window.mean_excess(other)
-        return False
-
     def _monitor_again(self, member: EpisodeMember) -> None:
         """Monitor a feature again, from zero evidence."""
-        self._recovery_windows.pop(member.name, None)
+        self._recoveries.forget(member.name)
         alternatives = self._table(member.name).alternatives
         self.evidence.forget(alternatives)
         if self.episode_evidence is not None:
@@ -323,17 +295,6 @@ class FamilyDetector:
     def _drop_episode_evidence(self) -> None:
         if not self.history.open:
             self.episode_evidence = None
-
-    def _recovery_test(self, tick: int, member: EpisodeMember) -> RecoveryTest:
-        """Return the recovery test of a member; it is built once per compiled bank."""
-        alternatives = self._table(member.name).at(tick)
-        terms = (member.alternative, member.excess)
-        known = self._recovery_tests.get(member.name)
-        if known is None or known[0] is not alternatives or known[1] != terms:
-            h, upper = alternatives.h(member.alternative), alternatives.upper(member.alternative)
-            known = alternatives, terms, RecoveryTest.for_drift(h, alternatives.p, upper, member.excess)
-            self._recovery_tests[member.name] = known
-        return known[2]
 
     def _table(self, name: str) -> FeatureTable:
         return next(table for table in self.table.features if table.feature.name == name)
@@ -347,7 +308,7 @@ class FamilyDetector:
             "episodes": self.history.state(),
             "evidence": self.evidence.state(),
             "listing": None if self.episode_evidence is None else self.episode_evidence.astype("<f8").tobytes(),
-            "stretches": {name: stretch.state() for name, stretch in self._recovery_windows.items()},
+            "stretches": self._recoveries.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -370,9 +331,7 @@ class FamilyDetector:
             self.episode_evidence = self.episode_evidence.reshape(len(CONFIDENCE_GRID), self.table.size)
         self.history = EpisodeHistory.from_state(state["episodes"])
         self.alarms_total = int(state["alarms_total"])
-        self._recovery_windows = {
-            name: RecoveryWindow.from_state(stored) for name, stored in state["stretches"].items()
-        }
+        self._recoveries.restore(state["stretches"])
 
 
 def _excess(table: FeatureTable, alternative: int, onset: int, windows: Windows) -> float:

@@ -18,16 +18,16 @@ from ..summaries.observed_columns import ObservedColumns
 from ..summaries.windows import Windows, WindowSum, window_levels
 from .episodes import EpisodeHistory
 from .family import FamilyDetector, ThresholdCrossing
+from .family_tables import family_tables
 from .results import Alarm, AlarmFeature, EpisodeChange, FamilyStatus, FeatureStatus, MonitorStatus, TickResult, ratio
 from .shared_causes import RELATED_FAMILIES, SharedCauses
-from .tables import family_tables
 
 STATE_VERSION = 2
 RECENT_TICKS = 60
 
 
 class DriftMonitor:
-    """Detects drift; a deterministic function of the profile, the settings and the closed ticks.
+    """The drift detector of one model: a deterministic function of profile, settings and closed ticks.
 
     Raises:
         ProfileError: the profile was built for other alternatives.

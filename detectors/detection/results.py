@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ..batch import Side
 from ..comparisons.effects import EffectSizes
 
 LARGEST_LOG_RATIO = 50.0
+
+ChangeKind: TypeAlias = Literal["opened", "joined", "reopened", "feature_closed", "closed"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class EpisodeChange:
     """A change of an episode; `feature` is empty if it concerns the whole episode."""
 
     episode_id: str
-    kind: Literal["opened", "joined", "reopened", "feature_closed", "closed"]
+    kind: ChangeKind
     feature: str
     tick: int
 

@@ -15,7 +15,7 @@ Data flow
 ---------
 bins, training counts        -> `bank.build_bank` -> h
 h, calibration counts        -> `bounds.fixed_point_bounds` -> log h, log U (integers)
-log h, log U, counts of a tick -> `detection.tables.CompiledBank` -> increments of the evidence
+log h, log U, counts of a tick -> `detection.compiled_bank.CompiledBank` -> increments of the evidence
 
 Terms of the whole package: docs/glossary.md.
 """

@@ -47,8 +47,9 @@ FRACTION_BITS = 24
 
 @dataclass(frozen=True)
 class FixedPointBounds:
-    """Integers in units of 2^-24: log h rounded down [alternatives, bins], log U rounded up [confidence levels,
-    alternatives].
+    """Likelihood ratios and bounds as integers in units of 2^-24.
+
+    log h is rounded down [alternatives, bins], log U is rounded up [confidence levels, alternatives].
     """
 
     log_h: Ints

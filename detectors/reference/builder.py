@@ -35,7 +35,7 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class FeatureBuilder:
-    """Collects features and excluded columns.
+    """The features and excluded columns that are collected so far.
 
     Attributes:
         total: number of columns and outputs in all, for progress.
@@ -111,7 +111,7 @@ class FeatureBuilder:
         """
         if not self._candidates:
             left_out = shown([(item.name, item.reason) for item in self.excluded])
-            raise ProfileError(f"no column can be watched: {left_out}; keep some of them, or give other columns")
+            raise ProfileError(f"no column can be monitored: {left_out}; keep some of them, or give other columns")
         _require_distinct_names([candidate.name for candidate, *_ in self._candidates])
         alternatives = sum(len(candidate.bank.groups) for candidate, _, _ in self._candidates)
         threshold = false_alarm_ticks * len(self._candidates)

@@ -89,8 +89,9 @@ def sensitivity(
 
 
 def _growth_rates(bins: Bins, part: ReferencePart, log_inverse_risk: float, tolerance: float) -> Floats:
-    """Return the log evidence per row [alternatives] after a shift of one standard deviation, at the last confidence
-    level.
+    """Return the log evidence per row [alternatives] after a shift of one standard deviation.
+
+    It is that of the last confidence level.
     """
     h = part.bank.h
     upper = upper_mean_bounds(

@@ -152,7 +152,7 @@ def _countable(family: Family, column: Column) -> Column:
 
 
 class TickCounts:
-    """Counts the rows of the open tick."""
+    """A counter of the rows of the open tick."""
 
     def __init__(self, profile: Profile, on_unseen: Callable[[str, list[str]], None] | None = None) -> None:
         """Count against a profile; `on_unseen` is called with a feature's name and its unseen values."""

@@ -20,7 +20,7 @@ from .counts import Counts
 
 
 class ObservedColumns:
-    """Remembers which features [features] any closed tick has had.
+    """The features that any closed tick has had; `observed` is a mask [features].
 
     Example:
         >>> from pilotfish.detectors.batch import Batch
@@ -57,7 +57,7 @@ class ObservedColumns:
         bin_counts = counts.bin_counts.copy()
         bin_counts[self._profile.offsets[1:] - 1] += np.where(
             self.observed, counts.absent, 0
-        )  # the last cell is `missing`
+        )  # the last bin is `missing`
         never = ~self.observed & (counts.absent > 0)
         for inputs, made in self._joint:
             if never[inputs].any():

@@ -1,5 +1,6 @@
-"""Transforms: columns that are derived from other columns, so that text, times, arrays, relations and losses can be
-monitored like numbers.
+"""Transforms: columns that are derived from other columns.
+
+They let the package monitor text, times, arrays, relations and losses like numbers.
 
 A transform is fitted when a profile is built, and stored in it. It maps a block of rows to derived columns, which are
 binned and counted as features of their own. So merging over pods, evidence and effect sizes need no special case.

@@ -66,8 +66,9 @@ def countable_rows(family: Family, column: Column) -> Bools | None:
 
 
 class Transform(Protocol):
-    """Computes derived columns that a profile monitors like any other. A frozen dataclass, fitted once, part of the
-    profile.
+    """A derivation of columns that a profile monitors like any other.
+
+    Implementations are frozen dataclasses, fitted once and stored in the profile.
 
     Attributes:
         kind: its key in `TRANSFORMS`, and in the document.
@@ -96,8 +97,9 @@ class Transform(Protocol):
     def share(self) -> float: ...
 
     def apply(self, block: Block) -> Mapping[str, Column]:
-        """Return the outputs, one entry per row of the block. Never raises, whatever the values are, and changes no
-        argument.
+        """Return the outputs, one entry per row of the block.
+
+        The method never raises, whatever the values are, and changes no argument.
         """
         ...
 

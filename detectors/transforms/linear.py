@@ -28,7 +28,7 @@ ROUNDING = 2.0**20  # results are rounded to a multiple of its inverse
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Scales columns to mean 0 and variance 1; all arrays are [columns].
+    """The scales of several columns, which bring them to mean 0 and variance 1; all arrays are [columns].
 
     A value is unknown if it is missing, not a number, or outside the reference range by more than half its width. Such
     a value is an event of its own column and carries no information about relations.
@@ -58,8 +58,9 @@ class Standardizer:
 
     @classmethod
     def of(cls, values: Floats) -> tuple[Standardizer, Bools]:
-        """Return the scales of the usable columns, and which columns are usable, for values [columns, rows]; NaN is
-        missing.
+        """Return the scales of the usable columns, and which columns are usable.
+
+        `values` is [columns, rows]; NaN is missing.
         """
         with np.errstate(all="ignore"):
             found = [_scale(row[np.isfinite(row)]) for row in values]

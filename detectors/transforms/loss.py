@@ -22,7 +22,7 @@ from .base import Block
 
 @dataclass(frozen=True)
 class LossByScore:
-    """Numbers a labelled row by score bin and loss level: `bin * levels + level`.
+    """The number of a labelled row, by score bin and loss level: `bin * levels + level`.
 
     Attributes:
         score: the score column.

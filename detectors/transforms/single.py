@@ -15,7 +15,7 @@ from ..errors import ProfileError, shown
 
 @dataclass(frozen=True)
 class SingleColumnTransform(ABC):
-    """Derives columns "column:what" from one column; they belong to the family of its side."""
+    """A transform of one column; its outputs "column:what" belong to the family of the column's side."""
 
     column: str
     side: Side
@@ -67,7 +67,7 @@ def column_of(values: Floats, wrong: Bools) -> Column:
 
 
 class _Mismatch:
-    """Stands for a value of the wrong type: binning counts it as a mismatch."""
+    """A placeholder for a value of the wrong type: binning counts it as a mismatch."""
 
 
 _NO_NUMBER = _Mismatch()

@@ -112,7 +112,8 @@ def _covers_the_day(times: Floats) -> bool:
 
 
 def _is_stationary(lags: Floats) -> bool:
-    """Return whether the lags come from a running clock, and not from a fixed timestamp, whose lags would grow without
-    end.
+    """Return whether the lags do not rise or fall steadily with time.
+
+    The lags of a fixed timestamp do; they would grow without end.
     """
     return bool(np.isfinite(lags).any()) and not is_monotone_in_time(lags)

@@ -16,7 +16,8 @@ import numpy as np
 from ...detectors.batch import SIDES, Batch, Floats, Ints, Side
 from ...detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import Finding, QualityMonitor
+from ...detectors.quality.findings import Finding
+from ...detectors.quality.monitor import QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import LARGE_VALUE_KINDS
 from .decode import Cells, DecodedExchange, Rows

@@ -14,7 +14,7 @@ import msgspec
 
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
-from ...detectors.quality import FINDING_KINDS
+from ...detectors.quality.findings import FINDING_KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import schema as report

@@ -1,6 +1,7 @@
-"""The fixed layout of the counter page, in 64-bit words: header, connections, fates, then the route slots.
+"""The fixed layout of the counter page, in 64-bit words: header, connections, outcomes, then the route slots.
 
-Version 1. Every name below is an index; a change of any table is a new `LAYOUT`.
+Each constant below is the index of a word, or a table that determines indices. Proxies and analyzers of different
+images share this layout through the page, so increment `LAYOUT` when you change a table.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ MAGIC = 0x5049_4C4F_5446_4953  # "PILOTFIS"
 LAYOUT = 1
 
 # header words
-AT_MAGIC, AT_LAYOUT, AT_LOCK, AT_EPOCH, AT_STARTED, AT_PID, AT_BEAT, HEADER = range(8)
+AT_MAGIC, AT_LAYOUT, AT_LOCK, AT_EPOCH, AT_STARTED, AT_PID, AT_HEARTBEAT, HEADER = range(8)
 
 CONNECTIONS = (
     "accepted",
@@ -48,11 +49,11 @@ AT_SLOTS = AT_OUTCOMES + len(OUTCOMES)
 SLOTS = 32
 PROBES, FIRST_ROUTE, OTHER = 0, 1, SLOTS - 1
 
-# 8 bounds a decade from 10 us to 100 s, to three digits, in nanoseconds; one more count for what lies beyond
+# nanoseconds; 8 bounds per decade from 10 us to 100 s, rounded to three digits; one more bucket for larger values
 BOUNDS = tuple(int(float(f"{10 ** (4 + step / 8):.2e}")) for step in range(57))
 BUCKETS = len(BOUNDS) + 1
 
-CODES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")  # "none": ended before a response head
+CODES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")  # "none": the exchange ended before a response head
 GRPC_CODES = 17
 NAME_WORDS = 16
 HISTOGRAMS = ("time_to_first_byte", "duration", "first_event", "event_gap")
@@ -86,5 +87,5 @@ def downgrade(reason: str) -> int:
 
 
 def outcome_word(name: str, reason: str = "") -> int:
-    """Return the word that counts exchanges with this fate."""
+    """Return the word that counts exchanges with this outcome and reason."""
     return AT_OUTCOMES + OUTCOMES.index((name, reason))

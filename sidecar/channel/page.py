@@ -1,8 +1,9 @@
-"""The counter page: written by the proxy with plain 8-byte stores, read by the analyzer as one consistent copy.
+"""The counter page: the proxy writes it with plain 8-byte stores, the analyzer reads consistent copies.
 
-A group of stores stands between two increments of the lock word (a sequence lock): it is odd while the group is open.
-A reader copies until it saw the same even lock before and after; when the writer died or was stopped inside a group,
-the copy is taken as it is after `ATTEMPTS`, off by that one exchange.
+A sequence lock protects a group of stores: the proxy increments the lock word before and after the group, so that it is
+odd while the group is open. A reader repeats its copy until the lock was the same even number before and after. If the
+writer died or was stopped inside a group, the reader accepts the copy after `ATTEMPTS`; then one exchange may be only
+partly counted. Every group of stores that belong together must stand between two increments.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ RETRY_SECONDS = 0.0002
 
 
 class PageError(PilotfishError):
-    """The counter page is missing or is not one that this version understands."""
+    """The counter page is missing, has another layout, or belongs to another proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistogram:
-    """Counts per bucket of `layout.BOUNDS` (inclusive upper bounds; the last count lies beyond) and the sum in ns."""
+    """Counts per bucket and the sum in ns. `layout.BOUNDS` are inclusive upper bounds; the last bucket has none."""
 
     counts: tuple[int, ...]
     sum_ns: int
 
     @property
     def total(self) -> int:
-        """Return how many values were observed."""
+        """Return the number of observed values."""
         return sum(self.counts)
 
     def quantile(self, q: float) -> float | None:
-        """Return the upper bound, in seconds, of the bucket in which the q-quantile lies; None without values."""
+        """Return the upper bound, in seconds, of the bucket of the q-quantile; None without values."""
         rank, seen = q * self.total, 0
         for index, count in enumerate(self.counts):
             seen += count
@@ -52,7 +53,7 @@ class LatencyHistogram:
 
 @dataclass(frozen=True, slots=True)
 class RouteCounters:
-    """One slot: exchanges by status class and gRPC status, bytes, in flight, histograms by name."""
+    """One route slot: exchanges by status class and by gRPC status, bytes, exchanges in flight, histograms by name."""
 
     route: str
     codes: dict[str, int]
@@ -65,7 +66,7 @@ class RouteCounters:
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """A consistent copy of the page: `fates` by (fate, reason), counters by name, the slots in use."""
+    """A consistent copy of the page: `fates` by (outcome, reason), counters by name, the slots in use."""
 
     epoch: int
     started_ns: int
@@ -78,16 +79,16 @@ class PageSnapshot:
 
     @property
     def accepted(self) -> int:
-        """Return how many records the channel took: the sequence of the newest record."""
+        """Return the number of accepted records, which is the sequence number of the newest one."""
         return self.fates["accepted", ""]
 
 
 class CounterPage:
-    """The writer's side. `words` is the page as unsigned 64-bit words; the observer stores into it directly."""
+    """The writer's side of the page. `words` are its unsigned 64-bit words; the observer writes them directly."""
 
     def __init__(self, words: memoryview, backing: mmap.mmap, descriptor: int) -> None:
         self.words = words
-        self._descriptor = descriptor  # held open for its lock: a page has one writer
+        self._descriptor = descriptor  # stays open because of its lock: a page has one writer
         self._backing = backing
         self._slots = {name: slot for slot in range(at.FIRST_ROUTE, at.OTHER) if (name := _slot_name(words, slot))}
         for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
@@ -95,7 +96,10 @@ class CounterPage:
 
     @classmethod
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
-        """Take over the page at `path`, or make a new one: counters go on, gauges begin at 0, the epoch grows."""
+        """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
+
+        Raise PageError if another proxy has the page open.
+        """
         if not _is_page(path):
             replace_file(path, bytes(at.SIZE))
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -103,12 +107,14 @@ class CounterPage:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise PageError(f"another proxy writes {quote_value(path)}: give each its own --shared folder") from error
+            raise PageError(
+                f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
+            ) from error
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
-        words[at.AT_STARTED] = words[at.AT_BEAT] = now_ns
+        words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
         words[at.AT_PID] = os.getpid()
         for gauge in at.CONNECTION_GAUGES:
             words[at.connection(gauge)] = 0
@@ -119,7 +125,7 @@ class CounterPage:
         return cls(words, backing, descriptor)
 
     def slot(self, route: str) -> int:
-        """Return the first word of the slot of `route`, giving it a free one; of `other` when all are taken."""
+        """Return the first word of the slot of `route`. A new route gets a free slot, or `other` if none is free."""
         slot = self._slots.get(route)
         if slot is None:
             slot = at.FIRST_ROUTE + len(self._slots)
@@ -131,26 +137,26 @@ class CounterPage:
 
     @property
     def probes(self) -> int:
-        """Return the first word of the slot that kubelet probes and configured paths share."""
+        """Return the first word of the slot that counts kubelet probes and the configured probe paths."""
         return at.AT_SLOTS + at.PROBES * at.SLOT_WORDS
 
     def observe(self, histogram: int, elapsed_ns: int) -> None:
-        """Add one duration to the histogram whose first word is given; one below 0 counts as 0."""
-        if elapsed_ns < 0:  # noqa: PLR1730 - in every exchange, twice: a comparison is cheaper than a call
+        """Add one duration to the histogram that begins at the word `histogram`. Negative durations count as 0."""
+        if elapsed_ns < 0:  # noqa: PLR1730 - runs twice per exchange: a comparison is cheaper than a call
             elapsed_ns = 0
         words = self.words
         words[histogram + bisect_left(_BOUNDS, elapsed_ns)] += 1
         words[histogram + _SUM] += elapsed_ns
 
     def add(self, word: int, amount: int = 1) -> None:
-        """Add to one counter in a group of its own; `amount` may be negative for gauges."""
+        """Add to one counter, as a group of one store. `amount` may be negative for gauges."""
         words = self.words
         words[at.AT_LOCK] += 1
         words[word] += amount
         words[at.AT_LOCK] += 1
 
     def close(self) -> None:
-        """Unmap the page; the file stays for the reader and for the next proxy."""
+        """Unmap the page. The file stays for readers and for the next proxy."""
         self.words.release()
         self._backing.close()
         os.close(self._descriptor)
@@ -162,10 +168,11 @@ class CounterPage:
 
 
 def read_page(path: Path) -> PageSnapshot:
-    """Return a consistent copy of the page at `path`; raise PageError when there is none of this layout."""
+    """Return a consistent copy of the page at `path`. Raise PageError if it is missing or has another layout."""
     if not _is_page(path):
         raise PageError(
-            f"counter page {quote_value(path)} is missing or of another layout: does a proxy use this --shared folder?"
+            f"counter page {quote_value(path)} is missing or has another layout; "
+            "check that a proxy of the same version uses this --shared folder"
         )
     with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
         for _ in range(ATTEMPTS):
@@ -204,7 +211,7 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         epoch=words[at.AT_EPOCH],
         started_ns=words[at.AT_STARTED],
         pid=words[at.AT_PID],
-        heartbeat_ns=words[at.AT_BEAT],
+        heartbeat_ns=words[at.AT_HEARTBEAT],
         connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
         downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
         fates=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),

@@ -1,7 +1,7 @@
-"""The analyzer's side of the channel: bytes become frames (sans-IO), and one listening socket that they come from.
+"""The analyzer's side of the channel: a listening socket, and a sans-IO decoder that splits its bytes into frames.
 
-A reader never writes. What was read of a frame that never ended is dropped with its connection: the proxy sends it
-whole again to the next one.
+The receiver never writes to the socket. When a connection ends within a frame, it drops the incomplete frame, because
+the proxy sends the whole frame again on its next connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BACKLOG = 4
 
 
 class FrameDecoder:
-    """Bytes in, frames out, however the bytes are cut."""
+    """Decodes frames from bytes, however the bytes are split. `limit` bounds the size of a payload."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._limit = limit
@@ -30,29 +30,31 @@ class FrameDecoder:
         self._needed = FRAME.size
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that `data` completes; raise FrameError at bytes that are none (exhaust it, always)."""
+        """Yield the frames that `data` completes; raise FrameError for invalid bytes. Always exhaust the iterator."""
         self._parts.append(data)
         self._size += len(data)
         if self._size < self._needed:
             return
         joined = b"".join(self._parts) if len(self._parts) > 1 else data
         start = 0
-        while (body := self._body(joined, start)) is not None:
+        while (body := self._locate_payload(joined, start)) is not None:
             kind, first, last = body
             yield decode(kind, joined[first:last])
             start = last
         rest = joined[start:]
         self._parts, self._size = [rest], len(rest)
 
-    def _body(self, joined: bytes, start: int) -> tuple[int, int, int] | None:
-        """Return kind, start and end of the payload of the frame at `start`, or None while more bytes are needed."""
+    def _locate_payload(self, joined: bytes, start: int) -> tuple[int, int, int] | None:
+        """Return kind, start and end of the payload of the frame at `start`, or None if it is incomplete."""
         first = start + FRAME.size
         if len(joined) < first:
             self._needed = FRAME.size
             return None
         size, kind = FRAME.unpack_from(joined, start)
         if size > self._limit:
-            raise FrameError(f"channel: a frame says it has {size} bytes, {self._limit} is the limit")
+            raise FrameError(
+                f"channel: a frame declares {size} bytes; the limit is {self._limit}; the connection is closed"
+            )
         if len(joined) < first + size:
             self._needed = FRAME.size + size
             return None
@@ -60,17 +62,18 @@ class FrameDecoder:
 
 
 class Receiver:
-    """Listens at a Unix socket for the one proxy; `receive` waits at most as long as it is told.
+    """Listens on a Unix socket for one proxy.
 
-    A second connection replaces the first one, after all that the first one sent has been read. `broken_total` counts
-    connections that were closed because they did not speak the protocol; `problem` says why the last one was. The
-    `Hello` of a proxy of another version is yielded before its connection is closed: it says which records were lost.
+    A second connection replaces the first one, after everything that the first one sent has been read. `broken_total`
+    counts the connections that were closed because of invalid frames; `problem` is the reason of the last one. The
+    `Hello` of a proxy of another version is yielded before its connection is closed, so that the lost records can be
+    counted.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: socket.socket | None = None
-        self._splitter = FrameDecoder()
+        self._decoder = FrameDecoder()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._listener = _listen(path)
         self._poll = select.poll()
@@ -81,14 +84,14 @@ class Receiver:
 
     @property
     def connected(self) -> bool:
-        """Tell whether a proxy is connected."""
+        """Return whether a proxy is connected."""
         return self._connection is not None
 
     def receive(self, timeout: float) -> Iterator[Frame]:
-        """Yield the frames of one portion of bytes; none after `timeout` seconds, or as soon as `wake` was called."""
+        """Yield the frames of one read. Return without frames after `timeout` seconds, or when `wake` is called."""
         ready = {descriptor for descriptor, _ in self._poll.poll(timeout * 1000)}
         if self._wake in ready:
-            with suppress(BlockingIOError):  # another wake-up was read with this one
+            with suppress(BlockingIOError):  # one read consumes several wake-ups
                 os.eventfd_read(self._wake)
         if self._connection is not None and self._connection.fileno() in ready:
             yield from self._read(self._connection)
@@ -96,22 +99,22 @@ class Receiver:
             self._accept()
 
     def wake(self) -> None:
-        """End a `receive` that waits in another thread."""
+        """Make a waiting `receive` return. Call it from any thread."""
         os.eventfd_write(self._wake, 1)
 
     def finish(self) -> Iterator[Frame]:
-        """Yield what was sent until now and let nothing more come; what is cut off goes whole to the next reader."""
+        """Stop receiving, then yield the frames that were already sent. The next reader gets an incomplete frame."""
         self._path.unlink(missing_ok=True)
         connection = self._connection
         if connection is not None:
-            with suppress(OSError):  # the proxy has left already
+            with suppress(OSError):  # the proxy has disconnected already
                 connection.shutdown(socket.SHUT_RD)
         while self._connection is not None:
             yield from self._read(self._connection)
 
     def close(self) -> None:
-        """Close everything and remove the socket from the folder."""
-        self._drop()
+        """Close all descriptors and remove the socket file."""
+        self._disconnect()
         self._listener.close()
         self._path.unlink(missing_ok=True)
         os.close(self._wake)
@@ -124,37 +127,37 @@ class Receiver:
         except OSError:
             data = b""
         if not data:
-            self._drop()
+            self._disconnect()
             return
         try:
-            yield from self._splitter.feed(data)
+            yield from self._decoder.feed(data)
         except FrameError as error:
             self.broken_total += 1
             self.problem = str(error)
-            self._drop()
+            self._disconnect()
             if isinstance(error, VersionError) and error.hello is not None:
                 yield error.hello
 
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # it went away while it waited
+        except OSError:  # the proxy disconnected before it was accepted
             return
-        self._drop()
+        self._disconnect()
         connection.setblocking(False)
         self._connection = connection
         self._poll.register(connection, select.POLLIN)
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._poll.unregister(self._connection)
             self._connection.close()
         self._connection = None
-        self._splitter = FrameDecoder()
+        self._decoder = FrameDecoder()
 
 
 def _listen(path: Path) -> socket.socket:
-    """Return a listening socket at `path`, in place of one that a dead process left there."""
+    """Return a listening socket at `path`. It replaces the socket file of a dead process."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         path.unlink(missing_ok=True)
@@ -164,6 +167,6 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UsageError(
-            f"cannot listen at {quote_value(path)}: {error}; give a --shared folder with a short path"
+            f"cannot listen on {quote_value(path)}: {error.strerror or error}; use a --shared folder with a short path"
         ) from error
     return listener

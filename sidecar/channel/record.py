@@ -1,18 +1,19 @@
-"""The record: what the proxy hands the analyzer of one exchange, and its frame on the socket.
+"""Records, handshakes, and their frames on the socket. A record is one exchange, as the proxy sends it to the analyzer.
 
-Numbers are little-endian. A frame is
+Proxy and analyzer may run different images during an upgrade, so increment `VERSION` when you change RECORD, and never
+change HELLO. Numbers are little-endian. A frame is
 
     u32     length of the payload
     u8      kind: HELLO (1) or RECORD (2)
     bytes   payload
 
-HELLO opens every connection. Its layout never changes, so that each version can read and refuse every other one:
+HELLO opens every connection. Its layout never changes, so that each version can read and reject all others:
 
     u16     VERSION
     u64     epoch of the proxy
-    u64     sequence of the record that comes next: a reader counts those before it as lost
+    u64     sequence number of the next record: a reader counts earlier records that it did not receive as lost
 
-RECORD is one exchange; `Record` explains the fields:
+RECORD is one exchange; `Record` documents the fields:
 
     u16     VERSION
     u64     sequence
@@ -25,7 +26,7 @@ RECORD is one exchange; `Record` explains the fields:
             response_trailers
     bytes   the ten parts in this order; protocol, method and target in Latin-1, route in UTF-8
 
-A reader refuses a frame of another version, see `VersionError`.
+A reader rejects a frame of another version with `VersionError`.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ REQUEST_TRUNCATED, RESPONSE_TRUNCATED, EVENT_STREAM = 1, 2, 4
 
 
 class FrameError(PilotfishError):
-    """Bytes on the channel are not a frame of this version."""
+    """Bytes on the channel are not a valid frame of this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first frame of a connection: the proxy's epoch and the sequence of the record that comes next."""
+    """The handshake, the first frame of a connection: the proxy's epoch and the sequence number of its next record."""
 
     epoch: int
     next_sequence: int
@@ -61,30 +62,30 @@ class Hello:
 
 
 class VersionError(FrameError):
-    """A frame is of another version; `hello` is the frame, where it is one."""
+    """A frame has another version. `hello` is the frame if it is a handshake."""
 
     def __init__(self, version: int, hello: Hello | None = None) -> None:
         super().__init__(
-            f"channel: frame of version {version}, this is {VERSION}: proxy and analyzer must be of one image"
+            f"channel: frame has version {version}, this is {VERSION}; run proxy and analyzer from one image"
         )
         self.hello = hello
 
 
 class Record(NamedTuple):
-    """One sampled exchange (a tuple, since one is made for each).
+    """One sampled exchange. A named tuple, because it is the cheapest to create.
 
-    sequence        counts the records of a counter page, from 1
-    at_ns           the wall clock at the request's first byte
-    first_byte_ns   from there to the first byte of the response
-    duration_ns     from there to the last byte of the response
+    sequence        sequence number; the records of a counter page are numbered from 1
+    at_ns           wall-clock time of the request's first byte, in ns since the epoch of Unix
+    first_byte_ns   ns from the request's first byte to the first byte of the response
+    duration_ns     ns from the request's first byte to the last byte of the response
     listener        index of the listen/upstream pair
     protocol        ALPN identifier of the wire protocol: `http/1.1`
     target          the request-target of HTTP/1.1 (RFC 9112, 3.2), `:path` of HTTP/2
-    route           name of the counters: method and path template
+    route           method and path template; the name of its counters
     *_headers       header blocks, see `wire/headers.py`
     *_trailers      header blocks: the trailer sections of chunked messages, up to 4 KiB
-    *_body          without transfer coding; a content coding is left as it is
-    *_bytes         sizes of the whole bodies, also where the captured ones are truncated
+    *_body          captured body; transfer codings are removed, content codings are not
+    *_bytes         sizes of the whole bodies, even if the captured bodies are truncated
     """
 
     sequence: int
@@ -109,7 +110,7 @@ class Record(NamedTuple):
 
 
 Frame = Hello | Record
-_NUMBERS = Record._fields.index("protocol")  # so many fields are numbers, and come first
+_NUMBERS = Record._fields.index("protocol")  # the number of numeric fields, which come first
 
 
 def encode_hello(hello: Hello) -> bytes:
@@ -137,11 +138,11 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode(kind: int, payload: bytes | memoryview) -> Frame:
-    """Return the frame in `payload` (what follows the frame header); raise FrameError when it cannot be read."""
+    """Return the frame of this kind with this payload. Raise FrameError if it is invalid."""
     try:
         if kind == HELLO:
-            version, epoch, upcoming = _HELLO.unpack(payload)
-            hello = Hello(epoch, upcoming, version)
+            version, epoch, next_sequence = _HELLO.unpack(payload)
+            hello = Hello(epoch, next_sequence, version)
             if version != VERSION:
                 raise VersionError(version, hello)
             return hello
@@ -149,9 +150,9 @@ def decode(kind: int, payload: bytes | memoryview) -> Frame:
             return _decode_record(bytes(payload))
     except (struct.error, UnicodeDecodeError) as error:
         raise FrameError(
-            f"channel: frame of kind {kind} with {len(payload)} bytes does not decode ({error})"
+            f"channel: frame of kind {kind} with {len(payload)} bytes cannot be decoded: {error}"
         ) from error
-    raise FrameError(f"channel: frame of unknown kind {kind}: proxy and analyzer are of different versions")
+    raise FrameError(f"channel: frame has the unknown kind {kind}; run proxy and analyzer from one image")
 
 
 def _decode_record(payload: bytes) -> Record:
@@ -161,7 +162,9 @@ def _decode_record(payload: bytes) -> Record:
     lengths = values[_NUMBERS:]
     parts, start = [], _FIXED.size
     if start + sum(lengths) != len(payload):
-        raise FrameError(f"channel: record of {len(payload)} bytes, its parts say {start + sum(lengths)}")
+        raise FrameError(
+            f"channel: record has {len(payload)} bytes; its length fields add up to {start + sum(lengths)}"
+        )
     for length in lengths:
         parts.append(payload[start : start + length])
         start += length

@@ -1,7 +1,8 @@
-"""The proxy's side of the channel: a bounded queue before a non-blocking Unix socket. It never waits.
+"""The proxy's side of the channel: a bounded queue in front of a non-blocking Unix socket. It never waits.
 
-What is queued when the reader goes away stays and is sent to the next one; a frame that was cut off is sent whole
-again, since a reader drops the part it has. Sans-reactor: the owner watches `fileno` and calls `flush` and `connect`.
+When the reader disconnects, queued frames stay and are sent to the next reader. A partly sent frame is sent again from
+its beginning, because a reader drops an incomplete frame. The sender has no event loop: its owner, `ChannelWriter`,
+polls `fileno` and calls `flush` and `connect`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ WRITE_BYTES = 256 * 1024
 
 
 class Sender:
-    """Queues records and writes as much as the socket takes."""
+    """Queues records, up to `limit` bytes of frames, and writes as much as the socket accepts."""
 
     def __init__(self, path: Path, epoch: int, *, limit: int = QUEUE_BYTES) -> None:
         self._path = path
@@ -27,27 +28,27 @@ class Sender:
         self._limit = limit
         self._frames: deque[tuple[int, bytes]] = deque()
         self._hello = b""
-        self._sent = 0  # bytes of what is being sent now: the greeting, else the first frame
+        self._sent = 0  # bytes already sent of the handshake, or else of the first frame
         self._socket: socket.socket | None = None
         self.queued_bytes = 0
 
     @property
     def connected(self) -> bool:
-        """Return whether there is a reader."""
+        """Return whether a reader is connected."""
         return self._socket is not None
 
     @property
     def pending(self) -> bool:
-        """Return whether something waits to be written to the reader."""
+        """Return whether bytes wait to be written to a connected reader."""
         return self._socket is not None and bool(self._frames or self._hello)
 
     def fileno(self) -> int:
-        """Return the descriptor to watch while `connected`."""
+        """Return the descriptor to poll while `connected`."""
         assert self._socket is not None
         return self._socket.fileno()
 
     def offer(self, record: Record) -> bool:
-        """Queue the record; return False, with nothing changed, when there is no reader or no room."""
+        """Queue the record. Without a reader or room in the queue, change nothing and return False."""
         if self._socket is None:
             return False
         frame = encode_record(record)
@@ -58,13 +59,16 @@ class Sender:
         return True
 
     def connect(self, next_sequence: int) -> bool:
-        """Try once to reach a reader; return whether there is one now. `next_sequence` numbers the next new record."""
+        """Try once to connect; return whether a reader is connected.
+
+        `next_sequence` is the sequence number of the next record that will be offered.
+        """
         if self._socket is not None:
             return True
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             connection.connect(str(self._path))
-        except OSError:  # nobody listens yet, or its backlog is full: the owner tries again
+        except OSError:  # no reader listens yet, or its backlog is full: the owner tries again
             connection.close()
             return False
         self._socket = connection
@@ -74,7 +78,7 @@ class Sender:
         return True
 
     def flush(self) -> bool:
-        """Write until all is written or the socket takes no more; return False when the reader went away."""
+        """Write until the queue is empty or the socket is full. Return False if the reader has disconnected."""
         while self._socket is not None and self.pending:
             portion = self._portion()
             try:
@@ -83,13 +87,13 @@ class Sender:
                 return True
             except OSError:
                 return False
-            self._forget(written)
+            self._discard_sent(written)
             if written < len(portion):
                 return True
         return True
 
     def reader_closed(self) -> bool:
-        """Return whether the reader closed; call it when the descriptor is readable, since a reader never writes."""
+        """Return whether the reader closed the connection. Readers never write, so call it on a read event."""
         assert self._socket is not None
         try:
             return not self._socket.recv(64)
@@ -101,7 +105,7 @@ class Sender:
     def disconnect(self) -> None:
         """Close the connection and keep the queue for the next reader."""
         if self._socket is not None:
-            with suppress(OSError):  # it is gone either way
+            with suppress(OSError):  # the connection is useless in any case
                 self._socket.close()
         self._socket = None
         self._hello = b""
@@ -118,7 +122,7 @@ class Sender:
             parts.append(memoryview(frame))
         return b"".join(parts) if len(parts) > 1 else parts[0]
 
-    def _forget(self, written: int) -> None:
+    def _discard_sent(self, written: int) -> None:
         if self._hello:
             self._sent += written
             if self._sent == len(self._hello):

@@ -1,6 +1,6 @@
-"""Composition: the two tables of the control loop, and how a document, a report source and a folder become a loop.
+"""Composition of the control loop: the tables of policies and executors, and `build`, which returns a loop.
 
-Add a kind of intent by one row in each table. CONTRIBUTING.md has the recipe.
+To add a kind of intent, add one row to each table; both must have the same kinds. CONTRIBUTING.md has the recipe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ OUTBOX_FILE = "outbox.jsonl"
 
 
 def retrain_executor(monitor: ModelMonitor, folder: Path) -> Executor | None:
-    """Return the webhook of the block `retrain`; the secret's path is relative to the document's `folder`."""
+    """Return the webhook of the block `retrain`, or None without this block.
+
+    The path of the secret is relative to `folder`, the folder of the document.
+    """
     if monitor.spec.retrain is None:
         return None
     webhook = monitor.spec.retrain.webhook
@@ -38,7 +41,7 @@ def retrain_executor(monitor: ModelMonitor, folder: Path) -> Executor | None:
 
 # one row per kind, alphabetically
 POLICIES: tuple[Policy, ...] = (retrain.POLICY,)
-# one row per kind, alphabetically: makes the executor, or None where the document has no such block
+# one row per kind, alphabetically; a row returns the executor, or None if the document lacks the block of this kind
 EXECUTORS: Mapping[str, Callable[[ModelMonitor, Path], Executor | None]] = {
     retrain.KIND: retrain_executor,
 }
@@ -52,10 +55,10 @@ def build(
     report: Callable[[], Report],
     publish: Callable[[ControlStatus], None],
 ) -> ControlLoop | None:
-    """Return the loop for the document `monitor`; None where it asks for no effect, so that there is nothing to decide.
+    """Return the loop for the document `monitor`; None if the document configures no executor.
 
-    `folder` is the document's folder, against which its relative paths are resolved; `state` is where the outbox is
-    kept; `report` returns the newest Report.
+    Relative paths in the document are resolved against `folder`. `state` is the folder of the outbox. `report` returns
+    the newest Report. `publish` receives the loop's status.
     """
     made = {kind: make(monitor, folder) for kind, make in EXECUTORS.items()}
     executors = {kind: executor for kind, executor in made.items() if executor is not None}

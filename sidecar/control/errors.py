@@ -1,4 +1,4 @@
-"""What can go wrong in the control loop."""
+"""Errors of the control loop."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ..errors import PilotfishError
 
 
 class OutboxError(PilotfishError):
-    """The outbox cannot be read, so that nobody knows what was sent already."""
+    """The outbox cannot be read or locked, so the loop cannot find out what was sent already."""

@@ -1,4 +1,8 @@
-"""The executor: the only part that has an effect on the world. One per kind of intent."""
+"""The protocol of executors, and the outcomes of an attempt.
+
+Executors are the only part of the control loop that causes effects outside Pilotfish. There is one per kind of intent.
+The loop repeats an attempt whose outcome was lost in a crash, so an effect must be idempotent.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,17 @@ _LOG = logging.getLogger("pilotfish.control")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The effect is there."""
+    """The attempt succeeded."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """The attempt failed in a way that may pass; the next one comes `at` this epoch second or after the loop's backoff.
+    """The attempt failed, and a later one may succeed.
 
-    The later of the two counts. An executor that has no wish of its own leaves `at` out.
+    The next attempt is made at the epoch second `at` or after the loop's backoff, whichever is later. Leave `at` out to
+    use the backoff alone.
     """
 
     reason: str
@@ -32,7 +37,7 @@ class RetryAt:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt failed, and another one would fail in the same way: the intent is given up and shown to a person."""
+    """The attempt failed permanently: the intent is given up, and the report shows it."""
 
     reason: str
 
@@ -43,9 +48,9 @@ Outcome = Done | RetryAt | Failed
 class Executor(Protocol):
     """Applies intents of one kind, one at a time.
 
-    An attempt whose outcome was lost in a crash is repeated with the same intent, so an effect must be idempotent:
-    send it under `intent.id`, or set a value instead of changing it by a difference. `apply` bounds its own time; until
-    it returns, the executor gets nothing else to do, and no other executor waits for it.
+    Make the effect idempotent: send it under `intent.id`, or set an absolute value instead of adding a difference.
+    `apply` must bound its own time. The loop makes no other attempt with this executor until `apply` returns; other
+    executors do not wait for it.
     """
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
@@ -53,9 +58,9 @@ class Executor(Protocol):
 
 
 async def attempt(executor: Executor, intent: Intent, now: float) -> Outcome:
-    """Return the outcome of one attempt; an exception is an outcome, too."""
+    """Return the outcome of one attempt; an exception becomes `RetryAt`."""
     try:
         return await executor.apply(intent, now)
     except Exception:
-        _LOG.exception("intent %s: its executor failed; it is tried again", intent.id)
+        _LOG.exception("intent %s: the executor raised an exception; the attempt will be repeated", intent.id)
         return RetryAt(Reason.EXECUTOR_ERROR)

@@ -1,4 +1,7 @@
-"""The guard: what is allowed. An intent becomes a decision with a reason, or nothing where nothing changes."""
+"""The guard: decides whether an intent may be applied, and why.
+
+It runs between policy and ledger, and is pure: time, rules and ledger are part of the situation.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from .situation import ACT, OBSERVE, RECOMMEND, Rules, Situation
 
 @dataclass(frozen=True, slots=True)
 class GuardDecision:
-    """The state that the ledger's entry `id` takes for `intent`, and why."""
+    """The new state of the ledger's entry `id` for `intent`, and the reason."""
 
     id: str
     intent: Intent
@@ -32,15 +35,15 @@ class GuardDecision:
 
 
 def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
-    """Return what becomes of `intent` now; None when there is nothing to do or its entry stands as it would again."""
-    if intent.nature is Nature.LEVEL and (intent.desired == intent.observed or _unobserved(intent, situation)):
+    """Return the decision on `intent`; None if nothing is to be done or the decision would not change its entry."""
+    if intent.nature is Nature.LEVEL and (intent.desired == intent.observed or _outdated(intent, situation)):
         return None
-    entry, rules = _own(intent, situation.ledger), situation.rules.get(intent.kind)
+    entry, rules = _current_entry(intent, situation.ledger), situation.rules.get(intent.kind)
     if entry is not None and entry.state in DECIDED_STATES and not _target_changed(entry, rules):
         return None
     id_ = entry.id if entry is not None else intent.id
     state, reason = _state_and_reason(intent, id_, situation)
-    if entry is not None and (entry.state, entry.reason) == (state, reason) and _same_wish(entry, intent):
+    if entry is not None and (entry.state, entry.reason) == (state, reason) and _same_desired(entry, intent):
         return None
     return GuardDecision(id_, intent, state, reason)
 
@@ -61,36 +64,37 @@ def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[s
 
 
 def stale(intent: Intent, situation: Situation) -> bool:
-    """Return whether the observation behind `intent` is older than the document allows."""
+    """Return whether the observation behind `intent` is older than `max_age` of its rules."""
     rules = situation.rules.get(intent.kind)
     return rules is not None and situation.now - intent.observed_at > rules.max_age
 
 
 def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
-    """Return the seconds until the cooldown after the last effect of this kind is over; 0 when it is over.
+    """Return the seconds until the cooldown after the last effect of this kind ends; 0 if it has ended.
 
-    It begins with the decision. A retraining cools its model, whatever the profile: a new model is not retrained at
-    once because it is new. A level cools its key. A superseded entry counts if it was sent, since its answer may have
-    been lost. While only recommendations are made, they count as if they had been carried out. A clock that was set
-    back never makes the rest longer than the cooldown. The entry `id_` is the one being decided and does not count.
+    The cooldown starts at the decision. For ONCE it covers the model with all its versions and profiles, so that a new
+    version is not retrained at once. For LEVEL it covers the key. A superseded entry counts if it was sent, since its
+    answer may have been lost. In the modes `observe` and `recommend`, recommendations count as if they had been carried
+    out. The result never exceeds the cooldown, even if the clock was set back. The entry `id_` is the one under
+    decision and does not count.
     """
     rules = situation.rules.get(intent.kind)
     cooldown, mode = (rules.cooldown, rules.mode) if rules else (0.0, OBSERVE)
-    asked = {PENDING, DELIVERED} if mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
+    counted = {PENDING, DELIVERED} if mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
     starts = (
         entry.decided_at
         for entry in situation.ledger.entries.values()
         if entry.id != id_
         and (entry.kind, entry.model) == (intent.kind, intent.subject.model)
         and (intent.nature is Nature.ONCE or entry.key == intent.key)
-        and (entry.state in asked or (entry.state == SUPERSEDED and entry.attempts > 0))
+        and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
     )
-    rests = (cooldown - (situation.now - start) for start in starts)
-    return max((min(rest, cooldown) for rest in rests), default=0.0)
+    remaining = (cooldown - (situation.now - start) for start in starts)
+    return max((min(seconds, cooldown) for seconds in remaining), default=0.0)
 
 
 def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
-    """Return the ledger's entry for `decision`; a refused intent of nature ONCE is kept without what it would send."""
+    """Return the ledger's entry for `decision`; that of a refused intent of nature ONCE omits the desired value."""
     intent, rules = decision.intent, situation.rules.get(decision.intent.kind)
     applied = decision.state in {PENDING, RECOMMENDED}
     return LedgerEntry(
@@ -113,11 +117,12 @@ def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
     )
 
 
-def _own(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
-    """Return the entry that stands for `intent`; None when a decision on it opens a new one.
+def _current_entry(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
+    """Return the entry that a decision on `intent` updates; None if the decision creates a new entry.
 
-    A level continues the newest entry of its key while that one has the same wish and no effect yet. A refused one is
-    rewritten for each new wish, so that a wish that varies while it is refused does not fill the ledger.
+    An intent of nature LEVEL updates the newest entry of its key while that entry has the same desired value and no
+    effect yet. A refused entry is updated for any desired value: otherwise a value that varies while it is refused
+    would fill the ledger.
     """
     if intent.nature is Nature.ONCE:
         return ledger.entries.get(intent.id)
@@ -132,16 +137,16 @@ def _newest(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
     return next((entry for entry in entries if (entry.kind, entry.key) == (intent.kind, intent.key)), None)
 
 
-def _unobserved(intent: Intent, situation: Situation) -> bool:
-    """Return whether the observation was made before our own last effect, so that it cannot show it."""
+def _outdated(intent: Intent, situation: Situation) -> bool:
+    """Return whether the observation was made before the last effect on its key, and so cannot reflect it."""
     newest = _newest(intent, situation.ledger)
     return newest is not None and newest.state == DELIVERED and intent.observed_at <= newest.changed_at <= situation.now
 
 
 def _target_changed(entry: LedgerEntry, rules: Rules | None) -> bool:
-    """Return whether `entry` was given up at a target that is no longer the one in force."""
+    """Return whether `entry` was given up and the document now names another target."""
     return entry.state == DEAD and rules is not None and entry.target != rules.target
 
 
-def _same_wish(entry: LedgerEntry, intent: Intent) -> bool:
+def _same_desired(entry: LedgerEntry, intent: Intent) -> bool:
     return intent.nature is Nature.ONCE or entry.desired == intent.desired

@@ -1,11 +1,13 @@
-"""What a policy wants: the one value that travels from the policy over the guard and the ledger to the executor.
+"""Intents: the values that policies create, the guard checks, the ledger records and executors apply.
 
 There are two natures of intent. Both pass through the same guard, ledger and loop.
 
-ONCE   once per cause (a retraining). The id follows from the cause alone. The intent is applied at least once, always
+ONCE   once per cause (a retraining). The id is a hash of the cause. The intent is applied at least once, always
        under this id. A newer intent never replaces it; it ends with its cause.
-LEVEL  desired against observed (replicas, resources). The newest intent for a key replaces the older one. Nothing is
-       done where the desired value equals the observed one.
+LEVEL  desired against observed value (replicas, resources). The newest intent for a key replaces the older one. Nothing
+       is done if the desired value equals the observed one.
+
+Ids must not change between versions: a receiver uses them to recognise repeated deliveries.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from .situation import Fact, Subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One wish of a policy, whatever may forbid it.
+    """One action that a policy wants, before the guard has checked it.
 
-    `key` identifies the cause (ONCE) or the governed object (LEVEL) within its kind. `desired` and `observed` are JSON
-    values; only the executor of the kind interprets them. `observed_at` is the epoch second of the observation behind
-    the intent. `why` is the reason that metrics and people see; it stands in `reasons.Reason`.
+    `key` identifies the cause (ONCE) or the controlled object (LEVEL) within its kind. `desired` and `observed` are
+    JSON values; only the executor of the kind interprets them. `observed_at` is the epoch second of the observation
+    behind the intent. `why` is the reason in metrics and in the report, a value of `reasons.Reason`.
     """
 
     id: str
@@ -40,7 +42,7 @@ class Intent:
 
 
 def once(kind: str, subject: Subject, key: str, *, desired: object, at: float, why: str) -> Intent:
-    """Return the intent for the cause `key`, seen in an observation made `at` an epoch second."""
+    """Return an intent of nature ONCE for the cause `key`, observed at the epoch second `at`."""
     return Intent(
         id=id_of_cause(kind, subject, key),
         kind=kind,
@@ -55,13 +57,13 @@ def once(kind: str, subject: Subject, key: str, *, desired: object, at: float, w
 
 
 def level(kind: str, subject: Subject, key: str, *, desired: object, observed: Fact[object], why: str) -> Intent:
-    """Return the intent to bring the object `key` from the observed to the desired value.
+    """Return an intent of nature LEVEL to bring the object `key` from the observed to the desired value.
 
-    The id follows from the wish and the observation behind it, so that each decision has an id of its own.
+    The id is a hash of the desired value and the time of the observation, so each decision has its own id.
     """
-    wish = msgspec.json.encode(desired).decode()
+    desired_json = msgspec.json.encode(desired).decode()
     return Intent(
-        id=_digest(kind, subject.model, key, wish, repr(observed.at)),
+        id=_digest(kind, subject.model, key, desired_json, repr(observed.at)),
         kind=kind,
         nature=Nature.LEVEL,
         subject=subject,
@@ -74,12 +76,12 @@ def level(kind: str, subject: Subject, key: str, *, desired: object, observed: F
 
 
 def id_of_cause(kind: str, subject: Subject, key: str) -> str:
-    """Return the id of everything that is sent for one cause, such as the CloudEvents id and the Idempotency-Key."""
+    """Return the id for one cause. It is also the CloudEvents id and the Idempotency-Key of its request."""
     return _digest(kind, subject.model, subject.version, subject.profile_hash, key)
 
 
 def intent_of(entry: LedgerEntry) -> Intent:
-    """Return the intent that `entry` records, for the executor: the same on each attempt, also after a restart."""
+    """Return the intent that `entry` records; the same for each attempt, also after a restart."""
     return Intent(
         id=entry.id,
         kind=entry.kind,

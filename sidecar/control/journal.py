@@ -1,7 +1,9 @@
-r"""The outbox's lines: checksum, length, JSON. Bytes in, operations out; no file is touched here.
+r"""The format of the outbox: operations to lines and back, without file access.
 
 1c291ca3 57 {"type":"change","id":"retrain-...","at":...}\n
-CRC-32 of the JSON in hex, its length in bytes, the JSON itself, which holds no line break
+
+Each line holds the CRC-32 of the JSON in hex, its length in bytes, and the JSON itself, which contains no line break.
+Files of earlier versions are on disk, so names and tags of the operations must not change.
 """
 
 from __future__ import annotations
@@ -24,11 +26,10 @@ _DECODER: msgspec.json.Decoder[Operation] = msgspec.json.Decoder(Operation)
 
 @dataclass(frozen=True, slots=True)
 class DecodedLog:
-    """What a file held: operations in order, the bytes up to the end of its last line, the places that are damaged.
+    """The content of a file: its operations in order, the offset `end` after its last whole line, and damaged lines.
 
-    A place is the line's number with the entry's id, where that can still be read.
-
-    What follows `end` is a line that a crash cut short: it was never acknowledged, so it counts as never written.
+    `damaged` names each damaged line by its number, with the entry's id if the id is readable. Bytes after `end` belong
+    to a line that a crash cut off. It was never acknowledged, so it is ignored.
     """
 
     operations: tuple[Operation, ...]
@@ -47,12 +48,12 @@ def payloads(operations: Iterable[Operation]) -> list[bytes]:
 
 
 def decode(raw: bytes) -> DecodedLog:
-    """Return what the file's content `raw` says; never raises. A damaged line inside is left out and named."""
+    """Return the operations in the file content `raw`; never raises. Damaged lines are skipped and named."""
     return interpret(list(FRAMES.scan(io.BytesIO(raw), 0)))
 
 
 def interpret(found: Iterable[FramedRecord | Damage]) -> DecodedLog:
-    """Return what the lines `found` say, in their order."""
+    """Return the operations in the scanned lines `found`, in their order."""
     operations, damaged, end = [], [], 0
     for number, item in enumerate(found, 1):
         operation = _operation(item.payload) if isinstance(item, FramedRecord) else None
@@ -72,5 +73,5 @@ def _place(number: int, line: bytes) -> str:
 def _operation(payload: bytes) -> Operation | None:
     try:
         return _DECODER.decode(payload)
-    except msgspec.DecodeError:  # whole, but of another version of this program
+    except msgspec.DecodeError:  # undamaged, but written by another version of Pilotfish
         return None

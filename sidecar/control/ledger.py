@@ -1,4 +1,8 @@
-"""The ledger: one entry per intent, folded from operations, and how often each outcome was reached."""
+"""The intent ledger: one entry per intent, and a count of each outcome.
+
+The ledger is a value and the result of a sequence of operations. The outbox stores the operations, so field names and
+tags of the structs below are a file format. Change them only together with a reader of the old format.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-# the states of an entry, and the outcome that reaching one counts as
+# the states of an entry, and the outcome that is counted when an entry reaches the state
 RECOMMENDED, REFUSED, PENDING, DELIVERED, DEAD, SUPERSEDED = (
     "recommended",
     "refused",
@@ -24,8 +28,8 @@ OUTCOMES = {
     REFUSED: "refused",
     SUPERSEDED: "superseded",
 }
-DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # nothing is decided again about an entry in one of these
-MAX_ENDED_ENTRIES = 1000  # ended entries of each kind that a compaction keeps
+DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # the guard does not decide again on entries in these states
+MAX_ENDED_ENTRIES = 1000  # of each kind; a compaction drops the oldest ones beyond it
 
 
 class Nature(StrEnum):
@@ -36,12 +40,12 @@ class Nature(StrEnum):
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An intent with what became of it.
+    """An intent and its state.
 
-    Times are epoch seconds. `desired` is a JSON value, the same on each attempt; it is empty for an intent of nature
-    ONCE that was never to be sent. `target` identifies the receiver, without its address. `next_at` is when a pending
-    entry is due, `error` why the last attempt failed. Three fields have another name in the file, from the time when
-    retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
+    Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
+    nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
+    reason of the last failed attempt. Three fields have other names in the file, from the time when retraining was the
+    only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
@@ -66,13 +70,13 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class PutEntry(msgspec.Struct, frozen=True, tag="put"):
-    """Operation: the entry stands as given, new or in place of the one with its id."""
+    """Operation: add `entry`, or replace the entry with the same id."""
 
     entry: LedgerEntry
 
 
 class ChangeEntry(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_defaults=True):
-    """Operation: what became of the entry `id`."""
+    """Operation: change the state of the entry `id`."""
 
     id: str
     at: float
@@ -84,7 +88,7 @@ class ChangeEntry(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_
 
 
 class SetTotals(msgspec.Struct, frozen=True, tag="totals"):
-    """Operation: the outcomes counted so far, as (kind, outcome, reason, count); ends a compaction."""
+    """Operation: set the counts of outcomes, as (kind, outcome, reason, count); the last operation of a compaction."""
 
     counts: tuple[tuple[str, str, str, int], ...]
 
@@ -93,7 +97,7 @@ Operation = PutEntry | ChangeEntry | SetTotals
 
 
 class IntentLedger:
-    """All entries by id, and the outcomes counted; a value: `apply` returns another one."""
+    """All entries by id, and the counts of outcomes. It is immutable: `apply` returns a new ledger."""
 
     __slots__ = ("entries", "totals")
 
@@ -106,10 +110,10 @@ class IntentLedger:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IntentLedger) and (self.entries, self.totals) == (other.entries, other.totals)
 
-    __hash__ = None  # type: ignore[assignment]  # holds mappings
+    __hash__ = None  # type: ignore[assignment]  # mappings are not hashable
 
     def apply(self, operations: Iterable[Operation]) -> IntentLedger:
-        """Return the ledger after `operations`; a change of an unknown entry is ignored: its put was lost."""
+        """Return the ledger after `operations`. A change of an unknown entry is ignored, because its put was lost."""
         entries, totals = dict(self.entries), dict(self.totals)
         for operation in operations:
             match operation:
@@ -117,7 +121,7 @@ class IntentLedger:
                     totals.update({(kind, outcome, reason): count for kind, outcome, reason, count in counts})
                 case PutEntry(entry):
                     _count(totals, entries.pop(entry.id, None), entry)
-                    entries[entry.id] = entry  # at the end: the newest decision comes last
+                    entries[entry.id] = entry  # moved to the end: entries are in the order of their decisions
                 case ChangeEntry(id=id_) if id_ in entries:
                     fresh = _changed(entries[id_], operation)
                     _count(totals, entries[id_], fresh)
@@ -125,17 +129,17 @@ class IntentLedger:
         return IntentLedger(entries, totals)
 
     def snapshot_operations(self) -> list[Operation]:
-        """Return the operations from which this ledger, less the oldest ended entries of each kind, is folded again."""
+        """Return the operations that rebuild this ledger without the oldest ended entries of each kind."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
         seen, dropped = Counter[str](), set[str]()
         for entry in ended:
             seen[entry.kind] += 1
-            if seen[entry.kind] > MAX_ENDED_ENTRIES:  # a busy kind never makes another one forget what it has done
+            if seen[entry.kind] > MAX_ENDED_ENTRIES:  # counted per kind, so that no kind displaces another
                 dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
-        # puts count outcomes anew, so the totals come last and set what was counted
+        # applying the puts counts their outcomes a second time; the totals come last and correct this
         return [*(PutEntry(_without_body(entry)) for entry in kept), SetTotals(counts)]
 
 

@@ -1,7 +1,8 @@
-"""The loop at the edge: look, decide, write down, start what is due; once a second.
+"""The control loop: observes, decides, records and starts due attempts, once a second.
 
-The loop starts effects and never waits for one. Each executor has at most one task; when it ends, it records its
-outcome in the ledger. A lock makes the loop and these tasks take turns at the ledger.
+The loop starts attempts and never waits for one. Each executor has at most one task, which records its outcome in the
+ledger. A lock serialises the access of the loop and these tasks to the ledger. Each decision and outcome is committed
+to the outbox before the loop acts on it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ Observe = Callable[[IntentLedger, float], Situation | None]
 
 @dataclass(kw_only=True)
 class ControlLoop:
-    """Carries out what follows from the situation.
+    """Runs policies, guard and executors on the current situation.
 
-    `observe` returns the situation of the moment, or None when nothing is known yet; `policies` and `executors` are
-    the tables of `app`; `publish` receives what a person is shown, after every cycle and every outcome; `step` is
-    called at each point at which a crash would leave a trace.
+    `observe` returns the current situation, or None if there is no report yet. `policies` and `executors` are the
+    tables of `app`. `publish` receives the status after every cycle and every outcome. `clock` returns epoch seconds.
+    `step` is called at each point where a crash has a visible result, so that tests can crash there.
     """
 
     observe: Observe
@@ -48,15 +49,15 @@ class ControlLoop:
     clock: Callable[[], float]
     random: Random
     step: Step = ignore_step
-    _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by kind: entry's id, task
+    _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by kind: entry id, task
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _failed: str = ""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do a cycle each second until `stop` is set, then wait for the effects under way and close the outbox.
+        """Run a cycle each second until `stop` is set, then wait for running attempts and close the outbox.
 
-        A cycle that fails is shown and logged, and the next one tries again: what is measured beside it goes on. When
-        the caller cancels, effects under way are cancelled, too; their entries stay pending.
+        A cycle that fails is published and logged, and the next cycle tries again; the analyzer is not affected. If the
+        caller cancels, running attempts are cancelled, too, and their entries stay pending.
         """
         try:
             while not stop.is_set():
@@ -78,7 +79,7 @@ class ControlLoop:
             self.outbox.close()
 
     async def cycle(self) -> None:
-        """Decide on the situation and start what is due; while the outbox cannot be had, only say so."""
+        """Decide on the situation and start due attempts; if the outbox cannot be opened, only publish the problem."""
         async with self._lock:
             try:
                 await asyncio.to_thread(self.outbox.open)
@@ -94,7 +95,7 @@ class ControlLoop:
             self.publish(build_status(self.outbox))
 
     async def drain(self) -> None:
-        """Wait until no effect is under way and each outcome is recorded."""
+        """Wait until all running attempts have ended and their outcomes are recorded."""
         await asyncio.gather(*(task for _, task in self._running.values()))
 
     async def _decide(self, situation: Situation) -> Situation:
@@ -103,7 +104,7 @@ class ControlLoop:
             intents = policy.wanted(situation)
             await self._commit(*superseded_changes(policy, intents, situation))
             for intent in intents:
-                # each decision sees the one before it: two episodes of one model must not both pass the cooldown
+                # each decision includes the one before it: two episodes of one model must not both pass the cooldown
                 situation = replace(situation, ledger=self.outbox.ledger)
                 decision = check_intent(intent, situation)
                 if decision is not None:
@@ -119,7 +120,7 @@ class ControlLoop:
                 self._running[kind] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
 
     async def _execute(self, executor: Executor, entry: LedgerEntry) -> None:
-        """Make one attempt at `entry` and record its outcome; one that cannot be recorded is tried again."""
+        """Make one attempt at `entry` and record the outcome; if recording fails, the attempt is repeated later."""
         try:
             self.step("executor.apply")
             outcome = await attempt(executor, intent_of(entry), self.clock())

@@ -1,4 +1,7 @@
-"""The Report and the document, as the control loop sees them."""
+"""The input of the control loop: builds the situation from the report, the document and the ledger.
+
+The only module of the loop that reads report and document, so that a cluster's controller can replace it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from .ledger import IntentLedger
 from .reasons import Reason
 from .situation import EpisodeFacts, Fact, RetrainRules, Situation, Subject
 
-PERFORMANCE = "performance"  # the one family that labels judge; it is a cause of its own
+PERFORMANCE = "performance"  # the family of losses, whose episodes have a cause of their own
 
 
 def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentLedger, now: float) -> Situation:
-    """Return what is known at `now` (epoch seconds)."""
+    """Return the situation at `now` (epoch seconds); an episode that is part of another one is left out."""
     retrain = monitor.spec.retrain
     return Situation(
         now=now,
@@ -32,7 +35,7 @@ def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentL
 def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
     webhook = retrain.webhook
     blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
-    target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # an address may hold a secret
+    target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # a hash, since a URL may contain a secret
     return RetrainRules(
         mode=retrain.mode or mode,
         on=tuple(retrain.on),
@@ -54,14 +57,14 @@ def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
         id=episode.id,
         cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
         family=episode.family,
-        opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised when its tick has ended
+        opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised at the end of its tick
         closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
         detail=_detail(episode, report) if episode.open else {},
     )
 
 
 def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
-    """Return the episode as the Report shows it, with recent effect sizes, and the losses if it is about them."""
+    """Return the episode as in the report, with recent effect sizes, and with the losses if its family is theirs."""
     effects = {feature.name: feature.effects for feature in report.features}
     detail: dict[str, object] = msgspec.to_builtins(episode)
     detail["tick_seconds"] = report.ticks.tick_seconds

@@ -1,7 +1,8 @@
-"""The ledger's durable form: a file that only grows, until it is rewritten short.
+"""The outbox: the append-only file of the intent ledger, compacted when it has grown.
 
-An operation is committed in memory at once and on disk as soon as the disk takes it: with a full disk the loop goes on,
-the operations wait here, and every cycle tries again. The file is locked, so that two processes never share one.
+The loop commits every operation here before it acts on it. An operation applies in memory at once. If the disk is full,
+the loop continues, the operation waits here, and every cycle tries to write it again. The file is locked, so that two
+processes never share it.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from .ledger import IntentLedger, Operation
 
 _LOG = logging.getLogger("pilotfish.control")
 
-COMPACT_AT = 256 * 1024  # bytes; a rewritten file of this size or more waits until it has doubled
-MAX_UNSAVED = 256  # operations held for a full disk; beyond it they are held in their shortest form
-SHOWN = 5  # damaged lines that are named
-MAX_OUTBOX_BYTES = 64 * 1024 * 1024  # bytes; a file beyond this was not written here
+COMPACT_AT = 256 * 1024  # bytes; a file that is larger after a compaction is compacted again at twice its size
+MAX_UNSAVED = 256  # operations that wait for the disk; beyond this number, a snapshot of the ledger replaces them
+SHOWN = 5  # damaged lines that a message names
+MAX_OUTBOX_BYTES = 64 * 1024 * 1024  # bytes; Pilotfish writes no larger outbox
 
 _REMEDIES = {
     errno.EAGAIN: "; give each `pilotfish run` its own --state",
-    errno.EFBIG: ", so it is no outbox; move it away",
+    errno.EFBIG: ", so it is not an outbox; move it away",
     errno.ESTALE: "",
 }
 
@@ -34,11 +35,11 @@ Step = Callable[[str], None]
 
 
 def ignore_step(_name: str) -> None:
-    """Nobody watches the steps."""
+    """Do nothing: the default for `step`."""
 
 
 class Outbox:
-    """Holds the ledger and its file; `step` is called with a name at each point where a crash would leave a trace."""
+    """The ledger and its file. `step` is called with a name at each point where a crash has a visible result."""
 
     def __init__(self, path: Path, *, step: Step = ignore_step) -> None:
         self.ledger = IntentLedger()
@@ -50,27 +51,27 @@ class Outbox:
         )
         self._compact_at = COMPACT_AT
         self._unsaved: list[Operation] = []
-        self._most = MAX_UNSAVED
+        self._max_unsaved = MAX_UNSAVED
 
     @property
     def unsaved(self) -> int:
-        """How many operations the disk has not taken yet."""
+        """Number of operations that are not on disk yet."""
         return len(self._unsaved)
 
     @property
     def damage(self) -> str:
-        """What is to be said of damaged lines; empty when there are none."""
+        """A message about damaged lines; empty without any."""
         if not self.damaged:
             return ""
         more = f" and {len(self.damaged) - SHOWN} more" if len(self.damaged) > SHOWN else ""
         places = ", ".join(self.damaged[:SHOWN]) + more
-        return f"outbox {self._path}: {places} damaged and left out; what it asked for may be asked again or never"
+        return f"outbox {self._path}: {places} damaged and skipped; a retraining may be requested again or not at all"
 
     def open(self) -> None:
-        """Read the file and lock it, or make one; raise OutboxError when it is there but cannot be had.
+        """Lock and read the file, or create it; raise OutboxError if it exists and cannot be read or locked.
 
-        Does nothing once that is done. Where there is neither a file nor room for one, the outbox lives in memory, says
-        so, and can be opened again.
+        Does nothing if the file is open already. If the file cannot be created, the outbox works in memory, sets
+        `problem`, and can be opened again later.
         """
         if self._file.is_open:
             return
@@ -81,25 +82,25 @@ class Outbox:
             if not self._create():
                 return
         except OSError as error:
-            remedy = _REMEDIES.get(error.errno or 0, "; what was sent already is not known")
+            remedy = _REMEDIES.get(error.errno or 0, "; without it, Pilotfish cannot find out what was sent already")
             raise OutboxError(f"outbox {self._path}: {error.strerror}{remedy}") from error
         try:
             self._load(found)
-        except BaseException:  # no memory, say: the lock goes, so that the next try can have it
+        except BaseException:  # such as MemoryError; release the lock, so that a later `open` can succeed
             self._file.close()
             raise
 
     def commit(self, operations: Sequence[Operation]) -> None:
-        """Apply `operations`, and write them (with those that wait) if the disk lets us; see `problem`."""
+        """Apply `operations` in memory, and write all waiting operations; a write error sets `problem`."""
         self.ledger = self.ledger.apply(operations)
         self._unsaved.extend(operations)
-        if len(self._unsaved) > self._most:
+        if len(self._unsaved) > self._max_unsaved:
             self._unsaved = self.ledger.snapshot_operations()
-            self._most = max(MAX_UNSAVED, 2 * len(self._unsaved))
+            self._max_unsaved = max(MAX_UNSAVED, 2 * len(self._unsaved))
         self._save()
 
     def close(self) -> None:
-        """Give the file and its lock back."""
+        """Close the file and release its lock."""
         self._file.close()
 
     def _create(self) -> bool:
@@ -107,7 +108,7 @@ class Outbox:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file.open()
         except OSError as error:
-            self.problem = f"cannot make {self._path}: {error.strerror}"
+            self.problem = f"cannot create {self._path}: {error.strerror}"
             return False
         return True
 
@@ -130,10 +131,10 @@ class Outbox:
             self.problem = self._file.problem
         else:
             self._unsaved.clear()
-            self._most, self.problem = MAX_UNSAVED, ""
+            self._max_unsaved, self.problem = MAX_UNSAVED, ""
 
     def _compact(self) -> bool:
-        """Rewrite the file short; False when there is no room for it, in which case the old one goes on."""
+        """Replace the file by a snapshot of the ledger; return False if that fails, and then keep the old file."""
         operations = self.ledger.snapshot_operations()
         try:
             self._file.rewrite(journal.payloads(operations))

@@ -1,4 +1,7 @@
-"""What becomes of a pending entry: it is superseded, it is due, or an outcome settles it. Pure, like the guard."""
+"""Pending entries: which are superseded, which are due, and how an outcome changes one.
+
+The loop calls these functions after the guard. They are pure: time and random numbers are arguments.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,17 @@ from .policy import Policy
 from .reasons import Reason
 from .situation import ACT, Situation
 
-FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # seconds: bound of the first wait, its growth, its ceiling
-MAX_RETRY_AFTER = 3600.0  # seconds; an executor may ask for no longer wait than this
+FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # backoff: bound of the first wait in seconds, growth, maximum in seconds
+MAX_RETRY_AFTER = 3600.0  # seconds; the longest wait that an executor can ask for
 GIVE_UP_SECONDS = 86400.0  # seconds after the decision
-MIN_ATTEMPTS = 10  # so that a machine which slept for a day still tries
+MIN_ATTEMPTS = 10  # so that a machine that was suspended for a day still tries
 
 
 def superseded_changes(policy: Policy, intents: Sequence[Intent], situation: Situation) -> tuple[ChangeEntry, ...]:
-    """Return what supersedes pending entries of the policy's kind, given the `intents` that it wants now.
+    """Return the changes that supersede pending entries of the policy's kind, given its current `intents`.
 
-    An entry of nature ONCE ends with its cause. One of nature LEVEL ends when its key has no intent any more, another
-    one, or one that is already satisfied.
+    An entry of nature ONCE ends with its cause. An entry of nature LEVEL ends if the current intent of its key is
+    missing, stale, satisfied, or has another desired value.
     """
     newest = {intent.key: intent for intent in intents if intent.nature is Nature.LEVEL}
     changes = []
@@ -50,9 +53,10 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
 
 
 def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
-    """Return the pending entries of `kind` whose time has come, oldest first; none while mode or document hold them.
+    """Return the pending entries of `kind` that are due, oldest first; none if mode or document block the kind.
 
-    No retry is planned further ahead than `MAX_RETRY_AFTER`: one that seems to be shows that the clock was set back.
+    No retry is planned further ahead than `MAX_RETRY_AFTER`. A later time shows that the clock was set back, so such an
+    entry is due.
     """
     rules = situation.rules.get(kind)
     if rules is None or rules.mode != ACT or rules.blocked_reason:
@@ -63,7 +67,7 @@ def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
 
 
 def pending_entries(kind: str, situation: Situation) -> list[LedgerEntry]:
-    """Return the entries of `kind` that wait for an executor, oldest first, without those it is applying now."""
+    """Return the pending entries of `kind`, oldest first, without those that an executor is applying now."""
     found = [
         entry
         for entry in situation.ledger.entries.values()
@@ -73,7 +77,7 @@ def pending_entries(kind: str, situation: Situation) -> list[LedgerEntry]:
 
 
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
-    """Return what `outcome` makes of the pending `entry`: delivered, tried again later, or given up."""
+    """Return the change of the pending `entry` after `outcome`: delivered, pending with a later retry, or dead."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):
         return ChangeEntry(id=entry.id, at=now, state=DELIVERED, reason=outcome.reason, attempts=attempts)
@@ -88,8 +92,8 @@ def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random
 
 
 def backoff(attempts: int, random: Random) -> float:
-    """Return the seconds to wait after the given number of failures: full jitter over an exponential bound.
+    """Return the seconds to wait after `attempts` failures: exponential backoff with full jitter.
 
-    Source: M. Brooker, "Exponential Backoff And Jitter", 2015: the least work and little more time than any other form.
+    Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
     return random.uniform(0, min(LONGEST, FIRST * FACTOR ** min(attempts - 1, 32)))

@@ -1,4 +1,7 @@
-"""The policy: what is wanted, whatever may forbid it. One per kind of intent, pure."""
+"""Policies: pure functions from the situation to intents, one per kind.
+
+A policy returns what it wants without regard to mode or cooldown; the guard checks these.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ def _never(_entry: LedgerEntry, _situation: Situation) -> str:
 class Policy:
     """Turns the situation into the intents of one kind.
 
-    `wanted` returns all that is wanted now, most urgent first; the same situation gives the same intents. `ended`
-    serves intents of nature ONCE: it returns the reason why the cause of a pending entry has ended, and the empty
-    string while the cause lasts. For LEVEL the loop finds the end itself.
+    `wanted` returns all current intents, the most urgent one first. The same situation gives the same intents. `ended`
+    is for intents of nature ONCE: it returns the reason why the cause of a pending entry has ended, or an empty string
+    while the cause lasts. For LEVEL, `pending` compares the entry with the current intents instead.
     """
 
     kind: str

@@ -1,6 +1,6 @@
-"""Every reason that a decision, an end or an outcome can have: the values of the metric label `reason`.
+"""Reasons of decisions and outcomes: the values of the metric label `reason`, and of `reason` in the report.
 
-The one open family is `http_<status>`, the answer of a webhook's receiver.
+In addition to this list, `http_<status>` is a receiver's answer. Users query these values, so they must not change.
 """
 
 from __future__ import annotations
@@ -10,33 +10,33 @@ from typing import Self
 
 
 class Reason(StrEnum):
-    """The reasons, alphabetically; `meaning` explains each one to a person."""
+    """All reasons, alphabetically, each with its `meaning` in words."""
 
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """Return the analyzer process for `value`, with its meaning beside it."""
+        """Return the member for `value`, with its meaning as an attribute."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
         return member
 
     CONNECT = "connect", "no connection to the receiver could be made"
-    COOLDOWN = "cooldown", "the last effect of this kind is too recent"
-    DISCONNECTED = "disconnected", "the connection to the receiver ended before its answer"
+    COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    DISCONNECTED = "disconnected", "the connection to the receiver was closed before its answer"
     DRIFT = "drift", "a drift detector raised an alarm"
-    EXECUTOR_ERROR = "executor_error", "the executor raised an exception, which is in the log"
-    MODE = "mode", "the document's mode does not let it act"
-    PERFORMANCE = "performance", "labels show that the model got worse"
+    EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    MODE = "mode", "the mode in the document does not allow the action"
+    PERFORMANCE = "performance", "labels show that the model's performance became worse"
     PERSON = "person", "a person closed the episode"
     PROFILE = "profile", "another profile is in force"
-    RECOVERY = "recovery", "the data came back to the reference"
+    RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
     SATISFIED = "satisfied", "the observed value equals the desired one"
-    SECRET = "secret", "the file that holds the secret cannot be used"
-    SECRET_REF = "secret_ref", "the document names a Secret of a cluster, and this is not a cluster"
+    SECRET = "secret", "the secret file cannot be used"
+    SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
     STALE = "stale", "the observation is too old to act on"
     TIMEOUT = "timeout", "the receiver did not answer in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
-    WITHDRAWN = "withdrawn", "the policy no longer wants it"
+    WITHDRAWN = "withdrawn", "the policy no longer wants the action"

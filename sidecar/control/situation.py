@@ -1,4 +1,8 @@
-"""What the control loop knows at one moment: plain values, so that every decision is a function of them."""
+"""The situation: all input of the control loop's decisions at one moment, as plain values.
+
+`observe` builds it; policies and guard are functions of it. Add to it whatever a decision depends on, so that no
+decision reads a file, a clock or the network.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fact(Generic[T]):
-    """A value with the time `at` which it was observed, in epoch seconds of the loop's own clock."""
+    """A value, and the time `at` which it was observed, in epoch seconds by the loop's clock."""
 
     value: T
     at: float
@@ -24,7 +28,7 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose traffic it is: a model, its version, and the hash of the profile that it is compared with."""
+    """The monitored model: its name, its version, and the hash of the profile in force."""
 
     model: str
     version: str
@@ -33,11 +37,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeFacts:
-    """One cause as the Report shows it.
+    """One episode of the report.
 
-    `opened_at` is in epoch seconds; `closed_by` is empty while it is open, else `recovery`, `profile`, `person` or
-    `restart`.
-    `detail` is what a receiver should read about it (JSON values): features, effect sizes, onset.
+    `opened_at` is in epoch seconds. `closed_by` is empty while the episode is open, else `recovery`, `profile`,
+    `person` or `restart`. `detail` holds JSON values for the receiver: features, effect sizes, onset.
     """
 
     id: str
@@ -50,11 +53,11 @@ class EpisodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the document allows for one kind of intent: the part of its block that the guard reads.
+    """The document's rules for one kind of intent, as the guard reads them.
 
-    `cooldown` is the least number of seconds between two effects. `max_age` is how old, in seconds, an observation may
-    be that is acted on. `target` identifies where the effect goes, without its address: an intent that failed for good
-    at one target is tried again at another. `blocked_reason` says why the executor cannot work here.
+    `cooldown` is the minimum number of seconds between two effects. `max_age` is the maximum age, in seconds, of an
+    observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
+    one target is tried again at another. `blocked_reason` is why the executor cannot be used here, else empty.
     """
 
     mode: str
@@ -66,9 +69,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRules(Rules):
-    """The document's block `retrain`; `on` names the causes that ask for a retraining.
+    """The rules of the block `retrain`; `on` lists the causes that request a retraining.
 
-    `max_age` stays infinite: an open episode is a durable fact, which is true until the Report closes it.
+    `max_age` stays infinite, because an episode remains open until the report closes it.
     """
 
     on: tuple[str, ...]
@@ -76,9 +79,9 @@ class RetrainRules(Rules):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that a decision may depend on; `now` is in epoch seconds. Without a profile there is no subject.
+    """Everything that a decision may depend on. `now` is in epoch seconds; `subject` is None without a profile.
 
-    `in_flight` holds the ids of the entries that an executor is applying now. Nothing is decided about them until
+    `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded.
     """
 
@@ -91,5 +94,5 @@ class Situation:
 
     @property
     def rules(self) -> Mapping[str, Rules | None]:
-        """The rules by kind of intent, alphabetically; None where the document has no such block."""
+        """The rules by kind of intent, alphabetically; None if the document lacks the block of the kind."""
         return {"retrain": self.retrain}

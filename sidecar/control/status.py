@@ -1,4 +1,4 @@
-"""What a person is shown of the loop: immutable, made anew in each cycle."""
+"""The status of the control loop for the report and the metrics: an immutable value, built in each cycle."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from ..report.control_status import ControlStatus, IntentStatus
 from .ledger import DEAD, PENDING, LedgerEntry, Nature
 from .outbox import Outbox
 
-SHOWN = 50  # intents, newest first
+SHOWN = 50  # intents in the report, the newest ones
 
 
 def build_status(outbox: Outbox) -> ControlStatus:
-    """Return what is to be shown of `outbox`."""
+    """Return the status of the ledger and the file in `outbox`."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
-        intents=tuple(map(_shown, entries[:SHOWN])),
+        intents=tuple(map(_intent_status, entries[:SHOWN])),
         totals=tuple((*key, count) for key, count in sorted(outbox.ledger.totals.items())),
         pending=sum(entry.state == PENDING for entry in entries),
         dead=sum(entry.state == DEAD for entry in entries),
@@ -23,7 +23,7 @@ def build_status(outbox: Outbox) -> ControlStatus:
     )
 
 
-def _shown(entry: LedgerEntry) -> IntentStatus:
+def _intent_status(entry: LedgerEntry) -> IntentStatus:
     return IntentStatus(
         id=entry.id,
         kind=entry.kind,

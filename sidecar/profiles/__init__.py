@@ -1,16 +1,23 @@
 """Profiles from reference data: `pilotfish profile build | show | diff`, and `pilotfish replay` to try them.
 
-    DATA.csv[.gz] --> csvtable.py  lines to cells; cells.py turns them into numbers or categories
-    DATA.parquet  --> parquet.py   columns by pyarrow
-                  --> Table        columns as numpy arrays, what was left out and why
-    Table --> build.py   roles of the columns, times.py reads the time column; detectors.build_profile does the rest
-          --> files.py   profile.json[.gz], written in one step, read within a bound
-          --> show.py    a table with small histograms (histogram.py)     diff.py   two profiles side by side
-    Table + profile --> detectors.replay  counts per tick, the detector --> replay.py  alarms as lines or JSON
+    DATA.csv[.gz] --> csvtable.py  lines to cells; cells.py converts cells to numbers or categories
+    DATA.parquet  --> parquet.py   columns, read by pyarrow
+                  --> ReferenceTable   columns as numpy arrays, and the columns left out with the reason
+    ReferenceTable --> build.py    column roles; time_column.py reads the times; detectors.reference builds the profile
+          --> files.py   profile.json[.gz], written atomically, read within a size limit
+          --> show.py    a table with small histograms (sparkline.py)     diff.py   compares two profiles
+    ReferenceTable + profile --> detectors.detection.replay --> replay.py         alarms as text or JSON
+                                                            --> replay_report.py  an HTML page
 
 Glossary
-    reference  the rows that a profile is made of
-    cell       one field of one row of the file, still text
-    NA         a spelling of "missing" in the file
-    role       what a column is for: input, prediction, time, label, excluded
+    reference     the rows that define normal behaviour
+    cell          one field of one row of a file, as text
+    NA            a spelling of "missing" in a file
+    column role   what a column is for: input, prediction, time, label or excluded
+    replay        stored rows, run through the same counts and the same detector as live traffic
+
+A profile is identified by the hash of its content. Texts that are stored in it (warnings, reasons of exclusion) come
+from `detectors`; never change one here.
+
+More terms: docs/glossary.md
 """

@@ -1,4 +1,4 @@
-"""The role `pilotfish profile`: build, show, diff."""
+"""The role `pilotfish profile` with its actions build, show and diff."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from .files import read_profile, write_profile
 from .progress import show_progress
 
 KINDS: tuple[ColumnType, ...] = ("array", "boolean", "categorical", "integer", "numeric", "text", "timestamp")
-WIDTH = 120  # of what is not a terminal
-CONFIG_MAP = 1_000_000  # bytes; the API server refuses more than 1 MiB with everything around it
+WIDTH = 120  # columns of the output if it is not a terminal
+MAX_CONFIG_MAP = 1_000_000  # bytes; the API server rejects objects of more than 1 MiB, metadata included
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish profile`."""
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    one = commands.add_parser("build", help="make a profile from reference rows", allow_abbrev=False)
+    one = commands.add_parser("build", help="build a profile from reference rows", allow_abbrev=False)
     _add_build_arguments(one)
     one = commands.add_parser("show", help="show a profile as a table", allow_abbrev=False)
     one.add_argument("profile", type=Path, metavar="PROFILE", help="profile.json or profile.json.gz")
     one = commands.add_parser("diff", help="compare two profiles", allow_abbrev=False)
-    one.add_argument("before", type=Path, metavar="A", help="a profile")
-    one.add_argument("after", type=Path, metavar="B", help="another one")
+    one.add_argument("before", type=Path, metavar="A", help="the first profile")
+    one.add_argument("after", type=Path, metavar="B", help="the second profile")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run one action and return its exit status."""
+    """Run one action and return the exit status."""
     console = _console(sys.stdout)
     if args.action == "build":
         _build(args, console)
@@ -54,44 +54,46 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _score(names: list[str]) -> str | None:
-    """Return the one score, None without any; UsageError for several, of which the others would pass as inputs."""
+    """Return the score, or None; raise UsageError for several, because the others would silently become inputs."""
     if len(names) > 1:
-        raise UsageError(
-            f"--score {quote_value(names)}: give the one that is estimated from, and the others by --prediction"
-        )
+        raise UsageError(f"--score {quote_value(names)}: only one score is used; give the others by --prediction")
     return names[0] if names else None
 
 
 def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="reference rows: .csv, .csv.gz or .parquet, with a header")
-    add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to pack it")
+    add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to compress it")
     add("--model", default="", metavar="NAME", help="name of the model")
     add("--version", default="", metavar="V", help="version of the model")
     roles = parser.add_argument_group(
-        "columns", "options but --time, --score, --task may be repeated; the rest are inputs"
+        "columns", "repeat options as needed, except --time, --score and --task; other columns are inputs"
     )
-    roles.add_argument("--time", metavar="COL", help="when each row happened: ISO 8601, or s, ms, us, ns since 1970")
-    roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="what the model answered")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the truth, as far as known")
+    roles.add_argument("--time", metavar="COL", help="time of each row: ISO 8601, or s, ms, us, ns since 1970")
+    roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="a prediction of the model")
+    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the true value, where known")
     roles.add_argument(
         "--score",
         action="append",
         default=[],
         metavar="COL",
-        help="a prediction, once: how sure the model was, or the score of a ranking",
+        help="one prediction: the confidence of the model, or the score of a ranking",
     )
-    roles.add_argument("--task", choices=sorted(get_args(Task)), help="what the label is compared by (else inferred)")
-    roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="leave a column out")
-    roles.add_argument("--keep", action="append", default=[], metavar="COL", help="watch a column in any case")
+    roles.add_argument("--task", choices=sorted(get_args(Task)), help="selects the loss (default: inferred)")
+    roles.add_argument("--exclude", action="append", default=[], metavar="COL", help="exclude a column")
+    roles.add_argument(
+        "--keep", action="append", default=[], metavar="COL", help="monitor a column that would be excluded"
+    )
     roles.add_argument("--type", action="append", default=[], metavar="COL=KIND", help=f"one of {', '.join(KINDS)}")
-    rhythm = parser.add_argument_group("rhythm of the live traffic")
-    rhythm.add_argument("--tick", default="60s", metavar="DURATION", help="the document's spec.drift.tick (60s)")
-    rhythm.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: rows that a tick will carry")
-    rhythm.add_argument("--exchangeable", action="store_true", help="the rows are shuffled: their order means nothing")
+    ticks = parser.add_argument_group("ticks of the live traffic")
+    ticks.add_argument(
+        "--tick", default="60s", metavar="DURATION", help="spec.drift.tick of the document (default 60s)"
+    )
+    ticks.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: expected rows per live tick")
+    ticks.add_argument("--exchangeable", action="store_true", help="the rows have no order, as after shuffling")
     cells = parser.add_argument_group("reading CSV")
-    cells.add_argument("--delimiter", metavar="CHAR", help="instead of what the header line tells (tab: '\\t')")
-    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="one more spelling of missing")
+    cells.add_argument("--delimiter", metavar="CHAR", help="default: inferred from the header line (tab: '\\t')")
+    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="another spelling of missing")
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
@@ -110,7 +112,7 @@ def _build(args: argparse.Namespace, console: Console) -> None:
         built = build(
             args.data,
             roles,
-            _rhythm(args),
+            _row_timing(args),
             ProfileIdentity(args.model, args.version, now),
             na=args.na,
             delimiter=_delimiter(args.delimiter),
@@ -124,22 +126,24 @@ def _build(args: argparse.Namespace, console: Console) -> None:
 
 
 def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> None:
-    """Say where the profile is and how it gets to where it is used."""
+    """Print the path of the profile and the next commands."""
     profile = built.profile
     name = _config_map(profile.model, profile.version)
     key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
     console.print(f"\n[bold]wrote[/bold] {show.escape_unprintable(str(path))} ({size:,} bytes)", soft_wrap=True)
     lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
-    if size <= CONFIG_MAP:
+    if size <= MAX_CONFIG_MAP:
         lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
         version = f"version: {_quoted(profile.version)}, " if profile.version else ""
         lines.append(
-            f"  and in the document: profiles: [{{{version}configMap: {name}}}], or on this machine {{path: ...}}"
+            f"  in the document: profiles: [{{{version}configMap: {name}}}], or {{path: ...}} for a local file"
         )
     elif path.suffix != ".gz":
-        lines.append(f"  too large for a ConfigMap ({CONFIG_MAP:,} bytes): give --out {shlex.quote(f'{path}.gz')}")
+        lines.append(
+            f"  too large for a ConfigMap ({MAX_CONFIG_MAP:,} bytes); compress: --out {shlex.quote(f'{path}.gz')}"
+        )
     else:
-        lines.append(f"  too large for a ConfigMap ({CONFIG_MAP:,} bytes): mount it, or serve it and give its url")
+        lines.append(f"  too large for a ConfigMap ({MAX_CONFIG_MAP:,} bytes); mount it, or serve it and give its url")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -155,10 +159,10 @@ def _show(profile: Profile, console: Console) -> None:
 def _diff(before: Profile, after: Profile, console: Console) -> None:
     for title, profile in (("before", before), ("after", after)):
         named = " version ".join(filter(None, (profile.model, profile.version)))
-        said = f"{named} sha256 {profile.hash} ({profile.reference.rows:,} rows)".strip()
-        show.print_lines(console, [(f"{title:<6}", said)])
+        value = f"{named} sha256 {profile.hash} ({profile.reference.rows:,} rows)".strip()
+        show.print_lines(console, [(f"{title:<6}", value)])
     if before.hash == after.hash:
-        console.print("\nthe same profile")
+        console.print("\nThe profiles are identical.")
         return
     console.print()
     show.print_difference(console, difference(before, after))
@@ -174,13 +178,13 @@ def _kinds(given: list[str]) -> dict[str, ColumnType]:
     return found
 
 
-def _rhythm(args: argparse.Namespace) -> RowTiming:
+def _row_timing(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     if args.time and (args.rows_per_tick is not None or args.exchangeable):
         option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
-        raise UsageError(f"--time and {option} contradict each other: the times tell the ticks; keep one")
+        raise UsageError(f"--time and {option} contradict each other: the times determine the ticks; give one of them")
     return RowTiming(tick, args.rows_per_tick, args.exchangeable)
 
 

@@ -1,4 +1,8 @@
-"""From a file of reference rows and the roles of its columns to a profile."""
+"""Builds a profile from a file of reference rows and the roles of its columns.
+
+`detectors.reference` does the statistics. This module reads the file, assigns the roles, and explains in the user's
+terms (options, columns) what was left out.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from .time_column import are_times, epoch_seconds
 
 @dataclass(frozen=True, slots=True)
 class ColumnRoles:
-    """What each column is for; every other column is an input."""
+    """The role of each column; all other columns are inputs."""
 
     time: str | None = None
     predictions: Sequence[str] = ()
@@ -42,7 +46,11 @@ class ColumnRoles:
 
 @dataclass(frozen=True, slots=True)
 class RowTiming:
-    """How rows follow each other: the tick with a time column; without one, rows in a live tick, or no order at all."""
+    """The relation of rows to ticks.
+
+    With a time column, `tick_seconds` groups the rows. Without one, `rows_per_tick` does, or the rows are
+    `exchangeable`: they have no order.
+    """
 
     tick_seconds: float = 60.0
     rows_per_tick: float | None = None
@@ -51,7 +59,7 @@ class RowTiming:
 
 @dataclass(frozen=True, slots=True)
 class ProfileIdentity:
-    """What the profile says of itself."""
+    """The metadata of a profile."""
 
     model: str = ""
     version: str = ""
@@ -60,7 +68,7 @@ class ProfileIdentity:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """A profile, the columns that are not watched with the reason, and what is worth knowing."""
+    """A profile, the columns that are not monitored with the reason, and notes for the user."""
 
     profile: Profile
     left_out: Mapping[str, str]
@@ -70,31 +78,31 @@ class BuildResult:
 def build(
     path: Path,
     roles: ColumnRoles,
-    rhythm: RowTiming,
-    names: ProfileIdentity,
+    timing: RowTiming,
+    identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
     delimiter: str | None = None,
     progress: Progress,
 ) -> BuildResult:
-    """Return the profile of the rows in `path`; raise ReferenceDataError."""
+    """Build the profile of the rows in `path`; raise ReferenceDataError."""
     table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
     sides = _sides(table, roles)
 
-    def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
+    def build_once(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
             columns,
-            model=names.model,
-            version=names.version,
-            created=names.created,
+            model=identity.model,
+            version=identity.version,
+            created=identity.created,
             times=times,
             sides=sides,
             kinds={name: kind for name, kind in roles.kinds.items() if name in columns},
-            tick_seconds=rhythm.tick_seconds,
-            rows_per_tick=rhythm.rows_per_tick,
-            exchangeable=rhythm.exchangeable,
+            tick_seconds=timing.tick_seconds,
+            rows_per_tick=timing.rows_per_tick,
+            exchangeable=timing.exchangeable,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -102,12 +110,12 @@ def build(
 
     try:
         profile = with_held_out(
-            made,
+            build_once,
             columns,
             times,
             tolerance=TOLERANCE,
             false_alarm_ticks=FALSE_ALARM_TICKS,
-            progress=lambda done, total, _: progress("trying it on its last third", done / max(1, total)),
+            progress=lambda done, total, _: progress("testing on the last third", done / max(1, total)),
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
@@ -115,7 +123,7 @@ def build(
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
-    """Return the columns that are no inputs; raise ReferenceDataError where one that losses need cannot be used."""
+    """Return the side of each column that is not an input; raise ReferenceDataError if a label or score is unusable."""
     for option, names in (("--label", roles.labels), ("--score", [roles.score] if roles.score else [])):
         for name in names:
             if name not in table.columns:
@@ -126,14 +134,14 @@ def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
 
 
 def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
-    said = profile.performance
-    if said is None or roles.task is not None:
+    spec = profile.performance
+    if spec is None or roles.task is not None:
         return []
-    return [f"task: {said.task}, as {said.prediction} and {said.label} look; --task says otherwise"]
+    return [f"task: {spec.task}, inferred from {spec.prediction} and {spec.label}; change it with --task"]
 
 
 def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of a CSV or Parquet file that some role needs; raise ReferenceDataError."""
+    """Return the columns of a CSV or Parquet file, without the excluded ones; raise ReferenceDataError."""
     parquet = _starts_with(path, MAGIC)
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
     _require_roles(path, header, roles)
@@ -175,17 +183,17 @@ def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> Non
 
 
 def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, list[str]]:
-    """Return the times (epoch s) of the rows that have one and notes on them; take the other rows out of the table."""
+    """Return the times (epoch seconds) and notes; remove the rows without a time from the table."""
     if name is None:
         return None, []
     if name not in table.columns:
-        raise ReferenceDataError(f"column {name!r} {table.left_out[name]}, which is no time")
+        raise ReferenceDataError(f"column {name!r} {table.left_out[name]}, which is not a time; give another --time")
     times, how = epoch_seconds(name, table.columns[name])
     notes = [f"time: {name} ({how})"]
     with_time = ~np.isnan(times)
     without = len(times) - int(with_time.sum())
     if without:
-        notes.append(f"{without:,} rows have no time: left out")
+        notes.append(f"{without:,} rows have no time and were left out")
         table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
@@ -194,7 +202,9 @@ def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, l
 
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:
     return {
-        **dict.fromkeys(roles.labels if profile.performance is None else (), "a label, and no --prediction to compare"),
+        **dict.fromkeys(
+            roles.labels if profile.performance is None else (), "a label without a --prediction to compare it with"
+        ),
         **dict.fromkeys(roles.excluded, "by --exclude"),
         **table.left_out,
         **{excluded.name: _better_reason(table, roles, excluded) for excluded in profile.excluded},
@@ -202,8 +212,8 @@ def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> di
 
 
 def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: ExcludedColumn) -> str:
-    """Return why a column is left out: text among its numbers, if that made it look like names."""
-    if excluded.name in roles.kinds or excluded.name not in table.columns:  # what a transform makes is in no file
+    """Return why a column is excluded; names the text in a column of numbers, if that is the cause."""
+    if excluded.name in roles.kinds or excluded.name not in table.columns:  # a derived column is not in the file
         return excluded.reason
     column = table.columns[excluded.name]
     if excluded.reason.startswith("monotone") and are_times(column):

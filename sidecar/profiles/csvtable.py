@@ -1,4 +1,8 @@
-"""CSV to columns, in one pass over a file of any size (a second one for columns that turn out to be text late)."""
+"""Reads CSV files of any size into columns, in one pass.
+
+A second pass reads the columns in which text followed numbers. Memory is bounded by the columns, not by the file: never
+hold more than `CELLS` cells as text.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +23,25 @@ from .errors import ReferenceDataError
 from .table import Progress, ReferenceTable
 
 BLOCK = 1024 * 1024
-LONGEST_LINE = 64 * 1024 * 1024
-CELLS = 200_000  # in one piece: bounds the memory of text that is not columns yet
+MAX_LINE = 64 * 1024 * 1024  # bytes
+CELLS = 200_000  # cells that are held as text at once
 DELIMITERS = (",", "\t", ";", "|")
-MOST_RAGGED = 0.1
+MAX_RAGGED = 0.1  # share of rows with another number of cells than the header
 ZIP = b"PK\x03\x04"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class CsvOptions:
-    """How cells are read. `names` are columns whose numbers name things, `skipped` those that are not wanted.
+    """How cells are read.
 
-    `texts` are read as they are spelled, and `lists` hold a JSON list a cell, as columns without a type may do, too.
+    Attributes:
+        na: spellings of "missing".
+        names: columns whose numbers are names, such as codes.
+        texts: columns whose cells stay as they are written.
+        lists: columns with a JSON list per cell; other columns are examined for lists.
+        skipped: columns that are not read.
+        delimiter: None infers it from the header line.
     """
 
     na: frozenset[str]
@@ -44,7 +54,7 @@ class CsvOptions:
 
 @dataclass(slots=True)
 class _ReadPass:
-    """What one pass over the file found."""
+    """The result of one pass over the file."""
 
     names: list[str]
     builders: dict[str, ColumnBuilder]
@@ -54,48 +64,48 @@ class _ReadPass:
 
 
 def read_csv(path: Path, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of `path` (plain or gzip); raise ReferenceDataError that names the line and the remedy."""
+    """Return the columns of `path` (plain or gzip); raise ReferenceDataError with the line and the remedy."""
     first = _read(path, options, None, progress)
-    columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.late}
-    late = frozenset(first.builders) - columns.keys()
-    if late:
-        again = _read(path, options, late, progress)
-        columns |= {name: builder.finish() for name, builder in again.builders.items()}
+    columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.text_after_numbers}
+    again = frozenset(first.builders) - columns.keys()
+    if again:
+        second = _read(path, options, again, progress)
+        columns |= {name: builder.finish() for name, builder in second.builders.items()}
     for name, column in columns.items():
         if name not in options.names | options.texts:
             columns[name] = lists.parsed(column, wanted=name in options.lists) or column
     table = ReferenceTable({name: columns[name] for name in first.names if name in columns}, first.rows)
     table.notes += [
-        f"column {name}: looks like numbers with a decimal comma, and is read as text; write them with a point"
+        f"column {name}: numbers with a decimal comma are read as text; write them with a decimal point"
         for name, column in table.columns.items()
         if has_decimal_commas(column)
     ]
     if first.ragged:
         seen = first.rows + first.ragged
         what = f"{first.ragged:,} of {seen:,} rows do not have the header's number of cells ({first.first_ragged})"
-        if first.ragged > MOST_RAGGED * seen:
-            raise ReferenceDataError(f"{path}: {what}; is the delimiter right? Tell it with --delimiter")
-        table.notes.append(f"{what}: left out")
+        if first.ragged > MAX_RAGGED * seen:
+            raise ReferenceDataError(f"{path}: {what}; check the delimiter, and set it with --delimiter")
+        table.notes.append(f"{what} and were left out")
     unnamed = sum(not name for name in first.names)
     if unnamed:
-        table.notes.append(f"{unnamed} column{'s' if unnamed > 1 else ''} without a name in the header: left out")
+        table.notes.append(f"left out: {unnamed} column{'s' if unnamed > 1 else ''} without a name in the header")
     return table
 
 
 def csv_header(path: Path, delimiter: str | None = None) -> list[str]:
-    """Return the names of the columns in the file's order."""
+    """Return the names of the columns in the order of the file."""
     with _Lines(path, lambda *_: None) as lines:
         return _header(path, lines, delimiter)[0]
 
 
-def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress: Progress) -> _ReadPass:
-    """One pass over all columns, or a second one over those of which text came late."""
+def _read(path: Path, options: CsvOptions, again: frozenset[str] | None, progress: Progress) -> _ReadPass:
+    """Read all columns; or, in a second pass, only the columns in `again`, as text."""
     with _Lines(path, progress) as lines:
         names, reader = _header(path, lines, options.delimiter)
-        wanted = [name for name in names if name and name not in options.skipped and (late is None or name in late)]
+        wanted = [name for name in names if name and name not in options.skipped and (again is None or name in again)]
         builders = {
             name: ColumnBuilder(
-                options.na, names=name in options.names, spelled=late is not None or name in options.texts
+                options.na, names=name in options.names, as_text=again is not None or name in options.texts
             )
             for name in wanted
         }
@@ -106,10 +116,14 @@ def _read(path: Path, options: CsvOptions, late: frozenset[str] | None, progress
             while rows := list(islice(reader, size)):
                 _take(found, rows, places)
         except csv.Error as error:
-            hint = "; is a quote not closed?" if "field larger" in str(error) or "end of data" in str(error) else ""
+            hint = (
+                "; check for a quote that is not closed"
+                if "field larger" in str(error) or "end of data" in str(error)
+                else ""
+            )
             raise ReferenceDataError(f"{path}: line {reader.line_num:,}: {error}{hint}") from error
     if not found.rows and not found.ragged:
-        raise ReferenceDataError(f"{path}: there is a header but no row below it; give reference rows")
+        raise ReferenceDataError(f"{path}: has a header but no row below it; give reference rows")
     return found
 
 
@@ -120,7 +134,7 @@ def _take(found: _ReadPass, rows: list[list[str]], places: Sequence[int]) -> Non
         for index, row in enumerate(rows, at + 1):
             if len(row) != width and row and not found.first_ragged:
                 found.first_ragged = f"the first is row {index:,}, with {len(row)} instead of {width}"
-        filled = [row for row in rows if row]  # an empty line is no row
+        filled = [row for row in rows if row]  # an empty line is not a row
         rows = [row for row in filled if len(row) == width]
         found.ragged += len(filled) - len(rows)
     if rows:
@@ -139,12 +153,12 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: the file is empty; give a header line and rows below it")
     delimiter = delimiter or _delimiter(first)
 
-    def again() -> Iterator[str]:
+    def all_lines() -> Iterator[str]:
         yield first
         yield from text
 
     padded = all(part[:1] == " " for part in first.split(delimiter)[1:]) and delimiter in first
-    reader = csv.reader(again(), delimiter=delimiter, skipinitialspace=padded, strict=True)
+    reader = csv.reader(all_lines(), delimiter=delimiter, skipinitialspace=padded, strict=True)
     try:
         names = [name.strip() for name in next(reader)]
     except csv.Error as error:
@@ -153,7 +167,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
     twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename them")
+        raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename these columns")
     return names, reader
 
 
@@ -171,7 +185,7 @@ def _is_number(text: str) -> bool:
 
 
 class _Lines:
-    """The lines of a file as text, block by block; tells line and byte of what is no UTF-8."""
+    """The lines of a file as text, read in blocks; an error names line and byte of a wrong encoding."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self._path = path
@@ -203,8 +217,8 @@ class _Lines:
             cut = block.rfind(b"\n") + 1
             if not cut:
                 rest += block
-                if len(rest) > LONGEST_LINE:
-                    raise ReferenceDataError(f"{self._path}: line {line:,} is longer than 64 MiB; is this a CSV file?")
+                if len(rest) > MAX_LINE:
+                    raise ReferenceDataError(f"{self._path}: line {line:,} is longer than 64 MiB; give a CSV file")
                 continue
             text = rest + block[:cut]
             yield from self._decoded(text, at, line)
@@ -218,7 +232,9 @@ class _Lines:
         try:
             return source.read(BLOCK)
         except DecompressionError as error:
-            raise ReferenceDataError(f"{self._path}: cannot be unpacked: it is {error}; is it complete?") from error
+            raise ReferenceDataError(
+                f"{self._path}: cannot be decompressed: it is {error}; check that the file is complete"
+            ) from error
         except OSError as error:
             raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the file") from error
 
@@ -227,7 +243,7 @@ class _Lines:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             self._refuse_bytes(raw, error.start, at, line)
-        yield from io.StringIO(text, newline="")  # every kind of line end, and none of it changed inside quotes
+        yield from io.StringIO(text, newline="")  # accepts every line end, and keeps those inside quotes
 
     def _refuse_bytes(self, raw: bytes, start: int, at: int, line: int) -> NoReturn:
         where = f"line {line + raw.count(bytes([10]), 0, start):,}: byte {at + start:,} (0x{raw[start]:02x})"

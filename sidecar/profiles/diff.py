@@ -1,4 +1,4 @@
-"""Two profiles side by side: what came, what went, and how far each feature moved."""
+"""Compares two profiles: added and removed features, and the PSI between the references of common features."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ...detectors.profile.profile import Profile
 from .sparkline import cumulative
 
 TENTHS = 10
-MOST_POINTS = 1000  # whole numbers in one cell that are told apart
+MOST_POINTS = 1000  # distinct integers that one bin is divided into
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureChange:
-    """One feature of both profiles. `psi` is None where the kinds do not compare; `missing` is (before, after)."""
+    """A feature of both profiles. `psi` is None if the types differ; `missing` is the ratio (before, after)."""
 
     before: Feature
     after: Feature
@@ -31,7 +31,7 @@ class FeatureChange:
 
 @dataclass(frozen=True, slots=True)
 class ProfileDiff:
-    """Features of both (the farthest moved first), of the second only, of the first only."""
+    """The features of both profiles by descending PSI, and those of the second and of the first only."""
 
     moved: tuple[FeatureChange, ...]
     added: tuple[Feature, ...]
@@ -39,7 +39,7 @@ class ProfileDiff:
 
 
 def difference(before: Profile, after: Profile) -> ProfileDiff:
-    """Return what changed from `before` to `after`."""
+    """Return the difference from `before` to `after`."""
     common = [feature for feature in before.features if feature.watched and feature.name in after.index]
     moved = [_moved(feature, after.feature(feature.name)) for feature in common]
     moved.sort(key=lambda item: -(item.psi.value if item.psi else np.inf))
@@ -51,9 +51,10 @@ def difference(before: Profile, after: Profile) -> ProfileDiff:
 
 
 def rebinned(feature: Feature, onto: Feature) -> Ints | None:
-    """Return the reference counts of `feature` in the cells of `onto`; None where numbers meet categories.
+    """Return the reference counts of `feature` in the bins of `onto`; None for a number against a category.
 
-    Exact for categories and for values with a cell of their own; in between values are taken as evenly spread.
+    The result is exact for categories and for values with a bin of their own. Other values are assumed to be spread
+    evenly within their bin.
     """
     if isinstance(feature.bins, NumericBins) and isinstance(onto.bins, NumericBins):
         return _numeric(feature, feature.bins, onto.bins)
@@ -63,7 +64,7 @@ def rebinned(feature: Feature, onto: Feature) -> Ints | None:
 
 
 def missing_ratio(feature: Feature) -> float:
-    """Return the share of the reference rows without a value."""
+    """Return the share of missing values in the reference."""
     return float(feature.reference_counts[-1] / max(1, feature.reference_counts.sum()))
 
 
@@ -74,7 +75,7 @@ def _moved(before: Feature, after: Feature) -> FeatureChange:
 
 
 def _psi(before: Feature, counts: Ints) -> Score:
-    """On tenths of the values, as is customary, not on the profile's finer cells, which rebinning would blur."""
+    """Return PSI on tenths of the values, as is customary; finer bins would suffer from the error of rebinning."""
     reference = before.reference_counts
     if isinstance(before.bins, NumericBins):
         groups = np.arange(len(reference))
@@ -90,10 +91,12 @@ def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
     counts = feature.reference_counts
     found = np.zeros(onto.size, np.int64)
     found[-1] = counts[-1]
-    found[[0, -2]] += counts[[0, -2]]  # the infinities
-    for cell, at in ((1, bins.cuts[0]), (2, bins.cuts[1]), (-4, bins.cuts[-2]), (-3, bins.cuts[-1])):
-        inside = np.nextafter(at, -np.inf) if cell in {1, 2} else at  # the nearest value that the cell may hold
-        found[onto.digitize(Column(np.array([inside])))[0]] += counts[cell]
+    found[[0, -2]] += counts[[0, -2]]  # infinite values
+    for bin_, at in ((1, bins.cuts[0]), (2, bins.cuts[1]), (-4, bins.cuts[-2]), (-3, bins.cuts[-1])):
+        inside = (
+            np.nextafter(at, -np.inf) if bin_ in {1, 2} else at
+        )  # the value of the bin that is nearest to the range
+        found[onto.digitize(Column(np.array([inside])))[0]] += counts[bin_]
     values = counts[3:-4]
     if feature.kind == "integer" or bins.discrete:
         whole, shares = _integers(bins, values)
@@ -107,22 +110,22 @@ def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:
 
 
 def _integers(bins: NumericBins, values: Ints) -> tuple[Floats, Floats]:
-    """Return (points, rows at each): the atoms, and whole numbers that share the rows of a cell evenly."""
+    """Return (values, rows per value): atoms, and integers that share the rows of their bin evenly."""
     points: list[Floats] = []
     shares: list[Floats] = []
-    for cell, (low, high, atom) in enumerate(zip(bins.cuts[1:-2], bins.cuts[2:-1], bins.atoms, strict=True)):
+    for bin_, (low, high, atom) in enumerate(zip(bins.cuts[1:-2], bins.cuts[2:-1], bins.atoms, strict=True)):
         inside = np.array([atom])
         if np.isnan(atom):
             step = max(1.0, np.ceil((high - low) / MOST_POINTS))
             inside = np.arange(np.ceil(low), high, step)
         inside = inside if len(inside) else np.array([(low + high) / 2])
         points.append(inside)
-        shares.append(np.full(len(inside), values[cell] / len(inside)))
+        shares.append(np.full(len(inside), values[bin_] / len(inside)))
     return np.concatenate(points), np.concatenate(shares)
 
 
 def _rounded(shares: Floats) -> Ints:
-    """Return whole numbers with the same sum, give or take a half."""
+    """Round to integers with the same sum, up to one half."""
     return np.diff(np.concatenate([[0.0], np.round(np.cumsum(shares))])).astype(np.int64)
 
 
@@ -130,8 +133,8 @@ def _named(feature: Feature, bins: CategoryBins, onto: CategoryBins) -> Ints:
     counts = feature.reference_counts
     found = np.zeros(onto.size, np.int64)
     names = len(bins.names)
-    cells = onto.digitize(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
-    np.add.at(found, cells, counts[:names])
+    bins_onto = onto.digitize(Column(np.array(bins.names, dtype=object)))[0] if names else np.empty(0, np.int64)
+    np.add.at(found, bins_onto, counts[:names])
     if bins.buckets and onto.buckets:
         found[len(onto.names) : len(onto.names) + onto.buckets] += counts[names : names + bins.buckets]
     else:

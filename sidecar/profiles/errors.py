@@ -1,4 +1,4 @@
-"""What can be wrong with reference data or with a profile's file."""
+"""The errors of reference data and profile files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ..errors import PilotfishError
 
 
 class ReferenceDataError(PilotfishError):
-    """The file of reference rows cannot be read, or its columns do not fit the options."""
+    """Reference rows cannot be read, or their columns do not match the options."""
 
 
 class ProfileFileError(PilotfishError):
-    """A profile's file cannot be read or written."""
+    """A profile file cannot be read or written."""

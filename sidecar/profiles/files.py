@@ -1,4 +1,4 @@
-"""Profiles as files: JSON, or JSON packed with gzip where the name ends with .gz."""
+"""Profile files: JSON, compressed with gzip if the name ends in .gz."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ LARGEST = 64 * 1024 * 1024
 
 
 def unpack(raw: bytes, where: str, limit: int = LARGEST) -> bytes:
-    """Return the JSON in `raw`, packed or not, `limit` bytes at most; raise ProfileFileError."""
+    """Return the JSON in `raw`, which may be gzip, of at most `limit` bytes; raise ProfileFileError."""
     if is_gzip(raw):
         try:
             return gunzip(raw, limit)
         except DecompressionError as error:
-            raise ProfileFileError(f"{where}: is {error}; copy or build it again") from error
+            raise ProfileFileError(f"{where}: the gzip data is {error}; copy or build the profile again") from error
     if len(raw) > limit:
-        raise ProfileFileError(f"{where}: is larger than {limit} bytes; is this a profile?")
+        raise ProfileFileError(f"{where}: is larger than {limit:,} bytes, so it is not a profile; check the path")
     return raw
 
 
 def read_profile(path: Path) -> Profile:
-    """Return the profile in the file `path`; raise ProfileFileError."""
+    """Read the profile in `path`; raise ProfileFileError."""
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
@@ -40,7 +40,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def write_profile(path: Path, profile: Profile) -> int:
-    """Write `profile` to `path` in one step and return the file's size in bytes; raise ProfileFileError."""
+    """Write `profile` to `path` atomically and return the size in bytes; raise ProfileFileError."""
     raw = profile.to_bytes()
     if path.suffix == ".gz":
         raw = gzip.compress(raw, mtime=0)

@@ -1,4 +1,4 @@
-"""Columns whose cells are lists: JSON in the cells of a CSV, lists and structs of Parquet."""
+"""Columns whose cells are lists: JSON lists in the cells of a CSV, lists and structs of Parquet."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from ...detectors.batch import Array, Column
 
-SAMPLE = 1000
-MOST = 0.95  # share of texts that must be lists
-DEEPEST = 8  # structs within structs
+SAMPLE = 1000  # cells that are examined
+MIN_LISTS = 0.95  # share of the examined cells that must be lists
+MAX_DEPTH = 8  # of structs within structs
 _LIST = msgspec.json.Decoder(list[Any])
 _NUMBERS = msgspec.json.Decoder(list[float | None])
 
 
 def parsed(column: Column, *, wanted: bool) -> Column | None:
-    """Return a column of texts that are JSON lists as lists; None if they are not, unless that is `wanted`.
+    """Parse a column of JSON lists; return None if too few of its cells are lists.
 
-    A text that is no list stays what it is.
+    With `wanted`, the column is parsed in any case. A text that is not a list stays a text.
     """
     if column.values.dtype != object:
         return None
@@ -28,19 +28,19 @@ def parsed(column: Column, *, wanted: bool) -> Column | None:
     present = np.flatnonzero(~missing)
     some = present[:: max(1, len(present) // SAMPLE)]
     found = sum(type(_list(value)) is not str for value in column.values[some])
-    if not wanted and (not len(some) or found < MOST * len(some)):
+    if not wanted and (not len(some) or found < MIN_LISTS * len(some)):
         return None
-    rows = [None if gone else _list(value) for gone, value in zip(missing, column.values, strict=True)]
+    rows = [None if absent else _list(value) for absent, value in zip(missing, column.values, strict=True)]
     return Column(_together(rows), missing)
 
 
 def columns_of(pa: Any, name: str, array: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (name, array) of a Parquet column; the fields of structs become columns `name.field`."""
-    return _spread(pa, name, array, DEEPEST)
+    """Yield the (name, array) pairs of a Parquet column; fields of structs become columns `name.field`."""
+    return _spread(pa, name, array, MAX_DEPTH)
 
 
-def names_of(pa: Any, name: str, kind: Any, depth: int = DEEPEST) -> Iterator[str]:
-    """Yield the names under which `columns_of` gives a column of this type."""
+def names_of(pa: Any, name: str, kind: Any, depth: int = MAX_DEPTH) -> Iterator[str]:
+    """Yield the names that `columns_of` yields for a column of this type."""
     if not pa.types.is_struct(kind) or not depth:
         yield name
         return
@@ -50,7 +50,7 @@ def names_of(pa: Any, name: str, kind: Any, depth: int = DEEPEST) -> Iterator[st
 
 
 def lists_of(pa: Any, array: Any) -> Column:
-    """Return an array of lists: [rows, numbers] where all are numbers and as many, else a list or an array a row."""
+    """Convert an array of lists: [rows, numbers] if all have equally many numbers, else one list or array per row."""
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     kind = array.type.value_type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
@@ -66,7 +66,7 @@ def lists_of(pa: Any, array: Any) -> Column:
 
 
 def is_list(pa: Any, kind: Any) -> bool:
-    """Whether a Parquet type is a list of any sort."""
+    """Return whether a Parquet type is a list: variable, large or of fixed size."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
@@ -74,12 +74,12 @@ def _spread(pa: Any, name: str, array: Any, depth: int) -> Iterator[tuple[str, A
     if not pa.types.is_struct(array.type) or not depth:
         yield name, array
         return
-    for place, inner in enumerate(array.flatten()):  # where the struct is missing, so are its fields
+    for place, inner in enumerate(array.flatten()):  # fields of a missing struct are missing
         yield from _spread(pa, f"{name}.{array.type.field(place).name}", inner, depth - 1)
 
 
 def _list(text: Any) -> Any:
-    """Return the list that a text is, numbers as an array; another text as it is."""
+    """Parse a text that is a JSON list (a flat list of numbers becomes an array); return other values unchanged."""
     if type(text) is not str or text.lstrip()[:1] != "[":
         return text
     try:
@@ -93,7 +93,7 @@ def _list(text: Any) -> Any:
 
 
 def _together(rows: list[Any]) -> Array:
-    """Return rows as one array [rows, numbers] if all are arrays of one length, else one a row."""
+    """Return one array [rows, numbers] if all rows are arrays of one shape, else an object array."""
     if rows and all(isinstance(row, np.ndarray) and row.shape == rows[0].shape for row in rows):
         return np.stack(rows)
     out: Array = np.empty(len(rows), dtype=object)

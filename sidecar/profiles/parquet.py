@@ -1,4 +1,4 @@
-"""Parquet to columns, by pyarrow: the extra `pilotfish[parquet]`."""
+"""Reads Parquet files into columns, by pyarrow (the extra `pilotfish[parquet]`)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ MAGIC = b"PAR1"
 
 
 def parquet_header(path: Path) -> list[str]:
-    """Return the names of the columns in the file's order; a struct's are `name.field`."""
+    """Return the names of the columns in the order of the file; fields of structs are `name.field`."""
     schema = _open(path).schema_arrow
-    import pyarrow as pa  # it is there: the file is open
+    import pyarrow as pa  # installed, because _open has imported it
 
     names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ReferenceDataError(
-            f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename them"
+            f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename these columns"
         )
     return names
 
@@ -34,21 +34,21 @@ def parquet_header(path: Path) -> list[str]:
 def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> ReferenceTable:
     """Return the columns of `path`, read one at a time; raise ReferenceDataError.
 
-    The whole numbers of the columns in `names` name things and stay exact.
+    The integers of the columns in `names` are names, so they become exact texts.
     """
     import pyarrow as pa
 
     file = _open(path)
     table = ReferenceTable({}, file.metadata.num_rows)
     if not table.rows:
-        raise ReferenceDataError(f"{path}: holds no row; give reference rows")
+        raise ReferenceDataError(f"{path}: has no rows; give reference rows")
     header = list(file.schema_arrow.names)
     for done, name in enumerate(header):
         progress("reading", done / len(header))
         if all(inner in skipped for inner in lists.names_of(pa, name, file.schema_arrow.field(name).type)):
             continue
         try:
-            for inner, array in lists.columns_of(pa, name, _whole(pa, file.read(columns=[name]).column(0))):
+            for inner, array in lists.columns_of(pa, name, _combined(pa, file.read(columns=[name]).column(0))):
                 if inner in skipped:
                     continue
                 found = _column(pa, array, exact=inner in names)
@@ -57,7 +57,7 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
                 else:
                     table.columns[inner] = found
         except (pa.ArrowException, OSError) as error:
-            raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); is the file whole?") from error
+            raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
     progress("reading", 1.0)
     return table
 
@@ -68,15 +68,17 @@ def _open(path: Path) -> Any:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise ReferenceDataError(
-            f"{path}: Parquet needs pyarrow; install it: pip install 'pilotfish[parquet]', or give a CSV"
+            f"{path}: Parquet needs pyarrow; pip install 'pilotfish[parquet]', or give a CSV file"
         ) from error
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise ReferenceDataError(f"{path}: cannot be read as Parquet ({error}); is the file whole?") from error
+        raise ReferenceDataError(
+            f"{path}: cannot be read as Parquet ({error}); check that the file is complete"
+        ) from error
 
 
-def _whole(pa: Any, column: Any) -> Any:
+def _combined(pa: Any, column: Any) -> Any:
     found = column.combine_chunks()
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of a long command: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from . import table
 
-EVERY = 5.0
+EVERY = 5.0  # seconds between two lines
 
 
 @contextmanager
 def show_progress(console: Console, clock: Callable[[], float] = monotonic) -> Iterator[table.Progress]:
-    """Give a function that takes (what, share done) and shows it on `console`."""
+    """Yield a function of (activity, completed share) that shows progress on `console`."""
     if not console.is_terminal:
         yield _Lines(console, clock)
         return
@@ -25,16 +25,16 @@ def show_progress(console: Console, clock: Callable[[], float] = monotonic) -> I
         tasks: dict[str, int] = {}
 
         def show(what: str, share: float) -> None:
-            stage = what.split(" ", maxsplit=1)[0]
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=1.0)
-            bars.update(bars.task_ids[tasks[stage]], completed=share, description=what[:30])
+            first_word = what.split(" ", maxsplit=1)[0]
+            if first_word not in tasks:
+                tasks[first_word] = bars.add_task(first_word, total=1.0)
+            bars.update(bars.task_ids[tasks[first_word]], completed=share, description=what[:30])
 
         yield show
 
 
 class _Lines:
-    """Prints a line when `EVERY` seconds have passed since the last one."""
+    """Prints a line if at least `EVERY` seconds have passed since the previous line."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
         self._console = console

@@ -1,4 +1,8 @@
-"""The role `pilotfish replay`: try a profile and the knobs on stored rows, before anything is deployed."""
+"""The role `pilotfish replay`: run stored rows through the detector, to choose settings before you deploy.
+
+Counts, ticks and detector are those of live traffic (`detectors.detection.replay`). This module reads the rows and
+prints the alarms.
+"""
 
 from __future__ import annotations
 
@@ -34,36 +38,40 @@ from .replay_report import ReplayReport
 from .show import escape_unprintable
 from .table import Progress
 
-NAMED = 5  # features that the line of an alarm shows
+MAX_LISTED = 5  # features that are printed per alarm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
-    add("--profile", type=Path, required=True, metavar="FILE", help="what normal looks like")
-    add("--time", metavar="COL", help="when each row happened; without it, the order of rows counts as time")
-    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows in a tick (default: as in the profile)")
-    knobs = parser.add_argument_group("knobs, as in the document's spec.drift")
-    knobs.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
-    knobs.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
-    knobs.add_argument(
-        "--tolerance", type=float, default=0.0025, metavar="T", help="harmless drift (default %(default)s)"
+    add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
+    add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
+    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
+    drift = parser.add_argument_group("settings, as in spec.drift of the document")
+    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
+    drift.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
+    drift.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.0025,
+        metavar="T",
+        help="drift that counts as harmless (default %(default)s)",
     )
-    knobs.add_argument(
+    drift.add_argument(
         "--loss-tolerance",
         type=float,
         default=LOSS_TOLERANCE,
         metavar="T",
-        help="harmless growth of the mean loss of labelled rows (default %(default)s)",
+        help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="of CSV, instead of what the header line tells")
-    add("--json", action="store_true", help="print JSON lines: an `alarm` each and a `summary`")
-    add("--html", type=Path, metavar="OUT", help="also write one self-contained page, with pictures")
+    add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
+    add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
+    add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay and return the exit status: 0, whether there were alarms or not."""
+    """Replay the rows and return 0, with or without alarms."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
     with show_progress(Console(stderr=True)) as progress:
@@ -72,22 +80,20 @@ def run(args: argparse.Namespace) -> int:
         spans = _spans(args, profile, settings, times, rows)
         profile = profile if times is not None else profile.without_slots()
         replayed = Replay(profile, settings)
-        drawn = ReplayReport.over(
-            profile, settings, spans, None if times is not None else _rows_per_tick(args, profile)
-        )
+        page = ReplayReport.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
         alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
             if args.html is not None:
-                drawn.take(replayed, closed)
+                page.take(replayed, closed)
             for alarm in closed.alarms:
                 alarms += 1
-                _say(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
+                _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     served: tuple[Side, ...] = ("input", "prediction")
     absent = [name for side in served for name in profile.names(side) if name not in columns]
-    _say(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
+    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
     if args.html is not None:
-        write(args.html, drawn.document(replayed, args.data.name, time.time()))
+        write(args.html, page.document(replayed, args.data.name, time.time()))
     return 0
 
 
@@ -115,18 +121,18 @@ def _positive(text: str) -> float | None:
 
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
-    """Return the watched columns in the order of time, and the times of the rows."""
+    """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
     options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
-    watched = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in watched}
+    wanted = {name for side in SIDES for name in profile.names(side)}
+    columns = {name: column for name, column in table.columns.items() if name in wanted}
     if not columns or not table.rows:
         raise ReferenceDataError(
-            f"{args.data}: has {table.rows:,} rows but no column of the profile {quote_value(sorted(watched), 300)}"
+            f"{args.data}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
             if not columns
-            else f"{args.data}: has no rows to replay"
+            else f"{args.data}: has no rows to replay; give another file"
         )
     if times is None:
         return columns, None
@@ -139,12 +145,14 @@ def _spans(
 ) -> list[TickSpan]:
     if times is not None:
         if args.rows_per_tick is not None:
-            raise UsageError("--time and --rows-per-tick contradict each other: the times tell the ticks; keep one")
+            raise UsageError(
+                "--time and --rows-per-tick contradict each other: the times determine the ticks; give one"
+            )
         return tick_spans_by_time(times, settings.tick_seconds)
-    wanted = _rows_per_tick(args, profile)
-    if wanted < 1:
-        raise UsageError(f"--rows-per-tick {wanted:g}: give 1 or more; ticks without rows are not replayed")
-    return tick_spans_by_rows(rows, wanted)
+    rows_per_tick = _rows_per_tick(args, profile)
+    if rows_per_tick < 1:
+        raise UsageError(f"--rows-per-tick {rows_per_tick:g}: a tick needs a row; give 1 or more")
+    return tick_spans_by_rows(rows, rows_per_tick)
 
 
 def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
@@ -152,7 +160,7 @@ def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
 
 
 def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
-    """Return an alarm as plain values; `clock` is given where ticks are times."""
+    """Return an alarm as JSON values; `clock` is None if a tick is a number of rows."""
     onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
     return {
         "event": "alarm",
@@ -187,7 +195,7 @@ def _summary(
     }
 
 
-def _say(as_json: bool, event: Mapping[str, Any]) -> None:
+def _print_event(as_json: bool, event: Mapping[str, Any]) -> None:
     if as_json:
         print(json.dumps(event), flush=True)
         return
@@ -200,14 +208,14 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     when = f"tick {event['tick']:,}" + (f", {event['time']}" if event["time"] else "")
     yield f"ALARM  {event['family']}  at row {event['row']:,} ({when}); changed since row {event['onset_row']:,}"
     if event["part_of"]:
-        yield f"       the cause of episode {event['part_of']}, now by its columns"
+        yield f"       same cause as episode {event['part_of']}, which another family reported"
     features = event["features"]
-    for feature in features[:NAMED]:
-        sure = "" if feature["confirmed"] else "  (not confirmed)"
+    for feature in features[:MAX_LISTED]:
+        mark = "" if feature["confirmed"] else "  (not confirmed)"
         beside = f"  (with {', '.join(feature['partners'])})" if feature["partners"] else ""
-        yield f"       {feature['name']}{beside}{_effect(feature['effects'])}{sure}"
-    if len(features) > NAMED:
-        yield f"       and {len(features) - NAMED} more"
+        yield f"       {feature['name']}{beside}{_effect(feature['effects'])}{mark}"
+    if len(features) > MAX_LISTED:
+        yield f"       and {len(features) - MAX_LISTED} more"
 
 
 def _effect(effects: Mapping[str, Any] | None) -> str:
@@ -227,16 +235,16 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
     alarms = "1 alarm" if event["alarms"] == 1 else f"{event['alarms']} alarms"
     yield f"{event['rows']:,} rows in {event['ticks']:,} ticks: {alarms}"
-    yield f"budget: {budget}, so {event['false_alarms_expected_at_most']:.2g} at most are expected here without drift"
+    yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:
         parts = sum(episode["part_of"] is not None for episode in event["episodes"])
-        also = f"; {parts} of them part of another one's cause" if parts else ""
-        yield f"episodes: {len(event['episodes'])}, of which {still} still open at the end{also}"
+        also = f"; {parts} with a cause that another family reported" if parts else ""
+        yield f"episodes: {len(event['episodes'])} in total, {still} open at the end{also}"
     if event["columns_not_in_data"]:
-        yield f"not in the data, and so not watched: {', '.join(event['columns_not_in_data'])}"
+        yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
-        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
+        yield f"type mismatches (values of another type than in the reference): {event['type_mismatches']:,}"
 
 
 def _iso(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""A replay as a report: the whole run in a few hundred windows, drawn by the same page as live traffic."""
+"""The HTML page of a replay: the whole run in a few hundred windows, drawn like the page of live traffic."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ...detectors.summaries.windows import WindowLevel, Windows
 from ..report import schema as report
 from ..report.pages import page
 from ..report.response import ReportResponse
-from ..report.timeline import convert as retold
+from ..report.timeline import convert
 from ..report.timeline.build import time_line
 
-WINDOWS = 240  # over the whole run: as many as a drawing can show
+WINDOWS = 240  # for the whole run; a chart cannot show more
 
 
 @dataclass
 class ReplayReport:
-    """Gathers what a page needs while a replay runs: `take` each closed tick, then ask for the `document`."""
+    """Collects the data of the page during a replay: pass each closed tick to `take`, then call `document`."""
 
     profile: Profile
     settings: DriftSettings
@@ -37,15 +37,13 @@ class ReplayReport:
     def over(
         cls, profile: Profile, settings: DriftSettings, spans: list[TickSpan], rows_per_tick: float | None
     ) -> ReplayReport:
-        """Return one for the ticks of `spans`, at least one; `rows_per_tick` is None where ticks are times."""
+        """Return a report for the ticks of `spans` (not empty); `rows_per_tick` is None if ticks are times."""
         width = -(-(spans[-1].tick - spans[0].tick + 1) // WINDOWS)
-        levels = (
-            WindowLevel(width, WINDOWS + 2),
-        )  # the first and the last may be cut by where the run begins and ends
+        levels = (WindowLevel(width, WINDOWS + 2),)  # 2 more, because the first and the last window may be incomplete
         return cls(profile, settings, Windows(profile, levels), rows_per_tick)
 
     def take(self, replayed: Replay, closed: ClosedTick) -> None:
-        """Remember what a tick brought."""
+        """Add a closed tick: its window and its alarms."""
         newest = replayed.windows.newest
         if newest is not None and newest.last == closed.tick:
             self.windows.absorb(newest)
@@ -58,7 +56,7 @@ class ReplayReport:
                     self.measured[alarm.episode_id, feature.name] = effects
 
     def document(self, replayed: Replay, what: str, now: float) -> str:
-        """Return the page of the run so far; `what` was replayed, `now` is epoch seconds."""
+        """Return the page of the run so far. `what` names the data, and `now` is epoch seconds."""
         answer = self._answer(replayed, what, now)
         return page.render(answer, time_line(self.profile, self.windows.snapshot(), answer, self.measured))
 
@@ -68,11 +66,11 @@ class ReplayReport:
             made_at=now,
             started_at=now,
             state="watching",
-            reason=f"Not live traffic: a replay of {what}. Effect sizes of ended episodes are those of their alarm.",
+            reason=f"This is a replay of {what}, not live traffic. Ended episodes show effect sizes of their alarm.",
             mode="replay",
             model=self.profile.model,
             version=self.profile.version,
-            profile=retold.profile_info(self.profile),
+            profile=convert.profile_info(self.profile),
             rows=tuple(report.RowCount(self.profile.model, side, rows) for side, rows in self._rows().items() if rows),
             type_mismatches=replayed.mismatches,
             ticks=report.TickStatus(
@@ -81,13 +79,13 @@ class ReplayReport:
                 closed_total=self.ticks,
                 rows_per_tick=self.rows_per_tick,
             ),
-            families=retold.families(status),
-            features=retold.features(self.profile, status),
+            families=convert.families(status),
+            features=convert.features(self.profile, status),
             episodes=tuple(
                 msgspec.convert(item, report.Episode, from_attributes=True)
                 for item in sorted(status.episodes, key=lambda item: (not item.open, -item.opened_tick))
             ),
-            budget=retold.budget(self.settings, self.ticks, self.alarms),
+            budget=convert.budget(self.settings, self.ticks, self.alarms),
         )
 
     def _rows(self) -> Mapping[str, int]:

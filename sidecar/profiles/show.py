@@ -1,4 +1,4 @@
-"""A profile as a person reads it: where the rows came from, and a line a feature with a small histogram."""
+"""Prints profiles for people: the reference, one line per feature with a small histogram, and differences."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .. import errors
 from .diff import ProfileDiff, missing_ratio
 from .sparkline import cumulative, sparkline
 
-NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console
+NARROW, USUAL, WIDE = 84, 108, 130  # widths of a console, in characters
 BARS = ((WIDE, 24), (USUAL, 16), (0, 10))
-LEAST_NAME = len("predictions")
-MOST_LISTED = 20
-SMALLEST = 1e-320  # the borders of the value 0 itself are smaller
+MIN_NAME = len("predictions")
+MAX_LISTED = 20
+SMALLEST = 1e-320  # smaller values are shown as 0: they are the borders around the value 0
 
 
 def escape_unprintable(text: str) -> Text:
-    """Return foreign text for a terminal: no markup, no control characters."""
+    """Return foreign text that is safe on a terminal: without markup and control characters."""
     return Text(errors.escape_unprintable(text))
 
 
@@ -44,46 +44,50 @@ def print_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
 
 
 def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
-    """Yield what the profile says of itself and of its rows."""
+    """Yield (name, value) pairs about the profile and its reference."""
     reference = profile.reference
     named = " version ".join(filter(None, (profile.model, profile.version)))
     yield "profile", " ".join(filter(None, (named, f"sha256 {profile.hash[:16]}…", profile.created)))
-    order = {"time": "by time", "rows": "the order of rows counts as time", "exchangeable": "in no order"}
+    order = {"time": "by time", "rows": "the order of the rows counts as time", "exchangeable": "without an order"}
     ticks = f"{reference.ticks:,} ticks" + (f" of {reference.tick_seconds:g} s" if reference.tick_seconds else "")
     yield "reference", f"{reference.rows:,} rows in {ticks}, {order[reference.order]}"
     if reference.first_time is not None and reference.last_time is not None:
         yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
     if reference.rows_per_tick is not None:
-        yield "", f"a live tick may carry up to {reference.rows_per_tick:,.0f} rows until its evidence is scaled down"
-    yield "split", f"by {reference.split}: 30 % shape the alternatives, 70 % bound them"
+        yield "", f"rows per tick: {reference.rows_per_tick:,.0f}; the evidence of fuller live ticks is scaled down"
+    yield "split", f"by {reference.split}: 30 % training, 70 % calibration"
     sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
-    yield "watched", ", ".join(sides)
+    yield "monitored", ", ".join(sides)
     yield from _relation_lines(profile)
     yield from performance_lines(profile)
 
 
 def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
-    """Yield what the profile says of labels, if anything."""
-    said = profile.performance
-    if said is None:
+    """Yield (name, value) pairs about labels; nothing if the profile has none."""
+    spec = profile.performance
+    if spec is None:
         return
     feature = profile.feature(LOSS)
     rows, mean, _ = loss_moments(feature.bins, feature.reference_counts)
-    yield "performance", f"{said.task}: {_loss_text(said)}; {mean:.4g} over {rows:,} labelled rows"
-    delay = "is never found" if feature.delay_rows is None else f"is found after about {feature.delay_rows:,.0f} labels"
-    yield "", f"a mean loss that is .05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
-    if said.score is None:
-        yield "", "no score: nothing is estimated before labels come"
+    yield "performance", f"{spec.task}: {_loss_text(spec)}; {mean:.4g} over {rows:,} labelled rows"
+    delay = (
+        "cannot be detected"
+        if feature.delay_rows is None
+        else f"is detected after about {feature.delay_rows:,.0f} labels"
+    )
+    yield "", f"a mean loss that is 0.05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
+    if spec.score is None:
+        yield "", "no score, so no estimate before labels arrive"
     else:
-        yield "", f"before labels come, estimated from {said.score}{_calibration_text(said.calibration)}"
+        yield "", f"before labels arrive, estimated from {spec.score}{_calibration_text(spec.calibration)}"
 
 
-def _loss_text(said: PerformanceSpec) -> str:
-    if said.task == "classification":
-        return f"a loss of 1 where {said.prediction} is not {said.label}"
-    if said.task == "regression":
-        return f"the distance of {said.prediction} from {said.label} over {said.scale:.4g}, at most 1"
-    return f"1 - AUC of {said.prediction} for {said.label}"
+def _loss_text(spec: PerformanceSpec) -> str:
+    if spec.task == "classification":
+        return f"loss 1 if {spec.prediction} differs from {spec.label}, else 0"
+    if spec.task == "regression":
+        return f"|{spec.prediction} - {spec.label}| / {spec.scale:.4g}, at most 1"
+    return f"1 - AUC of {spec.prediction} for {spec.label}"
 
 
 def _calibration_text(found: ScoreCalibration | None) -> str:
@@ -93,49 +97,49 @@ def _calibration_text(found: ScoreCalibration | None) -> str:
         return f", which is calibrated as the probability of {found.of} (error {found.error:.3f})"
     return (
         f", which is not calibrated as the probability of {found.of} (error {found.error:.3f}): "
-        "the reference's loss at each score is used"
+        "the estimate uses the loss of the reference at each score"
     )
 
 
 def _relation_lines(profile: Profile) -> Iterator[tuple[str, str]]:
-    """Yield what is watched of columns together."""
+    """Yield (name, value) pairs about relations between columns; nothing if none are monitored."""
     joint = [feature.name for feature in profile.features if feature.family == "multivariate"]
     if not joint:
         return
     related = [(name.partition(":")[2], profile.partners[name]) for name in joint if name in profile.partners]
     columns = {name for made in profile.transforms if made.family == "multivariate" for name in made.inputs}
-    yield "jointly", f"{len(columns)} columns, by {len(joint)} measures; related are"
-    for column, partners in related[:MOST_LISTED]:
+    yield "relations", f"{len(columns)} columns, {len(joint)} measures; related columns:"
+    for column, partners in related[:MAX_LISTED]:
         yield "", column + (f" with {', '.join(partners)}" if partners else "")
-    if len(related) > MOST_LISTED:
-        yield "", f"and {len(related) - MOST_LISTED} more"
+    if len(related) > MAX_LISTED:
+        yield "", f"and {len(related) - MAX_LISTED} more"
 
 
 def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
-    """Print the columns that are not watched, with the reasons."""
+    """Print the columns that are not monitored, with the reason."""
     if left_out:
-        console.print(f"\n[bold]not watched[/bold] ({len(left_out)})")
+        console.print(f"\n[bold]not monitored[/bold] ({len(left_out)})")
         print_lines(
             console,
-            [(f"  {escape_unprintable(name).plain}", why) for name, why in list(left_out.items())[:MOST_LISTED]],
+            [(f"  {escape_unprintable(name).plain}", why) for name, why in list(left_out.items())[:MAX_LISTED]],
         )
-        if len(left_out) > MOST_LISTED:
-            console.print(f"  and {len(left_out) - MOST_LISTED} more")
+        if len(left_out) > MAX_LISTED:
+            console.print(f"  and {len(left_out) - MAX_LISTED} more")
 
 
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what a person should know before trusting silence."""
+    """Print what limits the profile: what it cannot detect, and when to expect an alarm."""
     if warnings:
-        console.print("\n[bold]worth knowing[/bold]")
+        console.print("\n[bold]notes[/bold]")
         for warning in warnings:
             console.print(Text("  - ") + escape_unprintable(warning), soft_wrap=True)
 
 
 def print_features(console: Console, profile: Profile) -> None:
-    """Print a line a feature that tells of one column, inputs first, in as many columns as the width allows."""
+    """Print one line per feature of a single column, inputs first. A wider console shows more columns."""
     features = [feature for feature in profile.features if feature.family != "multivariate"]
     longest = max((len(feature.name) for feature in features), default=0)
-    columns = _columns(console.width, min(max(longest, LEAST_NAME), max(12, console.width // 4)))
+    columns = _columns(console.width, min(max(longest, MIN_NAME), max(12, console.width // 4)))
     for side, title in (("input", "inputs"), ("prediction", "predictions")):
         chosen = [feature for feature in features if feature.side == side]
         if not chosen:
@@ -153,12 +157,12 @@ def print_features(console: Console, profile: Profile) -> None:
                     escape_unprintable(name), *(escape_unprintable(column.cell(feature)) for column in columns[1:])
                 )
         console.print(table)
-    console.print("[dim]finds: the smallest shift, in standard deviations, that is ever found[/dim]")
-    console.print("[dim]1 sd in: rows until a shift of 1 standard deviation is an alarm[/dim]")
+    console.print("[dim]detects: the smallest shift that can be detected, in standard deviations[/dim]")
+    console.print("[dim]1 sd in: rows until a shift of 1 standard deviation raises an alarm[/dim]")
 
 
 def print_difference(console: Console, found: ProfileDiff) -> None:
-    """Print the features of both profiles, the farthest moved first, then those of one only."""
+    """Print the features of both profiles by descending PSI, then the features of one profile only."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("feature", overflow="ellipsis", no_wrap=True, max_width=max(12, console.width // 4))
     table.add_column("PSI", justify="right", no_wrap=True)
@@ -176,7 +180,7 @@ def print_difference(console: Console, found: ProfileDiff) -> None:
             sparkline(item.after, bars),
         )
     console.print(table)
-    console.print("[dim]PSI: .1 and .25 are the customary marks; in brackets what the number of rows leaves open[/dim]")
+    console.print("[dim]PSI with its 95 % interval; customary thresholds are 0.1 and 0.25[/dim]")
     for title, features in (("added", found.added), ("removed", found.removed)):
         if features:
             console.print(f"\n[bold]{title}[/bold] ({len(features)})")
@@ -187,12 +191,12 @@ def print_difference(console: Console, found: ProfileDiff) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of the table of features; `least` is the width of the console from which on it is shown."""
+    """A column of the feature table; it is shown on consoles of at least `min_console` characters."""
 
     title: str
     width: int
     cell: Callable[[Feature], str]
-    least: int = 0
+    min_console: int = 0
     right: bool = False
 
 
@@ -202,15 +206,15 @@ def _columns(console: int, name: int) -> list[_Column]:
         _Column("", name, lambda feature: feature.name),
         _Column("kind", 11, lambda feature: feature.kind, NARROW),
         _Column("reference", bars, lambda feature: sparkline(feature, bars)),
-        _Column("1 % to 99 %, or commonest", 0, _typical, USUAL),
+        _Column("1 % to 99 %, or top values", 0, _typical, USUAL),
         _Column("missing", 7, lambda feature: f"{missing_ratio(feature):.1%}", right=True),
         _Column("independent rows", 16, lambda feature: f"{feature.n_eff:,.0f}", WIDE, right=True),
-        _Column("finds", 8, lambda feature: f"{feature.smallest_shift:.2g} sd", right=True),
+        _Column("detects", 8, lambda feature: f"{feature.smallest_shift:.2g} sd", right=True),
         _Column("1 sd in", 14, _delay, right=True),
     ]
-    columns = [column for column in wanted if console >= column.least]
-    room = console - sum(column.width for column in columns) - 2 * len(columns)
-    return [column if column.width else replace(column, width=max(12, room)) for column in columns]
+    columns = [column for column in wanted if console >= column.min_console]
+    rest = console - sum(column.width for column in columns) - 2 * len(columns)
+    return [column if column.width else replace(column, width=max(12, rest)) for column in columns]
 
 
 def _delay(feature: Feature) -> str:
@@ -224,7 +228,7 @@ def _typical(feature: Feature) -> str:
         return f"{_number(feature, low)} … {_number(feature, high)}"
     counts = feature.reference_counts
     total = max(1, int(counts.sum()))
-    return ", ".join(f"{name} {counts[cell] / total:.0%}" for cell, name in enumerate(feature.bins.names[:3]))
+    return ", ".join(f"{name} {counts[bin_] / total:.0%}" for bin_, name in enumerate(feature.bins.names[:3]))
 
 
 def _number(feature: Feature, value: float) -> str:
@@ -234,7 +238,7 @@ def _number(feature: Feature, value: float) -> str:
 
 
 def _psi(score: Score | None) -> str:
-    return "other kind" if score is None else f"{score.value:.3f} ({score.low:.3f} … {score.high:.3f})"
+    return "other type" if score is None else f"{score.value:.3f} ({score.low:.3f} … {score.high:.3f})"
 
 
 def _day(seconds: float) -> str:

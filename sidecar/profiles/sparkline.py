@@ -1,4 +1,4 @@
-"""A feature's reference as one line of blocks."""
+"""The reference of a feature as a line of block characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def sparkline(feature: Feature, width: int) -> str:
-    """Return `width` blocks at most: mass over equal steps from the 1 % to the 99 % quantile, or a block a category."""
+    """Return at most `width` blocks: the mass of equal intervals (1 % to 99 % quantile) or of each category."""
     mass = _numeric(feature, feature.bins, width) if isinstance(feature.bins, NumericBins) else _named(feature, width)
     top = float(mass.max()) if len(mass) else 0.0
     if top <= 0:
@@ -22,8 +22,10 @@ def sparkline(feature: Feature, width: int) -> str:
 
 
 def cumulative(feature: Feature, bins: NumericBins) -> tuple[Floats, Floats]:
-    """Return (borders of the value cells, share of the reference values in range that lie below each)."""
-    counts = feature.reference_counts[3:-4].astype(np.float64)  # between inf, far, below and above, far, inf, missing
+    """Return (borders of the value bins, share of the in-range reference values below each border)."""
+    counts = feature.reference_counts[3:-4].astype(
+        np.float64
+    )  # without the bins inf, far, below; above, far, inf, missing
     return bins.cuts[1:-1], np.concatenate([[0.0], np.cumsum(counts) / max(1.0, counts.sum())])
 
 
@@ -33,7 +35,7 @@ def _numeric(feature: Feature, bins: NumericBins, width: int) -> Floats:
         step = -(-len(counts) // width)
         return np.add.reduceat(counts, np.arange(0, len(counts), step))
     borders, below = cumulative(feature, bins)
-    borders = borders / np.abs(borders).max()  # the slopes between borders near the smallest double overflow
+    borders = borders / np.abs(borders).max()  # avoids overflow near the smallest double
     low, high = np.interp([0.01, 0.99], below, borders)
     return np.diff(np.interp(np.linspace(low, high, width + 1), borders, below))
 

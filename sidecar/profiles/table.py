@@ -1,4 +1,4 @@
-"""Reference rows in memory, whatever file they came from."""
+"""Reference rows in memory, in the same form for every file format."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 from ...detectors.batch import Column
 
-Progress = Callable[[str, float], None]  # (what, share done in [0, 1])
+Progress = Callable[[str, float], None]  # (activity, completed share in [0, 1])
 
 
 @dataclass(slots=True)
 class ReferenceTable:
-    """Columns by name in the file's order, [rows] each.
+    """The columns of a file.
 
     Attributes:
-        rows: how many rows were taken.
-        left_out: columns that cannot be used, by name, with the reason.
-        notes: what a person should know of how the file was read.
+        columns: columns by name in the order of the file, [rows] each.
+        rows: the number of rows.
+        left_out: unusable columns by name, with the reason.
+        notes: what the user should know about how the file was read.
     """
 
     columns: dict[str, Column]

@@ -9,12 +9,12 @@ from ...detectors.columns.timestamps import from_datetimes, from_numbers, from_t
 from ..errors import quote_value
 from .errors import ReferenceDataError
 
-MOST_WITHOUT = 0.05
+MAX_WITHOUT = 0.05  # share of rows without a time
 YEAR_2000 = 946_684_800.0
 
 
 def epoch_seconds(name: str, column: Column) -> tuple[Floats, str]:
-    """Return (epoch seconds [rows], NaN where there is no time; how they were read); raise ReferenceDataError."""
+    """Return (epoch seconds [rows] with NaN for no time, the format that was read); raise ReferenceDataError."""
     missing = missing_mask(column)
     kind = column.values.dtype.kind
     if kind == "M":
@@ -28,11 +28,11 @@ def epoch_seconds(name: str, column: Column) -> tuple[Floats, str]:
 
 
 def are_times(column: Column) -> bool:
-    """Whether the numbers of a column may be times since 1970, from 2000 on."""
+    """Return whether the numbers of a column may be times since 1970, after the year 2000."""
     if column.values.dtype.kind not in "fiu":
         return False
     times, _ = _from_numbers(column.values.astype(np.float64))
-    return bool(np.nanmean(times > YEAR_2000) > 1 - MOST_WITHOUT) if len(times) else False
+    return bool(np.nanmean(times > YEAR_2000) > 1 - MAX_WITHOUT) if len(times) else False
 
 
 def _from_numbers(values: Floats) -> tuple[Floats, str]:
@@ -51,14 +51,14 @@ def _from_text(column: Column, missing: Bools) -> tuple[Floats, str]:
         read[text], zoned = found
         zones.add(zoned)
     times = np.fromiter((read.get(value, np.nan) for value in column.values.tolist()), np.float64, len(column.values))
-    zone = {frozenset({True}): "with their zone", frozenset({False}): "without a zone, taken as UTC"}
-    return times, f"ISO 8601, {zone.get(frozenset(zones), 'some without a zone, taken as UTC')}"
+    zone = {frozenset({True}): "with a zone", frozenset({False}): "without a zone, read as UTC"}
+    return times, f"ISO 8601, {zone.get(frozenset(zones), 'some without a zone, read as UTC')}"
 
 
 def _require_times(name: str, column: Column, times: Floats, missing: Bools) -> None:
     wrong = np.isnan(times) & ~missing
     without = int(np.isnan(times).sum())
-    if without > MOST_WITHOUT * len(times):
+    if without > MAX_WITHOUT * len(times):
         first = int(np.argmax(wrong)) if wrong.any() else -1
         example = f", for example {quote_value(column.values[first])} in row {first + 1:,}" if first >= 0 else ""
         raise ReferenceDataError(

@@ -1,4 +1,8 @@
-"""The role `pilotfish proxy`: puts the data plane together and runs it until it is told to end."""
+"""The command `pilotfish proxy`: creates all parts of the data plane and runs them until a signal ends the process.
+
+This is the only module that connects the parts. Signal handlers are installed before the listeners exist, so that a
+signal never cuts off an accepted client.
+"""
 
 from __future__ import annotations
 
@@ -29,33 +33,42 @@ from .upstream import Upstream
 
 _LOG = logging.getLogger("pilotfish.proxy")
 
-_BEAT = SECOND // 2
+_HEARTBEAT_INTERVAL = SECOND // 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
-    parser.add_argument("--health", metavar="HOST:PORT", help="answer GET /healthz there")
+    parser.add_argument("--health", metavar="HOST:PORT", help="address that answers GET /healthz")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the proxy until a signal ends it; return the exit status."""
+    """Run the proxy until a signal ends it. Return the exit status; raise UsageError for unusable options."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
     health = parse_endpoint(args.health, "--health") if args.health else None
     if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
-        raise UsageError("--max-connections must be 1 or more, --drain-seconds 0 or more")
+        raise UsageError(
+            f"cannot use --max-connections {args.max_connections} and --drain-seconds {args.drain_seconds}; "
+            "--max-connections must be 1 or more, --drain-seconds 0 or more"
+        )
     try:
         args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
         proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
     except OSError as error:
-        raise UsageError(f"--shared {quote_value(args.shared)} cannot be used: {error.strerror or error}") from error
+        raise UsageError(
+            f"cannot use --shared {quote_value(args.shared)}: {error.strerror or error}; "
+            "check the path and its permissions"
+        ) from error
     return proxy.run()
 
 
 class Proxy:
-    """The whole data plane of one process."""
+    """The data plane of one process: (listen, upstream) address pairs, a shared folder, and an optional health address.
+
+    `limit` is the greatest number of connections; `drain_seconds` is the time that they may take to end after SIGTERM.
+    """
 
     def __init__(
         self,
@@ -69,14 +82,14 @@ class Proxy:
         self._shared = shared
         self._drain = int(drain_seconds * SECOND)
         self._draining = False
-        self._settings_seen: tuple[int, int] | None = None
+        self._settings_version: tuple[int, int] | None = None
         self._reactor = reactor = Reactor()
-        self._catch_signals()  # before anybody can connect, so that none of them is cut off
+        self._install_signal_handlers()  # before any client can connect
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
-        self._pump = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
-        self._observer = Observer(self._page, self._pump, ProxySettings())
-        self._connections = ConnectionManager(self._page, connection_limit(limit), self._idle)
+        self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
+        self._observer = Observer(self._page, self._channel_writer, ProxySettings())
+        self._connections = ConnectionManager(self._page, connection_limit(limit), self._stop_if_drained)
         self._listeners = [
             Listener(reactor, listen(listen_at), Upstream(reactor, upstream), self._observer, self._connections, index)
             for index, (listen_at, upstream) in enumerate(pairs)
@@ -85,9 +98,9 @@ class Proxy:
         self._pairs = pairs
 
     def run(self) -> int:
-        """Relay until told to end; return the exit status."""
+        """Relay until a signal ends the process; return the exit status."""
         self._heartbeat()
-        self._pump.start()
+        self._channel_writer.start()
         for listener in self._listeners:
             listener.start()
         if self._health is not None:
@@ -97,7 +110,7 @@ class Proxy:
         gc.freeze()
         self._reactor.run()
         self._connections.abort_all()
-        self._pump.drain()
+        self._channel_writer.drain()
         self._page.close()
         return 0
 
@@ -105,51 +118,51 @@ class Proxy:
         return {
             "status": "draining" if self._draining else "ok",
             "connections": self._connections.count,
-            "analyzer": "connected" if self._pump.connected else "absent",
+            "analyzer": "connected" if self._channel_writer.connected else "absent",
             "epoch": self._page.words[at.AT_EPOCH],
         }
 
     def _heartbeat(self) -> None:
-        self._page.words[at.AT_BEAT] = time.time_ns()
+        self._page.words[at.AT_HEARTBEAT] = time.time_ns()
         self._observer.update_wall_offset()
         self._read_settings()
-        self._reactor.call_later(_BEAT, self._heartbeat)
+        self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _read_settings(self) -> None:
-        """Take up the settings file when it changed; one that cannot be used leaves the old settings in force."""
+        """Apply the settings file if it changed. An invalid file leaves the old settings in force."""
         path = self._shared / SETTINGS_FILE
         try:
             status = path.stat()
-            seen = status.st_mtime_ns, status.st_ino
-            if seen == self._settings_seen:
+            version = status.st_mtime_ns, status.st_ino
+            if version == self._settings_version:
                 return
-            self._settings_seen = seen
+            self._settings_version = version
             self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
         except FileNotFoundError:
             return
         except (ProxySettingsError, OSError) as error:
-            _LOG.error("settings stay as they were: %s", error)
+            _LOG.error("settings were not applied, the old ones stay in force: %s", error)
 
-    def _catch_signals(self) -> None:
-        """Let signals wake the loop through a socket, and act there."""
-        wake, woken = socket.socketpair()
-        for end in (wake, woken):
-            end.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    def _install_signal_handlers(self) -> None:
+        """Deliver signals through a socket, so that the event loop handles them."""
+        write_end, read_end = socket.socketpair()
+        for sock in (write_end, read_end):
+            sock.setblocking(False)
+        signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        self._wake = wake
-        self._reactor.watch(woken.fileno(), IN, lambda _: self._signalled(woken.recv(64)), self._reactor.stop)
+        self._wakeup = write_end
+        self._reactor.register(read_end.fileno(), IN, lambda _: self._on_signals(read_end.recv(64)), self._reactor.stop)
 
-    def _signalled(self, numbers: bytes) -> None:
+    def _on_signals(self, numbers: bytes) -> None:
         if signal.SIGINT in numbers or self._draining or len(numbers) > 1:
             self._reactor.stop()
         elif signal.SIGTERM in numbers:
             self._draining = True
             _LOG.info("draining: %d connections are open", self._connections.count)
             self._reactor.call_later(self._drain, self._reactor.stop)
-            self._idle()
+            self._stop_if_drained()
 
-    def _idle(self) -> None:
+    def _stop_if_drained(self) -> None:
         if self._draining and not self._connections.count:
             self._reactor.stop()

@@ -1,4 +1,7 @@
-"""The listen/upstream pairs as options of a command. Light, since the supervisor of `pilotfish run` needs it, too."""
+"""The options of the listen/upstream pairs, for `pilotfish proxy` and `pilotfish run`.
+
+Keep the imports light: the supervisor of `pilotfish run` imports this module.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +16,33 @@ DRAIN_SECONDS = 30
 
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the listen/upstream pairs and their limits, which `pilotfish run` has too."""
+    """Add the options of the listen/upstream pairs and their limits."""
     for option, text in (
-        ("--listen", "accept clients there"),
-        ("--upstream", "relay them there, in the order of the --listen"),
+        ("--listen", "address that accepts clients"),
+        ("--upstream", "address of the model server, in the order of the --listen options"),
     ):
         parser.add_argument(
             option,
             required=True,
             action="append",
             metavar="HOST:PORT|unix:/PATH",
-            help=f"{text}; may be given several times",
+            help=f"{text}; can be repeated",
         )
     parser.add_argument(
         "--drain-seconds", type=float, default=DRAIN_SECONDS, metavar="S",
-        help="after SIGTERM, how long open connections may take to end (default %(default)s)",
+        help="seconds that open connections may take to end after SIGTERM (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--max-connections", type=int, default=CONNECTION_LIMIT, metavar="N",
-        help="refuse clients beyond so many (default %(default)s, and what the limit of descriptors allows)",
+        help="refuse clients beyond this number (default %(default)s, or fewer if the descriptor limit requires it)",
     )  # fmt: skip
 
 
 def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[Address, Address]]:
-    """Return the listen/upstream pairs; raise UsageError when they do not pair up."""
+    """Return the listen/upstream pairs; raise UsageError if their numbers differ."""
     if len(listens) != len(upstreams):
         raise UsageError(
-            f"{len(listens)} --listen but {len(upstreams)} --upstream: give one --upstream for each --listen"
+            f"there are {len(listens)} --listen but {len(upstreams)} --upstream; give one --upstream for each --listen"
         )
     return [
         (parse_endpoint(listen_at, "--listen"), parse_endpoint(upstream, "--upstream"))
@@ -48,5 +51,5 @@ def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[
 
 
 def parse_endpoint(text: str, option: str) -> Address:
-    """Return the address that a person gave for `option`, in any of the forms."""
+    """Return the address in the value of `option`: HOST:PORT, :PORT or unix:/PATH."""
     return parse_address(text, what=option, any_host=True, unix=True)

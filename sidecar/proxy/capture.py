@@ -1,4 +1,8 @@
-"""The bodies of sampled exchanges, within a budget that all of them share."""
+"""The bodies of sampled exchanges, held within a memory budget that all captures share.
+
+The observer creates a capture per sampled exchange; the parser fills it. A capture must be released exactly when its
+exchange ends, or the budget shrinks.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,28 @@ STREAM_EDGE = 16 * 1024
 
 
 class CaptureBudget:
-    """Bytes that captures may hold together."""
+    """The number of bytes that all captures together may hold."""
 
     def __init__(self, limit: int = BUDGET_BYTES) -> None:
         self.limit = limit
         self.used = 0
 
-    def take(self, size: int) -> bool:
-        """Use `size` bytes; return False, with nothing used, when they are not there."""
+    def acquire(self, size: int) -> bool:
+        """Reserve `size` bytes. If the budget is too small, reserve nothing and return False."""
         if self.used + size > self.limit:
             return False
         self.used += size
         return True
 
     def release_bytes(self, size: int) -> None:
-        """Return bytes that were taken."""
+        """Return reserved bytes to the budget."""
         self.used -= size
 
 
 class BodyCapture:
-    """Keeps each body's first `body_limit` bytes; of an event stream its first and last 16 KiB.
+    """Keeps the first `body_limit` bytes of each body, or the first and last 16 KiB of an event stream.
 
-    `exhausted` tells that the budget gave out: what was kept is let go and nothing more is taken.
+    `exhausted` is true after the budget ran out: the capture has dropped its bytes and keeps no more.
     """
 
     __slots__ = (
@@ -55,21 +59,21 @@ class BodyCapture:
 
     @property
     def request_body(self) -> bytes:
-        """Return what was kept of the request's body."""
+        """Return the kept bytes of the request body."""
         return bytes(self._request)
 
     @property
     def response_body(self) -> bytes:
-        """Return what was kept of the response's body: of a stream its beginning and its end."""
+        """Return the kept bytes of the response body; for a stream, its beginning and its end."""
         return bytes(self._response) + bytes(self._tail)
 
     def request(self, data: bytes) -> None:
-        """Take the next bytes of the request's body."""
+        """Keep the next bytes of the request body, within the limits."""
         if self._keep(self._request, data, self._body_limit) < len(data):
             self.request_truncated = True
 
     def response(self, data: bytes) -> None:
-        """Take the next bytes of the response's body."""
+        """Keep the next bytes of the response body, within the limits."""
         limit = STREAM_EDGE if self.is_stream else self._body_limit
         kept = self._keep(self._response, data, limit)
         if kept < len(data):
@@ -78,19 +82,19 @@ class BodyCapture:
                 self._keep_tail(data[kept:])
 
     def release(self) -> None:
-        """Give the budget back and let the bodies go."""
+        """Drop the bodies and return their bytes to the budget."""
         self._budget.release_bytes(self._held)
         self._held = 0
         self._request, self._response, self._tail = bytearray(), bytearray(), bytearray()
 
     def _keep(self, body: bytearray, data: bytes, limit: int) -> int:
-        """Append what the limit and the budget allow; return how many bytes were kept."""
+        """Append as many bytes as the limit and the budget allow; return their number."""
         if self.exhausted:
             return 0
         size = min(len(data), limit - len(body))
         if size <= 0:
             return 0
-        if not self._budget.take(size):
+        if not self._budget.acquire(size):
             self.release()
             self.exhausted = True
             return 0
@@ -103,7 +107,7 @@ class BodyCapture:
         self._tail += data[-STREAM_EDGE:]
         del self._tail[:-STREAM_EDGE]
         grown = len(self._tail) - before
-        if grown > 0 and self._budget.take(grown):
+        if grown > 0 and self._budget.acquire(grown):
             self._held += grown
         elif grown > 0:
             self.release()

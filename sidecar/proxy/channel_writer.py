@@ -1,4 +1,7 @@
-"""Drives the channel's sender from the loop: writes in portions, reconnects, and stops when the reader is full."""
+"""Runs the channel's sender in the event loop: batches writes, reconnects, and pauses while the socket is full.
+
+The observer offers records; the writer queues them in `channel.sender.Sender`. It must never block the loop.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from ..channel.record import Record
 from ..channel.sender import Sender
 from .reactor import FAILED, IN, OUT, SECOND, Reactor
 
-BATCH_DELAY = SECOND // 200  # records wait so long for company, since one write costs as much as looking at an exchange
+BATCH_DELAY = SECOND // 200  # ns that a record waits for others: one write costs as much CPU as parsing one exchange
 BATCH_BYTES = 64 * 1024
 RECONNECT = SECOND // 20
 
 
 class ChannelWriter:
-    """Offers records to the analyzer and never waits for it."""
+    """Sends records to the analyzer and never waits for it."""
 
     def __init__(self, reactor: Reactor, sender: Sender, next_sequence: Callable[[], int]) -> None:
         self._reactor = reactor
@@ -25,20 +28,20 @@ class ChannelWriter:
 
     @property
     def connected(self) -> bool:
-        """Return whether there is a reader."""
+        """Return whether a reader is connected."""
         return self._sender.connected
 
     def start(self) -> None:
-        """Connect, now or as soon as somebody listens, and again whenever the reader is lost."""
+        """Connect now, or retry until a reader listens. Reconnect whenever the reader disconnects."""
         if not self._sender.connect(self._next_sequence()):
             self._reactor.call_later(RECONNECT, self.start)
             return
         self._blocked = False
-        self._reactor.watch(self._sender.fileno(), IN, self._ready, self._disconnected)
+        self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
         self._write()
 
     def offer(self, record: Record) -> bool:
-        """Queue a record; return False, with nothing changed, when there is no reader or no room."""
+        """Queue a record. Without a reader or room in the queue, change nothing and return False."""
         if not self._sender.offer(record):
             return False
         if not self._scheduled and not self._blocked:
@@ -47,7 +50,7 @@ class ChannelWriter:
         return True
 
     def drain(self) -> None:
-        """Write what can be written now, before the proxy ends."""
+        """Write as much as possible now, before the process ends."""
         if self._sender.connected:
             self._write()
 
@@ -70,9 +73,9 @@ class ChannelWriter:
         blocked = self._sender.pending
         if blocked != self._blocked:
             self._blocked = blocked
-            self._reactor.change(self._sender.fileno(), IN | OUT if blocked else IN)
+            self._reactor.modify(self._sender.fileno(), IN | OUT if blocked else IN)
 
     def _disconnected(self) -> None:
-        self._reactor.forget(self._sender.fileno())
+        self._reactor.unregister(self._sender.fileno())
         self._sender.disconnect()
         self._reactor.call_later(RECONNECT, self.start)

@@ -1,4 +1,8 @@
-"""The proxy's own health, on its own address: the proxy accepts, whatever the model or the analyzer do."""
+"""The health endpoint of the proxy, on its own address.
+
+It reports that the event loop runs and does not depend on the model or the analyzer: their failure must not restart the
+proxy.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ MAX_CONNECTIONS = 64
 
 
 class HealthServer:
-    """Answers one GET a connection with the dictionary that `describe` returns."""
+    """Answers one request per connection with the dictionary that `describe` returns, as JSON."""
 
     def __init__(self, reactor: Reactor, sock: socket.socket, describe: Callable[[], dict[str, object]]) -> None:
         self._reactor = reactor
@@ -25,46 +29,50 @@ class HealthServer:
         self._connections: dict[int, _HealthConnection] = {}
 
     def start(self) -> None:
-        """Begin to answer."""
-        self._reactor.watch(self._sock.fileno(), IN, self._accept, lambda: None)
+        """Start to accept connections."""
+        self._reactor.register(self._sock.fileno(), IN, self._accept, lambda: None)
 
     def answer(self, request: bytes) -> bytes:
-        """Return the response to the request whose head is given."""
+        """Return the response to the request with this head."""
         method, _, rest = request.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0]
         if method not in (b"GET", b"HEAD"):
             return _response("405 Method Not Allowed", {"error": "only GET and HEAD are answered"}, method)
         if path not in PATHS:
-            return _response("404 Not Found", {"error": "ask /healthz"}, method)
+            return _response("404 Not Found", {"error": "unknown path; use /healthz, /livez or /readyz"}, method)
         return _response("200 OK", self._describe(), method)
 
     def _accept(self, _: int) -> None:
         try:
             sock, _ = self._sock.accept()
-        except OSError:  # the visitor left, or no descriptor is free: the traffic goes first
+        except OSError:  # the client has left, or no descriptor is free: relayed traffic has priority
             return
         if len(self._connections) >= MAX_CONNECTIONS:
-            next(iter(self._connections.values())).close()  # the one that has kept silent for the longest
-        visitor = _HealthConnection(self, self._reactor, sock, self._connections)
-        self._reactor.watch(sock.fileno(), IN, visitor.ready, visitor.close)
-        self._reactor.call_later(REQUEST_TIMEOUT, visitor.close)
+            next(iter(self._connections.values())).close()  # the oldest connection that has not sent its request
+        connection = _HealthConnection(self, self._reactor, sock, self._connections)
+        self._reactor.register(sock.fileno(), IN, connection.ready, connection.close)
+        self._reactor.call_later(REQUEST_TIMEOUT, connection.close)
 
 
 class _HealthConnection:
     def __init__(
-        self, server: HealthServer, reactor: Reactor, sock: socket.socket, all_visitors: dict[int, _HealthConnection]
+        self,
+        server: HealthServer,
+        reactor: Reactor,
+        sock: socket.socket,
+        open_connections: dict[int, _HealthConnection],
     ) -> None:
         self._server = server
         self._reactor = reactor
         self._sock = sock
-        self._connections = all_visitors
+        self._connections = open_connections
         self._request = b""
         self._key = sock.fileno()
         sock.setblocking(False)
-        all_visitors[self._key] = self
+        open_connections[self._key] = self
 
     def ready(self, events: int) -> None:
-        """Read the request; answer and close when it is whole."""
+        """Read the request. When its head is complete, answer and close."""
         try:
             portion = self._sock.recv(REQUEST_LIMIT)
         except BlockingIOError:
@@ -73,17 +81,17 @@ class _HealthConnection:
             portion = b""
         self._request += portion
         if b"\r\n\r\n" in self._request:
-            with suppress(OSError):  # it left; an answer of some hundred bytes fits into any socket buffer
+            with suppress(OSError):  # the client has left; the short answer always fits into the socket buffer
                 self._sock.send(self._server.answer(self._request))
         elif portion and len(self._request) < REQUEST_LIMIT and not events & FAILED:
             return
         self.close()
 
     def close(self) -> None:
-        """Close the connection, once."""
+        """Close the connection. Later calls do nothing."""
         if self._connections.get(self._key) is self:
             del self._connections[self._key]
-            self._reactor.forget(self._key)
+            self._reactor.unregister(self._key)
             self._sock.close()
 
 

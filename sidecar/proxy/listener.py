@@ -1,4 +1,8 @@
-"""Accepting clients, within limits: each becomes a relay, or is refused with RST and counted."""
+"""Accepts clients within limits. Each client becomes a relay, or is refused with RST and counted.
+
+A listener accepts on one socket and connects to one upstream; one ConnectionManager counts the connections of all
+listeners. Every accepted client must end in exactly one of the counters `ended`, `reset` or `refused_*`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from .reactor import IN, SECOND, Reactor
 from .relay import Relay, reset_socket
 from .upstream import Upstream, UpstreamConnect, descriptor_reserve
 
-ACCEPTS_A_ROUND = 64
+ACCEPTS_PER_ROUND = 64
 OWN_DESCRIPTORS = 32
 _PAUSE = SECOND // 20
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -27,7 +31,7 @@ _ACCEPTED, _OPEN, _ENDED, _RESET, _LIMIT, _UPSTREAM, _DESCRIPTORS = (
 
 
 class ConnectionManager:
-    """All connections of a proxy, over all its listeners: counts them, bounds them, and tells when the last is gone."""
+    """All connections of all listeners. Calls `on_idle` when the last one has ended; listeners enforce `limit`."""
 
     def __init__(self, page: CounterPage, limit: int, on_idle: Callable[[], None]) -> None:
         self.page = page
@@ -37,15 +41,15 @@ class ConnectionManager:
 
     @property
     def count(self) -> int:
-        """Return how many are open."""
+        """Return the number of open connections."""
         return len(self._open)
 
     def add(self, connection: Relay | UpstreamConnect) -> None:
-        """Count a connection in."""
+        """Add an open connection."""
         self._open.add(connection)
 
     def remove(self, connection: Relay | UpstreamConnect) -> None:
-        """Count a connection out."""
+        """Remove a connection that has ended."""
         self._open.discard(connection)
         if not self._open:
             self._on_idle()
@@ -60,7 +64,7 @@ class ConnectionManager:
 
 
 class Listener:
-    """Accepts on one socket for one upstream."""
+    """Accepts clients on one socket for one upstream. `index` is the number of the listen/upstream pair."""
 
     def __init__(
         self,
@@ -80,11 +84,11 @@ class Listener:
         self._reserve = descriptor_reserve()
 
     def start(self) -> None:
-        """Begin to accept."""
-        self._reactor.watch(self._sock.fileno(), IN, self._ready, self._pause)
+        """Start or resume accepting."""
+        self._reactor.register(self._sock.fileno(), IN, self._ready, self._pause)
 
     def _ready(self, _: int) -> None:
-        for _ in range(ACCEPTS_A_ROUND):
+        for _ in range(ACCEPTS_PER_ROUND):
             try:
                 client, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):
@@ -93,10 +97,10 @@ class Listener:
                 if error.errno in _NO_DESCRIPTOR:
                     self._refuse_without_descriptor()
                     return
-                continue  # that client went away before it was accepted
-            self._take(client)
+                continue  # the client disconnected before it was accepted
+            self._accept_client(client)
 
-    def _take(self, client: socket.socket) -> None:
+    def _accept_client(self, client: socket.socket) -> None:
         client.setblocking(False)
         page = self._connections.page
         page.add(_ACCEPTED)
@@ -111,10 +115,10 @@ class Listener:
             self._pair(client, server)
             self._connections.remove(connecting)
 
-        def refused(left: bool) -> None:
+        def refused(client_left: bool) -> None:
             reset_socket(client)
             page.add(_OPEN, -1)
-            page.add(_RESET if left else _UPSTREAM)
+            page.add(_RESET if client_left else _UPSTREAM)
             self._connections.remove(connecting)
 
         connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
@@ -136,11 +140,11 @@ class Listener:
         self._connections.remove(relay)
 
     def _refuse_without_descriptor(self) -> None:
-        """Give up the reserve, so that the client hears RST rather than nothing; then let others end first."""
+        """Use the reserved descriptor to refuse one client with RST, then pause until other connections have ended."""
         os.close(self._reserve)
         try:
             client, _ = self._sock.accept()
-        except OSError:  # another process took the descriptor, or the client went away: the pause below helps in both
+        except OSError:  # another process took the descriptor, or the client disconnected
             client = None
         if client is not None:
             reset_socket(client)
@@ -149,12 +153,12 @@ class Listener:
         self._pause()
 
     def _pause(self) -> None:
-        self._reactor.forget(self._sock.fileno())
+        self._reactor.unregister(self._sock.fileno())
         self._reactor.call_later(_PAUSE, self.start)
 
 
 def connection_limit(wanted: int) -> int:
-    """Raise the soft limit of descriptors to the hard one; return how many connections fit, `wanted` at most."""
+    """Raise the soft descriptor limit to the hard one. Return how many connections it allows, at most `wanted`."""
     hard = raise_descriptor_limit()
     fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != UNLIMITED else 1 << 20
     return min(wanted, fitting)

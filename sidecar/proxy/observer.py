@@ -1,6 +1,8 @@
-"""From exchanges to the counter page and, for the sampled ones, to the channel.
+"""Counts exchanges on the counter page and sends the sampled ones to the channel.
 
-One Observer serves all connections of a proxy. A `ConnectionObserver` receives what the parser of one connection finds.
+One Observer serves all connections of a proxy. A `ConnectionObserver` connects the relay and the parser of one
+connection to it. Every exchange must be counted with exactly one outcome, in the same group of stores as its route: the
+analyzer checks that both totals agree.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ from .sampler import Sampler
 _LOG = logging.getLogger(__name__)
 
 RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
-_KUBELET_PROBE = "kube-probe/"  # how the User-Agent of a kubelet's HTTP probe begins
+_KUBELET_PROBE = "kube-probe/"  # the prefix of the User-Agent in a kubelet's HTTP probe
 _UNKNOWN_ROUTE = frozenset((404, 405))
-_ROUTE_MEMO = 4096
+_ROUTE_CACHE_ENTRIES = 4096
 _CLOCK_STEP = 1_000_000_000
 
-# module names are cheaper than attributes of a module, and these are used in every exchange
+# globals are faster than attributes of a module, and every exchange uses these
 _LOCK, _IN_FLIGHT = at.AT_LOCK, at.SLOT_IN_FLIGHT
-# by status; one beyond 599 is to be taken for a 5xx (RFC 9110, 15)
+# counter by status; a status above 599 counts as 5xx (RFC 9110, 15)
 _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
@@ -47,60 +49,60 @@ _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaqu
 
 
 class RecordSink(Protocol):
-    """Where records go; it never waits."""
+    """Accepts records without waiting."""
 
     @property
     def connected(self) -> bool:
-        """Return whether anybody reads."""
+        """Return whether a reader is connected."""
 
     def offer(self, record: Record) -> bool:
-        """Take the record, or return False."""
+        """Queue the record, or return False."""
 
 
 class ObservedExchange(Exchange):
     """An exchange with the proxy's own attributes.
 
-    slot        word of the counter page at which the counters of its route begin
-    outcome     word of the counter page that will count it, or 0 while a record may be made of it
+    slot        first word of its route slot on the counter page
+    outcome     word of the counter page that will count it, or 0 if a record may be sent
     """
 
     slot = outcome = 0
 
 
 class Observer:
-    """Counts every exchange and hands over the sampled ones."""
+    """Counts every exchange and sends the sampled ones to `sink`."""
 
-    def __init__(self, page: CounterPage, outlet: RecordSink, settings: ProxySettings) -> None:
+    def __init__(self, page: CounterPage, sink: RecordSink, settings: ProxySettings) -> None:
         self.page = page
-        self._outlet = outlet
+        self._sink = sink
         self._budget = CaptureBudget()
         self._sampler = Sampler(settings.max_records_per_second)
         self._wall_offset = time.time_ns() - monotonic_ns()
-        self._memo: dict[tuple[str, str, str], tuple[str, bool]] = {}
+        self._route_cache: dict[tuple[str, str, str], tuple[str, bool]] = {}
         self._slots: dict[str, int] = {}
         self.apply(settings)
 
     def apply(self, settings: ProxySettings) -> None:
-        """Go on with other settings."""
+        """Replace the settings."""
         self._settings = settings
         self._sampler.set_rate(settings.max_records_per_second)
         self._templates = RouteTemplates(settings.routes)
         self._probes = frozenset(settings.probes)
-        self._memo.clear()
+        self._route_cache.clear()
 
     def update_wall_offset(self) -> None:
-        """Take up a step of the wall clock or a sleep of the machine; drift below a second is left alone."""
+        """Follow steps of the wall clock and sleeps of the machine. Drift below a second is ignored."""
         offset = time.time_ns() - monotonic_ns()
         if abs(offset - self._wall_offset) > _CLOCK_STEP:
             self._wall_offset = offset
 
     @property
     def next_sequence(self) -> int:
-        """Return the number of the next record."""
+        """Return the sequence number of the next record."""
         return self.page.words[_ACCEPTED] + 1
 
     def begin(self, exchange: ObservedExchange) -> BodyCapture | None:
-        """Count a request in; decide whether it is recorded, before any of its content is seen."""
+        """Count a request as in flight. Return a capture if it is recorded; the body has no influence on that."""
         route, excluded = self._route(exchange)
         base = self.page.probes if excluded else self._slots.get(route, _OTHER)
         exchange.slot = base
@@ -109,16 +111,16 @@ class Observer:
             exchange.outcome = _ROUTE
         elif exchange.method not in RECORDED_METHODS:
             exchange.outcome = _METHOD
-        elif not self._sampler.take(exchange.started):
+        elif not self._sampler.admit(exchange.started):
             exchange.outcome = _RATE
-        elif not self._outlet.connected:
+        elif not self._sink.connected:
             exchange.outcome = _NO_READER
         else:
             return BodyCapture(self._budget, self._settings.body_limit)
         return None
 
-    def place(self, exchange: ObservedExchange) -> None:
-        """Give an exchange whose status is known the slot of its route; paths that nobody serves use none up."""
+    def assign_route_slot(self, exchange: ObservedExchange) -> None:
+        """Assign the slot of the route, once the status is known. Unknown paths (404, 405) stay in `other`."""
         if exchange.slot != _OTHER or exchange.status in _UNKNOWN_ROUTE:
             return
         slot = self._slot(self._route(exchange)[0])
@@ -127,10 +129,10 @@ class Observer:
         exchange.slot = slot
 
     def end(self, exchange: ObservedExchange, listener: int, parser: Parser) -> None:
-        """Count an exchange out, with its outcome."""
+        """Count the end of an exchange and its outcome."""
         status = exchange.status
         if exchange.slot == _OTHER and status:
-            self.place(exchange)
+            self.assign_route_slot(exchange)
         slot = exchange.slot
         outcome = exchange.outcome or self._offer_record(exchange, listener, parser)
         page = self.page
@@ -149,7 +151,7 @@ class Observer:
         words[_LOCK] += 1
 
     def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool) -> None:
-        """Count the arrival of an event: since the request for the first, since the one before for others, in ns."""
+        """Count an event. `elapsed` is ns since the request for the first event, else since the previous event."""
         words = self.page.words
         words[_LOCK] += 1
         self.page.observe(exchange.slot + (at.SLOT_FIRST_EVENT if first else at.SLOT_EVENT_GAP), elapsed)
@@ -164,39 +166,39 @@ class Observer:
         return slot
 
     def _route(self, exchange: ObservedExchange) -> tuple[str, bool]:
-        """Return the route and whether it is excluded (a probe, by its path or as the kubelet sends it)."""
+        """Return the route, and whether it is a probe, by its path or its User-Agent."""
         method, target, agent = key = (exchange.method, exchange.target, exchange.user_agent)
-        found = self._memo.get(key)
+        found = self._route_cache.get(key)
         if found is None:
             is_probe = target.partition("?")[0] in self._probes or agent.startswith(_KUBELET_PROBE)
             found = self._templates.route(method, target), is_probe
-            if len(self._memo) >= _ROUTE_MEMO:
-                self._memo.clear()
+            if len(self._route_cache) >= _ROUTE_CACHE_ENTRIES:
+                self._route_cache.clear()
             if len(target) + len(agent) <= 512:
-                self._memo[key] = found
+                self._route_cache[key] = found
         return found
 
     def _offer_record(self, exchange: ObservedExchange, listener: int, parser: Parser) -> int:
         """Offer the record of a captured exchange; return the word that counts its outcome."""
         capture = exchange.bodies
         if not isinstance(capture, BodyCapture):
-            raise TypeError("an exchange without an outcome has a capture")
+            raise TypeError("exchange has neither an outcome nor a capture")
         if parser.opaque is not None:
             outcome = _DOWNGRADED
         elif not exchange.complete:
             outcome = _ABORTED
         elif capture.exhausted:
             outcome = _BUDGET
-        elif self._outlet.offer(self._record(exchange, capture, listener, parser.protocol)):
+        elif self._sink.offer(self._record(exchange, capture, listener, parser.protocol)):
             outcome = _ACCEPTED
         else:
-            outcome = _FULL if self._outlet.connected else _NO_READER
+            outcome = _FULL if self._sink.connected else _NO_READER
         capture.release()
         return outcome
 
     def _record(self, exchange: ObservedExchange, capture: BodyCapture, listener: int, protocol: str) -> Record:
         flags = REQUEST_TRUNCATED * capture.request_truncated | RESPONSE_TRUNCATED * capture.response_truncated
-        return Record(  # by position, which costs half of what keywords cost
+        return Record(  # positional arguments take half the time of keywords
             self.next_sequence,
             exchange.started + self._wall_offset,
             exchange.first_byte - exchange.started,
@@ -220,7 +222,10 @@ class Observer:
 
 
 class ConnectionObserver:
-    """The listener of one connection's parser, and the observer of its relay (so some calls go straight through)."""
+    """The listener of one connection's parser, and the observer of its relay.
+
+    Some of its methods are bound methods of other objects, which saves a call per read or exchange.
+    """
 
     __slots__ = (
         "_detector",
@@ -240,7 +245,7 @@ class ConnectionObserver:
         self._listener = listener
         self._opaque = False
         self._event_at = 0
-        self.requested, self.answered = observer.begin, observer.place
+        self.requested, self.answered = observer.begin, observer.assign_route_slot
         self._detector = detector = ProtocolDetector(self, ObservedExchange)
         self.client, self.server, self.server_ended = detector.client, detector.server, detector.server_ended
 
@@ -251,14 +256,18 @@ class ConnectionObserver:
             self._observer.page.add(_OPAQUE_OPEN, -1)
             self._opaque = False
 
-    def defect(self, error: Exception) -> None:
-        """Count and name an error of our own, once a connection; the connection goes on unobserved."""
+    def on_error(self, error: Exception) -> None:
+        """Log an internal error and make the connection opaque. The relay goes on."""
         words = self._observer.page.words
         words[_LOCK] += words[_LOCK] & 1
         self._detector.abandon()
         if not self._opaque:
             self.went_opaque("internal")
-        _LOG.error("observer: %s at %s; the connection goes on unobserved", type(error).__name__, error_location(error))
+        _LOG.error(
+            "observer failed: %s at %s; the connection is relayed without being parsed",
+            type(error).__name__,
+            error_location(error),
+        )
 
     def streamed(self, exchange: ObservedExchange, now: int, first: bool) -> None:
         """See `wire.exchange.ExchangeListener`."""

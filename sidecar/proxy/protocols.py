@@ -1,7 +1,7 @@
-"""Protocol detection: a connection's first bytes choose its parser from the table `PROTOCOLS`.
+"""Protocol detection: the first bytes of a connection select its parser from the table `PROTOCOLS`.
 
-The relay has forwarded every byte before it comes here, so detection never delays one. To add a protocol, write its
-parser under `wire/` (see `wire/__init__.py`) and add a row.
+The relay forwards bytes before it passes them to this module, so detection delays no byte. To add a protocol, write its
+parser under `wire/` (see `wire/__init__.py`) and add a row. The row without a preface must stay the last one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .relay import ObserveBytes
 
 
 class WireProtocol(NamedTuple):
-    """A row of the table: `parser` is made for connections whose client begins with the bytes `preface`."""
+    """A row of the table: `parser` creates the parser if the first bytes of the client are `preface`."""
 
     preface: bytes
     parser: Callable[[ExchangeListener[Any], type[Any]], Parser]
@@ -27,8 +27,8 @@ def _opaque(reason: str, listener: ExchangeListener[Any], _exchange_type: type[A
     return OpaqueParser(listener, reason)
 
 
-# The first row whose preface fits is chosen; the last one fits everything. HTTP/2: RFC 9113, 3.4. TLS: a handshake
-# record (RFC 8446, 5.1).
+# The first row with a matching preface is selected; the last row matches everything. HTTP/2: RFC 9113, 3.4. TLS: a
+# handshake record (RFC 8446, 5.1).
 PROTOCOLS = (
     WireProtocol(b"PRI * HTTP/2.0", partial(_opaque, "http2")),
     WireProtocol(b"\x16", partial(_opaque, "tls")),
@@ -38,33 +38,34 @@ _LONGEST_PREFACE = max(len(row.preface) for row in PROTOCOLS)
 
 
 class ProtocolDetector(Generic[E]):
-    """The parser of a connection until its protocol is known; then it hands over to the one that the table names.
+    """Selects the parser of a connection and passes bytes to it.
 
-    `client` and `server` return the method that takes the following bytes of their side, once that is known. A caller
-    may call it from then on and save a call for each portion. `parser` is None while the bytes fit several rows. Then
-    the portions are kept, fewer than `_LONGEST_PREFACE` bytes, and the parser receives them with their own times.
+    `parser` is None while the first bytes match several rows. Until then the bytes are buffered, fewer than
+    `_LONGEST_PREFACE`, and the parser later receives them with their own times. Once the parser is known, `client` and
+    `server` return its method for the next bytes of their side. A caller may use that method directly, which saves one
+    call per read.
     """
 
-    __slots__ = ("_exchange_type", "_kept", "_listener", "parser")
+    __slots__ = ("_buffered", "_exchange_type", "_listener", "parser")
 
     def __init__(self, listener: ExchangeListener[E], exchange_type: type[E]) -> None:
         self._listener = listener
         self._exchange_type = exchange_type
-        self._kept: tuple[tuple[bytes, int], ...] = ()
+        self._buffered: tuple[tuple[bytes, int], ...] = ()
         self.parser: Parser | None = None
 
-    def client(self, seen: memoryview, now: int) -> ObserveBytes | None:
-        """Take bytes that the client sent."""
-        parser = self.parser or self._choose(seen, now)
+    def client(self, view: memoryview, now: int) -> ObserveBytes | None:
+        """Pass on bytes that the client sent."""
+        parser = self.parser or self._choose(view, now)
         if parser is None:
             return None
-        parser.client(seen, now)
+        parser.client(view, now)
         return parser.client
 
-    def server(self, seen: memoryview, now: int) -> ObserveBytes | None:
-        """Take bytes that the server sent; in no protocol of the table a server speaks before the client."""
+    def server(self, view: memoryview, now: int) -> ObserveBytes | None:
+        """Pass on bytes that the server sent. In all protocols of the table, the client sends first."""
         parser = self.parser or self._start(PROTOCOLS[-1])
-        parser.server(seen, now)
+        parser.server(view, now)
         return parser.server
 
     def server_ended(self, now: int) -> None:
@@ -78,27 +79,27 @@ class ProtocolDetector(Generic[E]):
             self.parser.closed(now)
 
     def abandon(self) -> None:
-        """Let go of all state, because the parser or its listener has failed."""
+        """Drop all state, because the parser or its listener has failed."""
         if self.parser is None:
             self.parser = OpaqueParser(self._listener, "internal")
         self.parser.abandon()
 
-    def _choose(self, seen: memoryview, now: int) -> Parser | None:
-        """Return the parser for the bytes until now, or keep `seen` and return None."""
-        start = bytes(seen[:_LONGEST_PREFACE])
-        if self._kept:
-            start = b"".join(portion for portion, _ in self._kept) + start
+    def _choose(self, view: memoryview, now: int) -> Parser | None:
+        """Return the parser for the bytes received so far. If several rows match, buffer `view` and return None."""
+        start = bytes(view[:_LONGEST_PREFACE])
+        if self._buffered:
+            start = b"".join(portion for portion, _ in self._buffered) + start
         for row in PROTOCOLS:
             if start.startswith(row[0]):
                 return self._start(row)
             if row[0].startswith(start):
-                self._kept = *self._kept, (bytes(seen), now)
+                self._buffered = *self._buffered, (bytes(view), now)
                 return None
         raise AssertionError("the last row fits everything")
 
     def _start(self, row: WireProtocol) -> Parser:
         parser = self.parser = row.parser(self._listener, self._exchange_type)
-        for portion, then in self._kept:
-            parser.client(memoryview(portion), then)
-        self._kept = ()
+        for portion, received in self._buffered:
+            parser.client(memoryview(portion), received)
+        self._buffered = ()
         return parser

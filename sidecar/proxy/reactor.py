@@ -1,7 +1,8 @@
-"""An epoll loop with timers: all that a relay of raw sockets needs.
+"""An epoll loop with timers, for relays of raw sockets.
 
-An own loop, since the closing contract needs what event loops hide: EPOLLHUP and EPOLLERR of a socket that is not being
-read, and sockets that close with RST. It costs as much CPU as uvloop and half its memory.
+The proxy does not use asyncio or uvloop because they hide events that the relay needs to forward FIN and RST correctly:
+EPOLLHUP and EPOLLERR of a socket that is not being read. This loop uses as much CPU as uvloop and half its memory. An
+exception in a handler must never end the loop.
 """
 
 from __future__ import annotations
@@ -25,38 +26,38 @@ SECOND = 1_000_000_000
 
 
 class Reactor:
-    """Calls handlers with the events of their descriptors, and timers when they are due. Times are monotonic ns."""
+    """Calls handlers with the events of their descriptors, and timers at their times. Times are monotonic ns."""
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self.now = clock
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        self._on_defect: dict[int, Callable[[], None]] = {}
-        # in this round: an event that is still to come may be meant for what had the number before
-        self._forgotten: set[int] = set()
+        self._error_handlers: dict[int, Callable[[], None]] = {}
+        # descriptors of this round: a pending event may belong to a closed socket that had the same number
+        self._unregistered: set[int] = set()
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._running = False
 
-    def watch(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
+    def register(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
         """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up.
 
-        Should the handler raise, which is a defect of ours, it is logged and `on_error()` lets go of what the
-        descriptor belongs to: one connection may end of it, the proxy does not.
+        If the handler raises, the loop logs the error and calls `on_error()`, which must close or pause the user of the
+        descriptor.
         """
         self._handlers[descriptor] = handler
-        self._on_defect[descriptor] = on_error
+        self._error_handlers[descriptor] = on_error
         self._epoll.register(descriptor, events)
 
-    def change(self, descriptor: int, events: int) -> None:
-        """Watch for other events from now on."""
+    def modify(self, descriptor: int, events: int) -> None:
+        """Replace the events of a registered descriptor."""
         self._epoll.modify(descriptor, events)
 
-    def forget(self, descriptor: int) -> None:
-        """Watch the descriptor no more; do this before it is closed."""
+    def unregister(self, descriptor: int) -> None:
+        """Stop polling the descriptor. Call this before closing it."""
         if self._handlers.pop(descriptor, None) is not None:
-            del self._on_defect[descriptor]
-            self._forgotten.add(descriptor)
+            del self._error_handlers[descriptor]
+            self._unregistered.add(descriptor)
             self._epoll.unregister(descriptor)
 
     def call_at(self, when: int, call: Callable[[], None]) -> None:
@@ -70,12 +71,12 @@ class Reactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._running = True
-        poll, handlers, forgotten = self._epoll.poll, self._handlers, self._forgotten
+        poll, handlers, unregistered = self._epoll.poll, self._handlers, self._unregistered
         while self._running:
-            forgotten.clear()
+            unregistered.clear()
             for descriptor, events in poll(self._timeout()):
                 handler = handlers.get(descriptor)
-                if handler is None or descriptor in forgotten:  # level-triggered: a real event comes again
+                if handler is None or descriptor in unregistered:  # level-triggered: a valid event is reported again
                     continue
                 try:
                     handler(events)
@@ -85,7 +86,7 @@ class Reactor:
                 self._run_timers()
 
     def stop(self) -> None:
-        """Leave `run` after the current round."""
+        """Return from `run` after the current round."""
         self._running = False
 
     def close(self) -> None:
@@ -104,15 +105,15 @@ class Reactor:
             try:
                 call()
             except Exception as error:
-                _LOG.error("a timer failed: %s at %s", type(error).__name__, error_location(error))
+                _LOG.error("timer failed: %s at %s", type(error).__name__, error_location(error))
 
     def _recover(self, descriptor: int, error: Exception) -> None:
-        _LOG.error("a handler failed: %s at %s", type(error).__name__, error_location(error))
-        on_error = self._on_defect.get(descriptor)
+        _LOG.error("event handler failed: %s at %s", type(error).__name__, error_location(error))
+        on_error = self._error_handlers.get(descriptor)
         if on_error is None:
             return
         try:
             on_error()
         except Exception as second:
-            _LOG.error("letting go failed, too: %s at %s", type(second).__name__, error_location(second))
-            self.forget(descriptor)
+            _LOG.error("error handler failed: %s at %s", type(second).__name__, error_location(second))
+            self.unregister(descriptor)

@@ -1,8 +1,9 @@
-"""One client connection and its own upstream connection: bytes over, in both directions, and their ends as they came.
+"""Forwards bytes between a client connection and its own upstream connection, in both directions, with FIN and RST.
 
-What was read goes out at once; only then is it shown to the observer. Where a socket does not take all of it, the rest
-waits and nothing more is read from the other side (at most one portion a direction is held). FIN travels as a shutdown,
-RST as a close with SO_LINGER 0, after what came before it has gone out.
+Bytes that were read are sent at once, and passed to the observer after that. If a socket does not accept all of them,
+the rest is held and reading from the other side pauses, so a relay holds at most one read per direction. A FIN becomes
+a shutdown. A RST becomes a close with SO_LINGER 0, after the bytes that came before it have been delivered. The
+observer must not delay or change bytes, and its errors must not end a relay.
 """
 
 from __future__ import annotations
@@ -19,110 +20,110 @@ from typing import Protocol, TypeAlias
 from .reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
 
 BUFFER_BYTES = 64 * 1024
-_BUFFER = bytearray(BUFFER_BYTES)  # shared: what is not sent at once is copied out of it
+_BUFFER = bytearray(BUFFER_BYTES)  # shared by all relays: bytes that are not sent at once are copied
 _VIEW = memoryview(_BUFFER)
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _INT = struct.Struct("i")
-RESET_TIMEOUT = 5 * SECOND  # how long the bytes before an RST may take
+RESET_TIMEOUT = 5 * SECOND  # ns that delivering the bytes before an RST may take
 _RESET_POLL = SECOND // 200
 
-# takes the bytes of one side; returns the callable that takes the bytes after these, where that changes
+# receives the bytes of one side; returns the callable for the next bytes, or None for the same one
 ObserveBytes: TypeAlias = "Callable[[memoryview, int], ObserveBytes | None]"
 
 
 class RelayObserver(Protocol):
-    """Sees the bytes of a connection after they were forwarded. Times are monotonic ns.
+    """Receives the bytes of a connection after they were forwarded. Times are monotonic ns.
 
-    Whatever it raises is a defect of its own: it is told so by `defect`, and the relay goes on.
+    If one of its calls raises, the relay calls `on_error` and goes on.
     """
 
     @property
     def client(self) -> ObserveBytes:
-        """Takes bytes that came from the client."""
+        """Receives bytes from the client."""
 
     @property
     def server(self) -> ObserveBytes:
-        """Takes bytes that came from the server."""
+        """Receives bytes from the server."""
 
     @property
     def server_ended(self) -> Callable[[int], None]:
-        """Takes the news that the server half-closed."""
+        """Handles the end of the server's direction."""
 
     def closed(self, now: int) -> None:
-        """The connection is gone."""
+        """Handle the end of the connection."""
 
-    def defect(self, error: Exception) -> None:
-        """One of the other calls raised."""
+    def on_error(self, error: Exception) -> None:
+        """Handle an exception that another call raised."""
 
 
 class Endpoint:
-    """One of the two sockets: reads for its peer, and holds what still has to go out on itself."""
+    """One of the two sockets of a relay. It reads for its peer and holds the bytes that wait to be sent on it."""
 
     __slots__ = (
         "_mask",
         "_reactor",
         "_recv",
-        "_watched",
-        "ended",
-        "gone",
+        "_registered",
+        "fin_received",
+        "fin_sent",
+        "observe",
         "outgoing",
         "peer",
+        "read_failed",
         "relay",
         "send",
-        "show",
-        "shut",
         "sock",
         "write_failed",
     )
 
-    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, show: ObserveBytes) -> None:
+    def __init__(self, reactor: Reactor, sock: socket.socket, relay: Relay, observe: ObserveBytes) -> None:
         self._reactor = reactor
         self._recv = sock.recv_into
         self.send = sock.send
         self._mask = 0
-        self._watched = False
+        self._registered = False
         self.sock = sock
         self.relay = relay
-        self.show = show
+        self.observe = observe
         self.peer: Endpoint
         self.outgoing: memoryview | None = None
-        self.ended = False  # it sent FIN: nothing more comes from it
-        self.shut = False  # we sent FIN: nothing more goes out on it
-        self.write_failed = False  # sending failed, so it was reset; what it sent before may still be there to be read
-        self.gone = False  # reading failed too
+        self.fin_received = False  # no more bytes come from it
+        self.fin_sent = False  # no more bytes are sent on it
+        self.write_failed = False  # it was reset; bytes that it sent before may still be readable
+        self.read_failed = False  # reading failed, too
 
     def unregister(self) -> None:
-        """Ask for no event, not even of errors."""
-        if self._watched:
-            self._watched = False
-            self._reactor.forget(self.sock.fileno())
+        """Stop polling this socket, also for errors."""
+        if self._registered:
+            self._registered = False
+            self._reactor.unregister(self.sock.fileno())
 
-    def adjust(self) -> None:
-        """Watch for just what can be acted on: reading unless the peer is full, writing while something waits."""
+    def update_events(self) -> None:
+        """Poll for the events that can be handled: reading unless the peer is full, writing while bytes wait."""
         peer = self.peer
-        reads = not self.ended and not self.gone and peer.outgoing is None and not peer.write_failed
+        reads = not self.fin_received and not self.read_failed and peer.outgoing is None and not peer.write_failed
         mask = (IN if reads else 0) | (OUT if self.outgoing is not None else 0)
-        if self._watched:
+        if self._registered:
             if mask != self._mask:
-                self._reactor.change(self.sock.fileno(), mask)
+                self._reactor.modify(self.sock.fileno(), mask)
         elif mask:
-            self._watched = True
-            self._reactor.watch(self.sock.fileno(), mask, self.ready, self.relay.abort)
+            self._registered = True
+            self._reactor.register(self.sock.fileno(), mask, self.ready, self.relay.abort)
         self._mask = mask
 
     def ready(self, events: int) -> None:
-        """Act on the events of this socket."""
+        """Handle the events of this socket."""
         if events & OUT:
             self.flush()
-            if not self._watched:
+            if not self._registered:
                 return
         if events & IN and self._mask & IN:
             self.forward()
         elif events & FAILED:
-            self._hung_up(events)
+            self._on_hangup(events)
 
     def forward(self) -> None:
-        """Read a portion and send it on; then show it."""
+        """Read once, send the bytes to the peer, then pass them to the observer."""
         try:
             size = self._recv(_BUFFER)
         except (BlockingIOError, InterruptedError):
@@ -133,28 +134,28 @@ class Endpoint:
         if not size:
             self.relay.end(self)
             return
-        peer, seen = self.peer, _VIEW[:size]
+        peer, data = self.peer, _VIEW[:size]
         try:
-            sent = peer.send(seen)
+            sent = peer.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            peer.broken()
+            peer.on_write_error()
             return
         if sent != size:
-            peer.outgoing = memoryview(bytes(seen[sent:]))
-            self.adjust()
-            peer.adjust()
+            peer.outgoing = memoryview(bytes(data[sent:]))
+            self.update_events()
+            peer.update_events()
         try:
-            following = self.show(seen, monotonic_ns())
+            following = self.observe(data, monotonic_ns())
         except Exception as error:
-            self.relay.observer.defect(error)
+            self.relay.observer.on_error(error)
             return
         if following is not None:
-            self.show = following
+            self.observe = following
 
     def flush(self) -> None:
-        """Send what waits; when all has gone, let the peer read again or pass on its end."""
+        """Send the bytes that wait. When all are sent, let the peer read again, or forward its end."""
         if self.outgoing is None:
             return
         try:
@@ -162,43 +163,46 @@ class Endpoint:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self.broken()
+            self.on_write_error()
             return
         self.outgoing = self.outgoing[sent:] if sent < len(self.outgoing) else None
         if self.outgoing is not None:
             return
-        if self.peer.gone:
+        if self.peer.read_failed:
             self.relay.reset_when_sent(self)
-        elif self.peer.ended:
+        elif self.peer.fin_received:
             self.relay.finish(self)
         else:
-            self.adjust()
-            self.peer.adjust()
+            self.update_events()
+            self.peer.update_events()
 
-    def broken(self) -> None:
-        """Sending failed: read on what came before the reset, and take nothing more for this socket."""
+    def on_write_error(self) -> None:
+        """Handle a failed send: keep reading what the socket sent before its reset, and send nothing more on it."""
         self.write_failed = True
         self.outgoing = None
-        if self.ended:
+        if self.fin_received:
             self.relay.reset(self)
             return
-        self.peer.adjust()
-        self.adjust()
+        self.peer.update_events()
+        self.update_events()
 
-    def _hung_up(self, events: int) -> None:
-        """An error or a hang-up came while this socket is not being read."""
-        if self.peer.outgoing is not None and not self.ended:
-            self.unregister()  # what it sent before is read when the peer takes more, and then its end
+    def _on_hangup(self, events: int) -> None:
+        """Handle an error or a hang-up while this socket is not being read."""
+        if self.peer.outgoing is not None and not self.fin_received:
+            self.unregister()  # its bytes and its end are read when the peer accepts more
             if events & ERR:
                 self.relay.start_reset_timeout()
         elif events & ERR or self.write_failed:
             self.relay.reset(self)
         else:
-            self.unregister()  # both ways are shut; what waits for the peer is all that is left
+            self.unregister()  # both directions are shut; only bytes that wait for the peer remain
 
 
 class Relay:
-    """Pairs a client's socket with one of the server's and carries the ends over."""
+    """A client socket paired with an upstream socket; forwards how each direction ends.
+
+    Calls `on_close(relay, was_reset)` once, after both sockets are closed.
+    """
 
     __slots__ = ("_limited", "_on_close", "_reactor", "client", "is_closed", "observer", "server")
 
@@ -220,62 +224,62 @@ class Relay:
         self.client.peer, self.server.peer = self.server, self.client
 
     def start(self) -> None:
-        """Begin to relay; the server's socket is connected."""
-        self.client.adjust()
-        self.server.adjust()
+        """Start to relay. The upstream socket must be connected."""
+        self.client.update_events()
+        self.server.update_events()
 
     def end(self, source: Endpoint) -> None:
-        """`source` sent FIN: pass it on after what came before. After a failed send it stands for a reset."""
+        """Forward a FIN of `source`, after the bytes before it. After a failed send, it counts as a reset."""
         if source.write_failed:
             self.reset(source)
             return
-        source.ended = True
+        source.fin_received = True
         if source is self.server:
             self._notify(self.observer.server_ended)
         if source.peer.outgoing is None:
             self.finish(source.peer)
         else:
-            source.adjust()
+            source.update_events()
 
     def finish(self, sink: Endpoint) -> None:
-        """Send FIN on `sink`; close when that was the second one."""
-        sink.shut = True
-        if sink.peer.shut:
+        """Send FIN on `sink`. If the other side has had its FIN, close both sockets."""
+        sink.fin_sent = True
+        if sink.peer.fin_sent:
             self._close()
             return
         try:
             sink.sock.shutdown(socket.SHUT_WR)
-        except OSError:  # it was reset meanwhile
+        except OSError:  # it has been reset
             self.reset(sink)
             return
-        sink.adjust()
-        sink.peer.adjust()
+        sink.update_events()
+        sink.peer.update_events()
 
     def reset(self, source: Endpoint) -> None:
-        """`source` was reset: pass it on after what came before it has gone out."""
+        """Forward a reset of `source`, after the bytes before it have been delivered."""
         if self.is_closed:
             return
-        source.write_failed = source.gone = True
+        source.write_failed = source.read_failed = True
         source.outgoing = None
         source.unregister()
         peer = source.peer
-        peer.adjust()
+        peer.update_events()
         if peer.outgoing is None:
             self.reset_when_sent(peer)
         if not self.is_closed:
             self.start_reset_timeout()
 
     def start_reset_timeout(self) -> None:
-        """A reset waits for the bytes before it; from now on not without end."""
+        """Limit the time that a reset waits for the delivery of the bytes before it."""
         if not self._limited:
             self._limited = True
             self._reactor.call_later(RESET_TIMEOUT, self.abort)
 
     def reset_when_sent(self, sink: Endpoint) -> None:
-        """Close with RST as soon as the kernel has delivered what `sink` was given."""
+        """Close with RST once the kernel has delivered all bytes that were sent on `sink`."""
         if self.is_closed:
             return
-        if not sink.gone and _undelivered(sink.sock):
+        if not sink.read_failed and _undelivered(sink.sock):
             self._reactor.call_later(_RESET_POLL, lambda: self.reset_when_sent(sink))
         else:
             self.abort()
@@ -293,7 +297,7 @@ class Relay:
         try:
             call(monotonic_ns())
         except Exception as error:
-            self.observer.defect(error)
+            self.observer.on_error(error)
 
     def _close(self) -> None:
         for endpoint in (self.client, self.server):
@@ -308,14 +312,14 @@ class Relay:
 
 
 def reset_socket(sock: socket.socket) -> None:
-    """Close `sock` so that its peer sees RST, where its family knows that."""
-    with suppress(OSError):  # a socket that is dead already needs no RST
+    """Close `sock` with RST, if its address family supports it."""
+    with suppress(OSError):  # a dead socket needs no RST
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
     sock.close()
 
 
 def _undelivered(sock: socket.socket) -> int:
-    """Return the bytes that the kernel holds and the other end has not acknowledged (SIOCOUTQ)."""
+    """Return the number of sent bytes that the peer has not acknowledged (SIOCOUTQ)."""
     if sock.family == socket.AF_UNIX:
         return 0
     return int(_INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))[0])

@@ -1,4 +1,4 @@
-"""Sockets for addresses: listen at one, and resolve what to connect to."""
+"""Listening sockets, and name resolution of upstream addresses."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ BACKLOG = 4096
 
 
 def listen(address: Address) -> socket.socket:
-    """Return a listening, non-blocking socket; raise UsageError naming the address and the system's reason."""
+    """Return a listening, non-blocking socket. Raise UsageError if the address cannot be used."""
     try:
         sock = _listen_unix(address.path) if address.path else _listen_tcp(address)
     except OSError as error:
-        raise UsageError(f"cannot listen on {address}: {error.strerror or error}") from error
+        raise UsageError(f"cannot listen on {address}: {error.strerror or error}; choose another address") from error
     sock.setblocking(False)
     return sock
 
 
 def resolve(address: Address) -> list[tuple[socket.AddressFamily, object]]:
-    """Return what to connect to, in the order to try; raise UsageError when the name does not resolve."""
+    """Return (family, socket address) pairs, in the order to try. Raise UsageError if the name does not resolve."""
     if address.path:
         return [(socket.AF_UNIX, address.path)]
     try:
         found = socket.getaddrinfo(address.host or "127.0.0.1", address.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise UsageError(f"upstream {address} does not resolve: {error.strerror or error}") from error
+        raise UsageError(
+            f"cannot resolve upstream {address}: {error.strerror or error}; check the host name"
+        ) from error
     return [(family, target) for family, _, _, _, target in found]
 
 

@@ -1,4 +1,8 @@
-"""Connecting to the model: a refusal is retried until the first success ever, afterwards it is passed on at once."""
+"""Connects to the model server.
+
+Until the first connection succeeds, refused attempts are retried, because a model may start later than the proxy. After
+that, a refusal is passed on to the client at once.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,11 @@ from .sockets import resolve
 
 RETRY = SECOND // 10
 BACKLOG_RETRY = SECOND // 200
-SYN_RETRIES = 3  # an address that does not answer at all is given up after about 15 s
+SYN_RETRIES = 3  # an address that does not answer fails after about 15 s
 
 
 class Upstream:
-    """One model server's address, whether it ever answered, and who waits for that: one of them tries for all."""
+    """The address of one model server, and the clients that wait for its first answer. One of them retries for all."""
 
     def __init__(self, reactor: Reactor, address: Address) -> None:
         self.targets = resolve(address)
@@ -30,13 +34,13 @@ class Upstream:
         self._scheduled = False
 
     def mark_connected(self) -> None:
-        """It answered: all that waited try now."""
+        """Record the first success and let all waiting clients connect."""
         self.has_connected = True
         while self._waiting:
             self._waiting.popleft().attempt()
 
     def wait(self, connecting: UpstreamConnect) -> None:
-        """Let `connecting` attempt again, as the one that tries or after the first success."""
+        """Retry `connecting` later: as the client that retries for all, or after the first success."""
         self._waiting.append(connecting)
         self._schedule()
 
@@ -57,9 +61,9 @@ class Upstream:
 
 
 class UpstreamConnect:
-    """One attempt after another to connect for one client; ends in `on_connected(socket)` or `on_refused(left)`.
+    """The attempts to connect for one client. They end in `on_connected(socket)` or `on_refused(client_left)`.
 
-    The client is watched meanwhile: when it leaves, the attempts end, and `left` is true.
+    If the client disconnects before that, the attempts end and `client_left` is true.
     """
 
     def __init__(
@@ -76,41 +80,41 @@ class UpstreamConnect:
         self._on_connected = on_connected
         self._on_refused = on_refused
         self._targets = cycle(upstream.targets)
-        self._left = len(upstream.targets)
+        self._targets_left = len(upstream.targets)
         self._server: socket.socket | None = None
         self.is_done = False
 
     def start(self) -> None:
-        """Begin to connect."""
-        self._reactor.watch(self._client.fileno(), 0, self._client_gone, self.cancel)
+        """Start connecting."""
+        self._reactor.register(self._client.fileno(), 0, self._on_client_event, self.cancel)
         self.attempt()
 
     def cancel(self) -> None:
-        """Give up: the client is refused."""
+        """End the attempts and refuse the client."""
         if not self.is_done:
             self._refuse()
 
     def attempt(self) -> None:
-        """Try the next of the upstream's addresses."""
+        """Connect to the next address of the upstream."""
         if self.is_done:
             return
         family, target = next(self._targets)
-        self._left -= 1
+        self._targets_left -= 1
         try:
             self._server = server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError:  # no descriptor is left
+        except OSError:  # no descriptor is free
             self._refuse()
             return
         if family != socket.AF_UNIX:
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, SYN_RETRIES)
-        failure = server.connect_ex(target)  # type: ignore[arg-type]  # as `resolve` gave it for this family
+        failure = server.connect_ex(target)  # type: ignore[arg-type]  # `resolve` returns the type that belongs to the family
         if failure == 0:
             self._connected()
         elif failure == errno.EINPROGRESS:
-            self._reactor.watch(server.fileno(), OUT, self._progress, self.cancel)
-        elif failure == errno.EAGAIN:  # a Unix socket whose backlog is full: where others wait, it refuses to
-            self._drop_server()
-            self._left += 1
+            self._reactor.register(server.fileno(), OUT, self._progress, self.cancel)
+        elif failure == errno.EAGAIN:  # the backlog of a Unix socket is full; a non-blocking connect does not wait
+            self._close_server()
+            self._targets_left += 1
             self._reactor.call_later(BACKLOG_RETRY, self.attempt)
         else:
             self._failed()
@@ -125,42 +129,42 @@ class UpstreamConnect:
     def _connected(self) -> None:
         server, self._server = self._server, None
         assert server is not None
-        self._reactor.forget(server.fileno())
+        self._reactor.unregister(server.fileno())
         self._end()
         self._on_connected(server)
         if not self._upstream.has_connected:
             self._upstream.mark_connected()
 
     def _failed(self) -> None:
-        self._drop_server()
-        if self._left > 0:
+        self._close_server()
+        if self._targets_left > 0:
             self.attempt()
         elif self._upstream.has_connected:
             self._refuse()
         else:
-            self._left = len(self._upstream.targets)
+            self._targets_left = len(self._upstream.targets)
             self._upstream.wait(self)
 
-    def _client_gone(self, events: int) -> None:
+    def _on_client_event(self, events: int) -> None:
         if events & FAILED:
-            self._refuse(left=True)
+            self._refuse(client_left=True)
 
-    def _refuse(self, *, left: bool = False) -> None:
+    def _refuse(self, *, client_left: bool = False) -> None:
         self._end()
-        self._on_refused(left)
+        self._on_refused(client_left)
 
     def _end(self) -> None:
         self.is_done = True
-        self._drop_server()
-        self._reactor.forget(self._client.fileno())
+        self._close_server()
+        self._reactor.unregister(self._client.fileno())
 
-    def _drop_server(self) -> None:
+    def _close_server(self) -> None:
         if self._server is not None:
-            self._reactor.forget(self._server.fileno())
+            self._reactor.unregister(self._server.fileno())
             reset_socket(self._server)
             self._server = None
 
 
 def descriptor_reserve() -> int:
-    """Return a descriptor that can be given up for a moment when all others are taken."""
+    """Return a spare descriptor, to be closed when no other descriptor is free."""
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""The control loop as people and Prometheus see it: made by the loop in each cycle, shown in /report and /metrics."""
+"""The state of the control loop for /report and /metrics. The loop makes a new one in each cycle."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentStatus:
-    """One entry of the ledger without what is sent; times in epoch seconds, `next_at` None unless it is pending.
+    """One entry of the intent ledger, without the request body. Times are epoch seconds.
 
-    `episode` is empty for a level, which has no episode.
+    `next_at` is None unless the entry is pending. `episode` is empty for a level, because a level has no episode.
     """
 
     id: str = ""
@@ -29,7 +29,7 @@ class IntentStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlStatus:
-    """The newest intents, all outcomes counted as (kind, outcome, reason, count), and the outbox's own state."""
+    """The newest intents, the totals as (kind, outcome, reason, count), and the state of the outbox."""
 
     intents: tuple[IntentStatus, ...] = ()
     totals: tuple[tuple[str, str, str, int], ...] = ()

@@ -1,6 +1,6 @@
-"""The response of `GET /report`: the Report, with the traffic and the control loop as they are at that moment.
+"""The response of `GET /report`: the Report, with traffic and control loop at the time of the request.
 
-The worker makes the Report now and then; the counter page and the control loop are read anew for each request.
+The worker makes a Report after each checkpoint. The counter page and the control loop are read for each request.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from .schema import ExchangeCount, Report
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):
-    """Every exchange that the proxy has seen, by fate, `queued` among them."""
+    """All exchanges that the proxy has seen, by outcome (JSON key `fates`), including `queued`."""
 
     seen: int
     fates: tuple[ExchangeCount, ...] = ()
 
 
 class RouteTraffic(msgspec.Struct, frozen=True, kw_only=True):
-    """The traffic of one route; `requests` by status class, `seconds` the median (p50) and p99 of the duration."""
+    """The traffic of one route: `requests` by status class, and `seconds` with the p50 and p99 of the duration."""
 
     route: str
     requests: dict[str, int]
@@ -30,9 +30,9 @@ class RouteTraffic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportResponse(Report, frozen=True, kw_only=True):
-    """The Report with the traffic and the control loop at the moment of the request.
+    """The Report with traffic and control loop at the time of the request.
 
-    `accounting` is None without a proxy, `control` without a control loop.
+    `accounting` is None without a proxy, and `control` is None without a control loop.
     """
 
     accounting: Accounting | None = None

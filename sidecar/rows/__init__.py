@@ -1,14 +1,20 @@
-"""Rows on disk, for the two uses that counts cannot serve: learning a profile, and a report over recent rows.
+"""Rows on disk, for two uses that counts cannot serve: learning a profile, and reports over recent rows.
 
-    decoded exchange --> tap.py (masked columns left out) --> blocks.py --> log.py, a folder of segments
-                                                                             |
-              learn.py, a process of its own: profile, trial <--- table.py --+--> GET /rows, `pilotfish report`
+    DecodedExchange --> buffer.py (without masked columns) --> blocks.py --> log.py: segment files in a folder
+    log.py --> table.py --> learn.py, a separate process --> profile, held-out trial
+    log.py --> jsonlines.py --> GET /rows, `pilotfish report`
 
-Nothing is kept unless the document or a person asks for it.
+No row is stored unless the document or a person requests it.
 
 Glossary
-    block     some consecutive exchanges with the same columns, joined: what is written at once
-    log       blocks in segments, bounded in rows and in bytes; keeps its first rows or its newest
-    masked    a column that is never written
-    torn      the end of a segment that a kill cut off; it is removed, and counted
+
+row block      consecutive exchanges with the same columns, written at once
+row buffer     rows in memory that wait to be written
+row log        blocks in segment files, bounded in rows and bytes; it keeps either its first or its newest rows
+segment        one file of a row log, which only grows
+masked column  a column that is never written to disk
+torn           the incomplete end of a segment after a crash; it is removed, and its bytes are counted
+learn job      what the learning process needs: rows, model, version, settings of the monitor
+
+More terms: docs/glossary.md
 """

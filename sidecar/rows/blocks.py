@@ -1,6 +1,7 @@
-"""Blocks of rows as bytes: a length, the number of rows, a CRC-32, then MessagePack of plain columns.
+"""Encode and decode row blocks: a length, the number of rows, a CRC-32, then MessagePack of plain columns.
 
-It is data only: reading what somebody else wrote can at worst fail.
+`log.py` writes blocks, and learning and reports read them. Never use pickle here: MessagePack contains only data,
+so reading a foreign file can fail but cannot run code.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from .errors import RowsError
 MAGIC = b"PLTFROW1"
 MAX_BLOCK = 64 * 1024 * 1024
 FRAMES = BinaryFrames(MAGIC, noted=True, largest=MAX_BLOCK)
-_LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
+_MAX_INTEGER, _MIN_INTEGER = 2**64 - 1, -(2**63)
 
 Columns = dict[str, list[Any]]
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
-    """Rows with the same columns: `at` [rows] epoch s of their exchanges; every column has one entry a row.
+    """Rows with the same columns. Every column has one entry per row; None is a missing value.
 
-    `outputs` is empty where the responses gave none. None is a missing value.
+    Attributes:
+        at: [rows] epoch seconds of the exchanges.
+        inputs: the values of the requests, by column.
+        outputs: the values of the responses, by column; empty without responses.
     """
 
     at: list[float]
@@ -31,47 +35,53 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     outputs: Columns
 
 
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=lambda value: value.tolist())  # numpy's; TypeError names what has none
+_ENCODER = msgspec.msgpack.Encoder(
+    enc_hook=lambda value: value.tolist()
+)  # for numpy values; other types raise AttributeError
 _DECODER = msgspec.msgpack.Decoder(Block)
 
 
 def render(block: Block) -> bytes:
-    """Return the bytes of `block`; RowsError for values that cannot be written, or more than `MAX_BLOCK`."""
+    """Return the bytes of `block`.
+
+    Raises:
+        RowsError: a value cannot be encoded, or the result is larger than `MAX_BLOCK`.
+    """
     try:
         try:
             payload = _ENCODER.encode(block)
-        except OverflowError:  # an integer beyond 64 bits: a detector takes it for a number all the same
+        except OverflowError:  # an integer beyond 64 bits: detectors convert it to a float, too
             payload = _ENCODER.encode(Block(block.at, _as_floats(block.inputs), _as_floats(block.outputs)))
     except (AttributeError, OverflowError, RecursionError, TypeError, UnicodeError, ValueError) as error:
         raise RowsError(f"a block of {len(block.at)} rows cannot be written ({type(error).__name__})") from None
     if len(payload) > MAX_BLOCK:
-        raise RowsError(f"a block of {len(payload)} bytes is too large; {MAX_BLOCK} are the most")
+        raise RowsError(f"a block of {len(payload)} bytes is too large; the limit is {MAX_BLOCK}")
     return FRAMES.frame(payload, len(block.at))
 
 
 def parse(payload: bytes) -> Block:
-    """Return the block in `payload`; RowsError for anything that `render` did not make."""
+    """Return the block in `payload`; raise RowsError if `render` cannot have written it."""
     try:
         block = _DECODER.decode(payload)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
-        raise RowsError(f"a block of {len(payload)} bytes is damaged ({type(error).__name__}): left out") from None
+        raise RowsError(f"a block of {len(payload)} bytes is damaged ({type(error).__name__}); it is skipped") from None
     rows = len(block.at)
     for name, column in (*block.inputs.items(), *block.outputs.items()):
         if len(column) != rows:
-            raise RowsError(f"a block has {rows} rows and {len(column)} entries in column {name[:80]!r}: left out")
+            raise RowsError(f"a block has {rows} rows and {len(column)} entries in column {name[:80]!r}; it is skipped")
     return block
 
 
 def _as_floats(columns: Columns) -> Columns:
-    return {name: [_fitting(value) for value in column] for name, column in columns.items()}
+    return {name: [_fit_value(value) for value in column] for name, column in columns.items()}
 
 
-def _fitting(value: Any) -> Any:
+def _fit_value(value: Any) -> Any:
     if isinstance(value, list):
-        return [_fitting(item) for item in value]
+        return [_fit_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: _fitting(item) for key, item in value.items()}
-    if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
+        return {key: _fit_value(item) for key, item in value.items()}
+    if isinstance(value, int) and not _MIN_INTEGER <= value <= _MAX_INTEGER:
         try:
             return float(value)
         except OverflowError:

@@ -1,4 +1,4 @@
-"""What can be wrong with stored rows."""
+"""The error of this package."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ..errors import PilotfishError
 
 
 class RowsError(PilotfishError):
-    """Stored rows cannot be read, or are not what they should be."""
+    """Rows cannot be written, read or used."""

@@ -1,4 +1,7 @@
-"""Rows as JSON lines, which any tool reads: `{"at": epoch s, "inputs": {...}, "outputs": {...}}`."""
+"""Convert row blocks to and from JSON lines: `{"at": epoch s, "inputs": {...}, "outputs": {...}}`.
+
+`GET /rows` writes this format, and `pilotfish report` reads it. It is public: do not change its keys.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,18 @@ _DECODER = msgspec.json.Decoder(_Line)
 
 
 def as_lines(block: Block) -> bytes:
-    """Return the rows of `block`."""
+    """Return the rows of `block` as JSON, one line per row."""
     rows = zip(block.at, _rows(block.inputs, len(block.at)), _rows(block.outputs, len(block.at)), strict=True)
     return _ENCODER.encode_lines([_Line(*row) for row in rows])
 
 
 def from_lines(lines: Iterable[bytes]) -> Iterator[Block]:
-    """Yield a block for each of `lines`; RowsError naming the first that is none."""
+    """Yield a block with one row for each line; raise RowsError with the number of the first invalid line."""
     for number, line in enumerate(lines, 1):
         try:
             row = _DECODER.decode(line)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise RowsError(f"line {number} is no row ({error}); give what GET /rows answers") from None
+            raise RowsError(f"line {number} is not a row ({error}); give the output of GET /rows") from None
         yield Block([row.at], _columns(row.inputs), _columns(row.outputs))
 
 

@@ -1,13 +1,13 @@
-"""A profile out of stored rows, in a process of its own, with its own memory, time and priority.
+"""Learn a profile from stored rows, in a separate process with limits for memory and priority.
 
-    python -m pilotfish.sidecar.rows.learn FOLDER NAME OUT WANTED
+    python -m pilotfish.sidecar.rows.learn FOLDER NAME OUT JOB
 
-The rows as they came, not histograms of fixed logarithmic buckets, are what is learnt from: edges are exact quantiles,
-kinds are inferred from all the values, relations between columns and block variances exist at all, and the path is the
-one of `profile build`, trial on the last third included. The price is the rows on disk until it is done.
+It reads the rows themselves, not histograms. Therefore bin edges are exact quantiles, and column types depend on all
+values. Relations between columns and block variances can be computed. The steps are those of `profile build`,
+including the held-out trial on the last third. The cost: the rows stay on disk until the profile is ready.
 
-It writes its progress to standard output, one JSON object a line, and the result (`LearnResult`) last. The output never
-contains values of a row.
+JOB is a `LearnJob` in JSON. The process writes its progress to standard output, one JSON object per line, and
+`LearnResult` last. The output must never contain values of a row.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ from .learn_messages import LearnJob, LearnProgress, LearnResult
 from .log import read_blocks
 from .table import RowTable, build_table
 
-FEWEST_TICKS = 64  # of a stretch whose ticks say something: blocks of up to eight ticks; else the order of rows is time
-TELL_SECONDS = 1.0
+MIN_TICKS = 64  # least number for blocks of up to eight ticks; with fewer, the order of the rows replaces time
+PROGRESS_SECONDS = 1.0
 NICENESS = 19
-EXPENDABLE = 900  # before the analyzer, which goes before the proxy
+OOM_SCORE = 900  # the kernel kills this process first, then the analyzer, then the proxy
 
 
 def main(argv: Sequence[str]) -> int:
-    """Learn, say what came of it, and return 0, whatever that is."""
+    """Learn a profile, write the result to standard output, and return 0, even if learning failed."""
     folder, name, out, raw = argv
-    wanted = msgspec.json.decode(raw, type=LearnJob)
-    _apply_limits(wanted.memory)
+    job = msgspec.json.decode(raw, type=LearnJob)
+    _apply_limits(job.memory)
     try:
-        _write_message(_learn_profile(Path(folder), name, Path(out), wanted))
+        _write_message(_learn_profile(Path(folder), name, Path(out), job))
     except MemoryError:
         _write_message(
-            LearnResult(problem=f"the rows need more than {wanted.memory >> 20} MiB of memory; give fewer rows")
+            LearnResult(problem=f"the rows need more than {job.memory >> 20} MiB of memory; give fewer rows")
         )
     except (DetectorError, RowsError) as error:
         _write_message(LearnResult(problem=str(error)))
     except OSError as error:
-        _write_message(LearnResult(problem=f"rows cannot be read, or the profile not be written: {error.strerror}"))
-    except Exception as error:  # its message could hold a value of a row
+        _write_message(LearnResult(problem=f"rows cannot be read, or the profile cannot be written: {error.strerror}"))
+    except Exception as error:  # without its message, which could contain a value of a row
         _write_message(
             LearnResult(
                 problem=f"{type(error).__name__} at {error_location(error)}; this is a defect, please report it"
@@ -68,36 +68,36 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def learn(table: RowTable, wanted: LearnJob) -> Profile:
-    """Return the profile of the rows of `table`; DetectorError when there is nothing to watch."""
-    told = 0.0
+def learn(table: RowTable, job: LearnJob) -> Profile:
+    """Return the profile of the rows in `table`; raise DetectorError if no column can be monitored."""
+    reported_at = 0.0
 
     def progress(done: int, total: int, _: str) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
+        nonlocal reported_at
+        if time.monotonic() - reported_at >= PROGRESS_SECONDS:
+            reported_at = time.monotonic()
             _write_message(LearnProgress(done / max(1, total)))
 
-    def made(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
+    def build(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
             columns,
-            model=wanted.model,
-            version=wanted.version,
-            created=datetime.fromtimestamp(wanted.gathered, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            model=job.model,
+            version=job.version,
+            created=datetime.fromtimestamp(job.gathered, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             times=times,
             sides=table.sides,
-            tick_seconds=wanted.tick_seconds,
+            tick_seconds=job.tick_seconds,
             progress=progress,
         )
 
-    columns, times = _ordered(table, wanted.tick_seconds)
+    columns, times = _ordered(table, job.tick_seconds)
     return with_held_out(
-        made, columns, times, tolerance=wanted.tolerance, false_alarm_ticks=wanted.false_alarm_ticks, progress=progress
+        build, columns, times, tolerance=job.tolerance, false_alarm_ticks=job.false_alarm_ticks, progress=progress
     )
 
 
 def instability(held_out: HeldOutTrial | None) -> str:
-    """Return why rows are not to be learnt from, as the trial on their last third says; empty when they are."""
+    """Return why the rows cannot serve as a reference, according to the held-out trial; empty if they can."""
     if held_out is None:
         return "too few rows for a trial on their last third"
     if not held_out.alarms:
@@ -106,12 +106,12 @@ def instability(held_out: HeldOutTrial | None) -> str:
     return f"the rows were not stable: their last third differs from the first two in {quote_value(names, 200)}"
 
 
-def _learn_profile(folder: Path, name: str, out: Path, wanted: LearnJob) -> LearnResult:
-    table = build_table(read_blocks(folder, name), wanted.rows)
+def _learn_profile(folder: Path, name: str, out: Path, job: LearnJob) -> LearnResult:
+    table = build_table(read_blocks(folder, name), job.rows)
     rows = len(table.times)
     if not rows:
         raise RowsError("no rows are stored any more")
-    profile = learn(table, wanted)
+    profile = learn(table, job)
     problem = instability(profile.held_out)
     if not problem:
         replace_file(out, gzip.compress(profile.to_bytes(), mtime=0), mode=0o600)
@@ -119,10 +119,13 @@ def _learn_profile(folder: Path, name: str, out: Path, wanted: LearnJob) -> Lear
 
 
 def _ordered(table: RowTable, tick_seconds: float) -> tuple[dict[str, ColumnData], Floats | None]:
-    """Return columns and times; no times, but the rows in their order, where the stretch is short of ticks."""
+    """Return columns and times.
+
+    If the rows cover fewer than `MIN_TICKS` ticks, return columns in time order, and None for the times.
+    """
     order = np.argsort(table.times, kind="stable")
     times = table.times[order]
-    if (times[-1] - times[0]) / tick_seconds >= FEWEST_TICKS:
+    if (times[-1] - times[0]) / tick_seconds >= MIN_TICKS:
         return table.columns, table.times
     if np.array_equal(order, np.arange(len(order))):
         return table.columns, None
@@ -130,9 +133,9 @@ def _ordered(table: RowTable, tick_seconds: float) -> tuple[dict[str, ColumnData
 
 
 def _apply_limits(memory: int) -> None:
-    """End with the parent; let everything else go first, on the processors and when memory is short."""
+    """End with the parent process; give all other processes priority for CPU and memory."""
     signal_on_parent_death(signal.SIGKILL)
-    lower_priority(niceness=NICENESS, oom_score=EXPENDABLE)
+    lower_priority(niceness=NICENESS, oom_score=OOM_SCORE)
     limit_data(memory)
 
 

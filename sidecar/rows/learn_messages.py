@@ -1,4 +1,7 @@
-"""What the process that learns is told, and what it says: one JSON object each."""
+"""Messages between the analyzer and the learning process: one JSON object each.
+
+Both processes run the same version, so these formats need no compatibility.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,18 @@ import msgspec
 
 
 class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be learnt: from the first `rows` rows; `gathered` (epoch s) dates it; `memory` bytes, 0 for any."""
+    """One profile to learn.
+
+    Attributes:
+        model: name of the model.
+        version: version of the model.
+        rows: number of rows to use, from the first on.
+        gathered: when the rows were collected, epoch seconds; the creation time of the profile.
+        tick_seconds: length of a tick.
+        tolerance: drift too small to matter, as a chi-square distance.
+        false_alarm_ticks: ticks per allowed false alarm.
+        memory: limit in bytes; 0 for no limit.
+    """
 
     model: str
     version: str
@@ -19,13 +33,18 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LearnProgress(msgspec.Struct, frozen=True, tag="progress"):
-    """How far the work is, of 1."""
+    """Progress, between 0 and 1."""
 
     share: float
 
 
 class LearnResult(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
-    """What came of it: `problem` is empty when OUT holds a profile of `rows` rows that was quiet on itself."""
+    """The result.
+
+    Attributes:
+        rows: number of rows that were read.
+        problem: why there is no profile; empty if OUT contains a profile that passed its held-out trial.
+    """
 
     rows: int = 0
     problem: str = ""

@@ -1,9 +1,10 @@
-"""A log of rows on disk: segments that only grow, bounded in rows and bytes. One process writes, any may read.
+"""A log of row blocks on disk, bounded in rows and bytes. One process writes; any number of processes read.
 
-Nothing is synced: what a kill -9 leaves is whole up to the block that was being written, and what a power cut takes is
-a sample of traffic, not evidence. A log that keeps its newest rows drops whole segments, an eighth of its bound each:
-so appending never rewrites anything. (A uniform sample of all time would rewrite single rows, and mix what was with
-what is; a report on recent rows wants the recent ones.)
+A log consists of segment files that only grow. It is never synced. After `kill -9`, everything is intact except the
+block that was being written. A power cut may lose more, but the rows are only a sample of the traffic.
+
+A log that keeps its newest rows drops whole segments, an eighth of its bound each, so that appending never rewrites a
+file. A uniform sample over time would have to rewrite single rows, and would mix old rows with recent ones.
 """
 
 from __future__ import annotations
@@ -26,22 +27,26 @@ SUFFIX = ".rows"
 
 @dataclass
 class LogSegment:
-    """One file and how many rows are whole in it."""
+    """One file, and the number of intact rows in it."""
 
     file: LogFile
     rows: int = 0
 
     def count(self, found: FramedRecord | Damage) -> None:
-        """Add the rows of a record."""
+        """Add the rows of an intact record; ignore damage."""
         if isinstance(found, FramedRecord):
             self.rows += found.note
 
 
 class RowLog:
-    """The log `name` in `folder`, of `most_rows` and `most_bytes`; keeps the `newest`, or the first ones and no more.
+    """The log `name` in `folder`. With `newest`, it keeps its newest rows; otherwise it stops at its bounds.
 
-    `cut` counts bytes that were torn off at the last opening; `full` tells that the first rows have met a bound (a disk
-    without room is another matter); `problem` says why the last write failed, else is empty.
+    Attributes:
+        most_rows: upper bound of the rows.
+        most_bytes: upper bound of the size in bytes.
+        cut: bytes of damaged ends that were removed when the log was opened.
+        full: whether a log without `newest` has reached a bound. A full disk does not count.
+        problem: why the last write failed; empty if it succeeded.
     """
 
     def __init__(self, folder: Path, name: str, *, most_rows: int, most_bytes: int, newest: bool) -> None:
@@ -54,20 +59,20 @@ class RowLog:
         try:
             self._segments = [segment for path in list_segments(folder, name) if (segment := self._open_segment(path))]
         except OSError as error:
-            self.problem = f"rows cannot be kept in {quote_value(folder)}: {error.strerror}"
+            self.problem = f"rows cannot be stored in {quote_value(folder)}: {error.strerror}"
 
     @property
     def rows(self) -> int:
-        """How many rows are on disk."""
+        """Number of rows on disk."""
         return sum(segment.rows for segment in self._segments)
 
     @property
     def size(self) -> int:
-        """How many bytes they take."""
+        """Size of the log in bytes."""
         return sum(segment.file.size for segment in self._segments)
 
     def append(self, blocks: Sequence[Block]) -> int:
-        """Write `blocks`; return how many of their rows were not kept: no room, values that cannot be written."""
+        """Write `blocks`. Return the number of rows that were not stored: no space, or unsupported values."""
         lost = 0
         for block in blocks:
             try:
@@ -80,7 +85,7 @@ class RowLog:
         return lost
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove all rows."""
         for segment in self._segments:
             segment.file.close()
             segment.file.path.unlink(missing_ok=True)
@@ -102,7 +107,7 @@ class RowLog:
             segment = self._current()
             segment.file.extend([raw], sync=False)
         except OSError as error:
-            self.problem = f"rows cannot be kept in {quote_value(self._folder)}: {error.strerror}"
+            self.problem = f"rows cannot be stored in {quote_value(self._folder)}: {error.strerror}"
             return False
         segment.rows, self.problem = segment.rows + rows, ""
         if self._newest:
@@ -110,7 +115,7 @@ class RowLog:
         return True
 
     def _current(self) -> LogSegment:
-        """Return the segment that is written to, a new one when the last has its share."""
+        """Return the segment to write to; a new one if the last has reached its share of the bounds."""
         last = self._segments[-1] if self._segments else None
         if last is None or last.rows >= self.most_rows / SEGMENTS or last.file.size >= self.most_bytes / SEGMENTS:
             number = 1
@@ -123,7 +128,7 @@ class RowLog:
         return last
 
     def _drop_oldest(self) -> None:
-        """Remove the oldest segments that the bounds do not need any more."""
+        """Remove the oldest segments while the others hold enough rows, or while the log is too large."""
         while len(self._segments) > 1:
             oldest = self._segments[0]
             if self.rows - oldest.rows < self.most_rows and self.size <= self.most_bytes:
@@ -133,7 +138,7 @@ class RowLog:
             del self._segments[0]
 
     def _open_segment(self, path: Path) -> LogSegment | None:
-        """Return the segment at `path` as far as it is whole, cutting off the rest; None removes it."""
+        """Open the segment at `path` and remove its damaged end. If no row is intact, delete it and return None."""
         found = LogSegment(LogFile(path, FRAMES))
         with suppress(ForeignFileError), found.file as file:
             file.open(found.count, create=False)
@@ -155,9 +160,9 @@ def _number(path: Path) -> int:
 
 
 def read_blocks(folder: Path, name: str) -> Iterator[Block]:
-    """Yield the blocks of the log `name`, oldest first, also while it is written to; what is damaged is left out."""
+    """Yield the blocks of the log `name`, oldest first. Another process may write to it. Skip damaged blocks."""
     for path in list_segments(folder, name):
-        with suppress(FileNotFoundError):  # its bound dropped it in the meantime
+        with suppress(FileNotFoundError):  # the writer has dropped this segment in the meantime
             for record in read_records(path, FRAMES):
                 with suppress(RowsError):
                     yield parse(record.payload)
@@ -165,19 +170,19 @@ def read_blocks(folder: Path, name: str) -> Iterator[Block]:
 
 def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[Block]:
     """Yield the newest `rows` rows of the log `name`, oldest first."""
-    kept: deque[Block] = deque()
+    blocks: deque[Block] = deque()
     held = 0
     for block in read_blocks(folder, name):
-        kept.append(block)
+        blocks.append(block)
         held += len(block.at)
-        while held - len(kept[0].at) >= rows:
-            held -= len(kept.popleft().at)
-    over = held - rows
-    for block in kept:
-        yield block if over <= 0 else _without(block, over)
-        over = 0
+        while held - len(blocks[0].at) >= rows:
+            held -= len(blocks.popleft().at)
+    excess = held - rows
+    for block in blocks:
+        yield block if excess <= 0 else _without_first(block, excess)
+        excess = 0
 
 
-def _without(block: Block, first: int) -> Block:
-    columns = ({name: values[first:] for name, values in side.items()} for side in (block.inputs, block.outputs))
-    return Block(block.at[first:], *columns)
+def _without_first(block: Block, count: int) -> Block:
+    columns = ({name: values[count:] for name, values in side.items()} for side in (block.inputs, block.outputs))
+    return Block(block.at[count:], *columns)

@@ -1,4 +1,8 @@
-"""From blocks to columns, as a reference wants them."""
+"""Convert row blocks to the columns from which a reference is built.
+
+`learn.py` and `pilotfish report` use it. Numbers with gaps and arrays must become numpy arrays, because lists take ten
+times the memory.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,13 @@ MAX_COLUMNS = 2000
 
 @dataclass(frozen=True)
 class RowTable:
-    """Columns by name [rows], which of them are predictions, and when each row happened (epoch s).
+    """The columns of a reference.
 
-    `left_out` says of a column why it is not among them.
+    Attributes:
+        columns: [rows] values of each column.
+        sides: input or prediction, by column.
+        times: [rows] epoch seconds.
+        left_out: columns that are not used, with the reason.
     """
 
     columns: dict[str, ColumnData]
@@ -29,16 +37,16 @@ class RowTable:
 
 
 def build_table(blocks: Iterable[Block], most_rows: int) -> RowTable:
-    """Return the first `most_rows` rows of `blocks`; what a row does not have is missing there.
+    """Return the first `most_rows` rows of `blocks`. A column that a row does not have is missing in that row.
 
-    A prediction with the name of an input is left out: a profile knows one column of a name.
+    A prediction with the name of an input is left out, because column names in a profile are unique.
     """
-    filling = _TableBuilder(most_rows)
+    builder = _TableBuilder(most_rows)
     for block in blocks:
-        if filling.rows >= most_rows:
+        if builder.rows >= most_rows:
             break
-        filling.add(block)
-    return filling.table()
+        builder.add(block)
+    return builder.build()
 
 
 class _TableBuilder:
@@ -54,16 +62,16 @@ class _TableBuilder:
         return len(self._at)
 
     def add(self, block: Block) -> None:
-        first, room = self.rows, self._most_rows - self.rows
-        self._at += block.at[:room]
-        self._add(block.inputs, "input", first, room)
-        self._add(block.outputs, "prediction", first, room)
+        first, capacity = self.rows, self._most_rows - self.rows
+        self._at += block.at[:capacity]
+        self._add(block.inputs, "input", first, capacity)
+        self._add(block.outputs, "prediction", first, capacity)
 
-    def table(self) -> RowTable:
+    def build(self) -> RowTable:
         columns = {name: _column(_pad(values, self.rows)) for name, values in self._values.items()}
         return RowTable(columns, self._sides, np.array(self._at, dtype=np.float64), self._left_out)
 
-    def _add(self, columns: dict[str, list[Any]], side: Side, first: int, room: int) -> None:
+    def _add(self, columns: dict[str, list[Any]], side: Side, first: int, capacity: int) -> None:
         for name, values in columns.items():
             if name not in self._values:
                 if len(self._values) >= MAX_COLUMNS:
@@ -73,7 +81,7 @@ class _TableBuilder:
             if self._sides[name] != side:
                 self._left_out[name] = "an input has the same name"
                 continue
-            _pad(self._values[name], first).extend(values[:room])
+            _pad(self._values[name], first).extend(values[:capacity])
 
 
 def _pad(values: list[Any], rows: int) -> list[Any]:
@@ -82,7 +90,7 @@ def _pad(values: list[Any], rows: int) -> list[Any]:
 
 
 def _column(values: list[Any]) -> ColumnData:
-    """Return numbers with gaps, and lists of numbers, as arrays, a tenth of the memory; anything else as it is."""
+    """Return numbers with gaps, and lists of numbers, as arrays: a tenth of the memory. Return others unchanged."""
     types = set(map(type, values))
     if list in types and types <= {list, type(None)}:
         return _arrays(values)
@@ -96,7 +104,9 @@ def _arrays(values: list[Any]) -> ColumnData:
     missing = np.array([value is None for value in values])
     try:
         shape = np.asarray(next(value for value in values if value is not None), dtype=np.float64).shape
-        gap = np.full(shape, np.nan)
-        return MaskedColumn(np.array([gap if value is None else value for value in values], dtype=np.float64), missing)
-    except (TypeError, ValueError):  # ragged, or no numbers
+        missing_value = np.full(shape, np.nan)
+        return MaskedColumn(
+            np.array([missing_value if value is None else value for value in values], dtype=np.float64), missing
+        )
+    except (TypeError, ValueError):  # lists that differ in length, or values that are not numbers
         return values

@@ -1,18 +1,21 @@
-"""Running Pilotfish without a cluster: a small supervisor, and the processes that it keeps alive.
+"""The commands `pilotfish run` and `pilotfish analyze`: a small supervisor and its child processes.
 
-    pilotfish run      supervisor --starts--> proxy              (never restarted: when it ends, everything ends)
-                                  --starts--> analyzer process   (restarted with backoff, whatever happens to it)
+    pilotfish run      supervisor --starts--> proxy              (never restarted: when it ends, the supervisor ends)
+                                  --starts--> analyzer process   (always restarted, with backoff)
     pilotfish analyze  supervisor --starts--> analyzer process
 
     app.py analyze.py     the two commands                          arguments.py         their flags
-    restart_policy.py     what to do when; pure, time is passed in  supervisor.py        signals and children
+    restart_policy.py     events to actions; pure                   supervisor.py        signals and children
     spawn.py              starts a child                            analyzer_process.py  composes the analyzer process
 
 The supervisor and the proxy use only the standard library, so that they keep running when memory is short. Only
 analyzer_process.py may import more.
 
-Glossary (more in docs/glossary.md)
+Glossary. More terms: docs/glossary.md
+    supervisor        the parent process; it forwards signals, restarts the analyzer process and reaps zombies
+    proxy             the process that relays the traffic
     analyzer process  the process that runs the analyzer, detection and the control loop; it may fail at any time
-    recycle           to end the analyzer process after a checkpoint and start it again, which frees its memory and
+    recycle           end the analyzer process after a checkpoint and start it again at once, which frees its memory and
                       loads a changed document
+    grace period      the seconds that the analyzer process has for its last checkpoint before it is killed
 """

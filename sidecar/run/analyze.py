@@ -1,4 +1,4 @@
-"""The role `pilotfish analyze`: the analyzer of a pod, supervised; the proxy runs in a container of its own."""
+"""The command `pilotfish analyze`: the supervised analyzer of a pod. The proxy runs in another container of the pod."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the analyzer process, again and again, until a signal ends it; return 0."""
+    """Supervise the analyzer process until a signal ends it; return 0."""
     shared = make_folder(args.shared, "--shared")
     return supervise("analyze", {ANALYZER: analyzer_command("analyze", args, shared)})

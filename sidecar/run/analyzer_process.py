@@ -1,9 +1,11 @@
-"""The analyzer process: the process beside the proxy that may fail. Started by the supervisor, never by a person.
+"""The analyzer process: analyzer, detection and control loop, in a process of their own that may fail.
+
+The supervisor starts it; it is not a command for users:
 
     python -m pilotfish.sidecar.run.analyzer_process run|analyze --shared DIR --admin HOST:PORT ...
 
-`run` puts analyzer, sequential detection and control loop into one event loop; `analyze` is the analyzer alone, as in a
-pod, where detection over all replicas happens elsewhere.
+`run` runs analyzer, sequential detection and control loop in one event loop. `analyze` runs the analyzer alone, as in a
+pod, where detection runs elsewhere on the counts of all replicas. A failure here must never affect the proxy.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ from ..system.limits import lower_priority
 from .arguments import add_analyzer_arguments
 
 USAGE_STATUS = 2
-OOM_SCORE_ADJUST = 500  # when memory is short, the kernel ends this process before the one that carries the traffic
-NICENESS = 10  # a burst of records would else take a processor from the proxy for a millisecond
-FINAL_DELIVERY_SECONDS = 1.0  # that a delivery under way has at the end, well within the supervisor's patience
+OOM_SCORE_ADJUST = 500  # when memory is short, the kernel kills this process before the proxy
+NICENESS = 10  # otherwise a burst of records takes a CPU core from the proxy for a millisecond
+FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the analyzer process for the role that `argv` begins with; return its exit status."""
+    """Run the analyzer process for the role `argv[0]`; return its exit status."""
     parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
@@ -49,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_options(args: argparse.Namespace) -> Options:
-    """Return the analyzer's options."""
+    """Return the analyzer's options from the parsed command line."""
     return Options(
         shared=args.shared,
         admin=args.admin,
@@ -61,7 +63,7 @@ def parse_options(args: argparse.Namespace) -> Options:
 
 
 def engine(profile: Profile, settings: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
-    """Return the sequential detectors for `profile`, as they were when `state` was taken."""
+    """Return the sequential detectors for `profile`, restored from `state`; new ones if `state` is empty."""
     return DriftMonitor.from_state(profile, settings, state) if state else DriftMonitor(profile, settings)
 
 
@@ -78,18 +80,18 @@ async def _serve(role: str, options: Options) -> int:
 async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
     if control is None:
         return await app.serve(stop)
-    deciding = asyncio.create_task(control.run(stop))
+    control_task = asyncio.create_task(control.run(stop))
     try:
         return await app.serve(stop)
     finally:
         stop.set()
-        await asyncio.wait({deciding}, timeout=FINAL_DELIVERY_SECONDS)
-        deciding.cancel()  # a receiver that is silent: the event is still pending, and sent again
-        await asyncio.gather(deciding, return_exceptions=True)
+        await asyncio.wait({control_task}, timeout=FINAL_DELIVERY_SECONDS)
+        control_task.cancel()  # if the receiver does not answer, the event stays pending and is sent after a restart
+        await asyncio.gather(control_task, return_exceptions=True)
 
 
 def build_control_loop(app: App, options: Options) -> ControlLoop | None:
-    """Return the control loop that belongs to the document; None where there is no document or nothing to decide."""
+    """Return the control loop for the document; None without a document or without an executor in it."""
     if app.document is None or options.document is None:
         return None
     return control_app.build(

@@ -1,4 +1,4 @@
-"""The role `pilotfish run`: the proxy, and beside it the analyzer with detection and retraining for this one model."""
+"""The command `pilotfish run`: supervises the proxy and the analyzer process for one model."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .arguments import add_analyzer_arguments, analyzer_flags, make_folder
 from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
 
-MODULE = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that it is started from
-MEMORY_FOLDERS = (Path("/dev/shm"),)  # noqa: S108  # a folder of our own is made in there, with mode 0700
+MODULE = (sys.executable, "-P", "-m")  # -P: never import modules from the working directory
+MEMORY_FOLDERS = (Path("/dev/shm"),)  # noqa: S108  # mkdtemp creates a folder with mode 0700 in it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish run`."""
     add_pair_arguments(parser)
     parser.add_argument(
-        "--shared", type=Path, metavar="DIR", help="folder of counters and socket (default: a fresh one)"
+        "--shared", type=Path, metavar="DIR", help="folder for counters and socket (default: a new temporary one)"
     )
     add_analyzer_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run proxy and analyzer process until the proxy ends; return the proxy's exit status."""
+    """Supervise proxy and analyzer process until the proxy ends; return the proxy's exit status."""
     parse_pairs(args.listen, args.upstream)
     with _shared_folder(args.shared) as shared:
         return supervise("run", {PROXY: _proxy(args, shared), ANALYZER: analyzer_command("run", args, shared)})
@@ -53,7 +53,7 @@ def _proxy(args: argparse.Namespace, shared: Path) -> list[str]:
 
 @contextmanager
 def _shared_folder(given: Path | None) -> Iterator[Path]:
-    """Give the folder that was asked for; without one, a fresh one in memory, which goes when everything has ended."""
+    """Yield the folder `given`; without one, a new folder in memory, which is removed at the end."""
     if given is not None:
         yield make_folder(given, "--shared")
         return

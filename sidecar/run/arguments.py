@@ -1,4 +1,7 @@
-"""The flags of `pilotfish run` and `pilotfish analyze` that concern the analyzer process. Standard library only."""
+"""The flags of the analyzer process, shared by `pilotfish run` and `pilotfish analyze`.
+
+The supervisor imports this module, so it uses the standard library only. `analyzer_flags` must cover each flag.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,31 @@ _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
 def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that the analyzer process takes, whoever supervises it."""
+    """Add the flags of the analyzer process."""
     parser.add_argument("-f", "--file", type=Path, metavar="FILE", dest="document", help="the ModelMonitor document")
-    parser.add_argument("--admin", required=True, metavar="HOST:PORT", help="serve metrics and the report there")
     parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="keep evidence and the outbox there (default: --shared)"
+        "--admin", required=True, metavar="HOST:PORT", help="address that serves metrics and the report"
     )
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --admin")
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="folder for evidence and the outbox (default: the --shared folder)"
+    )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="file with the bearer token for --admin")
     parser.add_argument(
         "--memory-limit", type=memory_size, default=MEMORY_LIMIT, metavar="SIZE",
-        help="bytes of data that the analyzer may have, as 512Mi; 0 sets no limit (default %(default)s)",
+        help="memory limit of the analyzer, such as 512Mi; 0 sets no limit (default %(default)s)",
     )  # fmt: skip
 
 
 def memory_size(text: str) -> int:
-    """Return the bytes that `text` says: a whole number, alone or with Ki, Mi or Gi."""
+    """Return the size `text` in bytes: a whole number, optionally with Ki, Mi or Gi."""
     match = _SIZE.match(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{quote_value(text)} is no size: write 0, 536870912 or 512Mi")
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a size; write 0, 536870912 or 512Mi")
     return int(match[1]) * _UNITS[match[2]]
 
 
 def analyzer_flags(args: argparse.Namespace, shared: Path) -> list[str]:
-    """Return the flags from which the analyzer process's process parses the same arguments again."""
+    """Return the flags that make the analyzer process parse the same arguments."""
     flags = ["--shared", str(shared), "--admin", args.admin, "--memory-limit", str(args.memory_limit)]
     for flag, path in (("--file", args.document), ("--state", args.state), ("--token-file", args.token_file)):
         flags += [flag, str(path)] if path is not None else []
@@ -44,9 +49,11 @@ def analyzer_flags(args: argparse.Namespace, shared: Path) -> list[str]:
 
 
 def make_folder(path: Path, flag: str) -> Path:
-    """Return the folder at `path`, made if need be; raise UsageError naming `flag` when it cannot be one."""
+    """Return the folder `path`, created if it is missing; raise UsageError with the name of `flag`."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{flag} {quote_value(path)} cannot be used: {error.strerror}") from error
+        raise UsageError(
+            f"{flag} {quote_value(path)} cannot be used: {error.strerror}; give a writable folder"
+        ) from error
     return path

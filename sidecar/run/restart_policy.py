@@ -1,7 +1,7 @@
-"""The supervisor's decisions: events in, actions out. Pure: it starts, kills and waits for nothing, and gets the time.
+"""The supervisor's decisions: events in, actions out. Pure: the caller passes the time and carries out the actions.
 
-The analyzer process runs, ends, waits until `restart_at` and runs again. When everything ends, it is only told to stop,
-and killed if it has not stopped in time.
+The analyzer process runs, ends, waits until its restart time and runs again. At the end it gets SIGTERM, and SIGKILL if
+it does not stop within the grace period. The proxy is never restarted and never killed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from random import Random
 
 PROXY, ANALYZER = "proxy", "analyzer"
 
-RECYCLE = 75  # exit status of an analyzer process that wants to be started again at once (EX_TEMPFAIL)
-FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of any
-HEALTHY_SECONDS = 60.0  # seconds; an analyzer process that ran so long is forgiven its earlier failures
-MIN_RECYCLE_SECONDS = 10.0  # seconds; an analyzer process that wants to be recycled sooner than this has failed
-STOP_GRACE_SECONDS = 5.0  # seconds that the analyzer process has for its last checkpoint
+RECYCLE = 75  # exit status with which the analyzer process asks for an immediate restart (EX_TEMPFAIL)
+FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of all later ones
+HEALTHY_SECONDS = 60.0  # an analyzer process that ran at least so long resets the backoff
+MIN_RECYCLE_SECONDS = 10.0  # a recycle request after a shorter run counts as a failure
+STOP_GRACE_SECONDS = 5.0  # for the last checkpoint of the analyzer process
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class SignalChild:
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
-    """Tell the person who operates it."""
+    """Write a line to standard error."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Everything has ended: exit with this status."""
+    """All children have ended: exit with this status."""
 
     status: int
 
@@ -52,7 +52,7 @@ Action = StartChild | SignalChild | LogMessage | Exit
 
 
 class SupervisorPolicy:
-    """Decides for one analyzer process and, `with_proxy`, one proxy. Times are monotonic seconds."""
+    """Decides for one analyzer process and, with `with_proxy`, for one proxy. Times are monotonic seconds."""
 
     def __init__(self, *, with_proxy: bool, random: Random) -> None:
         self._with_proxy = with_proxy
@@ -61,26 +61,26 @@ class SupervisorPolicy:
         self._started_at: float | None = None  # of the running analyzer process
         self._restart_at: float | None = None
         self._kill_at: float | None = None
-        self._status: int | None = None  # set once the whole is ending
+        self._status: int | None = None  # exit status of the supervisor; set once it is ending
 
     @property
     def wake_at(self) -> float | None:
-        """When `due` has something to do, if nothing else happens."""
+        """The time at which `on_timer` must be called, None if never."""
         times = [at for at in (self._restart_at, self._kill_at) if at is not None]
         return min(times, default=None)
 
-    def begin(self, now: float) -> list[Action]:
-        """Start everything, the proxy first: traffic waits for nobody."""
+    def start_all(self, now: float) -> list[Action]:
+        """Start all children, the proxy first, since traffic may be waiting."""
         return [*([StartChild(PROXY)] if self._with_proxy else []), self._start(now)]
 
-    def told(self, number: int, now: float) -> list[Action]:
-        """A signal came. The proxy alone knows when it has drained; without one, the analyzer process is stopped."""
+    def on_signal(self, number: int, now: float) -> list[Action]:
+        """Forward the signal to the proxy, which drains and ends; without a proxy, stop the analyzer process."""
         if self._with_proxy and self._status is None:
             return [SignalChild(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
         return self._stop(0, now) if self._status is None else []
 
-    def ended(self, child: str, status: int, now: float) -> list[Action]:
-        """A child ended with `status` (minus the signal's number, if one killed it)."""
+    def on_exit(self, child: str, status: int, now: float) -> list[Action]:
+        """Handle the end of a child with `status`; minus the signal's number if a signal killed it."""
         if child == PROXY:
             return self._stop(status if status >= 0 else 128 - status, now)
         ran = now - (now if self._started_at is None else self._started_at)
@@ -89,8 +89,8 @@ class SupervisorPolicy:
             return [Exit(self._status)]
         return self._plan_restart(status, ran, now)
 
-    def due(self, now: float) -> list[Action]:
-        """Time has passed."""
+    def on_timer(self, now: float) -> list[Action]:
+        """Restart or kill the analyzer process if its time has come."""
         actions: list[Action] = []
         if self._restart_at is not None and now >= self._restart_at:
             self._restart_at = None
@@ -98,7 +98,7 @@ class SupervisorPolicy:
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
             actions += [
-                LogMessage(f"the analyzer process did not stop within {STOP_GRACE_SECONDS:g} s: killed"),
+                LogMessage(f"the analyzer process did not stop within {STOP_GRACE_SECONDS:g} s; killing it"),
                 SignalChild(ANALYZER, signal.SIGKILL),
             ]
         return actions
@@ -117,18 +117,17 @@ class SupervisorPolicy:
     def _plan_restart(self, status: int, ran: float, now: float) -> list[Action]:
         if status == RECYCLE and ran >= MIN_RECYCLE_SECONDS:
             self._failures, self._restart_at = 0, now
-            return [LogMessage("the analyzer process is recycled")]
+            return [LogMessage("restarting the analyzer process at its request")]
         self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
         wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
         self._restart_at = now + wait
         cause = f"the analyzer process {_describe_exit(status)} after {ran:.1f} s"
-        text = f"{cause}; the traffic goes on; it is started again in {wait:.2f} s"
-        return [LogMessage(text)]
+        return [LogMessage(f"{cause}; traffic is not affected; restart in {wait:.2f} s")]
 
 
 def _describe_exit(status: int) -> str:
     if status == RECYCLE:
-        return "wants to be started anew (is --memory-limit too low?)"
+        return "asked for a restart (is --memory-limit too low?)"
     if status >= 0:
         return f"ended with status {status}"
     try:

@@ -1,4 +1,7 @@
-"""A child process that never outlives its parent: Linux tells it when the parent died. Standard library only."""
+"""Starts child processes that never outlive the supervisor: Linux sends them a signal when it dies.
+
+The supervisor imports this module, so it uses the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..system.parent_death import signal_on_parent_death
 
-NOT_STARTED = 127  # exit status of a child that could not become its program, as in a shell
+NOT_STARTED = 127  # exit status of a child whose program could not be executed, as in a shell
 
 
 def spawn(argv: Sequence[str], *, environment: Mapping[str, str], parent_death_signal: int, mask: Iterable[int]) -> int:
     """Start `argv` and return its pid.
 
-    The child has a process group of its own, so that Ctrl-C reaches only the parent, which forwards it; it reads
-    nothing; its signal mask is `mask`. When the parent dies, however it dies, the child is sent `parent_death_signal`.
+    The child has its own process group, so that Ctrl-C reaches only the parent, which forwards it. Its standard input
+    is /dev/null and its signal mask is `mask`. When the parent dies, even by SIGKILL, the child gets
+    `parent_death_signal`. Raises OSError if the process cannot be created.
     """
     parent = os.getpid()
     pid = os.fork()

@@ -1,7 +1,7 @@
-"""The supervisor's edge: starts children, waits for signals, carries out what supervision.py decides.
+"""The supervisor: starts children, waits for signals, and carries out the actions of restart_policy.py.
 
-All signals of interest are blocked and taken one at a time with sigtimedwait(2), so that no handler ever runs in the
-middle of something. As process 1 of a container it also reaps what others leave behind.
+All signals that it handles are blocked and received one at a time with sigtimedwait(2), so that no signal handler
+interrupts other code. As process 1 of a container, it also reaps orphaned processes.
 """
 
 from __future__ import annotations
@@ -18,43 +18,41 @@ from random import Random
 from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
 
-ON_ORPHANED = {
-    ANALYZER: signal.SIGKILL,
-    PROXY: signal.SIGTERM,
-}  # the proxy drains, the analyzer process's checkpoint is fresh
+# signal to a child when the supervisor dies: the proxy drains; the analyzer process has a recent checkpoint
+ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: signal.SIGTERM}
 LONGEST_WAIT = 3600.0  # seconds
 
 
 @dataclass
 class Supervisor:
-    """Runs the commands in `argv` by child name, as `supervision` decides, and says on standard error what happens."""
+    """Runs the commands `argv`, by name of the child, as `policy` decides, and logs to standard error."""
 
     name: str
     argv: Mapping[str, Sequence[str]]
-    supervision: SupervisorPolicy
+    policy: SupervisorPolicy
     _pids: dict[str, int] = field(default_factory=dict)
     _mask: set[signal.Signals] = field(default_factory=set)
 
     def run(self) -> int:
-        """Return the exit status once everything has ended."""
+        """Run until all children have ended; return the exit status."""
         with _blocked() as (awaited, before):
             self._mask = before
-            status = self._carry_out(self.supervision.begin(time.monotonic()))
+            status = self._carry_out(self.policy.start_all(time.monotonic()))
             while status is None:
                 status = self._next(awaited)
             return status
 
     def _next(self, awaited: set[signal.Signals]) -> int | None:
-        wake_at = self.supervision.wake_at
+        wake_at = self.policy.wake_at
         wait = LONGEST_WAIT if wake_at is None else max(0.0, wake_at - time.monotonic())
         arrived = signal.sigtimedwait(awaited, wait)
         if arrived is not None and arrived.si_signo != signal.SIGCHLD:
-            return self._carry_out(self.supervision.told(arrived.si_signo, time.monotonic()))
+            return self._carry_out(self.policy.on_signal(arrived.si_signo, time.monotonic()))
         for child, status in self._reap():
-            end = self._carry_out(self.supervision.ended(child, status, time.monotonic()))
+            end = self._carry_out(self.policy.on_exit(child, status, time.monotonic()))
             if end is not None:
                 return end
-        return self._carry_out(self.supervision.due(time.monotonic()))
+        return self._carry_out(self.policy.on_timer(time.monotonic()))
 
     def _carry_out(self, actions: Sequence[Action]) -> int | None:
         for action in actions:
@@ -76,9 +74,9 @@ class Supervisor:
             self._pids[child] = spawn(
                 self.argv[child], environment=os.environ, parent_death_signal=ON_ORPHANED[child], mask=self._mask
             )
-        except OSError as error:  # no process or no memory to be had now: for the analyzer process, later there may be
+        except OSError as error:  # no process or memory available; a later restart may succeed
             self._log(f"cannot start the {child}: {error.strerror}")
-            return self._carry_out(self.supervision.ended(child, NOT_STARTED, time.monotonic()))
+            return self._carry_out(self.policy.on_exit(child, NOT_STARTED, time.monotonic()))
         return None
 
     def _reap(self) -> Iterator[tuple[str, int]]:
@@ -94,22 +92,22 @@ class Supervisor:
                 yield child, os.waitstatus_to_exitcode(status)
 
     def _log(self, text: str) -> None:
-        with suppress(OSError):  # nobody listens any more: no reason to stop
+        with suppress(OSError):  # standard error is closed; the supervisor must continue
             print(f"pilotfish {self.name}: {text}", file=sys.stderr, flush=True)
 
 
 def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:
-    """Run the analyzer process, and the proxy if `argv` has one, until they end; return the exit status."""
+    """Run the analyzer process, and the proxy if `argv` contains one, until they end; return the exit status."""
     return Supervisor(name, argv, SupervisorPolicy(with_proxy=PROXY in argv, random=Random())).run()
 
 
 @contextmanager
 def _blocked() -> Iterator[tuple[set[signal.Signals], set[signal.Signals]]]:
-    """Block the signals that the supervisor takes itself; give them, and the mask that children shall have."""
+    """Block the signals that the supervisor handles; yield them, and the signal mask for children."""
     awaited = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # it is under nohup
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
         awaited.add(signal.SIGHUP)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it would hide how our children end
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were inherited as ignored, children would have no exit status
     before = {signal.Signals(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, awaited)}
     try:
         yield awaited, before

@@ -1,4 +1,7 @@
-"""Addresses as people write them: HOST:PORT, [IPV6]:PORT and, where the caller admits them, :PORT and unix:/path."""
+"""Parses addresses: HOST:PORT, [IPV6]:PORT and, if the caller allows them, :PORT and unix:/path.
+
+The only parser of addresses, for all command lines and documents, so that each option accepts the same forms.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, quote_value
 
-LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without its end
+LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without the final NUL
 LARGEST_PORT = 65535
 _UNIX = "unix:"
 _TCP = re.compile(r"(?:\[([^\[\]/@\s]+)\]|([^:\[\]/@\s]*)):([0-9]{1,5})\Z")
 
 
 class AddressError(UsageError):
-    """An address that cannot be used."""
+    """An invalid address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A TCP host and port (an empty host is every one of this machine), or the path of a Unix socket."""
+    """A TCP host and port (an empty host means all addresses of this machine), or the path of a Unix socket."""
 
     host: str
     port: int
@@ -28,7 +31,7 @@ class Address:
 
     @property
     def pair(self) -> tuple[str, int]:
-        """Host and port, as sockets take them."""
+        """Host and port, in the form of the socket module."""
         return self.host, self.port
 
     def __str__(self) -> str:
@@ -38,9 +41,9 @@ class Address:
 
 
 def parse_address(text: str, *, what: str = "address", any_host: bool = False, unix: bool = False) -> Address:
-    """Return the address that `text` names; AddressError, which begins with `what`, says how to write one.
+    """Return the address `text`; raise AddressError, which begins with `what` and lists the valid forms.
 
-    `any_host` admits `:PORT`, `unix` admits `unix:/path`.
+    `any_host` allows `:PORT`, `unix` allows `unix:/path`.
     """
     if unix and text.startswith(_UNIX):
         path = text.removeprefix(_UNIX)
@@ -58,7 +61,7 @@ def parse_address(text: str, *, what: str = "address", any_host: bool = False, u
 
 
 def _forms(*, any_host: bool, unix: bool) -> str:
-    """Return the forms that are admitted, with an example of each."""
+    """Return the allowed forms, each with an example."""
     forms = ["HOST:PORT (127.0.0.1:9090)", "[IPV6]:PORT ([::1]:9090)"]
     forms += [":PORT (all addresses)"] * any_host + ["unix:/path"] * unix
     return f"{', '.join(forms[:-1])} or {forms[-1]}"

@@ -1,4 +1,7 @@
-"""A child process with bounds: on its time and on its output. It bounds its own memory with `limits.limit_data`."""
+"""Runs a child process with limits on its time and its output.
+
+The child limits its own memory, with `limits.limit_data`. No child outlives the call.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,16 @@ _CHUNK = 64 * 1024
 
 
 class ChildTimeoutError(PilotfishError):
-    """A child process took too long, and was killed."""
+    """A child process exceeded its time and was killed."""
 
 
 class ChildOutputError(PilotfishError):
-    """A child process wrote more than allowed, and was killed."""
+    """A child process exceeded its output limit and was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a child ended: `status` (negative: the signal's number) and what it wrote to standard output."""
+    """The exit status of a child (negative: the signal that killed it) and its standard output."""
 
     status: int
     output: bytes
@@ -33,9 +36,10 @@ class Finished:
 def run_bounded(
     command: Sequence[str], *, seconds: float, most_output: int, environment: Mapping[str, str] | None = None
 ) -> Finished:
-    """Run `command` to its end; raise ChildTimeoutError or ChildOutputError after killing it.
+    """Run `command` and wait for its end; kill it and raise ChildTimeoutError or ChildOutputError at a limit.
 
-    It reads nothing, and its standard error is discarded. `environment` replaces ours; None passes ours on.
+    `most_output` is in bytes. Standard input is /dev/null, and standard error is discarded. `environment` replaces the
+    environment of this process; None passes it on.
     """
     deadline = time.monotonic() + seconds
     child = subprocess.Popen(

@@ -1,6 +1,7 @@
-"""Files that a reader or a restart finds whole: atomic replacement, complete writes, fsync.
+"""Atomic replacement of files, complete writes, and fsync.
 
-All writers of small files use `replace_file`; one that needs a path to write to uses `staged`.
+Every file that a reader or a restart needs whole is written with `replace_file`, or with `staged` if the writer needs a
+path. Do not write such a file in place.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STAGED_SUFFIX = ".new"
-DEFAULT_MODE = 0o666  # less the umask, as open(2) does
+DEFAULT_MODE = 0o666  # before the umask, as in open(2)
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False, mode: int | None = None) -> None:
-    """Replace the file at `path` by `content` atomically; on OSError the old file is untouched.
+    """Replace the file `path` by `content` atomically; on OSError the old file stays unchanged.
 
-    `durable` syncs the file and its folder first. `mode` sets the permissions; None leaves them to the umask.
+    `durable` syncs the file and its folder before the call returns. `mode` sets the permissions; with None, the umask
+    applies.
     """
     with staged(path, durable=durable, mode=mode) as fresh:
         fresh.write_bytes(content)
@@ -25,16 +27,16 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, mode: int
 
 @contextmanager
 def staged(path: Path, *, durable: bool = False, mode: int | None = None) -> Iterator[Path]:
-    """Yield the path of an empty file beside `path`, which replaces it when the block ends without an error.
+    """Yield the path of an empty file beside `path`; it replaces `path` when the block ends without an error.
 
-    An error in the block removes the new file and leaves the old one.
+    After an error in the block, the new file is removed and the old one stays.
     """
     fresh = staged_path(path)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         os.close(os.open(fresh, flags, DEFAULT_MODE if mode is None else mode))
         if mode is not None:
-            os.chmod(fresh, mode)  # a file that an earlier crash left keeps its mode otherwise
+            os.chmod(fresh, mode)  # a file left by an earlier crash would keep its mode
         yield fresh
         if durable:
             sync_path(fresh)
@@ -42,20 +44,20 @@ def staged(path: Path, *, durable: bool = False, mode: int | None = None) -> Ite
         if durable:
             sync_path(path.parent)
     except BaseException:
-        with suppress(OSError):  # what cannot be written may be impossible to remove, too
+        with suppress(OSError):  # if writing fails, removing may fail, too
             os.unlink(fresh)
         raise
 
 
 def staged_path(path: Path) -> Path:
-    """Return where the new content of `path` is written before it replaces the file."""
+    """Return the path of the file that holds the new content of `path` before it replaces the old file."""
     return path.with_name(path.name + STAGED_SUFFIX)
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`; OSError when the disk takes only a part."""
+    """Write all of `content`; raise OSError if the disk accepts only a part."""
     rest = memoryview(content)
-    while rest:  # a disk that takes a part fails the next call with the reason
+    while rest:  # after a partial write on a full disk, the next call raises the error
         rest = rest[os.write(descriptor, rest) :]
 
 

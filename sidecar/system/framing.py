@@ -1,11 +1,11 @@
-r"""Records as bytes: how a file of records stays readable after a kill, a full disk or a flipped bit. No file access.
+r"""Record formats that stay readable after a kill, a full disk or a flipped bit. `logfile` does the file access.
 
 BinaryFrames   u32 length [u32 note] u32 CRC-32 payload     little endian; reading ends at the first damaged record
-LineFrames     CRC-32 in hex, length, payload, line break   a damaged line is left out and named, reading goes on
+LineFrames     CRC-32 in hex, length, payload, line break   a damaged line is reported and skipped; reading continues
 PlainLines     payload, line break                          for files that people read; no checksum
 Sealed         magic, u16 version, u32 CRC-32, u64 length, payload: a whole file that is one record
 
-These layouts are on users' disks. Change one only together with a reader of the old one.
+These formats are on users' disks. Change one only together with a reader of the old format.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LARGEST_RECORD = 2**32 - 1
 
 
 class FramingError(PilotfishError):
-    """Bytes that are not what their framing says; the message begins with what is wrong."""
+    """Bytes that do not match their framing. The message begins with the defect, so that a caller can add the file."""
 
 
 class FramedRecord(NamedTuple):
-    """A whole record: `end` is the offset behind it, `note` the number that was stored with it (0 without one)."""
+    """A whole record. `end` is the offset after it; `note` is the number stored with it, 0 without one."""
 
     payload: bytes
     end: int
@@ -34,7 +34,7 @@ class FramedRecord(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """A damaged place, for people; reading goes on at `end`. `raw` is what stands there, as far as it is delimited."""
+    """A damaged record. `place` names it in messages; reading continues at `end`; `raw` is the line, if it is one."""
 
     place: str
     end: int
@@ -42,7 +42,7 @@ class Damage(NamedTuple):
 
 
 class Framing(Protocol):
-    """What a log file needs to know of its records. `magic` begins each file."""
+    """A format of records for log files; each file begins with `magic`."""
 
     @property
     def magic(self) -> bytes:
@@ -52,15 +52,19 @@ class Framing(Protocol):
         """Return the record's bytes."""
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield what stands in `file` from its position, which is the offset `start`, on; stop at a cut-off record.
+        """Yield the records and damages in `file` from its current position, the offset `start`, on.
 
-        What follows the `end` of the last one is a cut-off record, or what cannot be read past damage.
+        Reading stops at a cut-off record. Bytes after the `end` of the last item are a cut-off record, or unreadable
+        because of damage before them.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class BinaryFrames:
-    """Length, CRC-32 and payload; with `noted`, a u32 between length and checksum that a scan returns (row counts)."""
+    """Length, CRC-32 and payload. With `noted`, a u32 note (a row count) follows the length.
+
+    `largest` is the maximum length of a payload, in bytes.
+    """
 
     magic: bytes = b""
     noted: bool = False
@@ -68,7 +72,7 @@ class BinaryFrames:
 
     @property
     def overhead(self) -> int:
-        """How many bytes a record takes beside its payload."""
+        """Bytes of a record in addition to its payload."""
         return self._header.size
 
     @property
@@ -76,14 +80,14 @@ class BinaryFrames:
         return _NOTED if self.noted else _BARE
 
     def frame(self, payload: bytes, note: int = 0) -> bytes:
-        """Return the record's bytes; FramingError for a payload larger than `largest`."""
+        """Return the record's bytes; raise FramingError for a payload larger than `largest`."""
         if len(payload) > self.largest:
-            raise FramingError(f"a record of {len(payload)} bytes is too large; {self.largest} are the most")
+            raise FramingError(f"a record of {len(payload)} bytes is too large; at most {self.largest} are allowed")
         numbers = (len(payload), note, zlib.crc32(payload)) if self.noted else (len(payload), zlib.crc32(payload))
         return self._header.pack(*numbers) + payload
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield whole records; after one that is damaged, where the next begins is unknown: Damage, and the end."""
+        """Yield whole records. A damaged one ends the scan, because the start of the next record is unknown."""
         header = self._header
         while len(head := file.read(header.size)) == header.size:
             length, *note, crc = header.unpack(head)
@@ -101,7 +105,7 @@ class BinaryFrames:
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
-    """Return up to `length` bytes, without reserving memory for a length that damage made up."""
+    """Return up to `length` bytes in portions, since a damaged length must not reserve memory."""
     if length <= _PORTION:
         return file.read(length)
     parts = []
@@ -126,7 +130,7 @@ class LineFrames:
         return b"%08x %d %s\n" % (zlib.crc32(payload), len(payload), payload)
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield the lines up to the last line break; a damaged one is named by its number."""
+        """Yield the lines up to the last line break; a Damage names its line by number."""
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
@@ -143,7 +147,7 @@ def _checked(line: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class PlainLines:
-    """A record is a line, without a checksum."""
+    """One record per line, without a checksum."""
 
     magic: bytes = b""
 
@@ -164,19 +168,19 @@ class PlainLines:
 class Sealed:
     """A file that is one record. `magic` (8 bytes) and the version are checked before the payload.
 
-    A file is written with `version`; every version from `oldest` on can be read.
+    `wrap` writes `version`; `unwrap` reads the versions from `oldest` to `version`.
     """
 
     magic: bytes
     version: int
-    oldest: int = 0  # 0 means that only `version` can be read
+    oldest: int = 0  # 0: only `version` is readable
 
     def wrap(self, payload: bytes) -> bytes:
         """Return the file's content."""
         return _SEAL.pack(self.magic, self.version, zlib.crc32(payload), len(payload)) + payload
 
     def unwrap(self, raw: bytes) -> tuple[int, bytes]:
-        """Return version and payload; raise FramingError for anything that `wrap` did not return."""
+        """Return version and payload; raise FramingError if `raw` is not a result of `wrap`."""
         if len(raw) < _SEAL.size:
             raise FramingError(f"{len(raw)} bytes are too few; the file is cut off")
         magic, version, crc, length = _SEAL.unpack_from(raw)

@@ -1,7 +1,8 @@
-"""Decompression with a bound on the result: of a gzip file, a request body, a stream.
+"""Decompression with a limit on the result, for files, request bodies and streams.
 
-The same input is an error everywhere in the same way: cut off, damaged, or larger than the limit. Concatenated members
-are one content, and NUL padding behind the last one is ignored, as gzip(1) does.
+All functions report the same defects: cut off, damaged, or larger than the limit. Concatenated gzip members are one
+content, and NUL padding after the last one is ignored, as in gzip(1). Every caller must pass a limit or read in blocks,
+since a small input can decompress to gigabytes.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from typing import BinaryIO
 from ..errors import PilotfishError
 
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP, ZLIB, RAW = 31, 15, -15  # window bits, as zlib counts them
+GZIP, ZLIB, RAW = 31, 15, -15  # the argument `wbits` of zlib
 _CHUNK = 64 * 1024
 
 
 class DecompressionError(PilotfishError):
-    """Compressed bytes that cannot be decompressed within the limit; the message completes "it is ..."."""
+    """Input that cannot be decompressed within the limit. The message completes a sentence "it is ..."."""
 
 
 class CutOffError(DecompressionError):
-    """The compressed input ends too early."""
+    """The compressed input is truncated."""
 
 
 class DamagedError(DecompressionError):
-    """The input is not of this format, or fails its checksum."""
+    """The input does not have this format, or its checksum is wrong."""
 
 
 class OutputTooLargeError(DecompressionError):
@@ -33,17 +34,17 @@ class OutputTooLargeError(DecompressionError):
 
 
 def is_gzip(raw: bytes) -> bool:
-    """Tell whether `raw` begins as a gzip file does."""
+    """Return whether `raw` begins with the magic bytes of gzip."""
     return raw.startswith(GZIP_MAGIC)
 
 
 def gunzip(raw: bytes, limit: int) -> bytes:
-    """Return the content of the gzip file `raw`, at most `limit` bytes; raise CutOff, Damaged or TooLargeError."""
+    """Return the content of the gzip file `raw`, at most `limit` bytes; raise DecompressionError."""
     return inflate(raw, limit, GZIP)
 
 
 def inflate(raw: bytes, limit: int, window: int) -> bytes:
-    """Return `raw` decompressed, at most `limit` bytes; `window` is GZIP, ZLIB or RAW. Raises as `gunzip` does."""
+    """Return `raw` decompressed, at most `limit` bytes; raise DecompressionError. `window` is GZIP, ZLIB or RAW."""
     parts, room = [], limit + 1
     if not raw:
         raise CutOffError("cut off: it is empty")
@@ -55,7 +56,7 @@ def inflate(raw: bytes, limit: int, window: int) -> bytes:
             raise DamagedError(f"damaged ({error})") from error
         room -= len(parts[-1])
         if room <= 0 or stream.unconsumed_tail:
-            raise OutputTooLargeError(f"larger than {limit} bytes unpacked")
+            raise OutputTooLargeError(f"larger than {limit} bytes when decompressed")
         if not stream.eof:
             raise CutOffError(f"cut off after {len(raw)} bytes of its last part")
         raw = stream.unused_data.lstrip(b"\0")
@@ -64,15 +65,15 @@ def inflate(raw: bytes, limit: int, window: int) -> bytes:
 
 
 class GunzipReader:
-    """Reads the content of a gzip file block by block, so that memory stays bounded whatever the file's size."""
+    """Reads the content of a gzip file in blocks, so that the memory does not depend on the size of the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._stream = zlib.decompressobj(GZIP)
-        self._rest = b""  # compressed bytes that wait
+        self._rest = b""  # compressed bytes that were read and not decompressed yet
 
     def read(self, size: int) -> bytes:
-        """Return 1 to `size` bytes of the content, none at its end; raise CutOffError, DamagedError or OSError."""
+        """Return 1 to `size` bytes, or none at the end; raise CutOffError, DamagedError or OSError."""
         while True:
             if self._stream.eof and not self._next_member():
                 return b""
@@ -88,7 +89,7 @@ class GunzipReader:
                 return plain
 
     def _next_member(self) -> bool:
-        """Begin the next member of the file, past NUL padding; return whether there is one."""
+        """Start the next member after NUL padding; return False at the end of the file."""
         raw = self._stream.unused_data
         while not (raw := raw.lstrip(b"\0")):
             if not (raw := self._file.read(_CHUNK)):

@@ -1,4 +1,7 @@
-"""Limits that a process sets on itself: memory, processor time, descriptors, priority. Linux."""
+"""Limits that a process sets for itself: memory, CPU time, descriptors, priority. Linux only.
+
+A process can lower a limit, but never raise it above the hard limit.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +14,34 @@ OOM_SCORE = "/proc/self/oom_score_adj"
 
 
 def limit_data(size: int) -> None:
-    """Let the process have at most `size` bytes of data (RLIMIT_DATA), or what the hard limit allows; 0 sets none.
+    """Limit the data of this process to `size` bytes (RLIMIT_DATA), at most the hard limit; 0 sets no limit.
 
-    An allocation beyond it raises MemoryError.
+    An allocation above the limit raises MemoryError.
     """
     _lower(resource.RLIMIT_DATA, size)
 
 
 def limit_processor(seconds: int) -> None:
-    """End the process (SIGXCPU) once it has used so many seconds of processor time; 0 sets no limit."""
+    """End this process (SIGXCPU) after `seconds` of CPU time; 0 sets no limit."""
     _lower(resource.RLIMIT_CPU, seconds)
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open descriptors to the hard one and return that; `UNLIMITED` is negative."""
+    """Raise the soft limit of open descriptors to the hard limit and return it; `UNLIMITED` is negative."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def lower_priority(*, niceness: int, oom_score: int, batch: bool = False) -> None:
-    """Let other processes go first: on the processors, and when the kernel must end one for want of memory.
+    """Lower the CPU priority of this process, and raise its score for the out-of-memory killer.
 
-    `oom_score` is added to the kernel's own (-1000 to 1000; the highest is ended first). `batch` never preempts others.
-    What the system does not allow is left out.
+    `oom_score` (-1000 to 1000) is added to the kernel's own score; the process with the highest sum is killed first.
+    With `batch`, this process never preempts others. Settings that the system does not permit are skipped.
     """
-    with suppress(OSError), open(OOM_SCORE, "w", encoding="ascii") as file:  # then the kernel chooses by size
+    with suppress(OSError), open(OOM_SCORE, "w", encoding="ascii") as file:  # without it, the kernel chooses by size
         file.write(str(oom_score))
-    with suppress(OSError, AttributeError):  # a sandbox, or a system without it: all are alike
+    with suppress(OSError, AttributeError):  # not permitted in a sandbox, or not supported
         os.nice(niceness)
         if batch:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

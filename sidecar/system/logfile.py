@@ -1,7 +1,7 @@
 """An append-only file of framed records that survives a kill at any moment, a full disk and a damaged sector.
 
-Opening it recovers: whole records are passed on, damaged places are named, a cut-off tail is removed. An append that
-fails leaves no part of a record behind. The caller decides what to do with records that the disk did not take.
+Opening a file recovers it: whole records are passed to the caller, damaged ones are named, a cut-off tail is removed. A
+failed append leaves no part of a record in the file. The caller keeps or drops records that could not be written.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Take = Callable[[FramedRecord | Damage], object]
 
 
 class ForeignFileError(OSError):
-    """A file that does not begin with the magic of its framing: another program wrote it, or another version."""
+    """The file does not begin with the magic of its framing: another program or version wrote it."""
 
 
 class LogFile:
-    """One log at `path`; one thread at a time.
+    """One log at `path`. Not thread-safe.
 
-    largest    bytes; a larger file is refused at opening (EFBIG), since it was not written here; None for any size
-    exclusive  the file is locked while it is open, and opening one that is held fails (EAGAIN)
-    keep_tail  for lines: a cut-off last line is ended instead of removed, and the file is not scanned at opening
-    step       is called with `append`, `written`, `synced`, `compacted`, `replaced`, the points where a crash leaves a
-               trace, so that tests can crash there
+    largest    maximum size in bytes; opening a larger file fails (EFBIG); None for any size
+    exclusive  lock the file while it is open; opening a locked file fails (EAGAIN)
+    keep_tail  for lines: complete a cut-off last line instead of removing it, and do not scan the file at opening
+    step       is called with `append`, `written`, `synced`, `compacted`, `replaced`, the points where a crash has a
+               visible result, so that tests can crash there
 
-    `size` is the length of all whole records; `cut` the bytes that openings have removed; `damaged` the damaged places;
-    `problem` why the last write failed, for people, else empty.
+    `size` is the length of all whole records in bytes. `cut` is the number of bytes that recoveries removed. `damaged`
+    lists the damaged records. `problem` is the error message of the last write, empty if it succeeded.
     """
 
     def __init__(
@@ -72,15 +72,14 @@ class LogFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether the file, and its lock, is held."""
+        """Whether the file is open, and locked if it is exclusive."""
         return self._descriptor >= 0
 
     def open(self, take: Take | None = None, *, create: bool = True) -> None:
-        """Open the file and recover it; OSError when that is not possible.
+        """Open and recover the file; raise OSError if that fails.
 
-        `take` is called with each whole record and each damaged place, in the file's order.
-
-        `create` makes the file when there is none; otherwise FileNotFoundError. An error in `take` closes the file.
+        `take` is called with each whole and each damaged record, in the order of the file. An exception in `take`
+        closes the file. With `create`, a missing file is created; without, it raises FileNotFoundError.
         """
         self.close()
         try:
@@ -91,11 +90,11 @@ class LogFile:
             raise
 
     def append(self, payload: bytes, note: int = 0, *, sync: bool = True) -> None:
-        """Append one record; OSError when the disk does not take it, and then nothing of it stays."""
+        """Append one record; on OSError, no part of it stays in the file."""
         self.extend([self._framing.frame(payload, note)], sync=sync)
 
     def extend(self, frames: Iterable[bytes], *, sync: bool = True) -> None:
-        """Append `frames` (made by the framing) with one write; all of them stay, or none does."""
+        """Append the frames with one write; on OSError, none of them stays in the file."""
         try:
             self._ready()
             start = self._framing.magic if not self.size else self._line_end()
@@ -107,7 +106,7 @@ class LogFile:
                 if sync:
                     self._sync()
             except OSError:
-                with suppress(OSError):  # otherwise the next append or opening removes it
+                with suppress(OSError):  # if this fails, the next append or opening removes the rest
                     os.ftruncate(self._descriptor, self.size)
                 raise
         except OSError as error:
@@ -119,7 +118,7 @@ class LogFile:
             self._step("synced")
 
     def sync(self) -> None:
-        """Make durable what was appended."""
+        """Write all appended records to the disk (fsync)."""
         try:
             self._ready()
             self._sync()
@@ -128,14 +127,14 @@ class LogFile:
             raise
 
     def rewrite(self, payloads: Iterable[bytes]) -> None:
-        """Replace the content by `payloads` atomically and durably; OSError leaves the old content in use."""
+        """Replace the content by `payloads`, atomically and durably; on OSError the old content stays in use."""
         raw = self._framing.magic + b"".join(map(self._framing.frame, payloads))
         fresh = staged_path(self.path)
         descriptor = -1
         try:
             descriptor = os.open(fresh, FLAGS | os.O_CREAT | os.O_TRUNC, MODE)
             if self._exclusive:
-                _lock(descriptor, fresh)  # before it has the name, so that nobody else gets in between
+                _lock(descriptor, fresh)  # before the rename, so that no other process can lock it first
             write_all(descriptor, raw)
             os.fsync(descriptor)
             self._step("compacted")
@@ -143,18 +142,18 @@ class LogFile:
         except OSError:
             if descriptor >= 0:
                 os.close(descriptor)
-            with suppress(OSError):  # what cannot be written may be impossible to remove, too
+            with suppress(OSError):  # if writing fails, removing may fail, too
                 os.unlink(fresh)
             raise
         self.close()
         self._descriptor, self.size, self.damaged, self._recovered = descriptor, len(raw), (), True
         self.problem = ""
-        with suppress(OSError):  # the content is safe; its new name becomes durable with the folder's next sync
+        with suppress(OSError):  # the content is durable; the new name becomes so with the next sync of the folder
             self._step("replaced")
             sync_path(self.path.parent)
 
     def rotate(self, to: Path) -> None:
-        """Rename the file to `to`, replacing what is there; the next append begins a new file."""
+        """Rename the file to `to`, replacing any file there; the next append creates a new file."""
         self.close()
         os.replace(self.path, to)
         self.size, self.damaged, self._recovered = 0, (), False
@@ -207,23 +206,23 @@ class LogFile:
         self.size, self.damaged = end, tuple(damaged)
 
     def _ready(self) -> None:
-        """Open the file if it is closed; make it end with the last whole record."""
+        """Open the file if it is closed, and make it end after the last whole record."""
         if self._descriptor < 0:
             self._open(create=True)
         try:
             length = os.fstat(self._descriptor).st_size
-            if not self._recovered or length < self.size:  # never opened, or somebody else removed or shortened it
+            if not self._recovered or length < self.size:  # never opened, or replaced or truncated by another program
                 self._recover(None)
             elif self._keep_tail:
                 self.size = length
-            elif length > self.size:  # what a failed append could not remove
+            elif length > self.size:  # the rest of a failed append
                 os.ftruncate(self._descriptor, self.size)
         except BaseException:
             self.close()
             raise
 
     def _line_end(self) -> bytes:
-        """Return the line break that the last line lacks, where tails are kept."""
+        """Return the line break that a cut-off last line needs; empty if `keep_tail` is off."""
         return b"\n" if self._keep_tail and os.pread(self._descriptor, 1, self.size - 1) != b"\n" else b""
 
     def _sync(self) -> None:
@@ -237,9 +236,9 @@ class LogFile:
 
 
 def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
-    """Yield the whole records of the log at `path`, also while another process appends to it; nothing is repaired.
+    """Yield the whole records of the log at `path` without changing it, even while another process appends to it.
 
-    A file of another kind has none. OSError when it cannot be read.
+    Yields nothing for a file of another kind. Raises OSError if the file cannot be read.
     """
     with path.open("rb") as file:
         if file.read(len(framing.magic)) == framing.magic:
@@ -252,6 +251,6 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise OSError(error.errno, "another process holds it") from error
+        raise OSError(error.errno, "another process has locked it") from error
     if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
-        raise OSError(errno.ESTALE, "another process has just rewritten it")
+        raise OSError(errno.ESTALE, "another process replaced it during opening")

@@ -1,4 +1,4 @@
-"""The bearer token in a file, which the admin address checks and the commands send."""
+"""Reads the bearer token from its file, for the admin server and for the commands that send requests to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_TOKEN_BYTES = 4096
 
 
 def read_token(path: Path) -> bytes:
-    """Return the token in the file, without white space around it; UsageError when there is none or it is too long."""
+    """Return the token in the file without surrounding white space; raise UsageError if it is empty or too long."""
     try:
         with path.open("rb") as file:
             token = file.read(MAX_TOKEN_BYTES + 1).strip()

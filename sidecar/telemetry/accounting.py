@@ -1,4 +1,8 @@
-"""The identity, in exchanges, at every look: seen = measured + sampled_out + dropped + undecodable + queued."""
+"""Add up the outcomes of all exchanges, from the counters of the proxy and of the analyzer.
+
+The identity seen = measured + sampled_out + dropped + undecodable + queued holds at every moment, in exchanges.
+`queued` is the number of exchanges that the channel accepted and the analyzer has not counted yet.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,33 @@ QUEUED = ("queued", "")
 
 @dataclass(frozen=True, slots=True)
 class ExchangeTotals:
-    """Exchanges by (fate, reason), `queued` among them, and how many the proxy has seen."""
+    """Numbers of exchanges.
+
+    Attributes:
+        seen: exchanges that the proxy has seen.
+        fates: exchanges by (outcome, reason), `queued` included.
+    """
 
     seen: int
     fates: Mapping[tuple[str, str], int]
 
     @property
     def queued(self) -> int:
-        """Exchanges that the channel took and that are not settled yet."""
+        """Exchanges that the channel has accepted and the analyzer has not counted yet."""
         return self.fates[QUEUED]
 
 
 def account_exchanges(page: PageSnapshot, counts: Iterable[ExchangeCount]) -> ExchangeTotals:
-    """Join the proxy's fates with the analyzer's; `page` must have been read after `counts`, or queued is too small."""
-    fates = {fate: amount for fate, amount in page.fates.items() if fate[0] != "accepted"}
-    settled = 0
+    """Combine the outcomes of the proxy with those of the analyzer.
+
+    Args:
+        page: the counter page. Read it after `counts`, otherwise `queued` is too small.
+        counts: the outcomes in the report.
+    """
+    outcomes = {outcome: amount for outcome, amount in page.fates.items() if outcome[0] != "accepted"}
+    counted = 0
     for count in counts:
-        fates[count.fate, count.reason] = count.exchanges
-        settled += count.exchanges
-    fates[QUEUED] = max(0, page.accepted - settled)
-    return ExchangeTotals(sum(page.fates.values()), fates)
+        outcomes[count.fate, count.reason] = count.exchanges
+        counted += count.exchanges
+    outcomes[QUEUED] = max(0, page.accepted - counted)
+    return ExchangeTotals(sum(page.fates.values()), outcomes)

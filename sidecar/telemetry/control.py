@@ -1,4 +1,4 @@
-"""The control loop's status as metrics: intents by outcome, and the outbox."""
+"""Convert the status of the control loop to metrics: intents by outcome, and the outbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .scrape import ScrapeInput
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
-    """Yield the families of the control loop; none where there is no loop."""
+    """Yield the families of the control loop; none without a loop."""
     status = reading.control
     if status is None:
         return

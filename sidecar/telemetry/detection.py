@@ -1,4 +1,8 @@
-"""The Report as metrics: rows, effect sizes, evidence, alarms, the profile in force, the checkpoint."""
+"""Convert the report to metrics: rows, effect sizes, evidence, alarms, findings, profile, checkpoint.
+
+The feedback and performance blocks of the report are in `labels.py`. A value that the report does not have must have no
+sample; zero would be a false measurement.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
-    """Yield the families of the Report."""
+    """Yield the families of the report."""
     report = reading.report
     yield from _rows(report)
     yield from _families(report)
@@ -29,7 +33,7 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     yield from _findings(report)
     yield from _profile(report)
     yield from _streams(report)
-    yield from _stored(report)
+    yield from _row_stores(report)
     yield from _checkpoint(report, reading.now)
 
 
@@ -93,18 +97,18 @@ def _streams(report: Report) -> Iterator[Family]:
     yield from (values, changes)
 
 
-def _stored(report: Report) -> Iterator[Family]:
-    rows, tries = names.LEARNING_ROWS.gauge(), names.LEARNING_TRIES.gauge()
+def _row_stores(report: Report) -> Iterator[Family]:
+    rows, attempts = names.LEARNING_ROWS.gauge(), names.LEARNING_TRIES.gauge()
     if report.learning is not None:
         rows.add_metric((report.model, "stored"), report.learning.rows)
         rows.add_metric((report.model, "wanted"), report.learning.wanted)
-        tries.add_metric((report.model, report.learning.state), report.learning.tries)
-    kept, size, unkept = names.KEPT_ROWS.gauge(), names.KEPT_BYTES.gauge(), names.UNKEPT_ROWS.counter()
+        attempts.add_metric((report.model, report.learning.state), report.learning.tries)
+    stored, size, not_stored = names.KEPT_ROWS.gauge(), names.KEPT_BYTES.gauge(), names.UNKEPT_ROWS.counter()
     for store in report.kept_rows:
-        kept.add_metric((store.store,), store.rows)
+        stored.add_metric((store.store,), store.rows)
         size.add_metric((store.store,), store.bytes)
-        unkept.add_metric((store.store,), store.not_kept)
-    yield from (rows, tries, kept, size, unkept)
+        not_stored.add_metric((store.store,), store.not_kept)
+    yield from (rows, attempts, stored, size, not_stored)
 
 
 def _checkpoint(report: Report, now: float) -> Iterator[Family]:

@@ -1,4 +1,7 @@
-"""Readings out, text in the format that the scraper asked for."""
+"""Answer `GET /metrics` in the text format that the client requests.
+
+`COLLECTORS` is the table of all collectors. Each scrape reads its input once, so that all metrics describe one moment.
+"""
 
 from __future__ import annotations
 
@@ -19,25 +22,29 @@ COLLECTORS = (control.collect, detection.collect, labels.collect, own.collect, t
 
 @dataclass(frozen=True)
 class ScrapeCollector(Collector):
-    """Collects from one reading, taken when the scrape begins."""
+    """Passes the input of one scrape to all collectors.
+
+    Attributes:
+        read: returns the current input; called once per scrape.
+    """
 
     read: Callable[[], ScrapeInput]
 
     def collect(self) -> Iterator[Family]:
-        """Yield every family that has something to say."""
+        """Yield every family that has samples."""
         reading = self.read()
         for collect in COLLECTORS:
             yield from (family for family in collect(reading) if family.samples)
 
 
 class Exposition:
-    """`/metrics`: OpenMetrics or the plain text format, as the Accept header asks."""
+    """The body of `GET /metrics`: OpenMetrics or the plain text format, according to the Accept header."""
 
     def __init__(self, read: Callable[[], ScrapeInput]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(ScrapeCollector(read))
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the exposition and its content type."""
+        """Return the body and its content type for the Accept header `accept`."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type

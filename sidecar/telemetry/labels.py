@@ -1,4 +1,4 @@
-"""The Report's labels and losses as metrics."""
+"""Convert the blocks `feedback` and `performance` of the report to metrics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _feedback(feedback: FeedbackStatus) -> Iterator[Family]:
 
 
 def _lag(feedback: FeedbackStatus) -> Family:
-    """Return the lags as cumulative buckets, with all of them under +Inf."""
+    """Return the lags as cumulative buckets; the bucket +Inf contains all lags."""
     family, below = names.FEEDBACK_LAG.histogram(), 0
     buckets = []
     for edge, labels in feedback.lag_buckets:

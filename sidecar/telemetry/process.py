@@ -1,4 +1,4 @@
-"""The process that answers the scrape: version, readiness, CPU, memory. Linux's /proc is the source."""
+"""Metrics of the process that answers the scrape: version, readiness, CPU, memory. The source is Linux /proc."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = resource.getpagesize()
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
-    """Yield the families about this very process."""
+    """Yield the families of this process."""
     info = names.INFO.gauge()
     info.add_metric((_version(),), 1)
     yield info
@@ -45,7 +45,7 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
 
 
 def memory_usage() -> tuple[int, int, int]:
-    """Return the bytes of virtual, resident and data memory; the last is what RLIMIT_DATA bounds (and the stack)."""
+    """Return virtual, resident and data memory in bytes. RLIMIT_DATA bounds the data, which here includes the stack."""
     fields = Path("/proc/self/statm").read_text().split()
     return int(fields[0]) * PAGE, int(fields[1]) * PAGE, int(fields[5]) * PAGE
 
@@ -57,7 +57,7 @@ def _version() -> str:
 
 @cache
 def _started() -> float:
-    """Return the epoch seconds at which the kernel says this process started."""
+    """Return the start time of this process in epoch seconds, according to the kernel."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
     return float(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")

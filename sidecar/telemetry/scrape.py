@@ -1,4 +1,4 @@
-"""All sources of one scrape, read once."""
+"""The input of one scrape: all sources, read once, before the collectors run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from ..report.schema import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrapeInput:
-    """One moment: `page` was read after `report` was taken; None without a proxy. `now` is epoch seconds."""
+    """The sources of one scrape.
+
+    Attributes:
+        report: the current report.
+        page: the counter page; None without a proxy. Read it after `report`, otherwise the accounting does not add up.
+        control: the status of the control loop; None without a loop.
+        now: epoch seconds.
+        memory_limit: limit of this process in bytes; 0 without a limit.
+    """
 
     report: Report
     page: PageSnapshot | None

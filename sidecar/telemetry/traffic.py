@@ -1,4 +1,7 @@
-"""The counter page as metrics: traffic by route, connections, and the account of every exchange."""
+"""Convert the counter page to metrics: traffic by route, connections, and the outcome of every exchange.
+
+The page is a copy, so all its counters describe one moment.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,20 @@ from . import names
 from .accounting import QUEUED, account_exchanges
 from .scrape import ScrapeInput
 
-BUCKET_STEP = 2  # of eight bounds a decade, four are shown
-HEARTBEAT_TIMEOUT_SECONDS = 10.0  # a proxy that has not beaten for so long is stopped or gone
-SHOWN = tuple(range(0, len(layout.BOUNDS), BUCKET_STEP))
-LABELS = tuple(str(layout.BOUNDS[index] / 1e9) for index in SHOWN)
+BUCKET_STEP = 2  # the page has eight bounds per decade; expose four
+HEARTBEAT_TIMEOUT_SECONDS = 10.0  # without a heartbeat for this time, the proxy counts as down
+EXPOSED = tuple(range(0, len(layout.BOUNDS), BUCKET_STEP))
+LABELS = tuple(str(layout.BOUNDS[index] / 1e9) for index in EXPOSED)
 HISTOGRAMS = {
     "duration": names.DURATION,
     "event_gap": names.EVENT_GAP,
     "first_event": names.FIRST_EVENT,
     "time_to_first_byte": names.FIRST_BYTE,
 }
-NO_PROXY = 0.0
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
-    """Yield the families of the page; only `pilotfish_proxy_up` while there is none."""
+    """Yield the families of the page; only `pilotfish_proxy_up` without a page."""
     up = names.PROXY_UP.gauge()
     page = reading.page
     up.add_metric((), float(page is not None and reading.now - page.heartbeat_ns / 1e9 < HEARTBEAT_TIMEOUT_SECONDS))
@@ -39,7 +41,7 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
         yield started
         yield from _routes(page.routes)
         yield from _connections(page)
-        yield from _account(reading, page)
+        yield from _accounting(reading, page)
 
 
 def _routes(routes: tuple[RouteCounters, ...]) -> Iterator[Family]:
@@ -62,9 +64,9 @@ def _routes(routes: tuple[RouteCounters, ...]) -> Iterator[Family]:
 
 
 def _add_histogram(family: HistogramMetricFamily, route: str, histogram: LatencyHistogram) -> None:
-    upto = tuple(accumulate(histogram.counts))
-    buckets = [(label, upto[index]) for label, index in zip(LABELS, SHOWN, strict=True)]
-    family.add_metric((route,), [*buckets, ("+Inf", upto[-1])], histogram.sum_ns / 1e9)
+    cumulative = tuple(accumulate(histogram.counts))
+    buckets = [(label, cumulative[index]) for label, index in zip(LABELS, EXPOSED, strict=True)]
+    family.add_metric((route,), [*buckets, ("+Inf", cumulative[-1])], histogram.sum_ns / 1e9)
 
 
 def _connections(page: PageSnapshot) -> Iterator[Family]:
@@ -83,12 +85,12 @@ def _connections(page: PageSnapshot) -> Iterator[Family]:
     yield from (events, opened, relayed, downgrades)
 
 
-def _account(reading: ScrapeInput, page: PageSnapshot) -> Iterator[Family]:
-    whole = account_exchanges(page, reading.report.counts)
+def _accounting(reading: ScrapeInput, page: PageSnapshot) -> Iterator[Family]:
+    totals = account_exchanges(page, reading.report.counts)
     seen, queued, exchanges = names.SEEN.counter(), names.QUEUED.gauge(), names.EXCHANGES.counter()
-    seen.add_metric((), whole.seen)
-    queued.add_metric((), whole.queued)
-    for fate, amount in sorted({("measured", ""): 0, **whole.fates}.items()):
-        if fate != QUEUED:
-            exchanges.add_metric(fate, amount)
+    seen.add_metric((), totals.seen)
+    queued.add_metric((), totals.queued)
+    for outcome, amount in sorted({("measured", ""): 0, **totals.fates}.items()):
+        if outcome != QUEUED:
+            exchanges.add_metric(outcome, amount)
     yield from (seen, queued, exchanges)

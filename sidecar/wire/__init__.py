@@ -1,4 +1,4 @@
-"""Passive sans-IO parsers: they receive bytes that the relay has already forwarded, and never hold or change one.
+"""Passive sans-IO parsers of wire protocols. They receive copies of bytes that the relay has already forwarded.
 
     bytes of both directions --> Parser --> ExchangeListener: requested, answered, streamed, finished, went_opaque
 
@@ -8,24 +8,31 @@ Glossary
     head          HTTP/1.1: start line and header fields up to and with the empty line
     interim       a 1xx response other than 101; it precedes the final response and does not end the exchange
     tunnel        a connection after 101, or after 2xx to CONNECT: it carries bytes of another protocol
-    opaque        a connection that is no longer parsed, with the reason; its bytes are forwarded as before
+    opaque        a connection that is not parsed, or no longer parsed; its bytes are forwarded and counted
+    downgrade     the change of a connection to opaque, with a reason
+    listener      the object that a parser calls; the proxy's is `proxy.observer.ConnectionObserver`
+
+More terms: docs/glossary.md
 
     exchange.py   Exchange, and the protocols (in Python's sense) Parser, ExchangeListener and BodySink
-    headers.py    header blocks: what they look like, how they are read and written
+    headers.py    header blocks: format, reading and writing
     http1/        HTTP/1.1: heads.py, framer.py (one direction), tracker.py (both), exchange_states.py (the table)
-    opaque.py     the parser of connections that are only counted
+    opaque.py     the parser of opaque connections: it only counts bytes
+    errors.py     ProtocolError
     routes.py     paths to route templates
 
-A wire protocol is a class that implements `exchange.Parser`, and a row of `proxy.protocols.PROTOCOLS`:
+A parser must never delay or change a byte, and must never raise for bytes that a peer sent.
+
+To add a wire protocol, write a class that implements `exchange.Parser`, and add a row to `proxy.protocols.PROTOCOLS`:
 
 1. `Parser(listener, exchange_type)` makes one `exchange_type` for each request, at the end of its header section, with
    method, target, User-Agent and header block. Pseudo-fields such as `:path` are not part of the block.
-2. It calls `listener.requested(exchange)` and keeps what that returns as `exchange.bodies`. If it is None, the parser
+2. It calls `listener.requested(exchange)` and stores the result as `exchange.bodies`. If the result is None, the parser
    counts body bytes and copies none.
-3. It sets `status`, `response_headers` and `first_byte` at the head of the final response, then calls `answered`.
-4. It calls `listener.finished(exchange)` once for each exchange, after it has set `ended`, both `*_bytes`, both
-   `*_trailers` and both `*_complete`. Exchanges that are open at `closed` are finished without `*_complete`.
-5. Where it cannot follow the bytes with certainty, it finishes what is open, sets `opaque` and calls `went_opaque` with
-   one of `channel.layout.DOWNGRADES`. From then on it calls `opaque_bytes` only. It never raises for a peer's bytes.
-6. It bounds what it keeps: of incomplete input, of open exchanges, of trailers.
+3. At the head of the final response, it sets `status`, `response_headers` and `first_byte`, then calls `answered`.
+4. It calls `listener.finished(exchange)` once for each exchange. Before that, it sets `ended`, both `*_bytes`, both
+   `*_trailers` and both `*_complete`. It also finishes the exchanges that are open at `closed`, without `*_complete`.
+5. If it cannot parse the bytes with certainty, it finishes the open exchanges, sets `opaque` and calls `went_opaque`
+   with one of `channel.layout.DOWNGRADES`. From then on it calls only `opaque_bytes`.
+6. It limits the memory that it uses for incomplete input, open exchanges and trailers.
 """

@@ -1,4 +1,4 @@
-"""The error of a parser that cannot follow a connection any further."""
+"""The error that a parser raises internally when it cannot parse a connection any further."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..errors import PilotfishError
 
 
 class ProtocolError(PilotfishError):
-    """The bytes cannot be parsed with certainty; never leaves this package.
+    """The bytes cannot be parsed with certainty. Parsers catch this error: it never leaves this package.
 
     `reason` is one of `channel.layout.DOWNGRADES`.
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the connection can no longer be followed: {reason}")
+        super().__init__(f"connection cannot be parsed any further: {reason}")
         self.reason = reason

@@ -1,4 +1,7 @@
-"""The protocol-neutral interface of this package: one exchange, the parser that finds it, and the parser's listener."""
+"""The protocol-neutral interface of this package: Exchange, Parser, ExchangeListener and BodySink.
+
+A parser calls its listener, and the listener returns the body sink. Nothing here may depend on one wire protocol.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,26 @@ from typing import Protocol, TypeVar
 
 
 class BodySink(Protocol):
-    """Takes the bodies of one exchange, without the framing of the protocol (chunks, DATA frames)."""
+    """Receives the bodies of one exchange, without the framing of the protocol (chunks, DATA frames)."""
 
     def request(self, data: bytes) -> None:
-        """Take the next bytes of the request's body."""
+        """Receive the next bytes of the request body."""
 
     def response(self, data: bytes) -> None:
-        """Take the next bytes of the response's body."""
+        """Receive the next bytes of the response body."""
 
 
 class Exchange:
     """One request and its response.
 
-    Times are monotonic nanoseconds, 0 while unknown. Sizes are those of bodies, in bytes. Headers and trailers are
-    header blocks, see `headers.py`. A parser makes exchanges of the class that it was given, so that a listener may
-    add attributes of its own. Default values are class attributes, because most exchanges are short.
+    Times are monotonic nanoseconds, 0 while unknown. Sizes are body sizes in bytes. Headers and trailers are header
+    blocks, see `headers.py`. A parser creates exchanges of the class that its caller passes, so that a listener can add
+    attributes. Default values are class attributes: setting them on each object would slow down every exchange.
 
-    method, target      the request's; `target` is the request-target of HTTP/1.1 (RFC 9112, 3.2), `:path` of HTTP/2
+    method, target      of the request; `target` is the request-target of HTTP/1.1 (RFC 9112, 3.2), `:path` of HTTP/2
     user_agent          the first User-Agent field of the request, or ""
-    bodies              receives the bodies, or None when nobody needs them
-    is_stream           whether the response is a stream of events
+    bodies              receives the bodies, or None when they are not captured
+    is_stream           whether the response is an event stream
     """
 
     status = first_byte = ended = request_bytes = response_bytes = 0
@@ -42,7 +45,7 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        """Return whether both messages were seen to their ends."""
+        """Return whether both messages were parsed to their ends."""
         return self.request_complete and self.response_complete
 
 
@@ -51,47 +54,48 @@ E_contra = TypeVar("E_contra", bound=Exchange, contravariant=True)
 
 
 class ExchangeListener(Protocol[E_contra]):
-    """Receives what a parser finds on one connection."""
+    """Receives the exchanges that a parser finds on one connection."""
 
     def requested(self, exchange: E_contra) -> BodySink | None:
-        """Handle the end of a request's header section; return what takes the bodies of this exchange."""
+        """Handle the end of a request's header section. Return the sink for the bodies, or None to capture none."""
 
     def answered(self, exchange: E_contra) -> None:
-        """Handle the header section of the final response; not called where the whole response came in one portion."""
+        """Handle the header section of the final response. Not called if the whole response arrived in one read."""
 
     def streamed(self, exchange: E_contra, now: int, first: bool) -> None:
-        """Handle bytes of an event stream."""
+        """Handle bytes of an event stream; `first` marks the first ones of the exchange."""
 
     def finished(self, exchange: E_contra) -> None:
-        """Handle the end of an exchange; `exchange.complete` says whether it was seen whole."""
+        """Handle the end of an exchange; `exchange.complete` is true if both messages were parsed to their ends."""
 
     def went_opaque(self, reason: str) -> None:
-        """Handle the end of parsing, once at most. Only `opaque_bytes`, and `finished` of a tunnel, follow."""
+        """Handle the end of parsing. Called at most once. Only `opaque_bytes`, and `finished` of a tunnel, follow."""
 
     def opaque_bytes(self, from_client: int, from_server: int) -> None:
-        """Count bytes that passed on an opaque connection."""
+        """Count bytes that were forwarded on an opaque connection."""
 
 
 class Parser(Protocol):
-    """What a wire protocol implements: a passive parser of one connection. All times are monotonic ns.
+    """A passive parser of one connection, implemented once per wire protocol. All times are monotonic ns.
 
-    `client` and `server` receive the bytes of each side in order, after the relay has forwarded them. They copy what
-    they keep. They never raise for what a peer sent: the parser calls `went_opaque` and counts bytes from then on.
+    `client` and `server` receive the bytes of each side in order, after the relay has forwarded them. The relay reuses
+    its buffer, so they copy what they keep. They never raise for bytes that a peer sent. Instead, the parser calls
+    `went_opaque`, and only counts bytes from then on.
     """
 
     @property
     def protocol(self) -> str:
-        """Return the ALPN identifier of the protocol, such as `http/1.1` or `h2`; it goes into each record."""
+        """Return the ALPN identifier of the protocol, such as `http/1.1` or `h2`, for the records."""
 
     @property
     def opaque(self) -> str | None:
-        """Return why the parser gave up, one of `channel.layout.DOWNGRADES`, or None."""
+        """Return why parsing ended, one of `channel.layout.DOWNGRADES`, or None while it goes on."""
 
-    def client(self, seen: memoryview, now: int, /) -> None:
-        """Take bytes that the client sent."""
+    def client(self, view: memoryview, now: int, /) -> None:
+        """Parse bytes that the client sent."""
 
-    def server(self, seen: memoryview, now: int, /) -> None:
-        """Take bytes that the server sent."""
+    def server(self, view: memoryview, now: int, /) -> None:
+        """Parse bytes that the server sent."""
 
     def server_ended(self, now: int, /) -> None:
         """Handle the end of the server's direction, which may complete a response."""
@@ -100,4 +104,4 @@ class Parser(Protocol):
         """Handle the end of the connection: finish every exchange that is still open."""
 
     def abandon(self) -> None:
-        """Let go of all state and call nobody, because the parser or its listener has failed."""
+        """Drop all state and make no more calls, because the parser or its listener has failed."""

@@ -1,11 +1,13 @@
 r"""Header blocks: the protocol-neutral form of header and trailer sections.
 
-A header block is bytes: one line for each field, in the order of the message. A line is `name: value`, ended by LF or
-CRLF. Names are in any case. White space around the value does not count. A line that begins with a space or a tab
-continues the value of the line before (obs-fold, RFC 9112, 5.2). There is no start line and no empty line.
+A header block is a byte string with one line for each field, in the order of the message. A line is `name: value` and
+ends in LF or CRLF. Names are case-insensitive. White space around the value is ignored. A line that begins with a space
+or a tab continues the value of the previous line (obs-fold, RFC 9112, 5.2). A block has neither a start line nor an
+empty line.
 
-The field lines of an HTTP/1.1 message are such a block already, so the proxy copies them as they are. A parser of
-another protocol writes the fields that it decoded with `encode_headers`, without pseudo-fields such as `:path`.
+The field lines of an HTTP/1.1 message already form a header block, so the proxy copies them unchanged. A parser of
+another protocol encodes its decoded fields with `encode_headers`, without pseudo-fields such as `:path`. The decoders
+in the analyzer read the blocks through `Headers` and never search the bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 _FOLD = (b" ", b"\t")
-_BREAKS = bytes.maketrans(b"\r\n\0", b"   ")  # in a value a recipient may replace them with spaces (RFC 9110, 5.5)
+_BREAKS = bytes.maketrans(b"\r\n\0", b"   ")  # RFC 9110, 5.5: a recipient may replace these with spaces
 
 
 class Headers:
-    r"""Reads the fields of a header block; names are case-insensitive and given in lower case.
+    r"""The fields of a header block. Names are case-insensitive; pass them in lower case.
 
-    A look-up parses only the field that it asks for.
+    A look-up parses only the requested field.
 
     >>> headers = Headers(b"Accept: text/html\r\nX-Id: 7\r\naccept: */*\r\n")
     >>> headers.get("x-id"), headers.get("accept"), headers.get("cookie")
@@ -32,7 +34,7 @@ class Headers:
 
     def __init__(self, block: bytes) -> None:
         self._block = block
-        self._lowered = b"\n" + block.lower()  # behind a line feed, so that each field line begins behind one
+        self._lowered = b"\n" + block.lower()  # with a leading LF, so that an LF precedes every field line
 
     def get(self, name: str) -> str | None:
         """Return the value of the first field with this lower-case name, or None."""
@@ -48,7 +50,7 @@ class Headers:
         return self._block[at - 1 : end - 1].strip().decode("latin-1")
 
     def begins(self, name: str, text: bytes) -> bool:
-        """Return whether the value of the first field with this name begins with `text`; both are in lower case."""
+        """Return whether the value of the first field with this name begins with `text`. Pass both in lower case."""
         key, lowered = _KEYS[name], self._lowered
         at = lowered.find(key)
         return at >= 0 and lowered[at + len(key) :].lstrip(b" \t").startswith(text)
@@ -64,7 +66,7 @@ class Headers:
         return found
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Yield each field as (lower-case name, value), in order; a line without a colon is not a field."""
+        """Yield each field as (lower-case name, value), in order. Lines without a colon are skipped."""
         at = 0
         while at < len(self._block):
             line, at = self._value(at)
@@ -73,7 +75,7 @@ class Headers:
                 yield name.lower(), value.strip(" \t")
 
     def _value(self, at: int) -> tuple[str, int]:
-        """Return the text from `at` to the end of the field, unfolded, and where the next line begins."""
+        """Return the text from `at` to the end of the field, unfolded, and the position of the next line."""
         block, parts = self._block, []
         while True:
             following = block.find(b"\n", at) + 1 or len(block)
@@ -84,7 +86,7 @@ class Headers:
 
 
 class _Keys(dict[str, bytes]):
-    """How a field line begins, by name; the names come from the code and are few."""
+    """The first bytes of a field line, by name. The names are constants of the code, so this cache stays small."""
 
     def __missing__(self, name: str) -> bytes:
         key = self[name] = b"\n%b:" % name.encode("latin-1")
@@ -95,7 +97,7 @@ _KEYS = _Keys()
 
 
 def encode_headers(fields: Iterable[tuple[str, str]]) -> bytes:
-    """Return the header block of `fields`; a line break within a value becomes a space."""
+    """Return the header block of `fields`. A line break within a value becomes a space."""
     return b"".join(
         b"%b: %b\r\n" % (name.encode("latin-1"), value.encode("latin-1").translate(_BREAKS)) for name, value in fields
     )

@@ -1,4 +1,4 @@
-"""The parser of a protocol that Pilotfish recognises but does not parse: it only counts bytes."""
+"""The parser for protocols that Pilotfish recognises but does not parse: it only counts bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .exchange import ExchangeListener
 
 
 class OpaqueParser:
-    """Reports the connection as opaque for `reason`, at once, and counts its bytes."""
+    """Reports the connection as opaque for `reason` when it is created, then counts bytes."""
 
     protocol = ""
 
@@ -19,19 +19,19 @@ class OpaqueParser:
         self.opaque: str | None = reason
         listener.went_opaque(reason)
 
-    def client(self, seen: memoryview, _now: int, /) -> None:
+    def client(self, view: memoryview, _now: int, /) -> None:
         """Count bytes that the client sent."""
-        self._listener.opaque_bytes(len(seen), 0)
+        self._listener.opaque_bytes(len(view), 0)
 
-    def server(self, seen: memoryview, _now: int, /) -> None:
+    def server(self, view: memoryview, _now: int, /) -> None:
         """Count bytes that the server sent."""
-        self._listener.opaque_bytes(0, len(seen))
+        self._listener.opaque_bytes(0, len(view))
 
     def server_ended(self, _now: int, /) -> None:
-        """Do nothing: no message ends here."""
+        """Do nothing: no message is open."""
 
     def closed(self, _now: int, /) -> None:
         """Do nothing: no exchange is open."""
 
     def abandon(self) -> None:
-        """Do nothing: there is no state to let go of."""
+        """Do nothing: there is no state."""

@@ -1,4 +1,8 @@
-"""Paths to route templates: numbers, UUIDs and hashes become placeholders, so that few slots hold many paths."""
+"""Request targets to route templates: numbers, UUIDs and hashes in a path become placeholders.
+
+A route is the unit of the proxy's counters. The counter page has a fixed number of slots, so a route must not depend on
+identifiers in a path.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,16 @@ _FIELD = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 class RouteTemplates:
-    """Names the route of a request: the user's own templates in their order, else the path with placeholders.
+    """Determines the route of a request: the first matching template of the user, or else the path with placeholders.
 
-    A template is a path in which `{name}` stands for one segment: `/v2/models/{model}/infer`.
+    A template is a path in which `{name}` matches one segment: `/v2/models/{model}/infer`.
     """
 
     def __init__(self, templates: Sequence[str] = ()) -> None:
         self._templates = [(template, _compile(template)) for template in templates]
 
     def route(self, method: str, target: str) -> str:
-        """Return the route, `METHOD /template`, of a request target in any of its forms; the query does not count."""
+        """Return the route, `METHOD /template`, of a request target in any form (RFC 9112, 3.2), without its query."""
         path = _path(target)
         for template, pattern in self._templates:
             if pattern.fullmatch(path):

@@ -1,4 +1,4 @@
-"""The command line: what it lists, what it refuses, and that it loads only what a subcommand needs."""
+"""The command line: its help, its table of subcommands, and its errors."""
 
 from __future__ import annotations
 

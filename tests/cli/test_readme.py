@@ -1,4 +1,4 @@
-"""What the README tells people to type is understood."""
+"""The commands and documents in the README are valid."""
 
 from __future__ import annotations
 

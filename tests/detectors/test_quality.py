@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.quality import MAX_UNKNOWN_COLUMNS, WINDOW_TICKS, DuplicateCount, Finding, QualityMonitor
+from pilotfish.detectors.quality.duplicates import DuplicateCount
+from pilotfish.detectors.quality.findings import Finding
+from pilotfish.detectors.quality.monitor import MAX_UNKNOWN_COLUMNS, WINDOW_TICKS, QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.detectors.summaries.heavy import KEPT, HeavyHitters

@@ -1,3 +1,5 @@
+"""Comparison of profiles: rebinning, PSI between references, and sparklines."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,7 +38,7 @@ KINDS = ["few", "integers", "many words", "normal", "words", "zeros"]
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(KINDS), st.integers(0, 3))
-def test_rebinning_keeps_every_row_or_says_that_kinds_differ(first: str, second: str, seed: int) -> None:
+def test_rebinning_keeps_every_row_unless_types_differ(first: str, second: str, seed: int) -> None:
     one, other = sample(first, seed), sample(second, seed + 1)
     counts = rebinned(one, other)
     assert (counts is None) == (("words" in first) != ("words" in second))
@@ -54,7 +56,7 @@ def test_rebinning_onto_itself_changes_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["few", "integers", "normal", "words", "zeros"])
-def test_two_samples_of_one_distribution_are_close_though_their_bins_differ(kind: str) -> None:
+def test_two_samples_of_one_distribution_are_close_despite_different_bins(kind: str) -> None:
     random = np.random.default_rng(7)
     draws: dict[str, Callable[[], Any]] = {
         "few": lambda: random.integers(0, 5, 5000).astype(float),
@@ -86,6 +88,6 @@ def test_a_histogram_fits_its_width(kind: str, width: int) -> None:
     assert BLOCKS[-1] in line
 
 
-def test_odd_columns_have_a_histogram_too() -> None:
+def test_unusual_columns_have_a_histogram() -> None:
     for values in ([5.0] * 50, [np.nan] * 49 + [1.0], [1e308, -1e308] * 25):
         assert isinstance(sparkline(feature(values), 10), str)

@@ -94,7 +94,7 @@ def test_drift_in_arrays_is_found_by_replay(
     assert summary["type_mismatches"] == 0
 
 
-def test_a_person_may_say_what_a_column_is(tmp_path: Path) -> None:
+def test_type_options_override_the_inferred_type(tmp_path: Path) -> None:
     data = tmp_path / "rows.csv"
     lines = [f"{1_700_000_000_000 + row * 60_000 - row % 7 * 1000},code {row % 3},{row % 5}" for row in range(4000)]
     data.write_text("\n".join(["seen,note,digits", *lines]))
@@ -127,7 +127,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(CELLS, max_size=8), st.booleans())
-def test_cells_are_lists_or_stay_what_they_are(cells: list[str | None], wanted: bool) -> None:
+def test_cells_become_lists_or_stay_unchanged(cells: list[str | None], wanted: bool) -> None:
     values = np.fromiter(cells, dtype=object, count=len(cells))
     missing = np.array([cell is None for cell in cells], dtype=bool)
     found = parsed(Column(values, missing), wanted=wanted)

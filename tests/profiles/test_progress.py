@@ -1,3 +1,5 @@
+"""Progress as lines and as bars."""
+
 from __future__ import annotations
 
 import io
@@ -7,7 +9,7 @@ from rich.console import Console
 from pilotfish.sidecar.profiles.progress import show_progress
 
 
-def test_elsewhere_than_on_a_terminal_a_line_is_written_every_few_seconds() -> None:
+def test_without_a_terminal_a_line_is_printed_every_few_seconds() -> None:
     stream, now = io.StringIO(), 0.0
     with show_progress(Console(file=stream, width=80), clock=lambda: now) as progress:
         for step in range(100):

@@ -1,3 +1,5 @@
+"""`pilotfish replay`: alarms, ticks, output and errors."""
+
 import json
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -61,7 +63,7 @@ def test_a_change_of_units_is_found_where_it_begins(
     assert summary["alarms"] == 1
 
 
-def test_times_make_the_ticks_and_disorder_does_not_matter(
+def test_times_determine_the_ticks_in_any_order_of_rows(
     profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3)
@@ -73,7 +75,7 @@ def test_times_make_the_ticks_and_disorder_does_not_matter(
     assert summary["ticks"] == 100
 
 
-def test_people_are_told_what_changed_and_what_the_budget_is(
+def test_the_text_names_the_changed_feature_and_the_budget(
     profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = table(tmp_path / "drift.csv", ROWS, change=CHANGE, seed=3)
@@ -89,12 +91,12 @@ def test_a_page_of_the_whole_run_shows_the_alarm_and_both_histograms(profile: st
     assert main(["replay", str(data), "--profile", profile, "--rows-per-tick", "20", "--html", str(out)]) == 0
     text = out.read_text()
     check(text)
-    for piece in ("a replay of drift.csv", 'class="mark"', "Features that drifted", "income", "since row", f"{ROWS:,}"):
+    for piece in ("a replay of drift.csv", 'class="mark"', "Drifted features", "income", "since row", f"{ROWS:,}"):
         assert piece.replace(",", "\u202f") in text, piece
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--false-alarms", "often"), "N/DURATION"),
         (("--false-alarms", "0/30d"), "N/DURATION"),
@@ -105,12 +107,12 @@ def test_a_page_of_the_whole_run_shows_the_alarm_and_both_histograms(profile: st
         (("--time", "nowhere"), "no such column"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_remedy(
-    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+def test_unusable_options_are_refused_with_the_remedy(
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     data = table(tmp_path / "quiet.csv", 50)
     assert main(["replay", str(data), "--profile", profile, *arguments]) != 0
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_rows_without_any_known_column_are_refused(

@@ -1,4 +1,4 @@
-"""A row that a client sends falls into the cells into which the same row of the reference fell."""
+"""Live rows fall into the same bins as the same rows of the reference."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def as_columns(sent: list[dict[str, Any]]) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("form", [as_columns, as_lists, as_named_rows, as_named_tensors, as_one_tensor])
 @pytest.mark.parametrize("at_once", [1, 7, ROWS])
-def test_a_row_falls_into_its_own_cells(
+def test_a_live_row_falls_into_the_bins_of_the_reference_row(
     profile: Profile, form: Callable[[list[dict[str, Any]]], tuple[str, Any]], at_once: int
 ) -> None:
     assert [excluded.name for excluded in profile.excluded] == ["id"]

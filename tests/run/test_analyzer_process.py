@@ -1,4 +1,4 @@
-"""The analyzer process's end: a delivery under way holds it up for a moment only, and is not lost."""
+"""The end of the analyzer process: a running delivery delays it for a moment only and is not lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.waiting import patient
 
 
 class Analyzer:
-    """Ends with `status` as soon as the loop beside it has begun to send."""
+    """Ends with `status` as soon as the control loop has started to send."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -37,7 +37,7 @@ class Analyzer:
 
 
 @pytest.mark.parametrize("status", [0, 75])
-def test_a_silent_receiver_does_not_hold_up_the_end(
+def test_a_receiver_without_an_answer_does_not_delay_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     monkeypatch.setattr(analyzer_process, "FINAL_DELIVERY_SECONDS", 0.05)

@@ -4,7 +4,7 @@ Terms
 -----
 `ShiryaevRoberts`   evidence and onset of each alternative of each feature of a family
 CUSUM               the sum of increments since its last zero; its start estimates the onset
-`RecoveryTest`      a bet that a drift continues; it loses when the feature has recovered
+`RecoveryTest`      a bet that the drift has ended; it wins when the feature has recovered
 `RecoveryWindow`    what arrived since the recovery test started, to notice a drift that changes its shape
 
 Data flow

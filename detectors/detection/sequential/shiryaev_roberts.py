@@ -48,8 +48,9 @@ class ShiryaevRoberts:
         self.onset: Ints = np.full(alternatives, NEVER, dtype=np.int64)
 
     def step(self, tick: int, increments: Floats, active: Bools) -> None:
-        """Add a tick: `increments` [confidence levels, alternatives] for the `active` alternatives; the others stay
-        unchanged.
+        """Add a tick with `increments` [confidence levels, alternatives].
+
+        Alternatives that are not `active` stay unchanged.
         """
         moved = np.logaddexp(self.log_r, 0.0)
         moved += increments

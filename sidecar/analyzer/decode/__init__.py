@@ -1,21 +1,27 @@
-"""From a record to rows: one file per protocol, chosen from one table. Nothing in here raises, whatever the bytes are.
+"""Decode a record into rows. One module per protocol, selected from one table. `decode` never raises an exception.
 
-    Record --> headers.py  path, and the few headers that matter; no other header is read
-           --> content.py  content coding undone, bounded; JSON parsed, duplicate keys found
-               events.py   the data of a CloudEvent in structured mode
-           --> oip.py      Open Inference Protocol v2, REST JSON and its binary-data extension
-               v1.py       KServe v1 and TensorFlow Serving REST JSON, row and column form
-               mlflow.py   MLflow's scoring server: data frames, and the forms of v1
-           --> Decoded(inputs, outputs) | Skip(reason)
+    Record --> headers.py      read the path, and only the headers that decoding needs
+           --> content.py      decompress within a bound, parse JSON, reject duplicate keys
+               cloudevents.py  extract the data of a CloudEvent in structured mode
+           --> oip.py          Open Inference Protocol v2 over REST, with its binary-data extension (binary.py)
+               v1.py           KServe v1 and TensorFlow Serving over REST, row and column form
+               mlflow.py       scoring server of MLflow: data frames, and the forms of v1
+               arrays.py       nested lists to columns, for all protocols
+           --> DecodedExchange(inputs, outputs) | SkippedExchange(reason)
 
 Glossary
-    hints   what document and profile know beforehand: protocol, model, names of the columns in their order
-    rows    named columns as plain lists; many requests' rows become one batch in the pipeline
-    cells   a column's values: a list, or a numpy array [rows, numbers] where a row holds an array
-    skip    an exchange that is counted under `undecodable{reason}`; `REASONS` is the whole table
 
-A request that does not decode is a skip. A request that does, with a response that does not, is measured without
-outputs, and `outputs_reason` says why.
+hints        what the document and the profile specify before decoding: protocol, model, column names in order
+rows         decoded values as named columns
+cells        the values of one column: a list, or a numpy array [rows, numbers] if each row holds an array
+skip         an exchange that is counted in `undecodable{reason}`; `REASONS` lists all reasons
+known names  the columns of the reference, in order; requests without names take them by position
+codec        the module of one protocol, with `decode_request` and `decode_response`
+
+An exchange is skipped if its request cannot be decoded. If only the response cannot be decoded, the exchange is
+measured without outputs, and `outputs_reason` gives the reason.
+
+More terms: docs/glossary.md
 """
 
 from .registry import PROTOCOLS, decode

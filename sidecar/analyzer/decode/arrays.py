@@ -1,6 +1,7 @@
-"""Nested lists to columns: flattened level by level without recursion, lengths checked, the number of cells bounded.
+"""Convert nested lists to columns, for the decoders of all protocols.
 
-What is an array to the profile, or wider than 64 numbers, stays one column of arrays.
+Lists are flattened level by level without recursion. Values that the profile knows as an array, or rows of more than 64
+numbers, stay one column of arrays. Depth and number of columns stay bounded, because clients choose both.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ MAX_COLUMNS = 16_384
 MAX_VALUES = 4 * 1024 * 1024
 MAX_DEPTH = 8
 _NUMBERS = frozenset((bool, float, int))
-MAX_FLAT_WIDTH = 64  # numbers a row that become columns where no one says otherwise
+MAX_FLAT_WIDTH = 64  # numbers per row that become single columns, if neither request nor profile names them
 
 
 def flatten(data: list[object]) -> tuple[list[object], int]:
-    """Return (values in row-major order, length of the outermost list); decline unequal lengths and mixed depths."""
+    """Return the values in row-major order, and the length of the outermost list.
+
+    Raises:
+        SkipExchangeError: lists of one level differ in length or depth, or are nested too deeply.
+    """
     rows, level = len(data), data
     for _ in range(MAX_DEPTH):
         if not level or type(level[0]) is not list:
@@ -43,20 +48,32 @@ def add_columns(
     known: Sequence[str] = (),
     given: object = None,
     *,
-    alone: bool = False,
+    by_position: bool = False,
     arrays: AbstractSet[str] = frozenset(),
 ) -> None:
-    """Cut row-major `flat` into `width` columns and add them under their names; decline a name that is there already.
+    """Split row-major values into `width` columns and add them to `columns`.
 
-    Names are as the request gives them (`given`), else those of `known` by position, else `base`, or `base[0]`,
-    `base[1]`. `known` are the reference's columns; position means something only if these columns are `alone`. What the
-    reference knows as one of `arrays` is one column [rows, width], and so is what has more than 64 numbers and is not
-    known number by number.
+    The names are the first of these: the names in the request, `known` by position, `base` or `base[0]`, `base[1]`, ...
+    The values stay one column [rows, width] in two cases: the reference has an array of that name, or `width` exceeds
+    `MAX_FLAT_WIDTH` and the reference does not have the numbers as single columns.
+
+    Args:
+        columns: receives the new columns.
+        base: the name that the request gives to all the values.
+        flat: [rows * width] values in row-major order.
+        width: values per row.
+        known: the columns of the reference, in order.
+        given: the names in the request, as a list or separated by commas; None without names.
+        by_position: whether these values are the only ones of the body, so that their position identifies a column.
+        arrays: the columns of the reference that hold arrays.
+
+    Raises:
+        SkipExchangeError: a name is taken, or the names do not fit the width, or there are too many columns.
     """
     if width <= 0:
         return
     if given is None and (arrays or width > MAX_FLAT_WIDTH):
-        name = _array_name(base, width, known, alone, arrays)
+        name = _array_name(base, width, known, by_position, arrays)
         if name:
             add_column(columns, name, _matrix(flat, width))
             return
@@ -66,7 +83,7 @@ def add_columns(
         raise SkipExchangeError("too_many_values")
     if not isinstance(flat, list):
         flat = flat.tolist()
-    names = _names(base, width, known if alone else (), given)
+    names = _names(base, width, known if by_position else (), given)
     before = len(columns)
     if len(flat) == width:
         columns.update(zip(names, [[value] for value in flat], strict=True))
@@ -77,14 +94,14 @@ def add_columns(
 
 
 def add_column(columns: dict[str, Cells], name: str, cells: Cells) -> None:
-    """Add one column as it is; decline a name that is there already."""
+    """Add one column unchanged; raise SkipExchangeError if the name is taken."""
     if name in columns:
         raise SkipExchangeError("duplicate_name")
     columns[name] = cells
 
 
 def array_of(given: object) -> object:
-    """Return a list of numbers, however nested, as a numpy array; everything else as it is."""
+    """Return a list of numbers, nested or not, as a numpy array. Return any other value unchanged."""
     if type(given) is not list:
         return given
     cell: list[object] = given
@@ -93,26 +110,26 @@ def array_of(given: object) -> object:
         if list in kinds:
             cell, _ = flatten(cell)
             kinds = set(map(type, cell))
-        if not kinds <= _NUMBERS:  # numpy would make every text as wide as the longest
+        if not kinds <= _NUMBERS:  # in a numpy array, every text takes the space of the longest
             return given
         array = np.array(cell, np.float64 if float in kinds else None)
-    except (SkipExchangeError, OverflowError):  # lists of several lengths, or a number beyond a double
+    except (SkipExchangeError, OverflowError):  # lists that differ in length, or an integer too large for a double
         return given
     return array if array.dtype.kind in ARRAY_KINDS else given
 
 
-def _array_name(base: str, width: int, known: Sequence[str], alone: bool, arrays: AbstractSet[str]) -> str:
-    """Return under which name the values stay one column of arrays; nothing where they do not."""
-    if alone and len(known) == 1 and known[0] in arrays:
+def _array_name(base: str, width: int, known: Sequence[str], by_position: bool, arrays: AbstractSet[str]) -> str:
+    """Return the name of the column of arrays, or "" if the values become single columns."""
+    if by_position and len(known) == 1 and known[0] in arrays:
         return known[0]
     if base in arrays:
         return base
-    one_by_one = width <= MAX_FLAT_WIDTH or (alone and len(known) == width) or f"{base}[0]" in known
-    return "" if one_by_one else base
+    single_columns = width <= MAX_FLAT_WIDTH or (by_position and len(known) == width) or f"{base}[0]" in known
+    return "" if single_columns else base
 
 
 def _matrix(flat: Cells, width: int) -> Cells:
-    """Return row-major values as [rows, width], or as a list of rows where they are not all numbers."""
+    """Return row-major values as an array [rows, width], or as a list of rows if some are not numbers."""
     whole = array_of(flat)
     if isinstance(whole, np.ndarray) and whole.ndim == 1:
         return whole.reshape(-1, width)

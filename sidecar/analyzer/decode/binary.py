@@ -1,7 +1,8 @@
-"""The binary-data extension of the Open Inference Protocol: tensors as little-endian bytes behind the JSON part.
+"""Read tensors of the binary-data extension: little-endian bytes after the JSON part of a body.
 
-Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md. A BYTES
-tensor is a sequence of (u32 length, bytes); BF16 is the upper half of a float32.
+`oip.py` passes the bytes of one tensor. A BYTES tensor is a sequence of (u32 length, bytes). A BF16 value is the upper
+half of a float32. Lengths come from the client, so each one is checked against the remaining bytes.
+Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ _LENGTH = struct.Struct("<I")
 
 
 def values(raw: bytes, datatype: str, size: int) -> Cells:
-    """Return the `size` values of a tensor, numbers as an array; decline when `raw` does not hold exactly as many."""
+    """Return the `size` values of a tensor: numbers as an array, BYTES as a list of texts.
+
+    Raises:
+        SkipExchangeError: the datatype is unknown, or `raw` does not hold exactly `size` values.
+    """
     code = DATATYPES.get(datatype)
     if code is None:
         raise SkipExchangeError("datatype")

@@ -1,7 +1,8 @@
-"""A body that is a CloudEvent in structured mode: its `data` is the body, its `id` names the exchange.
+"""Extract the body from a CloudEvent in structured mode, before the decoder of a protocol reads it.
 
-Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md. In binary mode the body is
-the data already, and the id a header.
+The event's `data` is the body, and its `id` is the id of the exchange. In binary mode the body is the data already, and
+the id is a header, so this module is not used.
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md.
 """
 
 from __future__ import annotations
@@ -22,18 +23,24 @@ _TEXT: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def unwrap_event(raw: bytes, headers: Headers) -> Body:
-    """Return the body that an event holds; decline an event without data."""
+    """Return the body in the event `raw`.
+
+    Raises:
+        SkipExchangeError: the event has no data, has a key twice, or is not a JSON object.
+    """
     event = {name: bytes(value) for name, value in parse(_EVENT, raw, headers).items()}
     if raw.count(b":") != len(event) + sum(value.count(b":") for value in event.values()):
-        raise SkipExchangeError("duplicate_name")  # the colons of an attribute that another one hid
-    name = _text(event.get("id"), headers)
+        raise SkipExchangeError(
+            "duplicate_name"
+        )  # more colons than the parsed attributes have: a duplicate attribute was dropped
+    event_id = _text(event.get("id"), headers)
     if "data" in event:
-        return Body(event["data"], headers, event_id=name)
-    packed = _text(event.get("data_base64"), headers)
-    if packed is None:
+        return Body(event["data"], headers, event_id=event_id)
+    encoded = _text(event.get("data_base64"), headers)
+    if encoded is None:
         raise SkipExchangeError("wrong_structure")
     try:
-        return Body(base64.b64decode(packed, validate=True), headers, event_id=name)
+        return Body(base64.b64decode(encoded, validate=True), headers, event_id=event_id)
     except (binascii.Error, ValueError):
         raise SkipExchangeError("wrong_structure") from None
 

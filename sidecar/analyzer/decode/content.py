@@ -1,4 +1,8 @@
-"""From a body to JSON: the content coding undone within a bound, the text parsed, duplicate keys found."""
+"""Convert a body to JSON: decompress it within a bound, parse it, and reject duplicate keys.
+
+The decoders of all protocols parse bodies with this module. Bodies are untrusted: never decompress beyond the limit.
+Never accept an object with a duplicate key, because servers differ in the value that they use.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,28 @@ from .types import SkipExchangeError
 
 T = TypeVar("T")
 
-MOST_CODINGS = 3
+MAX_CODINGS = 3
 _WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
 _NESTED = frozenset((dict, list))
-_BEHIND_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
+_COLONS_AFTER_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
 _OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
 _JSON_TYPES = re.compile(
     r"(?i)\A\s*(?:application/(?:[\w.-]+\+)?json|text/|\*/\*|application/x-www-form-urlencoded|\Z)"
 )
 
 
-def uncode(body: bytes, coding: str, limit: int) -> bytes:
-    """Return `body` without its content coding, at most `limit` bytes of it; more is declined, never unpacked."""
+def decompress(body: bytes, coding: str, limit: int) -> bytes:
+    """Return `body` without its content coding.
+
+    Args:
+        coding: the value of Content-Encoding.
+        limit: bytes of the result; decompression stops there.
+
+    Raises:
+        SkipExchangeError: the coding is unknown, the body is damaged, or the result is larger than `limit`.
+    """
     codings = [part for part in (part.strip().lower() for part in coding.split(",")) if part not in ("", "identity")]
-    if len(codings) > MOST_CODINGS:
+    if len(codings) > MAX_CODINGS:
         raise SkipExchangeError("content_encoding")
     for name in reversed(codings):
         if name not in _WINDOWS:
@@ -39,27 +51,36 @@ def uncode(body: bytes, coding: str, limit: int) -> bytes:
 
 
 def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
-    """Return what `decoder` makes of `text`; NaN, Infinity and huge numbers pass, as many servers let them."""
+    """Return `text` as parsed by `decoder`; accept NaN, Infinity and numbers beyond a double, as many servers do.
+
+    Raises:
+        SkipExchangeError: `text` is not JSON, or does not have the structure that `decoder` expects.
+    """
     try:
         return decoder.decode(text)
     except RecursionError:
         raise SkipExchangeError("too_deep") from None
     except UnicodeDecodeError:
-        raise SkipExchangeError(_no_json(headers)) from None
+        raise SkipExchangeError(_not_json(headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
             raise SkipExchangeError("wrong_structure") from None
     except msgspec.DecodeError:
-        pass  # what follows reads more than the standard allows
+        pass  # the lenient parser accepts NaN and Infinity
     return _parse_leniently(decoder, text, headers)
 
 
 def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
-    """Decline a body in which an object has a key twice, as servers pick either; `keys` is how many were parsed.
+    """Raise SkipExchangeError if an object in `body` has a duplicate key. Servers differ in which value they use.
 
-    Each key has one colon, so as many colons as keys proves that none was lost; so do as many colons behind a quote, if
-    none stands behind white space. `tree` holds objects whose inner keys are not among `keys` yet. Otherwise (a text
-    much like a key, a key that no decoder asks for) the body is read again by a slower parser that shows every pair.
+    Each key has one colon. If the body has as many colons as parsed keys, the parser dropped no key. The same holds if
+    only the colons after a quote are counted, and no colon follows white space. Otherwise, a text contains a colon, or
+    the body has a key that no decoder reads. Then a slower parser, which reports every pair, reads the body again.
+
+    Args:
+        body: the JSON text.
+        keys: the number of parsed keys.
+        tree: parsed objects with inner keys that `keys` does not include.
     """
     colons = body.count(b":")
     if colons == keys:
@@ -68,10 +89,10 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
         keys += _inner_keys(tree, isinstance(tree, dict))
         if colons == keys:
             return
-    if body.count(b'":') == keys and not any(behind in body for behind in _BEHIND_SPACE):
+    if body.count(b'":') == keys and not any(colon in body for colon in _COLONS_AFTER_SPACE):
         return
     try:
-        json.loads(body, object_pairs_hook=_unique)
+        json.loads(body, object_pairs_hook=_unique_pairs)
     except RecursionError:
         raise SkipExchangeError("too_deep") from None
     except ValueError:
@@ -79,7 +100,10 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
 
 
 def _inner_keys(value: object, depth: int) -> int:
-    """Return how many keys the objects in rows (level 1 of a list) or in columns (level 1 of an object) have."""
+    """Return the number of keys in nested objects.
+
+    `depth` is 0 for a list of rows and 1 for an object of columns. Keys of the first object level are not counted.
+    """
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     own = len(value) if isinstance(value, dict) and depth > 1 else 0
     return own + sum(_inner_keys(item, depth + 1) for item in inner if type(item) in _NESTED)
@@ -96,7 +120,7 @@ def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
         except CutOffError:
             break
         except DamagedError:
-            continue  # `deflate` is sent in two forms
+            continue  # `deflate` has two forms: with and without a zlib header
     raise SkipExchangeError("content_encoding")
 
 
@@ -104,22 +128,22 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Hea
     try:
         document = json.loads(text.decode())
         if b"\\u" in text:
-            json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair, which no server can use
+            json.dumps(document, ensure_ascii=False).encode()  # raises ValueError for half a surrogate pair
         return msgspec.convert(document, decoder.type)
     except RecursionError:
         raise SkipExchangeError("too_deep") from None
     except msgspec.ValidationError:
         raise SkipExchangeError("wrong_structure") from None
     except ValueError:
-        raise SkipExchangeError(_no_json(headers)) from None
+        raise SkipExchangeError(_not_json(headers)) from None
 
 
-def _no_json(headers: Headers) -> str:
+def _not_json(headers: Headers) -> str:
     kind = headers.get(CONTENT_TYPE)
     return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise SkipExchangeError("duplicate_name")

@@ -1,4 +1,8 @@
-"""The parts of a request line and of headers that decoding needs: the path, and the ids of the exchange."""
+"""Read what decoding needs from the request-target and the headers: protocol, model, version, and ids.
+
+`registry.py` calls this module first. It must not read any other header: the documentation lists the headers that
+Pilotfish reads.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,14 @@ _ADMINISTRATIVE = re.compile(
 
 
 class RequestTarget(NamedTuple):
-    """The parts of a path: protocol ("" when it names none), model, version, and whether it may be an inference."""
+    """The parts of a path that identify an inference request.
+
+    Attributes:
+        protocol: the protocol of the path, or "" if the path does not identify one.
+        model: the model, or "".
+        version: the version or label of the model, or None.
+        inference: False for paths of metadata, health and administration.
+    """
 
     protocol: str
     model: str
@@ -39,11 +50,11 @@ class RequestTarget(NamedTuple):
 
 def parse_target(target: str) -> RequestTarget:
     """Return the parts of a request-target."""
-    return _known_target(target) if len(target) <= MAX_CACHED_TARGET else _parse_target(target)
+    return _cached_target(target) if len(target) <= MAX_CACHED_TARGET else _parse_target(target)
 
 
 def request_id(headers: Headers) -> str | None:
-    """Return the id that a header gives the exchange: X-Request-Id, else the CloudEvents id."""
+    """Return the id of the exchange from a header: X-Request-Id, otherwise the CloudEvents id; None without either."""
     for name in REQUEST_IDS:
         value = headers.get(name)
         if value:
@@ -52,7 +63,7 @@ def request_id(headers: Headers) -> str | None:
 
 
 def trace_id(headers: Headers) -> str | None:
-    """Return the trace id of a W3C traceparent; the last resort, since a trace may have several exchanges."""
+    """Return the trace id of a W3C traceparent. It is the last choice, because a trace may have several exchanges."""
     value = headers.get(TRACE)
     found = _TRACE.match(value) if value else None
     return found["trace"] if found else None
@@ -63,13 +74,13 @@ def _parse_target(target: str) -> RequestTarget:
     for protocol, pattern in _TARGETS:
         found = pattern.search(path)
         if found:
-            model, version = (None if part is None else _text(part) for part in found.groups())
+            model, version = (None if part is None else _unquote(part) for part in found.groups())
             return RequestTarget(protocol, model or "", version, True)
     return RequestTarget("", "", None, not _ADMINISTRATIVE.search(path))
 
 
-_known_target = lru_cache(1024)(_parse_target)
+_cached_target = lru_cache(1024)(_parse_target)
 
 
-def _text(part: str) -> str:
+def _unquote(part: str) -> str:
     return unquote_to_bytes(part.encode("latin-1")).decode("utf-8", "replace")

@@ -1,7 +1,8 @@
-"""MLflow's scoring server: a data frame as `dataframe_split` or `dataframe_records`, or the two forms of `v1.py`.
+"""Decode requests to the scoring server of MLflow: a data frame in one of two forms, or the two forms of `v1.py`.
 
-Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally. Rows of a split frame are lists, named by its
-`columns`; without names, or with numbers for names, they take the profile's by position. The response is that of `v1`.
+`dataframe_records` is a list of objects. `dataframe_split` holds lists, with the names in `columns`. Without names, or
+with numbers as names, the columns take the names of the profile by position. The response has the form of `v1`.
+Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ decode_response = v1.decode_response
 
 
 class SplitFrame(msgspec.Struct, gc=False):
-    """A data frame as pandas writes it with `orient="split"`."""
+    """A data frame as `DataFrame.to_json(orient="split")` of pandas writes it."""
 
     data: list[list[Any]]
     columns: list[Any] | None = None
@@ -26,7 +27,7 @@ class SplitFrame(msgspec.Struct, gc=False):
 
 
 class ScoringRequest(msgspec.Struct, gc=False):
-    """A scoring request in one of four forms."""
+    """A scoring request. Exactly one of the first four fields is set."""
 
     dataframe_split: SplitFrame | None = None
     dataframe_records: list[dict[str, Any]] | None = None
@@ -39,7 +40,7 @@ _REQUEST = msgspec.json.Decoder(ScoringRequest)
 
 
 def decode_request(body: Body, hints: Hints) -> DecodedBody:
-    """Return the rows of a request."""
+    """Return the rows of a request body; raise SkipExchangeError if it cannot be decoded."""
     request = parse(_REQUEST, body.raw, body.headers)
     forms = (request.dataframe_split, request.dataframe_records, request.instances, request.inputs)
     if sum(form is not None for form in forms) != 1:

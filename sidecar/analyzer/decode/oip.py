@@ -1,8 +1,11 @@
-"""Open Inference Protocol v2 over REST: JSON tensors, and the binary-data extension (see `binary.py`).
+"""Decode Open Inference Protocol v2 over REST: JSON tensors, and the binary-data extension of `binary.py`.
 
-Source: the protocol's "inference" section, https://github.com/kserve/open-inference-protocol. A tensor [n] or [n, 1]
-is one column, [n, d] or deeper is d columns a row, named by its parameter `names` (a list, or separated by commas),
-else by position in the reference when it is the only tensor, else `name[i]`; or one column of arrays (`arrays.py`).
+A tensor [n] or [n, 1] is one column. A tensor [n, d] or deeper is d columns, or one column of arrays (`arrays.py`). The
+names of the d columns are the first of these: the parameter `names` of the tensor (a list, or separated by commas), the
+profile by position if there is only one tensor, `name[i]`.
+
+Keep the fast path in `_one_row`: most requests hold one value per tensor.
+Source: section "Inference" of https://github.com/kserve/open-inference-protocol.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ _DATATYPES = frozenset(binary.DATATYPES)
 
 
 class Tensor(msgspec.Struct, gc=False):
-    """One tensor as it stands in the JSON; `data` is None where it lies in the binary part or in shared memory."""
+    """One tensor of the JSON part. `data` is None if the values are in the binary part or in shared memory."""
 
     name: str
     shape: list[int]
@@ -56,7 +59,7 @@ _RESPONSE = msgspec.json.Decoder(InferenceResponse)
 
 
 def decode_request(body: Body, hints: Hints) -> DecodedBody:
-    """Return the rows of a request."""
+    """Return rows and id of a request body; raise SkipExchangeError if it cannot be decoded."""
     text, tail = _split(body)
     request = parse(_REQUEST, text, body.headers)
     keys = 1 + (request.id is not None) + _keys(request.parameters)
@@ -67,7 +70,7 @@ def decode_request(body: Body, hints: Hints) -> DecodedBody:
 
 
 def decode_response(body: Body, hints: Hints) -> DecodedBody:
-    """Return the rows of a response."""
+    """Return rows, id, model and version of a response body; raise SkipExchangeError if it cannot be decoded."""
     text, tail = _split(body)
     response = parse(_RESPONSE, text, body.headers)
     given = (response.id, response.model_name, response.model_version)
@@ -83,10 +86,10 @@ def _split(body: Body) -> tuple[bytes, bytes | None]:
 
 
 def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hints: Hints) -> Rows:
-    alone = len(tensors) == 1
+    by_position = len(tensors) == 1
     columns = _one_row(tensors)
     if 0 < len(tensors) == len(columns) <= arrays.MAX_COLUMNS and not tail:
-        return Rows({known[0]: columns[tensors[0].name]} if alone and len(known) == 1 else columns, 1)
+        return Rows({known[0]: columns[tensors[0].name]} if by_position and len(known) == 1 else columns, 1)
     if not tensors:
         raise SkipExchangeError("no_rows")
     if len(tensors) > arrays.MAX_COLUMNS:
@@ -100,14 +103,23 @@ def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hin
             data, at = _binary(tensor, tail, at)
         flat = arrays.flatten(data)[0] if isinstance(data, list) else data
         width = _width(tensor, len(flat), count)
-        arrays.add_columns(columns, tensor.name, flat, width, known, _given(tensor), alone=alone, arrays=hints.arrays)
+        arrays.add_columns(
+            columns,
+            tensor.name,
+            flat,
+            width,
+            known,
+            _column_names(tensor),
+            by_position=by_position,
+            arrays=hints.arrays,
+        )
     if tail is not None and at != len(tail):
         raise SkipExchangeError("binary_layout")
     return Rows(columns, count)
 
 
 def _one_row(tensors: list[Tensor]) -> dict[str, Cells]:
-    """Return the columns of the tensors that hold one value: nearly always all of them, so this is the fast way."""
+    """Return one column for each tensor with shape [1] and without names of its own: the fast path."""
     return {
         tensor.name: tensor.data
         for tensor in tensors
@@ -121,7 +133,13 @@ def _one_row(tensors: list[Tensor]) -> dict[str, Cells]:
 
 
 def _width(tensor: Tensor, values: int, count: int) -> int:
-    """Return the values a row of a tensor that came with so many, in a body of `count` rows."""
+    """Return the number of values per row of a tensor.
+
+    Args:
+        tensor: its shape and datatype are checked.
+        values: the number of values that the tensor holds.
+        count: the number of rows of the body.
+    """
     if tensor.datatype not in _DATATYPES:
         raise SkipExchangeError("datatype")
     size = _size(tensor.shape)
@@ -134,8 +152,8 @@ def _width(tensor: Tensor, values: int, count: int) -> int:
     return size // count
 
 
-def _given(tensor: Tensor) -> object:
-    """Return the names of columns that a tensor carries."""
+def _column_names(tensor: Tensor) -> object:
+    """Return the column names in the parameters of a tensor, or None."""
     if tensor.parameters is None:
         return None
     return next((value for key, value in tensor.parameters.items() if key in _NAMED), None)

@@ -1,4 +1,8 @@
-"""The table of protocols, and the one door to them."""
+"""The table of protocols, and `decode`, the only entry point of this package.
+
+`decode` runs on the worker thread for every record. It must not raise, and its cost must stay proportional to the size
+of the record.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,18 @@ from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATE
 from ...wire.headers import Headers
 from . import cloudevents as events
 from . import headers, mlflow, oip, v1
-from .content import parse, uncode
+from .content import decompress, parse
 from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
 
 
 class Codec(Protocol):
-    """What the module of a protocol offers."""
+    """The functions that the module of a protocol provides."""
 
     def decode_request(self, body: Body, hints: Hints) -> DecodedBody:
-        """Return what the body of a request says; raise DeclineError."""
+        """Return the rows of a request body; raise SkipExchangeError if it cannot be decoded."""
 
     def decode_response(self, body: Body, hints: Hints) -> DecodedBody:
-        """Return what the body of a response says; raise DeclineError."""
+        """Return the rows of a response body; raise SkipExchangeError if it cannot be decoded."""
 
 
 PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
@@ -41,27 +45,27 @@ _SNIFF = msgspec.json.Decoder(_ProtocolKeys)
 
 
 def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
-    """Return the rows of `record`, or why there are none; never raises, and costs no more than in proportion to it."""
+    """Return the rows of `record`, or the reason why it is skipped. Never raises an exception."""
     try:
         return _decode(record, hints)
-    except SkipExchangeError as declined:
-        return _SKIPS[declined.reason]
+    except SkipExchangeError as skipped:
+        return _SKIPS[skipped.reason]
     except RecursionError:
         return _SKIPS["too_deep"]
-    except Exception:  # whatever a body does to a decoder, the worker thread and its counts live on
+    except Exception:  # a defect in a decoder must not end the worker thread
         return _SKIPS["decoder_error"]
 
 
 def _decode(record: Record, hints: Hints) -> DecodedExchange:
     target = headers.parse_target(record.target)
     _require_inference(record, target, hints)
-    asked, answered = Headers(record.request_headers), Headers(record.response_headers)
-    body = _body(record.request_body, asked, hints)
+    request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
+    body = _body(record.request_body, request_headers, hints)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)
-    response, reason = _response(record, answered, codec, request.rows.count, hints)
-    request_id, response_id = _ids(asked, answered, request.request_id or body.event_id, response)
+    response, reason = _response(record, response_headers, codec, request.rows.count, hints)
+    request_id, response_id = _ids(request_headers, response_headers, request.request_id or body.event_id, response)
     return DecodedExchange(
         target.model or (response and response.model) or hints.model,
         target.version or (response and response.version) or None,
@@ -75,12 +79,16 @@ def _decode(record: Record, hints: Hints) -> DecodedExchange:
 
 
 def _ids(
-    asked: Headers, answered: Headers, own: str | None, response: DecodedBody | None
+    request_headers: Headers, response_headers: Headers, own: str | None, response: DecodedBody | None
 ) -> tuple[str | None, str | None]:
-    """Return by which ids labels may name the exchange: the request's, and the one that the response gave it."""
-    first = own or headers.request_id(asked)
-    second = (response and response.request_id) or headers.request_id(answered)
-    first = first or second or headers.trace_id(asked)
+    """Return the two ids that labels may use: the id of the request, and a different id of the response.
+
+    `own` is the id in the request body. Without an id of the request, the first id is that of the response, otherwise
+    the trace id.
+    """
+    first = own or headers.request_id(request_headers)
+    second = (response and response.request_id) or headers.request_id(response_headers)
+    first = first or second or headers.trace_id(request_headers)
     first, second = first and first[: headers.MAX_ID_LENGTH], second and second[: headers.MAX_ID_LENGTH]
     return first or None, second if second and second != first else None
 
@@ -103,7 +111,7 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
         raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
     if coding is not None:
-        raw = uncode(raw, coding, hints.body_limit)
+        raw = decompress(raw, coding, hints.body_limit)
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
@@ -123,8 +131,8 @@ def _response(
         return None, "truncated"
     try:
         part = codec.decode_response(_body(record.response_body, fields, hints), hints)
-    except SkipExchangeError as declined:
-        return None, declined.reason
+    except SkipExchangeError as skipped:
+        return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
 
 

@@ -1,4 +1,7 @@
-"""What a decoder takes and gives, and the one table of reasons for which it declines."""
+"""Input and output types of the decoders, and the table of reasons for a skip.
+
+`docs/protocols.md` repeats the texts of `REASONS`, and a test compares them.
+"""
 
 from __future__ import annotations
 
@@ -16,42 +19,44 @@ Protocol = Literal["auto", "mlflow", "oip", "v1"]
 
 REASONS = MappingProxyType(
     {
-        "binary_layout": "the sizes of the binary-data extension do not add up to the body",
-        "body_too_large": "a body is larger than the limit once its content coding is undone",
-        "content_encoding": "the content coding is unknown, or the body is not in it",
-        "content_type": "the body is not JSON, and its content type says so",
-        "datatype": "a tensor's datatype is not one of the protocol's",
-        "decoder_error": "the decoder itself failed or ran out of memory; this is a defect, please report it",
+        "binary_layout": "the sizes of the binary-data extension do not match the body",
+        "body_too_large": "a body is larger than the limit after decompression",
+        "content_encoding": "the content coding is unknown, or the body is not valid in this coding",
+        "content_type": "the body is not JSON, according to its content type",
+        "datatype": "the protocol does not define the datatype of a tensor",
+        "decoder_error": "the decoder failed or ran out of memory; this is a defect, please report it",
         "duplicate_name": "two tensors, or two keys of one object, have the same name",
         "empty_body": "the body is empty",
         "error_status": "the model did not answer with a 2xx status",
         "event_stream": "the response is a stream of events",
         "invalid_json": "the body is not JSON in UTF-8",
-        "no_rows": "the request carries no row",
-        "not_inference": "not a request for a prediction: metadata, health, an administrative call, or no POST",
-        "other_model": "the path names another model than the document does",
+        "no_rows": "the request has no rows",
+        "not_inference": "not a prediction request: metadata, health, administration, or a method other than POST",
+        "other_model": "the path names a different model than the document",
         "ragged": "rows or nested lists differ in length",
-        "row_mismatch": "tensors, or request and response, differ in their number of rows",
-        "shape_mismatch": "a tensor's data does not fill its shape",
-        "too_deep": "lists are nested deeper than any tensor",
-        "too_many_values": "more columns or cells than the analyzer takes from one body",
-        "truncated": "the body is longer than spec.traffic.bodyLimit, so that only its start was recorded",
-        "unknown_protocol": "neither path nor body tells a protocol that has a decoder here",
-        "unreferenced_data": "a tensor's data is not in the body (shared memory)",
-        "wrong_structure": "the JSON is not built as the protocol says",
+        "row_mismatch": "tensors, or request and response, have different numbers of rows",
+        "shape_mismatch": "the data of a tensor does not match its shape",
+        "too_deep": "lists or objects are nested too deeply (the limit for tensors is 8 levels)",
+        "too_many_values": "a body has more columns or cells than the analyzer accepts",
+        "truncated": "the body is longer than spec.traffic.bodyLimit, so only its start was recorded",
+        "unknown_protocol": "neither path nor body identifies a supported protocol",
+        "unreferenced_data": "the data of a tensor is not in the body (shared memory)",
+        "wrong_structure": "the JSON does not have the structure that the protocol requires",
     }
 )
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
-    """What the document and the profile in force know beforehand.
+    """What the document and the profile in force specify before decoding.
 
-    protocol    "auto" tells the protocols apart by path and body
-    model       the document's model name; an exchange whose path names another one is declined; "" takes any
-    inputs      the reference's input columns in their order, for requests without names
-    outputs     the same for predictions
-    arrays      those of both that hold an array or a list a row, and stay one column
-    body_limit  bytes of one body at most, after its content coding is undone
+    Attributes:
+        protocol: the protocol of all exchanges; "auto" detects it from path and body.
+        model: the model name of the document. An exchange with a different model in its path is skipped. "" accepts
+            every model.
+        inputs: the input columns of the reference, in order, for requests without names.
+        outputs: the prediction columns of the reference, in order.
+        arrays: the columns of both that hold an array or a list per row, and stay one column.
+        body_limit: the maximum size of one body in bytes, after decompression.
     """
 
     protocol: Protocol = "auto"
@@ -63,15 +68,17 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]
-ARRAY_KINDS = "fiub"  # of numpy's types, those of an array of numbers
+ARRAY_KINDS = "fiub"  # numpy's kinds of numbers: float, integer, unsigned, boolean
 
 
 class Rows(msgspec.Struct, frozen=True, gc=False):
-    """Decoded rows as plain lists, `columns[name][row]`; every list has `count` entries; None is a missing value.
+    """Decoded rows as named columns.
 
-    A column of arrays is a numpy array [count, numbers a row], or a list of arrays and lists where they differ.
-
-    A value is what JSON made of it (number, string, boolean, rarely an object): its type is the encoder's matter.
+    Attributes:
+        columns: `columns[name][row]`; each column has `count` entries, and None is a missing value. A column of arrays
+            is a numpy array [count, numbers per row], or a list of arrays and lists if rows differ in shape. Other
+            values keep the type of the JSON: number, text, boolean, rarely an object.
+        count: the number of rows.
     """
 
     columns: dict[str, Cells]
@@ -81,9 +88,15 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
 class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
     """One exchange as rows.
 
-    `outputs` is None when the response gave none that belong to the inputs; `outputs_reason`, a key of REASONS, says
-    why. `request_id` is the id of the request, else of its response, else of its trace; `response_id` another one that
-    the response gave. `model` is "" and `version` None where neither path, body nor document names them.
+    Attributes:
+        model: the name in path, body or document; "" without one.
+        version: the version in path or body; None without one.
+        protocol: a key of `PROTOCOLS`.
+        inputs: the rows of the request.
+        outputs: the rows of the response; None if it has no rows that match the inputs.
+        outputs_reason: a key of `REASONS` if `outputs` is None.
+        request_id: the id of the request, otherwise of the response, otherwise of the trace.
+        response_id: the id of the response, if it differs from `request_id`.
     """
 
     model: str
@@ -103,10 +116,13 @@ class SkippedExchange(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body without its content coding, and the headers that came with it.
+    """A decompressed body, with the headers of its message.
 
-    `json_size` is the length of the JSON part where a binary part follows, else None. `event_id` is that of the event
-    that the body came in.
+    Attributes:
+        raw: the bytes of the body.
+        headers: the headers of the message.
+        json_size: the length of the JSON part in bytes if a binary part follows, otherwise None.
+        event_id: the id of the CloudEvent that contained the body.
     """
 
     raw: bytes
@@ -116,7 +132,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
 
 class DecodedBody(msgspec.Struct, frozen=True, gc=False):
-    """What one body, a request's or a response's, says."""
+    """The contents of one request or response body."""
 
     rows: Rows
     request_id: str | None = None
@@ -125,7 +141,7 @@ class DecodedBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class SkipExchangeError(Exception):
-    """Ends the decoding of one body; never leaves this package."""
+    """Ends the decoding of one body. `decode` catches it; callers of this package never see it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,9 +1,10 @@
-"""KServe v1 and TensorFlow Serving over REST: `instances` row by row, or `inputs` column by column.
+"""Decode KServe v1 and TensorFlow Serving over REST: `instances` row by row, or `inputs` column by column.
 
-Source: https://www.tensorflow.org/tfx/serving/api_rest. A row is a scalar, a list (nested ones are flattened) or an
-object of named values; the column form is an object of named lists, or one list. Columns without a name take the
-profile's by position, else `inputs[i]` and `predictions[i]`. {"b64": ...} stands for the text that it encodes. The
-values of an object within an object are columns `outer.inner`; lists that differ in length stay one column of lists.
+In the row form, a row is a scalar, a list or an object of named values. The column form is an object of named lists, or
+one list. Columns without a name take the names of the profile by position, otherwise `inputs[i]` and `predictions[i]`.
+Nested lists are flattened, and values of nested objects become columns `outer.inner`. Lists that differ in length stay
+one column of lists. {"b64": ...} stands for the text that it encodes.
+Source: https://www.tensorflow.org/tfx/serving/api_rest.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Tree = list[Any] | dict[str, Any] | None
 
 
 class PredictRequest(msgspec.Struct, gc=False):
-    """A prediction request in either form."""
+    """A prediction request: row form (`instances`) or column form (`inputs`)."""
 
     instances: list[Any] | None = None
     inputs: Tree = None
@@ -31,7 +32,7 @@ class PredictRequest(msgspec.Struct, gc=False):
 
 
 class PredictResponse(msgspec.Struct, gc=False):
-    """A prediction response in either form."""
+    """A prediction response: row form (`predictions`) or column form (`outputs`)."""
 
     predictions: Tree = None
     outputs: Tree = None
@@ -42,14 +43,14 @@ _RESPONSE = msgspec.json.Decoder(PredictResponse)
 
 
 def decode_request(body: Body, hints: Hints) -> DecodedBody:
-    """Return the rows of a request."""
+    """Return the rows of a request body; raise SkipExchangeError if it cannot be decoded."""
     request = parse(_REQUEST, body.raw, body.headers)
     tree = one_of(body.raw, request.instances, request.inputs, int(request.signature_name is not None))
     return DecodedBody(rows_of(tree, "inputs", hints.inputs, hints))
 
 
 def decode_response(body: Body, hints: Hints) -> DecodedBody:
-    """Return the rows of a response."""
+    """Return the rows of a response body; raise SkipExchangeError if it cannot be decoded."""
     response = parse(_RESPONSE, body.raw, body.headers)
     return DecodedBody(
         rows_of(one_of(body.raw, response.predictions, response.outputs, 0), "predictions", hints.outputs, hints)
@@ -57,7 +58,13 @@ def decode_response(body: Body, hints: Hints) -> DecodedBody:
 
 
 def one_of(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dict[str, Any]:
-    """Return the one of two that is there, from a body that has no key twice; `keys` others stand beside it."""
+    """Return `rows` or `columns`: the one that the body has. Check the body for duplicate keys.
+
+    `keys` is the number of other parsed keys in the body.
+
+    Raises:
+        SkipExchangeError: the body has both or neither, or has a duplicate key.
+    """
     if (rows is None) == (columns is None):
         raise SkipExchangeError("wrong_structure")
     tree = rows or columns or []
@@ -70,7 +77,14 @@ def one_of(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dic
 
 
 def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
-    """Return what either form says; `known` are the reference's columns of its side."""
+    """Return the rows of either form.
+
+    Args:
+        tree: a list in the row form, an object in the column form.
+        base: the name of columns without a name.
+        known: the columns of the reference on this side of the traffic, in order.
+        hints: see `Hints`.
+    """
     if not tree:
         raise SkipExchangeError("no_rows")
     if isinstance(tree, dict):
@@ -91,7 +105,7 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) ->
     width = len(flat) // count
     if not width:
         raise SkipExchangeError("no_rows")
-    arrays.add_columns(columns, base, _plain(flat), width, known, alone=True, arrays=hints.arrays)
+    arrays.add_columns(columns, base, _plain(flat), width, known, by_position=True, arrays=hints.arrays)
     return Rows(columns, count)
 
 
@@ -117,7 +131,11 @@ def _single(row: dict[str, Any]) -> Rows:
 
 
 def flatten_objects(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of objects within a row beside its own, by names with dots; decline too many, or too deep."""
+    """Return a row in which each value of a nested object has its own name, with dots: `outer.inner`.
+
+    Raises:
+        SkipExchangeError: a name occurs twice, or there are too many columns or levels.
+    """
     found: dict[str, Any] = {}
     _flatten_into(found, row, "", arrays.MAX_DEPTH)
     return found
@@ -139,26 +157,26 @@ def _flatten_into(found: dict[str, Any], values: dict[str, Any], prefix: str, de
 
 
 def _fill_missing_columns(rows: Rows, known: tuple[str, ...]) -> Rows:
-    """A key that no row of a request has is as missing as one that some of its rows lack."""
+    """Add known columns that are absent from every row as missing, like columns absent from some rows."""
     columns = rows.columns
     for name in _objects(known) & columns.keys():
         if all(value is None for value in columns[name]):
-            del columns[name]  # the object whose values are columns of their own is not there
-    lacking = [name for name in known if name not in columns]
-    if 0 < len(lacking) < len(known):
-        columns.update((name, [None] * rows.count) for name in lacking)
+            del columns[name]  # a null object: the reference has its values as columns
+    absent = [name for name in known if name not in columns]
+    if 0 < len(absent) < len(known):
+        columns.update((name, [None] * rows.count) for name in absent)
     return rows
 
 
 @lru_cache(16)
 def _objects(known: tuple[str, ...]) -> frozenset[str]:
-    """Return the names of the objects whose values are among columns."""
+    """Return the names of objects with values in `known`: `home` for `home.city`."""
     parts = (name.split(".") for name in known if "." in name)
     return frozenset(".".join(part[:depth]) for part in parts for depth in range(1, len(part))) - set(known)
 
 
 def _add_cells(columns: dict[str, Cells], name: str, cells: list[Any], known: tuple[str, ...], hints: Hints) -> None:
-    """Add one named value of each row: a scalar, or a list of one length for all rows that have it."""
+    """Add the values of one key, one per row: scalars, or lists that become several columns if lengths are equal."""
     kinds = set(map(type, cells))
     if list not in kinds:
         arrays.add_columns(columns, name, _plain(cells), 1)
@@ -172,7 +190,7 @@ def _add_cells(columns: dict[str, Cells], name: str, cells: list[Any], known: tu
 
 
 def _flat(cells: list[Any]) -> list[Any] | None:
-    """Return the values of lists of one length in row-major order; None where they differ or hold objects."""
+    """Return the values of lists in row-major order; None if the lists differ in length or hold objects."""
     try:
         flat = [[cell] if cell is None else arrays.flatten(cell if type(cell) is list else [cell])[0] for cell in cells]
     except SkipExchangeError:

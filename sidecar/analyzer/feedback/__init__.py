@@ -1,20 +1,26 @@
-"""Labels that come later: which prediction each belongs to, that each counts once, and what is made of it.
+"""Labels that arrive after the predictions: find the prediction of each label, count it once, and score it.
 
-    exchange --> joining.keep  --> store.py     predictions by request id, bounded, expiring
-    POST /v1/feedback --> body.py, events.py, items.py --> Labels (or RefusedError)
-    Labels --> joining.take    --> Taken (outcomes, marks, rows of predictions with their labels) --> ledger, watch
-    store, Taken --> frames.py --> journal.py   appended and synced before a label is answered, replayed at start
-    ledger, store, profile --> block.py         the Report's blocks `feedback` and `performance`
+    DecodedExchange    --> joiner.keep --> store.py, segment.py   predictions by request id, bounded, with an expiry
+    POST /v1/feedback  --> request.py, cloudevents.py, items.py --> LabelBatch, or FeedbackError
+    LabelBatch         --> joiner.join --> LabelEvent (outcomes, dedup keys, rows to score), FeedbackResponse
+    store, LabelEvent  --> frames.py --> journal.py   appended and synced before the response, replayed at the start
+    counters, store, profile --> summary.py           the blocks `feedback` and `performance` of the report
+
+`component.py` connects this package to the pipeline. Only `journal.py` does I/O: the time is an argument, and the other
+modules return the bytes to write.
 
 Glossary
-    key       64 bits of a hash: of a request id, or of the delivery that brought a label without one
-    kept      an exchange whose predictions wait for labels
-    mark      64 bits of a key and a row: this row's label has been counted
-    segment   a stretch of kept exchanges and of marks; the oldest one is retired, then forgotten, as a whole
-    home      the segment that holds the exchange of a labelled row
-    outcome   what became of one label: joined, direct, late, duplicate, unknown, invalid
-    judged    handed to the profile in force: it says which column is the label, and the prediction is one of its model
-    redo      to count labels again that were answered after the last checkpoint
 
-All but `journal.py` is pure: the time is an argument, and bytes that must become durable are handed out.
+key              a 64-bit hash of a request id, or of the delivery that carried a label without one
+stored exchange  an exchange whose predictions wait for labels
+dedup key        a 64-bit hash of key and row; a label with a known dedup key is a duplicate
+segment          a period of stored exchanges and dedup keys; the oldest segment is retired as a whole
+retired          a segment that has only its keys, which distinguish a late label from an unknown one
+outcome          the result for one label: joined, direct, late, duplicate, unknown or invalid
+direct           a label that carries its prediction, so it needs no stored exchange
+scored           passed to the profile in force to compute a loss; the JSON key is `judged`
+label event      the changes of one request with labels: enough to count its labels again
+replay           restore stored exchanges and labels from the journal; count labels after the last checkpoint again
+
+More terms: docs/glossary.md
 """

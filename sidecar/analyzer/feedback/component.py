@@ -1,4 +1,8 @@
-"""Feedback as a part of the pipeline: keeps predictions, joins labels to them, and counts both."""
+"""The pipeline component for feedback: it stores predictions, joins labels to them, and counts both.
+
+It connects `joiner.py` and `store.py` to the hooks of the pipeline and to the counters. `state` must be saved together
+with the counters, because `replay` counts only the labels after `journal_position`.
+"""
 
 from __future__ import annotations
 
@@ -16,60 +20,65 @@ from .joiner import LabelJoiner
 from .labels import FeedbackResponse, LabelBatch
 from .store import PredictionStore
 
-JournalSegment = tuple[int, list[tuple[int, bytes]]]  # a segment's number; end and bytes of each chunk of its file
+JournalSegment = tuple[int, list[tuple[int, bytes]]]  # number of the segment; end and bytes of each chunk of its file
 
 _IDENTIFIED = IDENTIFIED.key()
 
 
 class LabelFeedback(Component):
-    """Predictions that wait for labels. `journal_position` is how far the journal was written at the checkpoint."""
+    """Predictions that wait for labels.
+
+    Attributes:
+        joiner: joins labels to the stored predictions.
+        journal_position: segment and file size up to which the journal is written; saved in the checkpoint.
+    """
 
     def __init__(self, rules: Feedback, counters: Counters) -> None:
         self._counters = counters
         self.joiner = LabelJoiner(PredictionStore(rules.keep, rules.max_rows, SegmentHeader()))
         self.journal_position: tuple[int, int] = (0, 0)
 
-    # --- what the pipeline calls
+    # --- hooks of the pipeline
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
-        """Keep the columns that labels are compared with under `profile`."""
-        self.joiner.follow(profile)
+        """Store from now on the columns that `profile` needs to score labels."""
+        self.joiner.use_profile(profile)
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
-        """Keep the predictions of an exchange, if it has an id."""
+        """Store the predictions of an exchange, if it has an id."""
         if exchange.request_id is not None or exchange.response_id is not None:
             self._counters.add(_IDENTIFIED)
         if not self.joiner.keep(exchange, at):
             self._counters.add(REUSED_IDS.key())
 
     def on_tick(self, tick: int, now: float) -> None:
-        """Retire predictions that are too old."""
+        """Retire predictions that are older than `spec.feedback.keep`."""
         self.joiner.store.expire(now)
 
     # --- labels
 
     def take(self, labels: LabelBatch, now: float) -> tuple[LabelEvent, FeedbackResponse]:
-        """Join and count labels; return the labelled rows and the response to the sender."""
-        taken, answer = self.joiner.take(labels, now)
-        self._count(taken)
-        return taken, answer
+        """Join and count labels; return the label event and the response to the client."""
+        event, response = self.joiner.join(labels, now)
+        self._count(event)
+        return event, response
 
     def replay(self, segments: Sequence[JournalSegment], now: float, *, count_labels: bool) -> Iterator[LabelEvent]:
-        """Read the journal after a restart; yield the labels that were answered after the checkpoint.
+        """Restore the store from the journal, and yield the label events after the checkpoint.
 
-        These are counted again, unless `count_labels` is False.
+        These labels are counted again, unless `count_labels` is False. Call it after `resume`.
         """
         store = self.joiner.store
         for number, chunks in segments:
             found = store.replay(number, [raw for _, raw in chunks])
             for (end, _), labels in zip(chunks, found, strict=False):
-                for taken in labels if count_labels and (number, end) > self.journal_position else ():
-                    self._count(taken)
-                    yield taken
+                for event in labels if count_labels and (number, end) > self.journal_position else ():
+                    self._count(event)
+                    yield event
         store.expire(now)
 
     def exchange_missing(self, labels: LabelBatch, now: float) -> bool:
-        """Whether a label names an exchange that is not known: it may be on its way from the proxy."""
+        """Return whether a label has an unknown request id. The proxy may not have sent that exchange yet."""
         return self.joiner.has_unknown_exchange(labels, now)
 
     @property
@@ -78,27 +87,27 @@ class LabelFeedback(Component):
         return self.joiner.store.oldest
 
     def drain(self) -> list[tuple[int, bytes]]:
-        """Return what must be appended to the journal, by segment."""
+        """Return the bytes to append to the journal, by segment."""
         return self.joiner.store.drain()
 
     def journal_written(self, position: tuple[int, int]) -> None:
-        """Note how far the journal is written: labels up to there are in the next checkpoint."""
+        """Set the journal position. The next checkpoint includes the labels up to this position."""
         self.journal_position = position
 
-    def _count(self, taken: LabelEvent) -> None:
-        for outcome, labels in taken.outcomes.items():
+    def _count(self, event: LabelEvent) -> None:
+        for outcome, labels in event.outcomes.items():
             self._counters.add(LABELS.key(outcome), labels)
-        for key, amount in lags.count_lags(taken.lags).items():
+        for key, amount in lags.count_lags(event.lags).items():
             self._counters.add(key, amount)
 
     # --- the checkpoint
 
     def state(self) -> dict[str, Any]:
-        """Return what the journal does not hold: numbers of the segments, and how far the journal counts."""
+        """Return what the journal does not contain: numbers of the segments, and the journal position."""
         return {"segments": self.joiner.store.state(), "journal": self.journal_position}
 
     def resume(self, saved: Mapping[str, Any]) -> None:
-        """Take over the segments, before `replay`."""
+        """Restore segments and position from `state`. Call `replay` afterwards."""
         number, end = saved["journal"]
         self.journal_position = (number, end)
         self.joiner.store.restore(saved["segments"], first=number + 1)

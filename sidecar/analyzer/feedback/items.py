@@ -1,8 +1,10 @@
-"""One item of feedback: strict about its keys and types, and what it says as labels.
+"""Parse one item of feedback into labels. Unknown keys and wrong types are errors.
 
-{"id": "...", "row": 0, "label": 1}                  one row of a request; row is 0 where it is left out
-{"id": "...", "labels": [1, null, 0]}                one a row of that request, null for none yet
-{"label": 1, "prediction": 0, "score": 0.2}          brings its prediction: joined to nothing; id, row, time if known
+    {"id": "...", "row": 0, "label": 1}           one row of a request; the default of row is 0
+    {"id": "...", "labels": [1, null, 0]}         one label per row of the request; null: no label yet
+    {"label": 1, "prediction": 0, "score": 0.2}   a label with its prediction; id, row and time are optional
+
+`request.py` splits a request into items. Every key needs an entry in `REMEDIES`: errors quote it.
 """
 
 from __future__ import annotations
@@ -17,30 +19,35 @@ from msgspec import UNSET, Meta, UnsetType
 from ...errors import quote_value
 from .labels import Label, Scalar, request_key
 
-MOST_ROWS = 10**6
-LATEST = 1e11  # epoch seconds
-LONGEST_TEXT = 256
-_Text: TypeAlias = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+MAX_ROW = 10**6
+MAX_TIME = 1e11  # epoch seconds
+MAX_TEXT_LENGTH = 256
+_Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 _Value: TypeAlias = bool | int | float | _Text
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`")
 _KEY = re.compile(r"Object contains unknown field `(?P<key>.{0,80})`", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 REMEDIES = {
     "id": "give the request's id as text of 1 to 1024 characters",
-    "label": f"give a number, a boolean or a text of at most {LONGEST_TEXT} characters; leave out rows without a label",
-    "labels": "give a list with one label a row of the request, null where there is none yet",
-    "prediction": "give what the model answered: a number, a boolean or a text",
-    "row": f"give the row's number in the request, 0 to {MOST_ROWS}",
+    "label": f"give a number, a boolean or a text of at most {MAX_TEXT_LENGTH} characters; omit rows without a label",
+    "labels": "give a list with one label per row of the request, and null for rows without a label",
+    "prediction": "give the prediction of the model: a number, a boolean or a text",
+    "row": f"give the row's number in the request, from 0 to {MAX_ROW}",
     "score": "give the score as a number",
-    "time": "give when the prediction was made: RFC 3339 text with a time zone, or epoch seconds",
+    "time": "give the time of the prediction: RFC 3339 text with a time zone, or epoch seconds",
 }
 KEYS = ", ".join(REMEDIES)
-BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-NO_JSON = "is no JSON in UTF-8; give an object with id, row and label"
+PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NOT_JSON = "is not JSON in UTF-8; give an object with id, row and label"
 
 
 class ItemError(Exception):
-    """An item that cannot be read: `path` from the item on, and a text with the remedy."""
+    """An item cannot be read.
+
+    Attributes:
+        path: path of the wrong value within the item.
+        problem: what is wrong, and the remedy.
+    """
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(problem)
@@ -49,10 +56,10 @@ class ItemError(Exception):
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
-    """An item as it stands in the JSON."""
+    """An item of the JSON."""
 
     id: Annotated[str, Meta(min_length=1, max_length=1024)] | UnsetType = UNSET
-    row: Annotated[int, Meta(ge=0, le=MOST_ROWS)] | UnsetType = UNSET
+    row: Annotated[int, Meta(ge=0, le=MAX_ROW)] | UnsetType = UNSET
     label: _Value | UnsetType = UNSET
     labels: list[_Value | None] | UnsetType = UNSET
     prediction: _Value | UnsetType = UNSET
@@ -64,17 +71,23 @@ _DECODER = msgspec.json.Decoder(Item)
 
 
 def read(raw: bytes, index: int, delivery: int, position: int) -> list[Label]:
-    """Return the labels of the item in `raw`, the one numbered `index`; ItemError when it cannot be read.
+    """Return the labels of one item.
 
-    `delivery` and `position` identify a label that names no request: the key of what brought it (0 when that has
-    none), and how many items came before it there.
+    Args:
+        raw: the JSON of the item.
+        index: number of the item in the request.
+        delivery: key of the delivery, which identifies labels without a request id; 0 without one.
+        position: number of earlier items in the same delivery.
+
+    Raises:
+        ItemError: the item cannot be read.
     """
     try:
         item = _DECODER.decode(raw)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), raw) from None
-    except BROKEN:
-        raise ItemError("", NO_JSON) from None
+    except PARSE_ERRORS:
+        raise ItemError("", NOT_JSON) from None
     if isinstance(item.labels, list):
         return _listed(item, item.labels, index)
     return [_single(item, index, delivery, position)]
@@ -87,10 +100,10 @@ def _single(item: Item, index: int, delivery: int, position: int) -> Label:
     named = item.id is not UNSET
     if item.prediction is UNSET:
         if not named:
-            raise ItemError("", "has no id; give the request's id, or the prediction that the label belongs to")
+            raise ItemError("", "has no id; give the request's id, or the prediction of the label")
         for name in ("score", "time"):
             if getattr(item, name) is not UNSET:
-                raise ItemError(f".{name}", "needs a prediction beside it; give both, or the id alone")
+                raise ItemError(f".{name}", "needs a prediction; give prediction and id, or only the id")
         return Label(index, request_key(str(item.id)), row, _scalar(item.label, ".label"))
     return Label(
         item=index,
@@ -107,7 +120,7 @@ def _single(item: Item, index: int, delivery: int, position: int) -> Label:
 def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
     for name in ("label", "prediction", "row", "score", "time"):
         if getattr(item, name) is not UNSET:
-            raise ItemError(f".{name}", "does not go with labels; give one item a row instead")
+            raise ItemError(f".{name}", "does not go with labels; give one item per row instead")
     if item.id is UNSET:
         raise ItemError("", f"has labels and no id; {REMEDIES['id']}")
     key, whole = request_key(item.id), len(values)
@@ -121,20 +134,20 @@ def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
 def _scalar(value: Scalar | UnsetType, path: str) -> Scalar:
     assert value is not UNSET
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise ItemError(path, f"is {quote_value(value)}; give a number of 64 bits")
+        raise ItemError(path, f"is {quote_value(value)}; give a number that fits in 64 bits")
     return value
 
 
 def _time(value: str | float) -> float:
-    """Return epoch seconds; ItemError for what is no point in time since the epoch."""
+    """Return epoch seconds; raise ItemError for times before 1970, far in the future, or without a time zone."""
     at = _parsed(value) if isinstance(value, str) else value
-    if not 0 <= at < LATEST:
+    if not 0 <= at < MAX_TIME:
         raise ItemError(".time", f"is {quote_value(value)}; {REMEDIES['time']}")
     return float(at)
 
 
 def _parsed(text: str) -> float:
-    """Return epoch seconds, -1 for what has no time zone or is no time at all."""
+    """Return epoch seconds; -1 for a text that is not a time or has no time zone."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
@@ -143,23 +156,23 @@ def _parsed(text: str) -> float:
 
 
 def _invalid(text: str, raw: bytes) -> ItemError:
-    """Return what msgspec found, with the value that it found it at, and how to mend it."""
+    """Return an error with path, value and remedy for a validation error of msgspec."""
     if unknown := _KEY.match(text):
         return ItemError(f".{unknown['key']}", f"is not a known key; known here: {KEYS}")
     at = _AT.search(text)
     path = at["path"] if at else ""
     if not path:
-        return ItemError("", f"is no item of feedback ({text}); give an object with id, row and label")
+        return ItemError("", f"is not an item of feedback ({text}); give an object with id, row and label")
     name = path.lstrip(".").partition("[")[0]
     try:
         value = _value_at(raw, path)
-    except BROKEN:  # what follows the wrong value is no JSON
-        return ItemError("", NO_JSON)
+    except PARSE_ERRORS:  # the text after the wrong value is not JSON
+        return ItemError("", NOT_JSON)
     return ItemError(path, f"is {quote_value(value)}; {REMEDIES.get(name, KEYS)}")
 
 
 def _value_at(raw: bytes, path: str) -> object:
-    """Return the value at a path of msgspec; an index that it left open (`[...]`) gives the whole list."""
+    """Return the value at a path of msgspec. For a path with an unknown index (`[...]`), return the whole list."""
     value: object = msgspec.json.decode(raw)
     for name, number in _STEP.findall(path):
         if isinstance(value, dict) and name in value:

@@ -1,6 +1,8 @@
-"""The journal: one file a segment in the state folder, appended to; with the checkpoint all that a restart needs.
+"""The label journal: one append-only file per segment in the state folder.
 
-`feedback-N.log` is a row of chunks, each u32 length, u32 CRC-32, frames. A chunk that a crash cut short is cut off.
+After a restart, checkpoint and journal restore everything. `feedback-N.log` is a sequence of chunks: u32 length, u32
+CRC-32, frames (`frames.py`). A chunk that a crash cut off is removed. A response to the client must wait until its
+labels are appended and synced.
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ from ...system.framing import BinaryFrames, Damage, FramedRecord
 from ...system.logfile import LogFile
 from ..errors import RefusedError
 
-MAX_PENDING_BYTES = 16 * 2**20  # bytes that wait for a disk that takes none
-LARGEST_FILE = 256 * 2**20
-FRAMES = BinaryFrames(largest=LARGEST_FILE)
+MAX_PENDING_BYTES = 16 * 2**20  # bytes to hold in memory while the disk refuses writes
+MAX_FILE_BYTES = 256 * 2**20
+FRAMES = BinaryFrames(largest=MAX_FILE_BYTES)
 _NAME = re.compile(r"feedback-(\d{8})\.log")
 
-Position = tuple[int, int]  # number of a segment, bytes of its file
-Chunk = tuple[int, bytes]  # bytes of the file after it, what was appended
+Position = tuple[int, int]  # number of the segment, bytes of its file
+Chunk = tuple[int, bytes]  # bytes of the file up to the end of the chunk, content
 
 
 class JournalError(RefusedError):
-    """Labels cannot be written where they outlive the process."""
+    """Labels cannot be written to disk."""
 
     status = 503
 
 
 class LabelJournal:
-    """The files of one state folder; one thread at a time."""
+    """The journal files of one state folder. Use it from one thread at a time.
+
+    Attributes:
+        position: number of the segment that was written last, and the size of its file in bytes.
+        problem: why labels were lost or cannot be written; empty without a problem.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -41,29 +48,37 @@ class LabelJournal:
         self.problem = ""
 
     def load(self) -> list[tuple[int, list[Chunk]]]:
-        """Return what the files hold, oldest segment first; what cannot be read is left out, and said in `problem`."""
+        """Return the chunks of each segment, oldest segment first. Set `problem` if something cannot be read."""
         found = []
         for number, path in self._files():
             chunks: list[Chunk] = []
             log = self._log(number)
             try:
                 with log:
-                    log.open(partial(_take, chunks), create=False)
+                    log.open(partial(_add_chunk, chunks), create=False)
             except OSError as error:
-                self.problem = f"labels of {quote_value(path)} are lost: {error}"
+                self.problem = f"labels in {quote_value(path)} are lost: {error}"
                 continue
             if log.damaged:
                 self.problem = (
-                    f"labels of {quote_value(path)} from {log.damaged[0].place} on are lost: they are damaged"
+                    f"labels in {quote_value(path)} from {log.damaged[0].place} on are lost: the file is damaged"
                 )
             self.position = (number, log.size)
             found.append((number, chunks))
         return found
 
     def append(self, pieces: list[tuple[int, bytes]], oldest: int, *, sync: bool) -> None:
-        """Append pieces to the files of their segments, and remove files older than the segment `oldest`.
+        """Append bytes to the files of their segments, and remove the files of segments before `oldest`.
 
-        JournalError when that is not possible; then the pieces wait for the next time, as far as there is room.
+        Bytes that cannot be written stay in memory for the next call, up to `MAX_PENDING_BYTES`.
+
+        Args:
+            pieces: number of the segment and the bytes to append, for each piece.
+            oldest: number of the oldest segment to keep.
+            sync: whether to sync the files.
+
+        Raises:
+            JournalError: a file cannot be written.
         """
         self._waiting += pieces
         try:
@@ -89,7 +104,7 @@ class LabelJournal:
 
     def _log(self, number: int) -> LogFile:
         if number not in self._logs:
-            self._logs[number] = LogFile(self._path(number), FRAMES, largest=LARGEST_FILE)
+            self._logs[number] = LogFile(self._path(number), FRAMES, largest=MAX_FILE_BYTES)
         return self._logs[number]
 
     def _write(self, number: int, raw: bytes) -> None:
@@ -100,7 +115,7 @@ class LabelJournal:
     def _remove(self, oldest: int) -> None:
         for number in [number for number in self._logs if number < oldest]:
             self._logs.pop(number).close()
-            with suppress(OSError):  # it is tried again after the next start
+            with suppress(OSError):  # the next start tries again
                 self._path(number).unlink(missing_ok=True)
 
     def _files(self) -> list[tuple[int, Path]]:
@@ -111,6 +126,6 @@ class LabelJournal:
         return self._folder / f"feedback-{number:08d}.log"
 
 
-def _take(chunks: list[Chunk], found: FramedRecord | Damage) -> None:
+def _add_chunk(chunks: list[Chunk], found: FramedRecord | Damage) -> None:
     if isinstance(found, FramedRecord):
         chunks.append((found.end, found.payload))

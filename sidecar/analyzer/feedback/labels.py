@@ -1,4 +1,8 @@
-"""What a request with labels says, and what it is answered."""
+"""Labels of one request, the response to it, and the keys that identify labels.
+
+`request.py` and `items.py` create labels, and `joiner.py` joins them. Keys are in the journal and in retired segments:
+do not change how they are computed.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,22 @@ Scalar: TypeAlias = bool | int | float | str
 DIRECT, DUPLICATE, INVALID, JOINED, LATE, UNKNOWN = "direct", "duplicate", "invalid", "joined", "late", "unknown"
 OUTCOMES = (DIRECT, DUPLICATE, INVALID, JOINED, LATE, UNKNOWN)
 MAX_LISTED_PROBLEMS = 10
-MAX_ID_LENGTH = 128  # characters of an id that are looked at, as of those that the traffic carries
+MAX_ID_LENGTH = 128  # characters of an id that count, as for ids in traffic (decode/headers.py)
 
 
 class Label(NamedTuple):
-    """One label. `item` is the number of the item that it came in; `key` is 0 where nothing tells a repetition.
+    """One label.
 
-    `whole` is how many labels its item has for the request, 0 where it names its row. With `direct` it brings its
-    `prediction`, and perhaps `score` and `time` (epoch s), and is joined to nothing.
+    Attributes:
+        item: number of its item in the request.
+        key: key of the request id or of the delivery; 0 if a repetition cannot be recognised.
+        row: number of the row in the request, or of the item in the delivery.
+        label: the true value.
+        whole: number of labels in a list with one label per row; 0 for a single label.
+        direct: whether the label carries its prediction, so that it is not joined.
+        prediction: only with `direct`.
+        score: only with `direct`; optional.
+        time: time of the prediction, epoch seconds; only with `direct`, optional.
     """
 
     item: int
@@ -34,7 +46,7 @@ class Label(NamedTuple):
 
 
 class ItemProblem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a label was not taken: which item, where in it, what and how to mend it."""
+    """Why an item or a label was not accepted: number of the item, path in it, and problem with remedy."""
 
     index: int
     problem: str
@@ -42,7 +54,7 @@ class ItemProblem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LabelBatch(msgspec.Struct, frozen=True):
-    """The labels of one request; `invalid` more could not be read, for the `problems` listed."""
+    """The labels of one request, the number of items that could not be read, and the first problems."""
 
     labels: tuple[Label, ...]
     invalid: int = 0
@@ -50,7 +62,7 @@ class LabelBatch(msgspec.Struct, frozen=True):
 
 
 class FeedbackResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """How many labels met which outcome, how many of them are judged, and the first problems."""
+    """The response: labels per outcome, number of scored labels (`judged`), and the first problems."""
 
     joined: int = 0
     direct: int = 0
@@ -70,7 +82,7 @@ def request_key(text: str) -> int:
 
 
 def delivery_key(*parts: str) -> int:
-    """Return the key of a delivery, from what its sender says to be the same in each attempt."""
+    """Return the key of a delivery, from the parts that are the same in each attempt of the client."""
     digest = hashlib.blake2b(digest_size=8, person=b"delivery")
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")

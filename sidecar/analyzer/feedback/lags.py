@@ -1,4 +1,7 @@
-"""How long labels take: seconds from exchange to label, as counts in buckets of doubling width and their sum."""
+"""Count label lags: seconds from prediction to label, in buckets of doubling width.
+
+The buckets are counters, so they survive a restart. Do not change `EDGES`: that changes the meaning of stored counters.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Buckets = tuple[tuple[float | None, int], ...]
 
 
 def count_lags(lags: Sequence[float]) -> dict[CounterKey, int]:
-    """Return what `lags` (s) add to the counters."""
+    """Return the increments of the counters for `lags` in seconds."""
     if not lags:
         return {}
     found = Counter(_KEYS[bisect_left(EDGES, lag)] for lag in lags)
@@ -25,18 +28,21 @@ def count_lags(lags: Sequence[float]) -> dict[CounterKey, int]:
 
 
 def buckets(counters: Counters) -> Buckets:
-    """Return upper edge (s; None: there is none) and number of lags of each bucket; nothing before the first label."""
+    """Return upper edge and number of lags of each bucket; empty before the first label.
+
+    The edge is in seconds, and None for the last bucket.
+    """
     found = tuple(zip((*EDGES, None), map(counters.get, _KEYS), strict=True))
     return found if any(labels for _, labels in found) else ()
 
 
 def seconds(counters: Counters) -> float:
-    """Return the sum of all lags."""
+    """Return the sum of all lags in seconds."""
     return counters.get(_SUM) / 1000
 
 
 def summary(found: Buckets) -> LabelLag | None:
-    """Return median and 95th percentile, interpolated within their buckets; None before the first label."""
+    """Return median and 95th percentile, interpolated within buckets; None before the first label."""
     return LabelLag(_quantile(found, 0.5), _quantile(found, 0.95)) if found else None
 
 

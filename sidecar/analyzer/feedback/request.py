@@ -1,7 +1,8 @@
-"""From the body of `POST /v1/feedback` to labels: which form it has, and each item on its own.
+"""Parse the body of `POST /v1/feedback` into labels.
 
-A body that is no form at all is refused whole. In a batch an item that cannot be read is counted as invalid, and the
-others are taken.
+The content type selects the form: one item, a batch, JSON lines, or CloudEvents. A body without a known form is refused
+as a whole. An item that cannot be read counts as invalid, and the other items are accepted. The body is untrusted:
+`MAX_BODY_BYTES` and `MAX_LABELS` bound the work.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ HINT = 'give {"id": ..., "row": ..., "label": ...}, {"id": ..., "labels": [...]}
 
 
 class FeedbackError(RefusedError):
-    """A body of which nothing can be taken."""
+    """Nothing in the body can be accepted."""
 
 
 class TooLargeError(FeedbackError):
-    """A body that is longer, or holds more labels, than is taken at once."""
+    """The body is too long, or has too many labels, for one request."""
 
     status = 413
 
@@ -50,23 +51,33 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> LabelBatch:
-    """Return the labels in `body`; `headers` by any case. FeedbackError when nothing of it can be taken."""
+    """Return the labels in `body`.
+
+    Args:
+        body: the decompressed body.
+        content_type: the value of Content-Type.
+        headers: a mapping whose lookup ignores case.
+
+    Raises:
+        FeedbackError: nothing in the body can be accepted.
+        TooLargeError: the body exceeds a limit.
+    """
     if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError(f"the body has {len(body)} bytes; send {MAX_BODY_BYTES} at most in one request")
-    reading = _Reading()
+        raise TooLargeError(f"the body has {len(body)} bytes; send at most {MAX_BODY_BYTES} in one request")
+    collector = _Collector()
     try:
         for path, raw, delivery in _parts(body, content_type, headers):
-            reading.data(path, raw, delivery)
+            collector.add(path, raw, delivery)
     except ItemError as error:
         raise FeedbackError(f"{error.path or 'the body'} {error.problem}") from None
-    return reading.labels()
+    return collector.labels()
 
 
 def _parts(body: bytes, content_type: str, headers: Mapping[str, str]) -> Iterator[tuple[str, bytes | ItemError, int]]:
-    """Yield path, data and delivery key of each part: one, but for lines and batches of events."""
+    """Yield path, data and delivery key of each part. Lines and batches of events have several parts."""
     kind = content_type.partition(";")[0].strip().lower()
-    repeated = headers.get("Idempotency-Key", "")
-    delivery = delivery_key(repeated) if repeated else 0
+    idempotency_key = headers.get("Idempotency-Key", "")
+    delivery = delivery_key(idempotency_key) if idempotency_key else 0
     if kind == events.BATCHED:
         batch: list[msgspec.Raw] = _decoded(_LIST, body, "give a JSON array of CloudEvents")
         for index, raw in enumerate(batch):
@@ -93,22 +104,22 @@ def _event(path: str, raw: bytes) -> tuple[str, bytes | ItemError, int]:
     return f"{path}.data", data, delivery
 
 
-class _Reading:
-    """Items numbered over the whole request, labels and problems gathered."""
+class _Collector:
+    """Collects labels and problems; numbers the items of the whole request."""
 
     def __init__(self) -> None:
         self._labels: list[Label] = []
         self._problems: list[ItemProblem] = []
         self._invalid = 0
         self._index = 0
-        self._delivered: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
 
-    def data(self, path: str, raw: bytes | ItemError, delivery: int) -> None:
-        """Take one part: an item, or a batch of them."""
+    def add(self, path: str, raw: bytes | ItemError, delivery: int) -> None:
+        """Add one part of the request: an item or a batch of items."""
         if isinstance(raw, ItemError):
-            self._refuse(path, raw)
+            self._add_problem(path, raw)
             return
-        batch = _feedback(raw)
+        batch = _batch_items(raw)
         if batch is None:
             self._item(path, raw, delivery)
             return
@@ -116,25 +127,25 @@ class _Reading:
             self._item(f"{path}.feedback[{index}]", bytes(item), delivery)
 
     def labels(self) -> LabelBatch:
-        """Return what was read; FeedbackError when it is nothing."""
+        """Return the collected labels; raise FeedbackError if there were no items."""
         if not self._labels and not self._invalid and not self._index:
             raise FeedbackError(f"the body holds no feedback; {HINT}")
         return LabelBatch(tuple(self._labels), self._invalid, tuple(self._problems))
 
     def _item(self, path: str, raw: bytes, delivery: int) -> None:
-        position = self._delivered.get(delivery, 0)
-        self._delivered[delivery] = position + 1
+        position = self._positions.get(delivery, 0)
+        self._positions[delivery] = position + 1
         try:
             found = items.read(raw, self._index, delivery, position)
         except ItemError as error:
-            self._refuse(path, error)
+            self._add_problem(path, error)
             return
         if len(self._labels) + len(found) > MAX_LABELS:
             raise TooLargeError(f"more than {MAX_LABELS} labels; send them in several requests")
         self._labels += found
         self._index += 1
 
-    def _refuse(self, path: str, error: ItemError) -> None:
+    def _add_problem(self, path: str, error: ItemError) -> None:
         self._invalid += 1
         if self._invalid > MAX_LABELS:
             raise TooLargeError(f"more than {MAX_LABELS} items; send them in several requests")
@@ -143,8 +154,8 @@ class _Reading:
         self._index += 1
 
 
-def _feedback(raw: bytes) -> list[msgspec.Raw] | None:
-    """Return the items of a batch, None where `raw` is no batch."""
+def _batch_items(raw: bytes) -> list[msgspec.Raw] | None:
+    """Return the items of a batch; None if `raw` is not a batch."""
     if b'"feedback"' not in raw:
         return None
     try:
@@ -155,7 +166,7 @@ def _feedback(raw: bytes) -> list[msgspec.Raw] | None:
         return None
     for key in keys:
         if key != "feedback":
-            raise ItemError(f"$.{key}"[:80], 'does not go with feedback; give {"feedback": [...]} alone')
+            raise ItemError(f"$.{key}"[:80], 'does not go with feedback; give only {"feedback": [...]}')
     return _decoded(_BATCH, raw, 'give {"feedback": [...]}').feedback
 
 

@@ -1,7 +1,7 @@
-"""One segment of the store: kept exchanges in one block of bytes, found by key; marks of labelled rows.
+"""One segment of the prediction store: stored exchanges in one block of bytes, and the dedup keys of labelled rows.
 
-While it is the newest one it is filled, and looked up in a dict and a set. Sealed, it is two sorted arrays: about 70
-bytes a row of one-row exchanges with a class and a score, and 8 more once it is labelled.
+The newest segment is open: it accepts exchanges, and a dict and a set find them. A sealed segment consists of sorted
+arrays. It takes about 70 bytes per row for exchanges with one row, a class and a score, and 8 more per labelled row.
 """
 
 from __future__ import annotations
@@ -19,86 +19,102 @@ _ODD, _MASK = 0x9E3779B97F4A7C15, 2**64 - 1
 
 
 def dedup_key(key: int, row: int) -> int:
-    """Return the mark of a row: 64 bits of key and row."""
+    """Return the dedup key of a row: a 64-bit hash of key and row. It is in the journal, so do not change it."""
     return (key ^ ((row + 1) * _ODD)) & _MASK
 
 
 class Segment:
-    """A stretch of the store. `rows` are kept, `labelled` of them have their label; `alone` marks have no kept row.
+    """A period of stored exchanges and dedup keys.
 
-    `seen` counts all predicted rows of the time that the segment covers, from `started_at` to `newest` (epoch s).
-    `written` is true once any of it is due to be written.
+    Attributes:
+        number: number of the segment and of its journal file.
+        header: the profile and the columns of its exchanges.
+        started_at: start of the period, epoch seconds.
+        newest: time of the newest exchange or label, epoch seconds.
+        rows: stored rows.
+        labelled: stored rows that have a label.
+        unmatched: dedup keys of labels without a stored row.
+        seen: all predicted rows of the period, stored or not.
+        retired: whether only the keys are left.
+        written: whether the first frame is written or waits to be written.
     """
 
-    def __init__(self, number: int, tag: SegmentHeader, started_at: float) -> None:
+    def __init__(self, number: int, header: SegmentHeader, started_at: float) -> None:
         self.number = number
-        self.tag = tag
+        self.header = header
         self.started_at = self.newest = started_at
-        self.rows = self.labelled = self.alone = self.seen = 0
+        self.rows = self.labelled = self.unmatched = self.seen = 0
         self.retired = self.written = False
         self._log: bytes | bytearray = bytearray()
-        self._places: dict[int, int] | None = {}
-        self._marks: set[int] | None = set()
+        self._open_offsets: dict[int, int] | None = {}
+        self._dedup_keys: set[int] | None = set()
         self._sorted: Keys = np.zeros(0, np.uint64)
         self._offsets: NDArray[np.uint32] = np.zeros(0, np.uint32)
-        self._sorted_marks: Keys = np.zeros(0, np.uint64)
+        self._sorted_dedup_keys: Keys = np.zeros(0, np.uint64)
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it still takes exchanges and marks."""
-        return self._places is not None
+        """Whether the segment accepts exchanges and dedup keys."""
+        return self._open_offsets is not None
 
     @property
     def size(self) -> int:
-        """Bytes of the kept exchanges."""
+        """Bytes of the stored exchanges."""
         return len(self._log)
 
     @property
     def keys(self) -> int:
-        """How many keys it knows."""
-        return len(self._sorted) if self._places is None else len(self._places)
+        """Number of keys."""
+        return len(self._sorted) if self._open_offsets is None else len(self._open_offsets)
 
-    def keep(self, frame: bytes, key: int, second: int, at: float, rows: int) -> bool:
-        """Take the frame of an exchange; False, and nothing taken, when one of this key is kept already."""
-        places = self._places
-        assert places is not None
-        if key in places:
+    def keep(self, frame: bytes, key: int, second_key: int, at: float, rows: int) -> bool:
+        """Store the frame of an exchange. Return False, and store nothing, if the key exists."""
+        offsets = self._open_offsets
+        assert offsets is not None
+        if key in offsets:
             return False
-        places[key] = len(self._log)
-        if second:
-            places.setdefault(second, len(self._log))
+        offsets[key] = len(self._log)
+        if second_key:
+            offsets.setdefault(second_key, len(self._log))
         self._log += frame
         self.rows += rows
         self.newest = max(self.newest, at)
         return True
 
-    def mark(self, mark: int) -> None:
-        """Remember that the row of this mark has its label."""
-        assert self._marks is not None
-        self._marks.add(mark)
+    def add_dedup_key(self, dedup_key: int) -> None:
+        """Record that the row with this dedup key has a label."""
+        assert self._dedup_keys is not None
+        self._dedup_keys.add(dedup_key)
 
     def seal(self) -> None:
-        """Take no more: from now on it is looked up in sorted arrays."""
-        if self._places is None or self._marks is None:
+        """Accept nothing more, and convert dict and set to sorted arrays."""
+        if self._open_offsets is None or self._dedup_keys is None:
             return
-        keys = np.fromiter(self._places.keys(), np.uint64, len(self._places))
+        keys = np.fromiter(self._open_offsets.keys(), np.uint64, len(self._open_offsets))
         order = np.argsort(keys)
         self._sorted = keys[order]
-        self._offsets = np.fromiter(self._places.values(), np.uint32, len(self._places))[order]
-        self._sorted_marks = np.sort(np.fromiter(self._marks, np.uint64, len(self._marks)))
-        self._places, self._marks, self._log = None, None, bytes(self._log)  # without the room to grow
+        self._offsets = np.fromiter(self._open_offsets.values(), np.uint32, len(self._open_offsets))[order]
+        self._sorted_dedup_keys = np.sort(np.fromiter(self._dedup_keys, np.uint64, len(self._dedup_keys)))
+        self._open_offsets, self._dedup_keys, self._log = (
+            None,
+            None,
+            bytes(self._log),
+        )  # bytes() drops the spare capacity of the bytearray
 
     def retire(self) -> None:
-        """Forget all but the keys: they tell a late label from an unknown one."""
+        """Drop everything but the keys, which distinguish a late label from an unknown one."""
         self.seal()
         self.retired = True
         self._log = b""
-        self._offsets, self._sorted_marks = np.zeros(0, np.uint32), np.zeros(0, np.uint64)
+        self._offsets, self._sorted_dedup_keys = np.zeros(0, np.uint32), np.zeros(0, np.uint64)
 
     def find(self, keys: Keys, listed: list[int]) -> NDArray[np.int64]:
-        """Return where the exchange of each key begins, -1 where none is known; `listed` are the same keys."""
-        if self._places is not None:
-            get = self._places.get
+        """Return the offset of the exchange of each key, -1 for unknown keys.
+
+        `listed` has the same keys as a list, which is faster while the segment is open.
+        """
+        if self._open_offsets is not None:
+            get = self._open_offsets.get
             return np.fromiter((get(key, -1) for key in listed), np.int64, len(listed))
         hits = positions(self._sorted, keys)
         known = hits >= 0
@@ -106,21 +122,21 @@ class Segment:
         found[known] = 0 if self.retired else self._offsets[hits[known]]
         return found
 
-    def marked(self, marks: Keys, listed: list[int]) -> NDArray[np.bool_]:
-        """Tell of each mark whether it is here."""
-        if self._marks is not None:
-            mine = self._marks
-            return np.fromiter((mark in mine for mark in listed), np.bool_, len(listed))
-        return positions(self._sorted_marks, marks) >= 0
+    def contains_dedup_keys(self, dedup_keys: Keys, listed: list[int]) -> NDArray[np.bool_]:
+        """Return for each dedup key whether the segment has it. `listed` has the same keys as a list."""
+        if self._dedup_keys is not None:
+            known = self._dedup_keys
+            return np.fromiter((key in known for key in listed), np.bool_, len(listed))
+        return positions(self._sorted_dedup_keys, dedup_keys) >= 0
 
-    def kept(self, offset: int) -> StoredExchange:
-        """Return the exchange that `find` found."""
+    def exchange_at(self, offset: int) -> StoredExchange:
+        """Return the exchange at an offset that `find` returned."""
         return frames.decode_exchange_at(self._log, offset)
 
 
-def positions(known: Keys, asked: Keys) -> NDArray[np.int64]:
-    """Return the position of each asked key in the sorted `known` ones, -1 where it is not among them."""
+def positions(known: Keys, wanted: Keys) -> NDArray[np.int64]:
+    """Return the position of each wanted key in the sorted array `known`, -1 for absent keys."""
     if not len(known):
-        return np.full(len(asked), -1, np.int64)
-    at: NDArray[Any] = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return np.where(known[at] == asked, at, -1)
+        return np.full(len(wanted), -1, np.int64)
+    at: NDArray[Any] = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[at] == wanted, at, -1)

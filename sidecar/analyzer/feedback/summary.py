@@ -1,4 +1,8 @@
-"""The Report's blocks `feedback` and `performance`: what came, and what it says of the model."""
+"""Build the blocks `feedback` and `performance` of the report.
+
+`feedback` describes the labels that arrived. `performance` compares the loss of the model with the reference. Neither
+changes any state.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,8 @@ from .labels import OUTCOMES
 
 FAMILY = "performance"
 RECENT_TICKS = 60
-FEWEST_LABELS = 30  # below so many labelled rows a calibrated estimate says more
-SCORELESS = "the profile has no score column to estimate a loss from"
+MIN_LABELS = 30  # with fewer labelled rows, a calibrated estimate is more precise
+NO_SCORE = "the profile has no score column to estimate a loss from"
 LOSSES = {
     "classification": "share of wrong classes",
     "ranking": "share of the other class that a row is ranked behind",
@@ -30,7 +34,7 @@ LOSSES = {
 
 
 def feedback(joiner: LabelJoiner, counters: Counters) -> report.FeedbackStatus:
-    """Return how many labels arrived, from the counters and the store."""
+    """Return the block `feedback`, from counters and store."""
     measured, found = counters.get(MEASURED.key()), lags.buckets(counters)
     return report.FeedbackStatus(
         labels=tuple(report.LabelOutcome(outcome, counters.get(LABELS.key(outcome))) for outcome in OUTCOMES),
@@ -46,59 +50,59 @@ def feedback(joiner: LabelJoiner, counters: Counters) -> report.FeedbackStatus:
 
 
 def performance(profile: Profile, windows: Windows, episodes: Iterable[EpisodeStatus]) -> report.Performance | None:
-    """Return how well the model does, by the counts of the past; None where the profile knows no label."""
-    said = profile.performance
-    if said is None or LOSS not in profile.index:
+    """Return the block `performance`, from the counts of closed ticks; None if the profile has no label column."""
+    spec = profile.performance
+    if spec is None or LOSS not in profile.index:
         return None
     recent = windows.latest(RECENT_TICKS)
     onset = min((item.onset_tick for item in episodes if item.open and item.family == FAMILY), default=None)
     since = windows.since(onset) if onset is not None else None
     labelled = realized(profile, recent.counts) if recent else None
     expected = estimate(profile, recent.counts) if recent else None
-    later = realized(profile, since.counts) if since else None
+    since_onset = realized(profile, since.counts) if since else None
     feature = profile.feature(LOSS)
     return report.Performance(
-        task=said.task,
-        loss=LOSSES[said.task],
-        label=said.label,
-        prediction=said.prediction,
-        score=said.score,
-        scale=said.scale,
+        task=spec.task,
+        loss=LOSSES[spec.task],
+        label=spec.label,
+        prediction=spec.prediction,
+        score=spec.score,
+        scale=spec.scale,
         reference=loss_moments(feature.bins, feature.reference_counts)[1],
         realized=_realized(labelled, recent),
-        since_onset=_realized(later, since),
+        since_onset=_realized(since_onset, since),
         estimated=_estimated(expected),
         calibrated=expected is not None and expected.calibrated,
-        calibration=expected.reason if expected else _unestimated(said),
-        believed=_believed(labelled, expected),
+        calibration=expected.reason if expected else _no_estimate_reason(spec),
+        believed=_loss_to_use(labelled, expected),
         labelled_rows=labelled.rows + labelled.without if labelled else 0,
     )
 
 
-def _believed(
+def _loss_to_use(
     labelled: RealizedLoss | None, expected: EstimatedLoss | None
 ) -> Literal["estimated", "none", "realized"]:
-    """Labels are believed as soon as there are some; an estimate before that, if no label contradicts it."""
+    """Return the loss to use: a calibrated estimate until there are `MIN_LABELS` labels, then the realized loss."""
     usable = expected is not None and expected.calibrated
-    if labelled is not None and (labelled.rows >= FEWEST_LABELS or not usable):
+    if labelled is not None and (labelled.rows >= MIN_LABELS or not usable):
         return "realized"
     return "estimated" if usable else "none"
 
 
-def _unestimated(said: PerformanceSpec) -> str:
-    return SCORELESS if said.score is None else "no rows yet"
+def _no_estimate_reason(spec: PerformanceSpec) -> str:
+    return NO_SCORE if spec.score is None else "no rows yet"
 
 
-def _realized(found: RealizedLoss | None, stretch: WindowSum | None) -> report.LossEstimate | None:
-    if found is None or stretch is None:
+def _realized(found: RealizedLoss | None, window: WindowSum | None) -> report.LossEstimate | None:
+    if found is None or window is None:
         return None
     return report.LossEstimate(
         value=found.value,
         low=found.low,
         high=found.high,
         rows=found.rows,
-        first_tick=stretch.first,
-        last_tick=stretch.last,
+        first_tick=window.first,
+        last_tick=window.last,
     )
 
 

@@ -1,8 +1,8 @@
-"""Retraining: asked for once per cause, by a signed webhook.
+"""The kind `retrain`: requests a retraining once per cause, by a signed webhook.
 
-    open episode --> Intent, ONCE, whose desired state is that the receiver has this event      policy.py  event.py
-    Intent       --> signed POST --> Answer                                                     webhook.py  signature.py
-    Answer       --> Outcome: done, retry at, failed. HTTP status handling stands only here     delivery.py
+    open episode   --> Intent of nature ONCE; its desired value is the event to deliver         policy.py  event.py
+    Intent         --> signed POST --> DeliveryResult                                           webhook.py  signature.py
+    DeliveryResult --> Outcome: done, retry at, failed. Only this module handles HTTP status    delivery.py
 
-What arrives and how a receiver checks it is described in docs/retraining.md.
+docs/retraining.md describes the request and how a receiver verifies it. More terms: docs/glossary.md
 """

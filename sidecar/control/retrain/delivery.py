@@ -1,4 +1,7 @@
-"""What a receiver's answer means: done, tried again later, or given up. HTTP status handling stands only here."""
+"""Converts a receiver's answer to an outcome: done, retry at a time, or permanent failure.
+
+The only module that handles HTTP status codes.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,31 @@ from email.utils import parsedate_to_datetime
 
 from ..executor import Done, Failed, Outcome, RetryAt
 
-GONE = 410  # the receiver says that it will never want it
+GONE = 410  # Gone: the receiver refuses this request permanently
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """The result of one attempt: a status, or no status and the reason; `retry_after` in seconds where it was given."""
+    """The result of one attempt: an HTTP status, or None and `error`. `retry_after` is in seconds, None if absent."""
 
     status: int | None
     error: str = ""
     retry_after: float | None = None
 
     @property
-    def taken(self) -> bool:
-        """Return whether the receiver has it: only a 2xx says so."""
+    def accepted(self) -> bool:
+        """Whether the receiver accepted the event, which means a 2xx status."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def reason(self) -> str:
-        """Return the failure in one word, of a bounded set, for metrics."""
+        """The reason of the failure, for metrics; from a bounded set."""
         return self.error or f"http_{self.status}"
 
 
 def outcome_of(answer: DeliveryResult, why: str, now: float) -> Outcome:
-    """Return the outcome of an attempt that got `answer` at `now`; `why` is the intent's reason."""
-    if answer.taken:
+    """Return the outcome of an attempt with `answer` at `now` (epoch seconds); `why` is the reason of the intent."""
+    if answer.accepted:
         return Done(why)
     if answer.status == GONE:
         return Failed(answer.reason)
@@ -40,7 +43,7 @@ def outcome_of(answer: DeliveryResult, why: str, now: float) -> Outcome:
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for (a number or an HTTP date); None for none or nonsense."""
+    """Return the seconds in a `Retry-After` header, a number or an HTTP date; None if it is absent or invalid."""
     if not value:
         return None
     text = value.strip()[:64]

@@ -1,4 +1,7 @@
-"""The event that asks for a retraining: CloudEvents 1.0, structured mode, JSON."""
+"""The event that requests a retraining: CloudEvents 1.0, structured mode, JSON.
+
+Receivers parse this format, which docs/retraining.md describes. Add fields; do not rename or remove any.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from ..situation import EpisodeFacts, Subject
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 TYPE = "dev.pilotfish.retraining.requested"
-MAX_EVENT_BYTES = 64 * 1024  # bytes; receivers are only asked to take events up to this size
+MAX_EVENT_BYTES = 64 * 1024  # the size up to which the CloudEvents specification asks receivers to accept events
 
 
 def render(id_: str, subject: Subject, episode: EpisodeFacts) -> str:
-    """Return the event `id_` as JSON text: the same text for the same arguments.
+    """Return the event `id_` as JSON text; the same arguments give the same text.
 
-    `data` holds whose traffic it is, which episode and the episode's detail. A detail too large for an event is left
-    out, as `"detail": null`, since the Report has it.
+    `data` identifies the model and the episode, and holds the episode's detail. If the event would exceed
+    `MAX_EVENT_BYTES`, it has `"detail": null`; the report still holds the detail.
     """
     whole = _event(id_, subject, episode, dict(episode.detail))
     return (whole if len(whole) <= MAX_EVENT_BYTES else _event(id_, subject, episode, None)).decode()

@@ -1,4 +1,7 @@
-"""Which retrainings are wanted, and when the cause of one has ended."""
+"""The policy of retraining: one intent for each open episode with a cause that the document lists.
+
+The event is part of the intent, so that a repeated attempt sends the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ KIND = "retrain"
 
 
 def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
-    """Return one intent to retrain for each open episode whose cause the document names, oldest episode first."""
+    """Return a retraining intent for each open episode with a cause in `retrain.on`, the oldest episode first."""
     if situation.retrain is None or situation.subject is None:
         return ()
     causes, episodes = situation.retrain.on, situation.episodes
@@ -25,10 +28,10 @@ def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
 
 
 def ended(entry: LedgerEntry, situation: Situation) -> str:
-    """Return why the cause of the pending `entry` has ended: its episode is over or another profile is in force.
+    """Return why the cause of the pending `entry` has ended, or an empty string.
 
-    An episode that the Report does not list, or that a restart ended, says nothing: it was lost with a checkpoint, and
-    a retraining that was decided on is delivered.
+    A cause ends with its episode or when another profile comes into force. An episode that the report does not list, or
+    that a restart closed, was lost with a checkpoint: its retraining is still delivered.
     """
     subject = situation.subject
     if subject is not None and entry.profile_hash != subject.profile_hash:

@@ -1,6 +1,7 @@
-"""The signature of a webhook: HMAC-SHA256 over the timestamp, a dot and the body, as `v1=<hex>`.
+"""The signature of a webhook request: HMAC-SHA256 over the timestamp, a dot and the body, as `v1=<hex>`.
 
-The timestamp is part of what is signed, so that a receiver can refuse an old request that someone plays again.
+The signature covers the timestamp, so that a receiver can reject a replayed request. Receivers implement this scheme;
+a change needs a new version prefix.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ def sign(secret: bytes, timestamp: str, body: bytes) -> str:
 def verify(
     secret: bytes, timestamp: str, body: bytes, signature: str, *, now: float, tolerance: float = TOLERANCE
 ) -> bool:
-    """Return whether `signature` belongs to `body` and `timestamp`, and `timestamp` to `now`: what a receiver calls.
+    """Return whether `signature` is valid for `body` and `timestamp`, and `timestamp` is within `tolerance` of `now`.
 
-    Several signatures may stand in one header, separated by spaces, while a secret is being changed; one must match.
+    For receivers. While a secret is rotated, the header may hold several signatures, separated by spaces; one must
+    match. `now` is in epoch seconds, `tolerance` in seconds.
     """
     if not (timestamp.isascii() and timestamp.isdigit()) or abs(now - int(timestamp[:15])) > tolerance:
         return False

@@ -1,4 +1,7 @@
-"""One attempt to deliver one event over HTTP: signed, bounded, verified, never redirected."""
+"""The executor of retraining: one attempt to deliver one event by HTTP POST.
+
+The request is signed, has a timeout, verifies the receiver's certificate and follows no redirect.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from .delivery import DeliveryResult, outcome_of, parse_retry_after
 from .event import CONTENT_TYPE
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
-MAX_RESPONSE_BYTES = 64 * 1024  # bytes read of an answer, so that a usual one ends in order; the rest is cut off
+MAX_RESPONSE_BYTES = 64 * 1024  # of an answer that are read, so that a usual answer ends with an orderly close
 MAX_SECRET_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where events go: the URL, the file that holds the secret (none: unsigned), seconds for one whole attempt."""
+    """The receiver: its URL, the file with the signing secret (None: unsigned), and seconds for one whole attempt."""
 
     url: str
     secret_file: Path | None
@@ -30,7 +33,7 @@ class WebhookTarget:
 
 
 class WebhookSender:
-    """Executor: sends events to one target. `clock` gives epoch seconds. Each attempt reads the secret anew."""
+    """Executor that sends events to one target. `clock` returns epoch seconds. Each attempt rereads the secret file."""
 
     def __init__(self, target: WebhookTarget, *, agent: str, clock: Callable[[], float]) -> None:
         self._target = target
@@ -38,14 +41,14 @@ class WebhookSender:
         self._clock = clock
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
-        """Send the event `intent.desired` once, under the intent's id."""
+        """Send the event `intent.desired` once, with the intent's id as Idempotency-Key."""
         begun = self._clock()
         answer = await self.send(intent.id, str(intent.desired))
         answered = now + self._clock() - begun
         return outcome_of(answer, intent.why, answered)
 
     async def send(self, id_: str, event: str) -> DeliveryResult:
-        """Return what the receiver answered to `event`; failures are answers, too, in one word each."""
+        """Return the receiver's answer to `event`; a failure without an answer gives a result with `error`."""
         body = event.encode()
         try:
             headers = self._headers(id_, body)
@@ -71,12 +74,12 @@ class WebhookSender:
         ):
             asked = parse_retry_after(response.headers.get("Retry-After"), self._clock())
             answer = DeliveryResult(response.status, retry_after=asked)
-            if not answer.taken:
+            if not answer.accepted:
                 return answer
             try:
                 await response.content.read(MAX_RESPONSE_BYTES)
             except (aiohttp.ClientError, TimeoutError):
-                return answer  # the status said it: the receiver has the event
+                return answer  # a 2xx status is enough: the receiver has accepted the event
             return answer
 
     def _headers(self, id_: str, body: bytes) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""What people read away from the running sidecar: files made of its report, its past and its rows.
+"""The command `pilotfish report`: files and text from a running sidecar or from a saved report.
 
-    app      `pilotfish report`: text on the terminal, --json, or one self-contained page (`report.pages`)
-    source   from an admin address or a file to `Saved`: the answer of /report with the time line of /windows
+    source.py      admin address or file --> SavedReport: the response of /report with the timeline of /windows
+    app.py         SavedReport --> text on the terminal, JSON (--json), or one self-contained page (--html)
+    evidently.py   GET /rows, or a file --> comparison.py, a child process that loads Evidently --> HTML (--evidently)
 
-GET /rows, or a file --> evidently.py --> comparison.py, a process of its own, with Evidently in it --> HTML
+More terms: docs/glossary.md
 """

@@ -1,4 +1,4 @@
-"""The role `pilotfish report`: what a running sidecar, or a saved file, says, for a person."""
+"""The role `pilotfish report`: show the report of a running sidecar or of a saved file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish report`."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--admin", default="127.0.0.1:9090", metavar="HOST:PORT", help="of a running sidecar (default %(default)s)"
+        "--admin",
+        default="127.0.0.1:9090",
+        metavar="HOST:PORT",
+        help="of a running sidecar (default %(default)s)",
     )
-    source.add_argument("--file", type=Path, metavar="FILE", help="a report that --json saved, instead")
+    source.add_argument("--file", type=Path, metavar="FILE", help="read a report that --json saved, instead of --admin")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --admin")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--html", type=Path, metavar="OUT", help="write one self-contained page, with pictures")
-    form.add_argument("--json", action="store_true", help="print all of it as JSON")
+    form.add_argument("--html", type=Path, metavar="OUT", help="write one self-contained HTML page with charts")
+    form.add_argument("--json", action="store_true", help="print report and timeline as JSON")
     form.add_argument(
-        "--evidently", type=Path, metavar="OUT", help="write Evidently's page on reference and recent rows"
+        "--evidently", type=Path, metavar="OUT", help="write Evidently's report on reference and recent rows"
     )
     evidently.add_arguments(parser)
 
@@ -51,7 +54,7 @@ def _show(args: argparse.Namespace, saved: SavedReport, raw: bytes) -> None:
     if args.json:
         sys.stdout.write(msgspec.json.format(raw, indent=1).decode() + "\n")
     elif args.html is not None:
-        size = write(args.html, page.render(saved.report, saved.line))
+        size = write(args.html, page.render(saved.report, saved.timeline))
         print(f"{args.html}: {size:,} bytes", file=sys.stderr)
     else:
         for line in summary.lines(saved.report):

@@ -1,9 +1,10 @@
-"""Evidently's report of reference rows against recent ones: the process that makes it, with its own memory and time.
+"""The child process that makes Evidently's report on reference and recent rows, within its own memory and time.
 
     python -m pilotfish.sidecar.report.command.comparison JSON
 
-It is short-lived, since Evidently takes seconds and some 300 MB to load; it connects to nothing, tells nobody that it
-runs, and says on its standard output what came of it (`ComparisonResult`).
+The process is short-lived, because Evidently needs seconds and some 300 MB. It opens no connection and sends no usage
+data. It prints its result (`ComparisonResult`) as one line on the standard output. Never pass the text of an unexpected
+exception on: it may contain a value of a row.
 """
 
 from __future__ import annotations
@@ -31,19 +32,22 @@ from ...rows.table import build_table
 from ...system.files import staged
 from ...system.limits import limit_data, limit_processor
 
-MOST_ROWS = 50_000  # a side; more are thinned out evenly
-MOST_LINES = 1_000_000
-NUMERIC, NAMED = ("integer", "numeric"), ("boolean", "categorical", "constant")
+MAX_ROWS = 50_000  # per side; of more rows, evenly spaced ones are used
+MAX_LINES = 1_000_000
+NUMERIC, CATEGORICAL = ("integer", "numeric"), ("boolean", "categorical", "constant")
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendmsg", "socket.sendto")
-QUIET = {"DO_NOT_TRACK": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {"DO_NOT_TRACK": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 class ComparisonError(PilotfishError):
-    """Rows that cannot be compared."""
+    """The rows cannot be compared."""
 
 
 class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
-    """Files to read and to write; columns of `mask` are in neither side; `memory` bytes of data, 0 for any."""
+    """The files to read and to write, and the limits.
+
+    The columns of `mask` are excluded from both sides. `memory` is in bytes; 0 means no limit.
+    """
 
     reference: str
     rows: str
@@ -54,7 +58,7 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: `problem` is empty when the report is written; `left_out` are columns with the reason."""
+    """The result. `problem` is empty if the report was written; `left_out` maps excluded columns to the reason."""
 
     columns: int = 0
     reference_rows: int = 0
@@ -64,60 +68,56 @@ class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Compare, say what came of it, and return 0, whatever that is."""
-    wanted = msgspec.json.decode(argv[0], type=ComparisonJob)
-    os.environ.update(QUIET)
+    """Run the job in `argv`, print the result, and return 0 even if the job failed."""
+    job = msgspec.json.decode(argv[0], type=ComparisonJob)
+    os.environ.update(ENVIRONMENT)
     sys.addaudithook(_deny_network)
-    limit_data(wanted.memory)
-    limit_processor(wanted.seconds)
-    said, sys.stdout = sys.stdout, sys.stderr  # what Evidently prints is not our answer
+    limit_data(job.memory)
+    limit_processor(job.seconds)
+    output, sys.stdout = sys.stdout, sys.stderr  # keeps what Evidently prints out of the result
     try:
-        compared = compare(wanted)
+        result = compare(job)
     except MemoryError:
-        compared = ComparisonResult(
-            problem=f"it needs more than {wanted.memory >> 20} MiB of memory; give --memory more"
+        result = ComparisonResult(
+            problem=f"Evidently needs more than {job.memory >> 20} MiB of memory; give a larger --memory"
         )
     except PilotfishError as error:
-        compared = ComparisonResult(problem=str(error))
+        result = ComparisonResult(problem=str(error))
     except ImportError as error:
-        compared = ComparisonResult(
-            problem=f"Evidently is not installed here ({error}); pip install 'pilotfish[evidently]'"
-        )
-    except Exception as error:  # foreign code, whose message could hold a value of a row
-        problem = (
-            f"Evidently failed: {type(error).__name__} at {error_location(error)}; too little --memory shows so, too"
-        )
-        compared = ComparisonResult(problem=problem)
-    said.write(msgspec.json.encode(compared).decode() + "\n")
-    said.flush()
+        result = ComparisonResult(problem=f"Evidently is not installed ({error}); pip install 'pilotfish[evidently]'")
+    except Exception as error:  # foreign code: the message may contain a value of a row
+        problem = f"Evidently failed: {type(error).__name__} at {error_location(error)}; try a larger --memory"
+        result = ComparisonResult(problem=problem)
+    output.write(msgspec.json.encode(result).decode() + "\n")
+    output.flush()
     return 0
 
 
-def compare(wanted: ComparisonJob) -> ComparisonResult:
-    """Write Evidently's report; ComparisonError when the two sides have nothing in common."""
-    reference, current = _read(Path(wanted.reference)), _read(Path(wanted.rows))
-    masked = set(wanted.mask)
+def compare(job: ComparisonJob) -> ComparisonResult:
+    """Write Evidently's report; raise ComparisonError if the two sides share no usable column."""
+    reference, current = _read(Path(job.reference)), _read(Path(job.rows))
+    masked = set(job.mask)
     common = [name for name in reference if name in current and name not in masked]
     if not common:
         raise ComparisonError(
             f"the reference ({quote_value(list(reference), 200)}) and the rows "
-            f"({quote_value(list(current), 200)}) share no column"
+            f"({quote_value(list(current), 200)}) share no column; check both files"
         )
     kinds = {name: infer_kind(reference[name]) for name in common}
     left_out = dict.fromkeys((name for name in reference if name not in current), "not in the rows")
     left_out |= dict.fromkeys((name for name in current if name not in reference), "not in the reference")
     left_out |= dict.fromkeys(masked & (reference.keys() | current.keys()), "masked")
-    left_out |= {name: f"a column of {kinds[name]}" for name in common if kinds[name] not in (*NUMERIC, *NAMED)}
+    left_out |= {name: f"has the type {kinds[name]}" for name in common if kinds[name] not in (*NUMERIC, *CATEGORICAL)}
     empty = [name for name in common for side in (reference, current) if missing_mask(side[name]).all()]
-    left_out |= dict.fromkeys(empty, "no value on one side")
-    watched = [name for name in common if name not in left_out]
-    numeric = [name for name in watched if kinds[name] in NUMERIC]
-    named = [name for name in watched if kinds[name] in NAMED]
-    if not watched:
-        raise ComparisonError(f"nothing can be compared: {quote_value(left_out, 400)}")
+    left_out |= dict.fromkeys(empty, "all values of one side are missing")
+    usable = [name for name in common if name not in left_out]
+    numeric = [name for name in usable if kinds[name] in NUMERIC]
+    named = [name for name in usable if kinds[name] in CATEGORICAL]
+    if not usable:
+        raise ComparisonError(f"no column can be compared: {quote_value(left_out, 400)}; give other rows")
     sides = [_values(side, numeric, named) for side in (reference, current)]
     sizes = [len(next(iter(side.values()))) for side in sides]
-    _write(sides[0], sides[1], numeric, named, Path(wanted.out))
+    _write(sides[0], sides[1], numeric, named, Path(job.out))
     return ComparisonResult(
         columns=len(numeric) + len(named), reference_rows=sizes[0], rows=sizes[1], left_out=left_out
     )
@@ -127,7 +127,7 @@ def _write(
     reference: Mapping[str, Any], current: Mapping[str, Any], numeric: list[str], named: list[str], out: Path
 ) -> None:
     import evidently
-    import pandas as pd  # pyright: ignore[reportMissingImports]  # in an environment of its own
+    import pandas as pd  # pyright: ignore[reportMissingImports]  # an optional dependency
     from evidently.presets import DataDriftPreset, DataSummaryPreset  # pyright: ignore[reportMissingImports]
 
     definition = evidently.DataDefinition(numerical_columns=numeric, categorical_columns=named)
@@ -140,9 +140,9 @@ def _write(
 
 
 def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) -> dict[str, Any]:
-    """Return numbers as floats with NaN, names as text with None, of evenly spaced rows."""
+    """Return the columns of at most `MAX_ROWS` evenly spaced rows: floats with NaN, and texts with None."""
     rows = len(next(iter(side.values())).values)
-    picked = np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64)
+    picked = np.linspace(0, rows - 1, min(rows, MAX_ROWS)).astype(np.int64)
     found: dict[str, Any] = {name: to_floats(side[name].take(picked))[0] for name in numeric}
     for name in named:
         column = side[name].take(picked)
@@ -152,27 +152,25 @@ def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) ->
 
 
 def _read(path: Path) -> dict[str, Column]:
-    """Return the columns of CSV, Parquet, or of the JSON lines that GET /rows gives."""
+    """Return the columns of a file: CSV, Parquet, or the JSON lines of GET /rows."""
     try:
         with path.open("rb") as file:
             if file.read(1) == b"{":
                 file.seek(0)
-                columns: Mapping[str, ColumnData] = build_table(
-                    from_lines(islice(file, MOST_LINES)), MOST_LINES
-                ).columns
+                columns: Mapping[str, ColumnData] = build_table(from_lines(islice(file, MAX_LINES)), MAX_LINES).columns
             else:
                 columns = read_table(path, ColumnRoles(), CsvOptions(NA), lambda _what, _share: None).columns
     except OSError as error:
         raise ComparisonError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     found = {name: as_column(data) for name, data in columns.items()}
     if not found or not len(next(iter(found.values())).values):
-        raise ComparisonError(f"{path}: has no rows")
+        raise ComparisonError(f"{path}: has no rows; give another file")
     return found
 
 
 def _deny_network(event: str, _: tuple[Any, ...]) -> None:
     if event in NETWORK_EVENTS:
-        raise PermissionError(f"a report connects to nothing ({event})")
+        raise PermissionError(f"a report must not open a connection ({event})")
 
 
 if __name__ == "__main__":

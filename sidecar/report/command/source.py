@@ -1,4 +1,4 @@
-"""Where a report comes from: the admin address of a running sidecar, or a file in which `--json` saved one."""
+"""The sources of a report: the admin address of a running sidecar, or a file that `--json` saved."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ...system.tokens import read_token
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
 
-LARGEST = 64 * 1024 * 1024
-SECONDS = 30.0
+MAX_BYTES = 64 * 1024 * 1024  # of one response or file
+TIMEOUT = 30.0  # seconds, for one request
 T = TypeVar("T")
 
 
 class SourceError(UsageError):
-    """There is no report to be had."""
+    """The report cannot be fetched or read."""
 
 
 class SavedReport(msgspec.Struct, frozen=True):
-    """What `--json` prints, and `--file` reads: the answers of /report and /windows."""
+    """The format of `--json` and `--file`: the responses of /report and /windows."""
 
     report: ReportResponse
     windows: Timeline | None = None
 
     @property
-    def line(self) -> Timeline:
-        """The time line; an empty one where only the report was saved."""
+    def timeline(self) -> Timeline:
+        """The timeline; it is empty if only the report was saved."""
         return self.windows or Timeline(tick_seconds=self.report.ticks.tick_seconds)
 
 
@@ -44,21 +44,21 @@ def fetch_report(admin: str, token_file: Path | None) -> tuple[bytes, bytes]:
 
 
 def parse_report(report: bytes, windows: bytes, where: str) -> SavedReport:
-    """Return both bodies read; raise SourceError naming what does not fit."""
+    """Parse both bodies; raise SourceError that names the one that does not match the schema."""
     return SavedReport(
         _decoded(report, ReportResponse, f"{where}/report"), _decoded(windows, Timeline, f"{where}/windows")
     )
 
 
 def load_report(path: Path) -> SavedReport:
-    """Return what a file holds: what `--json` printed, or the body of /report alone; raise SourceError."""
+    """Load a file that holds the output of `--json` or the body of /report; raise SourceError."""
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    if len(raw) > LARGEST:
-        raise SourceError(f"{path}: is larger than {LARGEST >> 20} MiB; is this a report?")
+    if len(raw) > MAX_BYTES:
+        raise SourceError(f"{path}: is larger than {MAX_BYTES >> 20} MiB, so it is not a report; check the path")
     keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
     if "report" in keys and "state" not in keys:
         return _decoded(raw, SavedReport, str(path))
@@ -67,30 +67,30 @@ def load_report(path: Path) -> SavedReport:
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
     host, port = parse_address(admin, what="--admin").pair
-    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        raw = answer.read(LARGEST + 1)
+        raw = answer.read(MAX_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise SourceError(f"{admin}{path}: no answer ({error}); is the sidecar running with this --admin?") from error
+        raise SourceError(f"{admin}{path}: no answer ({error}); check that the sidecar runs at --admin") from error
     finally:
         connection.close()
     if answer.status == 401:
-        raise SourceError(f"{admin}{path}: asks for a token; give --token-file")
-    if answer.status != 200 or len(raw) > LARGEST:
+        raise SourceError(f"{admin}{path}: the sidecar requires a token; give --token-file")
+    if answer.status != 200 or len(raw) > MAX_BYTES:
         raise SourceError(
-            f"{admin}{path}: answered {answer.status} with {len(raw)} bytes; is this a sidecar's --admin?"
+            f"{admin}{path}: answered {answer.status} with {len(raw)} bytes; give the --admin address of a sidecar"
         )
     return raw
 
 
 def read_header_token(path: Path) -> str:
-    """Return the token in the file at `path`, as a header may hold it; raise UsageError."""
+    """Return the token in the file at `path`, if an HTTP header can carry it; raise UsageError."""
     text = read_token(path).decode("latin-1")
     if not text.isprintable():
         raise SourceError(
-            f"the token file {quote_value(path)} holds a token that no header can carry; write another one"
+            f"the token file {quote_value(path)} has characters that an HTTP header cannot carry; write another token"
         )
     return text
 
@@ -99,4 +99,4 @@ def _decoded(raw: bytes, kind: type[T], where: str) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SourceError(f"{where}: is no report of this version ({error})") from error
+        raise SourceError(f"{where}: is not a report of this version ({error}); check the source") from error

@@ -1,13 +1,25 @@
-"""The Report as one self-contained page: no script, nothing from elsewhere, light and dark, on paper too.
+"""The report as one self-contained HTML page: no scripts, no external resources, light and dark, printable.
 
-    page       the document: what stands in which order, and the policy that forbids everything else
-    markup     escaped text, numbers for people, tables; `Clock` says when a tick was
-    svg        the few shapes that drawings are made of, `axis` the one of time
-    evidence   evidence over time against the threshold        trend    one feature over time
-    histogram  reference and current shares                    meter    a ratio as a bar
-    overview, drifted, tables    the parts of the page, from top to bottom
-    summary    the same in short, for a terminal           writing  the page as a file
+    ReportResponse (now) --+
+                           +--> page.render --> one HTML document --> writing.write, or the admin address
+    Timeline (history) ----+
 
-What is drawn is `ReportResponse` (of now) and `Timeline` (of the past), from the analyzer itself, from a saved
-file, or from a replay.
+Modules
+    page         the document: the order of its sections, and its content security policy
+    overview     the top of the page: state, notices, key figures, evidence, the promise
+    drift_cards  one card per drifted feature
+    tables       features, episodes, performance, findings, traffic, accounting, profile
+    audit        a profile that is being learned, decisions, stream detectors, rows on disk
+    summary      a short text version for a terminal
+
+Charts
+    svg          basic shapes                           axis        the time axis, and rounded scale values
+    evidence     evidence over time and its threshold   trend       one feature over time
+    histogram    reference and current shares           meter       a ratio as a bar
+    markup       escaping, number formats, tables
+
+The data come from an analyzer, a saved file or a replay. Every text may be hostile: escape it with `markup.text` or
+`markup.name`.
+
+More terms: docs/glossary.md
 """

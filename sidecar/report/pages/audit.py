@@ -1,4 +1,4 @@
-"""The tables of what was learnt and decided: a profile in the making, the audit, River's streams, rows on disk."""
+"""Tables about decisions: a profile that is being learned, the audit log, stream detectors, rows on disk."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from ..response import ReportResponse
 from ..schema import AuditEntry
 from .markup import Clock, name, section, share, text, time, whole
 
-HASH = 12  # characters of a hash that tell it from others
+HASH = 12  # characters of a hash that are shown
 
 
 def learning(answer: ReportResponse) -> str:
-    """Return how far a profile in the making is."""
+    """Return the table about a profile that is being learned."""
     found = answer.learning
     if found is None:
         return ""
     state = {
-        "building": f"building the profile, {share(found.progress)} done",
+        "building": f"building the profile, {share(found.progress)} completed",
         "gathering": "gathering rows",
-        "gave_up": "given up",
+        "gave_up": "failed",
     }[found.state]
     asked = f"{name(found.by)}: {text(found.reason)}" if found.by else "the document"
     row = (
@@ -29,13 +29,13 @@ def learning(answer: ReportResponse) -> str:
         asked,
         text(found.problem),
     )
-    heads = ("state", "#rows", "#wanted", "#tries", "since", "asked for by", "problem")
-    return section("A profile in the making", "", heads, [row])
+    heads = ("state", "#rows", "#needed", "#tries", "since", "requested by", "problem")
+    return section("Learning a profile", "", heads, [row])
 
 
 def decisions(answer: ReportResponse) -> str:
-    """Return the newest of the audit, newest first."""
-    note = '<p class="soft">Who says to have decided what; the file audit.jsonl has all of it.</p>'
+    """Return the newest entries of the audit log, newest first."""
+    note = '<p class="soft">Names are as given in the requests. The file audit.jsonl holds all decisions.</p>'
     heads = ("when", "what", "outcome", "by", "reason", "profile before", "profile after")
     return section("Decisions", note, heads, [_decision(item) for item in reversed(answer.decisions)], "wide")
 
@@ -48,10 +48,10 @@ def _decision(item: AuditEntry) -> tuple[str, ...]:
 
 
 def streams(answer: ReportResponse) -> str:
-    """Return the detectors of River, which have no budget."""
+    """Return the table of stream detectors."""
     note = (
-        '<p class="soft">River on one number a tick. No budget: how often these are wrong is not known, so they page '
-        "nobody and ask for nothing.</p>"
+        '<p class="soft">Detectors of River, each on one number per tick. They have no budget, because their rate of '
+        "false alarms is unknown. They raise no alarm and request no action.</p>"
     )
     clock = Clock.of(answer.ticks)
     rows = [
@@ -65,13 +65,13 @@ def streams(answer: ReportResponse) -> str:
         )
         for item in answer.streams
     ]
-    return section("Other detectors", note, ("detector", "stream", "#value", "#changes", "last", "problem"), rows)
+    return section("Stream detectors", note, ("detector", "stream", "#value", "#changes", "last", "problem"), rows)
 
 
 def kept(answer: ReportResponse) -> str:
-    """Return how many rows of the traffic are on disk."""
+    """Return the table of rows on disk."""
     rows = [
         (text(item.store), whole(item.rows), whole(item.bytes), whole(item.not_kept), whole(item.torn_bytes))
         for item in answer.kept_rows
     ]
-    return section("Rows on disk", "", ("store", "#rows", "#bytes", "#rows not kept", "#bytes torn off"), rows)
+    return section("Rows on disk", "", ("store", "#rows", "#bytes", "#rows not stored", "#bytes removed"), rows)

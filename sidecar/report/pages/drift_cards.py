@@ -1,4 +1,4 @@
-"""A card for each feature in an episode: how large the change is, what it looks like, and when it began."""
+"""One card per feature of an episode: the size of the change, both histograms, and its course over time."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from .markup import Clock, decimal, name, share, text, whole
 CARDS = 12
 
 
-def cards(answer: ReportResponse, line: Timeline) -> str:
-    """Return the cards, open episodes first; nothing without episodes."""
-    if not line.drifts:
+def cards(answer: ReportResponse, timeline: Timeline) -> str:
+    """Return the cards, open episodes first; an empty string without episodes."""
+    if not timeline.drifts:
         return ""
-    known = {feature.name: feature for feature in line.features}
+    known = {feature.name: feature for feature in timeline.features}
     ends = {episode.id: episode.closed_tick for episode in answer.episodes}
     clock = Clock.of(answer.ticks)
     made = "".join(
-        _card(drift, known[drift.name], line, clock, ends.get(drift.episode))
-        for drift in line.drifts[:CARDS]
+        _card(drift, known[drift.name], timeline, clock, ends.get(drift.episode))
+        for drift in timeline.drifts[:CARDS]
         if drift.name in known
     )
-    more = len(line.drifts) - CARDS
-    rest = f'<p class="soft">and {more} more, which the tables below name</p>' if more > 0 else ""
+    more = len(timeline.drifts) - CARDS
+    rest = f'<p class="soft">and {more} more in the tables below</p>' if more > 0 else ""
     keys = histogram.key("since the onset")
-    return f"<section><h2>Features that drifted</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
+    return f"<section><h2>Drifted features</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
 
 
-def _card(drift: DriftedFeature, feature: FeatureSeries, line: Timeline, clock: Clock, closed: int | None) -> str:
+def _card(drift: DriftedFeature, feature: FeatureSeries, timeline: Timeline, clock: Clock, closed: int | None) -> str:
     last = None if drift.open else closed if closed is not None else drift.last_tick
     stretch = (drift.onset_tick, last)
     state = '<span class="badge open">drifting</span>' if drift.open else '<span class="badge unprofiled">ended</span>'
-    sure = "" if drift.confirmed else " <small>among the largest contributors, not confirmed on its own</small>"
+    mark = "" if drift.confirmed else " <small>not confirmed; one of the largest contributions to the alarm</small>"
     return (
-        f'<article class="card"><h3>{name(drift.name)} {state}{sure}</h3>'
+        f'<article class="card"><h3>{name(drift.name)} {state}{mark}</h3>'
         f'<p class="soft">{text(feature.kind)}, {text(feature.side)}, family {text(feature.family)} · since '
         f"{clock.start(drift.onset_tick)} · {whole(drift.histogram.rows)} rows</p>"
         f'<div class="pair"><div class="scroll">{histogram.large(drift.histogram)}</div>'
-        f'<div class="scroll">{trend.psi(feature, line.steps, clock, stretch)}'
-        f"{trend.shares(feature, line.steps, clock, stretch)}</div></div>{_effects(drift.effects)}</article>"
+        f'<div class="scroll">{trend.psi(feature, timeline.steps, clock, stretch)}'
+        f"{trend.shares(feature, timeline.steps, clock, stretch)}</div></div>{_effects(drift.effects)}</article>"
     )
 
 
@@ -64,7 +64,7 @@ def _sizes(effects: Effects) -> Iterator[tuple[str, str]]:
     yield "unseen", share(effects.unseen_ratio)
     yield "out of range", share(effects.out_of_range_ratio)
     if effects.mismatches:
-        yield "of another type", whole(effects.mismatches)
+        yield "type mismatches", whole(effects.mismatches)
 
 
 def _interval(score: Score) -> str:

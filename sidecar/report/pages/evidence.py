@@ -1,4 +1,4 @@
-"""Evidence over time: a line a family on a logarithmic scale, the threshold, alarms, and episodes as bands."""
+"""The chart of evidence over time: one line per family, the threshold, alarms, and episodes as bands."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .markup import Clock, text
 WIDTH, HEIGHT = 1080, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 1068, 26, 240
 LOWEST, HIGHEST = -4, 6  # powers of ten
-COLOURS = 6  # classes of the style
+COLOURS = 6  # classes c0 to c5 in style.css
 LABELS = 8
 
 
-def families(line: Timeline) -> list[str]:
-    """Return the families of the time line, in an order that gives each its colour."""
-    return sorted({family for span in line.spans for family in span.evidence})
+def families(timeline: Timeline) -> list[str]:
+    """Return the families of the timeline in alphabetical order, which determines their colours."""
+    return sorted({family for span in timeline.spans for family in span.evidence})
 
 
-def chart(answer: ReportResponse, line: Timeline) -> str:
-    """Return the drawing; empty without evidence."""
-    names = families(line)
+def chart(answer: ReportResponse, timeline: Timeline) -> str:
+    """Return the chart; an empty string without evidence."""
+    names = families(timeline)
     if not names:
         return ""
-    axis, clock = Axis(line.spans, LEFT, RIGHT), Clock.of(answer.ticks)
-    top, episodes = _top(line.spans), [episode for episode in answer.episodes if is_covered(episode)]
+    axis, clock = Axis(timeline.spans, LEFT, RIGHT), Clock.of(answer.ticks)
+    top, episodes = _top(timeline.spans), [episode for episode in answer.episodes if is_covered(episode)]
     parts = [
         *(_band(axis, clock, episode) for episode in episodes),
         *_grid(top),
@@ -38,16 +38,16 @@ def chart(answer: ReportResponse, line: Timeline) -> str:
         *(piece for place, name in enumerate(names) for piece in _line(axis, top, name, place)),
         svg.line("threshold", LEFT, _height(1.0, top), RIGHT, _height(1.0, top)),
         svg.label("alarm", RIGHT, _height(1.0, top) - 5, "alarm", "end"),
-        *(_alarm(axis, clock, episode) for episode in episodes if _shown(line.spans, episode)),
+        *(_alarm(axis, clock, episode) for episode in episodes if _shown(timeline.spans, episode)),
     ]
-    return svg.picture("chart", WIDTH, HEIGHT, "evidence over time, on a logarithmic scale; 1 is an alarm", parts)
+    return svg.picture("chart", WIDTH, HEIGHT, "evidence over time on a logarithmic scale; 1 is an alarm", parts)
 
 
-def legend(line: Timeline) -> str:
-    """Return which colour is whose."""
+def legend(timeline: Timeline) -> str:
+    """Return the legend: the colour of each family, and the marks for alarms and episodes."""
     colours = [
         _key(26, f'<path class="line c{place % COLOURS}" d="M0,6 26,6"/>', text(name))
-        for place, name in enumerate(families(line))
+        for place, name in enumerate(families(timeline))
     ]
     mark = _key(14, '<path class="mark" d="M7,11 1,1 13,1Z"/>', "alarm")
     band = _key(26, '<rect class="band" width="26" height="12"/>', "episode, from its onset")

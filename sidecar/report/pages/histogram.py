@@ -1,4 +1,4 @@
-"""Reference and current shares: the reference filled, what is current as an outline."""
+"""Histograms of one feature: the reference as a filled area, the current rows as an outline."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .markup import text, whole
 
 SMALL_WIDTH, SMALL_HEIGHT = 180, 40
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 520, 206, 48, 8, 146
-ROOM, LETTERS = 15, 10  # pixels that a slanted label takes, and its letters
+LABEL_WIDTH, LABEL_LENGTH = 15, 10  # pixels between slanted labels, and their maximum length
 
 
 def key(current: str) -> str:
-    """Return which colour is whose; `current` says what the current rows are."""
+    """Return the legend; `current` describes the current rows."""
     return f'<span class="key"><i></i>reference</span><span class="key"><i class="new"></i>{current}</span>'
 
 
 def small(histogram: FeatureHistogram) -> str:
-    """Return both histograms in a line's height, without words."""
+    """Return a histogram for a table row, without labels."""
     histogram, count = _bounded(histogram), len(histogram.labels)
     step = SMALL_WIDTH / max(1, count)
     top = max((*histogram.reference, *histogram.current, 1e-12))
@@ -36,7 +36,7 @@ def small(histogram: FeatureHistogram) -> str:
 
 
 def large(histogram: FeatureHistogram) -> str:
-    """Return both histograms with scales; under the pointer each bar says its shares."""
+    """Return a histogram with scales; each bar has a tooltip with its shares."""
     histogram, count = _bounded(histogram), len(histogram.labels)
     step = (WIDTH - LEFT - 4) / max(1, count)
     top = max((*histogram.reference, *histogram.current, 1e-12)) * 1.05
@@ -53,7 +53,7 @@ def large(histogram: FeatureHistogram) -> str:
 
 
 def _bounded(histogram: FeatureHistogram) -> FeatureHistogram:
-    """Return what a drawing can hold of shares that may come from a file."""
+    """Limit the shares to [0, 1], because they may come from a file."""
     reference, current = (
         tuple(min(max(share, 0.0), 1.0) for share in shares) for shares in (histogram.reference, histogram.current)
     )
@@ -76,14 +76,14 @@ def _grid(top: float, unit: float) -> Iterator[str]:
 
 
 def _labels(histogram: FeatureHistogram, step: float) -> Iterator[str]:
-    """Yield borders below steps of numbers, and slanted names below other bars, as far as there is room."""
+    """Yield numbers below bars that are intervals, and slanted names below other bars, where they fit."""
     edges, labels = histogram.edges, histogram.labels
     for place in range(0, len(edges), max(1, -(-len(edges) // 7))):
         x = LEFT + (place + 1) * step
         yield svg.line("tick", x, BOTTOM, x, BOTTOM + 4)
         yield svg.label("scale", x, BOTTOM + 16, _border(edges[place]), "middle")
     if not edges:
-        every = max(1, -(-ROOM // max(1, int(step))))
+        every = max(1, -(-LABEL_WIDTH // max(1, int(step))))
         for place in range(0, len(labels), every):
             yield _slanted(labels[place], LEFT + (place + 0.5) * step, BOTTOM + 13)
     for place in range(len(edges) + 1, len(labels) if edges else 0):
@@ -96,7 +96,7 @@ def _border(value: float) -> str:
 
 
 def _slanted(words: str, x: float, y: float) -> str:
-    short = words if len(words) <= LETTERS else words[: LETTERS - 1] + "…"
+    short = words if len(words) <= LABEL_LENGTH else words[: LABEL_LENGTH - 1] + "…"
     where = f'transform="translate({x + 3:.1f},{y:.1f}) rotate(-38)"'
     return f'<text class="scale" text-anchor="end" {where}>{text(short)}</text>'
 

@@ -1,4 +1,4 @@
-"""Escaped text, numbers for people, and tables."""
+"""Escaping, number formats and tables. Every text that is not a constant must pass through `text` or `name`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 1e15
 
 @dataclass(frozen=True)
 class Clock:
-    """When a tick was: a time, or a row where ticks are rows that follow each other."""
+    """Converts ticks to times, or to row numbers if a tick is a number of consecutive rows."""
 
     tick_seconds: float
     rows_per_tick: float | None
@@ -25,13 +25,13 @@ class Clock:
         return cls(ticks.tick_seconds, ticks.rows_per_tick)
 
     def start(self, tick: int) -> str:
-        """Return when `tick` began."""
+        """Return the start of `tick`."""
         if self.rows_per_tick is not None:
             return f"row {whole(tick * self.rows_per_tick)}"
         return time(tick * self.tick_seconds)
 
     def brief(self, tick: int, span: float) -> str:
-        """Return when `tick` began, short enough for an axis over `span` ticks."""
+        """Return the start of `tick` in the precision of an axis over `span` ticks."""
         if self.rows_per_tick is not None:
             return f"row {whole(tick * self.rows_per_tick)}"
         form = (
@@ -45,12 +45,12 @@ class Clock:
 
 
 def text(value: str) -> str:
-    """Return a text of others, escaped; characters that no document may hold are replaced."""
+    """Escape a foreign text; unprintable characters become U+FFFD."""
     return escape("".join(char if char.isprintable() else "\ufffd" for char in value))
 
 
 def name(value: str) -> str:
-    """Return a name of others as a label: cut in its middle where it is long, whole in its title."""
+    """Return a foreign name as an escaped label; a long one is cut in the middle, and its tooltip holds the rest."""
     if len(value) <= NAME_LENGTH:
         return f'<span class="name">{text(value)}</span>'
     half = NAME_LENGTH // 2
@@ -58,26 +58,26 @@ def name(value: str) -> str:
 
 
 def time(at: float) -> str:
-    """Return a time in epoch seconds as a date."""
+    """Format epoch seconds as a date and time."""
     return _date(at, "%Y-%m-%d %H:%M:%S UTC")
 
 
 def _date(at: float, form: str) -> str:
     try:
         return datetime.fromtimestamp(at, UTC).strftime(form)
-    except (ValueError, OverflowError, OSError):  # a number of another file may be of no time
+    except (ValueError, OverflowError, OSError):  # a number from a saved report may be out of range
         return f"{at:g} s"
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration of a request."""
+    """Format the duration of a request; None gives an empty string."""
     if seconds is None:
         return ""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
 def period(seconds: float) -> str:
-    """Return a length of time in the unit that suits it."""
+    """Format a period of time in its natural unit."""
     for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * length or seconds == length:
             return f"{seconds / length:.3g} {unit if seconds != length else unit[:-1]}"
@@ -85,19 +85,19 @@ def period(seconds: float) -> str:
 
 
 def whole(number: float) -> str:
-    """Return a count with narrow gaps between the thousands; one beyond all reason in short."""
+    """Format a count with thin spaces between thousands; very large ones in scientific notation."""
     if not abs(number) < LARGEST:
         return f"{number:.3g}"
     return f"{round(number):,}".replace(",", "\u202f")
 
 
 def decimal(number: float) -> str:
-    """Return an effect size."""
+    """Format an effect size."""
     return f"{number:.3f}" if abs(number) < LARGEST else f"{number:.3g}"
 
 
 def share(ratio: float) -> str:
-    """Return a share in per cent, with as many digits as it deserves."""
+    """Format a ratio in per cent, with more digits for small ones."""
     return (
         "0 %"
         if ratio == 0
@@ -110,19 +110,19 @@ def share(ratio: float) -> str:
 
 
 def evidence(ratio: float) -> str:
-    """Return a ratio as far as it matters: a thousand alarms are no more than one."""
+    """Format an evidence ratio; values beyond 1000 and below 0.0001 are cut off."""
     return "&gt; 1000" if ratio > 1000 else "&lt; 0.0001" if ratio < 1e-4 else f"{ratio:.2g}"
 
 
 def score(found: Score | None) -> str:
-    """Return an effect size with its interval below."""
+    """Format an effect size with its interval in a second line."""
     if found is None:
         return ""
     return f"{decimal(found.value)}<br><small>{decimal(found.low)} – {decimal(found.high)}</small>"
 
 
 def section(title: str, note: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Return a headed table of HTML cells, or nothing without rows; a head that begins with # is of a number."""
+    """Return a section with a table of HTML cells; empty without rows. A head with a leading # is a number column."""
     kinds = [' class="number"' if head.startswith("#") else "" for head in heads]
     body = ["".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows]
     if not body:

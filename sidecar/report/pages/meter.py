@@ -1,4 +1,4 @@
-"""A ratio as a bar."""
+"""A ratio as a horizontal bar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import log10
 
 
 def meter(ratio: float, width: int = 120) -> str:
-    """Return a bar for evidence over its threshold, on a logarithmic scale from 1e-4 to 1: full is an alarm."""
+    """Return a bar for an evidence ratio, on a logarithmic scale from 1e-4 to 1; a full bar is an alarm."""
     filled = 0.0 if ratio <= 0 else min(1.0, max(0.0, 1 + log10(ratio) / 4))
     kind = "hot" if ratio >= 1 else "warm" if filled > 0.75 else "calm"
     return (

@@ -1,4 +1,4 @@
-"""The top of the page: the state in words, what to look at, a few numbers, evidence over time, and the promise."""
+"""The top of the page: state, notices, key figures, evidence over time; and the promise in words."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .markup import Clock, name, period, section, text, time, whole
 from .markup import evidence as evidence_text
 from .meter import meter
 
-STATES = {"idle": "idle", "unprofiled": "no profile", "watching": "watching"}
+STATES = {"idle": "idle", "unprofiled": "no profile", "watching": "monitoring"}
 NAMED = 8  # features that a sentence names
 
 
 def title(answer: ReportResponse) -> str:
-    """Return what the page is about, as plain text."""
+    """Return model and version as plain text."""
     return f"{answer.model or 'Model'} {answer.version}".strip()
 
 
 def head(answer: ReportResponse) -> str:
-    """Return title, state and how old all this is."""
+    """Return title, state, and the time of the report."""
     drifting = any(episode.open for episode in answer.episodes)
     state, words = ("open", "drift") if drifting else (answer.state, STATES[answer.state])
     mode = f" · mode {text(answer.mode)}" if answer.mode else ""
@@ -32,11 +32,11 @@ def head(answer: ReportResponse) -> str:
 
 
 def notices(answer: ReportResponse) -> str:
-    """Return what a person should look at, in sentences."""
+    """Return open drift, the reason of the state, and warnings, as sentences."""
     clock = Clock.of(answer.ticks)
     lines = [_drift(episode, clock) for episode in answer.episodes if episode.open]
     if answer.state == "watching" and not lines and answer.families:
-        lines.append('<p class="notice calm">No drift is known to be going on.</p>')
+        lines.append('<p class="notice calm">No open drift episode.</p>')
     if answer.reason:
         lines.append(f'<p class="notice {answer.state}">{text(answer.reason)}</p>')
     lines += [f'<p class="notice">{text(words)}</p>' for words in answer.warnings]
@@ -46,20 +46,20 @@ def notices(answer: ReportResponse) -> str:
 def _drift(episode: Episode, clock: Clock) -> str:
     names = [name(item.name) for item in episode.features if item.active]
     listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    what = "Worse" if episode.family == "performance" else "Drift"
-    where = f"<b>{what}</b>: {text(episode.family)}, in {listed or 'no feature any more'}"
+    what = "Higher loss" if episode.family == "performance" else "Drift"
+    where = f"<b>{what}</b>: {text(episode.family)}, in {listed or 'no active feature'}"
     return f'<p class="notice open">{where}, since {clock.start(episode.onset_tick)}</p>'
 
 
 def tiles(answer: ReportResponse) -> str:
-    """Return a few numbers."""
+    """Return the key figures."""
     rows = sum(item.rows for item in answer.rows if item.side == "input")
     found = [("rows measured", whole(rows)), ("ticks closed", whole(answer.ticks.closed_total))]
     if answer.accounting is not None:
         queued = sum(item.exchanges for item in answer.accounting.fates if item.fate == "queued")
         found = [("exchanges seen", whole(answer.accounting.seen)), *found, ("queued", whole(queued))]
     if answer.features:
-        found.append(("features watched", whole(len(answer.features))))
+        found.append(("features monitored", whole(len(answer.features))))
     if answer.budget is not None and answer.families:
         found.append(("alarms", whole(answer.budget.alarms_total)))
         found.append(("false alarms allowed", f"{answer.budget.false_alarms:g} in {period(answer.budget.per_seconds)}"))
@@ -67,10 +67,10 @@ def tiles(answer: ReportResponse) -> str:
     return f'<div class="tiles">{cells}</div>'
 
 
-def families(answer: ReportResponse, line: Timeline) -> str:
-    """Return evidence over time and as it is now."""
-    drawn = evidence.chart(answer, line)
-    figure = f'<figure>{evidence.legend(line)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
+def families(answer: ReportResponse, timeline: Timeline) -> str:
+    """Return the evidence of each family, over time and now."""
+    drawn = evidence.chart(answer, timeline)
+    figure = f'<figure>{evidence.legend(timeline)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
     rows = [
         (
             text(item.name),
@@ -81,30 +81,30 @@ def families(answer: ReportResponse, line: Timeline) -> str:
         for item in answer.families
     ]
     note = (
-        f'{figure}<p class="soft">Evidence over its threshold, on a logarithmic scale: 1 is an alarm. After an alarm '
-        f"it begins anew, without the features of the open episode.{_steps(line)}</p>"
+        f'{figure}<p class="soft">Evidence divided by its threshold, on a logarithmic scale: 1 is an alarm. After '
+        f"an alarm, evidence starts again, without the features of the open episode.{_steps(timeline)}</p>"
     )
     return section("Evidence of drift", note, ("family", "evidence now", "#share of the budget", "#alarms"), rows)
 
 
-def _steps(line: Timeline) -> str:
-    widths = [span.ticks for span in line.spans]
+def _steps(timeline: Timeline) -> str:
+    widths = [span.ticks for span in timeline.spans]
     if len(set(widths)) < 2:
         return ""
-    return " Each window has the same width in the drawing: ticks where they are recent, hours or days before."
+    return " Each window has the same width in the chart: recent windows are ticks, older ones are hours or days."
 
 
 def promise(answer: ReportResponse) -> str:
-    """Return the promise in words, what it means, and what is used of it."""
+    """Return the section about the promise; empty without a budget."""
     budget = answer.budget
     if budget is None or not answer.families:
         return ""
-    said = "".join(f"<p>{words}</p>" for words in sentences(budget, answer.ticks.tick_seconds))
-    return f"<section><h2>What is promised</h2>{said}</section>"
+    body = "".join(f"<p>{words}</p>" for words in sentences(budget, answer.ticks.tick_seconds))
+    return f"<section><h2>The promise</h2>{body}</section>"
 
 
 def sentences(budget: FalseAlarmBudget, tick_seconds: float) -> list[str]:
-    """Return the promise, what it means, and what is used of it, as HTML."""
+    """Return three paragraphs in HTML: the promise, its limits, and how many alarms to expect so far."""
     several = "" if budget.false_alarms == 1 else "s"
     allowed = (
         f"{budget.false_alarms:g} false alarm{several} in {period(budget.per_seconds)}: one in "
@@ -112,17 +112,17 @@ def sentences(budget: FalseAlarmBudget, tick_seconds: float) -> list[str]:
     )
     expected = budget.ticks_used / max(budget.ticks_per_false_alarm, 1e-9)
     raised = f"{whole(budget.alarms_total)} alarm{' was' if budget.alarms_total == 1 else 's were'} raised"
-    promised = (
-        f"While the rows are as they were in the reference, <b>at most {allowed}</b> is expected, over all features, "
-        "all families and every look at the numbers, however often anybody looks."
+    promise_ = (
+        f"While live rows follow the reference, expect <b>at most {allowed}</b>. This holds over all features and all "
+        "families together, and for every look at the numbers."
     )
-    harmless = (
-        f"Drift below a tolerance of {budget.tolerance:g} (in units of chi-square, about PSI) is taken for harmless "
-        "and raises no alarm. Silence does not prove that nothing has changed: what the profile cannot see stands "
-        "with its warnings below."
+    limits = (
+        f"Drift below the tolerance of {budget.tolerance:g} (a chi-square distance, close to PSI) counts as harmless "
+        "and raises no alarm. The absence of an alarm does not prove that nothing changed: the warnings of the profile "
+        "below list what it cannot detect."
     )
-    used = (
-        f"So far {whole(budget.ticks_used)} ticks with rows are closed: at most {expected:.2g} false alarms are "
-        f"expected in them; {raised}."
+    so_far = (
+        f"{whole(budget.ticks_used)} ticks with rows are closed so far. Expect at most {expected:.2g} false alarms in "
+        f"them; {raised}."
     )
-    return [promised, harmless, used]
+    return [promise_, limits, so_far]

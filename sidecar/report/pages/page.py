@@ -1,4 +1,4 @@
-"""The page as a whole."""
+"""The HTML document. The content security policy allows only the style sheet of the page, by its hash."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from importlib.resources import files
 
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
-from . import audit as decided
-from . import drift_cards as drifted
-from . import overview, tables
+from . import audit, drift_cards, overview, tables
 
 STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 META_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
-POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # a document cannot say this of itself, a header can
+POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # works in an HTTP header only
 
 
-def render(answer: ReportResponse, line: Timeline, live: bool = False) -> str:
-    """Return the document; `live` is one that an analyzer answers with, beside a proxy."""
+def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> str:
+    """Return the document; `live` means that a running sidecar serves it, so a proxy is expected."""
     parts = (
         overview.head(answer),
         overview.notices(answer),
         overview.tiles(answer),
-        decided.learning(answer),
-        overview.families(answer, line),
-        drifted.cards(answer, line),
+        audit.learning(answer),
+        overview.families(answer, timeline),
+        drift_cards.cards(answer, timeline),
         tables.performance(answer),
         tables.findings(answer),
         tables.episodes(answer),
         tables.intents(answer),
-        tables.features(answer, line),
-        decided.streams(answer),
-        decided.decisions(answer),
+        tables.features(answer, timeline),
+        audit.streams(answer),
+        audit.decisions(answer),
         tables.columns(answer),
         tables.others(answer),
         tables.routes(answer),
         tables.accounting(answer, live),
-        decided.kept(answer),
+        audit.kept(answer),
         overview.promise(answer),
         tables.profile(answer),
         _foot(live),

@@ -1,4 +1,4 @@
-"""The report in short, for a terminal: plain lines."""
+"""A short text version of the report, for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 32
 
 
 def lines(answer: ReportResponse) -> Iterator[str]:
-    """Yield the lines; texts of others are in them as they came, for whoever prints them to make harmless."""
+    """Yield the lines. They contain foreign text, so the caller must escape unprintable characters."""
     clock = Clock.of(answer.ticks)
     yield f"{title(answer)}: {STATES[answer.state]}" + (f", mode {answer.mode}" if answer.mode else "")
     if answer.reason:
@@ -30,7 +30,7 @@ def lines(answer: ReportResponse) -> Iterator[str]:
         if episode.open:
             yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
     if answer.families and not any(episode.open for episode in answer.episodes):
-        yield "no drift is known to be going on"
+        yield "no open drift episode"
     found = answer.performance
     if found is not None and found.realized is not None:
         yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"

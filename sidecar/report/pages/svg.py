@@ -1,4 +1,4 @@
-"""The few shapes that drawings are made of. Colours come from the page's style, by class; numbers are pixels."""
+"""Basic shapes of the charts. The style sheet sets colours by class (`kind`); all numbers are pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Point = tuple[float, float]
 
 
 def picture(kind: str, width: int, height: int, label: str, parts: Iterable[str]) -> str:
-    """Return a drawing of that size; `label` says what it shows to those who cannot see it."""
+    """Return a chart of that size; `label` describes it to screen readers."""
     return (
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
@@ -17,7 +17,7 @@ def picture(kind: str, width: int, height: int, label: str, parts: Iterable[str]
 
 
 def rect(kind: str, x: float, y: float, width: float, height: float, title: str = "") -> str:
-    """Return a rectangle; `title`, escaped already, shows under the pointer."""
+    """Return a rectangle; `title` is its tooltip and must be escaped."""
     where = f'class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}"'
     return f"<rect {where}><title>{title}</title></rect>" if title else f"<rect {where}/>"
 
@@ -28,12 +28,12 @@ def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def label(kind: str, x: float, y: float, words: str, anchor: str = "start") -> str:
-    """Return words, escaped already, that start, end or have their middle at x."""
+    """Return a text that starts, ends or is centred at x; `words` must be escaped."""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
 
 
 def path(kind: str, points: Sequence[Point], closed: bool = False) -> str:
-    """Return straight lines through points."""
+    """Return a line through the points; empty without points."""
     if not points:
         return ""
     steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -47,7 +47,7 @@ def marker(kind: str, x: float, y: float, title: str) -> str:
 
 
 def runs(values: Sequence[float | None], xs: Sequence[float]) -> Iterable[list[Point]]:
-    """Yield the (x, value) of values that follow each other without a gap."""
+    """Yield each run of consecutive values without None, as (x, value) pairs."""
     run: list[Point] = []
     for x, value in zip(xs, values, strict=True):
         if value is not None:

@@ -1,4 +1,4 @@
-"""The tables of the page: features, episodes, what was asked for, performance, traffic, accounting, the profile."""
+"""The tables of the page: features, episodes, intents, performance, traffic, accounting, the profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEW_VALUES = 5
 
 
 def ranked(answer: ReportResponse) -> list[FeatureReport]:
-    """Return the features by falling evidence, then by falling PSI."""
+    """Return the features in descending order of evidence, then of PSI."""
 
     def rank(feature: FeatureReport) -> tuple[float, float, str]:
         psi = feature.effects.psi.value if feature.effects else 0.0
@@ -29,17 +29,19 @@ def ranked(answer: ReportResponse) -> list[FeatureReport]:
     return sorted(answer.features, key=rank)
 
 
-def features(answer: ReportResponse, line: Timeline) -> str:
-    """Return all features, those with the most evidence first."""
-    known = {feature.name: feature for feature in line.features}
+def features(answer: ReportResponse, timeline: Timeline) -> str:
+    """Return the table of features, the largest evidence first."""
+    known = {feature.name: feature for feature in timeline.features}
     found = ranked(answer)
     rows = [_feature(item, answer, known.get(item.name)) for item in found[:LISTED_FEATURES]]
     note = (
-        '<p class="soft">Effect sizes of the recent ticks against the reference, for people to look at; alarms come '
-        f"from the evidence alone. {histogram.key('recent')}</p>"
+        '<p class="soft">Effect sizes of the recent ticks against the reference. Alarms come from the evidence '
+        f"alone. {histogram.key('recent')}</p>"
     )
     if len(found) > LISTED_FEATURES:
-        note += f"<p>The first {LISTED_FEATURES} of {whole(len(found))} features; <code>GET /report</code> has all.</p>"
+        note += (
+            f"<p>{LISTED_FEATURES} of {whole(len(found))} features; <code>GET /report</code> returns all of them.</p>"
+        )
     heads = (
         "feature",
         "evidence",
@@ -76,10 +78,10 @@ def _feature(feature: FeatureReport, answer: ReportResponse, known: FeatureSerie
 
 
 def episodes(answer: ReportResponse) -> str:
-    """Return the episodes, open ones first."""
+    """Return the table of episodes, open ones first."""
     rows = [_episode(item, Clock.of(answer.ticks)) for item in answer.episodes[:LISTED_EPISODES]]
     more = len(answer.episodes) - LISTED_EPISODES
-    note = f'<p class="soft">and {more} older ones</p>' if more > 0 else ""
+    note = f'<p class="soft">and {more} older episodes</p>' if more > 0 else ""
     return section("Episodes", note, ("episode", "state", "features", "onset", "opened", "closed"), rows)
 
 
@@ -94,7 +96,7 @@ def _episode(episode: Episode, clock: Clock) -> tuple[str, ...]:
 
 
 def performance(answer: ReportResponse) -> str:
-    """Return the losses, with what is known of the labels that they come from."""
+    """Return the table of losses with a sentence about labels, or that sentence alone."""
     found, feedback = answer.performance, answer.feedback
     came = ", ".join(f"{whole(item.labels)} {text(item.outcome)}" for item in feedback.labels if item.labels)
     if found is None:
@@ -116,11 +118,11 @@ def performance(answer: ReportResponse) -> str:
 def _labels(feedback: FeedbackStatus, came: str, found: Performance) -> str:
     words = [f"Labels: {came}" if came else "No labels yet"]
     if feedback.coverage is not None:
-        words.append(f"{share(feedback.coverage)} of the predicted rows have their label")
+        words.append(f"{share(feedback.coverage)} of the predicted rows have a label")
     if feedback.identified_ratio is not None:
-        words.append(f"{share(feedback.identified_ratio)} of the exchanges carry an id")
+        words.append(f"{share(feedback.identified_ratio)} of the exchanges carry a request id")
     if feedback.lag is not None:
-        words.append(f"half of the labels come within {duration(feedback.lag.p50)}")
+        words.append(f"half of the labels arrive within {duration(feedback.lag.p50)}")
     return f'<p class="soft">{"; ".join(filter(None, [*words, text(found.calibration)]))}.</p>'
 
 
@@ -130,7 +132,7 @@ def _loss(loss: LossEstimate, clock: Clock) -> tuple[str, str, str]:
 
 
 def findings(answer: ReportResponse) -> str:
-    """Return what is wrong with rows as rows."""
+    """Return the table of data-quality findings."""
     clock = Clock.of(answer.ticks)
     rows = [
         (
@@ -143,12 +145,12 @@ def findings(answer: ReportResponse) -> str:
         )
         for item in answer.findings
     ]
-    note = '<p class="soft">These raise no alarm; they are said here and counted in the metrics.</p>'
+    note = '<p class="soft">Findings raise no alarm. The metrics count them.</p>'
     return section("Data quality", note, ("finding", "column", "side", "since", "#rows", "#share"), rows)
 
 
 def intents(answer: ReportResponse) -> str:
-    """Return what was asked for because of episodes."""
+    """Return the table of intents, with the problem of the control loop if it has one."""
     control = answer.control
     if control is None:
         return ""
@@ -163,13 +165,13 @@ def intents(answer: ReportResponse) -> str:
         )
         for item in control.intents[:LISTED_INTENTS]
     ]
-    heads = ("intent", "episode", "state", "decided", "#attempts", "last failure")
-    hindered = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
-    return (hindered if not rows else "") + section("What was asked for", hindered, heads, rows)
+    heads = ("intent", "episode", "state", "decided", "#attempts", "last error")
+    problem = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
+    return (problem if not rows else "") + section("Requested actions", problem, heads, rows)
 
 
 def columns(answer: ReportResponse) -> str:
-    """Return what is known of columns without a profile."""
+    """Return the table of columns without a profile."""
     rows = [
         (name(item.name), text(item.side), whole(item.values), share(item.missing / max(1, item.values)))
         for item in answer.columns
@@ -178,7 +180,7 @@ def columns(answer: ReportResponse) -> str:
 
 
 def routes(answer: ReportResponse) -> str:
-    """Return the traffic by route."""
+    """Return the table of traffic by route."""
     rows = [_route(item) for item in answer.routes if item.in_flight or sum(item.requests.values())]
     return section("Traffic", "", ("route", "#requests", "by status", "#p50", "#p99", "#in flight"), rows)
 
@@ -190,22 +192,22 @@ def _route(route: RouteTraffic) -> tuple[str, ...]:
 
 
 def accounting(answer: ReportResponse, live: bool) -> str:
-    """Return the fate of every exchange; `live` says that there should have been some."""
+    """Return the table of exchanges by outcome; with `live`, a missing counter page is reported."""
     found = answer.accounting
     if found is None:
-        words = "No counter page: the proxy is not running with the same shared folder."
+        words = "No counter page. Start the proxy with the same --shared folder."
         return f"<section><h2>Accounting</h2><p>{words}</p></section>" if live else ""
     rows = [(text(item.fate), text(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
     rows.append(("<b>seen</b>", "", f"<b>{whole(found.seen)}</b>"))
     note = (
-        '<p class="soft">Every exchange has one fate; together they are all that the proxy has seen: seen = measured + '
-        "sampled out + dropped + undecodable + queued.</p>"
+        '<p class="soft">Every exchange has one outcome, so seen = measured + sampled out + dropped + '
+        "undecodable + queued.</p>"
     )
-    return section("Accounting", note, ("fate", "reason", "#exchanges"), rows)
+    return section("Accounting", note, ("outcome", "reason", "#exchanges"), rows)
 
 
 def profile(answer: ReportResponse) -> str:
-    """Return the profile in force with its warnings."""
+    """Return the table about the profile in force, with its warnings."""
     found = answer.profile
     if found is None:
         return ""
@@ -215,7 +217,7 @@ def profile(answer: ReportResponse) -> str:
         ("created", text(found.created)),
         ("reference rows", whole(found.rows)),
         ("features", whole(found.features)),
-        *(("left out", text(words)) for words in found.excluded),
+        *(("not monitored", text(words)) for words in found.excluded),
         *(("warning", text(words)) for words in found.warnings),
     ]
     return section("Profile in force", "", ("", ""), rows)
@@ -259,7 +261,7 @@ KNOWN = frozenset(
 
 
 def others(answer: ReportResponse) -> str:
-    """Return every block that nothing above draws, as it stands: what the report says is never left out."""
+    """Return each block of the report that no other section shows, as a plain table."""
     made = ""
     for key, value in msgspec.to_builtins(answer).items():
         if key not in KNOWN and value:

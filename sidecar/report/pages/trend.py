@@ -1,4 +1,4 @@
-"""One feature over time: a value with its interval, or shares of the rows."""
+"""Charts of one feature over time: PSI with its interval, or shares of the rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .markup import Clock
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 520, 118, 48, 14, 92
 SPARK_WIDTH, SPARK_HEIGHT = 90, 24
-NOTABLE = 0.005  # a share of rows that is drawn
-LEAST_PSI, LARGEST_PSI = 0.05, 1e6  # the top of the scale at least: noise shall not fill it; and at most
+MIN_SHARE = 0.005  # series that stay below it are not drawn
+MIN_TOP, MAX_PSI = 0.05, 1e6  # the scale reaches at least MIN_TOP, so that noise does not fill the chart
 
 
 def psi(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, drift: tuple[int, int | None]) -> str:
-    """Return PSI with its interval over the windows; `drift` is marked, its last tick None while it goes on."""
-    axis, values = Axis(spans, LEFT, WIDTH - 4), _bounded(trend.psi, LARGEST_PSI)
-    top = max([LEAST_PSI, *(value for value in values if value is not None)]) * 1.1
+    """Return PSI with its interval over the windows; `drift` (first, last tick) is marked, last None if it is open."""
+    axis, values = Axis(spans, LEFT, WIDTH - 4), _bounded(trend.psi, MAX_PSI)
+    top = max([MIN_TOP, *(value for value in values if value is not None)]) * 1.1
     low, high = (_bounded(series, top) for series in (trend.psi_low, trend.psi_high))
     parts = [
         axis.band("band", *drift, TOP, BOTTOM),
@@ -26,17 +26,17 @@ def psi(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, dri
         *axis.scale(clock, BOTTOM, 4),
         *_area(low, high, axis, top),
         *_line("line c0", values, axis, top),
-        svg.label("scale", LEFT, TOP - 3, "PSI, with its interval"),
+        svg.label("scale", LEFT, TOP - 3, "PSI with its interval"),
     ]
     return svg.picture("chart", WIDTH, HEIGHT, "PSI over time", parts)
 
 
 def shares(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, drift: tuple[int, int | None]) -> str:
-    """Return the shares of missing, unseen and out of range rows over the windows; empty where there are hardly any."""
+    """Return the shares of missing, unseen and out-of-range rows over the windows; empty if all are small."""
     kinds = {"missing": trend.missing_ratio, "unseen": trend.unseen_ratio, "out of range": trend.out_of_range_ratio}
     bounded = {name: _bounded(series, 1.0) for name, series in kinds.items()}
     drawn = {
-        name: series for name, series in bounded.items() if max((value or 0 for value in series), default=0) > NOTABLE
+        name: series for name, series in bounded.items() if max((value or 0 for value in series), default=0) > MIN_SHARE
     }
     if not drawn:
         return ""
@@ -52,9 +52,9 @@ def shares(trend: FeatureSeries, spans: Sequence[TimelineWindow], clock: Clock, 
 
 
 def spark(trend: FeatureSeries) -> str:
-    """Return PSI over the windows in a line's height."""
-    values = _bounded(trend.psi, LARGEST_PSI)
-    top = max([LEAST_PSI, *(value for value in values if value is not None)])
+    """Return PSI over the windows for a table row."""
+    values = _bounded(trend.psi, MAX_PSI)
+    top = max([MIN_TOP, *(value for value in values if value is not None)])
     step = SPARK_WIDTH / max(1, len(values))
     xs = [(place + 0.5) * step for place in range(len(values))]
     lines = [
@@ -65,7 +65,7 @@ def spark(trend: FeatureSeries) -> str:
 
 
 def _bounded(series: Series, top: float) -> Series:
-    """Return what a drawing can hold of values that may come from a file."""
+    """Limit the values to [0, top], because they may come from a file."""
     return tuple(None if value is None else min(max(value, 0.0), top) for value in series)
 
 

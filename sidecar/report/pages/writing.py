@@ -1,4 +1,4 @@
-"""A page as a file, whole or not at all."""
+"""Write a page to a file atomically."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...system.files import replace_file
 
 
 def write(path: Path, document: str) -> int:
-    """Write `document` to `path` in one step and return its size in bytes; raise UsageError."""
+    """Write `document` to `path` atomically and return its size in bytes; raise UsageError."""
     raw = document.encode("utf-8", "replace")
     try:
         replace_file(path, raw)

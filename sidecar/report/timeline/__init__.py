@@ -1,9 +1,15 @@
-"""The time line of one model: what a report says of now, window by window. `GET /windows` answers with it.
+"""The timeline of one model: the history of the report, window by window. It is the response of `GET /windows`.
 
-span        one window of closed ticks: its rows, and how large each family's evidence became in it
-trend       one feature over the spans: PSI with its interval, missing, unseen, out of range, where it lies on average
-histogram   shares of a feature's rows over bars that are the same for reference and current rows
-drift       a feature in an episode: the histogram since its onset
+    detectors.summaries.windows --> build.py --> schema.py (Timeline) --> JSON, pages
+                                      |  histogram_layout.py: the bars of each feature
+    detectors' results --> convert.py --> blocks of the Report
 
-    detectors.windows -> make (-> shapes) -> document -> JSON, pages
+Glossary
+    span        one window of closed ticks: its rows, and the largest evidence of each family
+    step        one or more spans, joined until they have enough rows for an effect size
+    series      the values of one feature over the steps: PSI with its interval, missing, unseen, out of range, mean
+    histogram   shares of a feature's rows over bars; reference and current rows have the same bars
+    drift       a feature of an episode, with its histogram since the onset
+
+More terms: docs/glossary.md
 """

@@ -1,4 +1,4 @@
-"""From the windows of a detector to the time line: pure, and made only when somebody asks."""
+"""Builds the timeline from the windows of a detector, on request. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .histogram_layout import HistogramLayout
 from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
 
 RECENT_TICKS = 60
-STEP_ROWS = 200  # fewer, and PSI over a few dozen cells is hardly more than noise
+STEP_ROWS = 200  # with fewer rows, PSI over a few dozen bins is mostly noise
 DRIFTS = 40  # features in episodes, open ones first
 
 
@@ -27,9 +27,10 @@ def time_line(
     report: Report,
     measured: Mapping[tuple[str, str], Effects] | None = None,
 ) -> Timeline:
-    """Return the time line of `windows` (oldest first), which are of `profile`, with the episodes of `report`.
+    """Return the timeline of `windows` (oldest first) of `profile`, with the episodes of `report`.
 
-    `measured` are effect sizes by episode and feature, for those that have ended.
+    `measured` maps (episode, feature) to effect sizes; it is used for episodes that have ended. Without a profile the
+    timeline is empty.
     """
     if profile is None:
         return Timeline(tick_seconds=report.ticks.tick_seconds)
@@ -57,7 +58,7 @@ def _span(window: Window) -> TimelineWindow:
 
 
 def _joined(profile: Profile, windows: Sequence[Window]) -> list[Window]:
-    """Join windows that follow each other until each has rows enough for an effect size to say something."""
+    """Join consecutive windows until each group has `STEP_ROWS` rows."""
     groups: list[list[Window]] = []
     rows = STEP_ROWS
     for window in windows:
@@ -123,7 +124,7 @@ def _drifts(
 
 
 def _stretch(windows: Sequence[Window], episode: Episode, member: EpisodeFeature) -> list[Window]:
-    """Return the windows with their middle in the drift, or the one in which it began and ended."""
+    """Return the windows whose middle is within the drift; if there is none, the window of the onset."""
     ends = [tick for tick in (member.closed_tick, episode.closed_tick) if tick is not None]
     last = min(ends) if ends else max((window.last for window in windows), default=-1)
     inside = [window for window in windows if 2 * member.onset_tick <= window.first + window.last <= 2 * last]
@@ -131,7 +132,7 @@ def _stretch(windows: Sequence[Window], episode: Episode, member: EpisodeFeature
 
 
 def _latest(windows: Sequence[Window]) -> Sequence[Window]:
-    """Return the shortest stretch of whole windows with as many ticks as recent effect sizes have."""
+    """Return the fewest newest windows that hold `RECENT_TICKS` ticks."""
     ticks = 0
     for place in range(len(windows) - 1, -1, -1):
         ticks += windows[place].ticks

@@ -1,4 +1,4 @@
-"""What detectors know, in the words of the report."""
+"""Converts results of the detectors to blocks of the Report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..schema import FalseAlarmBudget, Family, FeatureReport, ProfileInfo
 
 
 def profile_info(profile: Profile) -> ProfileInfo:
-    """Return what a person should know of a profile."""
+    """Return the summary of `profile`, with excluded columns and all warnings."""
     return ProfileInfo(
         hash=profile.hash,
         model=profile.model,
@@ -25,7 +25,7 @@ def profile_info(profile: Profile) -> ProfileInfo:
 
 
 def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ...]:
-    """Return the features of `status`, which is of `profile`; without evidence where nobody gathers any."""
+    """Return the features of `status`, a status of `profile`; without families (no detection) they have no evidence."""
     kinds = {feature.name: feature.kind for feature in profile.features}
     found = tuple(
         msgspec.structs.replace(msgspec.convert(item, FeatureReport, from_attributes=True), kind=kinds[item.name])
@@ -37,12 +37,12 @@ def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ..
 
 
 def families(status: MonitorStatus) -> tuple[Family, ...]:
-    """Return the families of `status`, with the alarms of that engine."""
+    """Return the families of `status` with their alarms."""
     return tuple(msgspec.convert(item, Family, from_attributes=True) for item in status.families)
 
 
 def budget(drift: DriftSettings, ticks: int, alarms: int) -> FalseAlarmBudget:
-    """Return the promise that follows from `drift`, and what is used of it."""
+    """Return the budget that `drift` sets, with the `ticks` and `alarms` so far."""
     return FalseAlarmBudget(
         false_alarms=drift.false_alarms,
         per_seconds=drift.per_seconds,

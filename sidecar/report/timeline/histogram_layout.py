@@ -1,4 +1,8 @@
-"""Bars for a feature's histogram: equal steps for numbers, the commonest values for whatever has names."""
+"""The bars of a feature's histogram: equal intervals for continuous numbers, the most frequent values otherwise.
+
+Bins have unequal widths, so their rows are distributed over the bars. Each column of `matrix` must sum to 1, or the
+histogram loses rows.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,15 @@ from ....detectors.comparisons.effects import EffectSizeEstimator
 from ....detectors.profile.feature import Feature
 from .schema import FeatureHistogram
 
-STEPS = 32  # bars for numbers between the quantiles below
-NAMED = 32  # bars for values with names; the others are one bar
+INTERVALS = 32  # bars for numbers, between the quantiles LOW and HIGH of the reference
+CATEGORIES = 32  # bars for the most frequent values; the others share one bar
 LOW, HIGH = 0.005, 0.995
 LABEL_LENGTH = 80
 
 
 @dataclass(frozen=True)
 class HistogramLayout:
-    """Bars of one feature: `matrix` [bars, cells] deals the rows of each cell out among them."""
+    """The bars of one feature; `matrix` [bars, bins] holds the share of each bin's rows that falls into each bar."""
 
     labels: tuple[str, ...]
     edges: tuple[float, ...]
@@ -30,17 +34,20 @@ class HistogramLayout:
 
     @classmethod
     def of(cls, feature: Feature, tick_seconds: float) -> HistogramLayout:
-        """The bars that suit the feature; `tick_seconds` is 0 where ticks are not counted from the epoch."""
+        """Return the layout for `feature`; `tick_seconds` is 0 if a tick is a number of rows."""
         bins = feature.bins
         continuous = isinstance(bins, NumericBins) and not bins.discrete
         labels, edges, matrix = (
-            _steps(feature, bins) if isinstance(bins, NumericBins) and continuous else _names(feature)
+            _intervals(feature, bins) if isinstance(bins, NumericBins) and continuous else _categories(feature)
         )
         short = tuple(label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…" for label in labels)
         return cls(short, edges, matrix, EffectSizeEstimator.of(feature, tick_seconds))
 
     def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> FeatureHistogram:
-        """The histogram of `counts` [cells] in a stretch of ticks beside the reference's of the same hours."""
+        """Return the histogram of `counts` [bins], with the reference of the same hours of the day.
+
+        `stretch` is the (first, last) tick of the counts; with None, the whole reference is used.
+        """
         reference = self.measure.reference if stretch is None else self.measure.reference_over(*stretch)
         current, old = _shares(self.matrix, counts), _shares(self.matrix, reference)
         kept = [at for at in range(len(self.labels)) if self._is_needed(at) or old[at] > 0 or current[at] > 0]
@@ -53,7 +60,7 @@ class HistogramLayout:
         )
 
     def _is_needed(self, at: int) -> bool:
-        return bool(self.edges) and at <= len(self.edges)  # the bar below, and the steps
+        return bool(self.edges) and at <= len(self.edges)  # the bar below the intervals, and the intervals
 
 
 def _shares(matrix: Floats, counts: Ints) -> tuple[float, ...]:
@@ -61,39 +68,39 @@ def _shares(matrix: Floats, counts: Ints) -> tuple[float, ...]:
     return tuple(np.round(found, 6).tolist())
 
 
-def _steps(feature: Feature, bins: NumericBins) -> tuple[list[str], tuple[float, ...], Floats]:
-    """Equal steps between two quantiles of the reference; within a cell, rows are dealt out evenly."""
+def _intervals(feature: Feature, bins: NumericBins) -> tuple[list[str], tuple[float, ...], Floats]:
+    """Return (labels, edges, matrix) with equal intervals; rows of a bin are spread evenly over its width."""
     counts = feature.reference_counts
-    borders = bins.cuts[1:-1]  # of the value cells
-    first, cells = 3, len(borders) - 1
-    scale = float(np.abs(borders).max()) or 1.0  # the slopes between borders near the largest double overflow
+    borders = bins.cuts[1:-1]  # of the bins with the role value
+    first, inner_bins = 3, len(borders) - 1
+    scale = float(np.abs(borders).max()) or 1.0  # avoids overflow near the largest double
     scaled = borders / scale
-    below = np.concatenate([[0.0], np.cumsum(counts[first : first + cells])])
+    below = np.concatenate([[0.0], np.cumsum(counts[first : first + inner_bins])])
     low, high = np.interp([LOW * below[-1], HIGH * below[-1]], below, scaled)
     if not high > low:
         low, high = scaled[0], scaled[-1]
-    edges = np.linspace(low, high, STEPS + 1)
-    matrix = np.zeros((STEPS + 2 + 2, len(counts)))  # below, steps, above, infinite, missing
-    for cell in range(cells):
-        left, right = scaled[cell], scaled[cell + 1]
-        with np.errstate(over="ignore"):  # cells around one value are as thin as a double can tell
+    edges = np.linspace(low, high, INTERVALS + 1)
+    matrix = np.zeros((INTERVALS + 2 + 2, len(counts)))  # below, intervals, above, infinite, missing
+    for at in range(inner_bins):
+        left, right = scaled[at], scaled[at + 1]
+        with np.errstate(over="ignore"):  # a bin around a single value is one ulp wide
             parts = np.clip((edges - left) / (right - left) if right > left else edges > left, 0.0, 1.0).astype(float)
-        matrix[: STEPS + 2, first + cell] = np.diff(np.concatenate([[0.0], parts, [1.0]]))
+        matrix[: INTERVALS + 2, first + at] = np.diff(np.concatenate([[0.0], parts, [1.0]]))
     matrix[0, 1:first] = 1.0
-    matrix[STEPS + 1, first + cells : first + cells + 2] = 1.0
-    matrix[STEPS + 2, [0, -2]] = 1.0
-    matrix[STEPS + 3, -1] = 1.0
-    at = (edges * scale).tolist()
-    names = [f"{value:.4g}" for value in at]
+    matrix[INTERVALS + 1, first + inner_bins : first + inner_bins + 2] = 1.0
+    matrix[INTERVALS + 2, [0, -2]] = 1.0
+    matrix[INTERVALS + 3, -1] = 1.0
+    values = (edges * scale).tolist()
+    names = [f"{value:.4g}" for value in values]
     inner = [f"{one} to {other}" for one, other in itertools.pairwise(names)]
-    return [f"below {names[0]}", *inner, f"above {names[-1]}", "infinite", "missing"], tuple(at), matrix
+    return [f"below {names[0]}", *inner, f"above {names[-1]}", "infinite", "missing"], tuple(values), matrix
 
 
-def _names(feature: Feature) -> tuple[list[str], tuple[float, ...], Floats]:
-    """A bar a cell; values beyond the commonest share one."""
+def _categories(feature: Feature) -> tuple[list[str], tuple[float, ...], Floats]:
+    """Return (labels, no edges, matrix) with one bar per bin; infrequent values share a bar."""
     counts, labels = feature.reference_counts, feature.labels
     values = [at for at, role in enumerate(feature.roles) if role == "value"]
-    common = set(sorted(values, key=lambda at: (-int(counts[at]), at))[:NAMED])
+    common = set(sorted(values, key=lambda at: (-int(counts[at]), at))[:CATEGORIES])
     own = [at for at in range(len(labels)) if at in common or at not in values]
     rest = [at for at in values if at not in common]
     matrix = np.zeros((len(own) + bool(rest), len(labels)))

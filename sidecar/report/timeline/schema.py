@@ -1,4 +1,4 @@
-"""The time line as it is written: lists run over time, oldest first, and hold None where there were no rows."""
+"""The schema of the timeline. Series run over time, oldest first, and hold None where there were no rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from ..schema import RESTART, Effects, Episode
 
 FORMAT = 1
-CLOSED_WITH_WINDOWS = frozenset({"profile", RESTART})  # who closed the episodes whose windows were given up with them
+CLOSED_WITH_WINDOWS = frozenset({"profile", RESTART})  # `closed_by` of episodes whose windows were discarded
 
 Series = tuple[float | None, ...]
 
@@ -15,7 +15,7 @@ Series = tuple[float | None, ...]
 class TimelineWindow(msgspec.Struct, frozen=True, kw_only=True):
     """One window: `ticks` closed ticks from `first_tick` to `last_tick`.
 
-    `rows` are by side, `evidence` is the largest evidence ratio of each family in it (1 = alarm).
+    `rows` are by side. `evidence` is the largest evidence ratio of each family in the window (1 = alarm).
     """
 
     first_tick: int
@@ -26,9 +26,10 @@ class TimelineWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureHistogram(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares of the rows over bars that `labels` name; `rows` is how many the current ones are.
+    """Shares of the reference and of the current rows over bars; `labels` name the bars.
 
-    `edges` are the borders of the first bars after one for what lies below; empty where bars are no intervals.
+    `rows` is the number of current rows. `edges` are the borders of the intervals, which follow one bar for values
+    below the first edge. `edges` is empty if the bars are not intervals.
     """
 
     labels: tuple[str, ...]
@@ -39,7 +40,10 @@ class FeatureHistogram(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureSeries(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature over the steps; `mean` is in reference sd from the reference's mean, None without an order."""
+    """One feature over the steps.
+
+    `mean` is the distance from the mean of the reference in its standard deviations; None for categories.
+    """
 
     name: str
     side: str
@@ -57,9 +61,9 @@ class FeatureSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftedFeature(msgspec.Struct, frozen=True, kw_only=True):
-    """A feature in an episode, over the windows from its onset (`first_tick`) to its end or now (`last_tick`).
+    """A feature of an episode, over the windows from its onset (`first_tick`) to its end or to now (`last_tick`).
 
-    `effects` are None where nothing measured them: of an episode that has ended.
+    `effects` are None if they were not measured, as for episodes that have ended.
     """
 
     episode: str
@@ -74,9 +78,9 @@ class DriftedFeature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened in the ticks that are remembered; without a profile there is nothing in it.
+    """The history of the ticks that the analyzer still stores; empty without a profile.
 
-    The series of `features` run over `steps`: the same ticks as `spans`, joined where they have too few rows.
+    The series of `features` run over `steps`, which are the `spans` joined until each step has enough rows.
     """
 
     format: int = FORMAT
@@ -89,5 +93,5 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_covered(episode: Episode) -> bool:
-    """Tell whether the windows in force go back to `episode`: it did not end with the profile or the state before."""
+    """Return whether the stored windows cover `episode`, so that it did not end with an earlier profile or state."""
     return episode.closed_by not in CLOSED_WITH_WINDOWS

@@ -1,7 +1,7 @@
-"""The states of one exchange as a table, and their diagram in docs/exchange.md.
+"""The state machine of one exchange as a table, and its diagram in docs/exchange.md.
 
-The tracker keeps no state of its own: an exchange's attributes are its state, and `state_of` reads it from them. A test
-runs the tracker on random bytes and checks every change against the table.
+The tracker stores no state variable: `state_of` derives the state from the attributes of an exchange. A test runs the
+tracker on random bytes and checks every transition against the table, so change both together.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from .heads import SWITCHING
 
 
 class ExchangeState(Enum):
-    """Where an exchange stands."""
+    """The states of an exchange."""
 
-    REQUEST = "the request's body is on its way"
-    WAITING = "the request is complete, the final response has not begun"
-    RESPONSE = "the response's body is on its way"
-    BOTH = "the response began before the request was complete"
+    REQUEST = "the request body is arriving"
+    WAITING = "the request is complete, the final response has not started"
+    RESPONSE = "the response body is arriving"
+    BOTH = "the response started before the request was complete"
     UPLOAD = "the response is complete, the request is not"
-    TUNNEL = "the response switched protocols: bytes of another protocol pass"
-    COMPLETE = "both messages were seen to their ends"
-    ABORTED = "the connection ended, or went opaque, before both messages did"
+    TUNNEL = "the response switched protocols: the connection carries bytes of another protocol"
+    COMPLETE = "both messages were parsed to their ends"
+    ABORTED = "the connection ended or became opaque before both messages were complete"
 
 
 class Event(Enum):
-    """What moves an exchange from one state to the next."""
+    """The events that cause a transition."""
 
     REQUEST_END = "end of request"
     RESPONSE_HEAD = "head of the final response"
@@ -66,7 +66,7 @@ TRANSITIONS: Mapping[ExchangeState, Mapping[Event, ExchangeState]] = MappingProx
 
 
 def state_of(exchange: Exchange, *, finished: bool = False) -> ExchangeState:
-    """Return the state that the attributes of an exchange say; `finished` is whether the tracker reported its end."""
+    """Return the state of an exchange. Set `finished` after the tracker has reported the end of the exchange."""
     if finished:
         return ExchangeState.COMPLETE if exchange.complete else ExchangeState.ABORTED
     if exchange.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= exchange.status < 300):

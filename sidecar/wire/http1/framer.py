@@ -1,4 +1,8 @@
-"""One direction of an HTTP/1.1 connection: finds heads, bodies and ends in bytes that come in any portions."""
+"""One direction of an HTTP/1.1 connection: finds heads, bodies and message ends, however the bytes are split.
+
+The tracker has one framer for requests and one for responses. A framer decides where a message ends, as RFC 9112, 6.3
+specifies. If that is not certain, it must raise ProtocolError instead of guessing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from .heads import CHUNKED
 
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
-TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, whole lines only
+TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, in whole lines
 
 _EMPTY_LINES = (b"\r\n", b"\n")  # allowed before a start line (RFC 9112, 2.2)
 _HEAD_END = re.compile(rb"\n\r?\n")
@@ -19,7 +23,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r?\n\Z")
 
 
 class State(IntEnum):
-    """Where in the stream the next byte lies."""
+    """The part of a message that the next byte belongs to."""
 
     HEAD = 0
     SIZED = 1
@@ -31,31 +35,34 @@ class State(IntEnum):
     STOPPED = 7
 
 
-# locals are cheaper than attributes of an enum in the loop below
+# module globals are faster than attributes of an enum in the loop below
 _HEAD, _SIZED, _SIZE, _CHUNK, _CHUNK_END, _TRAILER, _UNTIL_CLOSE, _STOPPED = map(int, State)
 _INSIDE = (_SIZED, _CHUNK)
 
 
 class Framer:
-    """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` as the bytes say.
+    """Calls `on_head(raw) -> length`, `on_body(data)` and `on_end()` while it parses one direction.
 
-    `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE. `on_body` may be None, then
-    bodies are only counted in `body_bytes`. `began` is the time at which the message's first byte came, `unread` how
-    many bytes of the last portion came after a stop. While `paused`, no further head is parsed. Where
-    `on_body` is set, `trailers` holds the trailer section at the end of a message, as a header block of at most
-    TRAILER_LIMIT bytes; `on_end` takes it and sets it back to b"".
+    `on_head` returns the length of the body that follows: bytes, CHUNKED or UNTIL_CLOSE.
+
+    on_body     receives the body; if it is None, the body is only counted in `body_bytes`
+    started     arrival time of the first byte of the message, in monotonic ns
+    unread      number of bytes of the last read that followed a `stop`
+    paused      while true, no further head is parsed
+    trailers    if `on_body` is set: the trailer section at the end of a message, a header block of at most
+                TRAILER_LIMIT bytes; `on_end` reads it and resets it to b""
     """
 
     __slots__ = (
         "_on_end",
         "_on_head",
         "_remaining",
-        "_rest",
         "_scanned",
-        "began",
+        "_unparsed",
         "body_bytes",
         "on_body",
         "paused",
+        "started",
         "state",
         "trailers",
         "unread",
@@ -68,28 +75,28 @@ class Framer:
         self.state: int = _HEAD
         self.paused = False
         self.unread = 0
-        self.began = 0
+        self.started = 0
         self.body_bytes = 0
         self.trailers = b""
-        self._rest = b""
+        self._unparsed = b""
         self._scanned = 0
         self._remaining = 0
 
     def whole_head(self, data: bytes) -> int:
-        """Return where the head ends if `data` begins a message and holds all of its head, else 0."""
-        if self.state or self._rest or self.paused:
+        """Return the end of the head if `data` begins a message and contains its whole head, else 0."""
+        if self.state or self._unparsed or self.paused:
             return 0
         end = data.find(b"\r\n\r\n")
         return end + 4 if end > 0 else 0
 
     @property
     def buffered(self) -> bytes:
-        """Return the bytes of a message that has begun and is not yet understood."""
-        return self._rest
+        """Return the received bytes that are not parsed yet, such as the beginning of a head."""
+        return self._unparsed
 
     def skip(self, size: int) -> bool:
-        """Take `size` bytes unseen if they can only be the inside of a body that nobody captures; else return False."""
-        if self.on_body is not None or self._rest:
+        """Count `size` bytes without parsing them. Return False unless all lie inside a body that is not captured."""
+        if self.on_body is not None or self._unparsed:
             return False
         if self.state == _UNTIL_CLOSE:
             self.body_bytes += size
@@ -101,24 +108,24 @@ class Framer:
         return False
 
     def stop(self) -> None:
-        """Look at nothing any more and let go of what was buffered."""
+        """Stop parsing for good and drop the buffered bytes."""
         self.state = _STOPPED
-        self._rest = b""
+        self._unparsed = b""
         self.on_body = None
 
     def release(self, now: int) -> None:
-        """Go on after `paused`: what came meanwhile is looked at now."""
+        """End the pause and parse the bytes that arrived during it."""
         self.paused = False
-        if self._rest:
+        if self._unparsed:
             self.feed(b"", now)
 
     def feed(self, data: bytes, now: int) -> None:
-        """Look at the next bytes; raise ProtocolError when they cannot be followed."""
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
+        """Parse the next bytes; raise ProtocolError if they cannot be parsed with certainty."""
+        if self._unparsed:
+            data = self._unparsed + data
+            self._unparsed = b""
         elif self.state == _HEAD:
-            self.began = now
+            self.started = now
         position, size = 0, len(data)
         while position < size:
             state = self.state
@@ -134,14 +141,14 @@ class Framer:
             else:
                 used = self._chunked(data, position, size)
             if used < 0:
-                self._rest = data[position:] if position else data
+                self._unparsed = data[position:] if position else data
                 return
             if used > position and self.state == _HEAD:
-                self.began = now
+                self.started = now
             position = used
 
     def end_of_file(self) -> None:
-        """Tell the end of the stream, which ends a message that lasts until close."""
+        """Handle the end of the stream, which ends a message whose body lasts until close."""
         if self.state == _UNTIL_CLOSE:
             self.state = _HEAD
             self._on_end()
@@ -161,7 +168,7 @@ class Framer:
             if position == len(data):
                 return position
             self._scanned = len(data) - position
-            # `feed` keeps the bytes from its own position on: the empty lines it skipped are found again, harmlessly
+            # `feed` keeps the bytes from its own position on, including the empty lines. They are skipped again.
             return -1
         self._scanned = 0
         end = match.end()

@@ -1,7 +1,8 @@
 """Heads of HTTP/1.1 messages: the start line and the few fields that decide where the message ends (RFC 9112, 6.3).
 
-Heads repeat: a client sends the same one again and again, so parsing is memoised for heads of ordinary size. The
-results are shared, so nobody changes them. They are not frozen, because a frozen one takes three times as long to make.
+Clients repeat their heads, so the results of parsing are cached for heads of ordinary size. The tracker shares these
+results between exchanges and must not change them. They are not frozen dataclasses, which take three times as long to
+create.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import lru_cache
 
 from ..errors import ProtocolError
 
-CHUNKED, UNTIL_CLOSE = -1, -2  # beside these, a body's length in bytes
+CHUNKED, UNTIL_CLOSE = -1, -2  # values of `length` besides a number of bytes
 SWITCHING = 101
 BODILESS = frozenset((204, 304))
 
@@ -30,7 +31,7 @@ _LONGEST_LENGTH = 18  # digits: below 2**63
 class RequestHead:
     """The parts of a request's head that the tracker needs. `length` is a number of bytes or CHUNKED.
 
-    `may_switch_protocol` is true for an upgrade and for CONNECT: the response decides whether HTTP follows the message.
+    `may_switch_protocol` is true for an upgrade and for CONNECT: the response decides whether the next bytes are HTTP.
     """
 
     method: str
@@ -45,7 +46,7 @@ class RequestHead:
 class ResponseHead:
     """The parts of a response's head that the tracker needs. `length` is a number of bytes, CHUNKED or UNTIL_CLOSE.
 
-    `is_plain` is true where the head alone says where the message ends, and the message needs no special treatment.
+    `is_plain` is true for a final response that may have a body and is not an event stream.
     """
 
     status: int
@@ -56,17 +57,17 @@ class ResponseHead:
 
     @property
     def is_interim(self) -> bool:
-        """Return whether another response to the same request follows."""
+        """Return whether another response to the same request follows (1xx other than 101)."""
         return 100 <= self.status < 200 and self.status != SWITCHING
 
 
 def parse_request(raw: bytes) -> RequestHead:
-    """Return the request head in `raw`, which ends with its empty line; raise ProtocolError when it is not certain."""
+    """Parse `raw`, a request head with its empty line. Raise ProtocolError if it is malformed or ambiguous."""
     return _memoised_request(raw) if len(raw) <= _MEMO_BYTES else _parse_request(raw)
 
 
 def parse_response(raw: bytes) -> ResponseHead:
-    """Return the response head in `raw`, which ends with its empty line; raise ProtocolError when it is not certain."""
+    """Parse `raw`, a response head with its empty line. Raise ProtocolError if it is malformed or ambiguous."""
     return _memoised_response(raw) if len(raw) <= _MEMO_BYTES else _parse_response(raw)
 
 
@@ -118,7 +119,7 @@ def _split(raw: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def _header_block(raw: bytes) -> bytes:
-    """Return the field lines of a head, see `wire.headers`: without the start line and the empty line."""
+    """Return the header block of a head (see `wire.headers`): its lines without the start line and the empty line."""
     return raw[raw.find(b"\n") + 1 : -2 if raw.endswith(b"\r\n") else -1]
 
 
@@ -141,7 +142,7 @@ def _framing_fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:
 
 
 def _length(found: dict[bytes, list[bytes]]) -> int:
-    """Return the length that the fields give; a transfer coding overrides a Content-Length (RFC 9112, 6.3)."""
+    """Return the body length. A Transfer-Encoding overrides a Content-Length (RFC 9112, 6.3)."""
     codings = found.get(b"transfer-encoding")
     if codings is not None:
         last = b",".join(codings).lower().rpartition(b",")[2].strip()

@@ -1,8 +1,9 @@
-"""Both directions of one HTTP/1.1 connection: which response belongs to which request, and when each came.
+"""Both directions of one HTTP/1.1 connection: pairs requests with responses and takes their times.
 
-The tracker receives bytes after they were forwarded. It reports each request's head and each exchange's end to an
-ExchangeListener. When it cannot follow the bytes any further, the connection is opaque and nothing more is parsed.
-`exchange_states.py` has the states of one exchange as a table.
+The tracker receives bytes after the relay has forwarded them. It reports each request head and each end of an exchange
+to an ExchangeListener. When it cannot parse the bytes with certainty, the connection becomes opaque and parsing ends.
+`exchange_states.py` has the states of one exchange as a table. Most messages arrive whole in one read; `_whole_request`
+and `_whole_response` handle them without the framers and must give the same result.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_respo
 
 PROTOCOL = "http/1.1"
 PIPELINE_LIMIT = 1024
-_METHOD = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _LONGEST_METHOD = 32
-_UNUSUAL = frozenset(("CONNECT", "HEAD"))
+_SPECIAL_METHODS = frozenset(("CONNECT", "HEAD"))
 
 
 class Tracker(Generic[E]):
-    """Parses one connection, see `wire.exchange.Parser`, and makes exchanges of the class `exchange_type`."""
+    """Parses one connection, see `wire.exchange.Parser`. Exchanges are of the class `exchange_type`."""
 
     protocol = PROTOCOL
 
@@ -53,16 +54,16 @@ class Tracker(Generic[E]):
         self._now = 0
         self.opaque: str | None = None
 
-    def client(self, seen: memoryview, now: int) -> None:
-        """Look at bytes that came from the client at `now`."""
+    def client(self, view: memoryview, now: int) -> None:
+        """Parse bytes that arrived from the client at `now`."""
         requests = self._requests
         if self.opaque is not None:
             if self._tunnel is not None:
-                self._tunnel.request_bytes += len(seen)
-            self._listener.opaque_bytes(len(seen), 0)
-        elif not requests.state or not requests.skip(len(seen)):
+                self._tunnel.request_bytes += len(view)
+            self._listener.opaque_bytes(len(view), 0)
+        elif not requests.state or not requests.skip(len(view)):
             self._now = now
-            data = bytes(seen)
+            data = bytes(view)
             try:
                 if requests.state or not self._whole_request(data):
                     requests.feed(data, now)
@@ -70,18 +71,18 @@ class Tracker(Generic[E]):
                         _check_request_start(requests.buffered)
             except ProtocolError as error:
                 self._go_opaque(error.reason)
-                self._listener.opaque_bytes(len(seen), 0)
+                self._listener.opaque_bytes(len(view), 0)
 
-    def server(self, seen: memoryview, now: int) -> None:
-        """Look at bytes that came from the server at `now`."""
+    def server(self, view: memoryview, now: int) -> None:
+        """Parse bytes that arrived from the server at `now`."""
         responses = self._responses
         if self.opaque is not None:
             if self._tunnel is not None:
-                self._tunnel.response_bytes += len(seen)
-            self._listener.opaque_bytes(0, len(seen))
-        elif not responses.state or not responses.skip(len(seen)):
+                self._tunnel.response_bytes += len(view)
+            self._listener.opaque_bytes(0, len(view))
+        elif not responses.state or not responses.skip(len(view)):
             self._now = now
-            data = bytes(seen)
+            data = bytes(view)
             try:
                 if not self._pending and self._responding is None:
                     self._go_opaque("unmatched")
@@ -92,18 +93,18 @@ class Tracker(Generic[E]):
             except ProtocolError as error:
                 self._go_opaque(error.reason)
             if self.opaque is not None:  # the calls above may have set it
-                self._listener.opaque_bytes(0, len(seen))  # type: ignore[unreachable]
+                self._listener.opaque_bytes(0, len(view))  # type: ignore[unreachable]
 
     def server_ended(self, now: int) -> None:
-        """The server half-closed: this completes a response that lasts until close."""
+        """Handle the end of the server's direction, which completes a response that lasts until close."""
         self._now = now
         try:
             self._responses.end_of_file()
-        except ProtocolError as error:  # what was held behind that response is looked at now
+        except ProtocolError as error:  # bytes buffered behind that response are parsed now
             self._go_opaque(error.reason)
 
     def closed(self, now: int) -> None:
-        """The connection is gone both ways; what is still open ends here."""
+        """Handle the end of the connection: finish every exchange that is still open."""
         self._now = now
         if self._tunnel is not None:
             self._tunnel.request_complete = self._tunnel.response_complete = True
@@ -112,7 +113,7 @@ class Tracker(Generic[E]):
         self._responses.stop()
 
     def abandon(self) -> None:
-        """Look at nothing any more and tell nobody: what calls this has failed itself."""
+        """Stop parsing and make no more calls, because the parser or its listener has failed."""
         self.opaque = self.opaque or "internal"
         self._requests.stop()
         self._responses.stop()
@@ -120,14 +121,14 @@ class Tracker(Generic[E]):
         self._pending.clear()
 
     def _whole_request(self, data: bytes) -> bool:
-        """Take one request that came in one portion, which most do; return False, with nothing done, for all else."""
+        """Handle `data` if it is exactly one request, the common case. Otherwise change nothing and return False."""
         end = self._requests.whole_head(data)
         if not end:
             return False
         raw = data[:end]
         try:
             head = parse_request(raw)
-        except ProtocolError:  # the way for all cases tells more exactly
+        except ProtocolError:  # the framer parses it again and raises with the precise reason
             return False
         if head.may_switch_protocol or head.length != len(data) - end or len(self._pending) >= PIPELINE_LIMIT:
             return False
@@ -143,17 +144,17 @@ class Tracker(Generic[E]):
         return True
 
     def _whole_response(self, data: bytes) -> bool:
-        """Take one response that came in one portion, which most do; return False, with nothing done, for all else."""
+        """Handle `data` if it is exactly one response, the common case. Otherwise change nothing and return False."""
         end = self._responses.whole_head(data)
         if not end or not self._pending or self._requests.paused:
             return False
         raw = data[:end]
         try:
             head = parse_response(raw)
-        except ProtocolError:  # the way for all cases tells more exactly
+        except ProtocolError:  # the framer parses it again and raises with the precise reason
             return False
         exchange = self._pending[0]
-        if head.length != len(data) - end or not head.is_plain or exchange.method in _UNUSUAL:
+        if head.length != len(data) - end or not head.is_plain or exchange.method in _SPECIAL_METHODS:
             return False
         self._pending.popleft()
         exchange.status = head.status
@@ -171,12 +172,12 @@ class Tracker(Generic[E]):
         try:
             head = parse_request(raw)
         except ProtocolError:
-            _check_request_start(raw)  # it may say more exactly what this is
+            _check_request_start(raw)  # may raise with a more precise reason
             raise
         if len(self._pending) >= PIPELINE_LIMIT:
             raise ProtocolError("too_large")
-        began = self._requests.began
-        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, began)
+        started = self._requests.started
+        exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, started)
         self._requesting = exchange
         self._pending.append(exchange)
         self._requests.paused = head.may_switch_protocol
@@ -207,7 +208,7 @@ class Tracker(Generic[E]):
             return 0
         exchange.status = head.status
         exchange.response_headers = head.headers
-        exchange.first_byte = self._responses.began
+        exchange.first_byte = self._responses.started
         self._listener.answered(exchange)
         if head.status == SWITCHING or (exchange.method == "CONNECT" and 200 <= head.status < 300):
             self._open_tunnel(exchange)
@@ -241,22 +242,20 @@ class Tracker(Generic[E]):
             return None if bodies is None else bodies.response
         first = True
 
-        def listen(data: bytes) -> None:
+        def on_body(data: bytes) -> None:
             nonlocal first
             self._listener.streamed(exchange, self._now, first)
             first = False
             if bodies is not None:
                 bodies.response(data)
 
-        return listen
+        return on_body
 
     def _open_tunnel(self, exchange: E) -> None:
         self._pending.popleft()
         self._tunnel = exchange
-        exchange.request_bytes = len(self._requests.buffered)  # sent without waiting for the response
-        if (
-            self._requesting is exchange
-        ):  # the request's body is cut off by the switch; the exchange ends with the tunnel
+        exchange.request_bytes = len(self._requests.buffered)  # the client sent these before the response
+        if self._requesting is exchange:  # the switch cuts off the request body; the exchange ends with the tunnel
             self._requesting = None
             exchange.request_bytes += self._requests.body_bytes
         self._go_opaque("connect" if exchange.method == "CONNECT" else "upgrade")
@@ -267,7 +266,7 @@ class Tracker(Generic[E]):
         self._listener.finished(exchange)
 
     def _finish_open(self) -> None:
-        """End what has begun: the one in its response first, then those that wait or still upload."""
+        """Finish all open exchanges: first the one in its response, then those that wait or still upload."""
         still_open = [self._responding, *self._pending, self._requesting, self._tunnel]
         if self._responding is not None:
             self._responding.response_bytes = self._responses.body_bytes
@@ -291,11 +290,11 @@ class Tracker(Generic[E]):
         self._listener.went_opaque(reason)
 
 
-def _check_request_start(begun: bytes) -> None:
-    """Raise ProtocolError as soon as what has begun cannot be an HTTP/1.1 request."""
-    start = begun[: 2 * _LONGEST_METHOD].lstrip(b"\r\n")
+def _check_request_start(prefix: bytes) -> None:
+    """Raise ProtocolError if no HTTP/1.1 request can begin with `prefix`."""
+    start = prefix[: 2 * _LONGEST_METHOD].lstrip(b"\r\n")
     if not start:
         return
     method, space, _ = start[: _LONGEST_METHOD + 1].partition(b" ")
-    if not _METHOD.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
+    if not _METHOD_BYTES.issuperset(method) or not method or (not space and len(start) > _LONGEST_METHOD):
         raise ProtocolError("not_http")

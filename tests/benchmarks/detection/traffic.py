@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from pilotfish.detectors.detection.family import FamilyDetector
+from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import TickResult
-from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import LOSS_TOLERANCE, DriftSettings

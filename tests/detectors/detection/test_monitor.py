@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.detection.attribution import e_bh, largest_contributors
+from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
-from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import DetectorError, StateError
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
-from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.losses.task import BY_SCORE, LOSS
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts

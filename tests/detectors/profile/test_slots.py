@@ -12,9 +12,9 @@ import pytest
 from pilotfish.detectors.batch import Batch, Column, Floats
 from pilotfish.detectors.binning.probabilities import shrunken_probabilities, smoothed_probabilities
 from pilotfish.detectors.conformance import check_merge, check_pods, check_rows, check_state
+from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import TickResult
-from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.evalues.bank import build_bank
 from pilotfish.detectors.evalues.bounds import fixed_point_bounds, log_inverse_risk_of

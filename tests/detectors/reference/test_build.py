@@ -292,7 +292,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "unknown side": ({"sides": {"z": "input"}}, "no column is named"),
     "no time at all": ({"tick_seconds": 0.0}, "tick_seconds must be a positive number"),
     "no rows in a tick": ({"rows_per_tick": 0.0}, "rows_per_tick must be at least 1"),
-    "nothing to watch": ({"columns": {"x": [None, None]}}, "no column can be watched"),
+    "nothing to watch": ({"columns": {"x": [None, None]}}, "no column can be monitored"),
 }
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
-from pilotfish.detectors.detection.tables import family_tables
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.detectors.quality import QualityMonitor
+from pilotfish.detectors.quality.monitor import QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts

@@ -1,4 +1,4 @@
-"""Evidently's report: recent rows against reference rows, in a process that is bounded and connects to nothing."""
+"""Evidently's report on reference and recent rows, made by a child process with limits and without a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINE = '{"at":1.0,"inputs":{"a":%s,"name":"x"},"outputs":{"y":0.5}}\n'
 
 
 class Sidecar(BaseHTTPRequestHandler):
-    """Answers GET /rows to who has the token."""
+    """Answers GET /rows if the request has the token."""
 
     def do_GET(self) -> None:
         allowed = self.headers.get("Authorization") == "Bearer token"
@@ -38,7 +38,7 @@ class Sidecar(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Keep the output of tests to the tests."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def recent(folder: Path) -> Path:
     return path
 
 
-def test_rows_come_from_the_sidecar_to_who_has_the_token(tmp_path: Path, admin: str) -> None:
+def test_rows_are_fetched_with_the_token(tmp_path: Path, admin: str) -> None:
     token, out = tmp_path / "token", tmp_path / "rows"
     token.write_text("token\n")
     fetch(admin, token, out)
@@ -80,32 +80,32 @@ def test_rows_come_from_the_sidecar_to_who_has_the_token(tmp_path: Path, admin: 
         fetch(admin, None, out)
 
 
-def test_a_wrong_address_or_token_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EvidentlyError, match="is that the --admin address"):
+def test_a_wrong_address_or_token_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EvidentlyError, match="check the --admin address"):
         fetch("127.0.0.1:1", None, tmp_path / "rows")
     with pytest.raises(UsageError, match="token file"):
         fetch("127.0.0.1:1", tmp_path / "none", tmp_path / "rows")
 
 
-def test_more_rows_than_a_report_takes_are_refused(tmp_path: Path, admin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_the_limit_are_refused(tmp_path: Path, admin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("token")
-    monkeypatch.setattr(evidently, "LARGEST", 10)
-    with pytest.raises(EvidentlyError, match="keep fewer"):
+    monkeypatch.setattr(evidently, "MAX_ROW_BYTES", 10)
+    with pytest.raises(EvidentlyError, match="store fewer"):
         fetch(admin, tmp_path / "token", tmp_path / "rows")
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [("{}", "line 1 is no row"), ('{"at":1.0,"inputs":{"other":1},"outputs":{}}', "share no column")],
 )
-def test_rows_that_cannot_be_compared_are_told(tmp_path: Path, line: str, said: str) -> None:
+def test_rows_that_cannot_be_compared_are_an_error(tmp_path: Path, line: str, message: str) -> None:
     rows = tmp_path / "rows"
     rows.write_text(line + "\n")
-    with pytest.raises(Exception, match=said):
+    with pytest.raises(Exception, match=message):
         compare(ComparisonJob(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
 
 
-def test_without_evidently_it_says_how_to_have_it(tmp_path: Path) -> None:
+def test_the_error_without_evidently_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match=r"pip install 'pilotfish\[evidently\]'"):
         write(
             EvidentlyOptions(out=tmp_path / "out.html", reference=reference(tmp_path), rows=recent(tmp_path), **LIMITS)
@@ -116,9 +116,9 @@ def run(folder: Path, **changes: int) -> subprocess.CompletedProcess[str]:
     code = f"""
 import json, sys
 from pathlib import Path
-from pilotfish.sidecar.report.command.evidently import Request, write
+from pilotfish.sidecar.report.command.evidently import EvidentlyOptions, write
 paths = dict(out=Path(r"{folder}/out.html"), reference=Path(r"{reference(folder)}"), rows=Path(r"{recent(folder)}"))
-found = write(Request(**paths, mask=("card",), **{LIMITS | changes!r}))
+found = write(EvidentlyOptions(**paths, mask=("card",), **{LIMITS | changes!r}))
 print(json.dumps([found.columns, found.reference_rows, found.rows, found.left_out]))
 """
     environment = {**os.environ, "PYTHONPATH": str(Path("build/tree").resolve()), "HOME": str(folder)}
@@ -143,13 +143,17 @@ def test_evidently_writes_one_self_contained_page_without_the_masked_columns(tmp
     assert "secret-" not in page
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"https?:", page)
     assert (tmp_path / "out.html").stat().st_mode & 0o777 == 0o600
-    assert not (tmp_path / ".config").exists()  # where its telemetry would keep an id
+    assert not (tmp_path / ".config").exists()  # its telemetry would store an id there
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("changes", "said"), [({"memory": 200 << 20}, "memory"), ({"seconds": 1}, "took more than")])
-def test_its_process_is_bounded(tmp_path: Path, changes: dict[str, int], said: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"memory": 200 << 20}, "memory"), ({"seconds": 1}, "took more than")]
+)
+def test_memory_and_time_of_the_child_process_are_limited(
+    tmp_path: Path, changes: dict[str, int], message: str
+) -> None:
     done = run(tmp_path, **changes)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "out.html").exists()

@@ -1,4 +1,4 @@
-"""`pilotfish report`: from a running sidecar, or a saved file, to text, JSON and a page."""
+"""`pilotfish report` shows a running sidecar or a saved file as text, JSON and a page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_saved_report_becomes_text_json_and_a_page(
     check((tmp_path / "page.html").read_text())
 
 
-def test_the_body_of_report_alone_will_do(tmp_path: Path) -> None:
+def test_a_file_with_the_body_of_report_alone_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(msgspec.json.encode(both()[0]))
     assert main(["report", "--file", str(path), "--html", str(tmp_path / "page.html")]) == 0
@@ -41,7 +41,7 @@ def test_the_body_of_report_alone_will_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_running_sidecar_is_asked_with_its_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_running_sidecar_is_queried_with_its_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with served(tmp_path, token=True) as here:
         admin = here.base.removeprefix("http://")
         page, token = tmp_path / "page.html", str(tmp_path / "token")
@@ -58,32 +58,32 @@ async def test_a_running_sidecar_is_asked_with_its_token(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        ("{", "no report"),
-        ('{"state": 3}', "no report"),
-        ("[]", "no report"),
-        ('{"report": {}}', "no report"),
-        ("\x00", "no report"),
+        ("{", "not a report"),
+        ('{"state": 3}', "not a report"),
+        ("[]", "not a report"),
+        ('{"report": {}}', "not a report"),
+        ("\x00", "not a report"),
     ],
 )
-def test_what_is_no_report_is_refused(
-    content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_file_that_is_not_a_report_is_refused(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "x.json"
     path.write_text(content)
     assert main(["report", "--file", str(path)]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert main(["report", "--file", str(tmp_path / "none")]) == 2
 
 
 @pytest.mark.parametrize("admin", ["here", "h:x", "u@h:1", "h:1/path", "", "h:99999", "[::1"])
-def test_an_address_that_is_none_is_an_error_of_use(admin: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_address_is_a_usage_error(admin: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--admin", admin]) == 2
     assert "HOST:PORT" in capsys.readouterr().err
 
 
-def test_nobody_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sidecar_that_does_not_answer_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--admin", "127.0.0.1:1"]) == 2
     assert "no answer" in capsys.readouterr().err
 

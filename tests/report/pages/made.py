@@ -1,4 +1,4 @@
-"""Pages of real monitors, and what a browser would object to."""
+"""Pages of real monitors, and a check of their HTML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.response import ReportResponse
-from pilotfish.sidecar.report.timeline import convert as retold
+from pilotfish.sidecar.report.timeline import convert
 from pilotfish.sidecar.report.timeline.build import time_line
 from pilotfish.sidecar.report.timeline.schema import Timeline
 
@@ -32,7 +32,7 @@ FORBIDDEN = frozenset(
 
 
 class Outline(HTMLParser):
-    """Checks that tags are balanced, and collects them with their attributes."""
+    """Checks that tags are balanced, and collects tags and attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Outline(HTMLParser):
 
 
 def check(text: str) -> None:
-    """Fail unless the page is balanced, runs nothing, fetches nothing, and its drawings are well-formed and finite."""
+    """Fail unless tags are balanced, nothing is run or fetched, and the charts are well-formed and finite."""
     outline = Outline(text)
     assert outline.open == []
     assert not outline.tags & FORBIDDEN
@@ -70,7 +70,7 @@ def check(text: str) -> None:
 
 @cache
 def drifting(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[Profile, DriftMonitor]:
-    """A monitor of two columns, of which `name` drifts from tick `since` on."""
+    """Return a profile and a monitor of two columns; the column `name` drifts from tick `since` on."""
     rng = np.random.default_rng(0)
     columns = {name: rng.normal(size=4000), "colour": rng.choice(["blue", "green", "red"], 4000)}
     profile = build_profile(columns, exchangeable=True, model="m", version="7")
@@ -84,7 +84,7 @@ def drifting(name: str = "amount", ticks: int = 120, since: int = 80) -> tuple[P
 
 
 def answer(profile: Profile, monitor: DriftMonitor) -> ReportResponse:
-    """What /report would answer of that monitor, without a proxy."""
+    """Return the response of /report for that monitor, without a proxy."""
     status = monitor.status()
     return ReportResponse(
         made_at=NOW,
@@ -92,12 +92,12 @@ def answer(profile: Profile, monitor: DriftMonitor) -> ReportResponse:
         state="watching",
         model=profile.model,
         version=profile.version,
-        profile=retold.profile_info(profile),
+        profile=convert.profile_info(profile),
         ticks=report.TickStatus(tick_seconds=60.0, last_closed=status.tick, closed_total=status.ticks_closed),
-        families=retold.families(status),
-        features=retold.features(profile, status),
+        families=convert.families(status),
+        features=convert.features(profile, status),
         episodes=tuple(msgspec.convert(item, report.Episode, from_attributes=True) for item in status.episodes),
-        budget=retold.budget(DRIFT, status.ticks_closed, 1),
+        budget=convert.budget(DRIFT, status.ticks_closed, 1),
     )
 
 

@@ -1,11 +1,10 @@
-"""What was learnt and decided, on the page: said in words, and harmless whatever a person wrote."""
+"""Tables about decisions: complete, in plain words, and escaped."""
 
 from __future__ import annotations
 
 import msgspec
 
-from pilotfish.sidecar.report.pages import audit as decided
-from pilotfish.sidecar.report.pages import page
+from pilotfish.sidecar.report.pages import audit, page
 from pilotfish.sidecar.report.response import ReportResponse
 from pilotfish.sidecar.report.schema import AuditEntry, LearningStatus, StoredRows, StreamDetectorStatus, TickStatus
 from pilotfish.sidecar.report.timeline.schema import Timeline
@@ -14,12 +13,12 @@ ANSWER = ReportResponse(made_at=1.0, started_at=0.0, state="unprofiled", ticks=T
 LINE = Timeline(tick_seconds=60.0)
 
 
-def test_nothing_is_shown_where_nothing_was_learnt_or_decided() -> None:
-    for table in (decided.learning, decided.decisions, decided.streams, decided.kept):
+def test_without_decisions_there_are_no_tables() -> None:
+    for table in (audit.learning, audit.decisions, audit.streams, audit.kept):
         assert table(ANSWER) == ""
 
 
-def test_all_of_it_is_shown_once_and_escaped() -> None:
+def test_every_table_is_shown_once_and_escaped() -> None:
     answer = msgspec.structs.replace(
         ANSWER,
         learning=LearningStatus(
@@ -43,5 +42,5 @@ def test_all_of_it_is_shown_once_and_escaped() -> None:
     assert made.index("rebaseline") < made.index("close episode")
     assert "ffffffffffff</code>" in made
     assert "no budget" in made.lower()
-    for heading in ("A profile in the making", "Decisions", "Other detectors", "Rows on disk"):
+    for heading in ("Learning a profile", "Decisions", "Stream detectors", "Rows on disk"):
         assert made.count(f"{heading}</h2>") == 1

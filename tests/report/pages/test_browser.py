@@ -1,4 +1,4 @@
-"""A real browser draws the file, and finds nothing that its policy forbids."""
+"""A real browser draws the file and reports no violation of its policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page shows what the Report holds, escapes what others wrote, and needs nothing from elsewhere."""
+"""The page shows the Report, escapes foreign text, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def text(tmp_path: Path) -> str:
     return page.render(build_response(whole.report, whole), NO_LINE, live=True)
 
 
-def test_what_others_wrote_is_escaped(text: str) -> None:
+def test_foreign_text_is_escaped(text: str) -> None:
     check(text)
     assert "<b>a" not in text
     assert "&lt;b&gt;a&quot;b" in text
 
 
-def test_the_alarm_the_episode_and_the_account_are_there(text: str) -> None:
+def test_the_page_shows_alarm_episode_and_accounting(text: str) -> None:
     for piece in ("drift", "e1", "0.200", "1.00 %", "POST /v2/models/m/infer", "undecodable", "queued", "abc"):
         assert piece in text, piece
 
 
-def test_losses_and_labels_are_there(text: str) -> None:
+def test_the_page_shows_losses_and_labels(text: str) -> None:
     for piece in (
         "absolute error",
         "realized recently <b>(believed)</b>",
@@ -58,7 +58,7 @@ def test_losses_and_labels_are_there(text: str) -> None:
         assert piece in text, piece
 
 
-def test_without_a_proxy_the_page_says_so() -> None:
+def test_the_page_reports_a_missing_proxy() -> None:
     alone = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
     assert "No counter page" in page.render(build_response(alone.report, alone), NO_LINE, live=True)
     assert "No counter page" not in page.render(build_response(alone.report, alone), NO_LINE)
@@ -71,20 +71,20 @@ def test_the_policy_allows_the_style_and_nothing_else(text: str) -> None:
     assert not re.search(r"url\(|@import|https?:", page.STYLE)
 
 
-def test_a_drift_is_drawn_with_its_alarm_its_episode_and_both_histograms() -> None:
+def test_a_drift_is_drawn_with_alarm_episode_and_both_histograms() -> None:
     made, line = both()
     text = page.render(made, line)
     check(text)
     assert [drift.name for drift in line.drifts] == ["amount"]
     for piece in (
-        'class="mark"', 'class="band"', 'class="threshold"', "Features that drifted", "Jensen-Shannon",
-        "PSI, with its interval", "since the onset", "What is promised", "at most 1 false alarm in",
+        'class="mark"', 'class="band"', 'class="threshold"', "Drifted features", "Jensen-Shannon",
+        "PSI with its interval", "since the onset", "The promise", "at most 1 false alarm in",
     ):  # fmt: skip
         assert piece in text, piece
     assert len(re.findall("<figure>", text)) == 1
 
 
-def test_ticks_that_are_rows_are_told_as_rows() -> None:
+def test_ticks_of_rows_are_shown_as_row_numbers() -> None:
     made, line = both()
     ticks = msgspec.structs.replace(made.ticks, rows_per_tick=10.0)
     text = page.render(msgspec.structs.replace(made, ticks=ticks), line)
@@ -93,7 +93,7 @@ def test_ticks_that_are_rows_are_told_as_rows() -> None:
     assert Clock(60.0, 2.5).start(100) == "row 250"
 
 
-def test_one_tick_and_no_tick_make_a_page() -> None:
+def test_a_page_can_have_one_tick_or_none() -> None:
     for ticks in (0, 1):
         made, line = both("amount", ticks, 10_000)
         assert len(line.spans) == ticks
@@ -101,7 +101,7 @@ def test_one_tick_and_no_tick_make_a_page() -> None:
         assert list(summary.lines(made))
 
 
-def test_nothing_at_all_makes_a_page() -> None:
+def test_an_idle_analyzer_has_a_page() -> None:
     idle = ReportResponse(
         made_at=NOW, started_at=NOW, state="idle", reason="<none>", ticks=report.TickStatus(tick_seconds=1)
     )
@@ -110,7 +110,7 @@ def test_nothing_at_all_makes_a_page() -> None:
     assert "&lt;none&gt;" in text
 
 
-def test_blocks_that_the_page_does_not_know_are_shown_as_they_stand() -> None:
+def test_unknown_blocks_are_shown_as_plain_tables() -> None:
     class Later(ReportResponse, frozen=True, kw_only=True):
         something_new: dict[str, Any]
 
@@ -142,7 +142,7 @@ ANY_TICK = st.sampled_from([-(2**62), -1, 0, 1, 2**40, 2**62])
 @settings(max_examples=examples(60), deadline=None)
 @given(ANY_NAME, ANY_NUMBER, ANY_TICK)
 def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, tick: int) -> None:
-    """What a file or another sidecar says is drawn as it is, or as far as it makes sense."""
+    """Values from a file or another sidecar are drawn, within limits."""
 
     def poisoned(value: Any) -> Any:
         if isinstance(value, dict):
@@ -161,7 +161,7 @@ def test_no_value_of_a_saved_report_breaks_the_page(name: str, number: float, ti
     check(text)
 
 
-def test_a_hundred_features_make_a_page_of_bearable_size() -> None:
+def test_a_page_of_a_hundred_features_is_below_a_megabyte() -> None:
     made, line = both()
     many = tuple(msgspec.structs.replace(made.features[0], name=f"f{at}") for at in range(100))
     trends = tuple(msgspec.structs.replace(line.features[0], name=f"f{at}") for at in range(100))
@@ -172,7 +172,7 @@ def test_a_hundred_features_make_a_page_of_bearable_size() -> None:
     assert len(text) < 1_000_000
 
 
-def test_under_the_pointer_a_bar_says_its_shares() -> None:
+def test_the_tooltip_of_a_bar_shows_its_shares() -> None:
     drawn = histogram.large(FeatureHistogram(labels=("a<", "b"), reference=(0.5, 0.5), current=(0.1, 0.9), rows=10))
     assert "<title>a&lt;: reference 50.00%, current 10.00%</title>" in drawn
 
@@ -190,14 +190,14 @@ def test_scales_have_few_round_values(top: float, most: int) -> None:
     assert found[-1] <= top * (1 + 1e-9)
 
 
-def test_a_page_that_cannot_be_written_is_an_error_of_use(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--html"):
         write(tmp_path / "none" / "page.html", "text")
     assert write(tmp_path / "page.html", "é\ud800") == 3
 
 
-def test_the_terminal_gets_the_drift_and_the_features() -> None:
+def test_the_terminal_shows_drift_and_features() -> None:
     made, _ = both()
     lines = list(summary.lines(made))
-    assert lines[0] == "m 7: watching"
+    assert lines[0] == "m 7: monitoring"
     assert any(line.startswith("DRIFT of features since 2023-") and "amount" in line for line in lines)

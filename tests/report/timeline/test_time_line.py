@@ -1,4 +1,4 @@
-"""The time line holds what the windows hold, and its histograms deal out every row."""
+"""The timeline holds what the windows hold, and its histograms contain every row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.report.pages.made import FIRST, answer, both, drifting
 DAYS = 20
 
 
-def test_spans_steps_and_series_run_together() -> None:
+def test_spans_steps_and_series_agree() -> None:
     _, line = both()
     assert [span.first_tick for span in line.spans][-1] == FIRST + 119
     assert sum(span.rows["input"] for span in line.spans) == sum(step.rows["input"] for step in line.steps) == 120 * 20
@@ -60,17 +60,17 @@ def test_an_ended_drift_ends() -> None:
     assert [(drift.open, drift.last_tick, drift.effects) for drift in line.drifts] == [(False, FIRST + 99, None)]
 
 
-def test_it_survives_json() -> None:
+def test_a_timeline_survives_json() -> None:
     _, line = both()
     assert msgspec.json.decode(msgspec.json.encode(line), type=Timeline) == line
 
 
-def test_without_a_profile_there_is_nothing() -> None:
+def test_without_a_profile_the_timeline_is_empty() -> None:
     profile, monitor = drifting()
     assert time_line(None, (), answer(profile, monitor)) == Timeline(tick_seconds=60.0)
 
 
-def test_bars_deal_out_every_row_of_every_kind_of_feature() -> None:
+def test_bars_contain_every_row_of_every_kind_of_feature() -> None:
     profile = mixed_profile()
     counts = tick(profile, np.random.default_rng(3), rows=500)
     for feature in profile.features:
@@ -83,7 +83,7 @@ def test_bars_deal_out_every_row_of_every_kind_of_feature() -> None:
         assert list(found.edges) == sorted(found.edges)
 
 
-def test_a_feature_with_hours_of_the_day_is_drawn_against_the_same_hours() -> None:
+def test_a_feature_with_slots_is_compared_with_the_same_hours() -> None:
     rng = np.random.default_rng(5)
     times = np.arange(0.0, 86_400.0 * DAYS, 60.0, dtype=np.float64)
     wave = np.sin(2 * np.pi * times / 86_400) * 3 + rng.normal(size=len(times))

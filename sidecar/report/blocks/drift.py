@@ -1,0 +1,118 @@
+"""Blocks of the Report about drift: effect sizes, features, families, episodes and the false-alarm budget."""
+
+from __future__ import annotations
+
+import msgspec
+
+RESTART = "restart"  # `closed_by` of an episode whose evidence a restart lost; the profile is still the same
+
+
+class Score(msgspec.Struct, frozen=True):
+    """An effect size with its 95 % interval, which narrows as the number of rows grows."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Effects(msgspec.Struct, frozen=True, kw_only=True):
+    """Effect sizes of the ticks from `first_tick` to `last_tick` against the reference.
+
+    `wasserstein` is in standard deviations of the reference. `wasserstein` and `ks` are None for categories, because
+    categories have no order.
+    """
+
+    first_tick: int
+    last_tick: int
+    rows: int
+    psi: Score
+    jensen_shannon: Score
+    chi_square: Score
+    wasserstein: Score | None
+    ks: Score | None
+    missing_ratio: float
+    missing_ratio_reference: float
+    unseen_ratio: float
+    out_of_range_ratio: float
+    mismatches: int
+
+
+class NewValue(msgspec.Struct, frozen=True):
+    """A category that the reference does not have, with a lower bound on its count in the recent rows."""
+
+    value: str
+    rows: int
+
+
+class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of the profile: its own evidence, onset and effect sizes.
+
+    `evidence_ratio` is evidence over threshold (1 = alarm); it is None where detection does not run. `partners` are
+    the columns with the largest partial correlation to the column of a residual.
+    """
+
+    name: str
+    side: str
+    family: str
+    kind: str = ""
+    evidence_ratio: float | None = None
+    onset_tick: int | None = None
+    episode_id: str | None = None
+    effects: Effects | None = None
+    partners: tuple[str, ...] = ()
+    new_values: tuple[NewValue, ...] = ()
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """Features that share one part of the false-alarm budget; an `evidence_ratio` of 1 is an alarm."""
+
+    name: str
+    evidence_ratio: float
+    threshold: float
+    share: float
+    alarms_total: int
+
+
+class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature that an episode names.
+
+    `confirmed` means that the e-BH procedure names it; `active` means that it has not recovered yet.
+    """
+
+    name: str
+    confirmed: bool
+    active: bool
+    onset_tick: int
+    joined_tick: int
+    closed_tick: int | None
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause, from its alarm to its end.
+
+    `part_of` is the id of the episode in which another family has already reported the same cause.
+    """
+
+    id: str
+    family: str
+    opened_tick: int
+    onset_tick: int
+    closed_tick: int | None
+    closed_by: str | None
+    open: bool
+    features: tuple[EpisodeFeature, ...]
+    part_of: str | None = None
+
+
+class FalseAlarmBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """The promise: at most `false_alarms` in `per_seconds`.
+
+    `ticks_per_false_alarm` is the same budget in ticks; the thresholds follow from it.
+    """
+
+    false_alarms: float
+    per_seconds: float
+    ticks_per_false_alarm: float
+    tolerance: float
+    ticks_used: int
+    alarms_total: int
