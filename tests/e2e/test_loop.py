@@ -36,9 +36,7 @@ def drift_and_close(stack: Stack, receiver: Receiver, closed_by: str) -> None:
     assert total(samples, "pilotfish_exchanges_seen_total") == answered
 
 
-def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(
-    stack: Stack, receiver: Receiver
-) -> None:
+def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(stack: Stack, receiver: Receiver) -> None:
     stack.start()
     drift_and_close(stack, receiver, "profile")
     (arrival,) = receiver.arrivals
