@@ -24,7 +24,7 @@ STORED_FILE = "profile"
 REFUSED_FILE = "profile.refused"
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
 MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
-MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
@@ -155,7 +155,7 @@ def _decompress(raw: bytes, where: str) -> bytes:
     if not is_gzip(raw):
         return raw
     try:
-        return gunzip(raw, MAX_UNPACKED_BYTES)
+        return gunzip(raw, MAX_DECOMPRESSED_BYTES)
     except OutputTooLargeError as error:
         raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
     except DecompressionError as error:

@@ -54,10 +54,10 @@ def test_detection_takes_its_settings(tmp_path: Path) -> None:
 def test_the_proxy_takes_its_settings(tmp_path: Path) -> None:
     traffic = {"maxRecordsPerSecond": 5, "bodyLimit": "2Mi", "routes": ["/score/{x}"], "probes": ["/up"]}
     found = configured(tmp_path, {"traffic": traffic})
-    told = proxy_settings(found.document)
-    assert (told.max_records_per_second, told.body_limit) == (5, 2 << 20)
-    assert (told.routes, told.probes) == (("/score/{x}",), ("/up",))
-    assert found.settings.hints.body_limit >= told.body_limit
+    settings = proxy_settings(found.document)
+    assert (settings.max_records_per_second, settings.body_limit) == (5, 2 << 20)
+    assert (settings.routes, settings.probes) == (("/score/{x}",), ("/up",))
+    assert found.settings.hints.body_limit >= settings.body_limit
 
 
 def test_a_profile_that_only_a_cluster_can_fetch_is_reported(tmp_path: Path) -> None:

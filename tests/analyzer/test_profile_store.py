@@ -35,8 +35,8 @@ def test_an_invalid_profile_is_refused_with_its_source_named(raw: bytes) -> None
 
 
 def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "MAX_UNPACKED_BYTES", 1000)
-    with pytest.raises(ProfileRefusedError, match="unpacked"):
+    monkeypatch.setattr(profiles, "MAX_DECOMPRESSED_BYTES", 1000)
+    with pytest.raises(ProfileRefusedError, match="when decompressed"):
         parse_profile(gzip.compress(bytes(100_000)), "x")
 
 
