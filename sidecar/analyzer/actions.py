@@ -1,4 +1,8 @@
-"""What people, files and learning decide of profiles and episodes: carried out, kept, and put into the audit."""
+"""Audited actions: decisions of people, files and learning about profiles and episodes.
+
+Each action submits commands to the worker, stores the profile, and appends an entry to the audit log, in this order. So
+the audit log never contains a decision that was refused.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ Reason = Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)]
 
 
 class RebaselineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person says that the present traffic is the new normal: learn from the next `rows` rows."""
+    """The body of `POST /rebaseline`: learn a new profile from the next `rows` rows."""
 
     by: By
     reason: Reason
@@ -46,7 +50,10 @@ class RebaselineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class AuditedActions:
-    """Each method carries one decision out; RefusedError leaves everything as it was, and nothing in the audit."""
+    """One method per decision. On RefusedError, nothing has changed and the audit log has no entry.
+
+    `by` and `reason` come from the requester and are recorded as given.
+    """
 
     def __init__(
         self,
@@ -60,8 +67,8 @@ class AuditedActions:
         self._submit = submit
         self._read = read
 
-    async def take_profile(self, raw: bytes, by: str = "", reason: str = "") -> str:
-        """Put the profile in `raw` into force and keep it; return its hash."""
+    async def set_profile(self, raw: bytes, by: str = "", reason: str = "") -> str:
+        """Put the profile in `raw` into force, store it and return its hash."""
         profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
         before = self._read()
         await self._submit_and_wait(SetProfile(profile))
@@ -70,8 +77,8 @@ class AuditedActions:
         await self._supersede(before)
         return profile.hash
 
-    async def take_file(self) -> None:
-        """Put the profile of the document's file into force, if it is another one; ProfileRefusedError."""
+    async def reload_file(self) -> None:
+        """Put the profile of the document's file into force if it has changed; raise ProfileRefusedError."""
         before = self._read()
         profile = await asyncio.to_thread(self._profile_store.load_changed)
         if profile is None:
@@ -82,20 +89,20 @@ class AuditedActions:
         await self._supersede(before)
 
     async def close_episode(self, episode: str, by: str = "", reason: str = "") -> None:
-        """End an episode."""
+        """Close an episode."""
         await self._submit_and_wait(CloseEpisode(episode))
         await self._record("close_episode", "closed", self._read(), by=by, reason=reason, episode=episode)
 
     async def rebaseline(self, raw: bytes) -> LearningStatus:
-        """Begin to learn the new normal from the rows to come, as the JSON in `raw` says."""
+        """Start a rebaseline with the RebaselineRequest in `raw`; return the new learning."""
         try:
             wanted = msgspec.json.decode(raw, type=RebaselineRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
-            raise RefusedError(f"the body cannot be read ({error}); send {example}") from error
+            raise RefusedError(f"cannot read the body: {error}; send {example}") from error
         before = self._read()
         if before.state == "idle":
-            raise LearningRefusedError(f"nothing is learnt while the analyzer is idle: {before.reason}")
+            raise LearningRefusedError(f"cannot learn a profile while the analyzer is idle: {before.reason}")
         learning = LearningStatus(
             id=secrets.token_hex(8), kind="rebaseline", wanted=wanted.rows, by=wanted.by, reason=wanted.reason,
             began=time.time(),
@@ -104,33 +111,33 @@ class AuditedActions:
         await self._record("rebaseline", "begun", before, by=wanted.by, reason=wanted.reason)
         return learning
 
-    async def cancel(self, by: str = "", reason: str = "") -> None:
-        """End a rebaseline, or the learning of a first profile, and remove its rows; the profile in force stays."""
+    async def cancel_learning(self, by: str = "", reason: str = "") -> None:
+        """Cancel the learning under way and remove its rows; the profile in force stays."""
         before = self._read()
         if before.learning is None:
-            raise LearningRefusedError("there is nothing to cancel: no profile is in the making")
+            raise LearningRefusedError("nothing to cancel: no profile is being learned")
         await self._submit_and_wait(EndLearning(before.learning.id))
         await self._record(before.learning.kind, "cancelled", before, by=by, reason=reason, rows=before.learning.rows)
 
-    async def take_learnt(self, learning: LearningStatus, raw: bytes, rows: int) -> None:
-        """Put what `learning` came to into force, keep it, and remove its rows.
+    async def set_learned_profile(self, learning: LearningStatus, raw: bytes, rows: int) -> None:
+        """Put the profile in `raw`, built by `learning`, into force; store it and remove the learning's rows.
 
-        A kill at any step leaves the learning where it is, and its rows: it builds the same profile again.
+        The learning ends last. After a crash at any step, it builds the same profile again from the same rows.
         """
-        profile = await asyncio.to_thread(parse_profile, raw, "the profile that was learnt")
+        profile = await asyncio.to_thread(parse_profile, raw, "the learned profile")
         before = self._read()
-        await self._submit_and_wait(SetProfile(profile, learnt=learning.id))
+        await self._submit_and_wait(SetProfile(profile, learning_id=learning.id))
         if not any(entry.action == learning.kind and entry.new == profile.hash for entry in self._audit.newest):
             await self._record(
                 learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason
             )
         stored = await self._store(raw)
         await self._submit_and_wait(EndLearning(learning.id))
-        if not stored:  # the rows are gone, so there may be room now
+        if not stored:  # the disk was full; the removed rows may have made room
             await self._store(raw)
 
-    async def refuse_learnt(self, learning: LearningStatus, problem: str) -> None:
-        """Say that the rows of `learning` were no good; they are gathered anew, or it is given up."""
+    async def record_failed_build(self, learning: LearningStatus, problem: str) -> None:
+        """Record that the build of `learning` failed with `problem`; it gathers rows again or is given up."""
         await self._submit_and_wait(NoteLearning(learning.id, problem=problem))
         outcome = "gave_up" if learning.tries >= MAX_TRIES else "gathering_anew"
         await self._record(
@@ -174,14 +181,16 @@ class AuditedActions:
             episode=episode,
         )
         await asyncio.to_thread(self._audit.append, decision)
-        with suppress(StoppingError):  # it is in the file, and shown after the restart
+        with suppress(StoppingError):  # the entry is in the file; the report shows it after the restart
             await self._submit_and_wait(ShowDecisions(self._audit.newest))
             await self._submit_and_wait(Warn("audit", self._audit.problem))
 
 
 def query_text(query: dict[str, str], name: str, longest: int) -> str:
-    """Return what a query says under `name`; RefusedError when it is longer than a person's word."""
+    """Return the query parameter `name`, empty when absent; raise RefusedError when longer than `longest`."""
     text = query.get(name, "")
     if len(text) > longest:
-        raise RefusedError(f"{name} has {len(text)} characters ({quote_value(text)}); give {longest} at most")
+        raise RefusedError(
+            f"the parameter {name} has {len(text)} characters: {quote_value(text)}; send {longest} at most"
+        )
     return text

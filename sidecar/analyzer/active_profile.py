@@ -1,4 +1,7 @@
-"""The profile in force: its monitor, and the episodes of this profile and of earlier ones."""
+"""Component of the profile in force: its monitor, and the episodes of this profile and of earlier ones.
+
+A change of profile closes all open episodes, because evidence against one profile says nothing about another.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ MAX_EPISODES = 50  # closed ones in the report
 
 
 class ActiveProfile(Component):
-    """Counts rows by the profile in force; `monitor` is None before the first profile.
+    """Counts rows against the profile in force; `monitor` is None before the first profile.
 
-    The checkpoint's monitor waits until its profile is loaded: it resumes then, or is dropped for another profile.
+    `resume` only stores the state of the monitor. `replace` restores it if the profile is the same, or drops it.
+    `restorable` is False once a profile other than the checkpoint's was set.
     """
 
     by_tick: ClassVar[bool] = True
@@ -43,58 +47,61 @@ class ActiveProfile(Component):
         self._saved: Mapping[str, Any] | None = None
         self._closed_tick: int | None = None
         self.monitor: ProfileMonitor | None = None
-        self.restorable = True  # False once a profile came that the checkpoint was not made under
+        self.restorable = True
 
     @property
     def profile_hash(self) -> str:
         """The hash of the profile in force, empty without one."""
         return self.monitor.profile.hash if self.monitor is not None else ""
 
-    # --- what the pipeline calls
+    # --- hooks
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
-        """Count the rows of an exchange."""
+        """Count the rows of one exchange."""
         if self.monitor is not None:
             self.monitor.add(tick, exchange, at)
 
     def on_labels(self, tick: int, labels: LabelEvent) -> None:
-        """Count rows of predictions with their labels."""
+        """Count predictions with their labels."""
         if self.monitor is not None:
             self.monitor.add_labels(tick, Rows({**labels.columns}, labels.rows), labels.at)
 
     def on_tick(self, tick: int, now: float) -> None:
-        """Hand the counts of `tick` to the engine."""
+        """Pass the counts of `tick` to the engine."""
         result = self.monitor.close(tick) if self.monitor is not None else None
         self._closed_tick = None if result is None else tick
         if result is not None:
             self._count_result(result)
 
-    # --- what is asked for
+    # --- changes and queries
 
     def replace(self, profile: Profile, closed_by: str) -> None:
-        """Put `profile` into force and end the former one's episodes; on ProfileRefusedError the former one stays."""
-        fresh = self._create_monitor(profile)
+        """Put `profile` into force and close the previous one's episodes, with `closed_by` as the cause.
+
+        On ProfileRefusedError, the previous profile stays in force.
+        """
+        monitor = self._create_monitor(profile)
         self._close_monitor(closed_by)
-        self.monitor = fresh
-        for tick in fresh.open_counts:
-            if tick not in self._ticks.open:  # the clock closed it while no profile was in force
-                result = fresh.close(tick)
+        self.monitor = monitor
+        for tick in monitor.open_counts:
+            if tick not in self._ticks.open:  # the tick closed while no profile was in force
+                result = monitor.close(tick)
                 if result is not None:
                     self._count_result(result)
 
     def close_episode(self, episode_id: str, by: str) -> None:
-        """End one open episode; UnknownEpisodeError when no open one has this id."""
+        """Close an open episode; raise UnknownEpisodeError when no open episode has this id."""
         if self.monitor is None:
-            raise UnknownEpisodeError(f"there is no episode {quote_value(episode_id)}: no profile is in force")
+            raise UnknownEpisodeError(f"episode {quote_value(episode_id)} does not exist: no profile is in force")
         try:
             self.monitor.close_episode(episode_id, by)
         except DetectorError as error:
             raise UnknownEpisodeError(str(error)) from error
 
     def episodes(self) -> tuple[Episode, ...]:
-        """Return the open episodes, then the latest closed ones, those of earlier profiles included."""
-        mine = self.monitor.status.episodes if self.monitor is not None else ()
-        current = tuple(msgspec.convert(item, Episode, from_attributes=True) for item in mine)
+        """Return the open episodes, then up to MAX_EPISODES closed ones, latest first, of all profiles."""
+        found = self.monitor.status.episodes if self.monitor is not None else ()
+        current = tuple(msgspec.convert(item, Episode, from_attributes=True) for item in found)
         known = {episode.id for episode in current}
         closed = [episode for episode in current if not episode.open]
         closed += [episode for episode in self._history if episode.id not in known]
@@ -102,7 +109,7 @@ class ActiveProfile(Component):
         return (*(episode for episode in current if episode.open), *closed[:MAX_EPISODES])
 
     def closed_counts(self, tick: int) -> tuple[Profile, Counts] | None:
-        """Return the profile and the counts of `tick` if it is the last one that closed, and had rows."""
+        """Return the profile and the counts of `tick`; None unless it is the last closed tick and had rows."""
         if self.monitor is None or tick != self._closed_tick:
             return None
         return self.monitor.profile, self.monitor.last_counts
@@ -110,7 +117,7 @@ class ActiveProfile(Component):
     # --- the checkpoint
 
     def state(self) -> dict[str, Any]:
-        """Return the monitor, None without a profile, and the episodes."""
+        """Return the state of the monitor, None without a profile, and the episodes."""
         if self.monitor is not None:
             self.monitor.flush()
         return {
@@ -119,11 +126,11 @@ class ActiveProfile(Component):
         }
 
     def resume(self, saved: Mapping[str, Any]) -> None:
-        """Keep the monitor for its profile; until that is in force, the open episodes count as closed."""
+        """Store the state of the monitor for `replace`; until then, its open episodes count as closed."""
         self._saved = saved
         self._history = self._closed_episodes(saved, RESTART)
 
-    # --- inside
+    # --- helpers
 
     def _count_result(self, result: TickResult) -> None:
         self._counters.add(TICKS.key())
@@ -141,19 +148,19 @@ class ActiveProfile(Component):
         self.monitor = None
 
     def _create_monitor(self, profile: Profile) -> ProfileMonitor:
-        """Return the monitor of `profile`, resumed if the checkpoint was made under the same profile."""
+        """Return the monitor of `profile`, resumed if the checkpoint belongs to the same profile."""
         saved, self._saved = self._saved, None
-        mine = saved["monitor"] if saved is not None else None
-        if saved is not None and (mine is None or mine.get("profile_hash") != profile.hash):
+        state = saved["monitor"] if saved is not None else None
+        if saved is not None and (state is None or state.get("profile_hash") != profile.hash):
             self._history = self._closed_episodes(saved, "profile")
             self.restorable = False
         factory, drift = self._settings.engine_factory, self._settings.drift
-        if mine is not None and mine.get("profile_hash") == profile.hash:
+        if state is not None and state.get("profile_hash") == profile.hash:
             try:
-                monitor = ProfileMonitor(profile, factory(profile, drift, mine["engine"]))
-                monitor.resume(mine)
+                monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]))
+                monitor.resume(state)
             except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
-                self._notices.set("checkpoint", f"evidence starts afresh, the checkpoint does not fit: {error}")
+                self._notices.set("checkpoint", f"evidence starts from zero, the checkpoint does not fit: {error}")
             else:
                 return monitor
         try:
@@ -162,7 +169,7 @@ class ActiveProfile(Component):
             raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
 
     def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[Episode, ...]:
-        """Return the checkpoint's episodes, the open ones as closed; a monitor that resumes still has them open."""
+        """Return the checkpoint's episodes with all open ones closed by `by`; a resumed monitor has them open still."""
         episodes = msgspec.convert(saved["episodes"], tuple[Episode, ...])
         closed = {"open": False, "closed_by": by, "closed_tick": self._ticks.closed_through}
         return tuple(msgspec.structs.replace(item, **closed) if item.open else item for item in episodes)

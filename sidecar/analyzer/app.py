@@ -1,4 +1,8 @@
-"""The analyzer's process, put together: a thread that counts, an event loop that answers, a look around each second."""
+"""Composition of the analyzer process. Nothing else in this package constructs the collaborators.
+
+Two threads run: the worker changes all state, and the event loop answers HTTP. Once a second, the event loop polls
+memory, document and profile. The event loop reads snapshots only, and changes state only by worker commands.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +55,14 @@ _LOG = logging.getLogger("pilotfish.analyzer")
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
 LOCK_FILE = "lock"
-GC_THRESHOLD = 20_000  # records come and go in thousands: a collection each 700 allocations would only look at them
+GC_THRESHOLD = 20_000  # allocations; records live briefly and in thousands, so Python's 700 would collect for nothing
 
 
 def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
-    """Put the analyzer together from its options; with no engine given, effect sizes are all that it finds out.
+    """Compose the analyzer from `options`; without `engine_factory`, it computes effect sizes and no evidence.
 
-    A document or profile that cannot be used leaves it idle, with the reason in the report. Raises UsageError for
-    folders, addresses and files of the command line.
+    With a document or profile that cannot be used, the analyzer is idle and reports the reason. Raises UsageError for
+    a folder, address or file of the command line that cannot be used.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
     check_options(options)
@@ -67,7 +71,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     saved, damage = load_checkpoint(options)
     pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
-    # from now on, a checkpoint with this id belongs to this counter page
+    # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
     profile_store = ProfileStore(configured.profile_path, options.state_folder)
     problem = load_first_profile(pipeline, profile_store)
@@ -104,7 +108,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
 
 
 class App:
-    """The running analyzer: `serve` it once; `report`, `submit`, `set_control` are for the control loop beside it."""
+    """The running analyzer. Call `serve` once; the control loop uses `report`, `submit` and `set_control`."""
 
     def __init__(
         self,
@@ -142,29 +146,30 @@ class App:
 
     @property
     def report(self) -> Report:
-        """The newest Report."""
+        """The latest report."""
         return self._worker.published.report
 
     @property
     def document(self) -> ModelMonitor | None:
-        """The document in force; None without one, and while it cannot be used."""
+        """The document in force; None without a document or while it cannot be used."""
         return self._configured.document
 
     def submit(self, command: SimpleCommand) -> Future[None]:
-        """Hand a command to the worker; the future fails with why it was refused."""
+        """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
 
     def set_control(self, status: ControlStatus) -> None:
-        """Show `status` in report and metrics from now on; what hinders the loop is a warning, too."""
+        """Show the control loop's `status` in report and metrics; its problem is also a warning of the report."""
         former = self._control.problem if self._control else None
         self._control = status
         if status.problem != former:
             self.submit(Warn("control", status.problem or ""))
 
     async def serve(self, stop: asyncio.Event) -> int:
-        """Count and answer until `stop` is set (then 0) or it is time to start anew (75); raise what ended the worker.
+        """Run until `stop` is set or the process must be recycled; return the exit status, 0 or RECYCLE_STATUS.
 
-        UsageError when an address cannot be listened at. At the end `stop` is set, and a last checkpoint is written.
+        Raises UsageError when the admin address cannot be bound, and any exception that ended the worker. On return,
+        `stop` is set and a last checkpoint is written.
         """
         server = AdminServer(self._views.build_response)
         try:
@@ -196,10 +201,11 @@ class App:
             path = self._options.shared / SETTINGS_FILE
             write_proxy_settings(path, proxy_settings(self._configured.document))
         except OSError as error:
-            self.submit(Warn("proxy", f"the proxy keeps its former settings, spec.traffic cannot be written: {error}"))
+            problem = f"cannot write spec.traffic for the proxy: {error}; the proxy keeps its previous settings"
+            self.submit(Warn("proxy", problem))
 
     async def _poll(self) -> int:
-        """Look each second at memory, document and profile; return the status with which to end."""
+        """Check memory, document and profile once a second; return the exit status when the process must end."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if memory.near_limit(used_memory()[2], self._options.memory_limit):
@@ -209,14 +215,14 @@ class App:
             await self._profile_changed()
 
     async def _document_changed(self) -> bool:
-        """Tell whether the document's file holds another one that can be used; one that cannot stays out, and shows."""
+        """Return whether the file holds another usable document; warn in the report when it cannot be used."""
         watch = self._document_watcher
         if watch is None or not await asyncio.to_thread(watch.changed):
             return False
         found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
         problem = found.settings.problem
         self.submit(
-            Warn("document", f"the document changed, the former one stays in force: {problem}" if problem else "")
+            Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
         )
         return not problem and found.document != self._configured.document
 
@@ -224,19 +230,19 @@ class App:
         if not await asyncio.to_thread(self._profile_store.changed):
             return
         try:
-            await self._actions.take_file()
+            await self._actions.reload_file()
             self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
-            former = "the former profile stays in force: " if self.report.profile else ""
-            self.submit(Warn("profile", f"the profile's file changed, {former}{error}"))
+            previous = "the previous profile stays in force: " if self.report.profile else ""
+            self.submit(Warn("profile", f"the profile's file changed, {previous}{error}"))
 
     def _rows(self) -> Iterator[Block] | None:
-        """Return the recent rows that are kept, oldest first; None where none are."""
+        """Return the stored recent rows, oldest first; None when the document stores none."""
         keep = self._configured.settings.keep_rows
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
     def _read(self) -> ScrapeInput:
-        report = self.report  # before the page: what the analyzer settled must not be newer than what the proxy saw
+        report = self.report  # read before the page: the report must not count exchanges that the page lacks
         return ScrapeInput(
             report=report,
             page=_page(self._options),
@@ -258,12 +264,12 @@ class App:
 def _page(options: Options) -> PageSnapshot | None:
     try:
         return read_page(options.shared / PAGE_FILE)
-    except (OSError, PageError):  # no proxy yet, or one of another version: `pilotfish_proxy_up` says so
+    except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
         return None
 
 
 async def _result(watched: asyncio.Task[int]) -> int:
-    """Return what the look around found to be the time for, 0 when it was cancelled."""
+    """Return the exit status of the poll task, 0 when it was cancelled."""
     try:
         return await watched
     except asyncio.CancelledError:

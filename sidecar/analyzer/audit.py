@@ -1,7 +1,8 @@
-"""The audit: who decided what of profiles and episodes, one JSON object a line, in a file that only grows.
+"""The audit log: decisions about profiles and episodes, one JSON object per line, in an append-only file.
 
-`by` and `reason` are what whoever asked said of themselves: the token tells who may, not who did. At 8 MiB, some twenty
-thousand decisions, the file becomes `audit.jsonl.1`, in place of the one before.
+`by` and `reason` are given by the requester and are not verified: the bearer token grants access but does not identify
+a person. At MAX_FILE_BYTES, about 20,000 decisions, the file is renamed to `audit.jsonl.1` and replaces the previous
+one.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from ..system.logfile import LogFile
 AUDIT_FILE = "audit.jsonl"
 NEWEST = 20
 MAX_FILE_BYTES = 8 * 1024 * 1024
-_TAIL_BYTES = 64 * 1024  # bytes of its end that hold the newest
+_TAIL_BYTES = 64 * 1024  # read from the end at the start; room for the NEWEST decisions
 
 
 class AuditLog:
-    """The file in `folder`, and the newest of it; `problem` says why the last one is not in the file."""
+    """The log file in `folder`. `newest` are its last entries; `problem` is why the last append failed, or empty."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
@@ -33,7 +34,7 @@ class AuditLog:
         self.newest: tuple[AuditEntry, ...] = self._load()
 
     def append(self, decision: AuditEntry) -> None:
-        """Write one decision, durably."""
+        """Append one decision durably; on failure set `problem`."""
         line = msgspec.json.encode(decision)
         with self._lock:
             self.newest = (*self.newest, decision)[-NEWEST:]
@@ -41,10 +42,10 @@ class AuditLog:
                 self._write(line)
                 self.problem = ""
             except OSError as error:
-                self.problem = f"a decision is not in the audit, {quote_value(self._path)}: {error.strerror}"
+                self.problem = f"cannot append a decision to the audit log {quote_value(self._path)}: {error.strerror}"
 
     def _write(self, line: bytes) -> None:
-        with self._file as file:  # opened anew each time: somebody may have moved it away
+        with self._file as file:  # opened for each entry, because a person may have moved the file
             file.open()
             if file.size >= MAX_FILE_BYTES:
                 file.rotate(self._path.with_name(f"{AUDIT_FILE}.1"))
@@ -61,6 +62,6 @@ class AuditLog:
         for line in lines:
             try:
                 found.append(msgspec.json.decode(line, type=AuditEntry))
-            except (msgspec.MsgspecError, UnicodeDecodeError):  # torn, or cut by where the reading began
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # torn by a crash, or cut where reading began
                 continue
         return tuple(found[-NEWEST:])

@@ -1,7 +1,8 @@
-"""The checkpoint: everything that the analyzer must know again after a restart, in one file, replaced atomically.
+"""The checkpoint file: the state of all components, replaced atomically.
 
-magic, version, CRC-32 and length of the payload; the payload is zlib over MessagePack of plain values. It is data
-only: reading a file that somebody else wrote can at worst fail.
+Layout: magic, version, CRC-32 and length of the payload; the payload is MessagePack compressed by zlib. It holds plain
+values only, so a file from an untrusted source can be refused but cannot run code. Increase VERSION when the state
+changes, and add a step like `checkpoint_v1.py` that reads the previous version.
 """
 
 from __future__ import annotations
@@ -21,52 +22,56 @@ CHECKPOINT_FILE = "checkpoint"
 VERSION = 2
 MAX_BYTES = 256 * 1024 * 1024
 _SEALED = Sealed(b"PLTFCKPT", VERSION, oldest=1)
-_LEVEL = 1  # most of it is counts that compress at any level; the time of the worker is what costs
+_LEVEL = 1  # counts compress well at any level, and this one costs the worker the least time
 
 State = dict[str, Any]
 
 
 class CheckpointError(PilotfishError):
-    """A checkpoint cannot be written, or is not one."""
+    """A checkpoint cannot be read or written."""
 
 
 def render(state: State) -> bytes:
-    """Return the bytes of `state`: dicts, lists, strings, bytes, floats, integers of 64 bits."""
+    """Return the file content for `state`: dicts, lists, strings, bytes, floats and 64-bit integers."""
     return _SEALED.wrap(zlib.compress(msgspec.msgpack.encode(state), _LEVEL))
 
 
 def parse(raw: bytes, where: str) -> State:
-    """Return the state in `raw`; raise CheckpointError for anything that `render` did not write whole."""
+    """Return the state in `raw`; raise CheckpointError, which names `where`, for anything but a whole checkpoint."""
     try:
         version, payload = _SEALED.unwrap(raw)
     except FramingError as error:
-        raise CheckpointError(f"{where}: not a checkpoint that can be used: {error}; it will be replaced") from error
+        raise CheckpointError(f"{where}: cannot use this checkpoint: {error}; it will be replaced") from error
     try:
         unpacker = zlib.decompressobj()
         state = msgspec.msgpack.decode(unpacker.decompress(payload, MAX_BYTES), type=State)
     except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{where}: does not decode ({error}); it will be replaced") from error
+        raise CheckpointError(f"{where}: cannot decode this checkpoint: {error}; it will be replaced") from error
     try:
         return checkpoint_v1.upgrade(state) if version == 1 else state
     except KeyError as error:
-        raise CheckpointError(f"{where}: version 1 without {error}; it will be replaced") from error
+        raise CheckpointError(
+            f"{where}: this checkpoint of version 1 lacks the key {error}; it will be replaced"
+        ) from error
 
 
 def save(path: Path, raw: bytes) -> None:
-    """Replace the file at `path` by `raw`, durably; when that fails raise CheckpointError, the old file untouched."""
+    """Replace the file at `path` with `raw`, durably; on CheckpointError the old file is unchanged."""
     try:
         replace_file(path, raw, durable=True)
     except OSError as error:
         raise CheckpointError(
-            f"cannot write {quote_value(path)}: {error}; a restart now would lose what came since"
+            f"cannot write {quote_value(path)}: {error}; a restart would lose everything since the last checkpoint"
         ) from error
 
 
 def load(path: Path) -> State | None:
-    """Return the state in the file at `path`, None when there is none; raise CheckpointError when it is damaged."""
+    """Return the state in the file at `path`, None without a file; raise CheckpointError for a damaged one."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(f"{quote_value(path)}: larger than {MAX_BYTES} bytes; it will be replaced")
+            raise CheckpointError(
+                f"{quote_value(path)}: this checkpoint is larger than {MAX_BYTES} bytes; it will be replaced"
+            )
         return parse(path.read_bytes(), str(path))
     except FileNotFoundError:
         return None

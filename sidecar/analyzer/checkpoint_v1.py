@@ -1,4 +1,7 @@
-"""Reads checkpoints of version 1, a flat dictionary, as the state of the components that wrote it."""
+"""Converts the state of a version 1 checkpoint, one flat dictionary, to the state of version 2, by component.
+
+The keys of version 1 are on users' disks and must stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 
 def upgrade(old: dict[str, Any]) -> dict[str, Any]:
-    """Return the state of version 2: what each component returned from `state`, by its name."""
+    """Return the state of version 2, by component; raise KeyError when `old` lacks a required key."""
     return {
         "ledger": {"id": old["ledger_id"], "epoch": old.get("epoch", 0), "totals": old["totals"]},
         "ticks": {name: old.get(name) for name in ("tick_ns", "closed_through", "newest_ns", "open")},

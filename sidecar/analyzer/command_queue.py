@@ -1,4 +1,7 @@
-"""The queue between the threads that send commands and the worker, which executes them one after the other."""
+"""The queue of worker commands: other threads submit, the worker takes the commands and executes them one by one.
+
+Every submitted command's future must be resolved, also when the worker stops; otherwise an HTTP request would hang.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from .commands import Command, SimpleCommand, TakeLabels
 from .errors import StoppingError
 from .feedback.labels import FeedbackResponse, LabelBatch
 
-LABEL_WAIT_SECONDS = 0.3  # a label may arrive before its exchange, which is on its way from the proxy
+LABEL_WAIT_SECONDS = 0.3  # a label may overtake its exchange, which the proxy sends asynchronously
 
 Waiting = tuple[float, TakeLabels, Future[Any]]  # received at, command, response
 
 
 class CommandQueue:
-    """Commands and their futures. `wake` is called, from any thread, whenever the worker has something to do."""
+    """Commands and their futures. Each submission calls `wake`, in the thread of the submitter."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -29,7 +32,7 @@ class CommandQueue:
 
     @property
     def stopping(self) -> bool:
-        """Whether the queue takes no more commands."""
+        """Whether the queue refuses new commands."""
         return self._stopping
 
     @property
@@ -44,24 +47,27 @@ class CommandQueue:
     def submit(self, command: SimpleCommand) -> Future[None]: ...
 
     def submit(self, command: Command) -> Future[Any]:
-        """Queue a command; its future fails with the reason when the command is refused."""
+        """Queue a command; if it is refused, its future fails with the reason."""
         response: Future[Any] = Future()
         with self._lock:
             if self._stopping:
-                response.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+                response.set_exception(StoppingError("the analyzer is stopping; try again in a moment"))
                 return response
             self._commands.put((command, response))
         self._wake()
         return response
 
     def stop(self) -> None:
-        """Take no more commands."""
+        """Refuse new commands from now on."""
         with self._lock:
             self._stopping = True
         self._wake()
 
     def due(self, now: float, exchange_missing: Callable[[LabelBatch], bool]) -> Iterator[tuple[Command, Future[Any]]]:
-        """Yield the commands to execute now. Labels wait a little while `exchange_missing` says so."""
+        """Yield the commands to execute now.
+
+        Labels for which `exchange_missing` returns True wait for up to LABEL_WAIT_SECONDS. `now` is epoch seconds.
+        """
 
         def must_wait(received_at: float, command: TakeLabels) -> bool:
             return 0 <= now - received_at < LABEL_WAIT_SECONDS and exchange_missing(command.labels)
@@ -75,19 +81,19 @@ class CommandQueue:
         while not self._commands.empty():
             command, response = self._commands.get()
             if not response.set_running_or_notify_cancel():
-                continue  # the sender is gone
+                continue  # the submitter cancelled it
             if isinstance(command, TakeLabels) and must_wait(now, command):
                 self._waiting.append((now, command, response))
             else:
                 yield command, response
 
     def close(self) -> None:
-        """Refuse all commands that were not executed, and those to come."""
+        """Refuse all waiting and all future commands."""
         with self._lock:
             self._stopping = True
         for _, _, response in self._waiting:
-            response.set_exception(StoppingError("the analyzer is ending; send the labels again in a moment"))
+            response.set_exception(StoppingError("the analyzer is stopping; send the labels again in a moment"))
         while not self._commands.empty():
             _, response = self._commands.get()
             if response.set_running_or_notify_cancel():
-                response.set_exception(StoppingError("the analyzer is ending; ask again in a moment"))
+                response.set_exception(StoppingError("the analyzer is stopping; try again in a moment"))

@@ -1,4 +1,7 @@
-"""What other threads may ask of the worker; it does them one after the other, between two portions of records."""
+"""Worker commands: the only way for another thread to change the analyzer's state.
+
+The worker executes them one by one between two batches of records. `worker.py` dispatches on their type.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from .feedback.labels import LabelBatch
 
 @dataclass(frozen=True, slots=True)
 class BeginLearning:
-    """Gather rows for a profile; refused while another one is in the making."""
+    """Start to store rows for a new profile; refused while another profile is being learned."""
 
     learning: LearningStatus
 
 
 @dataclass(frozen=True, slots=True)
 class CloseEpisode:
-    """End the open episode `id`; `by` says who asked for it."""
+    """Close the open episode `id`; `by` is recorded as the cause of the closing."""
 
     id: str
     by: str = "person"
@@ -26,14 +29,14 @@ class CloseEpisode:
 
 @dataclass(frozen=True, slots=True)
 class EndLearning:
-    """End the learning `id`, with or without a profile, and remove its rows."""
+    """End the learning `id`, whether or not it gave a profile, and remove its rows."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoteLearning:
-    """The learning `id` has come as far as `progress`, or its rows were no good, for the reason in `problem`."""
+    """Report on the build of the learning `id`: its `progress` in [0, 1], or the `problem` that made it fail."""
 
     id: str
     progress: float = 0.0
@@ -42,22 +45,25 @@ class NoteLearning:
 
 @dataclass(frozen=True, slots=True)
 class SetProfile:
-    """Count against `profile` from now on: what the learning `learnt` came to, or one from elsewhere, which ends it."""
+    """Put `profile` into force.
+
+    `learning_id` is the id of the learning that built it; empty for any other profile, which ends a learning under way.
+    """
 
     profile: Profile
-    learnt: str = ""
+    learning_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowDecisions:
-    """Show these, the newest of the audit, in the report."""
+    """Show `decisions`, the newest entries of the audit log, in the report."""
 
     decisions: tuple[AuditEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Show `text` among the report's warnings under `topic`; an empty text takes it back."""
+    """Show `text` as the report's warning about `topic`; an empty text removes it."""
 
     topic: str
     text: str
@@ -65,7 +71,7 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class TakeLabels:
-    """Join and count labels; its future gives an Answer, as soon as they outlive the process."""
+    """Join and count labels; the future returns a FeedbackResponse once the labels are stored durably."""
 
     labels: LabelBatch
 

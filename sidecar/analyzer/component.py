@@ -1,6 +1,7 @@
-"""What every part of the pipeline has in common: a state for the checkpoint, and hooks that the pipeline calls.
+"""The component protocol: a state for the checkpoint, and hooks that the pipeline calls.
 
-The table of components is in `pipeline.py`. A component implements what it needs; all else does nothing.
+The table of components is in `pipeline.py`. A component overrides the hooks that it needs; the pipeline skips the rest.
+To add a component, subclass `Component` and add a row to that table. `resume` must accept each state that `state` gave.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ Hook = Callable[..., None]
 
 
 class Component:
-    """One part of the pipeline. Everything runs in the worker's thread; times `at` and `now` are epoch seconds.
+    """One part of what the pipeline counts. All methods run in the worker's thread; `at` and `now` are epoch seconds.
 
-    `by_tick`: the state contains numbers of ticks, so it is not resumed after the length of a tick changed.
+    `by_tick` means that the state contains tick numbers. Such a state is dropped when the tick length has changed.
     """
 
     by_tick: ClassVar[bool] = False
@@ -27,23 +28,23 @@ class Component:
         """Return plain values for the checkpoint: dicts, lists, strings, bytes, numbers, None."""
 
     def resume(self, saved: Any) -> None:
-        """Take over what `state` returned before the restart."""
+        """Restore what `state` returned before the restart."""
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
-        """Handle a new profile in force; `restored` when the resumed state was made under this same profile."""
+        """Handle a new profile in force; `restored` means that the resumed state belongs to this profile."""
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
-        """Handle one decoded exchange, which happened `at` and counts in `tick`. This is the hot path."""
+        """Handle one decoded exchange of the time `at`, counted in `tick`. This is the hot path."""
 
     def on_labels(self, tick: int, labels: LabelEvent) -> None:
-        """Handle labelled rows of the profile in force, which count in `tick`."""
+        """Handle labelled rows of the profile in force, counted in `tick`."""
 
     def on_tick(self, tick: int, now: float) -> None:
-        """Handle the end of `tick`; ticks end in order."""
+        """Handle the close of `tick`; ticks close in order."""
 
 
 def hooks(components: Iterable[Component], name: str) -> tuple[Hook, ...]:
-    """Return the method `name` of each component that implements it, in order."""
+    """Return the method `name` of each component that overrides it, in order."""
     return tuple(
         getattr(component, name)
         for component in components

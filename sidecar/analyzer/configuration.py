@@ -1,4 +1,8 @@
-"""From the document to what the worker needs; a document that cannot be used becomes a reason to be idle."""
+"""Converts the document to the settings of the worker and of the proxy, and to the answer of `GET /config`.
+
+A document that cannot be used never ends the process. It becomes the reason why the analyzer is idle, so that traffic
+passes and health and metrics still answer.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +25,15 @@ from .engine import EngineFactory
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
 
-MAX_EXPANSION = 4  # times the limit of a body as it came, for one whose content coding is undone
+MAX_EXPANSION = 4  # the limit of a decompressed body, as a multiple of the limit of a body on the wire
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The document (None without one, or when it cannot be used), what follows from it, words of warning."""
+    """The document and the settings from it. `notes` are warnings for the report.
+
+    `document` is None without a document or when it cannot be used; `settings.problem` then has the reason.
+    """
 
     document: ModelMonitor | None
     settings: AnalyzerSettings
@@ -35,7 +42,7 @@ class Configuration:
 
 
 def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration:
-    """Read the document at `path`, None for none."""
+    """Return the configuration from the document at `path`; None stands for no document."""
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
         return Configuration(document=None, settings=plain)
@@ -47,7 +54,7 @@ def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration
 
 
 def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
-    """Return what the proxy must know of the document."""
+    """Return the part of the document that the proxy needs."""
     if document is None:
         return ProxySettings()
     traffic = document.spec.traffic
@@ -60,7 +67,7 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
 
 
 def redacted_document(document: ModelMonitor | None) -> Any:
-    """Return the document as plain values for people; of addresses only what holds no secret."""
+    """Return the document as plain values, with all parts of URLs removed that may hold a secret."""
     if document is None:
         return None
     plain = msgspec.to_builtins(document)
@@ -95,7 +102,7 @@ def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFacto
 
 
 def _source(spec: Spec) -> ProfileSource | None:
-    """Return the profile of the version that runs: the exact one, else one that fits any, else the only one."""
+    """Return the profile source for the model's version: the exact one, else one for any version, else the only one."""
     version = spec.model.version
     for wanted in (version, ""):
         for source in spec.profiles:

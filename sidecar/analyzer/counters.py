@@ -1,7 +1,8 @@
-"""Counters that never run backwards, by typed keys, and the one codec between keys and stored names.
+"""Counters that never decrease, with typed keys, and the one codec between keys and stored names.
 
-`KINDS` is the table of everything that is counted. The checkpoint stores a counter under its full name. The file
-`fates` has room for 56 bytes of a name, so it stores a longer one under a shortened name that always is the same.
+`KINDS` is the table of all counters. The checkpoint stores a counter under its full name. The totals file has room for
+56 bytes per name, so it stores a longer name as a prefix and a digest. Stored names must not change: they outlive the
+version that wrote them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-FILE_NAME_BYTES = 56  # room for a name in a slot of the file `fates`
+FILE_NAME_BYTES = 56  # room for a name in a slot of the totals file
 _DIGEST_CHARS = 16
 
 
 class CounterKey(NamedTuple):
-    """Identifies one counter: its kind and the values of the kind's labels."""
+    """The identity of one counter: its kind and the values of the kind's labels."""
 
     kind: str
     labels: tuple[str, ...] = ()
@@ -24,15 +25,15 @@ class CounterKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CounterKind:
-    """One kind of counter, with the names of its labels. Only the last label may contain a colon."""
+    """One kind of counter with the names of its labels. Only the value of the last label may contain a colon."""
 
     name: str
     labels: tuple[str, ...] = ()
 
     def key(self, *values: str) -> CounterKey:
-        """Return the key of the counter with these label values; ValueError when their number is wrong."""
+        """Return the key of the counter with these label values; raise ValueError when their number is wrong."""
         if len(values) != len(self.labels):
-            raise ValueError(f"the counter {self.name} has the labels {self.labels}, not {len(values)} values")
+            raise ValueError(f"the counter {self.name} has the labels {self.labels}; got {len(values)} values")
         return CounterKey(self.name, values)
 
 
@@ -60,19 +61,19 @@ KINDS = {kind.name: kind for kind in _ALL}
 
 
 def encode(key: CounterKey) -> str:
-    """Return the full name of a counter, as in `rows:input:m`."""
+    """Return the full name of a counter, for example `rows:input:m`."""
     return ":".join((key.kind, *key.labels))
 
 
 def decode(name: str) -> CounterKey:
-    """Return the key of a stored name; an unknown kind, from another version, keeps its whole name as the kind."""
+    """Return the key of a stored name; a name of an unknown kind, from another version, becomes the kind as a whole."""
     kind = KINDS.get(name.partition(":")[0])
     head, *labels = name.split(":", len(kind.labels) if kind else 0)
     return CounterKey(head, tuple(labels))
 
 
 def file_name(name: str) -> str:
-    """Return the name of a counter in the file `fates`: `name`, or its beginning and a digest if it is too long."""
+    """Return the name of a counter in the totals file: `name`, or a prefix and a digest when it is too long."""
     raw = name.encode()
     if len(raw) <= FILE_NAME_BYTES:
         return name
@@ -81,10 +82,10 @@ def file_name(name: str) -> str:
 
 
 class Counters:
-    """The totals by key. One thread writes."""
+    """The totals by key. Not thread-safe."""
 
     def __init__(self, names: Mapping[str, int] | None = None) -> None:
-        """Start with the totals by stored name."""
+        """Start with the totals in `names`, by stored name."""
         self._totals = {decode(name): amount for name, amount in (names or {}).items()}
 
     def add(self, key: CounterKey, amount: int = 1) -> None:
@@ -96,15 +97,15 @@ class Counters:
             self._totals[key] = self._totals.get(key, 0) + amount
 
     def get(self, key: CounterKey) -> int:
-        """Return the total; 0 when nothing was added."""
+        """Return the total, 0 for an unknown key."""
         return self._totals.get(key, 0)
 
     def __contains__(self, key: CounterKey) -> bool:
-        """Whether anything was ever added, 0 included."""
+        """Return whether the key has a total, which may be 0."""
         return key in self._totals
 
     def of(self, kind: CounterKind) -> dict[tuple[str, ...], int]:
-        """Return the totals of one kind by label values, sorted."""
+        """Return the totals of one kind, by label values and sorted by them."""
         return {key.labels: amount for key, amount in sorted(self._totals.items()) if key.kind == kind.name}
 
     def named(self) -> dict[str, int]:
@@ -112,19 +113,19 @@ class Counters:
         return {encode(key): amount for key, amount in self._totals.items()}
 
     def merge(self, names: Mapping[str, int]) -> None:
-        """Raise each total to the one under its full name in `names`, if that is greater."""
+        """Raise each total to its value in `names`, by full name, where that is greater."""
         for name, amount in names.items():
             key = decode(name)
             self.adopt(key)
             self._totals[key] = max(self._totals.get(key, 0), amount)
 
     def adopt(self, key: CounterKey) -> None:
-        """Move the total that the file `fates` kept under a shortened name to `key`, its full name."""
+        """Move a total that the totals file stored under a shortened name to `key`."""
         name = encode(key)
         short = file_name(name)
-        if short != name and (kept := self._totals.pop(decode(short), None)) is not None:
-            self._totals[key] = max(self._totals.get(key, 0), kept)
+        if short != name and (total := self._totals.pop(decode(short), None)) is not None:
+            self._totals[key] = max(self._totals.get(key, 0), total)
 
     def clear(self) -> None:
-        """Start from nothing."""
+        """Remove all totals."""
         self._totals.clear()

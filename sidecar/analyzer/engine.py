@@ -1,4 +1,9 @@
-"""What turns closed ticks into evidence: a protocol, and the engine of a pod, which knows effect sizes only."""
+"""The engine protocol, and the engine that computes effect sizes only.
+
+An engine receives the counts of closed ticks from the profile monitor. `detectors.detection.monitor.DriftMonitor`
+computes evidence and alarms. In a cluster, a pod computes effect sizes only: evidence needs the counts of all pods,
+and separate evidence per pod would spend the false-alarm budget once per pod.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +20,23 @@ from ...detectors.summaries.windows import Windows, WindowSum, window_levels
 
 
 class TickEngine(Protocol):
-    """Fed with the counts of each closed tick, in the order of the ticks; `detectors.monitor.DriftMonitor` is one."""
+    """Receives the counts of each closed tick, in the order of the ticks."""
 
     @property
     def windows(self) -> Windows:
-        """The counts of the past, by tick, hour and day."""
+        """The counts of closed ticks, by tick, hour and day."""
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
-        """Take the counts of `tick` (greater than any before); return alarms and what changed in the episodes."""
+        """Add the counts of `tick`, greater than any before; return alarms and changes of episodes."""
 
     def status(self) -> MonitorStatus:
-        """Return evidence, effect sizes and episodes as they are now."""
+        """Return the current evidence, effect sizes and episodes."""
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
-        """End an open episode; StateError when there is none of that id."""
+        """Close an open episode; raise StateError when no open episode has this id."""
 
     def state(self) -> dict[str, Any]:
-        """Return plain values from which the same engine can be made again."""
+        """Return plain values from which the factory restores the engine."""
 
 
 EngineFactory = Callable[[Profile, DriftSettings, dict[str, Any] | None], TickEngine]
@@ -41,10 +46,7 @@ STATE_VERSION = 2
 
 
 class EffectSizesOnly:
-    """The engine of a pod: how far the recent ticks lie from the reference, and no alarm, whatever happens.
-
-    Evidence is gathered where all the pods' counts come together; each pod for itself would spend the budget anew.
-    """
+    """The engine of a pod: effect sizes of the recent ticks against the reference. It raises no alarm."""
 
     def __init__(self, profile: Profile, drift: DriftSettings) -> None:
         self._profile = profile
@@ -56,7 +58,7 @@ class EffectSizesOnly:
         self._ticks_closed = 0
 
     def close_tick(self, tick: int, counts: Counts) -> TickResult:
-        """Remember the counts of `tick`."""
+        """Add the counts of `tick` to the windows."""
         self._tick = tick
         if counts.bin_counts.any():
             self.windows.add(tick, counts)
@@ -64,7 +66,7 @@ class EffectSizesOnly:
         return TickResult(tick)
 
     def status(self) -> MonitorStatus:
-        """Return the effect sizes of the last 60 closed ticks or a little more."""
+        """Return the effect sizes of at least the last RECENT_TICKS closed ticks."""
         recent = self.windows.latest(RECENT_TICKS)
         features = tuple(
             FeatureStatus(
@@ -76,8 +78,10 @@ class EffectSizesOnly:
         return MonitorStatus(self._tick, self._ticks_closed, self._profile.hash, (), features, ())
 
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
-        """Raise StateError: there are no episodes here."""
-        raise StateError(f"no episode {episode_id!r} for {by} to close: this analyzer raises no alarms; ask control")
+        """Raise StateError: this engine has no episodes."""
+        raise StateError(
+            f"cannot close episode {episode_id!r} for {by}: this analyzer raises no alarms; use the controller"
+        )
 
     def state(self) -> dict[str, Any]:
         """Return plain values for the checkpoint."""
@@ -90,9 +94,9 @@ class EffectSizesOnly:
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned; StateError when another engine made it."""
+        """Restore what `state` returned; raise StateError for the state of another kind of engine."""
         if (state.get("kind"), state.get("version")) != ("effect_sizes", STATE_VERSION):
-            raise StateError("the checkpoint is of another kind of engine; effect sizes start afresh")
+            raise StateError("the checkpoint belongs to another kind of engine; effect sizes start from zero")
         self.windows.restore(state["windows"])
         self._tick, self._ticks_closed = state["tick"], int(state["ticks_closed"])
 
@@ -104,7 +108,7 @@ class EffectSizesOnly:
 
 
 def effect_sizes_only(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> TickEngine:
-    """Return the engine of a pod, resumed from `state` if there is one."""
+    """Return the engine of a pod, restored from `state` unless it is None."""
     engine = EffectSizesOnly(profile, drift)
     if state is not None:
         engine.resume(state)

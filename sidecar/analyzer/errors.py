@@ -1,4 +1,7 @@
-"""What the analyzer refuses, with the HTTP status that says so."""
+"""Errors for requests that the analyzer refuses, each with its HTTP status.
+
+A refused request changes nothing. The text of the error is sent to the client, so it must not quote a body or a secret.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,36 @@ from ..errors import PilotfishError
 
 
 class RefusedError(PilotfishError):
-    """A request to the analyzer that it does not carry out."""
+    """A request that the analyzer refuses."""
 
     status = 400
 
 
 class ProfileRefusedError(RefusedError):
-    """A profile that cannot be taken into force."""
+    """A profile that cannot be put into force."""
 
     status = 409
 
 
 class LearningRefusedError(RefusedError):
-    """Learning that cannot begin, or is not there to be ended."""
+    """Learning cannot begin, or the learning in question has already ended."""
 
     status = 409
 
 
 class UnknownEpisodeError(RefusedError):
-    """An episode that does not exist or is closed already."""
+    """The episode does not exist or is already closed."""
 
     status = 404
 
 
 class IdleError(RefusedError):
-    """Nothing is counted, since document or profile cannot be used."""
+    """The analyzer is idle: the document or the profile cannot be used."""
 
     status = 503
 
 
 class StoppingError(RefusedError):
-    """The analyzer is ending, or its worker has."""
+    """The analyzer is stopping, or its worker has stopped."""
 
     status = 503

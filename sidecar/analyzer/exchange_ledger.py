@@ -1,8 +1,8 @@
-"""The ledger of exchanges: the outcome of every record that the proxy put into the channel, exactly.
+"""The exchange ledger: the exact outcome of every record that the proxy put into the channel.
 
-Records are numbered 1, 2, 3, ... Each number up to `position` has one outcome, so position = sum of the outcomes.
-A gap between two numbers was lost at a restart; the ledger counts it as dropped, by who restarted. Pure: no clock, no
-file.
+The proxy numbers records 1, 2, 3, ... Each number up to `position` has exactly one outcome, so `position` equals the
+sum of the outcomes. This invariant makes the accounting identity hold. A restart loses the records between two
+numbers; the ledger counts them as dropped, with the process that restarted as the reason. No clock and no file.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .component import Component
 from .counters import DROPPED, MEASURED, UNDECODABLE, CounterKey, Counters
 
 ANALYZER_RESTART, PROXY_RESTART = "analyzer_restart", "proxy_restart"
-VERSION_MISMATCH = "version_mismatch"  # the proxy writes records of another version
+VERSION_MISMATCH = "version_mismatch"  # the proxy writes another version of the record format
 OUTCOMES = (DROPPED, MEASURED, UNDECODABLE)
 
 
 @dataclass
 class ExchangeLedger(Component):
-    """Counts outcomes, beside everything else that is in `counters`.
+    """Counts outcomes in `counters`, which also holds all other totals.
 
-    `id` names one run of the numbering: totals of different ids are never compared. `epoch` is that of the last proxy
-    that connected, 0 before any.
+    `id` identifies one run of the numbering; totals with different ids are never compared. `epoch` is the epoch of the
+    last proxy that connected, 0 before the first one.
     """
 
     id: int
     counters: Counters = field(default_factory=Counters)
     epoch: int = 0
-    refused: bool = False  # whether the last handshake was of another version, so that its connection was closed
+    refused: bool = False  # whether the last connection was closed because its handshake had another version
     position: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,19 +40,19 @@ class ExchangeLedger(Component):
 
     @classmethod
     def of_file(cls, file: tuple[int, Mapping[str, int]] | None, fresh_id: int) -> ExchangeLedger:
-        """Return the ledger that the file `fates` holds. With None, the counter page is new, and so is the ledger."""
+        """Return the ledger in the totals file; for None, a new ledger with `fresh_id`."""
         stored_id, totals = file or (fresh_id, {})
         return cls(stored_id, Counters(totals))
 
     def record_outcome(self, key: CounterKey, exchanges: int = 1) -> None:
-        """Count the outcome of the next `exchanges` records; the key is of a kind in `OUTCOMES`."""
+        """Count the outcome of the next `exchanges` records; the kind of `key` is one of OUTCOMES."""
         self.counters.add(key, exchanges)
         self.position += exchanges
 
     def handshake(self, hello: Hello, fresh_id: int) -> bool:
-        """Start a connection: count what was lost before it. Return False when the numbering started again.
+        """Start a connection and count the records lost before it; return False when the numbering restarted.
 
-        Then the counter page is new, and the ledger starts from nothing under `fresh_id`.
+        The numbering restarts with a new counter page. The ledger then starts from zero with the id `fresh_id`.
         """
         continued = hello.next_sequence > self.position or hello.epoch == self.epoch
         if not continued:
@@ -65,7 +65,7 @@ class ExchangeLedger(Component):
         return continued
 
     def count_lost(self, sequence: int, reason: str = ANALYZER_RESTART) -> None:
-        """Count the records between `position` and `sequence`, which never arrived, as dropped."""
+        """Count the records between `position` and `sequence`, which did not arrive, as dropped."""
         if sequence > self.position + 1:
             self.record_outcome(DROPPED.key(reason), sequence - self.position - 1)
 
@@ -74,7 +74,7 @@ class ExchangeLedger(Component):
         return {"id": self.id, "epoch": self.epoch, "totals": self.counters.named()}
 
     def resume(self, saved: Mapping[str, Any]) -> None:
-        """Take the greater of each total; those of another id belong to another counter page and do not count."""
+        """Raise each total to the saved one; ignore totals of another id, which belong to another counter page."""
         self.epoch = int(saved["epoch"])
         if saved["id"] == self.id:
             self.counters.merge(saved["totals"])
@@ -85,5 +85,5 @@ class ExchangeLedger(Component):
 
 
 def new_ledger_id() -> int:
-    """Return an id for a new ledger: random, of 63 bits, never 0."""
+    """Return a random id for a new ledger: 63 bits, never 0."""
     return secrets.randbits(63) | 1

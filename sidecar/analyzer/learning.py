@@ -1,8 +1,11 @@
-"""Where learning a profile stands: rows are gathered, a profile is built of them, and put into force. Pure.
+"""Component with the state of learning a profile: rows are gathered, a profile is built from them and put into force.
 
-gathering --rows or room are all--> building --profile in force--> (ended)
-    ^                                  |
-    +---- the rows were no good -------+---- three times ----> gave_up, until a person asks anew
+    gathering --enough rows, or the store is full--> building --profile in force--> (ended)
+        ^                                              |
+        +------------- the build failed ---------------+---- after MAX_TRIES ----> gave_up, until a new request
+
+No I/O. `row_stores.py` stores the rows, and `profile_builder.py` builds the profile; both act on this state, which is
+in the checkpoint. A process that is killed therefore continues at the same step.
 """
 
 from __future__ import annotations
@@ -18,33 +21,33 @@ from .component import Component
 from .errors import LearningRefusedError
 
 MAX_TRIES = 3
-MIN_ROWS = 1000  # that a profile is made of when they fill the room that they have
+MIN_ROWS = 1000  # the smallest number of rows to build from when the store is full
 
 
 class LearningState(Component):
-    """The learning that is under way, if any: part of the worker's mind and of the checkpoint."""
+    """The learning under way. `current` is None when no profile is being learned."""
 
     def __init__(self) -> None:
         self.current: LearningStatus | None = None
 
     @property
     def gathering(self) -> bool:
-        """Whether rows are stored for it."""
+        """Whether rows must be stored for the current learning."""
         return self.current is not None and self.current.state == "gathering"
 
     def begin(self, learning: LearningStatus) -> None:
-        """Gather rows for `learning`; LearningRefusedError while another one is in the making."""
+        """Start to gather rows for `learning`; raise LearningRefusedError while another learning is under way."""
         now = self.current
         if now is not None and now.state != "gave_up":
-            whose = f"of {quote_value(now.by)} " if now.by else ""
+            requester = f"by {quote_value(now.by)} " if now.by else ""
             raise LearningRefusedError(
-                f"a profile is in the making already: {now.kind} {whose}with {now.rows} of {now.wanted} rows; "
-                "DELETE /rebaseline ends it"
+                f"a profile is being learned already: {now.kind} {requester}has {now.rows} of {now.wanted} rows; "
+                "DELETE /rebaseline cancels it"
             )
         self.current = learning
 
     def update_rows(self, rows: int, *, full: bool, now: float) -> None:
-        """Note that `rows` are on disk, and whether no more have room, at `now` (epoch s)."""
+        """Record that `rows` are stored, and whether the store is `full`; `now` is epoch seconds."""
         learning = self.current
         if learning is None or learning.state != "gathering":
             return
@@ -52,12 +55,12 @@ class LearningState(Component):
         if rows >= learning.wanted or (full and rows >= MIN_ROWS):
             changes |= {"state": "building", "gathered": now, "progress": 0.0}
         elif full:
-            problem = f"only {rows} rows have room on disk; mask wide columns, or allow more bytes"
+            problem = f"the store is full with {rows} rows; mask wide columns, or allow more bytes"
             changes |= {"state": "gave_up", "problem": problem}
         self.current = msgspec.structs.replace(learning, **changes)
 
     def update_progress(self, id_: str, progress: float, problem: str) -> None:
-        """Note how far the building is, or begin to gather anew for `problem`; too often, and it is given up."""
+        """Record the build's `progress`, or its `problem`: then gather rows again, or give up after MAX_TRIES."""
         learning = self.require(id_)
         if not problem:
             self.current = msgspec.structs.replace(learning, progress=progress)
@@ -74,17 +77,20 @@ class LearningState(Component):
         self.current = None
 
     def require(self, id_: str) -> LearningStatus:
-        """Return the learning, if it is `id_`; LearningRefusedError when that has ended in the meantime."""
+        """Return the current learning if it is `id_`; raise LearningRefusedError when that has ended."""
         if self.current is None or self.current.id != id_:
             raise LearningRefusedError(f"learning {quote_value(id_)} has ended")
         return self.current
 
     def cancel(self) -> None:
-        """End whatever is under way: another profile makes it pointless."""
+        """End the learning under way, if any, because another profile was set."""
         self.current = None
 
     def follow_document(self, learn: Learn | None, *, profiled: bool, fresh_id: str, now: float) -> None:
-        """After a start, learn a first profile if the document asks for one and none is in force, or end doing so."""
+        """After a start, begin or end learning a first profile, as the document requires.
+
+        `learn` is the document's block, `profiled` whether a profile is in force, `fresh_id` the id of a new learning.
+        """
         wanted = learn is not None and not profiled
         if self.current is not None and self.current.kind == "learn" and not wanted:
             self.current = None
@@ -92,11 +98,11 @@ class LearningState(Component):
             self.begin(LearningStatus(id=fresh_id, kind="learn", wanted=learn.rows, began=now))
 
     def state(self) -> dict[str, Any] | None:
-        """Return it as plain values."""
+        """Return the current learning as plain values."""
         return None if self.current is None else msgspec.to_builtins(self.current)
 
     def resume(self, saved: object) -> None:
-        """Take over what `state` returned; what does not fit is left behind, and so are its rows."""
+        """Restore what `state` returned; a state that does not fit is dropped together with its rows."""
         try:
             self.current = msgspec.convert(saved, LearningStatus | None)
         except msgspec.ValidationError:

@@ -1,4 +1,8 @@
-"""The analyzer's own ceiling: the kernel enforces it, and well below it the process asks to be started anew."""
+"""The memory limit of the analyzer process: the kernel enforces it, and the process recycles itself well below it.
+
+`app.py` sets the limit at the start and polls `near_limit`. A recycle writes a checkpoint first; a failed allocation
+would not.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,22 @@ from ..errors import UsageError
 from ..system import limits
 
 RECYCLE_SHARE = 0.85
-STARTUP_BYTES = 16 * 1024 * 1024  # threads, sockets, a profile
+STARTUP_BYTES = 16 * 1024 * 1024  # needed for threads, sockets and a profile before the first record
 
 
 def limit_data(size: int, used: int) -> None:
-    """Let the process have at most `size` bytes of data (RLIMIT_DATA); 0 leaves it as it is.
+    """Limit the process's data to `size` bytes (RLIMIT_DATA); 0 sets no limit.
 
-    UsageError when it has `used` so much already that it would have to start anew at once.
+    Raises UsageError when the process has already `used` so many bytes that it would recycle at once.
     """
     if near_limit(used + STARTUP_BYTES, size):
         raise UsageError(
-            f"--memory-limit of {size >> 20} MiB is too little: the analyzer has {used >> 20} MiB of data before its "
-            "first record; give 256Mi or more"
+            f"--memory-limit is {size >> 20} MiB; the analyzer already uses {used >> 20} MiB before its first record; "
+            "give 256Mi or more"
         )
     limits.limit_data(size)
 
 
 def near_limit(used: int, size: int) -> bool:
-    """Tell whether `used` bytes of data are so near to the ceiling `size` that it is time to start anew."""
+    """Return whether `used` bytes of data are so close to the limit `size` that the process must be recycled."""
     return bool(size) and used >= RECYCLE_SHARE * size

@@ -1,22 +1,22 @@
-"""The warnings in the report, one for each topic."""
+"""Notices: the warnings in the report, at most one per topic. A component or the worker sets and removes them."""
 
 from __future__ import annotations
 
 
 class Notices:
-    """Texts by topic; the newest stands last."""
+    """Texts by topic, ordered by when they were set."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
     def set(self, topic: str, text: str) -> None:
-        """Show `text` under `topic`, instead of the former one; an empty text removes it."""
+        """Set the text of `topic`; an empty text removes the notice."""
         self._texts.pop(topic, None)
         if text:
             self._texts[topic] = text
 
     def __getitem__(self, topic: str) -> str:
-        """Return the text under `topic`, empty when there is none."""
+        """Return the text of `topic`, empty without a notice."""
         return self._texts.get(topic, "")
 
     def by_topic(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the analyzer is told when it starts. Standard library only."""
+"""The options of the analyzer, as plain values from the command line. `startup.py` checks them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Paths and addresses.
+    """Paths, addresses and limits.
 
     shared        the folder that proxy and analyzer share
-    admin         HOST:PORT of the analyzer's own HTTP
-    document      the ModelMonitor document; None measures traffic only
-    state         the folder for what must outlive a restart; None takes the shared one
-    token_file    a file with the bearer token that everything but metrics and health asks for; None asks for none
-    memory_limit  bytes of data (RLIMIT_DATA) that the process may have; 0 sets no limit
+    admin         HOST:PORT of the admin address
+    document      the ModelMonitor document; None counts traffic only
+    state         the folder for everything that must survive a restart; None means the shared folder
+    token_file    a file with the bearer token, required for all paths except metrics and health; None requires none
+    memory_limit  the limit on the process's data in bytes (RLIMIT_DATA); 0 sets no limit
     """
 
     shared: Path
@@ -27,5 +27,5 @@ class Options:
 
     @property
     def state_folder(self) -> Path:
-        """The folder for checkpoint and profile."""
+        """The folder for checkpoint, journal, rows and profile."""
         return self.state or self.shared

@@ -1,6 +1,6 @@
-"""Makes what the pipeline counted durable: journal -> rows -> checkpoint -> file `fates`, in this order.
+"""Makes the pipeline's state durable: label journal -> rows -> checkpoint -> totals file.
 
-Only then is it published. So a number that was once shown survives any kill.
+This order must not change. The worker publishes a snapshot only after `save`, so a published number survives any crash.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .pipeline import Pipeline
 from .row_stores import RowStores
 from .totals_file import TotalsFile
 
-SAVE_SECONDS = 1.0
-SPACING_SECONDS = 0.2  # between two checkpoints at least
+SAVE_SECONDS = 1.0  # the age at which unsaved changes are saved
+SPACING_SECONDS = 0.2  # the shortest time between two checkpoints
 
 
 class Persistence:
-    """Writes the files of one pipeline; a full disk is a problem to show, not one to wait for."""
+    """Writes the files of one pipeline. A write that fails becomes a problem in the report; counting continues."""
 
     def __init__(
         self, pipeline: Pipeline, *, checkpoint: Path, journal: LabelJournal, stores: RowStores, totals_file: TotalsFile
@@ -36,19 +36,19 @@ class Persistence:
 
     @property
     def dirty(self) -> bool:
-        """Whether something was counted since the last `save`."""
+        """Whether the pipeline has changed since the last `save`."""
         return self._pipeline.change_count != self._saved_changes
 
     def due(self, now: float, *, quiet: bool) -> bool:
-        """Whether to save at `now`: after a second, or as soon as it is quiet."""
+        """Return whether to save at `now` (epoch seconds): after SAVE_SECONDS, or sooner when traffic is `quiet`."""
         age = now - self._saved_at
         return self.dirty and (age >= SAVE_SECONDS or age < 0 or (quiet and age >= SPACING_SECONDS))
 
     def save(self, now: float) -> None:
-        """Write everything."""
+        """Write journal, rows, checkpoint and totals file, in this order."""
         pipeline = self._pipeline
-        if not pipeline.idle_reason:  # an idle analyzer would overwrite evidence that it did not take up
-            with suppress(JournalError):  # `problems` contains it
+        if not pipeline.idle_reason:  # an idle analyzer has not resumed the evidence and would overwrite it
+            with suppress(JournalError):  # reported by `problems`
                 self.write_journal(sync=False)
             self._stores.store(now)
             self._write_checkpoint(now)
@@ -56,16 +56,16 @@ class Persistence:
         self._saved_changes, self._saved_at = pipeline.change_count, now
 
     def forget_totals(self) -> None:
-        """Empty the file `fates` for a ledger that started again: the old totals belong to the old counter page."""
+        """Clear the totals file after the ledger restarted; the old totals belong to the old counter page."""
         self._totals_file.write(self._pipeline.ledger.id, {})
 
     def write_journal(self, *, sync: bool) -> None:
-        """Append to the journal what the feedback store holds for it; JournalError when that is not possible."""
+        """Append the pending labels to the journal, durably with `sync`; raise JournalError when that fails."""
         feedback = self._pipeline.feedback
         self._journal.append(feedback.drain(), feedback.oldest_segment, sync=sync)
 
     def problems(self) -> dict[str, str]:
-        """Return what cannot be written, by topic."""
+        """Return the reason for each file that cannot be written, by topic."""
         found = {
             "feedback": self._journal.problem,
             "checkpoint": self.durability.error,
@@ -75,7 +75,7 @@ class Persistence:
         return {topic: text for topic, text in found.items() if text}
 
     def close(self) -> None:
-        """Close the file `fates`, and let another analyzer have it."""
+        """Close the totals file and release its lock."""
         self._totals_file.close()
 
     def _write_checkpoint(self, now: float) -> None:

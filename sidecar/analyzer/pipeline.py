@@ -1,8 +1,9 @@
-"""Everything that the worker counts, without I/O: records, labels and ticks in, state and episodes out.
+"""The pipeline: decodes records and passes them to a table of components. It is the core of the analyzer, without I/O.
 
-`components` is the table of parts. The pipeline decides when something happens, and calls the hooks of the components
-in the order of the table; the checkpoint is `{name: component.state()}`. No file, no socket, no thread; the time is an
-argument. A pipeline that resumes a checkpoint continues as if nothing had happened.
+The pipeline decides when a hook is called; each component decides what it does. `components` is the table, and the
+hooks are called in its order. The checkpoint is `{name: component.state()}`, so a component's name must never change.
+There is no file, socket, thread or clock in here; the time is an argument. A pipeline that resumes from a checkpoint
+gives the same numbers, to the bit, as one that never stopped.
 """
 
 from __future__ import annotations
@@ -39,12 +40,15 @@ _MEASURED = MEASURED.key()
 
 
 class Pipeline:
-    """The components and their order. One thread calls it; `change_count` grows with every change worth saving."""
+    """The components and the order of their hooks. Not thread-safe: the worker is the only caller.
+
+    `change_count` grows with every change that must be saved. `idle_reason` is empty unless the pipeline is idle.
+    """
 
     def __init__(
         self, settings: AnalyzerSettings, ledger: ExchangeLedger, saved: Mapping[str, Any] | None = None
     ) -> None:
-        """Start, or continue from `saved`, which `state` returned; parts of it that no longer fit are dropped."""
+        """Start, or resume from `saved`, a return value of `state`; parts that no longer fit are dropped."""
         counters = ledger.counters
         self.settings = settings
         self.ledger = ledger
@@ -59,7 +63,7 @@ class Pipeline:
             settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts
         )
         self.feedback = LabelFeedback(settings.feedback, counters)
-        self.components: dict[str, Component] = {  # by name in the checkpoint, in the order of the calls
+        self.components: dict[str, Component] = {  # name in the checkpoint -> component, in the order of the calls
             "ledger": ledger,
             "ticks": self.ticks,
             "learning": self.learning,
@@ -82,15 +86,18 @@ class Pipeline:
         if saved is not None:
             self._resume(saved)
 
-    # --- what the channel brings
+    # --- records from the channel
 
     def handshake(self, hello: Hello, fresh_id: int) -> bool:
-        """Start a connection; return False when the ledger started again, with a new counter page."""
+        """Start a connection; return False when the ledger restarted because the counter page is new.
+
+        `fresh_id` is the id of the ledger in that case.
+        """
         self.change_count += 1
         return self.ledger.handshake(hello, fresh_id)
 
     def handle_record(self, record: Record, now_ns: int) -> None:
-        """Decode and count one record; one that was sent again is not counted again."""
+        """Decode and count one record, received at `now_ns` (epoch nanoseconds); ignore a repeated record."""
         ahead = record.sequence - self.ledger.position
         if ahead <= 0:
             return
@@ -111,55 +118,55 @@ class Pipeline:
             hook(tick, exchange, at)
         if late:
             self.counters.add(LATE_ROWS.key(), exchange.inputs.count)
-        if len(self.ticks.open) > MAX_OPEN:  # a burst out of a queue may span many ticks
+        if len(self.ticks.open) > MAX_OPEN:  # a queued burst may span many ticks
             self.advance(now_ns)
 
     # --- labels
 
     def take_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
-        """Join and count labels that came now; IdleError while nothing is counted."""
+        """Join and count labels received at `now_ns`; raise IdleError while idle."""
         if self.idle_reason:
-            raise IdleError(f"no label is taken while nothing is counted: {self.idle_reason}")
-        taken, answer = self.feedback.take(labels, now_ns / SECOND)
-        self._handle_labels(taken, now_ns)
+            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
+        event, answer = self.feedback.take(labels, now_ns / SECOND)
+        self._handle_labels(event, now_ns)
         return answer
 
     def replay(self, segments: Sequence[JournalSegment], now_ns: int, *, count_labels: bool) -> None:
-        """Read the journal; with `count_labels`, count the labels that were answered after the checkpoint."""
-        for taken in self.feedback.replay(segments, now_ns / SECOND, count_labels=count_labels):
-            self._handle_labels(taken, now_ns)
+        """Replay the label journal; with `count_labels`, count the labels acknowledged after the checkpoint."""
+        for event in self.feedback.replay(segments, now_ns / SECOND, count_labels=count_labels):
+            self._handle_labels(event, now_ns)
 
-    def _handle_labels(self, taken: LabelEvent, now_ns: int) -> None:
-        if taken.rows and taken.profile == self.active.profile_hash:
-            tick, _ = self.ticks.place(int(taken.at * SECOND), now_ns)
+    def _handle_labels(self, event: LabelEvent, now_ns: int) -> None:
+        if event.rows and event.profile == self.active.profile_hash:
+            tick, _ = self.ticks.place(int(event.at * SECOND), now_ns)
             for hook in self._on_labels:
-                hook(tick, taken)
+                hook(tick, event)
         self.change_count += 1
 
     # --- time
 
     def advance(self, now_ns: int) -> None:
-        """Close the ticks that are over."""
+        """Close the ticks that have ended by `now_ns`."""
         due = self.ticks.due(now_ns)
         ahead = self.ticks.shift_ns / SECOND
-        self.notices.set("clock", f"the clock was set back: ticks go on, {ahead:g} s ahead of it" if ahead else "")
+        self.notices.set("clock", f"the clock was set back: ticks continue {ahead:g} s ahead of it" if ahead else "")
         for tick in due:
             self.ticks.close(tick)
             for hook in self._on_tick:
                 hook(tick, now_ns / SECOND)
             self.change_count += 1
 
-    # --- what people and programs ask for
+    # --- commands
 
-    def set_profile(self, profile: Profile, learnt: str = "", *, resumed: bool = False) -> None:
-        """Count against `profile` from now on; ProfileRefusedError when it does not fit, and the old one stays.
+    def set_profile(self, profile: Profile, learning_id: str = "", *, resumed: bool = False) -> None:
+        """Put `profile` into force; on ProfileRefusedError the previous one stays.
 
-        `learnt` is the id of the learning that made the profile, `resumed` says that it was in force before a restart.
-        A profile that is neither ends all learning.
+        `learning_id` is the id of the learning that built the profile. `resumed` means that the profile was in force
+        before a restart. Any other profile ends a learning under way.
         """
         self.settings.check_profile(profile)
-        rebaseline = bool(learnt) and self.learning.require(learnt).kind == "rebaseline"
-        if not learnt and not resumed:
+        rebaseline = bool(learning_id) and self.learning.require(learning_id).kind == "rebaseline"
+        if not learning_id and not resumed:
             self.learning.cancel()
         if self.active.profile_hash == profile.hash:
             return
@@ -176,28 +183,28 @@ class Pipeline:
         self.change_count += 1
 
     def close_episode(self, episode_id: str, by: str) -> None:
-        """End one open episode; UnknownEpisodeError when no open one has this id."""
+        """Close an open episode; raise UnknownEpisodeError when no open episode has this id."""
         self.active.close_episode(episode_id, by)
         self.change_count += 1
 
     def show_decisions(self, decisions: tuple[AuditEntry, ...]) -> None:
-        """Show these decisions, the newest of the audit, in the report."""
+        """Show `decisions`, the newest entries of the audit log, in the report."""
         self.decisions = decisions
 
     def stay_idle(self, reason: str) -> None:
-        """Decode nothing until a profile is set; `reason` is shown in the report."""
+        """Decode nothing until a profile is set; the report shows `reason`."""
         self.idle_reason = reason
 
     # --- the checkpoint
 
     def state(self) -> State:
-        """Return the state of each component by its name."""
+        """Return the state of each component by name."""
         return {name: component.state() for name, component in self.components.items()}
 
     def _resume(self, saved: Mapping[str, Any]) -> None:
         same_ticks = saved["ticks"]["tick_ns"] == self.ticks.tick_ns
-        if not same_ticks:  # the numbers of ticks mean other times now
-            self.notices.set("tick", "the length of a tick changed: counts, evidence and episodes start afresh")
+        if not same_ticks:  # the saved tick numbers stand for other times
+            self.notices.set("tick", "the tick length changed: counts, evidence and episodes start from zero")
         for name, component in self.components.items():
             if name in saved and (same_ticks or not component.by_tick):
                 component.resume(saved[name])

@@ -1,4 +1,8 @@
-"""Builds the profile of gathered rows: a child process with its own memory, time and priority, watched from here."""
+"""Builds a profile from stored rows in a child process, which has its own limits of memory, time and priority.
+
+It polls the report, because the learning state belongs to the worker. `actions.py` puts the result into force. The
+child's error output is discarded: a traceback could contain a value of a row.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from .row_stores import LEARNING
 from .settings import AnalyzerSettings
 
 POLL_SECONDS = 0.5
-PROGRESS_SECONDS = 2.0
+PROGRESS_SECONDS = 2.0  # the shortest time between two progress reports
 MAX_BUILD_SECONDS = 900.0
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.rows.learn")
 OUT_FILE = "learnt.profile"
@@ -29,7 +33,7 @@ Submit = Callable[[SimpleCommand], object]
 
 
 class ProfileBuilder:
-    """Follows the report; once enough rows are gathered, builds their profile and decides on it."""
+    """Builds a profile whenever the report shows a learning in the state `building`."""
 
     def __init__(
         self,
@@ -48,11 +52,11 @@ class ProfileBuilder:
         self._submit = submit
 
     async def run(self) -> None:
-        """Build whenever there is something to build, until cancelled."""
+        """Build profiles until cancelled."""
         while True:
             learning = self._read().learning
             if learning is not None and learning.state == "building":
-                with suppress(RefusedError):  # it was cancelled in the meantime, and its rows are gone
+                with suppress(RefusedError):  # the learning was cancelled in the meantime
                     await self._build(learning)
             await asyncio.sleep(POLL_SECONDS)
 
@@ -62,17 +66,17 @@ class ProfileBuilder:
         if outcome is None:
             return
         if outcome.problem:
-            await self._actions.refuse_learnt(learning, outcome.problem)
+            await self._actions.record_failed_build(learning, outcome.problem)
             return
         raw = await asyncio.to_thread(out.read_bytes)
-        await self._actions.take_learnt(learning, raw, outcome.rows)
+        await self._actions.set_learned_profile(learning, raw, outcome.rows)
         out.unlink(missing_ok=True)
 
     async def _outcome(self, learning: LearningStatus, out: Path) -> LearnResult | None:
-        """Return what the child came to; None when nobody wants it any more."""
+        """Run the child and return its result; None when the learning was cancelled meanwhile."""
         wanted = msgspec.json.encode(self._job(learning)).decode()
         command = (*MODULE, str(self._folder), LEARNING, str(out), wanted)
-        devnull = asyncio.subprocess.DEVNULL  # a traceback could hold a value of a row
+        devnull = asyncio.subprocess.DEVNULL
         child = await asyncio.create_subprocess_exec(
             *command, stdin=devnull, stdout=asyncio.subprocess.PIPE, stderr=devnull
         )
@@ -84,10 +88,10 @@ class ProfileBuilder:
             if cancelled.done():
                 return None
             if not reading.done():
-                return LearnResult(problem=f"building took more than {MAX_BUILD_SECONDS:g} s; give fewer rows")
+                return LearnResult(problem=f"the build took more than {MAX_BUILD_SECONDS:g} s; request fewer rows")
             found = reading.result()
             status = await child.wait()
-            return found or LearnResult(problem=f"the process that builds the profile ended with status {status}")
+            return found or LearnResult(problem=f"the build process ended with status {status}")
         finally:
             for task in (reading, cancelled):
                 task.cancel()
@@ -96,7 +100,7 @@ class ProfileBuilder:
                 await child.wait()
 
     async def _follow(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
-        """Read what the child says to its end; return its outcome, None when it ended without one."""
+        """Read the child's messages and report its progress; return its result, None when it sent none."""
         reported_at = 0.0
         outcome: LearnResult | None = None
         while line := await lines.readline():

@@ -1,4 +1,8 @@
-"""One profile under watch: open ticks as integer counts, and the engine that closed ticks go to."""
+"""The profile monitor: turns rows into counts of the open ticks, and passes the counts of closed ticks to the engine.
+
+`active_profile.py` owns one monitor at a time. Rows are encoded in blocks, because many small batches are slow; the
+counts must not depend on how rows are grouped into blocks.
+"""
 
 from __future__ import annotations
 
@@ -19,24 +23,23 @@ from ...detectors.transforms import LARGE_VALUE_KINDS
 from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
 
-BLOCK_ROWS = 64  # rows joined at once: as few as stay in the cache until they are joined
+BLOCK_ROWS = 64  # rows encoded together; few enough to stay in the processor's cache
 
 
 class OpenTick:
-    """Counts of one tick that still takes rows; `taken` is what was encoded at earlier checkpoints."""
+    """The counts of one open tick. `counts` holds the rows encoded up to the last `flush`."""
 
     def __init__(self, profile: Profile, counts: Counts, quality: QualityMonitor) -> None:
         self._incoming = TickCounts(profile, quality.add_unseen_values)
         self._check_quality = quality.observe
         self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
-        self._timed = bool(profile.transforms)  # nothing else asks when a row came
-        self._bulky = any(
-            t.kind in LARGE_VALUE_KINDS for t in profile.transforms
-        )  # large values wait where their size is bounded
+        self._timed = bool(profile.transforms)  # only transforms use the time of a row
+        # large values are encoded at once, so that waiting rows use bounded memory
+        self._bulky = any(transform.kind in LARGE_VALUE_KINDS for transform in profile.transforms)
         self.counts = counts
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
-        """Count rows whose exchange happened `at` (epoch s); those of the side "label" when their label came."""
+        """Add rows of the time `at` in epoch seconds: the time of the exchange, or of the label for side "label"."""
         waiting = self._waiting[side]
         waiting.parts.append(rows)
         waiting.times.append(at)
@@ -45,7 +48,7 @@ class OpenTick:
             self._encode(waiting)
 
     def flush(self) -> Counts:
-        """Return all the counts so far."""
+        """Encode the waiting rows and return all counts so far."""
         for waiting in self._waiting.values():
             self._encode(waiting)
         if any(self._incoming.rows(side) for side in SIDES):
@@ -68,7 +71,7 @@ class OpenTick:
 
 @dataclass
 class PendingRows:
-    """Decoded rows of one side that are encoded together, since many small batches cost more than one."""
+    """Decoded rows of one side that wait to be encoded together."""
 
     side: Side
     parts: list[Rows] = field(default_factory=list)
@@ -77,7 +80,7 @@ class PendingRows:
 
 
 def concatenate_rows(parts: list[Rows]) -> list[Rows]:
-    """Return all the rows as one, if all parts have the same columns; else the parts as they are."""
+    """Return all rows as one part if all parts have the same columns, otherwise the parts unchanged."""
     if len(parts) < 2 or len({len(part.columns) for part in parts}) > 1:
         return parts
     dicts = [part.columns for part in parts]
@@ -85,13 +88,17 @@ def concatenate_rows(parts: list[Rows]) -> list[Rows]:
         columns: dict[str, Cells] = {
             name: list(chain.from_iterable([part[name] for part in dicts])) for name in dicts[0]
         }
-    except KeyError:  # as many columns, but other ones
+    except KeyError:  # the same number of columns with other names
         return parts
     return [Rows(columns, sum(part.count for part in parts))]
 
 
 class ProfileMonitor:
-    """Counts rows against one profile. Not thread-safe: it belongs to the worker."""
+    """Counts rows against one profile. Not thread-safe: the worker is the only caller.
+
+    `mismatches` counts values per feature whose type differs from the feature's; `last_counts` are the counts of the
+    tick that closed last.
+    """
 
     def __init__(self, profile: Profile, engine: TickEngine) -> None:
         self.profile = profile
@@ -100,12 +107,12 @@ class ProfileMonitor:
         self.mismatches: Ints = np.zeros(len(profile.features), np.int64)
         self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
-        self.last_counts = Counts.empty(profile)  # of the tick that closed last
+        self.last_counts = Counts.empty(profile)
         self._open: dict[int, OpenTick] = {}
 
     @property
     def status(self) -> MonitorStatus:
-        """Evidence, effect sizes and episodes; the same object until something changes."""
+        """Evidence, effect sizes and episodes; the same object until a tick or an episode closes."""
         if self._status is None:
             self._status = self.engine.status()
         return self._status
@@ -116,14 +123,14 @@ class ProfileMonitor:
         return {tick: opened.counts for tick, opened in sorted(self._open.items())}
 
     def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
-        """Count the rows of one exchange, which happened `at` (epoch s), in `tick`."""
+        """Count the rows of one exchange of the time `at` (epoch seconds) in `tick`."""
         opened = self._opened(tick)
         opened.add("input", decoded.inputs, at)
         if decoded.outputs is not None:
             opened.add("prediction", decoded.outputs, at)
 
     def add_labels(self, tick: int, rows: Rows, at: float) -> None:
-        """Count rows of predictions whose labels came `at` (epoch s), both in the columns of `rows`, in `tick`."""
+        """Count labelled rows in `tick`; `rows` has predictions and labels, which arrived `at` (epoch seconds)."""
         self._opened(tick).add("label", rows, at)
 
     def _opened(self, tick: int) -> OpenTick:
@@ -133,12 +140,12 @@ class ProfileMonitor:
         return opened
 
     def flush(self) -> None:
-        """Encode what waits in the open ticks."""
+        """Encode the rows that wait in the open ticks."""
         for opened in self._open.values():
             opened.flush()
 
     def close(self, tick: int) -> TickResult | None:
-        """Hand the counts of `tick` to the engine; None when it had no rows."""
+        """Pass the counts of `tick` to the engine and return the result; None when the tick had no rows."""
         opened = self._open.pop(tick, None)
         if opened is None:
             return None
@@ -151,17 +158,17 @@ class ProfileMonitor:
         return result
 
     def new_findings(self) -> list[Finding]:
-        """Return what has been found since the last call."""
+        """Return the findings since the last call."""
         found, self._found = self._found, []
         return found
 
     def close_episode(self, episode_id: str, by: str) -> tuple[EpisodeChange, ...]:
-        """End one episode; StateError when none of that id is open."""
+        """Close an open episode; raise StateError when no open episode has this id."""
         self._status = None
         return self.engine.close_episode(episode_id, by)
 
     def close_all(self, by: str) -> list[TickResult]:
-        """Close the open ticks early, then all episodes; return what the ticks gave."""
+        """Close the open ticks before their end, then all episodes; return the results of the ticks."""
         results = [self.close(tick) for tick in sorted(self._open)]
         for episode in self.status.episodes:
             if episode.open:
@@ -170,7 +177,7 @@ class ProfileMonitor:
         return [result for result in results if result is not None]
 
     def state(self) -> dict[str, Any]:
-        """Return everything as plain values; call `flush` first."""
+        """Return plain values for the checkpoint; call `flush` first."""
         return {
             "profile_hash": self.profile.hash,
             "engine": self.engine.state(),
@@ -180,11 +187,11 @@ class ProfileMonitor:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Take over all but the engine from `state`; DetectorError, KeyError or ValueError when it does not fit."""
+        """Restore all but the engine from `state`; raise DetectorError, KeyError or ValueError when it does not fit."""
         counts = {int(tick): Counts.from_state(self.profile, item) for tick, item in state["open"].items()}
         mismatches = np.frombuffer(state["mismatches"], "<i8").astype(np.int64)
         if mismatches.shape != self.mismatches.shape:
-            raise ValueError(f"{len(mismatches)} features in the checkpoint, {len(self.mismatches)} in the profile")
+            raise ValueError(f"the checkpoint has {len(mismatches)} features, the profile has {len(self.mismatches)}")
         self.quality.restore(state["quality"])
         self._open = {tick: OpenTick(self.profile, item, self.quality) for tick, item in counts.items()}
         self.mismatches = mismatches

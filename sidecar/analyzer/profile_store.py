@@ -1,7 +1,8 @@
-"""Where the profile in force comes from: the document's file, or one that was put over HTTP and kept.
+"""The profile store: the document's profile file, and the profile stored after `PUT /profile` or after learning.
 
-A profile that was put wins until the document's file changes; so a retrained model's profile survives a restart, and
-whoever edits the file has the last word.
+The stored profile takes precedence until the document's file changes. So the profile of a retrained model survives a
+restart, and an edit of the file takes effect. The stored file therefore begins with the digest of the document's file
+that it replaces.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from .errors import ProfileRefusedError
 STORED_FILE = "profile"
 REFUSED_FILE = "profile.refused"
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
-MAX_FILE = MAX_PROFILE_BYTES + 1024  # a kept one begins with a line of its own
+MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
-    """Return the profile in `raw`, which may be gzipped; raise ProfileRefusedError that names `where`."""
+    """Return the profile in `raw`, which may be gzipped; raise ProfileRefusedError, which names `where`."""
     try:
         if len(raw) > MAX_PROFILE_BYTES:
             raise ProfileRefusedError(
-                f"{where}: larger than {MAX_PROFILE_BYTES >> 20} MiB; build it with fewer features"
+                f"{where}: the profile is larger than {MAX_PROFILE_BYTES >> 20} MiB; build it with fewer features"
             )
         return Profile.from_bytes(_decompress(raw, where))
     except ProfileError as error:
@@ -40,7 +41,7 @@ def parse_profile(raw: bytes, where: str) -> Profile:
 
 @dataclass
 class FileWatcher:
-    """Tells when a file was replaced or written to, by what `stat` says; a missing file is a state like any other."""
+    """Detects by `stat` that a file was replaced, written, created or removed."""
 
     path: Path
 
@@ -48,7 +49,7 @@ class FileWatcher:
         self._seen = self._stat()
 
     def changed(self) -> bool:
-        """Tell whether it changed since the last call."""
+        """Return whether the file has changed since the last call."""
         now = self._stat()
         if now == self._seen:
             return False
@@ -64,7 +65,7 @@ class FileWatcher:
 
 
 class ProfileStore:
-    """The document's file and the kept one; `source` is None where the document names no file."""
+    """The document's profile file `source`, None when the document names none, and the stored profile in `folder`."""
 
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
@@ -74,10 +75,10 @@ class ProfileStore:
         self._watcher = FileWatcher(source) if source else None
 
     def load_stored(self) -> Profile | None:
-        """Return the profile that was put in place of the file as it is; raise ProfileRefusedError if it is damaged."""
+        """Return the stored profile if it replaces the present file; raise ProfileRefusedError if it is damaged."""
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
-        where = f"kept profile {quote_value(self._stored)}"
+        where = f"stored profile {quote_value(self._stored)}"
         if not self._stored.exists():
             return None
         content, problem = _read(self._stored)
@@ -91,19 +92,19 @@ class ProfileStore:
         return profile
 
     def quarantine(self) -> str:
-        """Rename the kept profile, which cannot be used, so that the next start does not meet it; say what was done."""
+        """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
         aside = self._stored.with_name(REFUSED_FILE)
         try:
             self._stored.replace(aside)
         except OSError as error:
-            return f"it cannot be set aside: {error.strerror}"
-        return f"it was set aside as {quote_value(aside)}"
+            return f"it cannot be renamed: {error.strerror}"
+        return f"it was renamed to {quote_value(aside)}"
 
     def load_changed(self) -> Profile | None:
-        """Return the file's profile, None if it is the one in use already (or no file is named).
+        """Return the file's profile; None when it is already in force or the document names no file.
 
-        Raises ProfileRefusedError. `accept` what is taken; until then it is offered again.
+        Raises ProfileRefusedError. Call `confirm` once the profile is in force; until then, this returns it again.
         """
         if self.source is None:
             return None
@@ -115,23 +116,23 @@ class ProfileStore:
         return _parse(self.source, raw, problem)
 
     def confirm(self) -> None:
-        """Note that what `newer` returned is in force: it replaces the kept one."""
+        """Record that the profile from `load_changed` is in force, and remove the stored profile."""
         self._not_in_force = False
-        with suppress(OSError):  # one that stays is of another file, so that nobody uses it
+        with suppress(OSError):  # if it stays, its digest is of another file, so it is ignored
             self._stored.unlink(missing_ok=True)
 
     def changed(self) -> bool:
-        """Tell whether the file was touched since the last call."""
+        """Return whether the document's file has changed since the last call."""
         return self._watcher is not None and self._watcher.changed()
 
     def store(self, raw: bytes) -> None:
-        """Write a profile that was put, as it came, to be there after a restart; CheckpointError on a full disk."""
+        """Store the profile in `raw` durably, so that it survives a restart; raise CheckpointError on a full disk."""
         save(self._stored, self._digest.encode() + b"\n" + raw)
         self._not_in_force = False
 
 
 def _read(path: Path) -> tuple[bytes, str]:
-    """Return the file's bytes (a few more than the limit at most), or none and why it cannot be read."""
+    """Return the file's bytes, at most MAX_FILE, and an empty text; or no bytes and the reason."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE), ""

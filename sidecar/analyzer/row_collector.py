@@ -1,4 +1,7 @@
-"""Rows on their way to disk: for the recent rows that the document keeps, and for a profile that is being learnt."""
+"""Component that collects rows to be written to disk: as recent rows, and to learn a profile from.
+
+`row_stores.py` takes them. Masked columns are removed here, before anything can be written.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .settings import AnalyzerSettings
 
 
 class RowCollector(Component):
-    """Collects rows, without the masked columns, until the worker writes them. They are not in the checkpoint."""
+    """Collects rows without the masked columns until the worker writes them. They are not in the checkpoint."""
 
     def __init__(self, settings: AnalyzerSettings, learning: LearningState) -> None:
         blocks = (settings.keep_rows, settings.learn)
@@ -21,15 +24,15 @@ class RowCollector(Component):
 
     @property
     def rows(self) -> int:
-        """How many rows wait."""
+        """The number of rows that wait to be written."""
         return self._buffer.rows
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
-        """Collect the rows while they are wanted."""
+        """Collect the rows while the document or a learning needs them."""
         if self._always or self._learning.gathering:
             outputs = exchange.outputs.columns if exchange.outputs is not None else {}
             self._buffer.add(at, exchange.inputs.count, exchange.inputs.columns, outputs)
 
     def take(self) -> list[Block]:
-        """Return the rows that wait, and forget them."""
+        """Return and remove the rows that wait."""
         return self._buffer.take()

@@ -1,4 +1,7 @@
-"""How many rows each model received and predicted, for the report and `pilotfish_rows_total`."""
+"""Component that counts rows per model and side, for the report and the metric `pilotfish_rows_total`.
+
+The model name comes from the request, so the number of counters must stay bounded.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ OTHER_MODEL = "other"
 
 
 class RowCounts(Component):
-    """Counts rows by side and model; the models beyond the first 16 share one counter a side.
+    """Counts rows by side and model. Models beyond the first MAX_MODELS share one counter per side.
 
-    `model` is the name in the document, which replaces those in the requests.
+    `model` is the name in the document. Unless empty, it replaces the names in the requests.
     """
 
     def __init__(self, counters: Counters, model: str) -> None:

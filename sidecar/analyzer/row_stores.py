@@ -1,4 +1,7 @@
-"""Rows on disk: what the row collector holds goes into the recent rows, and into those to learn a profile from."""
+"""The two row logs on disk: recent rows, and rows to learn a profile from. `persistence.py` and `worker.py` fill them.
+
+Rows go from the row collector into both logs. Only the worker's thread may write; other threads read.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ RECENT, LEARNING = "recent", "learning"
 
 
 class RowStores:
-    """The logs in `folder`/rows; only the worker's thread writes."""
+    """The row logs in the subfolder `rows` of `folder`."""
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self.folder = folder / ROWS_FOLDER
@@ -26,11 +29,14 @@ class RowStores:
 
     @property
     def problem(self) -> str:
-        """Why rows that should be kept are not; empty while they are."""
+        """Why rows cannot be stored; empty while they can."""
         return next((log.problem for log in (self._recent, self._learning) if log is not None and log.problem), "")
 
     def store(self, now: float) -> None:
-        """Write what waits, at `now` (epoch s); begin, follow and end the rows to learn from as the learning says."""
+        """Write the collected rows, and start, extend or remove the rows to learn from, as the learning state requires.
+
+        `now` is epoch seconds.
+        """
         blocks = self._pipeline.row_collector.take()
         if self._recent is not None and blocks:
             self._count(RECENT, self._recent.append(blocks))
@@ -41,7 +47,7 @@ class RowStores:
             log = self._learning or self._log(LEARNING)
             assert log is not None
             self._learning = log
-            if learning.current.rows == 0:  # a new one, or a new try
+            if learning.current.rows == 0:  # a new learning, or a new try
                 log.clear()
             log.most_rows = learning.current.wanted
             missed = log.append(blocks)
@@ -50,7 +56,7 @@ class RowStores:
             learning.update_rows(log.rows, full=log.full, now=now)
 
     def stored_rows(self) -> tuple[StoredRows, ...]:
-        """Return what is on disk."""
+        """Return the size of each log, for the report."""
         logs = ((name, log) for name, log in ((LEARNING, self._learning), (RECENT, self._recent)) if log is not None)
         counters = self._pipeline.counters
         return tuple(

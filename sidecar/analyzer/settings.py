@@ -1,4 +1,7 @@
-"""What the document sets for the worker."""
+"""The worker's settings: the part of the document that the pipeline needs, already converted and checked.
+
+`configuration.py` creates them. They never change while the process runs; a changed document recycles the process.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from .stream_detectors import ConfiguredDetector
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzerSettings:
-    """What the document sets for the worker. `problem` is why the document cannot be used, empty when it can."""
+    """Settings from the document. `problem` is the reason why the document cannot be used; empty when it can."""
 
     model: str = ""
     version: str = ""
@@ -33,14 +36,14 @@ class AnalyzerSettings:
     def check_profile(self, profile: Profile) -> None:
         """Raise ProfileRefusedError when the profile does not fit the document."""
         if self.problem:
-            raise ProfileRefusedError(f"no profile is taken while the document cannot be used: {self.problem}")
+            raise ProfileRefusedError(f"the profile is refused while the document cannot be used: {self.problem}")
         for word, key, ours, theirs in (
             ("model", "name", self.model, profile.model),
             ("version", "version", self.version, profile.version),
         ):
             if ours and theirs and ours != theirs:
                 raise ProfileRefusedError(
-                    f"the profile {profile.hash[:12]} is of {word} {quote_value(theirs)}, "
-                    f"the document is of {quote_value(ours)}; "
-                    f"build it with --{word} {ours}, or change spec.model.{key}"
+                    f"the profile {profile.hash[:12]} is for {word} {quote_value(theirs)}, "
+                    f"the document is for {quote_value(ours)}; "
+                    f"build the profile with --{word} {ours}, or change spec.model.{key}"
                 )

@@ -1,4 +1,9 @@
-"""From the pipeline to what everything else reads: one immutable snapshot after each checkpoint."""
+"""Builds the immutable snapshot that all other threads read; the worker publishes one after each save.
+
+pipeline -> Publisher.publish -> Snapshot -> http/, telemetry, control loop
+
+A snapshot must not share mutable objects with the pipeline, because it is read without a lock.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +25,12 @@ from .feedback import summary as feedback_summary
 from .pipeline import Pipeline
 from .profile_monitor import ProfileMonitor
 
-DENSITY_WARNING_RATIO = 10.0  # times the reference's rows a tick, from which on silence says little
+DENSITY_WARNING_RATIO = 10.0  # rows per tick relative to the reference; above it, drift is found late
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The report, the windows for its time line, and the counts of the open ticks for `/state`."""
+    """The report, the windows for its timeline, and the counts of the open ticks for `GET /state`."""
 
     report: report.Report
     profile: Profile | None = None
@@ -34,7 +39,7 @@ class Snapshot:
 
 
 class Publisher:
-    """Makes snapshots; what only a closed tick changes is kept from one to the next."""
+    """Builds snapshots; it reuses the parts that only a closed tick or episode changes."""
 
     def __init__(self, started_at: float) -> None:
         self._started_at = started_at
@@ -49,9 +54,9 @@ class Publisher:
         checkpoint: report.CheckpointStatus,
         problems: Mapping[str, str],
         now: float,
-        kept_rows: tuple[report.StoredRows, ...] = (),
+        stored_rows: tuple[report.StoredRows, ...] = (),
     ) -> Snapshot:
-        """Return the snapshot of this moment; `problems` and `kept_rows` are from outside of the pipeline."""
+        """Return the snapshot at `now` (epoch seconds); `problems` are the warnings from outside the pipeline."""
         monitor = pipeline.active.monitor
         profile = monitor.profile if monitor else None
         status = monitor.status if monitor else None
@@ -63,7 +68,7 @@ class Publisher:
         settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.current
         streams = pipeline.streams.listing()
         state: report.State = "idle" if pipeline.idle_reason else "watching" if monitor else "unprofiled"
-        made = report.Report(
+        built = report.Report(
             made_at=now,
             started_at=self._started_at,
             state=state,
@@ -87,12 +92,12 @@ class Publisher:
             findings=_findings(monitor),
             findings_total={kind: counters.get(FINDINGS.key(kind)) for kind in FINDING_KINDS},
             learning=learning,
-            kept_rows=kept_rows,
+            kept_rows=stored_rows,
             decisions=pipeline.decisions,
             streams=streams,
             warnings=(*pipeline.notices.texts(), *problems.values(), *_density_warning(status), *_unfed(streams)),
         )
-        return Snapshot(made, profile, self._windows, monitor.open_counts if monitor else {})
+        return Snapshot(built, profile, self._windows, monitor.open_counts if monitor else {})
 
 
 def _performance(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:
@@ -102,30 +107,33 @@ def _performance(monitor: ProfileMonitor | None, status: MonitorStatus | None) -
 
 
 def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
-    """What to say where the last tick carried so many rows that its evidence was divided almost to nothing."""
+    """Return a warning when the last tick was so dense that its evidence was divided almost to nothing."""
     if status is None or status.density is None or status.density <= DENSITY_WARNING_RATIO:
         return ()
-    times = f"a tick carries {status.density:,.0f} times the rows of one of the reference"
-    remedy = "build the profile from traffic as dense, or, of rows replayed faster than they happened, without times"
-    return (f"{times}, and evidence is divided by that: drift is found late or never; {remedy}",)
+    what = f"a tick has {status.density:,.0f} times the rows of a tick of the reference"
+    remedy = (
+        "build the profile from traffic of the same density; "
+        "if rows are replayed faster than they happened, build it without times"
+    )
+    return (f"{what}, and evidence is divided by that ratio: drift is found late or never; {remedy}",)
 
 
 def _unfed(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
-    """Return a warning for each detector that is not fed."""
+    """Return a warning for each stream detector that receives no values."""
     return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in streams if item.problem]
 
 
 def _unprofiled(learning: report.LearningStatus | None) -> str:
-    """Return why there is no profile, and what is done without one."""
+    """Return why there is no profile, and what is counted without one."""
     counted = "traffic, rows and missing values are counted"
     if learning is None:
         return f"no profile: {counted}"
     if learning.state == "gave_up":
         return (
-            f"no profile, {counted}; learning one was given up after {learning.tries} tries: {learning.problem}; "
-            "POST /rebaseline tries anew, PUT /profile gives one"
+            f"no profile, {counted}; learning failed {learning.tries} times: {learning.problem}; "
+            "start again with POST /rebaseline, or set a profile with PUT /profile"
         )
-    return f"no profile yet, {counted}; one is learnt from the first {learning.wanted} rows"
+    return f"no profile yet, {counted}; one is learned from the first {learning.wanted} rows"
 
 
 def _features(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> tuple[report.FeatureReport, ...]:
@@ -141,7 +149,7 @@ def _features(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> t
 
 
 def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.Family, ...]:
-    """Return the families with all alarms counted: the engine's own begin anew with each profile."""
+    """Return the families with the alarms of all profiles; the engine counts those of the profile in force only."""
     found = convert.families(status) if status else ()
     return tuple(msgspec.structs.replace(item, alarms_total=counters.get(ALARMS.key(item.name))) for item in found)
 

@@ -1,4 +1,8 @@
-"""Steps of the start: check the command line, load the checkpoint, put the first profile into force."""
+"""Steps of the start that `app.build` calls: check the options, load the checkpoint, set the first profile.
+
+Only options end the process (UsageError). A bad checkpoint or profile becomes a warning or a reason to be idle, so that
+health and metrics still answer.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from .profile_store import ProfileStore
 
 
 def check_options(options: Options) -> None:
-    """Make the folders; raise UsageError for folders, addresses and files that cannot be used."""
+    """Create the folders; raise UsageError for a folder, address or token file that cannot be used."""
     parse_address(options.admin, what="--admin")
     if options.token_file is not None:
         read_token(options.token_file)
@@ -24,31 +28,33 @@ def check_options(options: Options) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot use the folder {quote_value(folder)}: {error.strerror}") from error
+            raise UsageError(
+                f"cannot use the folder {quote_value(folder)}: {error.strerror}; give a writable folder"
+            ) from error
 
 
 def load_checkpoint(options: Options) -> tuple[State | None, str]:
-    """Return the checkpoint's state; None, and why, when it is damaged."""
+    """Return the checkpoint's state and a warning; the state is None when there is none or it is damaged."""
     try:
         return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
     except checkpoint.CheckpointError as error:
-        return None, f"evidence starts afresh: {error}"
+        return None, f"evidence starts from zero: {error}"
 
 
 def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
-    """Put the stored profile, else the document's own, into force; without a usable one the pipeline stays idle.
+    """Set the stored profile or, without one, the document's; stay idle when neither can be used.
 
-    Return a warning about a stored profile that cannot be used, which gives way to the document's own.
+    Returns a warning about a stored profile that cannot be used; the document's profile then replaces it.
     """
     if pipeline.settings.problem:
         return ""
     note = ""
     try:
-        if (kept := profile_store.load_stored()) is not None:
-            pipeline.set_profile(kept, resumed=True)
+        if (stored := profile_store.load_stored()) is not None:
+            pipeline.set_profile(stored, resumed=True)
             return ""
     except ProfileRefusedError as error:
-        note = f"{error}; {profile_store.quarantine()}, put it anew (PUT /profile) to have it back"
+        note = f"{error}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
     try:
         if (own := profile_store.load_changed()) is not None:
             pipeline.set_profile(own, resumed=True)
@@ -59,7 +65,7 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
 
 
 def resume_learning(pipeline: Pipeline) -> None:
-    """Learn a first profile if the document asks for one and none is in force."""
+    """Start to learn a first profile if the document asks for it and no profile is in force."""
     if not pipeline.idle_reason:
         pipeline.learning.follow_document(
             pipeline.settings.learn,

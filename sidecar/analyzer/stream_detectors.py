@@ -1,11 +1,11 @@
-"""River's detectors on scalar streams, one number a closed tick: shown, counted, and never more than that.
+"""Component with River's detectors on scalar streams: one number per closed tick, shown and counted only.
 
-They know nothing of the false-alarm budget, of looks at many features, or of serial correlation, so what they say opens
-no episode, pages nobody and costs no budget. Each number is of the rows of its tick alone: the report's own effect
-sizes are of overlapping stretches, which every such detector would take for drift.
+River's detectors do not account for the false-alarm budget, for many features or for serial correlation. Their changes
+therefore must not open an episode, raise an alarm or use the budget. Each number is computed from the rows of its tick
+alone. The report's effect sizes cover overlapping windows, whose serial correlation would look like drift.
 
-A detector's state is its last `MAX_REPLAYED_VALUES` numbers, kept in the checkpoint and fed again after a
-restart. River offers only pickle, which may run any code. Older values are lost at a restart.
+The state of a detector is its last MAX_REPLAYED_VALUES numbers, which are replayed after a restart. River's own
+serialisation is pickle, which can run arbitrary code. Older numbers are lost at a restart.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ MAX_REPLAYED_VALUES = 1000
 
 
 class Detector(Protocol):
-    """What is used of River's."""
+    """The part of River's detectors that is used here."""
 
     drift_detected: bool
 
     def update(self, x: float) -> object:
-        """Take the next number."""
+        """Add the next number."""
 
 
 DetectorFactory = Callable[[], Detector]
@@ -46,7 +46,7 @@ ClosedCounts = Callable[[int], tuple[Profile, Counts] | None]
 
 @dataclass(frozen=True)
 class ConfiguredDetector:
-    """One configured detector, and how to make it anew; `make` is None where it cannot be had, for `problem`."""
+    """One detector of the document. `make` creates it; None when that is impossible, and `problem` has the reason."""
 
     type: str
     stream: str
@@ -55,17 +55,17 @@ class ConfiguredDetector:
 
     @property
     def key(self) -> str:
-        """Its name in the checkpoint."""
+        """The detector's name in the checkpoint."""
         return f"{self.type} {self.stream}"
 
     @property
     def changes_key(self) -> CounterKey:
-        """The counter of its changes."""
+        """The key of the counter of the detector's changes."""
         return STREAM_CHANGES.key(self.key)
 
 
 def configure_detectors(wanted: Iterable[StreamDetector]) -> tuple[ConfiguredDetector, ...]:
-    """Return the detectors of the document; River is loaded only if there are any."""
+    """Return the detectors of the document; import River only if there are any."""
     return tuple(_configure(item) for item in wanted)
 
 
@@ -73,19 +73,19 @@ def _configure(item: StreamDetector) -> ConfiguredDetector:
     try:
         drift = importlib.import_module("river.drift")
     except ImportError as error:
-        problem = f"River is not installed here ({error}); pip install 'pilotfish[river]'"
+        problem = f"cannot import River: {error}; install it with pip install 'pilotfish[river]'"
         return ConfiguredDetector(item.type, item.stream, None, problem)
     detector_class: Callable[..., Detector] = getattr(drift, item.type.removeprefix("river."))
     parameters = dict(item.parameters)
     if item.type == "river.KSWIN":
-        parameters.setdefault("seed", 0)  # or it would draw from whatever state the process has
+        parameters.setdefault("seed", 0)  # without a seed, a restart would give other results
 
     def make() -> Detector:
         return detector_class(**parameters)
 
     try:
         make()
-    except Exception as error:  # foreign code with a person's parameters
+    except Exception as error:  # third-party code with parameters from the document
         return ConfiguredDetector(
             item.type, item.stream, None, f"cannot create it: {type(error).__name__}: {error}"[:300]
         )
@@ -100,22 +100,22 @@ class _RunningDetector:
     problem: str = ""
 
     def take(self, value: float) -> bool:
-        """Feed one number; return whether it is called a change."""
+        """Add one number; return whether the detector reports a change."""
         if self.detector is None:
             return False
         self.values.append(value)
         try:
             self.detector.update(value)
-        except Exception as error:  # foreign code: it may do what it wants, but not to the worker
-            self.detector, self.problem = None, f"it failed and is not fed any more: {type(error).__name__}"
+        except Exception as error:  # third-party code must not stop the worker
+            self.detector, self.problem = None, f"it failed and is disabled: {type(error).__name__}"
             return False
         return bool(self.detector.drift_detected)
 
 
 class StreamDetectors(Component):
-    """All detectors on the streams of one profile.
+    """The configured detectors on the streams of the profile in force.
 
-    `closed_counts` returns the profile and the counts of a tick that has just closed, None when it had no rows.
+    `closed_counts` returns the profile and the counts of the tick that has just closed, None when it had no rows.
     """
 
     by_tick: ClassVar[bool] = True
@@ -136,12 +136,12 @@ class StreamDetectors(Component):
             counters.adopt(item.changes_key)
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
-        """Start again: under another profile, the same name is another stream."""
+        """Recreate the detectors, because a stream's numbers change with the profile."""
         if not restored:
             self._running = {item.key: _start(item) for item in self._wanted}
 
     def on_tick(self, tick: int, now: float) -> None:
-        """Feed each detector the value of the closed `tick`, and count those that report a change."""
+        """Add the value of the closed `tick` to each detector, and count the changes that they report."""
         closed = self._closed_counts(tick) if self._wanted else None
         if closed is None:
             return
@@ -173,7 +173,7 @@ class StreamDetectors(Component):
         return {key: [list(running.values), running.last_change] for key, running in self._running.items()}
 
     def resume(self, saved: Mapping[str, Any]) -> None:
-        """Feed again what `saved` kept; what is not configured any more is left behind."""
+        """Replay the numbers in `saved`; ignore detectors that are no longer configured."""
         for key, (values, last_change) in saved.items():
             running = self._running.get(key)
             if running is not None:

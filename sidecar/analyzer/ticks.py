@@ -1,7 +1,8 @@
-"""The clock of detection: which tick a row counts in, and when a tick closes. Pure; times are epoch nanoseconds.
+"""The tick clock: which tick a row counts in, and when a tick closes. No I/O; times are epoch nanoseconds.
 
-At most two ticks are open. One closes when the watermark, the newest time known less a grace, has passed its end. A row
-that comes later than that counts in the oldest open tick and is called late.
+At most two ticks are open. A tick closes when the watermark has passed its end; the watermark is the newest known time
+minus a grace period. A row of a closed tick is late and counts in the oldest open tick. Ticks must close once and in
+order, whatever the wall clock does: the evidence depends on it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from .component import Component
 
 SECOND = 1_000_000_000
 MAX_OPEN = 2
-GRACE_SECONDS = 2.0
-BACK_TICKS, BACK_SECONDS = 2, 60  # a wall clock that is set back by less is waited for
+GRACE_SECONDS = 2.0  # at most one tick
+BACK_TICKS, BACK_SECONDS = 2, 60  # if the wall clock is set back by less than their sum, ticks wait for it
 
 
 @dataclass
 class TickClock(Component):
-    """Ticks are numbered floor(time / tick_ns). `closed_through` is the last one that closed, -1 before any.
+    """The open and closed ticks. The number of a tick is floor(time / tick_ns).
 
-    `shift_ns`, whole ticks, is how far the ticks' clock is ahead of the wall clock, after that was set back.
+    `closed_through` is the last closed tick, -1 before the first. `shift_ns` is the lead of the tick clock over a wall
+    clock that was set back, in whole ticks.
     """
 
     by_tick: ClassVar[bool] = True
@@ -35,13 +37,13 @@ class TickClock(Component):
 
     @classmethod
     def of(cls, tick_seconds: float) -> TickClock:
-        """Return a clock for ticks of this length."""
+        """Return a clock with ticks of `tick_seconds`."""
         return cls(round(tick_seconds * SECOND))
 
     def place(self, at_ns: int, now_ns: int) -> tuple[int, bool]:
-        """Return the tick that a row of the time `at_ns` counts in, opening it, and whether the row is late.
+        """Return the tick in which a row of the time `at_ns` counts, and whether the row is late; open the tick.
 
-        A time in the future counts as now, or one wrong clock would close all the ticks up to it.
+        A time in the future counts as `now_ns`. Otherwise one wrong clock would close all ticks up to that time.
         """
         now_ns = self._tick_time(now_ns)
         at_ns = min(at_ns + self.shift_ns, now_ns)
@@ -57,20 +59,20 @@ class TickClock(Component):
         return self.open[0], True
 
     def due(self, now_ns: int) -> list[int]:
-        """Return the open ticks that must close now, in their order, the surplus ones included."""
+        """Return the open ticks that must close at `now_ns`, in order, including those beyond MAX_OPEN."""
         now_ns = self._tick_time(now_ns)
         grace = min(int(GRACE_SECONDS * SECOND), self.tick_ns)
-        passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one are over
+        passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one have ended
         surplus = max(0, len(self.open) - MAX_OPEN)
         return [tick for index, tick in enumerate(self.open) if index < surplus or tick < passed]
 
     def close(self, tick: int) -> None:
-        """Note that `tick`, the oldest open one, is closed."""
+        """Record that `tick`, the oldest open one, has closed."""
         self.open.remove(tick)
         self.closed_through = max(self.closed_through, tick)
 
     def state(self) -> dict[str, Any]:
-        """Return which ticks are open and closed."""
+        """Return tick length, newest time, and open and closed ticks."""
         return {
             "tick_ns": self.tick_ns,
             "closed_through": self.closed_through,
@@ -79,16 +81,16 @@ class TickClock(Component):
         }
 
     def resume(self, saved: Mapping[str, Any]) -> None:
-        """Take over what `state` returned, of a clock with ticks of the same length."""
+        """Restore what `state` returned; the tick length must be the same."""
         self.closed_through = int(saved["closed_through"])
         self.newest_ns = int(saved["newest_ns"])
         self.open = [int(tick) for tick in saved["open"]]
 
     def _tick_time(self, now_ns: int) -> int:
-        """Return `now_ns` on the clock of ticks, which goes on where it was when the wall clock is set back far."""
+        """Return `now_ns` on the tick clock, which continues from its position when the wall clock is set back far."""
         top = self.open[-1] if self.open else self.closed_through
         if now_ns + self.shift_ns < (top - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:
             self.shift_ns = (top - now_ns // self.tick_ns) * self.tick_ns
         elif self.shift_ns and now_ns // self.tick_ns > top:
-            self.shift_ns = 0  # the wall clock is where it was before
+            self.shift_ns = 0  # the wall clock has caught up
         return now_ns + self.shift_ns

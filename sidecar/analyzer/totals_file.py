@@ -1,8 +1,10 @@
-"""The file `fates`: the ledger's published totals, in a memory-mapped file that survives the process.
+"""The totals file `fates`: the ledger's published totals in a memory-mapped file that survives the process.
 
-It stands in the shared folder, as old as the counter page, and has one writer: the lock on it keeps a second analyzer
-out. Layout, in 64-bit words: magic, version, ledger id, number of names; then slots of a 56-byte name and its total.
-A longer name is stored under its `counters.file_name`, so that its total survives, too.
+The checkpoint may be lost with its disk; this file lives and dies with the counter page in the shared folder, so the
+accounting identity holds after every crash. A lock on the file keeps a second analyzer out.
+
+Layout in 64-bit words: magic, version, ledger id, number of names; then slots of a 56-byte name and its total. The name
+of a slot is `counters.file_name`. Each total is one aligned word, so a crash leaves it either old or new.
 """
 
 from __future__ import annotations
@@ -25,10 +27,13 @@ SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
 
 
 class TotalsFile:
-    """Open, read once, then write after each checkpoint."""
+    """The open file: `read` it once at the start, `write` it after each checkpoint, `close` it at the end."""
 
     def __init__(self, path: Path) -> None:
-        """Take the file at `path`, made anew when it is missing or strange; UsageError when another analyzer has it."""
+        """Open and lock the file at `path`; clear it when its content is not valid.
+
+        Raises UsageError when another analyzer holds the lock.
+        """
         self._descriptor = open_locked(path, "--shared", SIZE)
         self._backing = mmap.mmap(self._descriptor, SIZE)
         self._words = memoryview(self._backing).cast("Q")
@@ -41,21 +46,24 @@ class TotalsFile:
 
     @property
     def problem(self) -> str:
-        """Why some totals are only in the checkpoint; empty when all are in the file."""
+        """Why some totals are only in the checkpoint; empty when the file holds all."""
         if not self._left_out:
             return ""
         example = quote_value(next(iter(self._left_out)))
-        return f"{len(self._left_out)} totals, as {example}, have no room in the file {TOTALS_FILE} of {SLOTS} totals"
+        return (
+            f"{len(self._left_out)} totals, such as {example}, do not fit into the file {TOTALS_FILE}, "
+            f"which has room for {SLOTS}"
+        )
 
     def read(self) -> tuple[int, dict[str, int]] | None:
-        """Return the ledger's id and totals; None when nothing was ever written."""
+        """Return the ledger's id and totals; None when the file is new."""
         if self._words[AT_MAGIC] != MAGIC:
             return None
         totals = {name: self._words[_total(slot)] for name, slot in self._slots.items()}
         return self._words[AT_ID], totals
 
     def write(self, ledger_id: int, totals: Mapping[str, int]) -> None:
-        """Store the totals; each store is one aligned word, so that a kill leaves each total old or new."""
+        """Store the totals; another `ledger_id` than the stored one clears the file first."""
         if ledger_id != self._words[AT_ID]:
             self._words[AT_USED] = 0
             self._slots = {}
@@ -74,7 +82,7 @@ class TotalsFile:
         self._words[AT_MAGIC] = MAGIC
 
     def close(self) -> None:
-        """Unmap the file and give the lock back."""
+        """Unmap the file and release the lock."""
         self._words.release()
         self._backing.close()
         os.close(self._descriptor)
@@ -101,22 +109,23 @@ def _total(slot: int) -> int:
 
 
 def open_locked(path: Path, flag: str, size: int = 0) -> int:
-    """Return the descriptor of the file at `path`, made if need be, of `size` bytes, and ours until it is closed.
+    """Open the file at `path`, lock it and extend it to `size` bytes; return its descriptor.
 
-    UsageError that names the command line's `flag` when the file cannot be had, or another process has it.
+    Closing the descriptor releases the lock. Raises UsageError, which names the command-line `flag`, when the file
+    cannot be opened or another process holds the lock.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot use {quote_value(path)}: {error}; give a {flag} folder that is writable") from error
+        raise UsageError(f"cannot open {quote_value(path)}: {error}; give a writable {flag} folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if size:
             os.ftruncate(descriptor, size)
-            os.posix_fallocate(descriptor, 0, size)  # a store into a page that a full disk cannot give is a SIGBUS
+            os.posix_fallocate(descriptor, 0, size)  # a store into an unallocated page on a full disk raises SIGBUS
     except OSError as error:
         os.close(descriptor)
         raise UsageError(
-            f"cannot use {quote_value(path)}: {error}; has another analyzer the same {flag} folder?"
+            f"cannot lock {quote_value(path)}: {error}; another analyzer may use the same {flag} folder"
         ) from error
     return descriptor

@@ -1,4 +1,7 @@
-"""Without a profile: values seen and missing, by column. Bounded, whatever names the requests carry."""
+"""Component that counts values and missing values per column while no profile is in force.
+
+Column names come from requests, so their number must stay bounded.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MAX_COLUMNS = 200
 
 
 class UnprofiledColumns(Component):
-    """Counts values by (side, column) for the first `MAX_COLUMNS` names, until a profile is in force."""
+    """Counts values by side and column until a profile is in force. Columns beyond MAX_COLUMNS are ignored."""
 
     by_tick: ClassVar[bool] = True
 
@@ -23,7 +26,7 @@ class UnprofiledColumns(Component):
         self._unprofiled = True
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
-        """Stop counting, and forget the counts."""
+        """Stop counting and remove the counts."""
         self._counts = {}
         self._unprofiled = False
 
@@ -36,7 +39,7 @@ class UnprofiledColumns(Component):
             self._add("prediction", exchange.outputs)
 
     def listing(self) -> tuple[UnprofiledColumn, ...]:
-        """Return the counts, in the order in which the columns were first seen."""
+        """Return the counts in the order in which the columns were first seen."""
         return tuple(UnprofiledColumn(name, side, *counts) for (side, name), counts in self._counts.items())
 
     def state(self) -> list[list[Any]]:
@@ -44,7 +47,7 @@ class UnprofiledColumns(Component):
         return [[side, name, *counts] for (side, name), counts in self._counts.items()]
 
     def resume(self, saved: list[list[Any]]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
         self._counts = {(side, name): [int(values), int(missing)] for side, name, values, missing in saved}
 
     def _add(self, side: str, rows: Rows) -> None:

@@ -1,6 +1,9 @@
-"""The one thread that counts: it reads the channel, closes ticks, executes commands, saves, then publishes.
+"""The worker: the one thread that changes the analyzer's state.
 
-receive -> pipeline -> (each second, or as soon as it is quiet) persistence.py -> snapshot
+receive records -> pipeline: count, close ticks -> execute commands -> persistence.py: save -> publish a snapshot
+
+It saves once a second, or as soon as no record has arrived for QUIET_SECONDS. It must save before it publishes, so that
+a published number never decreases after a crash.
 """
 
 from __future__ import annotations
@@ -36,16 +39,16 @@ from .pipeline import Pipeline
 from .row_stores import RowStores
 from .snapshot import Publisher, Snapshot
 
-QUIET_SECONDS = 0.05  # without a record for so long, what is unsaved is saved at once
-IDLE_SECONDS = 0.5
-STORE_ROWS = 2000  # that wait at most for being written, beside those of one portion
+QUIET_SECONDS = 0.05  # after this time without a record, unsaved changes are saved at once
+IDLE_SECONDS = 0.5  # the longest wait for records when nothing is unsaved
+STORE_ROWS = 2000  # collected rows that trigger a write; bounds the memory of the row collector
 
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerDependencies:
-    """What the worker works with; `now` is epoch seconds, `open_receiver` opens the channel's socket."""
+    """The collaborators of the worker; `now` returns epoch seconds, `open_receiver` opens the channel's socket."""
 
     pipeline: Pipeline
     persistence: Persistence
@@ -55,7 +58,10 @@ class WorkerDependencies:
 
 
 class Worker:
-    """Start it with `start`; read `published`; send commands with `submit`; `stop` ends it after a last checkpoint."""
+    """The worker thread: `start` it, read `published`, `submit` commands, `stop` it.
+
+    `published` is the latest snapshot, safe to read from any thread. After `stop`, the thread writes a last checkpoint.
+    """
 
     def __init__(self, dependencies: WorkerDependencies, publisher: Publisher) -> None:
         self._pipeline = dependencies.pipeline
@@ -73,7 +79,7 @@ class Worker:
         self.published: Snapshot = self._snapshot()
 
     def start(self) -> None:
-        """Open the channel unless idle, and run in a thread of its own; `finished` ends when the thread does."""
+        """Open the channel unless idle, and start the thread; `finished` is done when the thread ends."""
         self._open()
         threading.Thread(target=self._run, name="worker", daemon=True).start()
 
@@ -84,14 +90,14 @@ class Worker:
     def submit(self, command: SimpleCommand) -> Future[None]: ...
 
     def submit(self, command: Command) -> Future[Any]:
-        """Queue a command; its future fails with the reason when the command is refused."""
+        """Queue a command from any thread; if it is refused, its future fails with the reason."""
         return self._queue.submit(command)
 
     def stop(self) -> None:
-        """Ask the thread to end."""
+        """Request that the thread end; `finished` reports when it has."""
         self._queue.stop()
 
-    # --- in the thread
+    # --- runs in the worker's thread
 
     def _run(self) -> None:
         try:
@@ -109,7 +115,7 @@ class Worker:
             self.finished.set_result(None)
 
     def _receive(self) -> bool:
-        """Take one portion of records, waiting for it a little; return whether there was none."""
+        """Receive and count one batch of records; return whether none arrived within the timeout."""
         timeout = QUIET_SECONDS if self._persistence.dirty or self._queue.labels_wait else IDLE_SECONDS
         if self._receiver is None:
             self._command_event.wait(timeout)
@@ -118,14 +124,14 @@ class Worker:
         return not self._handle_frames(self._receiver.receive(timeout))
 
     def _handle_frames(self, frames: Iterator[Frame]) -> bool:
-        """Count what came; return whether anything did."""
+        """Count the records in `frames`; return whether there were any frames."""
         pipeline, now_ns = self._pipeline, 0
         for frame in frames:
-            now_ns = now_ns or self._now_ns()  # the time after the wait, once for all that came with it
+            now_ns = now_ns or self._now_ns()  # read once per batch, after the wait
             if isinstance(frame, Record):
                 pipeline.handle_record(frame, now_ns)
             elif not pipeline.handshake(frame, new_ledger_id()):
-                # the old totals must not outlive the old page, or a restart would count on from them
+                # the old totals belong to the old counter page; after a crash, a restart would resume from them
                 self._persistence.forget_totals()
                 self._save()
         if pipeline.row_collector.rows >= STORE_ROWS:
@@ -149,11 +155,11 @@ class Worker:
             self._resolve_labels(labelled)
 
     def _exchange_missing(self, labels: LabelBatch) -> bool:
-        """Whether a label names an exchange that is not known yet."""
+        """Return whether a label names an exchange that has not been counted yet."""
         return not self._pipeline.idle_reason and self._pipeline.feedback.exchange_missing(labels, self._now())
 
     def _resolve_labels(self, labelled: Sequence[tuple[Future[Any], FeedbackResponse]]) -> None:
-        """Answer the senders of labels once these are in the journal: one write for all that came together."""
+        """Write the journal once for all labels of this round, then resolve their futures."""
         try:
             self._persistence.write_journal(sync=True)
         except JournalError as error:
@@ -168,8 +174,8 @@ class Worker:
         match command:
             case TakeLabels(labels):
                 return pipeline.take_labels(labels, self._now_ns())
-            case SetProfile(profile, learnt):
-                pipeline.set_profile(profile, learnt)
+            case SetProfile(profile, learning_id):
+                pipeline.set_profile(profile, learning_id)
                 self._open()
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
@@ -196,7 +202,7 @@ class Worker:
         self._close()
 
     def _close(self) -> None:
-        """Close the channel and the file `fates`, and refuse the commands that were not executed."""
+        """Close the channel and the totals file, and refuse the commands that were not executed."""
         with self._receiver_lock:
             receiver, self._receiver = self._receiver, None
         if receiver is not None:
@@ -204,7 +210,7 @@ class Worker:
         self._persistence.close()
         self._queue.close()
 
-    # --- small matters
+    # --- helpers
 
     def _open(self) -> None:
         if self._receiver is None and not self._pipeline.idle_reason:

@@ -13,11 +13,11 @@
 `loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and EXECUTORS, with one row
 per kind. The only kind so far is `retrain/`. Outbox, executors, loop and app do I/O; all other modules are pure.
 
-The loop compares levels, never edges: it compares the current facts with the entries of the ledger. A process that is
-killed at any step therefore finds the remaining work when it starts again. Each executor runs in its own task, so that
-a slow or failing executor never delays another one.
+The loop is level-triggered: it compares the current facts with the entries of the ledger, and stores no events. A
+process that is killed at any step therefore finds the remaining work when it starts again. Each executor runs in its
+own task, so that a slow or failing executor never delays another one.
 
-Who decides in a cluster. With `pilotfish run`, this loop is embedded beside the analyzer and reads its Report. In a
+Who decides in a cluster. With `pilotfish run`, this loop runs in the analyzer process and reads its Report. In a
 cluster, pods only report their counts. The controller adds the counts of all pods of a monitor, runs detection on the
 sum, and runs this same loop on the result, one loop per monitor. There is no second loop: the controller supplies
 another source of facts and other executors.

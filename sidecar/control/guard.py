@@ -1,6 +1,6 @@
 """The guard: decides whether an intent may be applied, and why.
 
-It stands between policy and ledger. It is pure: time, rules and ledger come with the situation.
+It runs between policy and ledger, and is pure: time, rules and ledger are part of the situation.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class IntentLedger:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IntentLedger) and (self.entries, self.totals) == (other.entries, other.totals)
 
-    __hash__ = None  # type: ignore[assignment]  # holds mappings
+    __hash__ = None  # type: ignore[assignment]  # mappings are not hashable
 
     def apply(self, operations: Iterable[Operation]) -> IntentLedger:
         """Return the ledger after `operations`. A change of an unknown entry is ignored, because its put was lost."""

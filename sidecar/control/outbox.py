@@ -86,7 +86,7 @@ class Outbox:
             raise OutboxError(f"outbox {self._path}: {error.strerror}{remedy}") from error
         try:
             self._load(found)
-        except BaseException:  # such as MemoryError; release the lock, so that the next `open` can take it
+        except BaseException:  # such as MemoryError; release the lock, so that a later `open` can succeed
             self._file.close()
             raise
 

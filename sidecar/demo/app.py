@@ -1,4 +1,4 @@
-"""The role `pilotfish demo`: sets the stage, follows the story, prints the summary."""
+"""The command `pilotfish demo`: starts the processes, follows their messages and prints the summary."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .transitions import add_entry, on_message, on_report
 from .wire import INFER_PATH
 
 PLAN = DemoPlan(first_day=92, change_day=116, change_origin="JFK", wanted_days=14, settled_days=8)
-POLL_SECONDS = 0.5  # seconds between two looks at the report
+POLL_SECONDS = 0.5  # seconds between two requests for the report
 REPORT_TIMEOUT = 15.0  # seconds without a report after which the demo gives up
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; return 0 when the loop has closed and every promise was kept, else 1."""
+    """Run the demo; return 0 when the loop closed and every promise was kept, else 1."""
     console = Console()
     if args.picture is not None and not os.access(args.picture.absolute().parent, os.W_OK):
         raise UsageError(
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _interruptible(args: argparse.Namespace, console: Console) -> int:
-    """Turn the first Ctrl-C, SIGTERM or SIGHUP into an orderly end; more of them must not cut that short."""
+    """End in order at the first Ctrl-C, SIGTERM or SIGHUP; ignore further ones."""
     task = asyncio.create_task(_demo(args, console))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -71,58 +71,60 @@ async def _interruptible(args: argparse.Namespace, console: Console) -> int:
 async def _demo(args: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
     screen = screen_for(console, plain=args.plain)
-    async with Sandbox() as stage, aiohttp.ClientSession(timeout=TIMEOUT) as client:
+    async with Sandbox() as sandbox, aiohttp.ClientSession(timeout=TIMEOUT) as client:
         with screen:
-            story = add_entry(DemoState(PLAN), "training the model on May to July, building the profile of these rows")
-            screen.show(DemoState(PLAN), story)
+            state = add_entry(
+                DemoState(PLAN), "training the model on May to July, and building a profile of these rows"
+            )
+            screen.show(DemoState(PLAN), state)
             prepared = await asyncio.to_thread(prepare, PLAN)
-            cast = await start_processes(stage, PLAN, prepared)
-            story = await _follow(story, stage.messages, cast, client, screen, args.picture)
-        await cast.replay.dismiss()
-        while not stage.messages.empty():
-            item = stage.messages.get_nowait()
-            story = story if isinstance(item, Report) else on_message(story, item)
-        accounting = await accounting_at_rest(client, cast.admin)
-        results = summarise(story, accounting, overhead_of(stage.folder / "shared"), time.monotonic() - began)
+            processes = await start_processes(sandbox, PLAN, prepared)
+            state = await _follow(state, sandbox.messages, processes, client, screen, args.picture)
+        await processes.replay.stop()
+        while not sandbox.messages.empty():
+            item = sandbox.messages.get_nowait()
+            state = state if isinstance(item, Report) else on_message(state, item)
+        accounting = await accounting_at_rest(client, processes.admin)
+        results = summarise(state, accounting, overhead_of(sandbox.folder / "shared"), time.monotonic() - began)
         _print_summary(console, results)
         if args.keep:
-            await _keep(console, cast, stage.folder)
+            await _keep(console, processes, sandbox.folder)
     return 1 if failed_checks(results) else 0
 
 
 async def _follow(
-    story: DemoState,
+    state: DemoState,
     queue: Queue,
-    cast: DemoProcesses,
+    processes: DemoProcesses,
     client: aiohttp.ClientSession,
     screen: Screen,
     picture: Path | None,
 ) -> DemoState:
-    """Return the story at its end, having shown all of it."""
-    looking = asyncio.create_task(_look(queue, cast, client))
+    """Show every change until the demo is over, and return the last state."""
+    looking = asyncio.create_task(_look(queue, processes, client))
     try:
-        while not story.over:
+        while not state.over:
             item = await queue.get()
-            fresh = on_report(story, item) if isinstance(item, Report) else on_message(story, item)
-            screen.show(story, fresh)
-            story = fresh
-            if picture is not None and story.phase == "retraining" and isinstance(item, Report):
-                save_picture(story, picture)
+            fresh = on_report(state, item) if isinstance(item, Report) else on_message(state, item)
+            screen.show(state, fresh)
+            state = fresh
+            if picture is not None and state.phase == "retraining" and isinstance(item, Report):
+                save_picture(state, picture)
     finally:
         looking.cancel()
-    return story
+    return state
 
 
-async def _look(queue: Queue, cast: DemoProcesses, client: aiohttp.ClientSession) -> None:
-    """Put the report into `queue` again and again; a Problem when it cannot be had for long."""
+async def _look(queue: Queue, processes: DemoProcesses, client: aiohttp.ClientSession) -> None:
+    """Put the report into `queue` every POLL_SECONDS, or a ProcessFailure when it is unavailable for long."""
     seen = time.monotonic()
     while True:
         try:
-            queue.put_nowait(await fetch_report(client, cast.admin, cast.token))
+            queue.put_nowait(await fetch_report(client, processes.admin, processes.token))
             seen = time.monotonic()
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             if time.monotonic() - seen > REPORT_TIMEOUT:
-                reason = f"no report for {REPORT_TIMEOUT:.0f} s: {reason_of(error)}; {cast.run.log_tail()}"
+                reason = f"no report for {REPORT_TIMEOUT:.0f} s: {reason_of(error)}; {processes.run.log_tail()}"
                 queue.put_nowait(ProcessFailure(reason=reason))
         await asyncio.sleep(POLL_SECONDS)
 
@@ -135,20 +137,20 @@ def _print_summary(console: Console, results: list[SummaryLine]) -> None:
         line = Text.assemble((f"{mark:<4}", style), (f"{result.what:<21}", "bold"), result.measured)
         console.print(line, soft_wrap=True)
     if failed_checks(results):
-        console.print(Text(f"not kept: {', '.join(failed_checks(results))}", style="bold red"), soft_wrap=True)
+        console.print(Text(f"not as promised: {', '.join(failed_checks(results))}", style="bold red"), soft_wrap=True)
 
 
-async def _keep(console: Console, cast: DemoProcesses, folder: Path) -> None:
-    """Say where everything is, and wait for Ctrl-C, which ends the demo with the status that it has earned."""
+async def _keep(console: Console, processes: DemoProcesses, folder: Path) -> None:
+    """Print addresses and files, then wait for Ctrl-C."""
     authorised = f'-H "Authorization: Bearer $(cat {folder / "token"})"'
     for line in (
         "",
-        "still running, without traffic, until Ctrl-C:",
-        f"  predict   curl --data @{folder / REQUEST_FILE} {cast.proxy_address}{INFER_PATH}",
-        f"  metrics   curl {cast.admin}/metrics",
-        f"  report    curl {authorised} {cast.admin}/report",
+        "Everything keeps running without traffic until you press Ctrl-C:",
+        f"  predict   curl --data @{folder / REQUEST_FILE} {processes.proxy_address}{INFER_PATH}",
+        f"  metrics   curl {processes.admin}/metrics",
+        f"  report    curl {authorised} {processes.admin}/report",
         f"  files     {folder}",
     ):
         console.print(Text(line), soft_wrap=True)
-    with suppress(asyncio.CancelledError):  # this is what it waits for
+    with suppress(asyncio.CancelledError):  # Ctrl-C
         await asyncio.Event().wait()

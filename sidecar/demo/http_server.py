@@ -1,4 +1,4 @@
-"""What the demo's serving processes share: a loopback port from the operating system, an end with standard input."""
+"""Shared code of the serving processes: they listen on a free loopback port and end with standard input."""
 
 from __future__ import annotations
 

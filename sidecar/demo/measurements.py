@@ -1,4 +1,4 @@
-"""What the demo measures from outside, as a user would: the accounting in `/metrics`, the proxy's cost in /proc."""
+"""Figures that the demo takes from outside, as a user would: the accounting in /metrics, the proxy's cost in /proc."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from ..channel.page import PageError, read_page
 
 QUEUED = "queued"
-REST = 8.0  # seconds for the last records to be measured
+REST = 8.0  # seconds until the last records must be measured
 POLL = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAccounting:
-    """Exchanges: how many the proxy relayed, and what became of each; `rows` is the number of decoded input rows."""
+    """Exchanges by outcome; `seen` is the number that the proxy relayed, `rows` the number of decoded input rows."""
 
     seen: int
     fates: dict[str, int]
@@ -29,25 +29,25 @@ class MeasuredAccounting:
 
     @property
     def exact(self) -> bool:
-        """Tell whether every exchange has exactly one fate."""
+        """Whether every exchange has exactly one outcome."""
         return self.seen == sum(self.fates.values())
 
     @property
     def at_rest(self) -> bool:
-        """Tell whether no exchange is on its way to the analyzer any more."""
+        """Whether no exchange is on its way to the analyzer."""
         return QUEUED not in self.fates
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyUsage:
-    """What stood between client and server: the proxy's CPU time in seconds and its resident memory in bytes."""
+    """CPU time of the proxy in seconds and its resident memory in bytes."""
 
     cpu_seconds: float
     resident: int
 
 
 def read_accounting(exposition: str) -> MeasuredAccounting:
-    """Return the accounting in an exposition of `pilotfish run`; fates without exchanges are left out."""
+    """Return the accounting in an exposition of `pilotfish run`; outcomes without exchanges are left out."""
     seen = rows = 0
     fates: dict[str, int] = {}
     for family in text_string_to_metric_families(exposition):
@@ -66,11 +66,11 @@ def read_accounting(exposition: str) -> MeasuredAccounting:
 
 
 async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> MeasuredAccounting | None:
-    """Return the accounting once nothing is queued, or as it is after REST seconds; None when it cannot be had."""
+    """Return the accounting once nothing is queued, or after REST seconds as it is; None when it is unavailable."""
     deadline = time.monotonic() + REST
     found: MeasuredAccounting | None = None
     while time.monotonic() < deadline and not (found and found.at_rest):
-        with suppress(aiohttp.ClientError, TimeoutError):  # tried again until the deadline
+        with suppress(aiohttp.ClientError, TimeoutError):  # retried until the deadline
             async with client.get(f"{admin}/metrics") as response:
                 found = read_accounting(await response.text())
         await asyncio.sleep(POLL)
@@ -78,7 +78,7 @@ async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Measu
 
 
 def overhead_of(shared: Path) -> ProxyUsage | None:
-    """Return what the proxy that writes the page in the folder `shared` has used; None where /proc does not tell."""
+    """Return what the proxy that writes the page in the folder `shared` has used; None where /proc does not say."""
     try:
         pid = read_page(shared / "page").pid
         with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/statm") as statm:

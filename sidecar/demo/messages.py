@@ -1,4 +1,4 @@
-"""What the demo's own processes tell the demo: one JSON object a line on standard output, each with its `type`."""
+"""Messages of the demo's processes: one JSON object a line on standard output, each with its `type`."""
 
 from __future__ import annotations
 

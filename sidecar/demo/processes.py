@@ -1,4 +1,4 @@
-"""Who plays in the demo: the model's server, the trainer, `pilotfish run` and the replay, started in that order."""
+"""Prepares and starts the processes of the demo: model server, trainer, `pilotfish run` and replay, in this order."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .sandbox import PATIENCE, ChildProcess, DemoError, Sandbox, free_ports
 from .state import DemoPlan
 from .wire import INFER_PATH, MODEL_NAME, MODEL_VERSION, encode_rows
 
-REQUEST_FILE = "request.json"  # one row, for people to send
+REQUEST_FILE = "request.json"  # one row that a person can send
 SEED = 2013
-POLL = 0.1  # seconds between two looks while something starts
+POLL = 0.1  # seconds between two checks while a process starts
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 FALSE_ALARMS = {"count": 1, "per": "30d"}  # the default; at one tick a second that is one in 2,592,000 ticks
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedModel:
-    """What is made before anything starts: model and profile of the days before the replay, and the days after."""
+    """Model and profile of the days before the replay, and the flights of the days to replay."""
 
     model: RidgeModel
     profile: bytes
@@ -43,7 +43,7 @@ class PreparedModel:
 
 @dataclass(frozen=True, slots=True)
 class DemoProcesses:
-    """The running processes and where they are."""
+    """The running processes and their addresses."""
 
     run: ChildProcess
     replay: ChildProcess
@@ -62,15 +62,16 @@ def prepare(plan: DemoPlan) -> PreparedModel:
     return PreparedModel(model, profile.to_bytes(), profile.hash, flights.days(plan.first_day, last + 1))
 
 
-async def start_processes(stage: Sandbox, plan: DemoPlan, prepared: PreparedModel) -> DemoProcesses:
-    """Start everybody; the traffic begins when `pilotfish run` watches with the profile.
+async def start_processes(sandbox: Sandbox, plan: DemoPlan, prepared: PreparedModel) -> DemoProcesses:
+    """Start all processes; traffic begins when `pilotfish run` monitors with the profile.
 
-    Raises DemoError that names who did not get ready, with what it said.
+    Raises:
+        DemoError: a process did not get ready; the message has the end of its log.
     """
     token = secrets.token_urlsafe(24)
-    token_file, secret_file = stage.write("token", token), stage.write("secret", secrets.token_hex(32))
-    model_file = stage.write("model.json", msgspec.json.encode(prepared.model))
-    server_port = await (await stage.own("server", model_file, token_file)).port()
+    token_file, secret_file = sandbox.write("token", token), sandbox.write("secret", secrets.token_hex(32))
+    model_file = sandbox.write("model.json", msgspec.json.encode(prepared.model))
+    server_port = await (await sandbox.own("server", model_file, token_file)).port()
     proxy_address, admin = (f"http://127.0.0.1:{port}" for port in free_ports(2))
     settings = trainer.TrainerSettings(
         admin_url=admin,
@@ -79,21 +80,21 @@ async def start_processes(stage: Sandbox, plan: DemoPlan, prepared: PreparedMode
         secret_file=str(secret_file),
         wanted_days=plan.wanted_days,
     )
-    trainer_port = await (await stage.own("trainer", _settings(stage, "trainer", settings))).port()
-    stage.write("profile.json", prepared.profile)
-    document = stage.write(
+    trainer_port = await (await sandbox.own("trainer", _settings(sandbox, "trainer", settings))).port()
+    sandbox.write("profile.json", prepared.profile)
+    document = sandbox.write(
         "monitor.yaml", json.dumps(monitor(f"http://127.0.0.1:{trainer_port}{trainer.HOOK_PATH}"), indent=2)
     )
-    run = await stage.pilotfish(
+    run = await sandbox.pilotfish(
         "run", "--file", str(document),
         "--listen", proxy_address.removeprefix("http://"), "--upstream", f"127.0.0.1:{server_port}",
         "--admin", admin.removeprefix("http://"), "--token-file", str(token_file),
-        "--shared", str(stage.folder / "shared"), "--state", str(stage.folder / "state"),
+        "--shared", str(sandbox.folder / "shared"), "--state", str(sandbox.folder / "state"),
     )  # fmt: skip
     await _watching(run, admin, token, prepared.profile_hash)
-    stage.write(REQUEST_FILE, encode_rows(prepared.later.rows(slice(0, 1)).columns))
+    sandbox.write(REQUEST_FILE, encode_rows(prepared.later.rows(slice(0, 1)).columns))
     replay = ReplaySettings(
-        flights_file=str(stage.write("flights.npz", _packed(prepared.later))),
+        flights_file=str(sandbox.write("flights.npz", _packed(prepared.later))),
         change_day=plan.change_day,
         change_origin=plan.change_origin,
         through_url=proxy_address + INFER_PATH,
@@ -101,7 +102,7 @@ async def start_processes(stage: Sandbox, plan: DemoPlan, prepared: PreparedMode
         labels_url=f"http://127.0.0.1:{trainer_port}{trainer.LABELS_PATH}",
     )
     return DemoProcesses(
-        run, await stage.own("replay", _settings(stage, "replay", replay)), proxy_address, admin, token
+        run, await sandbox.own("replay", _settings(sandbox, "replay", replay)), proxy_address, admin, token
     )
 
 
@@ -122,7 +123,7 @@ def monitor(webhook: str) -> dict[str, object]:
 
 
 async def fetch_report(client: aiohttp.ClientSession, admin: str, token: str) -> Report:
-    """Return the analyzer's report; aiohttp.ClientError, TimeoutError or msgspec.DecodeError when it cannot be had."""
+    """Return the report; raise aiohttp.ClientError, TimeoutError or msgspec.DecodeError when it is unavailable."""
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     async with client.get(f"{admin}/report", headers=headers) as response:
         response.raise_for_status()
@@ -130,25 +131,25 @@ async def fetch_report(client: aiohttp.ClientSession, admin: str, token: str) ->
 
 
 async def _watching(run: ChildProcess, admin: str, token: str, profile_hash: str) -> None:
-    """Wait until the analyzer watches with the profile of that hash."""
+    """Wait until the analyzer monitors with the profile of that hash."""
     deadline = time.monotonic() + PATIENCE
-    state = "it does not answer"
+    state = "it does not respond"
     async with aiohttp.ClientSession(timeout=TIMEOUT) as client:
         while time.monotonic() < deadline and run.process.returncode is None:
             try:
                 report = await fetch_report(client, admin, token)
             except (aiohttp.ClientError, TimeoutError) as error:
-                state = f"its report cannot be had: {reason_of(error)}"
+                state = f"its report is unavailable: {reason_of(error)}"
             else:
                 if report.state == "watching" and report.profile is not None and report.profile.hash == profile_hash:
                     return
                 state = f"its state is {report.state}: {report.reason}"
             await asyncio.sleep(POLL)
-    raise DemoError(f"{run.name} does not watch; {state}; {run.log_tail()}")
+    raise DemoError(f"{run.name} does not monitor the traffic: {state}; {run.log_tail()}")
 
 
-def _settings(stage: Sandbox, name: str, settings: msgspec.Struct) -> Path:
-    return stage.write(f"{name}.json", msgspec.json.encode(settings))
+def _settings(sandbox: Sandbox, name: str, settings: msgspec.Struct) -> Path:
+    return sandbox.write(f"{name}.json", msgspec.json.encode(settings))
 
 
 def _packed(flights: Flights) -> bytes:

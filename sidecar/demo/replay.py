@@ -1,4 +1,4 @@
-"""The process that sends the flights as traffic, one day a second, and each evening the labels to the trainer.
+"""The process that sends the flights as traffic, one day a second, and then the labels of the day to the trainer.
 
     python -m pilotfish.sidecar.demo.replay SETTINGS_FILE
 
@@ -27,16 +27,16 @@ from .http_server import input_ended
 from .messages import DayReplayed, ProcessFailure, send_message
 from .trainer import LabelledDay
 
-ROWS = 5  # of a request
+ROWS = 5  # in one request
 CONNECTIONS = 6
-SPREAD = 0.8  # of a tick, over which a day's requests are spread
-PAIRED = 6  # one request in so many is also sent straight to the server
-CLOSE = 15.0  # minutes; a prediction within them is close
+SPREAD = 0.8  # share of a tick over which the requests of a day are spread
+PAIRED = 6  # one in this many requests is also sent directly to the server
+CLOSE = 15.0  # minutes; a prediction with a smaller error is close
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class ReplaySettings(msgspec.Struct, kw_only=True):
-    """What to send and where; from day `change_day` on, `change_origin` gives distances in kilometres."""
+    """What to send and where. From `change_day` on, `change_origin` sends distances in kilometres."""
 
     flights_file: str
     change_day: int
@@ -48,7 +48,7 @@ class ReplaySettings(msgspec.Struct, kw_only=True):
 
 @dataclass(slots=True)
 class Sent:
-    """What came of the requests of one day; `predictions` in the order of its rows, NaN where there was no answer."""
+    """Results of the requests of one day; `predictions` in row order, NaN where no response came."""
 
     predictions: NDArray[np.float64]
     requests: int = 0
@@ -58,14 +58,14 @@ class Sent:
 
 
 class Replay:
-    """Sends days; `session` is the only client."""
+    """Sends days of traffic with one client session."""
 
     def __init__(self, settings: ReplaySettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
 
     async def day(self, flights: Flights, number: int) -> None:
-        """Send one day of flights in the coming tick, then its labels; tell what came of it."""
+        """Send one day of flights in the coming tick, then its labels, and report the results."""
         changed = number >= self._settings.change_day
         if changed:
             flights = in_kilometres(flights, self._settings.change_origin)
@@ -89,7 +89,7 @@ class Replay:
                 sent.predictions[index * ROWS : index * ROWS + len(answer)] = answer
 
     async def _pair(self, index: int, body: bytes, sent: Sent) -> NDArray[np.float64] | None:
-        """Send `body` both ways, by turns one first, and note how long each took."""
+        """Send `body` both ways, in alternating order, and measure both times."""
         direct_first = index // PAIRED % 2 == 0
         start = time.perf_counter()
         first = await (self._post(self._settings.direct_url, body) if direct_first else self._through(body))
@@ -107,7 +107,7 @@ class Replay:
         return None if raw is None else wire.decode_predictions(raw)
 
     async def _post(self, url: str, body: bytes) -> bytes | None:
-        """Return the body of a good answer, None for any other and for none."""
+        """Return the body of a 2xx response, else None."""
         try:
             async with self._session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
                 raw = await response.read()
@@ -125,7 +125,7 @@ def requests_of(columns: Columns, number: int) -> Iterator[bytes]:
 
 
 def labels_of(flights: Flights, number: int, tick: int) -> LabelledDay:
-    """Return what the trainer is told of a day in its evening."""
+    """Return the labels of a day for the trainer."""
     columns: dict[str, list[float | str | None]] = {}
     for name in FEATURES:
         values = flights.columns[name].tolist()
@@ -134,7 +134,7 @@ def labels_of(flights: Flights, number: int, tick: int) -> LabelledDay:
 
 
 def summary_of(flights: Flights, sent: Sent, number: int, tick: int, changed: bool) -> DayReplayed:
-    """Return the message about a day."""
+    """Return the message with the results of a day."""
     answered = ~np.isnan(sent.predictions)
     errors = np.abs(sent.predictions - flights.air_time)[answered]
     return DayReplayed(
@@ -171,7 +171,7 @@ async def replay(settings: ReplaySettings) -> None:
             if stop.done():
                 return
             await replaying.day(flights.days(number, number + 1), number)
-    send_message(ProcessFailure(reason="the data ended before the loop had closed"))
+    send_message(ProcessFailure(reason="the data ended before the loop was closed"))
     await stop
 
 

@@ -1,7 +1,7 @@
-"""The temporary folder and the processes of a demo; on leaving, whatever the reason, both are gone.
+"""The temporary folder and the child processes of a demo. Both are removed when the context ends, for any reason.
 
-Each process has a session of its own, so that Ctrl-C reaches only the demo, which then ends them one by one. The demo's
-own processes end when their standard input does, and the kernel tells `pilotfish run` when the demo dies.
+Each process has its own session, so Ctrl-C reaches only the demo, which stops the others one by one. The demo's own
+processes end with their standard input. The kernel signals `pilotfish run` when the demo dies.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ..errors import PilotfishError
 from ..report.schema import Report
 from .messages import AnyMessage, ProcessFailure, Ready, parse_message
 
-PYTHON = (sys.executable, "-P", "-m")  # -P: never import what lies in the folder that the demo is started from
-PATIENCE = 30.0  # seconds for a process to get ready; they take 1 to 3 on an idle machine
-GRACE = 8.0  # seconds for a process to end by itself
+PYTHON = (sys.executable, "-P", "-m")  # -P: import nothing from the current folder
+PATIENCE = 30.0  # seconds until a process must be ready; 1 to 3 on an idle machine
+GRACE = 8.0  # seconds that a process has to end after it was asked to
 LOG_SHOWN = 600  # characters
 PORTS = range(20_000, 32_000)
 PREFIX = "pilotfish-demo-"
-PARENTS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # where a folder of our own is made, with mode 0700
+PARENTS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # parents for our own folder, which has mode 0700
 LONGEST_PARENT = 50  # characters; a path of a Unix socket below it must stay under 108
 
 
 class DemoError(PilotfishError):
-    """The demo cannot be set up or come to its end: which part and why."""
+    """The demo cannot be set up or cannot finish; the message names the part and the reason."""
 
 
 @dataclass
 class ChildProcess:
-    """A running process; `messages` takes what it says, and a Problem when it ends unexpectedly."""
+    """A running process. Its messages go to `messages`, and a ProcessFailure when it ends unexpectedly."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -50,7 +50,7 @@ class ChildProcess:
     stopped: bool = False
 
     async def port(self) -> int:
-        """Return the port at which it serves, once it is ready."""
+        """Wait until the process is ready and return its port."""
         try:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.shield(self.ready)
@@ -58,17 +58,17 @@ class ChildProcess:
             raise DemoError(f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.log_tail()}") from error
 
     def log_tail(self) -> str:
-        """Return the end of what it wrote to standard error."""
+        """Return the end of its standard error, for messages."""
         text = self.log.read_text(errors="replace").strip()
-        return f"its last words: {text[-LOG_SHOWN:]}" if text else "it wrote nothing to standard error"
+        return f"its last output: {text[-LOG_SHOWN:]}" if text else "it wrote nothing to standard error"
 
-    async def dismiss(self) -> None:
-        """Ask it to end, wait, and kill what does not."""
+    async def stop(self) -> None:
+        """Ask the process to end, wait GRACE seconds, then kill it."""
         self.stopped = True
         if self.process.stdin is not None:
             self.process.stdin.close()
         else:
-            with suppress(ProcessLookupError):  # it has ended already, which is what is wanted
+            with suppress(ProcessLookupError):  # it has ended already
                 self.process.terminate()
         try:
             async with asyncio.timeout(GRACE):
@@ -82,7 +82,7 @@ class ChildProcess:
 
 
 class Sandbox:
-    """Folder and processes of one demo; `async with Sandbox() as stage`."""
+    """Folder and processes of one demo; `async with Sandbox() as sandbox`."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[AnyMessage | Report] = asyncio.Queue()
@@ -106,7 +106,7 @@ class Sandbox:
         return path
 
     async def own(self, module: str, *arguments: Path) -> ChildProcess:
-        """Start a process of the demo's own, `pilotfish.sidecar.demo.<module>`."""
+        """Start the demo module `pilotfish.sidecar.demo.<module>` as a process."""
         command = (*PYTHON, f"pilotfish.sidecar.demo.{module}", *map(str, arguments))
         return await self._start(module, command, own=True)
 
@@ -128,36 +128,38 @@ class Sandbox:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE if own else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE if own else errors,  # a pipe would stay open as long as any child of it
+                stdout=asyncio.subprocess.PIPE
+                if own
+                else errors,  # a pipe would stay open as long as any of its children
                 stderr=errors,
                 start_new_session=True,
             )
-        actor = ChildProcess(name, process, log, self.messages, asyncio.get_running_loop().create_future())
-        self._exits.push_async_callback(actor.dismiss)
-        actor.reading = asyncio.create_task(_read(actor))
-        return actor
+        child = ChildProcess(name, process, log, self.messages, asyncio.get_running_loop().create_future())
+        self._exits.push_async_callback(child.stop)
+        child.reading = asyncio.create_task(_read(child))
+        return child
 
 
-async def _read(actor: ChildProcess) -> None:
-    """Pass on what a process says; say so when it ends without having been asked to."""
-    stdout = actor.process.stdout
+async def _read(child: ChildProcess) -> None:
+    """Forward the messages of a process, and report when it ends without being asked to."""
+    stdout = child.process.stdout
     while stdout is not None and (line := await stdout.readline()):
         message = parse_message(line)
         if isinstance(message, Ready):
-            actor.ready.set_result(message.port)
+            child.ready.set_result(message.port)
         else:
-            actor.messages.put_nowait(message)
-    status = await actor.process.wait()
-    reason = f"the {actor.name} ended with status {status}; {actor.log_tail()}"
-    if not actor.ready.done():
-        actor.ready.set_exception(DemoError(reason))
-        actor.ready.exception()  # somebody may be past asking for it
-    if not actor.stopped:
-        actor.messages.put_nowait(ProcessFailure(reason=reason))
+            child.messages.put_nowait(message)
+    status = await child.process.wait()
+    reason = f"the {child.name} ended with status {status}; {child.log_tail()}"
+    if not child.ready.done():
+        child.ready.set_exception(DemoError(reason))
+        child.ready.exception()  # no task may be waiting for it any more
+    if not child.stopped:
+        child.messages.put_nowait(ProcessFailure(reason=reason))
 
 
 def short_parent() -> str:
-    """Return the usual folder for temporary files, or another one when its path is too long for a socket in there."""
+    """Return the folder for temporary files, or another one if its path is too long for a socket inside."""
     usual = tempfile.gettempdir()
     usable = (
         parent for parent in (usual, *PARENTS) if len(parent) <= LONGEST_PARENT and os.access(parent, os.W_OK | os.X_OK)
@@ -168,14 +170,14 @@ def short_parent() -> str:
 def free_ports(count: int) -> list[int]:
     """Return `count` different TCP ports of 127.0.0.1 on which nothing listens.
 
-    They lie below those that the system gives to outgoing connections, since between now and the moment when they are
-    used, a busy machine makes many of these. Raises DemoError when none can be had.
+    They lie below the range of outgoing connections, which a busy machine uses up quickly. Raises DemoError when there
+    are not enough.
     """
     found: list[int] = []
     for port in Random().sample(PORTS, len(PORTS)):
         if len(found) == count:
             return found
-        with socket.socket() as probe, suppress(OSError):  # it is taken: the next one
+        with socket.socket() as probe, suppress(OSError):  # in use: try the next one
             probe.bind(("127.0.0.1", port))
             found.append(port)
     raise DemoError(f"no {count} free ports between {PORTS.start} and {PORTS.stop} on 127.0.0.1")

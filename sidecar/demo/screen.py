@@ -1,4 +1,4 @@
-"""Where the story is shown: as a live picture on a terminal, as plain lines anywhere else."""
+"""Shows the state: as a live picture on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture
 TITLE = "pilotfish demo"
-FRAME = 23  # lines of the picture without its timeline, and one for the cursor
+FRAME = 23  # lines of the picture without its timeline, plus one for the cursor
 LEAST_LINES = 2
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 class Screen(Protocol):
-    """Something that shows a story as it grows, while it is entered."""
+    """A context manager that shows the state while it changes."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def show(self, before: DemoState, after: DemoState) -> None:
-        """Show what `after` adds to `before`."""
+        """Show the additions of `after` to `before`."""
 
 
 class PlainScreen:
@@ -53,7 +53,7 @@ class PlainScreen:
 
 
 class RichScreen:
-    """A picture that stays in its place on the terminal of `console`."""
+    """A picture that is redrawn in place on the terminal of `console`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -68,19 +68,19 @@ class RichScreen:
     ) -> None:
         self._live.stop()
 
-    def show(self, before: DemoState, after: DemoState) -> None:  # noqa: ARG002  # a picture is drawn whole
+    def show(self, before: DemoState, after: DemoState) -> None:  # noqa: ARG002  # the picture is redrawn completely
         timeline = max(LEAST_LINES, min(TIMELINE, self._console.height - FRAME))
         self._live.update(render(after, timeline), refresh=True)
 
 
 def screen_for(console: Console, *, plain: bool) -> Screen:
-    """Return the picture where `console` can show it, else plain lines."""
+    """Return the picture screen if `console` can show it, else plain lines."""
     able = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
     return RichScreen(console) if able and not plain else PlainScreen(console)
 
 
-def save_picture(story: DemoState, path: Path) -> None:
-    """Write the view of `story` as an SVG file."""
+def save_picture(state: DemoState, path: Path) -> None:
+    """Write the view of `state` as an SVG file."""
     console = Console(record=True, width=PICTURE_WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(render(story))
-    path.write_text(_FONT.sub("", console.export_svg(title=TITLE)))  # else a viewer would fetch fonts from elsewhere
+    console.print(render(state))
+    path.write_text(_FONT.sub("", console.export_svg(title=TITLE)))  # otherwise a viewer would download fonts

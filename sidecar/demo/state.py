@@ -1,4 +1,4 @@
-"""What has happened so far: all that the views show. How it goes on is decided in plot.py."""
+"""The state of the demo: everything that the views show. transitions.py computes the next state."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Tone = Literal["plain", "change", "alarm", "good", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """Days by number: the replay begins at `first_day`, the change comes on `change_day`.
+    """The plan, with days as numbers: the replay begins on `first_day`, the data changes on `change_day`.
 
-    `wanted_days` of labelled rows lead to a retraining, `settled_days` of quiet after it to the end.
+    A retraining needs `wanted_days` of labelled rows. The demo ends after `settled_days` without an alarm.
     """
 
     first_day: int
@@ -40,7 +40,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class DemoAlarm:
-    """The episodes that an alarm opened, as the report first showed them, and the named features' effect sizes."""
+    """The episodes that an alarm opened, as first reported, and the effect sizes of the named features."""
 
     episodes: tuple[Episode, ...]
     opened_tick: int
@@ -55,7 +55,7 @@ class DemoAlarm:
 
 @dataclass(frozen=True, slots=True)
 class DemoState:
-    """Everything the views show; made anew by each `plot.hear` and `plot.look`.
+    """Everything that the views show; each function of `transitions` returns a new one.
 
     psi       by feature, after each tick
     evidence  by family, after each tick: 0 nothing, 1 the threshold, on a logarithmic scale
@@ -72,7 +72,7 @@ class DemoState:
     in_force_day: int | None = None
     psi: dict[str, tuple[float, ...]] = field(default_factory=dict)
     evidence: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    happenings: tuple[TimelineEntry, ...] = ()
+    entries: tuple[TimelineEntry, ...] = ()
     failure: str = ""
 
     @property
@@ -82,11 +82,11 @@ class DemoState:
 
     @property
     def over(self) -> bool:
-        """Tell whether nothing more is awaited."""
+        """Whether the demo has ended."""
         return self.phase in {"closed", "failed"}
 
     def day_of(self, tick: int) -> int | None:
-        """Return the day that was under way in `tick`, None before the first one."""
+        """Return the day that was replayed in `tick`, None before the first one."""
         return max((day.number for day in self.days if day.tick <= tick), default=None)
 
     def error_between(self, first: int, end: int | None = None) -> float | None:
@@ -102,7 +102,7 @@ def date_of(number: int) -> date:
 
 
 def progress(ratio: float, threshold: float) -> float:
-    """Return how far evidence has come on the way from nothing (0) to the threshold (1), on a logarithmic scale.
+    """Return evidence between none (0) and the threshold (1), on a logarithmic scale.
 
     `ratio` is evidence over the threshold, as the report gives it.
     """
@@ -112,7 +112,7 @@ def progress(ratio: float, threshold: float) -> float:
 
 
 def height(family: Family, report: Report) -> float:
-    """Return the progress of a family: 1 while it has an open episode, though its evidence begins anew at the alarm."""
+    """Return the progress of a family; 1 while it has an open episode, although evidence restarts at the alarm."""
     if any(episode.open and episode.family == family.name for episode in report.episodes):
         return 1.0
     return progress(family.evidence_ratio, family.threshold)

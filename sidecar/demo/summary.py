@@ -1,4 +1,4 @@
-"""The end of the demo: what was promised, what was measured, and whether each holds."""
+"""The summary of the demo: each promise beside its measurement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .state import DemoAlarm, DemoState, date_of
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One line of the summary; `holds` is None where nothing was promised."""
+    """One line of the summary; `holds` is None where there is no promise."""
 
     what: str
     measured: str
@@ -19,29 +19,29 @@ class SummaryLine:
 
 
 def summarise(
-    story: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+    state: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
 ) -> list[SummaryLine]:
-    """Return the summary's lines, in the order of the story."""
+    """Return the lines of the summary, in the order of the demo."""
     return [
-        *_traffic(story, accounting, overhead, seconds),
-        *_detection(story),
-        *_loop(story),
+        *_traffic(state, accounting, overhead, seconds),
+        *_detection(state),
+        *_loop(state),
     ]
 
 
 def failed_checks(results: list[SummaryLine]) -> list[str]:
-    """Return the names of what does not hold."""
+    """Return the names of the promises that were not kept."""
     return [result.what for result in results if result.holds is False]
 
 
 def _traffic(
-    story: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+    state: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
 ) -> list[SummaryLine]:
-    rows, requests = (sum(getattr(day, name) for day in story.days) for name in ("rows", "requests"))
-    failures = sum(day.failures for day in story.days)
+    rows, requests = (sum(getattr(day, name) for day in state.days) for name in ("rows", "requests"))
+    failures = sum(day.failures for day in state.days)
     results = [
         SummaryLine(
-            "replayed", f"{rows:,} rows in {requests:,} requests, {len(story.days)} days; {seconds:.0f} s in all"
+            "replayed", f"{rows:,} rows in {requests:,} requests, {len(state.days)} days; {seconds:.0f} s in all"
         ),
         SummaryLine("failed requests", str(failures), failures == 0),
     ]
@@ -51,20 +51,20 @@ def _traffic(
         results.append(
             SummaryLine("accounting", f"{accounting.seen:,} seen = {fates or '0'}; {accounting.rows:,} rows", exact)
         )
-    if story.days:
-        direct, added = (median(getattr(day, name) for day in story.days) for name in ("direct", "added"))
+    if state.days:
+        direct, added = (median(getattr(day, name) for day in state.days) for name in ("direct", "added"))
         text = f"{added:+.2f} ms at the median, {direct:.2f} ms without it"
         if overhead is not None:
-            core = overhead.cpu_seconds / len(story.days)  # a day takes a second
+            core = overhead.cpu_seconds / len(state.days)  # a day takes a second
             text += f"; {core:.1%} of a core, {overhead.resident / 2**20:.0f} MiB"
         results.append(SummaryLine("proxy overhead", text))
     return results
 
 
-def _detection(story: DemoState) -> list[SummaryLine]:
-    alarm, plan = story.alarm, story.plan
-    stable = [day for day in story.days if not day.changed]
-    early = alarm is not None and (story.day_of(alarm.opened_tick) or 0) < plan.change_day
+def _detection(state: DemoState) -> list[SummaryLine]:
+    alarm, plan = state.alarm, state.plan
+    stable = [day for day in state.days if not day.changed]
+    early = alarm is not None and (state.day_of(alarm.opened_tick) or 0) < plan.change_day
     results = [
         SummaryLine(
             "false alarms", f"{int(early)} in {sum(day.rows for day in stable):,} rows before the change", not early
@@ -72,8 +72,8 @@ def _detection(story: DemoState) -> list[SummaryLine]:
     ]
     if alarm is None:
         return [*results, SummaryLine("alarm", "none", False)]
-    rows = sum(day.rows for day in story.days if day.changed and day.tick <= alarm.opened_tick)
-    onset = story.day_of(alarm.onset_tick)
+    rows = sum(day.rows for day in state.days if day.changed and day.tick <= alarm.opened_tick)
+    onset = state.day_of(alarm.onset_tick)
     told = f"{date_of(onset):%-d %B}" if onset is not None else "unknown"
     return [
         *results,
@@ -81,7 +81,7 @@ def _detection(story: DemoState) -> list[SummaryLine]:
         SummaryLine(
             "features named", ", ".join(_named(alarm, name) for name in alarm.features), "distance" in alarm.features
         ),
-        SummaryLine("onset", f"{told}; the change came on {date_of(plan.change_day):%-d %B}"),
+        SummaryLine("onset", f"{told}; the change was on {date_of(plan.change_day):%-d %B}"),
     ]
 
 
@@ -90,17 +90,17 @@ def _named(alarm: DemoAlarm, name: str) -> str:
     return f"{name} (PSI {effects.psi.value:.2f})" if effects else name
 
 
-def _loop(story: DemoState) -> list[SummaryLine]:
-    plan, first = story.plan, story.plan.first_day
-    swapped = story.in_force_day
+def _loop(state: DemoState) -> list[SummaryLine]:
+    plan, first = state.plan, state.plan.first_day
+    swapped = state.in_force_day
     errors = {
-        "before": story.error_between(first, plan.change_day),
-        "after the change": story.error_between(plan.change_day, swapped),
-        "after the retraining": story.error_between(swapped + 1) if swapped is not None else None,
+        "before": state.error_between(first, plan.change_day),
+        "after the change": state.error_between(plan.change_day, swapped),
+        "after the retraining": state.error_between(swapped + 1) if swapped is not None else None,
     }
     text = ", ".join(f"{error:.1f} {name}" for name, error in errors.items() if error is not None)
-    closed = story.phase == "closed"
+    closed = state.phase == "closed"
     return [
         SummaryLine("mean absolute error", f"{text} (minutes)"),
-        SummaryLine("loop", "closed" if closed else f"not closed: {story.failure or 'ended early'}", closed),
+        SummaryLine("loop", "closed" if closed else f"not closed: {state.failure or 'ended early'}", closed),
     ]

@@ -1,4 +1,4 @@
-"""The story as plain lines, for where there is no terminal: each happening once, and now and then how things stand."""
+"""The state as plain lines, without a terminal: each timeline entry once, and a status line every few days."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from ..report.schema import Report
 from .state import DemoState, date_of, height
 
-EVERY = 5  # days between two lines about how things stand
+EVERY = 5  # days between two status lines
 
 
 def new_lines(before: DemoState, after: DemoState) -> Iterator[str]:
     """Yield the lines that `after` adds to `before`."""
-    for happening in after.happenings[len(before.happenings) :]:
-        stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else "      "
-        yield f"{stamp}  {happening.text}"
+    for entry in after.entries[len(before.entries) :]:
+        stamp = f"{date_of(entry.day):%d %b}" if entry.day is not None else "      "
+        yield f"{stamp}  {entry.text}"
     if len(after.days) > len(before.days) and len(after.days) % EVERY == 0:
         yield _standing(after)
 
 
-def _standing(story: DemoState) -> str:
-    day = story.days[-1]
+def _standing(state: DemoState) -> str:
+    day = state.days[-1]
     return (
         f"{date_of(day.number):%d %b}    {day.rows} rows/s in {day.requests} requests/s, "
-        f"{day.added:+.2f} ms added, error {day.error:.1f} min; evidence: {_evidence(story.report)}"
+        f"{day.added:+.2f} ms added, error {day.error:.1f} min; evidence: {_evidence(state.report)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The process that retrains: it takes signed webhooks and labelled rows, swaps the model, hands over a new profile.
+"""The process that retrains: it receives signed webhooks and labelled rows, and replaces model and profile.
 
     python -m pilotfish.sidecar.demo.trainer SETTINGS_FILE
 
@@ -28,13 +28,13 @@ from .webhook_receiver import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookRec
 
 HOOK_PATH = "/hooks/retrain"
 LABELS_PATH = "/labels"
-LARGEST_LABELS = 4 * 1024 * 1024  # bytes; a day has about 60 KB
+LARGEST_LABELS = 4 * 1024 * 1024  # bytes; one day has about 60 KB
 KEPT_DAYS = 60
 TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 class TrainerSettings(msgspec.Struct, kw_only=True):
-    """Where everything is; `wanted_days` of labelled rows since the onset are gathered before a retraining."""
+    """Addresses and files. A retraining needs `wanted_days` of labelled rows since the onset."""
 
     admin_url: str
     load_url: str
@@ -44,7 +44,7 @@ class TrainerSettings(msgspec.Struct, kw_only=True):
 
 
 class LabelledDay(msgspec.Struct):
-    """The rows of one day as the model saw them, with what came true; they were served in second `tick`."""
+    """The rows of one day as the model received them, with their true values; they were served in second `tick`."""
 
     tick: int
     number: int
@@ -53,11 +53,11 @@ class LabelledDay(msgspec.Struct):
 
 
 class TrainingError(Exception):
-    """A retraining failed: at which step and why."""
+    """A retraining failed; the message names the step and the reason."""
 
 
 class Trainer:
-    """Labels in, webhooks in; one retraining at a time."""
+    """Receives labels and webhooks, and runs one retraining at a time."""
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
@@ -69,7 +69,7 @@ class Trainer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
-        """Return the routes: the webhook and the intake of labels."""
+        """Return the routes for webhooks and labels."""
         application = web.Application(client_max_size=LARGEST_LABELS)
         application.router.add_post(HOOK_PATH, self._hook)
         application.router.add_post(LABELS_PATH, self._labels)
@@ -127,17 +127,17 @@ class Trainer:
     async def _send(self, session: aiohttp.ClientSession, method: str, url: str, body: bytes) -> None:
         async with session.request(method, url, data=body) as response:
             if response.status >= 300:
-                raise TrainingError(f"{method} {url} was answered {response.status}: {(await response.text())[:200]}")
+                raise TrainingError(f"{method} {url} returned {response.status}: {(await response.text())[:200]}")
 
 
 def learn(flights: Flights) -> tuple[RidgeModel, Profile]:
-    """Return a model of `flights`, and the profile against which its traffic is to be watched."""
+    """Return a model of `flights`, and the profile for its traffic."""
     model = fit(flights.columns, flights.air_time)
     return model, reference.build(model, flights)
 
 
 def as_flights(days: list[LabelledDay]) -> Flights:
-    """Return the labelled days as rows in order of time."""
+    """Return the labelled days as rows in time order."""
     columns: Columns = {}
     for name in FEATURES:
         values = [value for day in days for value in day.columns[name]]

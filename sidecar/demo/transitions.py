@@ -1,4 +1,4 @@
-"""How the story goes on: folded from messages and reports; pure, so that tests only feed.
+"""Transitions of the demo's state: pure functions of the state and a message or report.
 
 preparing -> stable -> changed -> alarmed -> retraining -> settling -> closed
 any of them -> failed, with the reason
@@ -12,114 +12,114 @@ from ..report.schema import Episode, Report
 from .messages import AnyMessage, DayReplayed, GatheringRows, ProcessFailure, Retrained, WebhookDelivery
 from .state import DemoAlarm, DemoState, TimelineEntry, Tone, date_of, height
 
-SLOWEST_ALARM = 15  # days after the change without an alarm, after which the demo gives up
-RESTORED = 1.5  # the error counts as restored when it is at most so many times what it was before the change
+SLOWEST_ALARM = 15  # days without an alarm after the change until the demo gives up
+RESTORED = 1.5  # the error is restored when it is at most this multiple of the error before the change
 
 
-def add_entry(story: DemoState, text: str, tone: Tone = "plain") -> DemoState:
-    """Return the story with one more line in its timeline."""
-    return replace(story, happenings=(*story.happenings, TimelineEntry(story.today, text, tone)))
+def add_entry(state: DemoState, text: str, tone: Tone = "plain") -> DemoState:
+    """Return the state with one more line in its timeline."""
+    return replace(state, entries=(*state.entries, TimelineEntry(state.today, text, tone)))
 
 
-def fail(story: DemoState, reason: str) -> DemoState:
-    """Return the story ended without success, unless it has ended already."""
-    return story if story.over else add_entry(replace(story, phase="failed", failure=reason), reason, "bad")
+def fail(state: DemoState, reason: str) -> DemoState:
+    """Return the state as failed, unless it has ended already."""
+    return state if state.over else add_entry(replace(state, phase="failed", failure=reason), reason, "bad")
 
 
-def on_message(story: DemoState, message: AnyMessage) -> DemoState:
-    """Return the story after a message of one of the processes."""
-    if story.over:  # the replay ends its day
-        return replace(story, days=(*story.days, message)) if isinstance(message, DayReplayed) else story
+def on_message(state: DemoState, message: AnyMessage) -> DemoState:
+    """Return the state after a message from one of the processes."""
+    if state.over:  # the replay finishes its day
+        return replace(state, days=(*state.days, message)) if isinstance(message, DayReplayed) else state
     match message:
         case DayReplayed():
-            return _settle(_day(story, message))
+            return _settle(_day(state, message))
         case WebhookDelivery(verdict="accepted"):
-            story = replace(story, delivery=message)
-            return story if story.alarm is None else _accepted(story)  # the next report explains it first
+            state = replace(state, delivery=message)
+            return state if state.alarm is None else _accepted(state)  # the alarm is added first, with the next report
         case WebhookDelivery():
-            return add_entry(story, f"webhook {message.verdict}: {message.reason}")
+            return add_entry(state, f"webhook {message.verdict}: {message.reason}")
         case GatheringRows():
-            return replace(story, gathering=message)
+            return replace(state, gathering=message)
         case Retrained():
-            text = f"retrained on {message.rows:,} rows; model swapped, new profile handed over"
-            return add_entry(replace(story, retrained=message), text, "change")
+            text = f"retrained on {message.rows:,} rows; new model and new profile in place"
+            return add_entry(replace(state, retrained=message), text, "change")
         case ProcessFailure():
-            return fail(story, message.reason)
-    return story
+            return fail(state, message.reason)
+    return state
 
 
-def on_report(story: DemoState, report: Report) -> DemoState:
-    """Return the story after a look at the analyzer's report."""
-    if story.over:
-        return story
-    story = replace(_with_trails(story, report), report=report)
+def on_report(state: DemoState, report: Report) -> DemoState:
+    """Return the state after a report of the analyzer."""
+    if state.over:
+        return state
+    state = replace(_with_trails(state, report), report=report)
     if report.state != "watching":
-        return fail(story, f"the analyzer does not watch: {report.reason}") if story.days else story
-    if story.phase == "preparing" and story.days:
-        story = replace(story, phase="stable")
+        return fail(state, f"the analyzer does not monitor: {report.reason}") if state.days else state
+    if state.phase == "preparing" and state.days:
+        state = replace(state, phase="stable")
     opened = tuple(episode for episode in report.episodes if episode.open)
-    if story.alarm is None and report.episodes:
-        return _alarm(story, report)
+    if state.alarm is None and report.episodes:
+        return _alarm(state, report)
     if (
-        story.in_force_day is None
-        and story.retrained
+        state.in_force_day is None
+        and state.retrained
         and report.profile
-        and report.profile.hash == story.retrained.profile
+        and report.profile.hash == state.retrained.profile
     ):
         text = "new profile in force: the episode is closed" if not opened else "new profile in force"
-        return add_entry(replace(story, in_force_day=story.today, phase="settling"), text, "good")
-    if story.in_force_day is not None and opened:
+        return add_entry(replace(state, in_force_day=state.today, phase="settling"), text, "good")
+    if state.in_force_day is not None and opened:
         return fail(
-            story, f"a second alarm, for {', '.join(_alarm_of(opened, report).features)}, after the new profile"
+            state, f"a second alarm, naming {', '.join(_alarm_of(opened, report).features)}, after the new profile"
         )
-    return story
+    return state
 
 
-def _with_trails(story: DemoState, report: Report) -> DemoState:
-    """Add what the newly closed tick brought, if one has closed."""
-    if story.report is not None and story.report.ticks.last_closed == report.ticks.last_closed:
-        return story
+def _with_trails(state: DemoState, report: Report) -> DemoState:
+    """Add the figures of the newly closed tick, if there is one."""
+    if state.report is not None and state.report.ticks.last_closed == report.ticks.last_closed:
+        return state
     psi = {feature.name: feature.effects.psi.value for feature in report.features if feature.effects}
     evidence = {family.name: height(family, report) for family in report.families}
-    return replace(story, psi=_longer(story.psi, psi), evidence=_longer(story.evidence, evidence))
+    return replace(state, psi=_longer(state.psi, psi), evidence=_longer(state.evidence, evidence))
 
 
 def _longer(trails: dict[str, tuple[float, ...]], values: dict[str, float]) -> dict[str, tuple[float, ...]]:
     return trails | {name: (*trails.get(name, ()), value) for name, value in values.items()}
 
 
-def _day(story: DemoState, day: DayReplayed) -> DemoState:
-    first_changed = day.changed and not any(past.changed for past in story.days)
-    story = replace(story, days=(*story.days, day))
-    if len(story.days) == 1:
-        story = add_entry(replace(story, phase="stable"), "traffic begins: one second stands for one day of flights")
+def _day(state: DemoState, day: DayReplayed) -> DemoState:
+    first_changed = day.changed and not any(past.changed for past in state.days)
+    state = replace(state, days=(*state.days, day))
+    if len(state.days) == 1:
+        state = add_entry(replace(state, phase="stable"), "traffic starts: one second stands for one day of flights")
     if first_changed:
-        text = f"INJECTED: {story.plan.change_origin}'s feed now gives distances in kilometres, not miles"
-        story = add_entry(replace(story, phase="changed"), text, "change")
-    if story.alarm is None and day.number >= story.plan.change_day + SLOWEST_ALARM:
-        return fail(story, f"no alarm within {SLOWEST_ALARM} days of the change")
-    return story
+        text = f"INJECTED: the feed of {state.plan.change_origin} now sends distances in kilometres instead of miles"
+        state = add_entry(replace(state, phase="changed"), text, "change")
+    if state.alarm is None and day.number >= state.plan.change_day + SLOWEST_ALARM:
+        return fail(state, f"no alarm within {SLOWEST_ALARM} days of the change")
+    return state
 
 
-def _alarm(story: DemoState, report: Report) -> DemoState:
+def _alarm(state: DemoState, report: Report) -> DemoState:
     alarm = _alarm_of(report.episodes, report)
-    onset = story.day_of(alarm.onset_tick)
+    onset = state.day_of(alarm.onset_tick)
     since = f", since {date_of(onset):%-d %b}" if onset is not None else ""
     effect = "".join(
         f", PSI {alarm.effects[name].psi.value:.2f}" for name in alarm.features[:1] if name in alarm.effects
     )
-    story = add_entry(
-        replace(story, alarm=alarm, phase="alarmed"), f"ALARM: {', '.join(alarm.features)}{since}{effect}", "alarm"
+    state = add_entry(
+        replace(state, alarm=alarm, phase="alarmed"), f"ALARM: {', '.join(alarm.features)}{since}{effect}", "alarm"
     )
-    at = story.day_of(alarm.opened_tick)
-    if at is None or at < story.plan.change_day:
-        return fail(story, f"a false alarm before the change, for {', '.join(alarm.features)}")
-    return _accepted(story) if story.delivery is not None else story
+    at = state.day_of(alarm.opened_tick)
+    if at is None or at < state.plan.change_day:
+        return fail(state, f"a false alarm before the change, naming {', '.join(alarm.features)}")
+    return _accepted(state) if state.delivery is not None else state
 
 
-def _accepted(story: DemoState) -> DemoState:
-    story = replace(story, phase="retraining")
-    return add_entry(story, "webhook received, signature good; gathering labelled rows", "change")
+def _accepted(state: DemoState) -> DemoState:
+    state = replace(state, phase="retraining")
+    return add_entry(state, "webhook received, its signature is valid; collecting labelled rows", "change")
 
 
 def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> DemoAlarm:
@@ -131,14 +131,16 @@ def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> DemoAlarm:
     )
 
 
-def _settle(story: DemoState) -> DemoState:
-    """Close the loop when the days since the new profile were quiet and the error is what it was."""
-    if story.in_force_day is None or story.today is None or story.today < story.in_force_day + story.plan.settled_days:
-        return story
-    before = story.error_between(story.plan.first_day, story.plan.change_day)
-    after = story.error_between(story.in_force_day + 1)
+def _settle(state: DemoState) -> DemoState:
+    """Close the loop when no alarm came since the new profile and the error is back to its level before the change."""
+    if state.in_force_day is None or state.today is None or state.today < state.in_force_day + state.plan.settled_days:
+        return state
+    before = state.error_between(state.plan.first_day, state.plan.change_day)
+    after = state.error_between(state.in_force_day + 1)
     if before is None or after is None or after > RESTORED * before:
-        return fail(story, f"the error is {after} minutes after the retraining; it was {before} before the change")
+        return fail(
+            state, f"the error is {after} minutes after the retraining, compared with {before} before the change"
+        )
     return add_entry(
-        replace(story, phase="closed"), f"{story.plan.settled_days} quiet days: the loop has closed", "good"
+        replace(state, phase="closed"), f"{state.plan.settled_days} days without an alarm: the loop is closed", "good"
     )

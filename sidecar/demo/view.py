@@ -1,4 +1,4 @@
-"""The story as one picture for a terminal (rich): traffic, evidence, features, timeline."""
+"""The state as one picture for a terminal (rich): traffic, evidence, features, timeline."""
 
 from __future__ import annotations
 
@@ -13,78 +13,78 @@ from ..report.schema import FeatureReport, Report
 from .state import DemoState, TimelineEntry, date_of, height, progress
 
 BARS = "▁▂▃▄▅▆▇█"
-SPARK_DAYS = 24  # days that a line of small bars shows
+SPARK_DAYS = 24  # days in a row of small bars
 EVIDENCE_WIDTH = 16
 FEATURE_WIDTH = 8
-LARGE_PSI = 0.1  # a bar of this height is full as long as no value is larger
+LARGE_PSI = 0.1  # a full bar, unless a value is larger
 TIMELINE = 8  # lines
 TONES = {"plain": "", "change": "yellow", "alarm": "bold red", "good": "green", "bad": "bold red"}
 PHASES = {
-    "preparing": ("starting the model's server, the trainer and pilotfish run", "dim"),
+    "preparing": ("starting the model server, the trainer and pilotfish run", "dim"),
     "stable": ("stable stretch: no alarm is expected", "green"),
-    "changed": ("the feed has changed; nobody was told", "yellow"),
+    "changed": ("the feed has changed without notice", "yellow"),
     "alarmed": ("alarm: an episode is open", "bold red"),
-    "retraining": ("gathering labelled rows, then retraining:", "yellow"),
-    "settling": ("new model, new profile: is it quiet?", "cyan"),
-    "closed": ("the loop has closed", "bold green"),
+    "retraining": ("collecting labelled rows, then retraining:", "yellow"),
+    "settling": ("new model and profile: waiting for days without an alarm", "cyan"),
+    "closed": ("the loop is closed", "bold green"),
     "failed": ("failed", "bold red"),
 }
 
 
-def render(story: DemoState, timeline: int = TIMELINE) -> RenderableType:
-    """Return the picture of `story` with the last `timeline` happenings: 22 lines and as many more, from 80 columns."""
+def render(state: DemoState, timeline: int = TIMELINE) -> RenderableType:
+    """Return the picture of `state`: 22 lines plus the last `timeline` entries, for 80 columns or more."""
     pair = Table.grid(expand=True, padding=(0, 1))
     pair.add_column(ratio=1)
     pair.add_column(ratio=1)
-    pair.add_row(_traffic(story), _evidence(story))
-    return Group(_header(story), pair, _features(story), _timeline(story, timeline))
+    pair.add_row(_traffic(state), _evidence(state))
+    return Group(_header(state), pair, _features(state), _timeline(state, timeline))
 
 
 def spark(values: Sequence[float], top: float) -> str:
-    """Return one character a value, as high as its share of `top`; the lowest also for nothing."""
+    """Return one bar character for each value, in proportion to `top`."""
     return "".join(BARS[max(0, min(len(BARS) - 1, round(len(BARS) * value / top) - 1))] for value in values)
 
 
-def _header(story: DemoState) -> Panel:
-    text, style = PHASES[story.phase]
-    line = Text(date_of(story.today).strftime("%a %-d %b %Y") if story.today is not None else "…", style="bold")
+def _header(state: DemoState) -> Panel:
+    text, style = PHASES[state.phase]
+    line = Text(date_of(state.today).strftime("%a %-d %b %Y") if state.today is not None else "…", style="bold")
     line.append("   ")
     line.append(text, style=style)
-    if story.phase == "retraining" and story.gathering is not None:
-        line.append(f" {story.gathering.days} of {story.gathering.wanted} days", style=style)
+    if state.phase == "retraining" and state.gathering is not None:
+        line.append(f" {state.gathering.days} of {state.gathering.wanted} days", style=style)
     return Panel(
         line, title="pilotfish demo: flights from New York, one second a day", title_align="left", padding=(0, 1)
     )
 
 
-def _traffic(story: DemoState) -> Panel:
+def _traffic(state: DemoState) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column()
-    if story.days:
-        day = story.days[-1]
+    if state.days:
+        day = state.days[-1]
         table.add_row("requests/s", f"{day.requests:,}  ({day.rows:,} rows/s)")
-        table.add_row("failed", str(sum(past.failures for past in story.days)))
+        table.add_row("failed", str(sum(past.failures for past in state.days)))
         table.add_row("latency", f"{day.direct:.2f} ms, {day.added:+.2f} added")
         table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15")
-        table.add_row("", Text(_errors(story), style="magenta"))
+        table.add_row("", Text(_errors(state), style="magenta"))
     return Panel(table, title="traffic", title_align="left", height=7)
 
 
-def _errors(story: DemoState) -> str:
-    top = max(1.0, *(day.error for day in story.days))
-    return spark([day.error for day in story.days[-SPARK_DAYS:]], top)
+def _errors(state: DemoState) -> str:
+    top = max(1.0, *(day.error for day in state.days))
+    return spark([day.error for day in state.days[-SPARK_DAYS:]], top)
 
 
-def _evidence(story: DemoState) -> Panel:
+def _evidence(state: DemoState) -> Panel:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim")
     table.add_column(no_wrap=True)
-    report = story.report
+    report = state.report
     for family in report.families if report else ():
-        table.add_row(family.name, _bar(height(family, report)))  # type: ignore[arg-type]  # there is one if it has families
-        table.add_row("", Text(spark(story.evidence.get(family.name, ())[-SPARK_DAYS:], 1.0), style="magenta"))
-    table.add_row("episode", _episode(story))
+        table.add_row(family.name, _bar(height(family, report)))  # type: ignore[arg-type]  # a report with families has one
+        table.add_row("", Text(spark(state.evidence.get(family.name, ())[-SPARK_DAYS:], 1.0), style="magenta"))
+    table.add_row("episode", _episode(state))
     return Panel(table, title="evidence, on a log scale", title_align="left", height=7)
 
 
@@ -96,27 +96,27 @@ def _bar(share: float) -> Text:
     return bar
 
 
-def _episode(story: DemoState) -> Text:
-    opened = [episode for episode in story.report.episodes if episode.open] if story.report else []
+def _episode(state: DemoState) -> Text:
+    opened = [episode for episode in state.report.episodes if episode.open] if state.report else []
     names = dict.fromkeys(feature.name for episode in opened for feature in episode.features)
     if opened:
         return Text(f"open: {', '.join(names)}", style="bold red", overflow="ellipsis", no_wrap=True)
-    return Text("none" if story.alarm is None else "closed", style="green")
+    return Text("none" if state.alarm is None else "closed", style="green")
 
 
-def _features(story: DemoState) -> Panel:
+def _features(state: DemoState) -> Panel:
     table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
     table.add_column("feature", no_wrap=True)
     table.add_column("PSI", justify="right", no_wrap=True)
     table.add_column("PSI, day by day", no_wrap=True)
     table.add_column("evidence", no_wrap=True)
     table.add_column("", no_wrap=True)
-    report = story.report
+    report = state.report
     if report is not None:
         thresholds = {family.name: family.threshold for family in report.families}
-        top = max([LARGE_PSI, *(value for trail in story.psi.values() for value in trail)])
+        top = max([LARGE_PSI, *(value for trail in state.psi.values() for value in trail)])
         for feature in report.features:
-            trail = spark(story.psi.get(feature.name, ())[-SPARK_DAYS:], top)
+            trail = spark(state.psi.get(feature.name, ())[-SPARK_DAYS:], top)
             table.add_row(*_feature(feature, trail, thresholds.get(feature.family, 0.0), _named(report)))
     return Panel(table, title="features", title_align="left")
 
@@ -143,14 +143,14 @@ def _feature(feature: FeatureReport, trail: str, threshold: float, named: set[st
     )
 
 
-def _timeline(story: DemoState, count: int) -> Panel:
-    lines = [_happening(happening) for happening in story.happenings[-count:]]
+def _timeline(state: DemoState, count: int) -> Panel:
+    lines = [_happening(entry) for entry in state.entries[-count:]]
     return Panel(Group(*lines) if lines else Text(""), title="timeline", title_align="left")
 
 
-def _happening(happening: TimelineEntry) -> Text:
-    stamp = f"{date_of(happening.day):%d %b}" if happening.day is not None else " " * 6
+def _happening(entry: TimelineEntry) -> Text:
+    stamp = f"{date_of(entry.day):%d %b}" if entry.day is not None else " " * 6
     line = Text(overflow="ellipsis", no_wrap=True)
     line.append(f"{stamp}  ", style="dim")
-    line.append(happening.text, style=TONES[happening.tone])
+    line.append(entry.text, style=TONES[entry.tone])
     return line

@@ -1,4 +1,4 @@
-"""What a receiver of webhooks has to decide on each delivery; pure, so that a trainer of your own can copy it.
+"""The decision of a webhook receiver on each delivery. It is pure, so you can copy it into your own trainer.
 
 Deliveries come at least once: the same event may arrive again, with the same id, and must not start a second
 retraining.
@@ -16,18 +16,18 @@ import msgspec
 from ..control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 LARGEST_EVENT = 64 * 1024  # bytes
-REMEMBERED = 10_000  # ids; far more than anyone retrains within the time in which an event is resent
+REMEMBERED = 10_000  # ids; far more than the retrainings within the time in which an event is sent again
 STATUS = {"accepted": 202, "repeated": 200, "refused": 401, "malformed": 400}
 
 
 class EpisodeDetail(msgspec.Struct):
-    """What the retraining needs to know of the episode: the tick in which its cause began."""
+    """The part of the episode that a retraining needs: the tick of the onset."""
 
     onset_tick: int
 
 
 class EventData(msgspec.Struct):
-    """The part of the event's data that a retraining needs."""
+    """The part of the event data that a retraining needs."""
 
     model: str
     version: str
@@ -45,7 +45,7 @@ class RetrainingEvent(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryVerdict:
-    """What to do with a delivery; `event` is there when it was accepted or repeated."""
+    """The decision on a delivery; `event` is set when it was accepted or repeated."""
 
     outcome: Literal["accepted", "repeated", "refused", "malformed"]
     reason: str
@@ -54,13 +54,13 @@ class DeliveryVerdict:
 
 @dataclass
 class WebhookReceiver:
-    """Remembers which events were accepted; `secret` is the key that signs them."""
+    """Keeps the ids of accepted events; `secret` is the signing key."""
 
     secret: bytes
     _seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def judge(self, headers: Mapping[str, str], body: bytes, now: float) -> DeliveryVerdict:
-        """Return the verdict on a delivery that arrives at `now` (Unix seconds), and remember what is accepted."""
+        """Return the verdict on a delivery that arrives at `now` (Unix seconds), and keep the id if it is accepted."""
         timestamp, signature = headers.get(TIMESTAMP_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
         if not verify(self.secret, timestamp, body, signature, now=now):
             return DeliveryVerdict("refused", "signature or timestamp is wrong")
@@ -69,8 +69,8 @@ class WebhookReceiver:
         except msgspec.DecodeError as error:
             return DeliveryVerdict("malformed", f"not an event: {error}")
         if event.id in self._seen:
-            return DeliveryVerdict("repeated", "id was accepted before", event)
+            return DeliveryVerdict("repeated", "the id was accepted before", event)
         self._seen[event.id] = None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return DeliveryVerdict("accepted", "signature and timestamp are good", event)
+        return DeliveryVerdict("accepted", "signature and timestamp are valid", event)

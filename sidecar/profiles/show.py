@@ -54,7 +54,7 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     if reference.first_time is not None and reference.last_time is not None:
         yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
     if reference.rows_per_tick is not None:
-        yield "", f"{reference.rows_per_tick:,.0f} rows per tick; the evidence of fuller live ticks is scaled down"
+        yield "", f"rows per tick: {reference.rows_per_tick:,.0f}; the evidence of fuller live ticks is scaled down"
     yield "split", f"by {reference.split}: 30 % training, 70 % calibration"
     sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
     yield "monitored", ", ".join(sides)
@@ -70,8 +70,12 @@ def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     feature = profile.feature(LOSS)
     rows, mean, _ = loss_moments(feature.bins, feature.reference_counts)
     yield "performance", f"{spec.task}: {_loss_text(spec)}; {mean:.4g} over {rows:,} labelled rows"
-    delay = "cannot be detected" if feature.delay_rows is None else f"needs about {feature.delay_rows:,.0f} labels"
-    yield "", f"an alarm for a mean loss that is 0.05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
+    delay = (
+        "cannot be detected"
+        if feature.delay_rows is None
+        else f"is detected after about {feature.delay_rows:,.0f} labels"
+    )
+    yield "", f"a mean loss that is 0.05 higher {delay} (tolerance {LOSS_TOLERANCE:g})"
     if spec.score is None:
         yield "", "no score, so no estimate before labels arrive"
     else:
@@ -126,7 +130,7 @@ def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
     """Print what limits the profile: what it cannot detect, and when to expect an alarm."""
     if warnings:
-        console.print("\n[bold]Notes[/bold]")
+        console.print("\n[bold]notes[/bold]")
         for warning in warnings:
             console.print(Text("  - ") + escape_unprintable(warning), soft_wrap=True)
 

@@ -65,7 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Proxy:
-    """The whole data plane of one process."""
+    """The data plane of one process: (listen, upstream) address pairs, a shared folder, and an optional health address.
+
+    `limit` is the greatest number of connections; `drain_seconds` is the time that they may take to end after SIGTERM.
+    """
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Forwards bytes between a client connection and its own upstream connection, in both directions, with FIN and RST.
 
 Bytes that were read are sent at once, and passed to the observer after that. If a socket does not accept all of them,
-the rest is held and reading from the other side pauses, so at most one read per direction is held. FIN is forwarded by
-a shutdown. RST is forwarded by a close with SO_LINGER 0, after the bytes that came before it have been delivered. The
+the rest is held and reading from the other side pauses, so a relay holds at most one read per direction. A FIN becomes
+a shutdown. A RST becomes a close with SO_LINGER 0, after the bytes that came before it have been delivered. The
 observer must not delay or change bytes, and its errors must not end a relay.
 """
 

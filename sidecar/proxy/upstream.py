@@ -112,9 +112,7 @@ class UpstreamConnect:
             self._connected()
         elif failure == errno.EINPROGRESS:
             self._reactor.register(server.fileno(), OUT, self._progress, self.cancel)
-        elif (
-            failure == errno.EAGAIN
-        ):  # the backlog of a Unix socket is full; a non-blocking connect does not wait for room
+        elif failure == errno.EAGAIN:  # the backlog of a Unix socket is full; a non-blocking connect does not wait
             self._close_server()
             self._targets_left += 1
             self._reactor.call_later(BACKLOG_RETRY, self.attempt)

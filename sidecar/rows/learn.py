@@ -2,8 +2,8 @@
 
     python -m pilotfish.sidecar.rows.learn FOLDER NAME OUT JOB
 
-It reads the rows themselves, not histograms. Therefore bin edges are exact quantiles, and all values decide the types
-of columns. Relations between columns and block variances can be computed. The steps are those of `profile build`,
+It reads the rows themselves, not histograms. Therefore bin edges are exact quantiles, and column types depend on all
+values. Relations between columns and block variances can be computed. The steps are those of `profile build`,
 including the held-out trial on the last third. The cost: the rows stay on disk until the profile is ready.
 
 JOB is a `LearnJob` in JSON. The process writes its progress to standard output, one JSON object per line, and

@@ -138,7 +138,7 @@ class RowLog:
             del self._segments[0]
 
     def _open_segment(self, path: Path) -> LogSegment | None:
-        """Open the segment at `path` without its damaged end; without intact rows, remove it and return None."""
+        """Open the segment at `path` and remove its damaged end. If no row is intact, delete it and return None."""
         found = LogSegment(LogFile(path, FRAMES))
         with suppress(ForeignFileError), found.file as file:
             file.open(found.count, create=False)

@@ -12,7 +12,7 @@
 
 A document is parsed once and refused as a whole if it has a problem. Nothing else in Pilotfish reads YAML settings.
 
-Glossary (more in docs/glossary.md)
+Glossary. More terms: docs/glossary.md
     document  one ModelMonitor, in YAML or JSON, the same on a laptop and in a cluster
     path      the position of a value in the document, such as $.spec.drift.tick
     problem   path, value and remedy of something that makes a document unusable

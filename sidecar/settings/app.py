@@ -1,4 +1,7 @@
-"""The commands `pilotfish check` and `pilotfish schema`."""
+"""The commands `pilotfish check` and `pilotfish schema`.
+
+`check` uses the same entry point, `load`, as a running sidecar, so both accept the same documents.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Print the settings in force, or every problem; return 0 if the document is usable, else 1."""
+    """Print the settings in force, or all problems; return 0 if the document is valid, else 1."""
     try:
         monitor = load(args.file)
     except SettingsError as error:
@@ -37,14 +40,14 @@ def run_check(args: argparse.Namespace) -> int:
         print(*(f"  {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return INVALID_STATUS
     print(*_in_force(args.file, monitor), sep="\n")
-    said = [*find_warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
-    if said:
-        print("\nnotes", *(f"  - {sentence}" for sentence in said), sep="\n")
+    warnings = [*find_warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
+    if warnings:
+        print("\nnotes", *(f"  - {sentence}" for sentence in warnings), sep="\n")
     return 0
 
 
 def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `pilotfish schema`: none."""
+    """Declare no arguments: `pilotfish schema` has none."""
 
 
 def run_schema(args: argparse.Namespace) -> int:
@@ -55,7 +58,7 @@ def run_schema(args: argparse.Namespace) -> int:
 
 
 def schema_text() -> str:
-    """Return the JSON schema as it is printed and committed."""
+    """Return the JSON schema as text, as printed and as committed in docs/."""
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
@@ -63,7 +66,7 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     settings = settings_in_force(monitor)
     width = max(len(setting.path) for setting in settings)
     column = min(max(len(setting.value) for setting in settings), 40)
-    yield f"{path}: in force ({', '.join(_variables()) or 'nothing set by environment'})"
+    yield f"{path}: in force ({', '.join(_variables()) or 'no environment variable is set'})"
     for setting in settings:
         note = "default" if setting.default else ""
         yield escape_unprintable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
@@ -75,9 +78,9 @@ def _variables() -> list[str]:
 
 
 def _missing_files(folder: Path, monitor: ModelMonitor) -> Iterator[str]:
-    named = [(f"spec.profiles[{index}].path", source.path) for index, source in enumerate(monitor.spec.profiles)]
+    files = [(f"spec.profiles[{index}].path", source.path) for index, source in enumerate(monitor.spec.profiles)]
     if monitor.spec.retrain:
-        named.append(("spec.retrain.webhook.secretFile", monitor.spec.retrain.webhook.secret_file))
-    for path, name in named:
+        files.append(("spec.retrain.webhook.secretFile", monitor.spec.retrain.webhook.secret_file))
+    for path, name in files:
         if name is not None and not (folder / name).is_file():
             yield f"{path}: cannot find the file {folder / name} yet"

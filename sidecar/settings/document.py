@@ -1,8 +1,9 @@
 """The ModelMonitor document: every setting with its meaning, unit, default and bounds.
 
-The same document is a file on a laptop and a custom resource in a cluster. `parse` and `load` read it once, at the
-edge, into these frozen structs: durations are float seconds, sizes are int bytes, cores are float. Field names are
-camelCase in the document. The JSON schema shows the descriptions below.
+The same document is a file on a laptop and a custom resource in a cluster. `parse` and `load` read it once, at start,
+into these frozen structs: durations are float seconds, sizes are int bytes, cores are float. Field names are camelCase
+in the document. The JSON schema and docs/configuration.md show the descriptions below. Users' documents depend on every
+name and default, so add settings but do not rename any.
 """
 
 from __future__ import annotations
@@ -23,18 +24,32 @@ def _unit(name: str) -> Meta:
     return Meta(extra={"unit": name})
 
 
+def _form(pattern: str, words: str) -> Meta:
+    """Return the constraint of a pattern, with its meaning in words for messages."""
+    return Meta(pattern=pattern, extra={"pattern": words})
+
+
 Cores = Annotated[float, _unit("cores")]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
-DnsName = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+DnsName = Annotated[
+    str,
+    _form(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "of lowercase letters, digits, '-' and '.', starting and ending with a letter or digit",
+    ),
+    Meta(max_length=253),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=253)]
-OneLine = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]*$")]
-PathTemplate = Annotated[str, Meta(pattern=r"^/[!-~]*$", max_length=128)]
+OneLine = Annotated[str, _form(r"^[^\x00-\x1f\x7f]*$", "on one line without control characters")]
+PathTemplate = Annotated[
+    str, _form(r"^/[!-~]*$", "starting with /, of printable ASCII characters without spaces"), Meta(max_length=128)
+]
 
 
 class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """One object of the document."""
+    """Base class of all objects in the document."""
 
 
 class Metadata(_Block, frozen=True, kw_only=True):

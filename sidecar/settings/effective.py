@@ -1,4 +1,4 @@
-"""What is in force, for people: every setting with its value as one would write it, and whether it was set at all."""
+"""The settings in force, as text for people: each with its value as in a document, and whether it is the default."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .parsing import annotations_of, unit_of
 from .units import UNITS, show_duration
 from .validation import ticks_per_false_alarm
 
-_OF_KUBERNETES = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
+_KUBERNETES_PATHS = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSetting:
-    """One setting in force: "spec.drift.tick", "60s", and whether that is the default."""
+    """One setting in force: its path ("spec.drift.tick"), its value ("60s"), and whether it is the default."""
 
     path: str
     value: str
@@ -26,17 +26,17 @@ class EffectiveSetting:
 
 
 def settings_in_force(monitor: ModelMonitor) -> tuple[EffectiveSetting, ...]:
-    """Return every setting of `monitor` in the order of the document; blocks that are absent are left out."""
-    return tuple(setting for setting in _walk(monitor, "") if not setting.path.startswith(_OF_KUBERNETES))
+    """Return all settings of `monitor` in the order of the document, without absent blocks."""
+    return tuple(setting for setting in _walk(monitor, "") if not setting.path.startswith(_KUBERNETES_PATHS))
 
 
 def budget_sentence(monitor: ModelMonitor) -> str:
-    """Return the budget of false alarms as a sentence."""
+    """Return a sentence with the false-alarm budget and the resulting threshold."""
     drift = monitor.spec.drift
     budget, ticks = drift.false_alarms, ticks_per_false_alarm(drift)
     return (
         f"at most {budget.count:g} false alarm{'' if budget.count == 1 else 's'} in {show_duration(budget.per)}: "
-        f"evidence is an alarm at {ticks:,.0f} (one in as many ticks of {show_duration(drift.tick)})"
+        f"the threshold for evidence is {ticks:,.0f}, the ticks of {show_duration(drift.tick)} per false alarm"
     )
 
 
@@ -57,7 +57,7 @@ def _walk(struct: msgspec.Struct, path: str) -> Iterator[EffectiveSetting]:
                 yield from _walk(entry, f"{here}[{key}]" if isinstance(key, int) else f"{here}.{key}")
         else:
             unit = unit_of(annotations_of(type(struct))[item.name])
-            yield EffectiveSetting(here, _shown(value, unit), default=_is_default(item, value))
+            yield EffectiveSetting(here, _format(value, unit), default=_is_default(item, value))
 
 
 def _first(value: tuple[Any, ...] | Mapping[str, Any]) -> Any:
@@ -70,7 +70,7 @@ def _is_default(item: msgspec.structs.FieldInfo, value: Any) -> bool:
     return bool(value == item.default)
 
 
-def _shown(value: Any, unit: str | None) -> str:
+def _format(value: Any, unit: str | None) -> str:
     if unit is not None:
         return UNITS[unit].show(value)
     if isinstance(value, str):

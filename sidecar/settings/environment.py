@@ -1,4 +1,4 @@
-"""Settings that environment variables override, because they differ from pod to pod."""
+"""Environment variables that override settings, for values that differ from pod to pod."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ VARIABLES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def apply_environment(root: Any, environ: Mapping[str, str]) -> dict[str, str]:
-    """Put what `environ` sets into the plain tree `root`; an empty variable sets nothing.
+    """Write the variables of `environ` into the plain tree `root`; an empty variable sets nothing.
 
-    Return the variable that set each path ("$.spec.mode"), so that a problem can be traced to it.
+    Return the name of the variable for each path that one has set ("$.spec.mode"), for messages.
     """
-    taken = {}
+    applied = {}
     for name, (block, key) in VARIABLES.items():
         value = environ.get(name)
         parent = _block(root, block.split(".")) if value else None
         if parent is not None:
             parent[key] = value
-            taken[f"$.{block}.{key}"] = name
-    return taken
+            applied[f"$.{block}.{key}"] = name
+    return applied
 
 
 def _block(root: Any, names: list[str]) -> dict[str, Any] | None:

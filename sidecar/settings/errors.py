@@ -1,4 +1,4 @@
-"""What is wrong with a document: each problem with its path, its value and what to do."""
+"""Problems of a document: path, value and remedy. Control characters of the document never reach the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class DocumentProblem:
-    """One problem. `path` is "$.spec.drift.tick"; `line` counts from 1, 0 when unknown."""
+    """One problem. `path` is like "$.spec.drift.tick"; `line` counts from 1 and is 0 if unknown."""
 
     path: str
     what: str
@@ -26,7 +26,7 @@ class DocumentProblem:
 
 
 class SettingsError(PilotfishError):
-    """A document cannot be used; `problems` holds every one that was found, the message shows the first ones."""
+    """The document has problems. `problems` holds all of them; the message shows the first `MOST_SHOWN`."""
 
     def __init__(self, where: str, problems: Iterable[DocumentProblem]) -> None:
         self.where = where

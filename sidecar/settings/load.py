@@ -1,4 +1,7 @@
-"""Entry point: reads bytes or a file, and returns a valid ModelMonitor or raises all problems at once."""
+"""Entry point of the settings: reads bytes or a file and returns a valid ModelMonitor.
+
+A document is accepted or refused as a whole. SettingsError lists all problems at once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 
 def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> ModelMonitor:
-    """Return the document in `raw` (YAML or JSON) with what `environ` overrides; SettingsError holds every problem.
+    """Return the document in `raw` (YAML or JSON) with the overrides in `environ`; raise SettingsError.
 
     `where` names the source in messages.
     """
@@ -31,7 +34,7 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> M
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> ModelMonitor:
-    """Return the document in the file `path`; raise SettingsError."""
+    """Return the document in the file `path` with the overrides in `environ`; raise SettingsError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_DOCUMENT_BYTES + 1)

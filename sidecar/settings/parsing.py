@@ -1,6 +1,6 @@
-"""From a plain tree to the document's structs: every problem at once, each with path, line, value and remedy.
+"""Converts a plain tree to the structs of document.py, and collects all problems with path, line, value and remedy.
 
-Types and bounds are read from the structs' annotations, so that nothing is said twice.
+Types, bounds and units come from the annotations of the structs; do not repeat them here.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _SCALARS: dict[Any, tuple[str, str]] = {
     str: ("text", "in quotes"),
 }
 _BOUNDS = (
+    ("pattern", "{}", lambda value, bound: re.fullmatch(bound, value) is not None),
     ("ge", "at least {}", lambda value, bound: value >= bound),
     ("gt", "more than {}", lambda value, bound: value > bound),
     ("le", "at most {}", lambda value, bound: value <= bound),
     ("lt", "less than {}", lambda value, bound: value < bound),
-    ("min_length", "{} long at least", lambda value, bound: len(value) >= bound),
-    ("max_length", "{} long at most", lambda value, bound: len(value) <= bound),
-    ("pattern", "as in {}", lambda value, bound: re.fullmatch(bound, value) is not None),
+    ("min_length", "length at least {}", lambda value, bound: len(value) >= bound),
+    ("max_length", "length at most {}", lambda value, bound: len(value) <= bound),
 )
 
 
 @cache
 def annotations_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the annotations of `struct` by attribute, inherited ones included."""
+    """Return the annotations of `struct` by attribute, including inherited ones."""
     return get_type_hints(struct, include_extras=True)
 
 
 def unwrap(annotation: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
-    """Return the type inside `annotation` without `| None`, and the Metas around it, the outermost first."""
+    """Return the type in `annotation` without `| None`, and its Metas, the outermost first."""
     metas: tuple[msgspec.Meta, ...] = ()
     while True:
         if get_origin(annotation) is Annotated:
@@ -62,25 +62,28 @@ def unwrap(annotation: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
 
 
 def unit_of(annotation: Any) -> str | None:
-    """Return the unit that `annotation` names, None without one."""
+    """Return the unit in `annotation`, None without one."""
     return next((meta.extra["unit"] for meta in unwrap(annotation)[1] if meta.extra and "unit" in meta.extra), None)
 
 
 @dataclass(slots=True)
 class DocumentReader:
-    """Reads one tree; `problems` grows as it goes. `lines` tells the line of a path, `variables` what else set it."""
+    """Reads one tree and collects `problems`.
+
+    `lines` has the line number of each path, `variables` the environment variable of each path that one has set.
+    """
 
     lines: Mapping[str, int] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     problems: list[DocumentProblem] = field(default_factory=list)
 
     def struct(self, kind: type[S], value: Any, path: str) -> S | None:
-        """Return `value` as `kind`, or None after noting what is wrong."""
+        """Return `value` as `kind`; None if it has problems, which are then in `problems`."""
         found = self._struct(kind, value, path)
         return None if found is _INVALID else found
 
     def note(self, path: str, what: str, remedy: str) -> Any:
-        """Add one problem."""
+        """Add a problem; return the marker of an invalid value."""
         if path in self.variables:
             self.problems.append(DocumentProblem(path, f"{what}, set by {self.variables[path]}", remedy))
         else:
@@ -98,9 +101,9 @@ class DocumentReader:
         found = {}
         for key, item in fields.items():
             if value.get(key) is None and not item.required:
-                continue  # an empty key is the default, as in Kubernetes
+                continue  # a key without a value has its default, as in Kubernetes
             if key not in value:
-                self.note(f"{path}.{key}", "is missing", f"give {self._wants(annotations_of(kind)[item.name])}")
+                self.note(f"{path}.{key}", "is missing", f"give {self._describe(annotations_of(kind)[item.name])}")
                 continue
             found[item.name] = self._value(annotations_of(kind)[item.name], value[key], f"{path}.{key}")
         if _INVALID in found.values() or any(item.required and item.name not in found for item in fields.values()):
@@ -173,9 +176,9 @@ class DocumentReader:
         return self.note(path, f"is {quote_value(value)}", f"give one of {', '.join(allowed)}{guess}")
 
     def _wrong(self, annotation: Any, value: Any, path: str) -> Any:
-        return self.note(path, f"is {quote_value(value)}", f"give {self._wants(annotation, value)}")
+        return self.note(path, f"is {quote_value(value)}", f"give {self._describe(annotation, value)}")
 
-    def _wants(self, annotation: Any, value: Any = None) -> str:
+    def _describe(self, annotation: Any, value: Any = None) -> str:
         kind, metas = unwrap(annotation)
         unit = unit_of(annotation)
         if unit is not None:
@@ -190,8 +193,8 @@ class DocumentReader:
 
 
 def _bounds(metas: Sequence[msgspec.Meta]) -> list[str]:
-    given = ((text, getattr(meta, name)) for meta in metas for name, text, _ in _BOUNDS)
-    return [text.format(bound) for text, bound in given if bound is not None]
+    given = ((text, getattr(meta, name), (meta.extra or {}).get(name)) for name, text, _ in _BOUNDS for meta in metas)
+    return [text.format(words or bound) for text, bound, words in given if bound is not None]
 
 
 def _keys(kind: type[msgspec.Struct]) -> str:

@@ -1,4 +1,7 @@
-"""Settings that the proxy reloads while it runs: a small JSON file in the shared folder. Standard library only."""
+"""The settings of the proxy: a small JSON file in the shared folder, which the analyzer writes and the proxy reloads.
+
+The proxy imports this module, so it uses the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,17 @@ MIB = 1024 * 1024
 
 
 class ProxySettingsError(PilotfishError):
-    """The settings file of the proxy has an invalid value."""
+    """The settings file of the proxy is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
     """Settings of the observer.
 
-    max_records_per_second  records/s handed to the analyzer at most; 0 hands over none
-    body_limit              bytes kept of one body at most; a longer one is handed over truncated
-    routes                  path templates of the user's own, `/score/{name}`, tried before the built-in placeholders
-    probes                  paths that are counted as probes and never handed over, beside the kubelet's own requests
+    max_records_per_second  maximum number of records per second for the analyzer; 0 sends none
+    body_limit              maximum number of bytes kept of one body; a longer body is truncated
+    routes                  the user's path templates, such as `/score/{name}`, tried before the built-in ones
+    probes                  paths that count as probes, in addition to kubelet probes; probes are never recorded
     """
 
     max_records_per_second: int = 2000
@@ -36,7 +39,7 @@ _KEYS = {"maxRecordsPerSecond": int, "bodyLimit": int, "routes": list, "probes":
 
 
 def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
-    """Return the settings in `raw`; raise ProxySettingsError that names the key, the value and what is allowed."""
+    """Return the settings in `raw`; raise ProxySettingsError with the key, its value and the allowed values."""
     try:
         document = json.loads(raw)
     except ValueError as error:
@@ -56,7 +59,7 @@ def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
 
 
 def render_proxy_settings(settings: ProxySettings) -> bytes:
-    """Return the file's content for `settings`: the inverse of `parse_proxy_settings`."""
+    """Return the content of the file for `settings`; the inverse of `parse_proxy_settings`."""
     return json.dumps(
         {
             "maxRecordsPerSecond": settings.max_records_per_second,
@@ -68,7 +71,7 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
 
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
-    """Replace the file at `path` in one step, so that a reader never sees half of it."""
+    """Replace the file at `path` atomically."""
     replace_file(path, render_proxy_settings(settings))
 
 

@@ -1,4 +1,7 @@
-"""The JSON schema of the document, for editors and for checks without Pilotfish."""
+"""The JSON schema of the document, for editors and for validation without Pilotfish.
+
+It is generated from the structs of document.py. After a change there, `make generate` updates the copy in docs/.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the schema of a whole document (JSON Schema 2020-12)."""
+    """Return the schema of a document (JSON Schema 2020-12)."""
     (reference,), components = msgspec.json.schema_components([ModelMonitor], ref_template="#/$defs/{name}")
     for struct in _structs(ModelMonitor):
         _show_units(struct, components[struct.__name__]["properties"])
@@ -22,7 +25,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _show_units(struct: type[msgspec.Struct], properties: dict[str, Any]) -> None:
-    """Write units and defaults as people do; those of a block stand in the block, and absent stands for null."""
+    """Show units and defaults as in a document; remove the defaults of blocks and defaults of null."""
     for item in msgspec.structs.fields(struct):
         schema = properties[item.encode_name]
         unit = unit_of(annotations_of(struct)[item.name])

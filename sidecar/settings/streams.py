@@ -1,6 +1,6 @@
-"""River's detectors on scalar streams: which there are, with their parameters, and what they may be fed with.
+"""The supported detectors of River, their parameters, and the scalar streams that they can read.
 
-Known here, so that a document can be checked where River is not installed.
+This table does not import River, so that a document can be checked on a machine without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import quote_value
 
 @dataclass(frozen=True, slots=True)
 class ParameterBounds:
-    """What a parameter may be: a number of `type` from `low` to `high`, or one of `words`."""
+    """The valid values of a parameter: a number of `type` from `low` to `high`, or one of `words`."""
 
     type: type[int | float | str]
     low: float = 0.0
@@ -64,14 +64,14 @@ LOSSES = ("estimated", "realized")
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One number a closed tick: a measure of a feature, or one of the model's losses (then `feature` is empty)."""
+    """One number per closed tick: a measure of a feature, or a loss of the model, where `feature` is empty."""
 
     feature: str
     measure: str
 
 
 def parse_stream(text: str) -> Stream:
-    """Return the stream that `text` names; ValueError that says which there are."""
+    """Return the stream `text`; raise ValueError with the supported streams."""
     group, _, rest = text.partition(".")
     feature, dot, measure = rest.rpartition(".")
     if group in ("feature", "prediction") and dot and feature and measure in FEATURE_MEASURES:
@@ -83,7 +83,7 @@ def parse_stream(text: str) -> Stream:
 
 
 def detector_problem(type_: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is wrong with a detector, and the remedy; two empty texts when nothing is."""
+    """Return the first problem of a detector and its remedy; two empty strings without a problem."""
     known = DETECTORS.get(type_)
     if known is None:
         near = get_close_matches(type_, DETECTORS, 1, 0.6)

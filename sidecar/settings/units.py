@@ -1,4 +1,7 @@
-"""Durations, sizes and quantities: parses "60s", "1Mi" and "250m", and formats them the same way."""
+"""Parses and formats durations, sizes and quantities: "60s", "1Mi", "250m".
+
+All documents and command lines use these functions. A formatted value parses to the same number.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ LONGEST = 64
 
 
 class Unit(NamedTuple):
-    """One dimension: how to parse its values (None if invalid), format them, and describe them in a JSON schema."""
+    """One dimension: its parser (None for an invalid value), its formatter, its description and its JSON schema."""
 
     read: Callable[[object], float | int | None]
     show: Callable[[float], str]

@@ -1,4 +1,7 @@
-"""Checks beyond types: impossible combinations are problems, surprising ones are warnings."""
+"""Checks beyond types: impossible combinations are problems, settings without effect are warnings.
+
+`load` calls `find_problems` and refuses the document; `pilotfish check` and `/readyz` show the warnings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
 LONGEST_TICK = 86400.0
-FEWEST_TICKS = 20  # in the budget's period; with fewer, the threshold would be too low to mean anything
+FEWEST_TICKS = 20  # per allowed false alarm; with fewer, the threshold would be meaningless
 SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
 SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
 LONGEST_TIMEOUT = 300.0
@@ -41,28 +44,28 @@ def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
 
 
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
-    """Yield a warning for each valid setting that has no effect here, or a surprising one."""
+    """Yield a warning for each valid setting that has no effect here, or an unexpected one."""
     spec = monitor.spec
     if not cluster:
         for name, value in (("targetRef", spec.target_ref), ("scaling", spec.scaling), ("resources", spec.resources)):
             if value is not None:
                 yield f"spec.{name} works in a cluster only"
         if spec.traffic.ports:
-            yield "spec.traffic.ports acts in a cluster only; here --listen and --upstream tell it"
+            yield "spec.traffic.ports works in a cluster only; here, use --listen and --upstream"
         for index, source in enumerate(spec.profiles):
             if source.path is None and source.learn is None:
-                yield f"spec.profiles[{index}] works in a cluster only; use path here"
+                yield f"spec.profiles[{index}] works in a cluster only; here, use path"
     elif any(source.learn for source in spec.profiles):
-        yield "spec.profiles: with learn each pod has a profile of its own; give one by configMap to add pods up"
+        yield "spec.profiles: with learn, each pod has its own profile; use configMap to add the counts of all pods"
     if not spec.profiles:
-        yield "spec.profiles is empty: the traffic is measured, drift is not"
+        yield "spec.profiles is empty: Pilotfish measures the traffic but not drift"
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
         yield f"no profile matches version {spec.model.version}: Pilotfish measures the traffic but not drift"
     yield from _retrain_warnings(spec, cluster=cluster)
 
 
 def ticks_per_false_alarm(drift: Drift) -> float:
-    """Return the threshold: how many ticks pass, in the mean, between two false alarms at least."""
+    """Return the threshold: the minimum mean number of ticks between two false alarms."""
     return drift.false_alarms.per / drift.tick / drift.false_alarms.count
 
 
@@ -71,15 +74,15 @@ def _retrain_warnings(spec: Spec, *, cluster: bool) -> Iterator[str]:
         return
     webhook, mode = spec.retrain.webhook, spec.retrain.mode or spec.mode
     if mode != "act":
-        fate = "recorded" if mode == "recommend" else "not even recorded"
-        yield f"mode is {mode}: a retraining is {fate}, never sent"
+        outcome = "recorded but not sent" if mode == "recommend" else "neither recorded nor sent"
+        yield f"mode is {mode}: a retraining is {outcome}"
     if webhook.secret_ref and not cluster:
-        yield "spec.retrain.webhook.secretRef is found in a cluster only; here give secretFile"
+        yield "spec.retrain.webhook.secretRef works in a cluster only; here, use secretFile"
     if not webhook.secret_ref and not webhook.secret_file:
-        yield "spec.retrain.webhook has no secret: its receiver cannot tell who asks for a retraining"
+        yield "spec.retrain.webhook has no secret: the receiver cannot verify the sender; give secretFile"
     address = urlsplit(webhook.url)
     if address.scheme == "http" and address.hostname not in LOOPBACK:
-        yield "spec.retrain.webhook.url is http: events can be read and changed on their way; give https"
+        yield "spec.retrain.webhook.url is http: others can read and change events in transit; give https"
 
 
 def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
@@ -104,10 +107,10 @@ def _profiles(spec: Spec) -> Iterator[DocumentProblem]:
     seen: dict[str, int] = {}
     for index, source in enumerate(spec.profiles):
         path = f"$.spec.profiles[{index}]"
-        places = [name for name in ("path", "config_map", "url", "learn") if getattr(source, name) is not None]
-        if len(places) != 1:
+        sources = [name for name in ("path", "config_map", "url", "learn") if getattr(source, name) is not None]
+        if len(sources) != 1:
             yield DocumentProblem(
-                path, f"names {len(places)} places", "give exactly one of path, configMap, url and learn"
+                path, f"names {len(sources)} sources", "give exactly one of path, configMap, url and learn"
             )
         if source.version in seen:
             what = f"is the second profile for version {quote_value(source.version)}"
@@ -118,7 +121,7 @@ def _profiles(spec: Spec) -> Iterator[DocumentProblem]:
 
 
 def _stores(spec: Spec) -> Iterator[DocumentProblem]:
-    """Yield what is wrong with the bounds of rows that are kept on disk."""
+    """Yield the problems of the size limits of rows on disk."""
     found = [(f"$.spec.profiles[{index}].learn", source.learn) for index, source in enumerate(spec.profiles)]
     for path, store in (*found, ("$.spec.traffic.keepRows", spec.traffic.keep_rows)):
         if store is not None and not SMALLEST_STORE <= store.bytes <= LARGEST_STORE:
@@ -138,7 +141,7 @@ def _drift(drift: Drift) -> Iterator[DocumentProblem]:
         yield DocumentProblem(
             f"{path}.falseAlarms",
             what,
-            f"give a longer per, a smaller count or a shorter tick: {FEWEST_TICKS} at least",
+            f"give a longer per, a smaller count or a shorter tick, for at least {FEWEST_TICKS} ticks",
         )
     yield from _detectors(drift)
     for name, feature in drift.features.items():
@@ -172,7 +175,7 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
     path = "$.spec.scaling"
     if scaling.min_replicas > scaling.max_replicas:
         what = f"is {scaling.min_replicas}, more than maxReplicas, {scaling.max_replicas}"
-        yield DocumentProblem(f"{path}.minReplicas", what, "give bounds that leave room")
+        yield DocumentProblem(f"{path}.minReplicas", what, "give a smaller minReplicas or a larger maxReplicas")
     if not scaling.signals:
         yield DocumentProblem(f"{path}.signals", "is empty", "give a signal such as {type: concurrency, target: 8}")
     for key in scaling.behavior.keys() - {"scaleUp", "scaleDown"}:
@@ -186,7 +189,7 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
     for name in ("cpu", "memory"):
         bounds = getattr(resources, name)
         if bounds is not None and bounds.min > bounds.max:
-            yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give bounds that leave room")
+            yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give a smaller min or a larger max")
 
 
 def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
@@ -209,7 +212,7 @@ def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[DocumentProb
     else:
         if address.username is not None or address.password is not None:
             yield DocumentProblem(
-                path, "holds a user name or a password", "take it out; give the secret in a file of its own"
+                path, "contains a user name or a password", "remove it; give the secret in a separate file"
             )
             return
     if not usable or any(character.isspace() for character in url):

@@ -1,8 +1,9 @@
 """Parses YAML or JSON text into plain dicts and lists, with the line number of each value.
 
-Built from the parser's events without recursion. Scalars follow YAML 1.2's core schema, so `on` is a word, not True,
-and `1:30` is text, not a number of minutes. Refused: two documents, tags, aliases (and with them alias bombs), keys
-that are lists or objects, keys that stand twice, more than `MAX_DEPTH` levels, more than `MAX_DOCUMENT_BYTES` bytes.
+The tree is built from the parser's events without recursion. Scalars follow the core schema of YAML 1.2, so `on` is a
+word, not True, and `1:30` is text, not a number of minutes. The parser refuses a second document, tags, aliases (and so
+alias bombs), keys that are lists or objects, duplicate keys, more than `MAX_DEPTH` levels and more than
+`MAX_DOCUMENT_BYTES` bytes. A document is untrusted input, so a new construct needs a bound.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class _OpenNode:
 
 
 def read_tree(raw: bytes, where: str) -> DocumentTree:
-    """Return the one document in `raw`; raise SettingsError that names the line and the remedy."""
+    """Return the tree of the document in `raw`; raise SettingsError with the line and the remedy."""
     if len(raw) > MAX_DOCUMENT_BYTES:
         _refuse(where, "$", f"the document has {len(raw)} bytes", f"at most {MAX_DOCUMENT_BYTES} are read")
     try:
@@ -79,20 +80,20 @@ def _read_json(text: str, where: str) -> DocumentTree:
 
     try:
         root = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
-        json.dumps(root, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(root, ensure_ascii=False).encode()  # raises for half a surrogate pair, which is invalid text
         return DocumentTree(root)
     except RecursionError:
         _refuse(where, "$", "the document is nested too deeply", f"at most {MAX_DEPTH} levels are read")
     except json.JSONDecodeError as error:
         _refuse(where, "$", f"not JSON ({error.msg})", "correct the syntax, or write YAML", error.lineno)
     except UnicodeEncodeError:
-        _refuse(where, "$", "a text has half a surrogate pair", "write the character itself")
+        _refuse(where, "$", "a string contains half a surrogate pair", "write the character itself")
     except ValueError:
-        _refuse(where, "$", "a number has more than 4300 digits", "no setting needs as many")
+        _refuse(where, "$", "a number has more than 4300 digits", "give a shorter number")
 
 
 class _Reader:
-    """Builds the tree from the events of one document."""
+    """Builds the tree from the YAML events of one document."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -119,7 +120,7 @@ class _Reader:
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
-                    _refuse(self._where, "$", "a second document begins", "keep one document a file", line)
+                    _refuse(self._where, "$", "a second document begins", "keep one document per file", line)
             case yaml.AliasEvent():
                 _refuse(
                     self._where, self._path(), f"alias *{quote_value(event.anchor)[1:-1]}", "write the value out", line
@@ -138,7 +139,9 @@ class _Reader:
 
     def _refuse_tag(self, event: Any, line: int) -> None:
         if event.tag is not None:
-            _refuse(self._where, self._path(), f"tag {quote_value(event.tag)}", "leave it out; tags are not read", line)
+            _refuse(
+                self._where, self._path(), f"tag {quote_value(event.tag)}", "remove it; tags are not supported", line
+            )
 
     def _scalar(self, event: Any, line: int) -> None:
         parent = self._open[-1] if self._open else None
@@ -154,7 +157,7 @@ class _Reader:
         if len(self._open) >= MAX_DEPTH:
             _refuse(self._where, self._path(), "nested too deeply", f"at most {MAX_DEPTH} levels are read", line)
         if self._open and isinstance(self._open[-1].into, dict) and self._open[-1].key is None:
-            _refuse(self._where, self._open[-1].path, "a key is a list or an object", "keys are words", line)
+            _refuse(self._where, self._open[-1].path, "a key is a list or an object", "give a word as key", line)
         path = self._path()
         self._put(into, line)
         self._open.append(_OpenNode(into, path))

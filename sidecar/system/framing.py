@@ -61,7 +61,7 @@ class Framing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BinaryFrames:
-    """Length, CRC-32 and payload. With `noted`, a u32 note (a row count) stands between length and checksum.
+    """Length, CRC-32 and payload. With `noted`, a u32 note (a row count) follows the length.
 
     `largest` is the maximum length of a payload, in bytes.
     """

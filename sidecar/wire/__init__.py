@@ -21,7 +21,7 @@ More terms: docs/glossary.md
     errors.py     ProtocolError
     routes.py     paths to route templates
 
-No parser may delay, change or keep back a byte, and none may raise for bytes that a peer sent.
+A parser must never delay or change a byte, and must never raise for bytes that a peer sent.
 
 To add a wire protocol, write a class that implements `exchange.Parser`, and add a row to `proxy.protocols.PROTOCOLS`:
 

@@ -177,7 +177,7 @@ async def test_a_damaged_checkpoint_is_left_behind_and_said(tmp_path: Path) -> N
 
 async def put(folder: Path, raw: bytes) -> None:
     async with running(folder) as (made, _, _):
-        await made._actions.take_profile(raw)
+        await made._actions.set_profile(raw)
 
 
 @pytest.mark.asyncio
@@ -186,11 +186,11 @@ async def test_a_damaged_kept_profile_gives_way_to_the_documents_own(tmp_path: P
     kept = tmp_path / "shared" / "profile"
     kept.write_bytes(kept.read_bytes()[:-3])
     async with running(tmp_path) as (made, _, _):
-        await eventually(lambda: any("kept profile" in text for text in made.report.warnings), what="a warning")
+        await eventually(lambda: any("stored profile" in text for text in made.report.warnings), what="a warning")
         assert made.report.state == "watching"
         assert made.report.profile is not None
         assert made.report.profile.hash == profile().hash
-        await made._actions.take_profile(profile(1).to_bytes())
+        await made._actions.set_profile(profile(1).to_bytes())
         await eventually(lambda: not made.report.warnings, what="the warning to go")
     async with running(tmp_path) as (made, _, _):
         assert made.report.profile is not None

@@ -79,7 +79,7 @@ def report(of: Pipeline) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(shown, feedback=feedback))
 
 
-@pytest.mark.parametrize(("state", "version", "said"), [({}, 1, "version 1 without"), ({}, 3, "not of version 2")])
+@pytest.mark.parametrize(("state", "version", "said"), [({}, 1, "version 1 lacks"), ({}, 3, "not of version 2")])
 def test_a_file_of_no_known_version_is_refused(state: dict[str, Any], version: int, said: str) -> None:
     with pytest.raises(checkpoint.CheckpointError, match=said):
         checkpoint.parse(written(state, version), "test")

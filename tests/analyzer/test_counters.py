@@ -118,6 +118,6 @@ def test_totals_that_find_no_room_in_the_file_are_said(tmp_path: Path) -> None:
         assert fates.problem == ""
         fates.write(1, {"late_rows": 1, "rows:0": 5})
         fates.write(1, {"late_rows": 2})
-        assert "1 totals, as 'late_rows', have no room" in fates.problem
+        assert "1 totals, such as 'late_rows', do not fit" in fates.problem
         fates.write(2, {"late_rows": 2})
         assert fates.problem == ""

@@ -258,7 +258,7 @@ async def test_requests_that_are_whole_are_not_given_up(tmp_path: Path, monkeypa
             await go_on.wait()
             return "taken"
 
-        monkeypatch.setattr(here.app._actions, "take_profile", slow)
+        monkeypatch.setattr(here.app._actions, "set_profile", slow)
         put = b"PUT /profile HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"
         first = asyncio.create_task(raw(here, put))
         await started.wait()

@@ -134,7 +134,7 @@ def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
     kept = tmp_path / profiles.STORED_FILE
     kept.write_bytes(kept.read_bytes()[:-3])
     again = ProfileStore(source, tmp_path)
-    with pytest.raises(ProfileRefusedError, match="kept profile"):
+    with pytest.raises(ProfileRefusedError, match="stored profile"):
         again.load_stored()
     assert profiles.REFUSED_FILE in again.quarantine()
     assert not kept.exists()

@@ -160,9 +160,9 @@ def test_a_document_with_an_unknown_detector_stream_or_parameter_is_refused(dete
 def test_rivers_own_detectors_find_a_change_within_some_ticks(type_: str) -> None:
     code = """
 import json, sys
-from pilotfish.sidecar.analyzer.stream_detectors import Streams, streamed
+from pilotfish.sidecar.analyzer.stream_detectors import configure_detectors
 from pilotfish.sidecar.settings.document import StreamDetector
-(item,) = streamed([StreamDetector(type=sys.argv[1], stream="feature.a.psi")])
+(item,) = configure_detectors([StreamDetector(type=sys.argv[1], stream="feature.a.psi")])
 assert item.make and not item.problem, item.problem
 detector, found = item.make(), []
 for tick in range(400):

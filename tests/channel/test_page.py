@@ -1,3 +1,5 @@
+"""The counter page: layout, restart, single writer, route slots, quantiles, and consistent copies."""
+
 import multiprocessing
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -15,14 +17,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "page"
 
 
-def test_names_of_the_layout_are_unique_and_its_buckets_span_the_promised_range() -> None:
+def test_layout_names_are_unique_and_buckets_span_the_documented_range() -> None:
     for names in (at.CONNECTIONS, at.DOWNGRADES, at.OUTCOMES, at.CODES, at.HISTOGRAMS):
         assert len(set(names)) == len(names)
     assert (at.BOUNDS[0], at.BOUNDS[-1]) == (10_000, 100_000_000_000)
     assert list(at.BOUNDS) == sorted(set(at.BOUNDS))
 
 
-def test_what_was_counted_is_read(path: Path) -> None:
+def test_counters_are_read_back(path: Path) -> None:
     page = CounterPage.open(path, now_ns=5)
     slot = page.slot("POST /x")
     page.add(slot + at.SLOT_CODES + at.CODES.index("2xx"), 3)
@@ -37,7 +39,7 @@ def test_what_was_counted_is_read(path: Path) -> None:
     page.close()
 
 
-def test_next_proxy_goes_on_counting_with_gauges_at_rest(path: Path) -> None:
+def test_next_proxy_continues_counters_and_resets_gauges(path: Path) -> None:
     first = CounterPage.open(path, now_ns=5)
     slot = first.slot("POST /x")
     first.add(slot + at.SLOT_IN_FLIGHT, 2)
@@ -55,7 +57,7 @@ def test_next_proxy_goes_on_counting_with_gauges_at_rest(path: Path) -> None:
     second.close()
 
 
-def test_second_writer_is_refused(path: Path) -> None:
+def test_second_writer_is_rejected(path: Path) -> None:
     page = CounterPage.open(path, now_ns=5)
     with pytest.raises(PageError, match="another proxy"):
         CounterPage.open(path, now_ns=6)
@@ -63,7 +65,7 @@ def test_second_writer_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(at.SIZE), b"x" * at.SIZE])
-def test_file_that_is_no_page_is_refused_by_readers_and_replaced_by_a_writer(path: Path, content: bytes) -> None:
+def test_invalid_page_is_rejected_by_readers_and_replaced_by_a_writer(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(PageError, match="--shared"):
         read_page(path)
@@ -80,7 +82,7 @@ def test_routes_beyond_the_slots_share_the_last_one(path: Path) -> None:
     page.close()
 
 
-def test_long_route_names_are_cut_between_characters(path: Path) -> None:
+def test_long_route_names_are_truncated_between_characters(path: Path) -> None:
     page = CounterPage.open(path, now_ns=1)
     page.slot("GET /" + "é" * 200)
     page.close()
@@ -109,10 +111,10 @@ def _count_pairs(path: Path, started: Event, stop: Event) -> None:
             words[first] += 1
             words[second] += 1
             words[at.AT_LOCK] += 1
-            sum(range(2000))  # what an exchange costs besides: without it, no copy would ever fall between two groups
+            sum(range(2000))  # other work of an exchange; without it, no copy would ever fall between two groups
 
 
-def test_reader_in_another_process_never_sees_half_a_group(path: Path) -> None:
+def test_reader_in_another_process_never_reads_half_a_group(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     started, stop = context.Event(), context.Event()
     writer = context.Process(target=_count_pairs, args=(path, started, stop))

@@ -1,4 +1,4 @@
-"""Frames come out whole, however the bytes are cut; connections come and go."""
+"""Frames are decoded however the bytes are split; connections are replaced, rejected and closed."""
 
 from __future__ import annotations
 
@@ -39,39 +39,39 @@ FRAMES: list[Frame] = [Hello(3, 1), record(1), record(2, b"x" * 300), record(3, 
 RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encode_record(item) for item in FRAMES)
 
 
-def fed(*pieces: bytes) -> list[Frame]:
-    splitter = FrameDecoder()
-    return [frame for piece in pieces for frame in splitter.feed(piece)]
+def decode_all(*pieces: bytes) -> list[Frame]:
+    decoder = FrameDecoder()
+    return [frame for piece in pieces for frame in decoder.feed(piece)]
 
 
-def test_every_cut_gives_the_same_frames() -> None:
+def test_every_split_gives_the_same_frames() -> None:
     for cut in range(len(RAW) + 1):
-        assert fed(RAW[:cut], RAW[cut:]) == FRAMES
+        assert decode_all(RAW[:cut], RAW[cut:]) == FRAMES
 
 
 def test_single_bytes_give_the_same_frames() -> None:
-    assert fed(*(RAW[at : at + 1] for at in range(len(RAW)))) == FRAMES
+    assert decode_all(*(RAW[at : at + 1] for at in range(len(RAW)))) == FRAMES
 
 
 @given(st.lists(st.integers(0, len(RAW)), max_size=12))
 @settings(max_examples=examples(200), deadline=None)
 def test_any_chunks_give_the_same_frames(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(RAW)]
-    assert fed(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
+    assert decode_all(*(RAW[a:b] for a, b in pairwise(edges))) == FRAMES
 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=examples(300), deadline=None)
-def test_strange_bytes_are_frames_or_an_error_of_ours(raw: bytes) -> None:
+def test_any_bytes_are_frames_or_a_frame_error(raw: bytes) -> None:
     try:
-        fed(raw[:50], raw[50:])
+        decode_all(raw[:50], raw[50:])
     except FrameError:
-        pass  # the only way out
+        pass  # the only allowed error
 
 
-def test_a_frame_that_claims_too_much_is_refused_at_its_head() -> None:
+def test_oversized_frame_is_rejected_at_its_header() -> None:
     with pytest.raises(FrameError, match="limit"):
-        fed(FRAME.pack(MAX_FRAME + 1, 2))
+        decode_all(FRAME.pack(MAX_FRAME + 1, 2))
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ def received(receiver: Receiver, count: int) -> list[Frame]:
     return frames
 
 
-def connected(path: Path, epoch: int, upcoming: int) -> Sender:
+def connected(path: Path, epoch: int, next_sequence: int) -> Sender:
     sender = Sender(path, epoch)
-    assert sender.connect(upcoming)
+    assert sender.connect(next_sequence)
     return sender
 
 
-def test_what_a_sender_offers_arrives(receiver: Receiver, tmp_path: Path) -> None:
+def test_offered_record_arrives(receiver: Receiver, tmp_path: Path) -> None:
     sender = connected(tmp_path / "records.sock", 3, 1)
     assert sender.offer(record(1))
     sender.flush()
@@ -103,7 +103,7 @@ def test_what_a_sender_offers_arrives(receiver: Receiver, tmp_path: Path) -> Non
     sender.disconnect()
 
 
-def test_a_new_proxy_is_heard_after_all_that_the_old_one_sent(receiver: Receiver, tmp_path: Path) -> None:
+def test_new_proxy_is_read_after_everything_that_the_old_one_sent(receiver: Receiver, tmp_path: Path) -> None:
     old = connected(tmp_path / "records.sock", 3, 1)
     assert old.offer(record(1, b"x" * 10_000))
     old.flush()
@@ -114,14 +114,14 @@ def test_a_new_proxy_is_heard_after_all_that_the_old_one_sent(receiver: Receiver
     new.disconnect()
 
 
-def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path: Path) -> None:
-    guest = connected(tmp_path / "records.sock", 3, 1)
-    guest._hello = b"GET / HTTP/1.1\r\n\r\n"
-    guest.flush()
+def test_invalid_frames_close_the_connection(receiver: Receiver, tmp_path: Path) -> None:
+    stranger = connected(tmp_path / "records.sock", 3, 1)
+    stranger._hello = b"GET / HTTP/1.1\r\n\r\n"
+    stranger.flush()
     while not receiver.problem:
         assert list(receiver.receive(1.0)) == []
     assert (receiver.broken_total, receiver.connected) == (1, False)
-    guest.disconnect()
+    stranger.disconnect()
     sender = connected(tmp_path / "records.sock", 3, 1)
     sender.flush()
     assert received(receiver, 1) == [Hello(3, 1)]
@@ -129,12 +129,12 @@ def test_a_guest_that_speaks_otherwise_is_shown_out(receiver: Receiver, tmp_path
 
 
 def of_version(version: int, raw: bytes) -> bytes:
-    """Return the frame `raw` as another version marks it."""
+    """Return the frame `raw` with another version number."""
     return raw[: FRAME.size] + version.to_bytes(2, "little") + raw[FRAME.size + 2 :]
 
 
 @pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1], ids=["older proxy", "newer proxy"])
-def test_a_proxy_of_another_version_is_refused_and_its_hello_is_known(
+def test_proxy_of_another_version_is_rejected_and_its_hello_is_yielded(
     receiver: Receiver, tmp_path: Path, version: int
 ) -> None:
     with socket.socket(socket.AF_UNIX) as proxy:
@@ -145,37 +145,39 @@ def test_a_proxy_of_another_version_is_refused_and_its_hello_is_known(
     assert (receiver.broken_total, receiver.connected) == (1, False)
 
 
-def test_every_version_can_read_the_hello_of_every_other_one() -> None:
-    size, kind, version, epoch, upcoming = struct.unpack("<IBHQQ", encode_hello(Hello(3, 7)))  # as version 1 does
-    assert (size, kind, version, epoch, upcoming) == (18, 1, VERSION, 3, 7)
+def test_layout_of_hello_is_the_same_in_every_version() -> None:
+    size, kind, version, epoch, next_sequence = struct.unpack(
+        "<IBHQQ", encode_hello(Hello(3, 7))
+    )  # the layout of version 1
+    assert (size, kind, version, epoch, next_sequence) == (18, 1, VERSION, 3, 7)
 
 
-def test_a_record_of_another_version_is_refused() -> None:
+def test_record_of_another_version_is_rejected() -> None:
     with pytest.raises(VersionError, match="one image"):
-        fed(of_version(VERSION + 1, encode_record(record(1))))
+        decode_all(of_version(VERSION + 1, encode_record(record(1))))
 
 
-def test_a_wait_ends_when_it_is_woken(receiver: Receiver) -> None:
+def test_wake_ends_a_wait(receiver: Receiver) -> None:
     receiver.wake()
     receiver.wake()
     assert list(receiver.receive(30.0)) == []
 
 
-def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path: Path) -> None:
+def test_stale_socket_file_is_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         made = Receiver(tmp_path / "records.sock")
         made._listener.close()
-        made._path = tmp_path / "elsewhere"  # as after a kill: the socket's file stays
+        made._path = tmp_path / "elsewhere"  # as after SIGKILL: the socket file stays
         made.close()
     assert (tmp_path / "records.sock").exists()
 
 
-def test_a_path_that_is_too_long_says_what_to_do(tmp_path: Path) -> None:
+def test_error_for_a_long_path_states_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="short path"):
         Receiver(tmp_path / ("x" * 120) / "records.sock")
 
 
-def test_the_end_takes_what_was_sent_and_the_rest_goes_to_the_next_reader(tmp_path: Path) -> None:
+def test_finish_reads_what_was_sent_and_the_next_reader_gets_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "records.sock"
     first = Receiver(path)
     sender = connected(path, 3, 1)

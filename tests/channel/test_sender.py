@@ -1,3 +1,5 @@
+"""Frames of records, and the sender: bounded queue, handshake, and the change of readers."""
+
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +77,7 @@ def drain(reader: socket.socket) -> bytes:
 
 
 @given(records)
-def test_record_survives_its_frame(record: Record) -> None:
+def test_record_round_trips_through_its_frame(record: Record) -> None:
     assert frames(encode_record(record)) == [record]
 
 
@@ -87,21 +89,21 @@ def test_any_payload_is_a_frame_or_a_frame_error(kind: int, payload: bytes) -> N
         assert "channel" in str(error)  # noqa: PT017 - every other error fails the test
 
 
-def test_frame_of_another_version_is_refused() -> None:
+def test_frame_of_another_version_is_rejected() -> None:
     payload = bytearray(encode_hello(Hello(1, 2))[FRAME.size :])
     payload[0] += 1
     with pytest.raises(FrameError, match="one image"):
         decode(1, bytes(payload))
 
 
-def test_without_a_reader_nothing_is_taken(tmp_path: Path) -> None:
+def test_without_a_reader_no_record_is_queued(tmp_path: Path) -> None:
     sender = Sender(tmp_path / "nobody", epoch=1)
     assert not sender.connect(1)
     assert not sender.offer(record(1))
     assert sender.queued_bytes == 0
 
 
-def test_reader_hears_the_greeting_and_then_every_record_in_order(tmp_path: Path, listener: socket.socket) -> None:
+def test_reader_receives_the_handshake_and_then_every_record_in_order(tmp_path: Path, listener: socket.socket) -> None:
     sender = Sender(tmp_path / "s", epoch=9)
     assert sender.connect(5)
     for sequence in (5, 6, 7):
@@ -114,7 +116,7 @@ def test_reader_hears_the_greeting_and_then_every_record_in_order(tmp_path: Path
     sender.disconnect()
 
 
-def test_full_queue_drops_and_takes_again_when_the_reader_goes_on(tmp_path: Path, listener: socket.socket) -> None:
+def test_full_queue_drops_records_until_the_reader_continues(tmp_path: Path, listener: socket.socket) -> None:
     sender = Sender(tmp_path / "s", epoch=9, limit=100_000)
     sender.connect(1)
     taken = [sequence for sequence in range(1, 2000) if sender.offer(record(sequence, 10_000)) and sender.flush()]
@@ -130,7 +132,7 @@ def test_full_queue_drops_and_takes_again_when_the_reader_goes_on(tmp_path: Path
     sender.disconnect()
 
 
-def test_next_reader_gets_the_frame_that_was_cut_off_and_all_behind_it(tmp_path: Path, listener: socket.socket) -> None:
+def test_next_reader_gets_the_incomplete_frame_and_all_later_ones(tmp_path: Path, listener: socket.socket) -> None:
     sender = Sender(tmp_path / "s", epoch=9)
     sender.connect(1)
     for sequence in range(1, 6):

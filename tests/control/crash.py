@@ -1,7 +1,7 @@
-"""A control loop that dies on demand: one JSON trial a line on standard input, one exit status a line on the output.
+"""Runs control loops that crash on request: one JSON trial per line of standard input, one exit status per line out.
 
-A trial is forked, so that it costs no imports. It runs cycles until nothing is pending, or kills itself with SIGKILL
-when a step is reached for the n-th time.
+Each trial runs in a forked process, which needs no imports. It runs cycles until no entry is pending, or kills itself
+with SIGKILL when a step is reached for the n-th time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_CYCLES = 30
 
 
 class Killer:
-    """Kills this process at the `nth` time that the step `name` is reached; notes the steps on the way."""
+    """Kills this process when the step `name` is reached for the `nth` time; `seen` lists all steps before."""
 
     def __init__(self, name: str, nth: int) -> None:
         self.name, self.left, self.seen = name, nth, list[str]()
@@ -44,7 +44,7 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
     killer = Killer(step, nth)
     opened = tuple(episode(id_, at=NOON + index) for index, id_ in enumerate(episodes))
     outbox = Outbox(Path(state) / "outbox.jsonl", step=killer)
-    clock = iter(range(int(start), 1 << 62, 700))  # each look is later than any wait
+    clock = iter(range(int(start), 1 << 62, 700))  # 700 s per call, longer than any backoff
 
     def observe(ledger: IntentLedger, now: float) -> Situation:
         return replace(situation(*opened, now=now), ledger=ledger)

@@ -1,4 +1,4 @@
-"""Single cycles of a control loop, for tests, and the crash that may come in one."""
+"""A single cycle of a control loop, and a simulated crash."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pilotfish.sidecar.control.loop import ControlLoop
 
 
 class Crash(BaseException):
-    """The process dies here."""
+    """A simulated crash of the process."""
 
 
-async def settled(loop: ControlLoop) -> None:
-    """Do a cycle and let its effects end."""
+async def run_cycle(loop: ControlLoop) -> None:
+    """Run one cycle and wait for its attempts."""
     await loop.cycle()
     await loop.drain()

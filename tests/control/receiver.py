@@ -1,4 +1,4 @@
-"""A real receiver of webhooks on a loopback port, whose answers are scripted one by one."""
+"""A webhook receiver on a loopback port, with a scripted answer for each request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = b"a-secret-of-tests"
 
 @dataclass
 class Arrival:
-    """One request that was taken in whole; `answer` is what the script said to do with it."""
+    """One request that was received completely; `answer` is the scripted answer."""
 
     id: str
     key: str
@@ -29,9 +29,9 @@ class Arrival:
 
 @dataclass
 class Receiver:
-    """Answers by `script`: a status, `retry-after`, `redirect`, `flood`, `die` (take it, answer nothing) or `hang`.
+    """Answers by `script`: a status, `retry-after`, `redirect`, `flood`, `die` (close without an answer) or `hang`.
 
-    The last entry is used for good. `arrivals` holds all that came.
+    The last entry repeats. `arrivals` lists all requests.
     """
 
     url: str = ""
@@ -41,11 +41,11 @@ class Receiver:
 
     @property
     def ids(self) -> set[str]:
-        """The distinct events that arrived."""
+        """The ids of the events that arrived."""
         return {arrival.id for arrival in self.arrivals}
 
     def take(self, headers: dict[str, str], body: bytes) -> str:
-        """Note an arrival and return the answer to give."""
+        """Record a request and return the scripted answer."""
         answer = self.script[0] if len(self.script) == 1 else self.script.pop(0)
         signature, timestamp = headers.get(SIGNATURE_HEADER, ""), headers.get(TIMESTAMP_HEADER, "")
         signed = verify(SECRET, timestamp, body, signature, now=time.time())
@@ -91,7 +91,7 @@ def receiving(script: Sequence[str] = ("200",)) -> Iterator[Receiver]:
                 self.close_connection = True
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""A second kind of intent, of nature LEVEL: a fact, a policy and an executor that scales a made-up cluster."""
+"""A kind of intent of nature LEVEL, for tests: a fact, a policy and an executor that scale a simulated cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
 from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
 from pilotfish.sidecar.report.control_status import ControlStatus
-from tests.control.cycles import settled
+from tests.control.cycles import run_cycle
 from tests.control.situations import NOON, RULES, SUBJECT
 
 KIND, KEY = "scale", "default/Deployment/delays"
@@ -26,7 +26,7 @@ SCALE_RULES = Rules(mode=ACT, max_age=60.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleSituation(Situation):
-    """A situation with one more fact, one more block of rules, and what the signals ask for (None: no signal)."""
+    """A situation with a fact, rules for scaling, and the target of the signals (None: no signal)."""
 
     replicas: Fact[object]
     target: int | None
@@ -71,9 +71,10 @@ def scaled(
 
 @dataclass
 class Cluster:
-    """A control loop that scales; a test sets the target, the outcomes and the time. `applied` lists all attempts.
+    """A control loop that scales; a test sets the target, the outcomes and the time.
 
-    An attempt takes effect when its outcome is `Done`. `lag` is the age of what the loop observes.
+    `applied` lists all attempts. An attempt takes effect when its outcome is `Done`. `lag` is the age of the
+    observations in seconds.
     """
 
     folder: Path
@@ -90,14 +91,14 @@ class Cluster:
     step: Step = ignore_step
 
     def __post_init__(self) -> None:
-        self.loop = self.made()
+        self.loop = self.new_loop()
 
     def restart(self) -> None:
-        """Begin anew from the folder, as a new process does."""
+        """Replace the loop by one that reads the outbox from disk, as a new process does."""
         self.loop.outbox.close()
-        self.loop = self.made()
+        self.loop = self.new_loop()
 
-    def made(self) -> ControlLoop:
+    def new_loop(self) -> ControlLoop:
         return ControlLoop(
             observe=self.observe,
             policies=(retrain.POLICY, POLICY),
@@ -111,12 +112,12 @@ class Cluster:
 
     def cycle(self, *, after: float = 1.0) -> None:
         self.now += after
-        asyncio.run(settled(self.loop))
+        asyncio.run(run_cycle(self.loop))
 
     def observe(self, ledger: IntentLedger, now: float) -> Situation:
         at = now - self.lag
-        made = scaled(self.replicas, self.target, now=now, at=at, rules=self.rules, episodes=self.episodes)
-        return replace(made, ledger=ledger)
+        situation = scaled(self.replicas, self.target, now=now, at=at, rules=self.rules, episodes=self.episodes)
+        return replace(situation, ledger=ledger)
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
         self.applied.append(intent.desired)

@@ -1,4 +1,4 @@
-"""Situations for tests: short to write, complete to decide on."""
+"""Builders of situations, entries and operations for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Retrain
 
 NOON = 1_700_000_000.0
 HOUR = 3600.0
-OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written before there were levels
+OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written by a version without the nature LEVEL
 SUBJECT = Subject("delays", "7", "aa" * 32)
 RULES = RetrainRules(mode=ACT, on=("drift",), cooldown=24 * HOUR)
 

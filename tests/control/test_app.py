@@ -1,4 +1,4 @@
-"""Composition: the tables of policies and executors, and the loop that a document gets."""
+"""Composition: the tables of policies and executors, and the loop for a document."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.webhook import WebhookSender
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
-from tests.control.cycles import settled
+from tests.control.cycles import run_cycle
 from tests.control.receiver import receiving
 from tests.control.situations import situation
-from tests.control.test_view import DOCUMENT, REPORT
+from tests.control.test_observe import DOCUMENT, REPORT
 
 DOCS = Path(__file__).parents[2] / "docs" / "retraining.md"
 
@@ -49,7 +49,7 @@ def test_the_loop_reads_the_report_keeps_its_outbox_in_the_state_folder_and_publ
             publish=shown.append,
         )
         assert loop is not None
-        asyncio.run(settled(loop))
+        asyncio.run(run_cycle(loop))
         loop.outbox.close()
     assert [(intent.state, intent.episode) for intent in shown[-1].intents] == [("delivered", "e1")]
     assert {arrival.id for arrival in receiver.arrivals} == {shown[-1].intents[0].id}

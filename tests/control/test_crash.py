@@ -1,4 +1,4 @@
-"""Killed at every step, before a receiver that fails in every way: one id per cause, nothing lost, nothing twice."""
+"""The loop is killed at every step, with a receiver that fails in every way: one id per cause, and no lost request."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tests.control.situations import NOON
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = {
-    "takes-it": ["200"],
+    "accepts": ["200"],
     "fails-first": ["500", "200"],
-    "dies-after-taking-it": ["die", "200"],
-    "is-silent-first": ["hang", "200"],
+    "closes-without-an-answer": ["die", "200"],
+    "hangs-first": ["hang", "200"],
 }
 
-LONG = {"fails-first", "is-silent-first"}  # the rest of the matrix: `make test-long`
+LONG = {"fails-first", "hangs-first"}  # the rest of the matrix: `make test-long`
 AT_LENGTH = (pytest.mark.long,)
 
 
 class Crasher:
-    """Runs trials in a process that forks one for each."""
+    """Runs each trial in a process forked from a common one."""
 
     def __init__(self, process: subprocess.Popen[str], state: Path, secret: Path) -> None:
         self._process, self.state, self._secret = process, state, secret
         self._starts = 0
 
     def __call__(self, receiver: Receiver, step: str = "", nth: int = 0, episodes: tuple[str, ...] = ("e1",)) -> int:
-        """Run until nothing is pending, or until killed; return the status."""
+        """Run until no entry is pending or the trial is killed; return the exit status."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._starts += 1
@@ -55,17 +55,17 @@ class Crasher:
         return int(self._process.stdout.readline())
 
     def steps(self) -> list[str]:
-        """Return the steps of the last trial that was not killed."""
+        """Return the steps of the last trial that ended normally."""
         found: list[str] = json.loads((self.state / "steps").read_text())
         return found
 
     def ledger(self) -> IntentLedger:
-        """Return what the disk holds now."""
+        """Return the ledger on disk."""
         path = self.state / "outbox.jsonl"
         return IntentLedger().apply(journal.decode(path.read_bytes() if path.exists() else b"").operations)
 
-    def forget(self, name: str) -> None:
-        """Begin anew in another folder."""
+    def use_folder(self, name: str) -> None:
+        """Use a new, empty state folder."""
         self.state = self.state.parent / name
         self.state.mkdir()
 
@@ -107,7 +107,7 @@ def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: lis
     with receiving(script) as receiver:
         assert crasher(receiver) == 0
     for number, (step, nth) in enumerate(occurrences(crasher.steps())):
-        crasher.forget(f"{number}-{step}")
+        crasher.use_folder(f"{number}-{step}")
         with receiving(script) as receiver:
             assert crasher(receiver, step, nth) == -signal.SIGKILL
             known, before = delivered(crasher.ledger()), len(receiver.arrivals)

@@ -1,4 +1,4 @@
-"""The decisions, as tables: the situation in, what is wanted, allowed, due and overtaken out."""
+"""The decisions, as tables: a situation in; intents, decisions, due and superseded entries out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pilotfish.sidecar.control.retrain.policy import KIND, POLICY, wanted_intent
 from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation, Subject
 from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
 
-OBSTACLE = replace(RULES, blocked_reason="secret_ref")
+BLOCKED = replace(RULES, blocked_reason="secret_ref")
 
 
-def overtaken(case: Situation) -> tuple[ChangeEntry, ...]:
+def superseded(case: Situation) -> tuple[ChangeEntry, ...]:
     return pending.superseded_changes(POLICY, wanted_intents(case), case)
 
 
@@ -54,7 +54,7 @@ OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
         "ended",
         "cause-not-named",
         "no-retrain-block",
-        "observed-all-the-same",
+        "mode-observe",
         "no-profile",
     ],
 )
@@ -63,7 +63,7 @@ def test_policy_wants_one_retraining_for_each_open_episode(case: Situation, expe
 
 
 def own(state: str, reason: str = "drift", **fields: object) -> PutEntry:
-    """Return the entry of the very intent that is judged."""
+    """Return the entry of the intent under decision."""
     return put(wanted_intents(situation(episode()))[0].id, state=state, reason=reason, **fields)
 
 
@@ -71,11 +71,11 @@ def other(state: str, age: float, **fields: object) -> PutEntry:
     return put("other", state=state, at=NOON - age, episode="e0", **fields)
 
 
-VERDICTS = {
+DECISIONS = {
     "act": (situation(episode()), (PENDING, "drift")),
     "recommend": (situation(episode(), mode=RECOMMEND), (RECOMMENDED, "mode")),
     "observe": (situation(episode(), mode=OBSERVE), (REFUSED, "mode")),
-    "obstacle": (situation(episode(), rules=OBSTACLE), (REFUSED, "secret_ref")),
+    "blocked": (situation(episode(), rules=BLOCKED), (REFUSED, "secret_ref")),
     "already-pending": (situation(episode(), done=[own(PENDING)]), None),
     "already-delivered": (situation(episode(), done=[own(DELIVERED)]), None),
     "given-up": (situation(episode(), done=[own(DEAD, "http_500")]), None),
@@ -121,24 +121,24 @@ VERDICTS = {
 }
 
 
-@pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
+@pytest.mark.parametrize(("case", "expected"), DECISIONS.values(), ids=DECISIONS)
 def test_guard(case: Situation, expected: tuple[str, str] | None) -> None:
     decision = check_intent(wanted_intents(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
 @pytest.mark.parametrize("state", [PENDING, DELIVERED])
-def test_a_drift_that_goes_on_after_evidence_was_lost_asks_once(state: str) -> None:
+def test_drift_that_continues_after_evidence_was_lost_gives_one_request(state: str) -> None:
     lost, again = episode(closed_by="restart"), episode("e2", at=NOON + HOUR)
     case = situation(lost, again, now=NOON + HOUR, done=[own(state)])
-    assert overtaken(case) == ()
+    assert superseded(case) == ()
     (intent,) = wanted_intents(case)
     decision = check_intent(intent, case)
     assert decision is not None
     assert (decision.state, decision.reason) == (REFUSED, "cooldown")
 
 
-def test_two_episodes_at_once_ask_for_one_retraining() -> None:
+def test_two_simultaneous_episodes_give_one_retraining() -> None:
     case = situation(OLDER, NEWER)
     states = []
     for intent in wanted_intents(case):
@@ -149,7 +149,7 @@ def test_two_episodes_at_once_ask_for_one_retraining() -> None:
     assert states == [("older", PENDING, "drift"), ("newer", REFUSED, "cooldown")]
 
 
-def test_an_intents_id_follows_from_its_cause_alone() -> None:
+def test_the_id_of_an_intent_depends_only_on_its_cause() -> None:
     def id_of(case: Situation) -> str:
         return wanted_intents(case)[0].id
 
@@ -189,8 +189,8 @@ def test_an_intents_id_follows_from_its_cause_alone() -> None:
         "evidence-lost",
     ],
 )
-def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[str]) -> None:
-    assert [(change.state, change.reason) for change in overtaken(case)] == [(SUPERSEDED, end) for end in expected]
+def test_entries_whose_cause_has_ended_are_superseded(case: Situation, expected: list[str]) -> None:
+    assert [(change.state, change.reason) for change in superseded(case)] == [(SUPERSEDED, end) for end in expected]
 
 
 @pytest.mark.parametrize(
@@ -203,13 +203,13 @@ def test_what_is_no_longer_needed_is_superseded(case: Situation, expected: list[
         (situation(done=[put(state=DELIVERED)]), []),
         (situation(done=[put()], mode=RECOMMEND), []),
         (situation(done=[put()], rules=None), []),
-        (situation(done=[put()], rules=OBSTACLE), []),
+        (situation(done=[put()], rules=BLOCKED), []),
     ],
-    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "obstacle"],
+    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "blocked"],
 )
-def test_what_is_due(case: Situation, expected: list[str]) -> None:
+def test_due_entries(case: Situation, expected: list[str]) -> None:
     assert [entry.id for entry in due_entries(case)] == expected
 
 
-def test_modes_are_the_documents_words() -> None:
+def test_modes_are_the_words_of_the_document() -> None:
     assert (OBSERVE, RECOMMEND, ACT) == ("observe", "recommend", "act")

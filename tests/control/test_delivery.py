@@ -1,4 +1,4 @@
-"""What an answer means, how long the next attempt waits, and the signature that a receiver checks."""
+"""Outcomes of answers, the backoff, Retry-After, the signature and the event."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_only_a_2xx_delivers_and_only_time_or_410_gives_up(
     assert change.attempts == attempts + 1
 
 
-def test_the_wait_grows_under_full_jitter_up_to_its_ceiling() -> None:
+def test_backoff_with_full_jitter_grows_up_to_its_maximum() -> None:
     waits = {attempts: [backoff(attempts, Random(seed)) for seed in range(200)] for attempts in (1, 2, 5, 12, 10_000)}
     for attempts, bound in {1: 1, 2: 2, 5: 16, 12: LONGEST, 10_000: LONGEST}.items():
         assert 0 <= min(waits[attempts]) < bound * 0.1
@@ -114,7 +114,7 @@ def test_the_signature_is_hmac_sha256_of_timestamp_dot_body() -> None:
         (SECRET, "²", BODY, "v1=", NOON, False),
     ],
 )
-def test_a_receiver_takes_only_what_was_signed_now(
+def test_a_receiver_accepts_only_recent_valid_signatures(
     secret: bytes, timestamp: str, body: bytes, signature: str, now: float, *, expected: bool
 ) -> None:
     assert verify(secret, timestamp, body, signature, now=now) is expected
@@ -139,7 +139,7 @@ def test_the_event_is_a_structured_cloudevent() -> None:
     assert [feature["name"] for feature in event["data"]["detail"]["features"]] == ["f0", "f1"]
 
 
-def test_an_event_never_grows_beyond_what_receivers_take() -> None:
+def test_an_event_never_exceeds_the_maximum_size() -> None:
     small = render(wanted_intents(situation(episode(features=100_000)))[0])
     assert len(small) <= MAX_EVENT_BYTES
     assert json.loads(small)["data"]["detail"] is None

@@ -1,4 +1,4 @@
-"""Executors beside each other: one that hangs, fails or raises holds nothing back."""
+"""Several executors: one that hangs, fails or raises does not delay the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 
 class Hanging:
-    """Never answers."""
+    """Never returns."""
 
     def __init__(self) -> None:
         self.applied: list[str] = []
@@ -30,7 +30,7 @@ class Hanging:
 
 
 class Raising:
-    """Fails in a way that it does not know itself, then works."""
+    """Raises an unexpected exception at the first attempt, then works."""
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -49,7 +49,7 @@ def states(cluster: Cluster) -> dict[str, list[str]]:
     return found
 
 
-def test_a_hanging_executor_holds_no_other_one_back_and_gets_nothing_else_to_do(tmp_path: Path) -> None:
+def test_a_hanging_executor_delays_no_other_one_and_gets_no_second_attempt(tmp_path: Path) -> None:
     async def run() -> None:
         hanging = Hanging()
         cluster = Cluster(tmp_path, episodes=(episode(), episode("e2", at=NOON + 1)), others={"retrain": hanging})
@@ -95,7 +95,7 @@ def test_an_exception_in_an_executor_is_an_outcome(tmp_path: Path, caplog: pytes
         (RetryAt("conflict", NOON - 60), (PENDING, "drift", "conflict", NOON, NOON + 1)),
     ],
 )
-def test_an_outcome_settles_its_entry(outcome: Outcome, expected: tuple[str, str, str, float, float]) -> None:
+def test_an_outcome_changes_its_entry(outcome: Outcome, expected: tuple[str, str, str, float, float]) -> None:
     change = next_change(entry(), outcome, NOON, Random(1))
     state, reason, error, least, most = expected
     assert (change.state, change.reason, change.error, change.attempts) == (state, reason, error, 1)

@@ -1,4 +1,4 @@
-"""What holds after any history: a rule-based machine plays drift, receivers, crashes, clocks and people."""
+"""Invariants after any history: a rule-based machine draws drift, answers, crashes, times and modes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_o
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainRules, Situation, Subject
 from pilotfish.sidecar.report.control_status import ControlStatus
-from tests.control.cycles import Crash, settled
+from tests.control.cycles import Crash, run_cycle
 from tests.control.situations import HOUR, NOON, episode, situation
 from tests.support.examples import examples
 
 COOLDOWN = 5 * HOUR
 
 
-class Operation(RuleBasedStateMachine):
-    """A loop with a real outbox; everything around it is drawn."""
+class ControlMachine(RuleBasedStateMachine):
+    """A loop with a real outbox and a drawn environment."""
 
     @initialize(seed=st.integers(0, 99))
     def begin(self, seed: int) -> None:
@@ -40,8 +40,8 @@ class Operation(RuleBasedStateMachine):
         self.episodes: dict[str, EpisodeFacts] = {}
         self.crash_at = ""
         self.answer = 200
-        self.accepted: list[str] = []  # the ids to which a 2xx was given
-        self.recorded: set[str] = set()  # ids whose 2xx the loop has shown
+        self.accepted: list[str] = []  # ids that were answered with a 2xx
+        self.recorded: set[str] = set()  # ids that the loop has published as delivered
         self.totals: dict[tuple[str, str, str], int] = {}
         self.start()
 
@@ -78,7 +78,7 @@ class Operation(RuleBasedStateMachine):
     def publish(self, status: ControlStatus) -> None:
         self.recorded |= {intent.id for intent in status.intents if intent.state == "delivered"}
         totals = {(kind, outcome, reason): count for kind, outcome, reason, count in status.totals}
-        assert all(totals.get(key, 0) >= count for key, count in self.totals.items()), "a counter went back"
+        assert all(totals.get(key, 0) >= count for key, count in self.totals.items()), "a counter decreased"
         assert {outcome for _, outcome, _ in totals} <= set(OUTCOMES.values())
         self.totals = totals
 
@@ -91,7 +91,7 @@ class Operation(RuleBasedStateMachine):
     def cycle(self, seconds: float) -> None:
         self.now += seconds
         try:
-            asyncio.run(settled(self.loop))
+            asyncio.run(run_cycle(self.loop))
         except Crash:
             self.loop.outbox.close()
             self.start()
@@ -130,8 +130,8 @@ class Operation(RuleBasedStateMachine):
         self.loop.outbox._compact_at = 0
 
     @rule()
-    def everything_settles(self) -> None:
-        """With a receiver that takes everything, nothing is left pending, and what was asked for kept its distance."""
+    def all_requests_are_delivered(self) -> None:
+        """With a receiver that accepts everything, no entry stays pending, and deliveries respect the cooldown."""
         self.answer, self.crash_at, self.mode = 200, "", "act"
         for _ in range(2 + len(self.episodes)):
             self.cycle(HOUR * 2)
@@ -142,5 +142,5 @@ class Operation(RuleBasedStateMachine):
         assert len(set(self.accepted)) <= len(self.episodes), "no more ids than causes"
 
 
-Operation.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)
-TestOperation = Operation.TestCase
+ControlMachine.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30, deadline=None)
+TestControl = ControlMachine.TestCase

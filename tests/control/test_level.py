@@ -1,4 +1,4 @@
-"""Intents of nature LEVEL through guard, ledger, loop and crash, played by a made-up scaler."""
+"""Intents of nature LEVEL in guard, ledger, loop and crashes, with a simulated cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pilotfish.sidecar.control.ledger import (
 )
 from pilotfish.sidecar.control.pending import superseded_changes
 from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
-from tests.control.cycles import Crash, settled
+from tests.control.cycles import Crash, run_cycle
 from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
@@ -39,8 +39,8 @@ from tests.support.examples import examples
 COOLED = replace(SCALE_RULES, cooldown=300.0)
 
 
-def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
-    """Return an entry of the key, decided and changed `age` seconds ago."""
+def previous(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
+    """Return an entry of the key `KEY`, decided and changed `age` seconds ago."""
     entry = LedgerEntry(
         id=f"{state}-{desired}",
         kind=KIND,
@@ -59,67 +59,70 @@ def had(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> Pu
     return PutEntry(msgspec.structs.replace(entry, **fields))
 
 
-VERDICTS = {
+DECISIONS = {
     "new": (scaled(), (PENDING, "latency")),
     "reached": (scaled(4, 4), None),
     "observe": (scaled(rules=replace(SCALE_RULES, mode=OBSERVE)), (REFUSED, "mode")),
     "recommend": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND)), (RECOMMENDED, "mode")),
     "no-block": (scaled(rules=None), (REFUSED, "mode")),
-    "obstacle": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
+    "blocked": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
     "fresh-enough": (scaled(at=NOON - 60), (PENDING, "latency")),
     "stale": (scaled(at=NOON - 61), (REFUSED, "stale")),
-    "pending-already": (scaled(done=(had(PENDING),)), None),
-    "done-but-not-observed-since": (scaled(at=NOON - 10, done=(had(DELIVERED),)), None),
-    "done-and-reverted-by-another": (scaled(done=(had(DELIVERED),)), (PENDING, "latency")),
-    "done-when-the-clock-was-ahead": (scaled(done=(had(DELIVERED, age=-HOUR),)), (PENDING, "latency")),
-    "cooldown": (scaled(target=5, rules=COOLED, done=(had(DELIVERED),)), (REFUSED, "cooldown")),
-    "cooldown-of-another-key": (scaled(rules=COOLED, done=(had(DELIVERED, key="other"),)), (PENDING, "latency")),
-    "cooldown-of-another-kind": (scaled(rules=COOLED, done=(had(DELIVERED, kind="resize"),)), (PENDING, "latency")),
-    "cooldown-over": (scaled(target=5, rules=COOLED, done=(had(DELIVERED, age=300.0),)), (PENDING, "latency")),
-    "given-up": (scaled(done=(had(DEAD),)), None),
-    "another-wish-after-giving-up": (scaled(target=5, done=(had(DEAD),)), (PENDING, "latency")),
+    "pending-already": (scaled(done=(previous(PENDING),)), None),
+    "done-but-not-observed-since": (scaled(at=NOON - 10, done=(previous(DELIVERED),)), None),
+    "done-and-reverted-by-another": (scaled(done=(previous(DELIVERED),)), (PENDING, "latency")),
+    "done-when-the-clock-was-ahead": (scaled(done=(previous(DELIVERED, age=-HOUR),)), (PENDING, "latency")),
+    "cooldown": (scaled(target=5, rules=COOLED, done=(previous(DELIVERED),)), (REFUSED, "cooldown")),
+    "cooldown-of-another-key": (scaled(rules=COOLED, done=(previous(DELIVERED, key="other"),)), (PENDING, "latency")),
+    "cooldown-of-another-kind": (
+        scaled(rules=COOLED, done=(previous(DELIVERED, kind="resize"),)),
+        (PENDING, "latency"),
+    ),
+    "cooldown-over": (scaled(target=5, rules=COOLED, done=(previous(DELIVERED, age=300.0),)), (PENDING, "latency")),
+    "given-up": (scaled(done=(previous(DEAD),)), None),
+    "another-value-after-giving-up": (scaled(target=5, done=(previous(DEAD),)), (PENDING, "latency")),
     "given-up-at-another-target": (
-        scaled(rules=replace(SCALE_RULES, target="new"), done=(had(DEAD),)),
+        scaled(rules=replace(SCALE_RULES, target="new"), done=(previous(DEAD),)),
         (PENDING, "latency"),
     ),
     "recommended-already": (
-        scaled(rules=replace(COOLED, mode=RECOMMEND), done=(had(RECOMMENDED, reason="mode"),)),
+        scaled(rules=replace(COOLED, mode=RECOMMEND), done=(previous(RECOMMENDED, reason="mode"),)),
         None,
     ),
     "recommendations-cool-recommendations": (
-        scaled(target=5, rules=replace(COOLED, mode=RECOMMEND), done=(had(RECOMMENDED, reason="mode"),)),
+        scaled(target=5, rules=replace(COOLED, mode=RECOMMEND), done=(previous(RECOMMENDED, reason="mode"),)),
         (REFUSED, "cooldown"),
     ),
-    "mode-raised": (scaled(rules=COOLED, done=(had(RECOMMENDED, reason="mode"),)), (PENDING, "latency")),
+    "mode-raised": (scaled(rules=COOLED, done=(previous(RECOMMENDED, reason="mode"),)), (PENDING, "latency")),
 }
 
 
-@pytest.mark.parametrize(("case", "expected"), VERDICTS.values(), ids=VERDICTS)
+@pytest.mark.parametrize(("case", "expected"), DECISIONS.values(), ids=DECISIONS)
 def test_guard(case: ScaleSituation, expected: tuple[str, str] | None) -> None:
     decision = check_intent(wanted(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
 ENDS = {
-    "still-wanted": (scaled(done=(had(PENDING),)), []),
-    "another-value": (scaled(target=5, done=(had(PENDING),)), ["replaced"]),
-    "reached": (scaled(4, done=(had(PENDING),)), ["satisfied"]),
-    "no-longer-wanted": (scaled(target=None, done=(had(PENDING),)), ["withdrawn"]),
-    "stale": (scaled(at=NOON - 61, done=(had(PENDING),)), ["stale"]),
-    "in-flight": (replace(scaled(target=5, done=(had(PENDING),)), in_flight=frozenset({"pending-4"})), []),
-    "delivered": (scaled(target=5, done=(had(DELIVERED),)), []),
-    "of-another-kind": (scaled(target=None, done=(had(PENDING, kind="resize"),)), []),
+    "still-wanted": (scaled(done=(previous(PENDING),)), []),
+    "another-value": (scaled(target=5, done=(previous(PENDING),)), ["replaced"]),
+    "reached": (scaled(4, done=(previous(PENDING),)), ["satisfied"]),
+    "no-longer-wanted": (scaled(target=None, done=(previous(PENDING),)), ["withdrawn"]),
+    "stale": (scaled(at=NOON - 61, done=(previous(PENDING),)), ["stale"]),
+    "in-flight": (replace(scaled(target=5, done=(previous(PENDING),)), in_flight=frozenset({"pending-4"})), []),
+    "delivered": (scaled(target=5, done=(previous(DELIVERED),)), []),
+    "of-another-kind": (scaled(target=None, done=(previous(PENDING, kind="resize"),)), []),
 }
 
 
 @pytest.mark.parametrize(("case", "expected"), ENDS.values(), ids=ENDS)
-def test_a_pending_level_ends_with_its_wish(case: ScaleSituation, expected: list[str]) -> None:
+def test_a_pending_level_ends_with_its_desired_value(case: ScaleSituation, expected: list[str]) -> None:
     changes = superseded_changes(POLICY, wanted(case), case)
     assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
 
 
-def test_a_wish_that_varies_while_it_is_refused_keeps_one_entry_and_counts_once() -> None:
-    ledger = IntentLedger().apply([had(DELIVERED, 2)])
+def test_a_desired_value_that_varies_while_refused_keeps_one_entry_and_counts_once() -> None:
+    ledger = IntentLedger().apply([previous(DELIVERED, 2)])
     for index in range(20):
         case = replace(scaled(3, 4 + index % 2, now=NOON + index, rules=COOLED), ledger=ledger)
         decision = check_intent(wanted(case)[0], case)
@@ -136,7 +139,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made.loop.outbox.close()
 
 
-def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
+def test_a_level_is_applied_once(cluster: Cluster) -> None:
     for _ in range(5):
         cluster.cycle()
     assert cluster.applied == [4]
@@ -146,7 +149,7 @@ def test_a_level_is_reached_once_and_then_left_alone(cluster: Cluster) -> None:
     assert (shown.kind, shown.cause, shown.episode) == (KIND, "latency", "")
 
 
-def test_a_level_that_another_undoes_is_set_again_under_another_id(cluster: Cluster) -> None:
+def test_a_level_that_was_reverted_is_applied_again_with_another_id(cluster: Cluster) -> None:
     cluster.cycle()
     cluster.replicas = 2
     cluster.cycle()
@@ -154,7 +157,7 @@ def test_a_level_that_another_undoes_is_set_again_under_another_id(cluster: Clus
     assert len({entry.id for entry in cluster.entries()}) == 2
 
 
-def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster) -> None:
+def test_the_newest_value_replaces_one_that_waits_for_its_retry(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
     cluster.cycle()
     cluster.target, cluster.outcome = 6, lambda intent: Done(intent.why)
@@ -167,17 +170,17 @@ def test_the_newest_wish_replaces_one_that_waits_for_its_retry(cluster: Cluster)
     ]
 
 
-def test_a_wish_that_returns_before_anything_new_is_observed_is_the_newest_again(cluster: Cluster) -> None:
+def test_a_value_that_returns_before_a_new_observation_is_the_newest_again(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict", cluster.now + 30)
     for target in (4, 5, 4, 4):
         cluster.target = target
         cluster.cycle()
-        cluster.lag += 1.0  # the observation stays the one of the first cycle
+        cluster.lag += 1.0  # the observation remains that of the first cycle
     assert [(entry.state, entry.desired) for entry in cluster.entries()] == [(SUPERSEDED, 5), (PENDING, 4)]
     assert cluster.applied == [4, 5, 4]
 
 
-def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Cluster) -> None:
+def test_a_value_that_changes_during_an_attempt_waits_for_its_outcome(cluster: Cluster) -> None:
     async def run() -> None:
         release = asyncio.Event()
         direct = cluster.apply
@@ -195,14 +198,14 @@ def test_a_wish_that_changes_during_an_effect_waits_for_its_outcome(cluster: Clu
         release.set()
         await cluster.loop.drain()
         cluster.now += 1
-        await settled(cluster.loop)
+        await run_cycle(cluster.loop)
 
     asyncio.run(run())
     assert cluster.applied == [4, 6]
     assert [entry.state for entry in cluster.entries()] == [DELIVERED, DELIVERED]
 
 
-def test_after_a_restart_only_the_newest_wish_is_applied(cluster: Cluster) -> None:
+def test_after_a_restart_only_the_newest_value_is_applied(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: RetryAt("conflict")
     cluster.cycle()
     cluster.restart()
@@ -211,7 +214,7 @@ def test_after_a_restart_only_the_newest_wish_is_applied(cluster: Cluster) -> No
     assert cluster.applied == [4, 3]
 
 
-def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_observed(tmp_path: Path) -> None:
+def test_an_observed_effect_is_not_repeated_if_its_outcome_was_lost_in_a_crash(tmp_path: Path) -> None:
     def die(name: str) -> None:
         if name == "executor.applied":
             raise Crash
@@ -227,7 +230,7 @@ def test_an_effect_whose_outcome_was_lost_in_a_crash_is_not_repeated_once_it_is_
     cluster.loop.outbox.close()
 
 
-def test_a_permanent_failure_is_shown_and_a_new_wish_is_tried(cluster: Cluster) -> None:
+def test_a_permanent_failure_is_shown_and_a_new_value_is_tried(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: Failed("forbidden")
     for _ in range(3):
         cluster.cycle(after=HOUR)
@@ -263,7 +266,7 @@ OPERATIONS = st.lists(
 
 
 class History:
-    """Plays drawn operations on a cluster, and checks each attempt against the wish of its moment."""
+    """Applies drawn operations to a cluster, and checks that each attempt has the current target."""
 
     def __init__(self, folder: Path) -> None:
         self.crash_at = ""
@@ -277,11 +280,11 @@ class History:
             raise Crash
 
     def outcome(self, intent: Intent) -> Outcome:
-        assert intent.desired == self.cluster.target, "an older wish was applied"
+        assert intent.desired == self.cluster.target, "an older value was applied"
         assert intent.desired != intent.observed
         return Done(intent.why) if self.works else RetryAt("conflict")
 
-    def play(self, operation: str | int | None) -> None:
+    def apply(self, operation: str | int | None) -> None:
         match operation:
             case "cycle":
                 self.cycle()
@@ -302,11 +305,11 @@ class History:
         self.cluster.now += 20.0
         before = self.cluster.entries()
         try:
-            asyncio.run(settled(self.cluster.loop))
+            asyncio.run(run_cycle(self.cluster.loop))
         except Crash:
             self.cluster.restart()
             with suppress(Crash):
-                asyncio.run(settled(self.cluster.loop))
+                asyncio.run(run_cycle(self.cluster.loop))
         pending = [entry for entry in self.cluster.entries() if entry.state == PENDING]
         assert len(pending) <= 1
         assert len(self.cluster.entries()) >= len(before)
@@ -314,11 +317,11 @@ class History:
 
 @settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
-def test_after_any_history_the_level_is_the_one_last_wished_for(operations: list[str | int | None]) -> None:
+def test_after_any_history_the_level_equals_the_last_target(operations: list[str | int | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         history = History(Path(folder))
         for operation in operations:
-            history.play(operation)
+            history.apply(operation)
         history.crash_at, history.works, history.cluster.lag = "", True, 0.0
         history.cluster.target = history.cluster.target or 5
         for _ in range(3):

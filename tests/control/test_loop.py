@@ -1,4 +1,4 @@
-"""The loop with a clock of its own: what it publishes, how it waits, and what it does when nothing can be known."""
+"""The loop with a simulated clock: its status, its retries, and its behaviour without a report or an outbox."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_o
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.report.control_status import ControlStatus
-from tests.control.cycles import settled
+from tests.control.cycles import run_cycle
 from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
 from tests.support.waiting import eventually
 
 
 @dataclass
 class World:
-    """A control loop whose surroundings a test sets: the situation, the answers, the time."""
+    """A control loop whose situation, answers and time are set by a test."""
 
     folder: Path
     now: float = NOON
@@ -60,7 +60,7 @@ class World:
 
     def cycle(self, *, after: float = 1.0) -> ControlStatus:
         self.now += after
-        asyncio.run(settled(self.loop))
+        asyncio.run(run_cycle(self.loop))
         return self.shown[-1]
 
 
@@ -93,7 +93,7 @@ def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> Non
     assert world.sent[0].desired == world.sent[1].desired
 
 
-def test_what_never_arrives_is_given_up_and_stays_in_sight(world: World) -> None:
+def test_an_undeliverable_request_is_given_up_and_stays_in_the_status(world: World) -> None:
     world.situation = situation(episode())
     world.answers = [DeliveryResult(None, "connect")] * 100
     while world.cycle(after=GIVE_UP_SECONDS / 20).pending:
@@ -113,7 +113,7 @@ def test_in_mode_recommend_nothing_is_sent(world: World) -> None:
     assert str(world.loop.outbox.ledger.entries[status.intents[0].id].desired).startswith("{")
 
 
-def test_an_episode_that_ends_before_it_was_sent_withdraws_it(world: World) -> None:
+def test_an_episode_that_ends_before_its_request_was_sent_supersedes_it(world: World) -> None:
     world.situation = situation(episode())
     world.answers = [DeliveryResult(500)]
     world.cycle()
@@ -137,7 +137,7 @@ def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
     assert [intent.key for intent in again.sent] == ["e2"]
 
 
-def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
+def test_an_outbox_of_an_earlier_version_is_continued(world: World) -> None:
     shutil.copy(OLD_OUTBOX, world.folder / "outbox.jsonl")
     world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))
     world.answers = [DeliveryResult(200)]
@@ -148,7 +148,7 @@ def test_an_outbox_of_the_version_before_levels_goes_on(world: World) -> None:
     assert len(world.sent) == 1
 
 
-def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) -> None:
+def test_nothing_is_decided_while_another_process_has_locked_the_outbox(world: World) -> None:
     holder = Outbox(world.folder / "outbox.jsonl")
     holder.open()
     world.situation = situation(episode())
@@ -160,7 +160,7 @@ def test_nothing_is_decided_while_the_outbox_is_held_by_another(world: World) ->
     assert len(world.sent) == 1
 
 
-def test_nothing_is_decided_before_anything_is_known(world: World) -> None:
+def test_nothing_is_decided_without_a_situation(world: World) -> None:
     assert world.cycle() == ControlStatus()
 
 
@@ -181,7 +181,7 @@ def test_a_failing_cycle_is_shown_and_the_next_one_tries_again(
     assert len(caplog.records) == 1
 
 
-def test_it_ends_at_once_and_gives_the_outbox_back(world: World) -> None:
+def test_it_ends_at_once_and_releases_the_outbox(world: World) -> None:
     async def stopped() -> None:
         stop = asyncio.Event()
         running = asyncio.create_task(world.loop.run(stop))

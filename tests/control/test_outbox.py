@@ -1,4 +1,4 @@
-"""The outbox: what was committed is there after any crash, what was cut short never was, and no disk stops the loop."""
+"""The outbox: committed operations survive crashes, cut-off lines are ignored, a full disk does not stop the loop."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def opened(path: Path) -> Outbox:
 
 
 @given(OPERATIONS)
-def test_a_file_cut_anywhere_is_the_fold_of_its_whole_lines(operations: list[Operation]) -> None:
+def test_a_file_cut_anywhere_gives_the_ledger_of_its_whole_lines(operations: list[Operation]) -> None:
     raw = journal.encode(operations)
     for cut in range(0, len(raw) + 1, 7):
         whole = raw[:cut].count(b"\n")
@@ -76,7 +76,7 @@ def test_foreign_bytes_never_raise(raw: bytes) -> None:
 
 @settings(max_examples=examples(50))
 @given(OPERATIONS)
-def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
+def test_a_compacted_ledger_is_equal(operations: list[Operation]) -> None:
     ledger = IntentLedger().apply(operations)
     again = IntentLedger().apply(ledger.snapshot_operations())
     assert again.totals == ledger.totals
@@ -85,7 +85,7 @@ def test_a_compacted_ledger_says_the_same(operations: list[Operation]) -> None:
     }
 
 
-def test_compaction_forgets_the_oldest_ended_entries_and_never_a_pending_one_or_a_count() -> None:
+def test_compaction_drops_the_oldest_ended_entries_but_no_pending_one_and_no_count() -> None:
     ended = [put(f"d{index}", state=DELIVERED, at=NOON + index) for index in range(MAX_ENDED_ENTRIES + 10)]
     ledger = IntentLedger().apply([put("p", at=NOON - 9), *ended])
     again = IntentLedger().apply(ledger.snapshot_operations())
@@ -95,7 +95,7 @@ def test_compaction_forgets_the_oldest_ended_entries_and_never_a_pending_one_or_
     assert again.totals == {("retrain", "executed", "drift"): MAX_ENDED_ENTRIES + 10}
 
 
-def test_a_busy_kind_never_makes_another_one_forget_what_it_did() -> None:
+def test_compaction_keeps_the_entries_of_each_kind_separately() -> None:
     old = put("retrained", state=DELIVERED, at=NOON - 9)
     busy = [
         PutEntry(msgspec.structs.replace(entry(f"s{index}", state=DELIVERED, at=NOON + index), kind="scale"))
@@ -115,7 +115,7 @@ def test_a_level_keeps_its_desired_value_when_it_is_compacted() -> None:
     assert again == ledger
 
 
-def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None:
+def test_a_file_of_an_earlier_version_is_read_and_written_unchanged() -> None:
     raw = OLD_OUTBOX.read_bytes()
     found = journal.decode(raw)
     assert found.damaged == ()
@@ -129,7 +129,7 @@ def test_a_file_of_the_version_before_levels_is_read_and_written_alike() -> None
     ]
 
 
-def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
+def test_ids_and_events_equal_those_of_an_earlier_version() -> None:
     entries = IntentLedger().apply(journal.decode(OLD_OUTBOX.read_bytes()).operations).entries
     intents = wanted_intents(situation(*(episode(f"e{number}", at=NOON + 60 * number - 60) for number in (1, 2, 3, 4))))
     assert [intent.id for intent in intents] == list(entries)
@@ -138,7 +138,7 @@ def test_ids_and_events_are_those_of_the_version_before_levels() -> None:
     ]
 
 
-def test_what_was_committed_is_there_again(tmp_path: Path) -> None:
+def test_committed_operations_are_read_again(tmp_path: Path) -> None:
     box = opened(tmp_path / "state" / "outbox.jsonl")
     box.commit([put("a"), put("b")])
     box.commit([change("a", state=DELIVERED)])
@@ -148,7 +148,7 @@ def test_what_was_committed_is_there_again(tmp_path: Path) -> None:
     assert {key: entry.state for key, entry in again.ledger.entries.items()} == {"a": DELIVERED, "b": PENDING}
 
 
-def test_a_half_line_is_cut_off_and_the_file_goes_on(tmp_path: Path) -> None:
+def test_a_cut_off_line_is_removed_and_the_file_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     path.write_bytes(journal.encode([put("a")]) + journal.encode([put("b")])[:-9])
     box = opened(path)
@@ -170,7 +170,7 @@ def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest
     assert [item.getMessage() for item in caplog.records] == [status.problem]
 
 
-def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
+def test_a_second_process_gets_an_error_with_the_remedy(tmp_path: Path) -> None:
     first = opened(tmp_path / "outbox.jsonl")
     with pytest.raises(OutboxError, match="another process has locked it; give each `pilotfish run` its own --state"):
         opened(tmp_path / "outbox.jsonl")
@@ -178,7 +178,7 @@ def test_a_second_process_is_told_to_use_its_own_folder(tmp_path: Path) -> None:
     opened(tmp_path / "outbox.jsonl").close()
 
 
-def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_outbox_stays_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     with path.open("wb") as file:
         file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
         opened(path)
 
 
-def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     box = Outbox(tmp_path / "outbox.jsonl")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "interpret", lambda _raw: (_ for _ in ()).throw(MemoryError))
@@ -197,14 +197,14 @@ def test_a_failed_start_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.
     assert box.unsaved == 0
 
 
-def test_a_file_that_cannot_be_read_is_never_taken_for_an_empty_one(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_never_treated_as_empty(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     path.mkdir()
     with pytest.raises(OutboxError, match="cannot find out what was sent already"):
         opened(path)
 
 
-def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_compacted_automatically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "COMPACT_AT", 2000)
     path = tmp_path / "outbox.jsonl"
     box = Outbox(path)
@@ -219,7 +219,7 @@ def test_it_stays_small_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert opened(path).ledger == box.ledger
 
 
-def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_written_to_when_it_has_room_again(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     box = opened(path)
     box.commit([put("a")])
@@ -235,7 +235,7 @@ def test_a_full_disk_is_shown_and_written_to_when_it_has_room_again(tmp_path: Pa
     assert opened(path).ledger == box.ledger
 
 
-def test_what_waits_for_a_full_disk_is_bounded(tmp_path: Path) -> None:
+def test_the_operations_that_wait_for_a_full_disk_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     box = opened(path)
     with largest_file(0):
@@ -252,7 +252,7 @@ STEPS = st.sampled_from(("", "", "outbox.append", "outbox.written", "outbox.comp
 
 @settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(OPERATIONS, STEPS, st.booleans()), max_size=10))
-def test_whatever_fails_on_the_way_disk_and_memory_agree_in_the_end(
+def test_after_any_failure_disk_and_memory_agree_in_the_end(
     history: list[tuple[list[Operation], str, bool]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -275,7 +275,7 @@ def test_whatever_fails_on_the_way_disk_and_memory_agree_in_the_end(
         assert opened(path).ledger == box.ledger
 
 
-def test_without_a_folder_it_lives_in_memory_until_there_is_one(tmp_path: Path) -> None:
+def test_without_a_folder_it_works_in_memory_until_there_is_one(tmp_path: Path) -> None:
     blocker = tmp_path / "state"
     blocker.write_text("a file where a folder should be")
     with pytest.raises(OutboxError):

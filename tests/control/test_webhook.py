@@ -1,4 +1,4 @@
-"""One attempt to deliver, against a real server: what is sent, and what each kind of failure is called."""
+"""One delivery attempt to a real server: the request, and the reason of each kind of failure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def target_of(receiver: Receiver, secret: Path | None = None) -> WebhookTarget:
     return WebhookTarget(receiver.url, secret, timeout=patient(5.0))
 
 
-def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
+def test_the_request_has_a_signature_an_id_and_a_content_type(secret: Path) -> None:
     with receiving() as receiver:
         assert send(target_of(receiver, secret)) == DeliveryResult(200)
     (arrival,) = receiver.arrivals
@@ -56,7 +56,7 @@ def test_the_request_is_signed_named_and_typed(secret: Path) -> None:
     assert arrival.headers["User-Agent"] == "pilotfish/test"
 
 
-def test_without_a_secret_nothing_pretends_to_be_signed() -> None:
+def test_without_a_secret_the_request_has_no_signature() -> None:
     with receiving() as receiver:
         send(target_of(receiver))
     assert "Pilotfish-Signature" not in receiver.arrivals[0].headers
@@ -116,7 +116,7 @@ def test_retry_after_counts_from_the_answer_on_the_loops_clock() -> None:
         assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == RetryAt("http_503", NOON + 1.5 + 77.0)
 
 
-def test_a_silent_receiver_is_left_after_the_timeout() -> None:
+def test_a_receiver_without_an_answer_gives_a_timeout() -> None:
     with receiving(["hang"]) as receiver:
         assert send(replace(target_of(receiver), timeout=0.1)) == DeliveryResult(None, "timeout")
 
@@ -130,12 +130,12 @@ def test_a_silent_receiver_is_left_after_the_timeout() -> None:
         ("not a url", "disconnected"),
     ],
 )
-def test_what_cannot_be_reached(url: str, reason: str) -> None:
+def test_unreachable_receivers(url: str, reason: str) -> None:
     assert send(WebhookTarget(url.format(port=free_port()), None, timeout=patient(5.0))) == DeliveryResult(None, reason)
 
 
 @pytest.mark.real
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_refused(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
         shlex.split(

@@ -67,7 +67,7 @@ def test_the_loop_closes_within_two_minutes(spawn: Children, folder: Path, tmp_p
 @pytest.mark.timeout(90)
 def test_an_interrupted_demo_leaves_nothing_behind(spawn: Children, folder: Path, tmp_path: Path) -> None:
     demo = start(spawn, folder, tmp_path, "--plain")
-    wait_until(lambda: "traffic begins" in demo.output(), timeout=60, what="traffic")
+    wait_until(lambda: "traffic starts" in demo.output(), timeout=60, what="traffic")
     demo.process.send_signal(signal.SIGINT)
     demo.process.send_signal(signal.SIGINT)
     wait_until(lambda: not demo.running(), timeout=30, what="the end of the demo")
@@ -79,6 +79,6 @@ def test_an_interrupted_demo_leaves_nothing_behind(spawn: Children, folder: Path
 @pytest.mark.timeout(90)
 def test_a_killed_demo_takes_its_processes_with_it(spawn: Children, folder: Path, tmp_path: Path) -> None:
     demo = start(spawn, folder, tmp_path, "--plain")
-    wait_until(lambda: "traffic begins" in demo.output(), timeout=60, what="traffic")
+    wait_until(lambda: "traffic starts" in demo.output(), timeout=60, what="traffic")
     demo.process.kill()
     wait_until(lambda: not processes_in(folder), timeout=60, what="the end of the demo's processes")

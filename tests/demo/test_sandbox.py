@@ -1,4 +1,4 @@
-"""Nothing of a demo stays behind, and a process that fails is named with its last words."""
+"""Nothing of a demo stays behind, and a process that fails is named with its last output."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ def gone(pid: int) -> bool:
     return False
 
 
-def files_of(stage: Sandbox) -> tuple[Path, Path]:
+def files_of(sandbox: Sandbox) -> tuple[Path, Path]:
     flights = made.flights(2)
     model = msgspec.json.encode(fit(flights.columns, flights.air_time))
-    return stage.write("model.json", model), stage.write("token", "token")
+    return sandbox.write("model.json", model), sandbox.write("token", "token")
 
 
 @pytest.mark.asyncio
 async def test_leaving_ends_the_processes_and_removes_the_folder() -> None:
-    async with Sandbox() as stage:
-        server = await stage.own("server", *files_of(stage))
+    async with Sandbox() as sandbox:
+        server = await sandbox.own("server", *files_of(sandbox))
         assert await server.port() > 0
-        assert stage.folder.stat().st_mode & 0o077 == 0
-        assert (stage.folder / "token").stat().st_mode & 0o077 == 0
+        assert sandbox.folder.stat().st_mode & 0o077 == 0
+        assert (sandbox.folder / "token").stat().st_mode & 0o077 == 0
     assert gone(server.process.pid)
-    assert not stage.folder.exists()
-    assert stage.messages.empty()
+    assert not sandbox.folder.exists()
+    assert sandbox.messages.empty()
 
 
 @pytest.mark.asyncio
 async def test_a_process_that_cannot_start_is_named_with_its_last_words() -> None:
-    async with Sandbox() as stage:
-        server = await stage.own("server", stage.folder / "nowhere", stage.folder / "token")
-        with pytest.raises(DemoError, match=r"the server ended with status 1; its last words: (?s:.*)nowhere"):
+    async with Sandbox() as sandbox:
+        server = await sandbox.own("server", sandbox.folder / "nowhere", sandbox.folder / "token")
+        with pytest.raises(DemoError, match=r"the server ended with status 1; its last output: (?s:.*)nowhere"):
             await server.port()
 
 
 @pytest.mark.asyncio
 async def test_a_process_that_dies_later_becomes_a_problem() -> None:
-    async with Sandbox() as stage:
-        server = await stage.own("server", *files_of(stage))
+    async with Sandbox() as sandbox:
+        server = await sandbox.own("server", *files_of(sandbox))
         await server.port()
         server.process.kill()
-        message = await asyncio.wait_for(stage.messages.get(), 10)
+        message = await asyncio.wait_for(sandbox.messages.get(), 10)
     assert isinstance(message, ProcessFailure)
     assert message.reason.startswith("the server ended with status -9")
 

@@ -15,10 +15,10 @@ RETRAINED = Retrained(rows=1800, profile="new")
 
 
 def told(*items: AnyMessage | Report) -> DemoState:
-    story = DemoState(PLAN)
+    state = DemoState(PLAN)
     for item in items:
-        story = on_report(story, item) if isinstance(item, Report) else on_message(story, item)
-    return story
+        state = on_report(state, item) if isinstance(item, Report) else on_message(state, item)
+    return state
 
 
 def loop(after: float = 7.0) -> list[AnyMessage | Report]:
@@ -38,9 +38,9 @@ def loop(after: float = 7.0) -> list[AnyMessage | Report]:
 
 
 def test_the_loop_closes_when_the_days_after_the_new_profile_are_quiet() -> None:
-    story = told(*loop())
-    assert story.phase == "closed"
-    assert [happening.tone for happening in story.happenings] == [
+    state = told(*loop())
+    assert state.phase == "closed"
+    assert [entry.tone for entry in state.entries] == [
         "plain", "change", "alarm", "change", "change", "good", "good"
     ]  # fmt: skip
 
@@ -55,34 +55,34 @@ def test_each_step_has_its_phase(cut: int, phase: str) -> None:
 def test_a_webhook_that_comes_before_the_report_of_its_alarm_is_told_after_it() -> None:
     early, late = loop(), loop()
     early[7], early[8] = early[8], early[7]
-    assert told(*early[:9]).happenings == told(*late[:9]).happenings
+    assert told(*early[:9]).entries == told(*late[:9]).entries
 
 
 def test_an_alarm_names_feature_onset_and_effect() -> None:
-    alarm = told(*loop()[:8]).happenings[-1]
+    alarm = told(*loop()[:8]).entries[-1]
     assert alarm.text == "ALARM: distance, since 4 Aug, PSI 0.80"
 
 
 @pytest.mark.parametrize(
     ("items", "reason"),
     [
-        ([day(92), day(93), report(93, episode(93))], "a false alarm before the change, for distance"),
+        ([day(92), day(93), report(93, episode(93))], "a false alarm before the change, naming distance"),
         ([day(92), ProcessFailure(reason="the server ended")], "the server ended"),
         (loop(after=30.0), "the error is 30.0 minutes"),
-        ([*loop()[:12], report(97, episode(96), profile="new")], "a second alarm, for distance"),
+        ([*loop()[:12], report(97, episode(96), profile="new")], "a second alarm, naming distance"),
         ([day(number) for number in range(92, 95 + SLOWEST_ALARM + 1)], f"no alarm within {SLOWEST_ALARM} days"),
     ],
     ids=["false alarm", "problem", "error not restored", "second alarm", "no alarm"],
 )
 def test_what_goes_wrong_ends_it_with_the_reason(items: list[AnyMessage | Report], reason: str) -> None:
-    story = told(*items)
-    assert story.phase == "failed"
-    assert story.failure.startswith(reason)
+    state = told(*items)
+    assert state.phase == "failed"
+    assert state.failure.startswith(reason)
 
 
 def test_after_the_end_only_the_days_go_on() -> None:
-    story = told(*loop())
-    assert told(*loop(), ProcessFailure(reason="late"), day(99)).days == (*story.days, day(99))
+    state = told(*loop())
+    assert told(*loop(), ProcessFailure(reason="late"), day(99)).days == (*state.days, day(99))
     assert told(*loop(), ProcessFailure(reason="late")).phase == "closed"
 
 

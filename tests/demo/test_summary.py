@@ -29,16 +29,16 @@ pilotfish_rows_total{model="air-time",side="prediction"} 39
 """
 
 
-def broken(story: DemoState, accounting: MeasuredAccounting | None = EXACT) -> list[str]:
-    return failed_checks(summarise(story, accounting, ProxyUsage(2.0, 2**24), 60.0))
+def broken(state: DemoState, accounting: MeasuredAccounting | None = EXACT) -> list[str]:
+    return failed_checks(summarise(state, accounting, ProxyUsage(2.0, 2**24), 60.0))
 
 
 def test_a_closed_loop_keeps_every_promise() -> None:
-    story = told(*loop())
-    results = {result.what: result.measured for result in summarise(story, EXACT, ProxyUsage(0.35, 2**24), 60.0)}
-    assert broken(story) == []
+    state = told(*loop())
+    results = {result.what: result.measured for result in summarise(state, EXACT, ProxyUsage(0.35, 2**24), 60.0)}
+    assert broken(state) == []
     assert results["alarm after"] == "900 rows of changed traffic"
-    assert results["onset"] == "4 August; the change came on 4 August"
+    assert results["onset"] == "4 August; the change was on 4 August"
     assert results["mean absolute error"] == "7.0 before, 40.0 after the change, 7.0 after the retraining (minutes)"
     assert "5.0% of a core, 16 MiB" in results["proxy overhead"]
 

@@ -20,9 +20,9 @@ from tests.demo.test_state import loop, told
 STEPS = range(len(loop()) + 1)
 
 
-def drawn(story: DemoState, width: int) -> list[str]:
+def drawn(state: DemoState, width: int) -> list[str]:
     console = Console(width=width, file=StringIO(), record=True, force_terminal=True)
-    console.print(render(story))
+    console.print(render(state))
     return console.export_text().splitlines()
 
 
@@ -58,7 +58,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     assert isinstance(screen, PlainScreen)
     with screen:
         screen.show(DemoState(PLAN), told(day(92)))
-    assert "traffic begins" in out.getvalue()
+    assert "traffic starts" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
 

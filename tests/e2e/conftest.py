@@ -1,4 +1,4 @@
-"""Fixtures: a profile of two normal columns, and a stack that uses it."""
+"""Fixtures: a profile of two normal columns, and a stack with this profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.processes import Children
 
 
 def profile_of(seed: int, *, version: str = "1", shift: float = 0.0) -> bytes:
-    """Return a profile of the columns that the load sends; another seed makes another hash."""
+    """Return a profile of the columns in the load; each seed gives another hash."""
     generator = np.random.default_rng(seed)
     columns = {"a": generator.normal(shift, 1, 20_000), "b": generator.normal(0, 1, 20_000)}
     return build_profile(columns, model="m", version=version, exchangeable=True, tick_seconds=0.2).to_bytes()
@@ -35,4 +35,4 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def stack(tmp_path: Path, spawn: Children, profile: bytes, receiver: Receiver) -> Stack:
-    return stacks.make(tmp_path, spawn, profile, receiver.url)
+    return stacks.create_stack(tmp_path, spawn, profile, receiver.url)

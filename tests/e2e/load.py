@@ -1,4 +1,4 @@
-"""Clients that send inference requests at a bounded rate and hold every answer against the only right one."""
+"""Clients that send inference requests at a bounded rate and check each response."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from random import Random
 from tests.e2e.upstream import RESPONSE
 from tests.support.waiting import patient
 
-PAUSE = 0.006  # seconds between two requests of one client: bounds the load, waits for nothing
+PAUSE = 0.006  # seconds between two requests of one client; it bounds the load and waits for no event
 ROWS = 5
 
 
 @dataclass
 class Load:
-    """What the clients have seen; `shift` moves the column `a` of all further requests by so many sd."""
+    """The results of the clients; `shift` moves the column `a` of later requests, in standard deviations."""
 
     port: int
     shift: float = 0.0
@@ -43,7 +43,7 @@ class Load:
         return head.encode() + body
 
     async def client(self, stop: asyncio.Event) -> None:
-        """Send one request after the other on one connection until `stop` is set."""
+        """Send requests on one connection, one at a time, until `stop` is set."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             while not stop.is_set():
@@ -61,7 +61,7 @@ class Load:
 
 @asynccontextmanager
 async def loaded(port: int, clients: int = 4) -> AsyncIterator[Load]:
-    """Keep `clients` busy while the block runs; afterwards every request that was begun has been answered."""
+    """Run `clients` within the block; on exit, each request that was sent has been answered."""
     load, stop = Load(port), asyncio.Event()
     tasks = [asyncio.create_task(load.client(stop)) for _ in range(clients)]
     try:
@@ -72,7 +72,7 @@ async def loaded(port: int, clients: int = 4) -> AsyncIterator[Load]:
 
 
 async def until(predicate: Callable[[], object], what: str, timeout: float = 20.0) -> None:
-    """Poll `predicate`, which blocks, beside the running clients."""
+    """Poll the blocking `predicate` in a thread until it is true, while the clients run."""
     deadline = asyncio.get_running_loop().time() + patient(timeout)
     while not await asyncio.to_thread(predicate):
         if asyncio.get_running_loop().time() > deadline:

@@ -1,4 +1,4 @@
-"""A whole Pilotfish before a small model server, as a user would start it, and what can be seen of it from outside."""
+"""A complete `pilotfish run` in front of a small model server, and what a user can observe of it over HTTP."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Samples = dict[str, float]
 
 @dataclass
 class Stack:
-    """`pilotfish run` with its folder of document, profile, secret, token and state."""
+    """`pilotfish run` with a folder for document, profile, secret, token and state."""
 
     folder: Path
     spawn: Children
@@ -54,13 +54,13 @@ class Stack:
         return self.child
 
     def write(self, name: str, content: str | bytes) -> None:
-        """Put a file into the folder in one step, as a careful editor does."""
-        fresh = self.folder / f"{name}.new"
-        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
-        fresh.replace(self.folder / name)
+        """Replace a file of the folder atomically."""
+        temporary = self.folder / f"{name}.new"
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(self.folder / name)
 
     def start(self, *more: str, document: bool = True) -> None:
-        """Start it, and wait until the traffic passes and signals are heard, or until it has ended."""
+        """Start the processes; wait until the proxy relays and handles signals, or until the supervisor has ended."""
         flags = ["--file", str(self.folder / "monitor.yaml")] if document else []
         self.child = self.spawn.pilotfish(
             "run",
@@ -83,12 +83,12 @@ class Stack:
         wait_until(lambda: "relaying" in child.errors() or not child.running(), what="the proxy")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it and return its exit status."""
+        """Send the signal `number` to the supervisor and return its exit status."""
         self.run.process.send_signal(number)
         return self.run.process.wait(timeout=patient(20))
 
     def pid(self, role: str) -> int:
-        """Return the pid of the `proxy` or the `member`, 0 while there is none."""
+        """Return the pid of the process `role`, "proxy" or "analyzer"; 0 while it does not run."""
         children = Path(f"/proc/{self.run.pid}/task/{self.run.pid}/children").read_text().split()
         for pid in map(int, children):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -96,7 +96,7 @@ class Stack:
                 return pid
         return 0
 
-    def kill_member(self, number: int = signal.SIGKILL) -> int:
+    def kill_analyzer(self, number: int = signal.SIGKILL) -> int:
         """Send the analyzer process a signal and return its pid."""
         pid = wait_until(lambda: self.pid("analyzer"), what="an analyzer process")
         os.kill(pid, number)
@@ -111,7 +111,7 @@ class Stack:
         accept: str = "*/*",
         content_type: str = "application/octet-stream",
     ) -> tuple[int, bytes]:
-        """Return status and body of a request to the admin address; status 0 when nobody answers."""
+        """Return status and body of a request to the admin address; status 0 without an answer."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("Accept", accept)
@@ -126,16 +126,16 @@ class Stack:
             return 0, b""
 
     def report(self) -> dict[str, Any]:
-        """Return the report, empty while nobody answers."""
+        """Return the report, empty without an answer."""
         status, body = self.get("/report")
         return json.loads(body) if status == 200 else {}
 
     def ready(self) -> bool:
-        """Tell whether the analyzer process counts."""
+        """Return whether the analyzer process counts exchanges."""
         return self.get("/readyz")[0] == 200
 
     def metrics(self) -> Samples:
-        """Return every sample of one scrape by its name and labels; empty while nobody answers."""
+        """Return all samples of one scrape by name and labels, empty without an answer."""
         status, body = self.get("/metrics")
         if status != 200:
             return {}
@@ -151,7 +151,7 @@ class Stack:
 
 
 def total(samples: Samples, name: str, **labels: str) -> float:
-    """Return the sum of the samples of `name` that carry `labels`."""
+    """Return the sum of the samples of `name` that have `labels`."""
     wanted = labels.items()
     return sum(
         value
@@ -160,18 +160,18 @@ def total(samples: Samples, name: str, **labels: str) -> float:
     )
 
 
-def seen(samples: Samples) -> float:
-    """Return the exchanges of all routes, which an independent counter holds."""
+def requests_total(samples: Samples) -> float:
+    """Return the requests of all routes, from a counter that is independent of the accounting identity."""
     return total(samples, "pilotfish_requests_total")
 
 
-def settled(samples: Samples) -> float:
-    """Return the right-hand side of the accounting identity: all fates, and what is queued."""
+def accounted(samples: Samples) -> float:
+    """Return the right-hand side of the accounting identity: all outcomes, and the queued exchanges."""
     return total(samples, "pilotfish_exchanges_total") + total(samples, "pilotfish_exchanges_queued")
 
 
-def make(folder: Path, spawn: Children, profile: bytes, webhook: str) -> Stack:
-    """Return a stack, not yet started, before an upstream that runs."""
+def create_stack(folder: Path, spawn: Children, profile: bytes, webhook: str) -> Stack:
+    """Return a stack that is not started, in front of a running upstream."""
     port_file = folder / "upstream.port"
     spawn(sys.executable, upstream.__file__, port_file)
     wait_until(port_file.exists, what="the model server")

@@ -1,4 +1,4 @@
-"""How it starts and how it ends."""
+"""The start and the end of `pilotfish run`: signals, exit statuses, addresses and folders."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_sigterm_drains_and_ends_with_0(stack: Stack) -> None:
     assert not accepts(stack.admin)
 
 
-def test_sigint_ends_it_at_once(stack: Stack) -> None:
+def test_sigint_stops_at_once(stack: Stack) -> None:
     stack.start()
     with socket.create_connection(("127.0.0.1", stack.listen), timeout=patient(10)):
         assert stack.stop(signal.SIGINT) == 0
 
 
-def test_it_ends_with_the_proxys_status_when_the_proxy_cannot_run(stack: Stack) -> None:
+def test_the_exit_status_is_the_proxys_when_the_proxy_cannot_start(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.listen)):
         stack.start()
         assert stack.run.process.wait(timeout=patient(20)) == 2
@@ -44,7 +44,7 @@ def test_wrong_flags_are_refused_before_anything_starts(spawn: Children) -> None
     assert "nonsense" in child.errors()
 
 
-def test_an_admin_address_in_use_costs_no_traffic(stack: Stack) -> None:
+def test_traffic_passes_while_the_admin_address_is_in_use(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.admin)):
         stack.start()
         wait_until(lambda: "the analyzer process ended with status 2" in stack.run.errors())
@@ -53,7 +53,7 @@ def test_an_admin_address_in_use_costs_no_traffic(stack: Stack) -> None:
     assert stack.stop() == 0
 
 
-def test_without_folders_it_keeps_everything_in_memory_and_leaves_nothing_behind(stack: Stack, spawn: Children) -> None:
+def test_without_folders_it_uses_a_private_one_and_removes_it(stack: Stack, spawn: Children) -> None:
     listen, admin = free_port(), free_port()
     child = spawn.pilotfish(
         *("run", "--listen", f"127.0.0.1:{listen}", "--upstream", f"127.0.0.1:{stack.upstream}"),
@@ -68,13 +68,13 @@ def test_without_folders_it_keeps_everything_in_memory_and_leaves_nothing_behind
     assert not shared.exists()
 
 
-def test_analyze_is_supervised_too(spawn: Children, tmp_path: Path) -> None:
+def test_the_command_analyze_is_supervised(spawn: Children, tmp_path: Path) -> None:
     admin = free_port()
     child = spawn.pilotfish("analyze", "--shared", tmp_path / "shared", "--admin", f"127.0.0.1:{admin}")
     wait_until(lambda: accepts(admin), what="the admin address")
-    (member,) = map(int, Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split())
-    spawn("kill", "-KILL", str(member)).process.wait()
+    (analyzer,) = map(int, Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split())
+    spawn("kill", "-KILL", str(analyzer)).process.wait()
     wait_until(lambda: "was killed by SIGKILL" in child.errors())
-    wait_until(lambda: accepts(admin), what="the admin address again")
+    wait_until(lambda: accepts(admin), what="the admin address after the restart")
     child.process.terminate()
     assert child.process.wait(timeout=patient(20)) == 0

@@ -1,4 +1,4 @@
-"""Whatever happens to the analyzer process: no request fails, counters stay true, and no evidence is lost."""
+"""Faults of the analyzer process: no request fails, counters stay exact, and no evidence is lost."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from typing import Self
 
 from tests.control.receiver import Receiver
 from tests.e2e.load import loaded, until
-from tests.e2e.stack import Samples, Stack, seen, settled, total
+from tests.e2e.stack import Samples, Stack, accounted, requests_total, total
 from tests.support.waiting import wait_until
 
 MONOTONE = ("pilotfish_requests_total", "pilotfish_exchanges_total", "pilotfish_exchanges_seen_total", "pilotfish_rows")
 
 
-class Watcher:
-    """Scrapes again and again from a thread of its own; holds each scrape against the identity and the one before."""
+class ScrapeChecker:
+    """Scrapes in a thread, and checks each scrape against the accounting identity and the previous scrape."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._thread = threading.Thread(target=self._run)
         self.scrapes = 0
         self.faults: list[str] = []
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         before: Samples = {}
         while not self._stop.wait(0.05):
             samples = self._stack.metrics()
             if samples:
                 self.scrapes += 1
-                self._hold(samples, before)
+                self._check(samples, before)
                 before = samples
 
-    def _hold(self, samples: Samples, before: Samples) -> None:
-        whole = total(samples, "pilotfish_exchanges_seen_total")
-        if whole != settled(samples):
-            self.faults.append(f"seen {whole}, settled and queued {settled(samples)}")
+    def _check(self, samples: Samples, before: Samples) -> None:
+        seen = total(samples, "pilotfish_exchanges_seen_total")
+        if seen != accounted(samples):
+            self.faults.append(f"seen {seen}, accounted {accounted(samples)}")
         if total(samples, "pilotfish_exchanges_queued") < 0:
             self.faults.append("queued is negative")
         for key, value in before.items():
@@ -58,50 +58,50 @@ class Watcher:
         self._thread.join()
 
 
-def at_rest(stack: Stack, answered: int) -> bool:
-    """Tell whether everything that was answered has been counted, and nothing is on its way."""
+def all_accounted(stack: Stack, answered: int) -> bool:
+    """Return whether all answered requests are counted and none is queued."""
     samples = stack.metrics()
-    counted = seen(samples) == answered == total(samples, "pilotfish_exchanges_seen_total")
-    return counted and total(samples, "pilotfish_exchanges_queued") == 0 and settled(samples) == answered
+    counted = requests_total(samples) == answered == total(samples, "pilotfish_exchanges_seen_total")
+    return counted and total(samples, "pilotfish_exchanges_queued") == 0 and accounted(samples) == answered
 
 
-def expendable(pid: int) -> int:
-    """Return how gladly the kernel ends the process `pid` when memory is short."""
+def oom_score(pid: int) -> int:
+    """Return the oom_score_adj of the process `pid`: the kernel kills higher ones first."""
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
-def test_killed_and_stopped_members_cost_no_request_and_no_count(stack: Stack) -> None:
+def test_a_killed_or_stopped_analyzer_loses_no_request_and_no_count(stack: Stack) -> None:
     stack.start()
     proxy = stack.pid("proxy")
-    wait_until(lambda: expendable(stack.pid("analyzer")) == 500, what="the kernel to be told whom to end first")
-    assert expendable(proxy) == expendable(os.getpid())
+    wait_until(lambda: oom_score(stack.pid("analyzer")) == 500, what="the oom_score_adj of the analyzer process")
+    assert oom_score(proxy) == oom_score(os.getpid())
 
-    async def chaos(watcher: Watcher) -> int:
+    async def inject_faults(checker: ScrapeChecker) -> int:
         async with loaded(stack.listen) as load:
 
-            async def strike(number: int) -> None:
-                looks, begun = watcher.scrapes, load.answered
-                await until(lambda: watcher.scrapes > looks + 3, "some scrapes of an analyzer process that counts")
-                pid = stack.kill_member(number)
-                await until(lambda: load.answered > begun + 200, "traffic without the analyzer process")
+            async def inject(number: int) -> None:
+                scrapes, answered = checker.scrapes, load.answered
+                await until(lambda: checker.scrapes > scrapes + 3, "some scrapes of an analyzer process that counts")
+                pid = stack.kill_analyzer(number)
+                await until(lambda: load.answered > answered + 200, "traffic without the analyzer process")
                 if number == signal.SIGSTOP:
                     os.kill(pid, signal.SIGCONT)
 
             for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGKILL):
-                await strike(number)
-            await until(stack.ready, "the last member")
+                await inject(number)
+            await until(stack.ready, "the last analyzer process")
         assert load.failures == []
         return load.answered
 
-    with Watcher(stack) as watcher:
-        answered = asyncio.run(chaos(watcher))
-        wait_until(lambda: at_rest(stack, answered), what="every exchange to be accounted for")
-    assert watcher.faults == []
+    with ScrapeChecker(stack) as checker:
+        answered = asyncio.run(inject_faults(checker))
+        wait_until(lambda: all_accounted(stack, answered), what="every exchange to be accounted for")
+    assert checker.faults == []
     assert stack.pid("proxy") == proxy
     assert stack.stop() == 0
 
 
-def test_evidence_and_outbox_outlive_the_member(stack: Stack, receiver: Receiver) -> None:
+def test_evidence_and_outbox_survive_a_killed_analyzer(stack: Stack, receiver: Receiver) -> None:
     receiver.script[:] = ["500", "die", "200"]
     stack.start()
 
@@ -110,7 +110,7 @@ def test_evidence_and_outbox_outlive_the_member(stack: Stack, receiver: Receiver
             load.shift = 3.0
             await until(stack.episodes, "an alarm")
             (before,) = stack.episodes()
-            stack.kill_member()
+            stack.kill_analyzer()
             await until(lambda: receiver.arrivals[2:], "the third attempt")
             await until(stack.ready, "the analyzer process")
             after = stack.episodes()
@@ -119,7 +119,7 @@ def test_evidence_and_outbox_outlive_the_member(stack: Stack, receiver: Receiver
         assert load.failures == []
 
     asyncio.run(drift())
-    stack.kill_member()
+    stack.kill_analyzer()
     wait_until(
         lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="executed") == 1, what="the delivery shown"
     )
@@ -131,7 +131,7 @@ def test_evidence_and_outbox_outlive_the_member(stack: Stack, receiver: Receiver
 
 @contextmanager
 def full_disk(pid: int) -> Iterator[None]:
-    """Let no file of the process `pid` grow beyond 10 bytes while the block runs."""
+    """Limit the files of the process `pid` to 10 bytes within the block, like a full disk."""
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
     try:
         yield
@@ -139,7 +139,7 @@ def full_disk(pid: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_shown_and_changes_nothing_else(stack: Stack, receiver: Receiver) -> None:
+def test_a_full_disk_is_reported_and_has_no_other_effect(stack: Stack, receiver: Receiver) -> None:
     stack.start()
     wait_until(stack.ready)
 
@@ -155,10 +155,10 @@ def test_a_full_disk_is_shown_and_changes_nothing_else(stack: Stack, receiver: R
 
     with full_disk(stack.pid("analyzer")):
         answered = asyncio.run(drift())
-        wait_until(lambda: at_rest(stack, answered))
+        wait_until(lambda: all_accounted(stack, answered))
         assert total(stack.metrics(), "pilotfish_checkpoint_failures_total") > 0
     wait_until(lambda: total(stack.metrics(), "pilotfish_outbox_unsaved") == 0, what="the outbox on disk")
-    stack.kill_member()
+    stack.kill_analyzer()
     wait_until(lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="executed") == 1)
     assert len(receiver.arrivals) == 1
     assert stack.stop() == 0

@@ -1,4 +1,4 @@
-"""Labels through the whole of Pilotfish: joined to live traffic, judged, and never lost or doubled by a kill."""
+"""Labels through a complete Pilotfish: joined to live traffic, scored, and neither lost nor doubled by a crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREDICTED = json.loads(BODY)["outputs"][0]["data"]
 
 
 def profile() -> bytes:
-    """Return a profile of a model whose prediction is off by about .1."""
+    """Return a profile of a model with an error of about 0.1."""
     random = np.random.default_rng(3)
     truth = random.choice(PREDICTED, 10_000)
     columns = {"a": random.normal(size=10_000), "y": truth + random.normal(0, 0.1, 10_000), "truth": truth}
@@ -34,13 +34,13 @@ def profile() -> bytes:
 
 @pytest.fixture
 def labelled(tmp_path: Path, spawn: Children, receiver: Receiver) -> Stack:
-    made = stacks.make(tmp_path, spawn, profile(), receiver.url)
+    made = stacks.create_stack(tmp_path, spawn, profile(), receiver.url)
     made.write("monitor.yaml", (DOCUMENT % receiver.url).replace("    cooldown", "    on: [performance]\n    cooldown"))
     return made
 
 
 def predict(stack: Stack, names: list[str]) -> None:
-    """Send one request of five rows for each of the ids."""
+    """Send one request of five rows per request id."""
     connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     tensor = {"name": "a", "datatype": "FP64", "shape": [ROWS], "data": [0.1, -0.2, 0.3, 0.9, -1.1]}
     for name in names:
@@ -49,8 +49,8 @@ def predict(stack: Stack, names: list[str]) -> None:
     connection.close()
 
 
-def begin(stack: Stack) -> None:
-    """Start it, and send requests without ids until the first one is counted: from then on all are."""
+def start_counting(stack: Stack) -> None:
+    """Start the stack, and send requests without ids until the first is counted; later ones all are."""
     stack.start()
 
     def measured() -> bool:
@@ -60,8 +60,8 @@ def begin(stack: Stack) -> None:
     wait_until(measured, what="a first exchange that counts")
 
 
-def send(stack: Stack, content: object) -> dict[str, Any]:
-    """Send labels until they are answered with 2xx, as any careful client does."""
+def send_labels(stack: Stack, content: object) -> dict[str, Any]:
+    """Send labels until the answer is 200, as a client with retries does."""
     raw = json.dumps(content).encode()
 
     def sent() -> bytes:
@@ -73,56 +73,56 @@ def send(stack: Stack, content: object) -> dict[str, Any]:
 
 
 def waiting(stack: Stack) -> int:
-    """Return how many rows wait for their label."""
+    """Return the number of rows that wait for a label."""
     return int(stack.report().get("feedback", {}).get("pending", -1))
 
 
 def predicted(stack: Stack) -> int:
-    """Return how many predicted rows are counted."""
+    """Return the number of counted predicted rows."""
     return int(total(stack.metrics(), "pilotfish_rows_total", side="prediction"))
 
 
-def off(error: float) -> list[float]:
-    """Return labels of one request's rows from which its predictions are `error` away."""
+def labels_with_error(error: float) -> list[float]:
+    """Return labels for the rows of one request; each differs from its prediction by `error`."""
     return [value + error for value in PREDICTED]
 
 
-def test_labels_outlive_a_kill_and_count_once(labelled: Stack) -> None:
+def test_labels_survive_a_crash_and_count_once(labelled: Stack) -> None:
     stack = labelled
-    begin(stack)
+    start_counting(stack)
     names = [f"r{number}" for number in range(12)]
     predict(stack, names)
     wait_until(lambda: waiting(stack) == 12 * ROWS, what="predictions that wait")
     for number, name in enumerate(names):
-        killer = threading.Thread(target=stack.kill_member)
+        killer = threading.Thread(target=stack.kill_analyzer)
         if number == 5:
-            killer.start()  # before the label arrives, between it and its answer, or after that
-        answer = send(stack, {"id": name, "labels": off(0.1)})
+            killer.start()  # the kill may come before the label, between the label and its answer, or later
+        answer = send_labels(stack, {"id": name, "labels": labels_with_error(0.1)})
         assert answer["joined"] + answer["duplicate"] == ROWS
         if number == 5:
             killer.join()
     wait_until(stack.ready)
-    again = send(stack, {"feedback": [{"id": name, "labels": off(0.1)} for name in names]})
+    again = send_labels(stack, {"feedback": [{"id": name, "labels": labels_with_error(0.1)} for name in names]})
     assert (again["joined"], again["duplicate"]) == (0, 12 * ROWS)
     wait_until(lambda: waiting(stack) == 0, what="all labels")
     wait_until(lambda: total(stack.metrics(), "pilotfish_feedback_total", outcome="joined") == 12 * ROWS)
     feedback = stack.report()["feedback"]
     assert 0 < feedback["identified_ratio"] < 1
     assert 0 < feedback["coverage"] < 1
-    assert send(stack, {"id": "never", "label": 1})["unknown"] == 1
+    assert send_labels(stack, {"id": "never", "label": 1})["unknown"] == 1
     assert stack.stop() == 0
 
 
-def test_labels_that_show_a_worse_model_ask_for_a_retraining(labelled: Stack, receiver: Receiver) -> None:
+def test_labels_that_show_a_worse_model_request_a_retraining(labelled: Stack, receiver: Receiver) -> None:
     stack = labelled
-    begin(stack)
+    start_counting(stack)
 
     def worse() -> bool:
         before = predicted(stack)
         names = [f"{before}-{number}" for number in range(10)]
         predict(stack, names)
         wait_until(lambda: predicted(stack) >= before + 10 * ROWS, what="predictions that wait")
-        answer = send(stack, {"feedback": [{"id": name, "labels": off(0.8)} for name in names]})
+        answer = send_labels(stack, {"feedback": [{"id": name, "labels": labels_with_error(0.8)} for name in names]})
         assert answer["judged"] == 10 * ROWS
         return bool(receiver.arrivals)
 

@@ -1,4 +1,4 @@
-"""Without a profile: one is learnt from the first rows, survives kills, and is learnt anew when a person says so."""
+"""Learning: a first profile from the first rows, which survives crashes, and a new one at a person's request."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def audit(stack: Stack) -> list[tuple[str, str, str]]:
     return [(found["action"], found["outcome"], found["by"]) for found in map(json.loads, lines)]
 
 
-@pytest.mark.timeout(150)  # two builds, at the lowest priority, where others keep the processors busy
-def test_a_first_profile_is_learnt_and_a_new_one_when_a_person_says_so(stack: Stack) -> None:
+@pytest.mark.timeout(150)  # seconds; two builds at the lowest priority, on processors that other tests use
+def test_a_first_profile_is_learned_and_a_new_one_on_request(stack: Stack) -> None:
     stack.write("monitor.yaml", DOCUMENT)
     stack.start()
 
     async def run() -> None:
         async with loaded(stack.listen) as load:
             await until(lambda: learning(stack).get("rows", 0) > 300, "the first rows")
-            stack.kill_member()
-            await until(lambda: learning(stack).get("rows", 0) > 600, "more of them")
+            stack.kill_analyzer()
+            await until(lambda: learning(stack).get("rows", 0) > 600, "more rows")
             assert learning(stack)["tries"] == 1
             await until(lambda: in_force(stack), "a profile", 60)
             first = in_force(stack)
-            stack.kill_member()
+            stack.kill_analyzer()
             await until(lambda: in_force(stack) == first, "the same profile after a kill")
             await until(lambda: not learning(stack), "the end of learning")
             load.shift = 3.0
@@ -57,9 +57,11 @@ def test_a_first_profile_is_learnt_and_a_new_one_when_a_person_says_so(stack: St
             status, body = stack.get("/rebaseline", "POST", b'{"by": "ann", "reason": "new prices", "rows": 1000}')
             assert status == 202, body
             assert stack.get("/rebaseline", "POST", b'{"by": "bob", "reason": "too", "rows": 1000}')[0] == 409
-            stack.kill_member()
-            await until(lambda: in_force(stack) not in ("", first), "the new normal", 60)
-            await until(lambda: len(stack.report()["decisions"]) == 3 and not learning(stack), "the end of it")
+            stack.kill_analyzer()
+            await until(lambda: in_force(stack) not in ("", first), "the new profile", 60)
+            await until(
+                lambda: len(stack.report()["decisions"]) == 3 and not learning(stack), "the end of the rebaseline"
+            )
             assert stack.episodes() == []
             assert {item["closed_by"] for item in stack.episodes(opened=False)} == {"rebaseline"}
         assert load.failures == []

@@ -1,4 +1,4 @@
-"""The closed loop as its users meet it: an alarm, one webhook, and an end by a new profile or by a person."""
+"""The control loop: an alarm, one webhook, and the end of the episode by a new profile or by a person."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.e2e.load import loaded, until
 from tests.e2e.stack import DOCUMENT, Stack, total
 
 
-def drifted(stack: Stack, receiver: Receiver, then: str) -> None:
-    """Shift the data until the webhook came, end the episode in the way `then` says, and see that it has ended."""
+def drift_and_close(stack: Stack, receiver: Receiver, closed_by: str) -> None:
+    """Shift the data until the webhook arrives, close the episode by `closed_by`, and wait until it is closed."""
 
     async def run() -> int:
         async with loaded(stack.listen) as load:
@@ -20,14 +20,14 @@ def drifted(stack: Stack, receiver: Receiver, then: str) -> None:
             load.shift = 3.0
             await until(lambda: receiver.arrivals, "the webhook")
             (episode,) = stack.episodes()
-            if then == "profile":
+            if closed_by == "profile":
                 status, body = stack.get("/profile", "PUT", profile_of(2, shift=3.0))
             else:
                 status, body = stack.get(f"/episodes/{episode['id']}/close", "POST", b"")
             assert status // 100 == 2, body
             await until(lambda: stack.episodes(opened=False), "the episode's end")
             (closed,) = stack.episodes(opened=False)
-            assert (closed["id"], closed["closed_by"]) == (episode["id"], then)
+            assert (closed["id"], closed["closed_by"]) == (episode["id"], closed_by)
         assert load.failures == []
         return load.answered
 
@@ -36,9 +36,11 @@ def drifted(stack: Stack, receiver: Receiver, then: str) -> None:
     assert total(samples, "pilotfish_exchanges_seen_total") == answered
 
 
-def test_an_alarm_asks_once_and_a_new_profile_ends_it(stack: Stack, receiver: Receiver) -> None:
+def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(
+    stack: Stack, receiver: Receiver
+) -> None:
     stack.start()
-    drifted(stack, receiver, "profile")
+    drift_and_close(stack, receiver, "profile")
     (arrival,) = receiver.arrivals
     event = json.loads(arrival.body)
     assert arrival.signed
@@ -50,23 +52,25 @@ def test_an_alarm_asks_once_and_a_new_profile_ends_it(stack: Stack, receiver: Re
     assert stack.stop() == 0
 
 
-def test_a_person_ends_an_episode(stack: Stack, receiver: Receiver) -> None:
+def test_a_person_closes_an_episode(stack: Stack, receiver: Receiver) -> None:
     stack.start()
-    drifted(stack, receiver, "person")
+    drift_and_close(stack, receiver, "person")
     assert len(receiver.ids) == 1
     assert stack.get("/episodes/no-such-episode/close", "POST", b"")[0] == 404
     assert stack.get("/episodes/x/close", "POST", b"", token="another")[0] == 401
     assert stack.stop() == 0
 
 
-def test_in_mode_recommend_it_only_says_what_it_would_do(stack: Stack, receiver: Receiver) -> None:
+def test_in_mode_recommend_the_intent_is_shown_and_not_sent(stack: Stack, receiver: Receiver) -> None:
     stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("mode: act", "mode: recommend"))
     stack.start()
 
     async def run() -> None:
         async with loaded(stack.listen) as load:
             load.shift = 3.0
-            await until(lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="recommended") == 1, "it")
+            await until(
+                lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="recommended") == 1, "the intent"
+            )
 
     asyncio.run(run())
     assert receiver.arrivals == []

@@ -1,4 +1,4 @@
-"""Live traffic raises what `pilotfish replay` says of the same rows: alarm, tick, names, evidence, to the bit."""
+"""Live traffic gives what `pilotfish replay` gives for the same rows: alarm, tick, names, evidence, to the bit."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ REQUESTS, ROWS = 6, 5  # in a tick, in a request
 SHIFT = 0.8
 ATTEMPTS = 4
 COLUMNS = ("a", "b")
-Exchange = tuple[int, dict[str, list[float]]]  # the tick that it counted in, and its rows
+Exchange = tuple[int, dict[str, list[float]]]  # its tick and its rows
 
 
 class StalledError(Exception):
-    """The machine stood still around the end of a tick, so that nobody outside can tell where an exchange counted."""
+    """The machine stalled at the end of a tick, so the tick of an exchange is unknown to the test."""
 
 
 @pytest.fixture
 def profile() -> bytes:
     random = np.random.default_rng(1)
     columns = {"a": random.normal(size=20_000), "b": random.normal(size=20_000)}
-    columns["y"] = np.resize(answers(), 20_000)
+    columns["y"] = np.resize(predictions(), 20_000)
     made = build_profile(columns, sides={"y": "prediction"}, model="m", version="1", exchangeable=True)
     return made.to_bytes()
 
 
-def answers() -> list[float]:
-    """Return the predictions that the model server gives for each request."""
+def predictions() -> list[float]:
+    """Return the predictions in each response of the model server."""
     found: list[float] = json.loads(BODY)["outputs"][0]["data"]
     return found
 
@@ -60,13 +60,13 @@ def answers() -> list[float]:
 def test_live_traffic_raises_the_alarm_of_a_replay(
     stack: Stack, profile: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent = undisturbed(stack)
+    sent = send_without_stall(stack)
     wait_until(lambda: stack.report()["ticks"]["last_closed"] == sent[-1][0], 20, "the last tick's end")
     (live,) = stack.episodes()
     assert stack.stop() == 0
     saved = parse((stack.folder / "state" / CHECKPOINT_FILE).read_bytes(), "the checkpoint")
 
-    data = written(tmp_path / "sent.csv", sent)
+    data = write_csv(tmp_path / "sent.csv", sent)
     capsys.readouterr()
     replayed = ["replay", str(data), "--profile", str(stack.folder / "profile.json"), "--time", "at", "--tick", "500ms"]
     assert main([*replayed, "--json"]) == 0
@@ -82,8 +82,8 @@ def test_live_traffic_raises_the_alarm_of_a_replay(
     assert saved["profile"]["monitor"]["engine"] == state_of_replay(Profile.from_bytes(profile), data)
 
 
-def undisturbed(stack: Stack) -> list[Exchange]:
-    """Start and send the traffic, and begin anew should the machine stand still at the wrong moment."""
+def send_without_stall(stack: Stack) -> list[Exchange]:
+    """Start the stack and send the traffic; repeat it when the machine stalls at the end of a tick."""
     stack.write("monitor.yaml", (stack.folder / "monitor.yaml").read_text().replace("tick: 200ms", "tick: 500ms"))
     for _ in range(ATTEMPTS):
         stack.start()
@@ -93,11 +93,11 @@ def undisturbed(stack: Stack) -> list[Exchange]:
         except StalledError:
             stack.stop()
             shutil.rmtree(stack.folder / "state")
-    pytest.fail(f"the machine stood still at the end of a tick in each of {ATTEMPTS} attempts")
+    pytest.fail(f"the machine stalled at the end of a tick in each of {ATTEMPTS} attempts")
 
 
 def traffic(stack: Stack) -> list[Exchange]:
-    """Send rows tick by tick, the later ones shifted; return each exchange with the tick that it counted in."""
+    """Send rows tick by tick, the later ones shifted; return each exchange with its tick."""
     random = np.random.default_rng(2)
     connection = HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
     sent: list[Exchange] = []
@@ -111,7 +111,7 @@ def traffic(stack: Stack) -> list[Exchange]:
 
 
 def ticks(count: int) -> Iterator[int]:
-    """Yield the next ticks of the wall clock, each when it has just begun."""
+    """Yield the next `count` ticks of the wall clock, each at its start."""
     last = int(time.time() / TICK)
     for _ in range(count):
         wait_until(lambda last=last: int(time.time() / TICK) > last, what="the next tick")  # type: ignore[misc]
@@ -120,7 +120,7 @@ def ticks(count: int) -> Iterator[int]:
 
 
 def exchange(connection: HTTPConnection, rows: dict[str, list[float]]) -> int:
-    """Send rows and return the tick that the exchange began in; StalledError when that cannot be told."""
+    """Send rows and return the tick of the exchange; raise StalledError when it may be either of two."""
     inputs = [{"name": name, "datatype": "FP64", "shape": [ROWS], "data": data} for name, data in rows.items()]
     before = int(time.time() / TICK)
     connection.request("POST", "/v2/models/m/infer", json.dumps({"inputs": inputs}))
@@ -131,18 +131,18 @@ def exchange(connection: HTTPConnection, rows: dict[str, list[float]]) -> int:
     return before
 
 
-def written(path: Path, sent: list[Exchange]) -> Path:
+def write_csv(path: Path, sent: list[Exchange]) -> Path:
     """Write the rows as a CSV file with the time of their tick."""
     lines = ["at,a,b,y"]
     for tick, rows in sent:
         at = datetime.fromtimestamp((tick + 0.5) * TICK, UTC).isoformat()
-        lines += [f"{at},{a!r},{b!r},{y!r}" for a, b, y in zip(rows["a"], rows["b"], answers(), strict=True)]
+        lines += [f"{at},{a!r},{b!r},{y!r}" for a, b, y in zip(rows["a"], rows["b"], predictions(), strict=True)]
     path.write_text("\n".join(lines))
     return path
 
 
 def state_of_replay(profile: Profile, data: Path) -> Any:
-    """Return all that a replay of the file knows at its end, as it would stand in a checkpoint."""
+    """Return the state of a replay at the end of the file, as a checkpoint would store it."""
     table = read_table(data, ColumnRoles(time="at"), CsvOptions(NA), lambda *_: None)
     times, _ = row_times(table, "at")
     assert times is not None

@@ -1,4 +1,4 @@
-"""Texts, times, embeddings and nested values over HTTP: drift in each is found live, under its own name."""
+"""Texts, times, embeddings and nested values over HTTP: drift in each is found live and named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pilotfish.detectors.reference.build import build_profile
 from tests.e2e.stack import Stack
 from tests.support.waiting import patient, wait_until
 
-ROWS = 5  # in a request, as the upstream answers
+ROWS = 5  # per request; the upstream answers with as many predictions
 WIDTH = 96
 WORDS = np.array(["the", "data", "of", "every", "model", "flows", "by", "night", "unseen"])
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ QUIET = 200  # rows
 
 
 def row(rng: np.random.Generator, now: float, *, drifted: bool) -> Row:
-    """Return one row; `drifted` in text, lag, embedding and city."""
+    """Return one row; with `drifted`, text, lag, embedding and city have drifted."""
     text = " ".join(rng.choice(WORDS, rng.integers(4, 15)))
     return {
         "comment": f"<b>{text}</b>" if drifted else text,
@@ -48,12 +48,12 @@ def profile() -> bytes:
 
 
 def as_binary(rows: list[Row]) -> tuple[str, bytes, dict[str, str]]:
-    """Return path, body and headers of an inference request whose tensors are bytes."""
+    """Return path, body and headers of an inference request with binary tensors."""
     parts = {
         "emb": ([ROWS, WIDTH], "FP32", np.stack([made["emb"] for made in rows]).tobytes()),
-        "comment": ([ROWS], "BYTES", b"".join(map(counted, [made["comment"] for made in rows]))),
-        "booked": ([ROWS], "BYTES", b"".join(map(counted, [made["booked"] for made in rows]))),
-        "home.city": ([ROWS], "BYTES", b"".join(map(counted, [made["home"]["city"] for made in rows]))),
+        "comment": ([ROWS], "BYTES", b"".join(map(length_prefixed, [made["comment"] for made in rows]))),
+        "booked": ([ROWS], "BYTES", b"".join(map(length_prefixed, [made["booked"] for made in rows]))),
+        "home.city": ([ROWS], "BYTES", b"".join(map(length_prefixed, [made["home"]["city"] for made in rows]))),
     }
     tensors = [
         {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
@@ -64,7 +64,7 @@ def as_binary(rows: list[Row]) -> tuple[str, bytes, dict[str, str]]:
     return "/v2/models/m/infer", body, {"Inference-Header-Content-Length": str(len(head))}
 
 
-def counted(text: str) -> bytes:
+def length_prefixed(text: str) -> bytes:
     return struct.pack("<I", len(text.encode())) + text.encode()
 
 

@@ -1,4 +1,4 @@
-"""A model server as small as can be: every request gets the same inference response. `python upstream.py PORT_FILE`."""
+"""A minimal model server: the same inference response for every request. Start it by `python upstream.py PORT_FILE`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ BODY = b'{"model_name":"m","outputs":[{"name":"y","datatype":"FP64","shape":[5],
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-class Model(asyncio.Protocol):
-    """Answers each request once its body is there."""
+class ModelServer(asyncio.Protocol):
+    """Answers each request when its body is complete."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -33,10 +33,10 @@ class Model(asyncio.Protocol):
 
 
 async def main(port_file: Path) -> None:
-    server = await asyncio.get_running_loop().create_server(Model, "127.0.0.1", 0)
-    fresh = port_file.with_suffix(".new")
-    fresh.write_text(str(server.sockets[0].getsockname()[1]))
-    fresh.replace(port_file)
+    server = await asyncio.get_running_loop().create_server(ModelServer, "127.0.0.1", 0)
+    temporary = port_file.with_suffix(".new")
+    temporary.write_text(str(server.sockets[0].getsockname()[1]))
+    temporary.replace(port_file)
     await server.serve_forever()
 
 

@@ -1,12 +1,13 @@
-"""The proxy as a process of its own, over real sockets: what it must not change, and what it must have seen.
+"""Tests of the proxy as a separate process over real sockets: it changes no byte, and it counts and records correctly.
 
 Files
-    case.py        a script over a connection and the traces it leaves; cases_*.py hold them
-    wire.py        both ends of one connection, moved by a script in one thread
+    case.py        a script over one connection, and the counters and records to expect; cases_*.py contain the scripts
+    conftest.py    Harness: one proxy, one scripted server and one reader for a module
+    wire.py        both ends of one connection, driven by a script in one thread
     process.py     a proxy process and its counters
-    reader.py      stands where the analyzer would, at the other end of the channel
-    transcript.py  a script without sockets, as the tracker is shown it
-    oracle.py      what h11 reads in the same bytes
-    servers.py     the same answers from aiohttp and from uvicorn
+    reader.py      a minimal reader of the channel, in place of the analyzer
+    transcript.py  a script as a list of events, for tests of the tracker without sockets
+    oracle.py      the exchanges that h11 finds in the same bytes
+    servers.py     the same responses from aiohttp and from uvicorn
     load.py        a bounded number of clients and a server, for faults under load
 """

@@ -1,4 +1,4 @@
-"""A case: a script over a wire, and what the proxy is to have seen of it."""
+"""A case: a script over a wire, and the exchanges that the proxy must report for it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ROUTE = "POST /v2/models/{model}/infer"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One script and its traces.
+    """One script, and what the proxy must count and record.
 
-    play        the script; it asserts bytes, order and ends by itself
-    exchanges   `METHOD status` of each exchange that completed, in order
-    aborted     POST exchanges that a connection's end or a downgrade cut off
-    downgrade   why the connection turned opaque (a name of `layout.DOWNGRADES`, or `any`), if it did
-    clean       all bytes are what h11 reads as well: bodies are compared with it
-    lockstep    the script may be sent byte by byte (it lets each piece arrive)
+    play        the script; it asserts bytes, order, and how each direction ends
+    exchanges   `METHOD status` of each complete exchange, in order
+    aborted     number of POST exchanges cut off by the end of the connection or by a downgrade
+    downgrade   the reason if the connection becomes opaque: a name of `layout.DOWNGRADES`, or `any`
+    clean       h11 parses all bytes, too, so the bodies are compared with h11
+    lockstep    the script waits for each piece to arrive, so it can be sent byte by byte
     """
 
     play: Callable[[Wire], None]
@@ -37,7 +37,7 @@ class Case:
 
     @property
     def total(self) -> int:
-        """Return how many exchanges are counted; one that opens a tunnel is one, too."""
+        """Return the number of counted exchanges, including one that opens a tunnel."""
         return len(self.exchanges) + self.aborted + (self.downgrade in ("connect", "upgrade"))
 
 
@@ -58,7 +58,7 @@ def answer(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 def head(status: bytes, *headers: bytes) -> bytes:
-    """Return a response's head alone."""
+    """Return the head of a response without a body."""
     return b"\r\n".join((b"HTTP/1.1 " + status, *headers)) + b"\r\n\r\n"
 
 

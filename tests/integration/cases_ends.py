@@ -1,4 +1,4 @@
-"""Every way in which a connection can end, seen from the other end as what it was."""
+"""Scripts for every way in which a connection can end. The other side must see the same end."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def early_response_then_close_with_the_upload_unread(w: Wire) -> None:
     w.up(request[:200])
     response = answer(b"too much", b"Connection: close", status=b"413 Content Too Large")
     w.client.sendall(request[200:])
-    assert w.server.recv(1)  # some of it arrived and is not read any more: a close is now a reset
+    assert w.server.recv(1)  # the server leaves received bytes unread, so that its close sends a reset
     w.server.sendall(response)
     w.server.close()
     got = bytearray()

@@ -1,4 +1,4 @@
-"""Well-formed HTTP/1.1 in all its shapes."""
+"""Scripts of well-formed HTTP/1.1 in all variants."""
 
 from __future__ import annotations
 

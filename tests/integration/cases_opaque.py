@@ -1,4 +1,4 @@
-"""What is not HTTP/1.1, no longer HTTP/1.1, or broken: it passes all the same."""
+"""Scripts of other protocols, protocol switches and malformed HTTP/1.1. All bytes must be forwarded unchanged."""
 
 from __future__ import annotations
 

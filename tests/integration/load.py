@@ -1,6 +1,6 @@
-"""A bounded number of keep-alive connections that send all the time, and a server for them; every answer is checked.
+"""A load of keep-alive connections that send requests continuously and check every response, and a server for it.
 
-As a program, `load.py PORT`, it is the server: it answers each request with a fixed prediction.
+As a program, `load.py PORT`, it is the server, which answers each request with a fixed prediction.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STALL_SECONDS = 5.0
 
 
 class Client(asyncio.Protocol):
-    """One connection that sends the next request when the last one was answered."""
+    """One connection that sends the next request after each response."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -44,7 +44,7 @@ class Client(asyncio.Protocol):
         if len(self._got) < len(RESPONSE):
             return
         if self._got != RESPONSE:
-            self._load.failures.append(f"another answer: {self._got[:80]!r}")
+            self._load.failures.append(f"unexpected response: {self._got[:80]!r}")
         self._got = b""
         self._load.answered += 1
         if self._load.stopping:
@@ -60,7 +60,7 @@ class Client(asyncio.Protocol):
 
 
 class Load:
-    """Requests in a thread of their own; `answered`, `sent` and `failures` may be read at any time."""
+    """Requests in a separate thread. `answered`, `sent` and `failures` may be read at any time."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -69,23 +69,23 @@ class Load:
         self.stopping = False
 
     async def run(self) -> None:
-        """Send until `stopping`, then wait for the last answers."""
+        """Send until `stopping` is set, then wait for the last responses."""
         loop = asyncio.get_running_loop()
         for _ in range(CONNECTIONS):
             await loop.create_connection(lambda: Client(self), "127.0.0.1", self._port)
             self.open += 1
         before, stalled = -1, 0.0
         while self.open and stalled < STALL_SECONDS:
-            await asyncio.sleep(0.02)  # only looks; nothing waits for it
+            await asyncio.sleep(0.02)  # interval of the stall check; requests do not wait for it
             stalled = stalled + 0.02 if self.answered == before else 0.0
             before = self.answered
         if self.open:
-            self.failures.append(f"{self.open} connections without an answer for {STALL_SECONDS} s")
+            self.failures.append(f"{self.open} connections received no response for {STALL_SECONDS} s")
 
 
 @contextmanager
 def load(port: int) -> Iterator[Load]:
-    """Load `port` during the block; afterwards every request has been answered."""
+    """Send requests to `port` during the block. After the block, every request has been answered."""
     running = Load(port)
     thread = threading.Thread(target=asyncio.run, args=(running.run(),))
     thread.start()
@@ -97,7 +97,7 @@ def load(port: int) -> Iterator[Load]:
 
 
 class Server(asyncio.Protocol):
-    """Answers every request of the known length."""
+    """Answers every request; all requests have the same length."""
 
     def __init__(self) -> None:
         self._got = 0

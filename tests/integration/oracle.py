@@ -1,4 +1,4 @@
-"""What h11 reads in the bytes of one connection."""
+"""The exchanges that h11 finds in the bytes of one connection, as the expected result for the tracker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import h11
 
 @dataclass
 class Message:
-    """One message that h11 saw, whole or in part; `name` is the method or the status."""
+    """One message that h11 parsed, complete or in part. `name` is the method or the status."""
 
     name: str
     body: bytes = b""
@@ -17,21 +17,21 @@ class Message:
 
 
 @dataclass
-class Seen:
-    """The requests and the final responses on one connection, in order."""
+class ParsedConnection:
+    """The requests and the final responses of one connection, in order."""
 
     requests: list[Message] = field(default_factory=list)
     responses: list[Message] = field(default_factory=list)
 
     def exchanges(self) -> list[tuple[str, int, bytes, bytes]]:
-        """Return method, status and both bodies of each exchange that was seen whole."""
+        """Return method, status and both bodies of each complete exchange."""
         pairs = zip(self.requests, self.responses, strict=False)
         return [(up.name, int(down.name), up.body, down.body) for up, down in pairs if up.whole and down.whole]
 
 
-def read(client_sent: bytes, server_sent: bytes, *, server_ended: bool) -> Seen:
-    """Let h11 read both directions; `server_ended` tells whether the server's ended cleanly."""
-    seen = Seen(requests=_requests(client_sent))
+def read(client_sent: bytes, server_sent: bytes, *, server_ended: bool) -> ParsedConnection:
+    """Parse both directions with h11; `server_ended` is whether the server's direction ended with FIN."""
+    seen = ParsedConnection(requests=_requests(client_sent))
     rest = server_sent
     for request in seen.requests:
         response, rest = _response(request.name, rest, server_ended)
@@ -45,7 +45,7 @@ def read(client_sent: bytes, server_sent: bytes, *, server_ended: bool) -> Seen:
 
 def _requests(sent: bytes) -> list[Message]:
     messages, rest = [], sent
-    while rest := rest.lstrip(b"\r\n"):  # empty lines before a start line are allowed; h11 does not skip them
+    while rest := rest.lstrip(b"\r\n"):  # RFC 9112, 2.2 allows empty lines before a start line; h11 does not skip them
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         parser.receive_data(rest)
         event = _next(parser)
@@ -56,7 +56,7 @@ def _requests(sent: bytes) -> list[Message]:
         _body(parser, message)
         if not message.whole:
             break
-        rest = _left(parser)
+        rest = _trailing(parser)
     return messages
 
 
@@ -74,11 +74,11 @@ def _response(method: str, sent: bytes, ended: bool) -> tuple[Message | None, by
         return None, b""
     message = Message(str(event.status_code))
     _body(parser, message, ended=ended)
-    return message, _left(parser)
+    return message, _trailing(parser)
 
 
 def _body(parser: h11.Connection, message: Message, ended: bool = False) -> None:
-    """Read a body; `ended` tells that the stream ended cleanly behind the bytes."""
+    """Read a body; `ended` is whether the stream ended with FIN after the bytes."""
     while not message.whole:
         event = _next(parser)
         if isinstance(event, h11.Data):
@@ -93,12 +93,12 @@ def _body(parser: h11.Connection, message: Message, ended: bool = False) -> None
 
 
 def _next(parser: h11.Connection) -> object:
-    """Return the next event, or None when h11 refuses what is there."""
+    """Return the next event, or None if h11 rejects the bytes."""
     try:
         return parser.next_event()
     except h11.RemoteProtocolError:
         return None
 
 
-def _left(parser: h11.Connection) -> bytes:
+def _trailing(parser: h11.Connection) -> bytes:
     return bytes(parser.trailing_data[0])

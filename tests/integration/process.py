@@ -1,4 +1,4 @@
-"""A proxy as a process of its own on loopback ports, and what can be read of it from outside."""
+"""A proxy process on loopback ports, and the state of it that can be read from outside."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 Address = tuple[str, int] | str
 
 
-def written(address: Address) -> str:
-    """Return an address as the command line takes it."""
+def format_address(address: Address) -> str:
+    """Return an address in the form of the command line."""
     if isinstance(address, str):
         return f"unix:{address}"
     host, port = address
@@ -33,7 +33,7 @@ def written(address: Address) -> str:
 
 
 def dial(address: Address, timeout: float = DEADLINE) -> socket.socket:
-    """Return a stream socket connected to `address`, without Nagle's delay."""
+    """Return a stream socket connected to `address`, with TCP_NODELAY."""
     if isinstance(address, str):
         stream = socket.socket(socket.AF_UNIX)
         stream.settimeout(timeout)
@@ -45,7 +45,7 @@ def dial(address: Address, timeout: float = DEADLINE) -> socket.socket:
 
 
 def answers(address: Address) -> bool:
-    """Return whether something accepts connections at `address`."""
+    """Return whether a process accepts connections at `address`."""
     try:
         dial(address, timeout=patient(1)).close()
     except OSError:
@@ -64,7 +64,7 @@ class Proxy:
     log: Path
 
     def page(self) -> PageSnapshot:
-        """Return the counters as of now."""
+        """Return the current counters."""
         return read_page(self.shared / PAGE_FILE)
 
     def resident_kib(self) -> int:
@@ -95,17 +95,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 def seen(page: PageSnapshot) -> int:
-    """Return the exchanges that have a fate."""
+    """Return the number of exchanges with an outcome."""
     return sum(page.fates.values())
 
 
 def counted(page: PageSnapshot) -> int:
-    """Return the exchanges that the route slots count."""
+    """Return the number of exchanges in the route slots."""
     return sum(sum(route.codes.values()) for route in page.routes)
 
 
 def in_flight(page: PageSnapshot) -> int:
-    """Return the exchanges that have begun and have no fate yet."""
+    """Return the number of exchanges that have started and have no outcome yet."""
     return sum(route.in_flight for route in page.routes)
 
 
@@ -119,16 +119,16 @@ def running_proxy(
     prefix: Sequence[str] = (),
     killed: bool = False,
 ) -> Iterator[Proxy]:
-    """Start `pilotfish proxy` before `upstream`, wait until it listens, end it afterwards.
+    """Run `pilotfish proxy` in front of `upstream` during the block, and wait first until it listens.
 
-    `prefix` is a command that the proxy is run by; `killed` tells that the block ends it by SIGKILL.
+    `prefix` is a command that runs the proxy. Set `killed` if the block ends the proxy with SIGKILL.
     """
     address = listen if listen is not None else ("127.0.0.1", free_port())
     health = ("127.0.0.1", free_port())
     shared.mkdir(parents=True, exist_ok=True)
     log = shared.parent / f"{shared.name}.log"
-    command = [*prefix, PILOTFISH, "proxy", "--listen", written(address), "--upstream", written(upstream)]
-    command += ["--shared", str(shared), "--health", written(health), *extra]
+    command = [*prefix, PILOTFISH, "proxy", "--listen", format_address(address), "--upstream", format_address(upstream)]
+    command += ["--shared", str(shared), "--health", format_address(health), *extra]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
         proxy = Proxy(process, address, health, shared, log)
         try:

@@ -1,6 +1,6 @@
-"""A reader of the record channel, as small as it can be: it stands where the analyzer would.
+"""A minimal reader of the record channel, in place of the analyzer.
 
-As a program, `reader.py FOLDER OUT`, it appends one line per frame to OUT and is there to be stopped and killed.
+As a program, `reader.py FOLDER OUT`, it appends one line per frame to OUT. Tests stop and kill this program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pilotfish.sidecar.channel.record import FRAME, Frame, Hello, Record, decode
 
 
 def bind(shared: Path) -> socket.socket:
-    """Listen at the channel's socket, in place of whoever did before."""
+    """Listen on the channel's socket, and replace a previous socket file."""
     path = shared / SOCKET_FILE
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
@@ -28,7 +28,7 @@ def bind(shared: Path) -> socket.socket:
 
 
 def frames(stream: socket.socket) -> Iterator[Frame]:
-    """Yield the frames of one connection until it ends; a last, incomplete one is left out."""
+    """Yield the complete frames of one connection until it ends."""
     with stream.makefile("rb") as file:
         while len(head := file.read(FRAME.size)) == FRAME.size:
             size, kind = FRAME.unpack(head)
@@ -39,14 +39,14 @@ def frames(stream: socket.socket) -> Iterator[Frame]:
 
 
 class Reader:
-    """What came over the channel so far."""
+    """The frames received so far."""
 
     def __init__(self) -> None:
         self.hellos: list[Hello] = []
         self.records: list[Record] = []
 
-    def take(self, frame: Frame) -> None:
-        """Keep one frame."""
+    def add(self, frame: Frame) -> None:
+        """Store one frame."""
         if isinstance(frame, Hello):
             self.hellos.append(frame)
         else:
@@ -68,7 +68,7 @@ def reading(shared: Path) -> Iterator[Reader]:
             current[:] = [stream]
             with stream:
                 for frame in frames(stream):
-                    reader.take(frame)
+                    reader.add(frame)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -76,14 +76,14 @@ def reading(shared: Path) -> Iterator[Reader]:
         yield reader
     finally:
         for stream in (listener, *current):
-            with suppress(OSError):  # it ended by itself
+            with suppress(OSError):  # it has ended already
                 stream.shutdown(socket.SHUT_RDWR)
         thread.join()
         listener.close()
 
 
 def main(shared: Path, out: Path) -> None:
-    """Append `hello EPOCH NEXT` and `record SEQUENCE` lines to `out`, one write a frame, until killed."""
+    """Append `hello EPOCH NEXT` and `record SEQUENCE` lines to `out`, one write per frame, until killed."""
     listener = bind(shared)
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     while True:

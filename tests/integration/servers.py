@@ -1,7 +1,7 @@
-"""Servers as programs of their own, in two frameworks with the same answers: `servers.py aiohttp|uvicorn PORT`.
+"""Server programs with the same responses in two frameworks: `servers.py aiohttp|uvicorn PORT`.
 
 ANY  /echo              the request's body, with a Content-Length
-POST /early             413 before the body is read
+POST /early             413, sent before the body is read
 GET  /empty             204
 GET  /stream?n=N        N chunks
 GET  /ws                a WebSocket that echoes
@@ -99,7 +99,7 @@ async def _sockets(receive: Receive, send: Send) -> None:
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """The same answers as an ASGI application."""
+    """Serve the same responses as an ASGI application."""
     path = scope.get("path", "")
     if scope["type"] == "websocket":
         await _sockets(receive, send)

@@ -1,4 +1,4 @@
-"""What people use, before and behind the proxy: clients and servers get the very answers that they get without it."""
+"""Common HTTP clients and servers: through the proxy, a client gets the same responses as without it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Answers = list[tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A server and a proxy before it."""
+    """A server and a proxy in front of it."""
 
     port: int
     proxy: Proxy
@@ -131,7 +131,7 @@ def test_client_gets_the_same_answers_through_the_proxy(client: str, pair: Pair)
     def at_rest() -> bool:
         return not pair.proxy.page().connections["open"]
 
-    wait_until(at_rest, what="the proxy to come to rest")
+    wait_until(at_rest, what="the proxy to be idle")
     after = pair.proxy.page()
     expected = 1 if client == "websockets" else len(through)
     assert counted(after) - counted(before) == seen(after) - seen(before) == expected

@@ -1,4 +1,4 @@
-"""Whatever happens to the reader of the records: not one request fails, and every exchange is counted once."""
+"""Faults of the reader under load: no request fails, and every exchange is counted once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-STEP = 400  # requests that are to pass before and after each fault
+STEP = 400  # requests to wait for before and after each fault
 ROUTE = "POST /v2/models/m/infer"
 
 
 @contextmanager
 def program(folder: Path, module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of this package's modules as a program until the end of the block."""
+    """Run a module of this package as a program until the end of the block."""
     command = [sys.executable, "-m", module, *arguments]
     with (
         (folder / "programs.log").open("ab") as log,
@@ -36,20 +36,20 @@ def program(folder: Path, module: str, *arguments: str) -> Iterator[subprocess.P
         try:
             yield process
         finally:
-            process.kill()  # ends a stopped process, too
+            process.kill()  # SIGKILL also ends a stopped process
 
 
 @dataclass
-class Scene:
-    """A loaded proxy; `previous` is the last look at its counters."""
+class LoadedProxy:
+    """A proxy under load; `previous` is the last copy of its counters."""
 
     proxy: Proxy
     load: Load
     folder: Path
     previous: PageSnapshot
 
-    def look(self) -> PageSnapshot:
-        """Read the counters; none may run backwards, and routes and fates must agree in every copy."""
+    def counters(self) -> PageSnapshot:
+        """Read the counters. None may decrease, and the totals of routes and outcomes must agree in every copy."""
         page, before = self.proxy.page(), self.previous
         assert counted(page) == seen(page)
         assert all(page.fates[key] >= before.fates[key] for key in page.fates)
@@ -61,12 +61,12 @@ class Scene:
         self.previous = page
         return page
 
-    def pass_by(self, requests: int = STEP) -> None:
-        """Let requests pass, looking at the counters all the while."""
+    def await_requests(self, requests: int = STEP) -> None:
+        """Wait for `requests` more responses, and check the counters meanwhile."""
         goal = self.load.answered + requests
 
         def passed() -> bool:
-            self.look()
+            self.counters()
             return self.load.answered >= goal or bool(self.load.failures)
 
         wait_until(passed, what=f"{requests} requests")
@@ -74,21 +74,21 @@ class Scene:
 
     def dropped(self, reason: str) -> int:
         """Return how many exchanges were dropped for `reason`."""
-        return self.look().fates["dropped", reason]
+        return self.counters().fates["dropped", reason]
 
-    def reader(self) -> Reader:
-        """Return a description of a new reader's output."""
-        return Reader(self.folder / "frames")
+    def reader(self) -> ReaderOutput:
+        """Return the output of a reader program."""
+        return ReaderOutput(self.folder / "frames")
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """What a reader program has written."""
+class ReaderOutput:
+    """The output file of a reader program."""
 
     out: Path
 
     def lines(self) -> list[list[str]]:
-        """Return its complete lines, in words."""
+        """Return the words of each complete line."""
         return (
             [line.split() for line in self.out.read_text().splitlines(keepends=True) if line.endswith("\n")]
             if self.out.exists()
@@ -96,16 +96,16 @@ class Reader:
         )
 
     def sequences(self) -> list[int]:
-        """Return the numbers of the records that it got."""
+        """Return the sequence numbers of the received records."""
         return [int(words[1]) for words in self.lines() if words[0] == "record"]
 
-    def greetings(self) -> int:
-        """Return how often it was greeted."""
+    def handshakes(self) -> int:
+        """Return the number of received handshakes."""
         return sum(words[0] == "hello" for words in self.lines())
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def loaded(tmp_path: Path) -> Iterator[LoadedProxy]:
     shared, port = tmp_path / "shared", free_port()
     shared.mkdir()
     (shared / "proxy.json").write_text('{"maxRecordsPerSecond": 1000000}')
@@ -114,12 +114,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         with running_proxy(("127.0.0.1", port), shared) as proxy:
             assert isinstance(proxy.address, tuple)
             with load(proxy.address[1]) as running:
-                scene = Scene(proxy, running, tmp_path, proxy.page())
-                wait_until(lambda: running.answered > STEP, what="the load to begin")
-                yield scene
+                loaded = LoadedProxy(proxy, running, tmp_path, proxy.page())
+                wait_until(lambda: running.answered > STEP, what="the load to start")
+                yield loaded
             assert not running.failures
-            wait_until(lambda: not proxy.page().connections["open"] and not in_flight(proxy.page()), what="rest")
-            page = scene.look()
+            wait_until(
+                lambda: not proxy.page().connections["open"] and not in_flight(proxy.page()),
+                what="the proxy to be idle",
+            )
+            page = loaded.counters()
             assert running.answered == running.sent == counted(page) == seen(page)
             assert {code: sum(route.codes[code] for route in page.routes) for code in ("2xx", "none")} == {
                 "2xx": running.sent,
@@ -127,53 +130,53 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             }
 
 
-def test_no_reader_at_all(scene: Scene) -> None:
-    scene.pass_by()
-    assert scene.look().accepted == 0
-    assert scene.dropped("no_reader") == seen(scene.previous)
+def test_load_without_a_reader(loaded: LoadedProxy) -> None:
+    loaded.await_requests()
+    assert loaded.counters().accepted == 0
+    assert loaded.dropped("no_reader") == seen(loaded.previous)
 
 
-def test_killed_reader_comes_back(scene: Scene) -> None:
-    reader = scene.reader()
+def test_killed_reader_restarts(loaded: LoadedProxy) -> None:
+    reader = loaded.reader()
     for _ in range(3):
-        greetings = reader.greetings()
-        with program(scene.folder, reader_module.__name__, str(scene.proxy.shared), str(reader.out)) as process:
-            wait_until(lambda before=greetings: reader.greetings() > before, what="the reader to be greeted")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            scene.pass_by()
+        handshakes = reader.handshakes()
+        with program(loaded.folder, reader_module.__name__, str(loaded.proxy.shared), str(reader.out)) as process:
+            wait_until(lambda before=handshakes: reader.handshakes() > before, what="the handshake")  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            loaded.await_requests()
             process.send_signal(signal.SIGKILL)
-            scene.pass_by()
+            loaded.await_requests()
     sequences = reader.sequences()
     assert sequences == sorted(set(sequences)), "a record came twice or out of order"
-    assert sequences[-1] <= scene.look().accepted
+    assert sequences[-1] <= loaded.counters().accepted
     assert len(sequences) > 2 * STEP
 
 
-def test_stopped_reader_fills_the_channel_and_then_gets_on(scene: Scene) -> None:
-    reader = scene.reader()
-    with program(scene.folder, reader_module.__name__, str(scene.proxy.shared), str(reader.out)) as process:
-        wait_until(lambda: reader.greetings() == 1, what="the proxy to greet the reader")
+def test_stopped_reader_fills_the_channel_and_then_catches_up(loaded: LoadedProxy) -> None:
+    reader = loaded.reader()
+    with program(loaded.folder, reader_module.__name__, str(loaded.proxy.shared), str(reader.out)) as process:
+        wait_until(lambda: reader.handshakes() == 1, what="the handshake")
         process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: scene.dropped("channel_full") > STEP, timeout=30, what="the channel to fill")
-        scene.pass_by()
+        wait_until(lambda: loaded.dropped("channel_full") > STEP, timeout=30, what="the channel to fill")
+        loaded.await_requests()
         process.send_signal(signal.SIGCONT)
-        full = scene.look().accepted
-        wait_until(lambda: scene.look().accepted > full + STEP, what="records to be taken again")
-        scene.load.stopping = True
-        wait_until(lambda: not scene.load.open, what="the load to end")
-        wait_until(lambda: reader.sequences()[-1:] == [scene.look().accepted], what="the last record to arrive")
-    assert reader.sequences() == list(range(1, scene.look().accepted + 1)), "an accepted record did not arrive"
+        full = loaded.counters().accepted
+        wait_until(lambda: loaded.counters().accepted > full + STEP, what="records to be accepted again")
+        loaded.load.stopping = True
+        wait_until(lambda: not loaded.load.open, what="the load to end")
+        wait_until(lambda: reader.sequences()[-1:] == [loaded.counters().accepted], what="the last record to arrive")
+    assert reader.sequences() == list(range(1, loaded.counters().accepted + 1)), "an accepted record did not arrive"
 
 
-def test_settings_change_under_load(scene: Scene) -> None:
-    reader = scene.reader()
-    settings = scene.proxy.shared / "proxy.json"
-    with program(scene.folder, reader_module.__name__, str(scene.proxy.shared), str(reader.out)):
-        wait_until(lambda: reader.greetings() == 1, what="the proxy to greet the reader")
-        scene.pass_by()
+def test_settings_change_under_load(loaded: LoadedProxy) -> None:
+    reader = loaded.reader()
+    settings = loaded.proxy.shared / "proxy.json"
+    with program(loaded.folder, reader_module.__name__, str(loaded.proxy.shared), str(reader.out)):
+        wait_until(lambda: reader.handshakes() == 1, what="the handshake")
+        loaded.await_requests()
         settings.with_suffix(".new").write_text('{"maxRecordsPerSecond": 0}')
         settings.with_suffix(".new").replace(settings)
-        before = scene.look().fates["sampled_out", "rate"]
-        wait_until(lambda: scene.look().fates["sampled_out", "rate"] > before + STEP, what="the new rate to hold")
-        settings.with_suffix(".new").write_text("{ this is no JSON")
+        before = loaded.counters().fates["sampled_out", "rate"]
+        wait_until(lambda: loaded.counters().fates["sampled_out", "rate"] > before + STEP, what="the new rate to apply")
+        settings.with_suffix(".new").write_text("{ not JSON")
         settings.with_suffix(".new").replace(settings)
-        scene.pass_by(3 * STEP)
+        loaded.await_requests(3 * STEP)

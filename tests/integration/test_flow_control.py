@@ -1,4 +1,4 @@
-"""A slow reader slows the sender, and nothing piles up in between."""
+"""Back-pressure: a slow reader slows down the sender, and the proxy buffers little."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CONNECTION_KIB = 40
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[tuple[socket.socket, Proxy]]:
+def running(tmp_path: Path) -> Iterator[tuple[socket.socket, Proxy]]:
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
         yield listener, proxy
 
 
 def pour(source: socket.socket, target: socket.socket, size: int) -> int:
-    """Send `size` zero bytes from a sparse file and throw them away at the other end; return how many came."""
+    """Send `size` zero bytes from a sparse file and discard them at the other end; return how many arrived."""
     poll, sent, got = select.poll(), 0, 0
     poll.register(target, select.POLLIN)
     scratch = bytearray(MIB)
@@ -42,15 +42,15 @@ def pour(source: socket.socket, target: socket.socket, size: int) -> int:
                 try:
                     sent += os.sendfile(source.fileno(), zeros.fileno(), 0, min(size - sent, 64 * MIB))
                 except BlockingIOError:
-                    pass  # the way is full: read first
-            assert poll.poll(PATIENCE_MS if sent == size else 1000), f"{got} of {size} bytes came, {sent} were sent"
+                    pass  # the path is full: read first
+            assert poll.poll(PATIENCE_MS if sent == size else 1000), f"{got} of {size} bytes arrived, {sent} were sent"
             got += target.recv_into(scratch, MIB, socket.MSG_TRUNC)
     source.settimeout(DEADLINE)
     return got
 
 
 def transfer(wire: Wire, proxy: Proxy, size: int, *, upload: bool) -> None:
-    """Let a body of `size` bytes stall, then drain; the resident set must not move with it."""
+    """Let a body of `size` bytes stall, then drain it. The resident set must not grow with the body."""
     wire.up(post(b"warm"))
     wire.down(answer(b"warm"))
     pour_through(wire, 16 * MIB, upload=upload)
@@ -59,7 +59,7 @@ def transfer(wire: Wire, proxy: Proxy, size: int, *, upload: bool) -> None:
     target = wire.server if upload else wire.client
     begin(wire, size, upload=upload)
     stalled = fill(source, bytes(1 << 16))
-    assert stalled < size, "nothing held the sender back"
+    assert stalled < size, "the sender was not slowed down"
     assert proxy.resident_kib() - before < GROWTH_KIB
     rest = stalled
     while rest:
@@ -84,7 +84,7 @@ def finish(wire: Wire, *, upload: bool) -> None:
 
 
 def pour_through(wire: Wire, size: int, *, upload: bool) -> None:
-    """Do one transfer that warms up what is allocated once."""
+    """Do one transfer, so that one-time allocations happen before the measurement."""
     begin(wire, size, upload=upload)
     source, target = (wire.client, wire.server) if upload else (wire.server, wire.client)
     pour(source, target, size)
@@ -92,22 +92,22 @@ def pour_through(wire: Wire, size: int, *, upload: bool) -> None:
 
 
 @pytest.mark.parametrize("upload", [True, False], ids=["upload", "download"])
-def test_large_body_to_a_slow_reader_keeps_memory_flat(upload: bool, stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_large_body_to_a_slow_reader_keeps_memory_flat(upload: bool, running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     with connected(listener, proxy.address) as wire:
         transfer(wire, proxy, 256 * MIB, upload=upload)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("upload", [True, False], ids=["upload", "download"])
-def test_two_gibibytes_to_a_slow_reader_keep_memory_flat(upload: bool, stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_two_gibibytes_to_a_slow_reader_keep_memory_flat(upload: bool, running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     with connected(listener, proxy.address) as wire:
         transfer(wire, proxy, 2048 * MIB + 12_345, upload=upload)
 
 
-def test_tiny_socket_buffers_lose_nothing(stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_tiny_socket_buffers_lose_nothing(running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     with connected(listener, proxy.address) as wire:
         for end in (wire.client, wire.server):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
@@ -118,8 +118,8 @@ def test_tiny_socket_buffers_lose_nothing(stage: tuple[socket.socket, Proxy]) ->
         wire.end()
 
 
-def test_many_idle_connections_cost_little_memory_each(stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_many_idle_connections_cost_little_memory_each(running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     count = min(1000, (raise_descriptor_limit(4096) - 200) // 2)
     with ExitStack() as stack:
         for _ in range(50):
@@ -136,8 +136,8 @@ def test_many_idle_connections_cost_little_memory_each(stage: tuple[socket.socke
     wait_until(lambda: proxy.page().connections["open"] == 0, what="all connections to end")
 
 
-def test_slow_heads_hold_nobody_up(stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_slow_heads_do_not_delay_other_connections(running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     request = post(b"late", b"X-Padding: " + b"x" * 2000)
     with ExitStack() as stack:
         slow = [stack.enter_context(connected(listener, proxy.address, bytewise)) for _ in range(100)]
@@ -157,8 +157,8 @@ def test_slow_heads_hold_nobody_up(stage: tuple[socket.socket, Proxy]) -> None:
         assert proxy.resident_kib() - before < GROWTH_KIB
 
 
-def test_a_dead_client_frees_its_connection(stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_client_that_closes_frees_its_connection(running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     for _ in range(20):
         client = dial(proxy.address)
         server, _ = listener.accept()
@@ -168,8 +168,8 @@ def test_a_dead_client_frees_its_connection(stage: tuple[socket.socket, Proxy]) 
     wait_until(lambda: proxy.page().connections["open"] == 0, what="all connections to end")
 
 
-def test_reset_ends_connections_whose_other_end_never_reads(stage: tuple[socket.socket, Proxy]) -> None:
-    listener, proxy = stage
+def test_reset_closes_connections_whose_other_end_never_reads(running: tuple[socket.socket, Proxy]) -> None:
+    listener, proxy = running
     with connected(listener, proxy.address) as uploading, connected(listener, proxy.address) as downloading:
         begin(uploading, 1 << 30, upload=True)
         begin(downloading, 1 << 30, upload=False)

@@ -1,4 +1,4 @@
-"""What is bounded: descriptors, connections, storms; and how the proxy starts, awaits its upstream, and ends."""
+"""Limits on descriptors and connections; start, connecting to the upstream, and the end of the proxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.case import answer, post
-from tests.integration.process import Address, Proxy, dial, running_proxy, written
+from tests.integration.process import Address, Proxy, dial, format_address, running_proxy
 from tests.integration.wire import Wire, connected, ending, listening, refusal
 from tests.support.limits import raise_descriptor_limit
 from tests.support.ports import free_port
@@ -23,14 +23,14 @@ def exchange(wire: Wire) -> None:
     wire.down(answer(b'{"y":1}'))
 
 
-def works(listener: socket.socket, target: Address) -> None:
+def assert_relays(listener: socket.socket, target: Address) -> None:
     with connected(listener, target) as wire:
         exchange(wire)
         wire.end()
 
 
-def under(descriptors: int) -> list[str]:
-    """Return a command prefix that limits the descriptors of what it runs."""
+def descriptor_limit(descriptors: int) -> list[str]:
+    """Return a command prefix that limits the number of descriptors of the command."""
     limit = f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)"
     program = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
     return [sys.executable, "-c", program]
@@ -49,30 +49,33 @@ def test_connection_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
             assert proxy.page().connections["refused_limit"] == 5
             assert proxy.page().connections["open"] == 10
         wait_until(lambda: proxy.page().connections["open"] == 0, what="the connections to end")
-        works(listener, proxy.address)
+        assert_relays(listener, proxy.address)
 
 
 def test_descriptor_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", prefix=under(64)) as proxy:
+    with (
+        listening() as listener,
+        running_proxy(listener.getsockname(), tmp_path / "shared", prefix=descriptor_limit(64)) as proxy,
+    ):
         with ExitStack() as stack:
             while not refusals(proxy):
-                with suppress(ConnectionResetError):  # refused before `connect` had returned
+                with suppress(ConnectionResetError):  # refused before `connect` returned
                     stack.enter_context(dial(proxy.address))
             assert proxy.page().connections["open"] >= 8
         wait_until(
             lambda: accept_all(listener) == 0 and not proxy.page().connections["open"], what="the connections to end"
         )
-        works(listener, proxy.address)
+        assert_relays(listener, proxy.address)
 
 
 def refusals(proxy: Proxy) -> int:
-    """Return how many connections were refused for want of descriptors, found or foreseen."""
+    """Return the number of connections refused because descriptors ran out, or would have run out."""
     connections = proxy.page().connections
     return connections["refused_descriptors"] + connections["refused_limit"]
 
 
 def accept_all(listener: socket.socket) -> int:
-    """Take and close what waits; return how many there were."""
+    """Accept and close all pending connections; return their number."""
     listener.setblocking(False)
     taken = 0
     try:
@@ -104,7 +107,7 @@ def test_storm_of_connections_is_served(tmp_path: Path) -> None:
         assert proxy.page().connections["accepted"] == count
 
 
-def test_upstream_is_waited_for_until_it_first_answers(tmp_path: Path) -> None:
+def test_refused_upstream_is_retried_until_it_first_accepts(tmp_path: Path) -> None:
     upstream = ("127.0.0.1", free_port())
     with running_proxy(upstream, tmp_path / "shared") as proxy, dial(proxy.address) as early:
         early.sendall(post(b"early"))
@@ -118,10 +121,10 @@ def test_upstream_is_waited_for_until_it_first_answers(tmp_path: Path) -> None:
         assert refusal(proxy.address) == "rst"
         wait_until(lambda: proxy.page().connections["refused_upstream"] == 1, what="the refusal to be counted")
         with listening(address=upstream) as listener:
-            works(listener, proxy.address)
+            assert_relays(listener, proxy.address)
 
 
-def test_client_that_leaves_while_the_upstream_is_waited_for(tmp_path: Path) -> None:
+def test_client_that_disconnects_while_the_upstream_is_retried(tmp_path: Path) -> None:
     upstream = ("127.0.0.1", free_port())
     with running_proxy(upstream, tmp_path / "shared") as proxy:
         with dial(proxy.address) as impatient:
@@ -132,7 +135,7 @@ def test_client_that_leaves_while_the_upstream_is_waited_for(tmp_path: Path) -> 
                 lambda: accept_all(listener) >= 0 and proxy.page().connections["open"] == 0,
                 what="the connection to end",
             )
-            works(listener, proxy.address)
+            assert_relays(listener, proxy.address)
 
 
 def bindable(family: socket.AddressFamily, host: str) -> bool:
@@ -151,13 +154,13 @@ def test_listens_and_connects_on(host: str, tmp_path: Path) -> None:
     with listening(family, (host, 0)) as listener:
         upstream = (host, listener.getsockname()[1])
         with running_proxy(upstream, tmp_path / "shared", listen=(host, free_port(host))) as proxy:
-            works(listener, proxy.address)
+            assert_relays(listener, proxy.address)
 
 
 def test_listens_and_connects_on_unix_sockets(tmp_path: Path) -> None:
     inner, outer = str(tmp_path / "in.sock"), str(tmp_path / "out.sock")
     with listening(socket.AF_UNIX, inner) as listener, running_proxy(inner, tmp_path / "shared", listen=outer) as proxy:
-        works(listener, proxy.address)
+        assert_relays(listener, proxy.address)
         with connected(listener, proxy.address) as wire:
             exchange(wire)
             wire.down_fin()
@@ -165,24 +168,24 @@ def test_listens_and_connects_on_unix_sockets(tmp_path: Path) -> None:
         assert proxy.page().connections["accepted"] == 2
 
 
-def test_several_pairs_are_told_apart(tmp_path: Path) -> None:
+def test_several_pairs_relay_to_their_own_upstreams(tmp_path: Path) -> None:
     second = ("127.0.0.1", free_port())
     with listening() as first, listening() as other:
-        extra = ["--listen", written(second), "--upstream", written(other.getsockname())]
+        extra = ["--listen", format_address(second), "--upstream", format_address(other.getsockname())]
         with running_proxy(first.getsockname(), tmp_path / "shared", extra=extra) as proxy:
-            works(first, proxy.address)
-            works(other, second)
+            assert_relays(first, proxy.address)
+            assert_relays(other, second)
 
 
 def pending(proxy: Proxy, number: signal.Signals) -> bool:
-    """Return whether a signal was sent and has not been delivered yet."""
+    """Return whether a sent signal has not been delivered yet."""
     for line in Path(f"/proc/{proxy.process.pid}/status").read_text().splitlines():
         if line.startswith(("SigPnd:", "ShdPnd:")) and int(line.split()[1], 16) & (1 << (number - 1)):
             return True
     return False
 
 
-def tell(proxy: Proxy, number: signal.Signals) -> None:
+def send_signal_and_wait(proxy: Proxy, number: signal.Signals) -> None:
     """Send a signal and wait until it is delivered."""
     proxy.process.send_signal(number)
     wait_until(lambda: not pending(proxy, number), what=f"{number.name} to be delivered")
@@ -190,17 +193,17 @@ def tell(proxy: Proxy, number: signal.Signals) -> None:
 
 def test_sigterm_without_connections_ends_at_once(tmp_path: Path) -> None:
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
-        works(listener, proxy.address)
+        assert_relays(listener, proxy.address)
         wait_until(lambda: proxy.page().connections["open"] == 0, what="the connection to end")
         proxy.terminate()
         assert proxy.exit_status(2) == 0
 
 
-def test_sigterm_goes_on_relaying_and_accepting_until_the_last_connection_ends(tmp_path: Path) -> None:
+def test_after_sigterm_the_proxy_relays_and_accepts_until_the_last_connection_ends(tmp_path: Path) -> None:
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
         with connected(listener, proxy.address) as old:
             old.up(post(b"begun")[:-2])
-            tell(proxy, signal.SIGTERM)
+            send_signal_and_wait(proxy, signal.SIGTERM)
             old.up(post(b"begun")[-2:])
             old.down(answer(b"done"))
             with connected(listener, proxy.address) as new:
@@ -235,24 +238,24 @@ def test_second_signal_ends_at_once(second: signal.Signals, tmp_path: Path) -> N
         connected(listener, proxy.address) as wire,
     ):
         exchange(wire)
-        tell(proxy, signal.SIGTERM)
+        send_signal_and_wait(proxy, signal.SIGTERM)
         exchange(wire)
         assert proxy.process.poll() is None
         proxy.process.send_signal(second)
         assert proxy.exit_status(5) == 0
 
 
-def test_counters_go_on_over_a_restart(tmp_path: Path) -> None:
+def test_counters_continue_after_a_restart(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     with listening() as listener:
         with running_proxy(listener.getsockname(), shared) as proxy:
-            works(listener, proxy.address)
+            assert_relays(listener, proxy.address)
             wait_until(lambda: proxy.page().connections["open"] == 0, what="the connection to end")
             first = proxy.page()
             proxy.terminate()
             assert proxy.exit_status(5) == 0
         with running_proxy(listener.getsockname(), shared) as proxy:
-            works(listener, proxy.address)
+            assert_relays(listener, proxy.address)
             wait_until(
                 lambda: proxy.page().connections["accepted"] == 2 and proxy.page().connections["open"] == 0,
                 what="the connection to end",

@@ -1,4 +1,4 @@
-"""What is handed over and what is counted, at the edges: rates, budgets, limits, streams, probes."""
+"""Recording and counting at their limits: rates, budgets, body limits, event streams, probes, route slots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
 from tests.integration.case import answer, bare, chunked, head, post
 from tests.integration.cases_http import TE
-from tests.integration.conftest import Stage
+from tests.integration.conftest import Harness
 from tests.integration.process import running_proxy, seen
 from tests.integration.reader import reading
 from tests.integration.wire import connected, listening
@@ -20,41 +20,44 @@ STREAM_EDGE = 16 * 1024
 
 
 @contextmanager
-def observed(tmp_path: Path, settings: str) -> Iterator[Stage]:
-    """A proxy with the given settings, a scripted server and a reader."""
+def observed(tmp_path: Path, settings: str) -> Iterator[Harness]:
+    """Run a proxy with the given settings, a scripted server and a reader."""
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "proxy.json").write_text(settings)
     with listening() as listener, reading(shared) as reader, running_proxy(listener.getsockname(), shared) as proxy:
-        wait_until(lambda: reader.hellos, what="the reader to be greeted")
-        yield Stage(listener, proxy, reader)
+        wait_until(lambda: reader.hellos, what="the handshake")
+        yield Harness(listener, proxy, reader)
 
 
-def records(stage: Stage, count: int) -> None:
-    """Wait for the record with the number `count`."""
-    wait_until(lambda: len(stage.reader.records) >= count, what=f"{count} records")
-    assert len(stage.reader.records) == count
+def records(harness: Harness, count: int) -> None:
+    """Wait until exactly `count` records have arrived."""
+    wait_until(lambda: len(harness.reader.records) >= count, what=f"{count} records")
+    assert len(harness.reader.records) == count
 
 
-def test_bodies_beyond_the_limit_are_truncated_and_say_so(tmp_path: Path) -> None:
-    with observed(tmp_path, '{"bodyLimit": 1000}') as stage, connected(stage.listener, stage.proxy.address) as wire:
+def test_bodies_beyond_the_limit_are_truncated_and_flagged(tmp_path: Path) -> None:
+    with (
+        observed(tmp_path, '{"bodyLimit": 1000}') as harness,
+        connected(harness.listener, harness.proxy.address) as wire,
+    ):
         wire.up(post(b"u" * 1000))
         wire.down(answer(b"d" * 1001))
         wire.up(bare(b"POST", TE) + chunked(b"u" * 600, b"v" * 600))
         wire.down(answer(b"d"))
         wire.end()
-        records(stage, 2)
-        first, second = stage.reader.records
+        records(harness, 2)
+        first, second = harness.reader.records
     assert (first.flags, first.request_bytes, first.response_bytes) == (RESPONSE_TRUNCATED, 1000, 1001)
     assert (first.request_body, first.response_body) == (b"u" * 1000, b"d" * 1000)
     assert (second.flags, second.request_bytes, second.response_bytes) == (REQUEST_TRUNCATED, 1200, 1)
     assert second.request_body == b"u" * 600 + b"v" * 400
 
 
-def test_event_streams_keep_their_edges(tmp_path: Path) -> None:
+def test_event_streams_are_recorded_with_their_beginning_and_end(tmp_path: Path) -> None:
     events = [b"data: %06d\n\n" % number for number in range(10_000)]
     whole = b"".join(events)
-    with observed(tmp_path, "{}") as stage, connected(stage.listener, stage.proxy.address) as wire:
+    with observed(tmp_path, "{}") as harness, connected(harness.listener, harness.proxy.address) as wire:
         wire.up(post(b"prompt"))
         wire.down(head(b"200 OK", b"Content-Type: text/event-stream; charset=utf-8", TE))
         for at in range(0, len(events), 100):
@@ -62,9 +65,9 @@ def test_event_streams_keep_their_edges(tmp_path: Path) -> None:
             wire.down(b"%x\r\n" % len(part) + part + b"\r\n")
         wire.down(b"0\r\n\r\n")
         wire.end()
-        records(stage, 1)
-        record = stage.reader.records[0]
-        route = next(route for route in stage.proxy.page().routes if route.route.startswith("POST"))
+        records(harness, 1)
+        record = harness.reader.records[0]
+        route = next(route for route in harness.proxy.page().routes if route.route.startswith("POST"))
     assert record.flags == EVENT_STREAM | RESPONSE_TRUNCATED
     assert record.response_bytes == len(whole)
     assert record.response_body == whole[:STREAM_EDGE] + whole[-STREAM_EDGE:]
@@ -74,48 +77,48 @@ def test_event_streams_keep_their_edges(tmp_path: Path) -> None:
 
 def test_captured_bodies_share_one_budget(tmp_path: Path) -> None:
     body = bytes(MIB)
-    with observed(tmp_path, "{}") as stage, ExitStack() as stack:
-        wires = [stack.enter_context(connected(stage.listener, stage.proxy.address)) for _ in range(12)]
+    with observed(tmp_path, "{}") as harness, ExitStack() as stack:
+        wires = [stack.enter_context(connected(harness.listener, harness.proxy.address)) for _ in range(12)]
         for wire in wires:
             wire.up(post(body)[:-1])
         for wire in wires:
             wire.up(body[-1:])
             wire.down(answer(b"ok"))
             wire.end()
-        wait_until(lambda: seen(stage.proxy.page()) == 12, what="all exchanges to be counted")
-        fates = stage.proxy.page().fates
+        wait_until(lambda: seen(harness.proxy.page()) == 12, what="all exchanges to be counted")
+        fates = harness.proxy.page().fates
         assert fates["dropped", "capture_budget"] == 4
-        taken = fates["accepted", ""] + fates["dropped", "channel_full"]
-        assert taken == 8
-        records(stage, fates["accepted", ""])
-        with connected(stage.listener, stage.proxy.address) as wire:
+        queued = fates["accepted", ""] + fates["dropped", "channel_full"]
+        assert queued == 8
+        records(harness, fates["accepted", ""])
+        with connected(harness.listener, harness.proxy.address) as wire:
             wire.up(post(body))
-            wire.down(answer(b"the budget is whole again"))
+            wire.down(answer(b"the budget is free again"))
             wire.end()
-        wait_until(lambda: stage.proxy.page().accepted == fates["accepted", ""] + 1, what="the next record")
+        wait_until(lambda: harness.proxy.page().accepted == fates["accepted", ""] + 1, what="the next record")
 
 
 def test_rate_bounds_the_records(tmp_path: Path) -> None:
     with (
-        observed(tmp_path, '{"maxRecordsPerSecond": 20}') as stage,
-        connected(stage.listener, stage.proxy.address) as wire,
+        observed(tmp_path, '{"maxRecordsPerSecond": 20}') as harness,
+        connected(harness.listener, harness.proxy.address) as wire,
     ):
         for _ in range(500):
             wire.up(post(b"x"))
             wire.down(answer(b"y"))
         wire.end()
-        wait_until(lambda: seen(stage.proxy.page()) == 500, what="all exchanges to be counted")
-        page = stage.proxy.page()
-        records(stage, page.accepted)
-        span = (stage.reader.records[-1].at_ns - stage.reader.records[0].at_ns) / 1e9
+        wait_until(lambda: seen(harness.proxy.page()) == 500, what="all exchanges to be counted")
+        page = harness.proxy.page()
+        records(harness, page.accepted)
+        span = (harness.reader.records[-1].at_ns - harness.reader.records[0].at_ns) / 1e9
     assert 1 <= page.accepted <= 20 * span + 20 * 0.1 + 2
     assert page.fates["sampled_out", "rate"] == 500 - page.accepted
 
 
-def test_probes_are_counted_apart_and_never_handed_over(tmp_path: Path) -> None:
+def test_probes_are_counted_separately_and_never_recorded(tmp_path: Path) -> None:
     with (
-        observed(tmp_path, '{"probes": ["/v1/ping"]}') as stage,
-        connected(stage.listener, stage.proxy.address) as wire,
+        observed(tmp_path, '{"probes": ["/v1/ping"]}') as harness,
+        connected(harness.listener, harness.proxy.address) as wire,
     ):
         for request in (
             post(b"x", path=b"/v1/ping"),
@@ -127,38 +130,38 @@ def test_probes_are_counted_apart_and_never_handed_over(tmp_path: Path) -> None:
         wire.up(post(b"x"))
         wire.down(answer(b"y"))
         wire.end()
-        records(stage, 1)
-        page = stage.proxy.page()
+        records(harness, 1)
+        page = harness.proxy.page()
     probes = next(route for route in page.routes if route.route == "probes")
     assert probes.codes["2xx"] == page.fates["sampled_out", "route"] == 3
     assert page.accepted == 1
 
 
-def test_times_are_taken_where_the_bytes_pass(tmp_path: Path) -> None:
-    with observed(tmp_path, "{}") as stage, connected(stage.listener, stage.proxy.address) as wire:
+def test_times_are_taken_when_bytes_arrive(tmp_path: Path) -> None:
+    with observed(tmp_path, "{}") as harness, connected(harness.listener, harness.proxy.address) as wire:
         wire.up(post(b"x" * 100)[:-50])
-        began = settled_clock(stage.proxy.page().heartbeat_ns, stage)
+        first = wait_two_heartbeats(harness.proxy.page().heartbeat_ns, harness)
         wire.up(b"x" * 50)
         wire.down(answer(b"y" * 100)[:-50])
-        settled_clock(began, stage)
+        wait_two_heartbeats(first, harness)
         wire.down(b"y" * 50)
         wire.end()
-        records(stage, 1)
-        record = stage.reader.records[0]
+        records(harness, 1)
+        record = harness.reader.records[0]
     assert record.first_byte_ns >= 400_000_000
     assert record.duration_ns - record.first_byte_ns >= 400_000_000
 
 
-def settled_clock(beat: int, stage: Stage) -> int:
-    """Wait until the proxy's half-second beat has come twice more since `beat`; return the newest."""
-    wait_until(lambda: stage.proxy.page().heartbeat_ns >= beat + 900_000_000, what="two beats")
-    return stage.proxy.page().heartbeat_ns
+def wait_two_heartbeats(heartbeat: int, harness: Harness) -> int:
+    """Wait for two more of the proxy's half-second heartbeats; return the time of the last one."""
+    wait_until(lambda: harness.proxy.page().heartbeat_ns >= heartbeat + 900_000_000, what="two heartbeats")
+    return harness.proxy.page().heartbeat_ns
 
 
-def test_routes_fill_their_slots_and_the_rest_is_other(tmp_path: Path) -> None:
+def test_routes_beyond_the_slots_are_counted_as_other(tmp_path: Path) -> None:
     with (
-        observed(tmp_path, '{"routes": ["/custom/{anything}/x"]}') as stage,
-        connected(stage.listener, stage.proxy.address) as wire,
+        observed(tmp_path, '{"routes": ["/custom/{anything}/x"]}') as harness,
+        connected(harness.listener, harness.proxy.address) as wire,
     ):
         for number in range(100):
             letters = bytes((97 + number // 26, 97 + number % 26))
@@ -166,8 +169,8 @@ def test_routes_fill_their_slots_and_the_rest_is_other(tmp_path: Path) -> None:
                 wire.up(post(b"x", path=path))
                 wire.down(answer(b"y"))
         wire.end()
-        wait_until(lambda: seen(stage.proxy.page()) == 300, what="all exchanges to be counted")
-        routes = {route.route: sum(route.codes.values()) for route in stage.proxy.page().routes}
+        wait_until(lambda: seen(harness.proxy.page()) == 300, what="all exchanges to be counted")
+        routes = {route.route: sum(route.codes.values()) for route in harness.proxy.page().routes}
     assert routes["POST /custom/{anything}/x"] == 100
     assert routes["POST /models/{number}/predict"] == 100
     assert sum(routes.values()) == 300

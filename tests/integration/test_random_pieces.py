@@ -1,4 +1,4 @@
-"""Scripts through the proxy with every write cut at random."""
+"""Scripts through the proxy with every write split at random positions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.integration import cases_ends, cases_http, cases_opaque
 from tests.integration.case import Case
-from tests.integration.conftest import Stage
+from tests.integration.conftest import Harness
 from tests.integration.test_torture import through
 from tests.integration.wire import Cut
 from tests.support.examples import examples
@@ -18,7 +18,7 @@ CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.C
 
 
 def at_random(seed: int) -> Cut:
-    """Return a cut into pieces of random sizes."""
+    """Return a function that splits bytes into pieces of random sizes."""
     sizes = random.Random(seed)
 
     def cut(data: bytes) -> list[bytes]:
@@ -34,5 +34,5 @@ def at_random(seed: int) -> Cut:
 
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 1 << 32))
-def test_random_pieces_arrive_as_they_were_sent(case: Case, seed: int, stage: Stage) -> None:
-    through(case, stage, at_random(seed))
+def test_random_pieces_arrive_as_they_were_sent(case: Case, seed: int, harness: Harness) -> None:
+    through(case, harness, at_random(seed))

@@ -1,4 +1,4 @@
-"""nginx behind the proxy and curl before it: the same status, headers, body and exit status as without it."""
+"""nginx, curl, HAProxy and wrk: through the proxy, curl gets the same head, body and exit status as without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.benchmarks.proxy_contenders import child, nginx, start_nginx, start_upstream
 from tests.benchmarks.proxy_load import run_wrk, wrk_script
-from tests.integration.process import Proxy, answers, counted, running_proxy, seen, written
+from tests.integration.process import Proxy, answers, counted, format_address, running_proxy, seen
 from tests.integration.reader import reading
 from tests.support.ports import free_port
 from tests.support.programs import find, needs
@@ -27,7 +27,7 @@ FILE_SIZE = 5 * 1024 * 1024 + 17
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """nginx, and a proxy before each of its ports: plain (HTTP/1.1), h2 (HTTP/2 without TLS), tls."""
+    """nginx, and a proxy in front of each of its ports: plain (HTTP/1.1), h2 (HTTP/2 without TLS), tls."""
 
     folder: Path
     ports: dict[str, int]
@@ -51,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def certificate(folder: Path) -> None:
-    """Make a key and a certificate of our own."""
+    """Create a key and a self-signed certificate."""
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run(
         [*command, "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
@@ -61,7 +61,7 @@ def certificate(folder: Path) -> None:
 
 
 def servers(folder: Path, ports: dict[str, int]) -> str:
-    """Return nginx's servers: files, a fixed prediction, a small limit for bodies, and a redirect."""
+    """Return the server sections of nginx: files, a fixed prediction, a small body limit, and a redirect."""
     locations = (
         f"root {folder}/files; absolute_redirect off; gzip on; gzip_types text/plain; "
         "location = /predict { default_type application/json; return 200 '{\"outputs\":[]}'; } "
@@ -81,7 +81,7 @@ Outcome = tuple[int, list[str], str]
 
 
 def curl(port: int, path: str, *options: str, scheme: str = "http") -> Outcome:
-    """Return curl's exit status, the heads that it got and the hash of the bodies."""
+    """Return curl's exit status, the received heads and the hash of the bodies."""
     command = ["curl", "--silent", "--noproxy", "*", "--insecure", "--max-time", "20", "--dump-header", "/dev/stderr"]
     done = subprocess.run(
         [*command, *options, f"{scheme}://localhost:{port}{path}"],
@@ -126,7 +126,9 @@ def test_curl_gets_the_same_from_nginx(name: str, site: Site) -> None:
     before = proxy.page()
     through = curl(port_of(proxy), path, *options)
     direct = curl(site.ports["plain"], path, *options)
-    if name == "refused_upload":  # how much curl sends before it hears of the refusal is a race without the proxy, too
+    if (
+        name == "refused_upload"
+    ):  # also without the proxy, the number of bytes that curl sends before the refusal varies
         assert through[1][:1] == direct[1][:1] == ["HTTP/1.1 413 Request Entity Too Large"]
     else:
         assert through == direct
@@ -137,7 +139,9 @@ def test_curl_gets_the_same_from_nginx(name: str, site: Site) -> None:
 
 
 @pytest.mark.parametrize(("kind", "scheme", "reason"), [("h2", "http", "http2"), ("tls", "https", "tls")])
-def test_curl_speaks_what_the_proxy_does_not_read(kind: str, scheme: str, reason: str, site: Site) -> None:
+def test_protocols_that_the_proxy_does_not_parse_work_with_curl(
+    kind: str, scheme: str, reason: str, site: Site
+) -> None:
     proxy = site.proxies[kind]
     option = "--http2-prior-knowledge" if kind == "h2" else "--http2"
     through = curl(port_of(proxy), "/large", option, scheme=scheme)
@@ -155,7 +159,7 @@ def test_curl_over_unix_sockets(site: Site, tmp_path: Path) -> None:
         assert curl(site.ports["plain"], "/large", "--unix-socket", path) == curl(site.ports["plain"], "/large")
 
 
-def test_between_nginx_and_nginx_under_load(site: Site, tmp_path: Path) -> None:
+def test_proxy_between_two_nginx_under_load(site: Site, tmp_path: Path) -> None:
     with ExitStack() as stack:
         proxy = stack.enter_context(running_proxy(("127.0.0.1", site.ports["plain"]), tmp_path / "shared"))
         front = start_nginx(stack, tmp_path, port_of(proxy))
@@ -176,7 +180,8 @@ def test_haproxy_checks_and_balances_through_the_proxy(site: Site, tmp_path: Pat
         config.write_text(
             f"defaults\n  mode http\n  http-reuse always\n{timeouts}"
             f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend model\n"
-            f"backend model\n  option httpchk GET /predict\n  server one {written(proxy.address)} check inter 100ms\n"
+            "backend model\n  option httpchk GET /predict\n"
+            f"  server one {format_address(proxy.address)} check inter 100ms\n"
         )
         stack.enter_context(child([str(find("haproxy")), "-db", "-f", str(config)], tmp_path, "haproxy"))
         wait_until(lambda: answers(("127.0.0.1", port)), what="HAProxy to listen")
@@ -203,7 +208,7 @@ end
 """
 
 
-def test_memory_stays_flat_over_requests_that_are_all_different(tmp_path: Path) -> None:
+def test_memory_stays_flat_when_all_requests_differ(tmp_path: Path) -> None:
     shared, script = tmp_path / "shared", tmp_path / "different.lua"
     shared.mkdir()
     script.write_text(ALL_DIFFERENT)

@@ -1,4 +1,4 @@
-"""Every script, direct and through the proxy: the same bytes in the same order, the same ends, and true traces."""
+"""Every script, direct and through the proxy: the same bytes, order and ends; correct counters and records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pilotfish.sidecar.channel.page import PageSnapshot
 from pilotfish.sidecar.channel.record import RESPONSE_TRUNCATED
 from tests.integration import cases_ends, cases_http, cases_opaque, oracle
 from tests.integration.case import Case
-from tests.integration.conftest import Stage
+from tests.integration.conftest import Harness
 from tests.integration.process import counted, seen
 from tests.integration.wire import Cut, Wire, bytewise, connected, listening, whole
 from tests.support.waiting import patient, wait_until
@@ -21,34 +21,34 @@ LOCKSTEP = [case for case in CASES if case.lockstep]
 
 
 @EVERY_CASE
-def test_script_holds_without_a_proxy(case: Case) -> None:
+def test_script_passes_without_a_proxy(case: Case) -> None:
     with listening() as listener, connected(listener, listener.getsockname()) as wire:
         case.play(wire)
 
 
 @EVERY_CASE
-def test_script_holds_through_the_proxy(case: Case, stage: Stage) -> None:
-    through(case, stage, whole)
+def test_script_passes_through_the_proxy(case: Case, harness: Harness) -> None:
+    through(case, harness, whole)
 
 
 @pytest.mark.parametrize("case", LOCKSTEP, ids=[case.name for case in LOCKSTEP])
-def test_script_holds_through_the_proxy_byte_by_byte(case: Case, stage: Stage) -> None:
-    through(case, stage, bytewise)
+def test_script_passes_through_the_proxy_byte_by_byte(case: Case, harness: Harness) -> None:
+    through(case, harness, bytewise)
 
 
-def through(case: Case, stage: Stage, cut: Cut) -> None:
-    """Play the case through the proxy, then compare its traces with what the case says."""
-    drain(stage.listener)
-    before, records = stage.proxy.page(), len(stage.reader.records)
-    with connected(stage.listener, stage.proxy.address, cut) as wire:
+def through(case: Case, harness: Harness, cut: Cut) -> None:
+    """Play the case through the proxy, then compare counters and records with the case."""
+    drain(harness.listener)
+    before, records = harness.proxy.page(), len(harness.reader.records)
+    with connected(harness.listener, harness.proxy.address, cut) as wire:
         case.play(wire)
-    after = stage.settled(counted(before) + case.total)
+    after = harness.settled(counted(before) + case.total)
     check_counters(case, before, after)
-    check_records(case, stage, records, wire)
+    check_records(case, harness, records, wire)
 
 
 def drain(listener: socket.socket) -> None:
-    """Take what a failed script has left behind."""
+    """Accept and close the connections that a failed script left in the backlog."""
     listener.setblocking(False)
     try:
         while True:
@@ -58,8 +58,8 @@ def drain(listener: socket.socket) -> None:
 
 
 def check_counters(case: Case, before: PageSnapshot, after: PageSnapshot) -> None:
-    """Compare the steps that the counters made."""
-    assert seen(after) == counted(after), "fates and routes disagree"
+    """Compare the increments of the counters with the case."""
+    assert seen(after) == counted(after), "the totals of outcomes and routes differ"
     classes = dict.fromkeys(("none", "1xx", "2xx", "3xx", "4xx", "5xx"), 0)
     for route in after.routes:
         for name, count in route.codes.items():
@@ -89,11 +89,11 @@ def posts(case: Case) -> list[str]:
     return [exchange for exchange in case.exchanges if exchange.startswith("POST")]
 
 
-def check_records(case: Case, stage: Stage, start: int, wire: Wire) -> None:
-    """Compare the records of the POST exchanges with the script, and with what h11 reads in the same bytes."""
+def check_records(case: Case, harness: Harness, start: int, wire: Wire) -> None:
+    """Compare the records of the POST exchanges with the case, and with the exchanges that h11 finds."""
     expected = posts(case)
-    wait_until(lambda: len(stage.reader.records) >= start + len(expected), timeout=5, what=f"{len(expected)} records")
-    records = stage.reader.records[start:]
+    wait_until(lambda: len(harness.reader.records) >= start + len(expected), timeout=5, what=f"{len(expected)} records")
+    records = harness.reader.records[start:]
     assert [f"{record.method} {record.status}" for record in records] == expected
     assert [record.sequence for record in records] == list(range(start + 1, start + 1 + len(records)))
     if case.clean:

@@ -1,4 +1,4 @@
-"""A script played without sockets: what a tracker would be shown, and what it says about it."""
+"""Runs a script without sockets: the events that the tracker receives, and the exchanges that it reports."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.integration.wire import Wire
 
 
 class Event(NamedTuple):
-    """One step: bytes of one side, or with `data` None the end of its direction; `closed` ends the connection."""
+    """One step: bytes from one side, or the end of its direction if `data` is None."""
 
     side: str
     data: bytes | None = None
 
 
 class Transcript:
-    """Takes the place of a Wire and writes down what it is told."""
+    """Replaces a Wire and records the events of a script."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -51,7 +51,7 @@ class Transcript:
 
 
 def transcript(case: Case) -> Transcript:
-    """Return what happens in a case that uses no socket by itself."""
+    """Return the events of a case whose script uses only methods of Wire."""
     script = Transcript()
     case.play(cast(Wire, script))
     return script
@@ -71,24 +71,24 @@ class Bodies:
         self.down += data
 
 
-class Notes:
-    """A sink that writes down each exchange's end: method, status, whether whole, both bodies."""
+class RecordingListener:
+    """Records each finished exchange: method, status, whether it is complete, sizes, heads, both bodies."""
 
     def __init__(self, capture: bool) -> None:
         self.capture = capture
         self.finished_exchanges: list[tuple[Any, ...]] = []
         self.opaque: list[str] = []
-        self.begun = 0
+        self.requested_count = 0
 
     def requested(self, exchange: Exchange) -> Bodies | None:
-        self.begun += 1
+        self.requested_count += 1
         return Bodies() if self.capture else None
 
     def answered(self, exchange: Exchange) -> None:
         assert exchange.status
 
     def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
-        pass  # events are not what is looked at here
+        pass  # these tests ignore event timing
 
     def finished(self, exchange: Exchange) -> None:
         bodies = cast("Bodies | None", exchange.bodies)
@@ -104,15 +104,15 @@ class Notes:
         assert self.opaque
 
 
-def track(events: list[Event], *, capture: bool = True) -> Notes:
-    """Show the events to a protocol detector and its parser, as the relay does."""
-    notes = Notes(capture)
-    tracker = ProtocolDetector(notes, Exchange)
+def track(events: list[Event], *, capture: bool = True) -> RecordingListener:
+    """Pass the events to a protocol detector and its parser, in the order of the relay."""
+    listener = RecordingListener(capture)
+    tracker = ProtocolDetector(listener, Exchange)
     for now, (side, data) in enumerate(events, 1):
         if data is None:
-            if side == "server":  # the end of a client's stream ends no message
+            if side == "server":  # the end of the client's direction ends no message
                 tracker.server_ended(now)
         else:
             (tracker.client if side == "client" else tracker.server)(memoryview(data), now)
     tracker.closed(len(events) + 1)
-    return notes
+    return listener

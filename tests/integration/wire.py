@@ -1,8 +1,8 @@
-"""Both ends of one connection in one thread, so that a script fixes what happens in which order.
+"""Both ends of one connection in one thread, so that a script determines the order of events.
 
-A script moves bytes with `up` (client to server) and `down`, which return when the other end has got them, and ends
-directions with `up_fin`, `down_fin`, `up_rst`, `down_rst`, which return when the other end has seen that very end.
-Nothing is timed. Between the ends stands nothing (`direct`) or the proxy; a script cannot tell which.
+`up` sends bytes from client to server, `down` from server to client. Both return when the other end has received the
+bytes. `up_fin`, `down_fin`, `up_rst` and `down_rst` end a direction and return when the other end has seen that end. No
+step depends on time. The same script runs on a direct connection and through the proxy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.integration.process import DEADLINE, Address, dial
 Cut = Callable[[bytes], list[bytes]]
 LINGER_ZERO = struct.pack("ii", 1, 0)
 PATIENCE_MS = int(DEADLINE * 1000)
-# a pause in which no byte moves: the buffers on the way are full
+# if no byte moves for this time, all buffers on the path are full
 STALLED_MS = 250
 
 
@@ -28,7 +28,7 @@ def whole(data: bytes) -> list[bytes]:
 
 
 def bytewise(data: bytes) -> list[bytes]:
-    """Send byte by byte, each delivered before the next one leaves."""
+    """Send byte by byte; each byte arrives before the next one is sent."""
     return [data[at : at + 1] for at in range(len(data))]
 
 
@@ -44,7 +44,7 @@ def reset(stream: socket.socket) -> None:
 
 
 def ending(stream: socket.socket) -> str:
-    """Return how the peer ended its direction: `fin`, `rst`, or the byte that came instead."""
+    """Return how the peer ended its direction: `fin`, `rst`, or a description of unexpected bytes."""
     try:
         rest = stream.recv(65536)
     except ConnectionResetError:
@@ -53,7 +53,7 @@ def ending(stream: socket.socket) -> str:
 
 
 def drained(stream: socket.socket) -> tuple[int, str]:
-    """Read to the end; return how many bytes came and how it ended."""
+    """Read to the end; return the number of bytes, and `fin` or `rst`."""
     total = 0
     while True:
         try:
@@ -66,14 +66,14 @@ def drained(stream: socket.socket) -> tuple[int, str]:
 
 
 def await_hang_up(stream: socket.socket) -> None:
-    """Wait until the connection is dead in both directions, as after a reset."""
+    """Wait until the connection is closed in both directions, for instance by a reset."""
     poll = select.poll()
     poll.register(stream, 0)
-    assert poll.poll(PATIENCE_MS), "the connection is alive, a reset was expected"
+    assert poll.poll(PATIENCE_MS), "the connection is still open, but a reset was expected"
 
 
 def fill(stream: socket.socket, chunk: bytes) -> int:
-    """Send until no more goes through for a while; return how many bytes went."""
+    """Send until all buffers on the path are full; return the number of sent bytes."""
     poll, sent = select.poll(), 0
     poll.register(stream, select.POLLOUT)
     stream.setblocking(False)
@@ -84,7 +84,7 @@ def fill(stream: socket.socket, chunk: bytes) -> int:
 
 
 class Wire:
-    """One connection: `client` and `server` are its two sockets, `sent_up` and `sent_down` what they were given."""
+    """One connection: its sockets `client` and `server`, and the bytes sent from each, `sent_up` and `sent_down`."""
 
     def __init__(self, client: socket.socket, server: socket.socket, cut: Cut) -> None:
         self.client, self.server, self.cut = client, server, cut
@@ -92,47 +92,47 @@ class Wire:
         self.was_reset = False
 
     def up(self, data: bytes) -> None:
-        """Send from the client; the server gets the same bytes."""
+        """Send from the client; the server must receive the same bytes."""
         self.sent_up += data
         for piece in self.cut(data):
             carry(self.client, self.server, piece)
 
     def down(self, data: bytes) -> None:
-        """Send from the server; the client gets the same bytes."""
+        """Send from the server; the client must receive the same bytes."""
         self.sent_down += data
         for piece in self.cut(data):
             carry(self.server, self.client, piece)
 
     def up_fin(self) -> None:
-        """End the client's direction; the server sees a clean end."""
+        """Send FIN from the client; the server must receive FIN."""
         self.client.shutdown(socket.SHUT_WR)
         assert ending(self.server) == "fin"
 
     def down_fin(self) -> None:
-        """End the server's direction; the client sees a clean end."""
+        """Send FIN from the server; the client must receive FIN."""
         self.server.shutdown(socket.SHUT_WR)
         assert ending(self.client) == "fin"
 
     def up_rst(self) -> None:
-        """Reset by the client; the server sees a reset."""
+        """Reset the connection from the client; the server must see a reset."""
         self.was_reset = True
         reset(self.client)
         assert ending(self.server) == "rst"
 
     def down_rst(self) -> None:
-        """Reset by the server; the client sees a reset."""
+        """Reset the connection from the server; the client must see a reset."""
         self.was_reset = True
         reset(self.server)
         assert ending(self.client) == "rst"
 
     def end(self) -> None:
-        """End both directions cleanly, the client first."""
+        """Send FIN in both directions, from the client first."""
         self.up_fin()
         self.down_fin()
 
 
 def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
-    """Send `data` at one end while reading at the other, until all of it is there; it must be the same."""
+    """Send `data` at one end and read at the other, until all bytes have arrived unchanged."""
     poll, sent, got = select.poll(), 0, bytearray()
     poll.register(target, select.POLLIN)
     source.setblocking(False)
@@ -141,7 +141,7 @@ def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
             try:
                 sent += source.send(data[sent : sent + (1 << 20)])
             except BlockingIOError:
-                pass  # the way is full: read first
+                pass  # the path is full: read first
         if sent == len(data) or poll.poll(0):
             assert poll.poll(PATIENCE_MS), f"{len(data) - len(got)} of {len(data)} bytes did not arrive"
             piece = target.recv(1 << 20)
@@ -155,7 +155,7 @@ def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
 def listening(
     family: socket.AddressFamily = socket.AF_INET, address: Address = ("127.0.0.1", 0)
 ) -> Iterator[socket.socket]:
-    """A listening socket, the scripted server's."""
+    """Open the listening socket of the scripted server."""
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -166,7 +166,7 @@ def listening(
 
 @contextmanager
 def connected(listener: socket.socket, target: Address, cut: Cut = whole) -> Iterator[Wire]:
-    """Connect to `target` and take the connection that then comes to `listener`."""
+    """Connect to `target` and accept the resulting connection at `listener`."""
     with dial(target) as client:
         server, _ = listener.accept()
         with server:
@@ -177,9 +177,9 @@ def connected(listener: socket.socket, target: Address, cut: Cut = whole) -> Ite
 
 
 def refusal(target: Address) -> str:
-    """Connect to `target` and return how the connection ended at once."""
+    """Connect to `target` and return how the refused connection ended."""
     try:
         with dial(target) as stream:
             return ending(stream)
-    except ConnectionResetError:  # before `connect` had returned
+    except ConnectionResetError:  # before `connect` returned
         return "rst"

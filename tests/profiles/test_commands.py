@@ -45,9 +45,9 @@ def built(data: Path, *options: str, out: str = "profile.json") -> Profile:
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert cli.main(["profile", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    return output
 
 
 def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +64,7 @@ def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytes
         "--version",
         "7",
     )
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     kinds = {feature.name: (feature.kind, feature.side) for feature in profile.features}
     assert kinds == {
         "amount": ("numeric", "input"),
@@ -77,20 +77,21 @@ def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytes
     assert "00501" in profile.feature("zip").labels
     assert profile.columns("input") == ("amount", "zip", "member", "row id")
     assert profile.reference.split == "days"
-    assert "ranking: 1 - AUC of score for paid" in said
-    assert re.search(r"task: ranking, inferred from score and paid; change it with --task", said)
-    assert re.search(r"row id +new in every block", said)
-    assert "4,000 rows" in said
-    assert "s since 1970" in said
+    assert "ranking: 1 - AUC of score for paid" in output
+    assert re.search(r"task: ranking, inferred from score and paid; change it with --task", output)
+    assert re.search(r"row id +new in every block", output)
+    assert "4,000 rows" in output
+    assert "s since 1970" in output
 
 
 def test_build_prints_the_commands_for_a_cluster(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built(data, "--exclude", "row id", "--model", "My Model", "--version", "7.1", out="p q.json.gz")
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        f"kubectl create configmap my-model-7-1-profile --from-file=profile.json.gz='{data.parent}/p q.json.gz'" in said
+        f"kubectl create configmap my-model-7-1-profile --from-file=profile.json.gz='{data.parent}/p q.json.gz'"
+        in output
     )
-    assert 'profiles: [{version: "7.1", configMap: my-model-7-1-profile}]' in said
+    assert 'profiles: [{version: "7.1", configMap: my-model-7-1-profile}]' in output
 
 
 def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +125,8 @@ def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest
 def test_options_that_do_not_fit_are_refused_with_the_remedy(
     data: Path, options: list[str], what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = refused(capsys, "build", str(data), "--out", str(data.parent / "p.json"), *options)
-    assert what in said
+    output = refused(capsys, "build", str(data), "--out", str(data.parent / "p.json"), *options)
+    assert what in output
     assert not (data.parent / "p.json").exists()
 
 
@@ -152,10 +153,10 @@ def test_text_among_numbers_is_reported_with_the_remedy(
     prices = [f"{random.normal(50):.6f}" if row % every else text.format(row=row) for row in range(5000)]
     path.write_text("price,x\n" + "".join(f"{price},{random.random()}\n" for price in prices))
     built(path, "--rows-per-tick", "10")
-    said = capsys.readouterr().out
-    assert remedy in " ".join(said.split())
-    assert "5,000 rows in 500 ticks" in said
-    assert "10 rows per tick" in said
+    output = capsys.readouterr().out
+    assert remedy in " ".join(output.split())
+    assert "5,000 rows in 500 ticks" in output
+    assert "rows per tick: 10" in output
     if every > 1:
         assert "price" in built(path, "--type", "price=numeric").index
         assert "price" in built(path, "--na", text).index
@@ -170,9 +171,9 @@ def test_the_smallest_numbers_are_shown(
     path.write_text("x\n" + "".join(f"{(1 + random.random()) * 1e-310}\n" for _ in range(2000)))
     built(path)
     assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
-    said = capsys.readouterr()
-    assert re.search(r"x +numeric +[▁▂▃▄▅▆▇█]{24} +1\.0\d*e-310 … 1\.9\d*e-310 ", said.out)
-    assert "Warning" not in said.out + said.err
+    output = capsys.readouterr()
+    assert re.search(r"x +numeric +[▁▂▃▄▅▆▇█]{24} +1\.0\d*e-310 … 1\.9\d*e-310 ", output.out)
+    assert "Warning" not in output.out + output.err
 
 
 def test_parquet_and_csv_give_the_same_profile(data: Path) -> None:
@@ -201,8 +202,8 @@ def test_parquet_without_pyarrow_says_what_to_install(
     path.write_bytes(b"PAR1 and nothing else")
     assert "cannot be read as Parquet" in refused(capsys, "build", str(path), "--out", str(tmp_path / "p.json"))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    said = refused(capsys, "build", str(path), "--out", str(tmp_path / "p.json"))
-    assert "pip install 'pilotfish[parquet]'" in said
+    output = refused(capsys, "build", str(path), "--out", str(tmp_path / "p.json"))
+    assert "pip install 'pilotfish[parquet]'" in output
 
 
 @pytest.mark.parametrize("columns", [60, 100, 160])
@@ -213,8 +214,8 @@ def test_show_fits_the_terminal(
     capsys.readouterr()
     monkeypatch.setenv("COLUMNS", str(columns))
     assert cli.main(["profile", "show", str(data.parent / "profile.json")]) == 0
-    said = capsys.readouterr().out
-    table = said.split("\n\n")[1]
+    output = capsys.readouterr().out
+    table = output.split("\n\n")[1]
     assert max(map(len, table.splitlines())) <= columns
     assert re.search(r"amount +(numeric +)?[▁▂▃▄▅▆▇█]+", table)
     assert ("numeric" in table) == (columns > 60)
@@ -226,9 +227,9 @@ def test_names_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     path.write_text("\x1b[31m[red]x,y\n" + "".join(f"{index % 7},\x1b]0;t\x07{index % 3}\n" for index in range(500)))
     built(path)
     assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "[red]x" in said
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert "[red]x" in output
 
 
 def test_diff_shows_changed_added_and_removed_features(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,12 +241,12 @@ def test_diff_shows_changed_added_and_removed_features(data: Path, capsys: pytes
     capsys.readouterr()
     before, after = str(data.parent / "profile.json"), str(data.parent / "b.json")
     assert cli.main(["profile", "diff", before, after]) == 0
-    said = capsys.readouterr().out
-    scores = {name: float(psi) for name, psi in re.findall(r"^(\w+) +(\d\.\d+) \(", said, re.MULTILINE)}
+    output = capsys.readouterr().out
+    scores = {name: float(psi) for name, psi in re.findall(r"^(\w+) +(\d\.\d+) \(", output, re.MULTILINE)}
     assert scores["amount"] > 0.5
     assert scores["score"] < 0.05
-    assert re.search(r"removed \(1\)\n +zip", said)
-    assert read_profile(Path(before)).hash in said
+    assert re.search(r"removed \(1\)\n +zip", output)
+    assert read_profile(Path(before)).hash in output
 
 
 def test_diff_of_a_profile_with_itself_reports_identity(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,7 @@ def test_a_page_of_the_whole_run_shows_the_alarm_and_both_histograms(profile: st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--false-alarms", "often"), "N/DURATION"),
         (("--false-alarms", "0/30d"), "N/DURATION"),
@@ -108,11 +108,11 @@ def test_a_page_of_the_whole_run_shows_the_alarm_and_both_histograms(profile: st
     ],
 )
 def test_unusable_options_are_refused_with_the_remedy(
-    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+    profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     data = table(tmp_path / "quiet.csv", 50)
     assert main(["replay", str(data), "--profile", profile, *arguments]) != 0
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_rows_without_any_known_column_are_refused(

@@ -30,22 +30,22 @@ def texts(*values: str | None) -> Column:
     ],
 )
 def test_iso_8601(text: str, how: str) -> None:
-    times, said = epoch_seconds("t", texts(text))
+    times, form = epoch_seconds("t", texts(text))
     assert times.tolist() == [NOON]
-    assert how in said
+    assert how in form
 
 
 def test_a_date_is_its_midnight_and_mixed_zones_are_said() -> None:
-    times, said = epoch_seconds("t", texts("2024-02-29", "2024-02-29T12:00:00+00:00"))
+    times, form = epoch_seconds("t", texts("2024-02-29", "2024-02-29T12:00:00+00:00"))
     assert times.tolist() == [NOON - 43_200, NOON]
-    assert "some without a zone" in said
+    assert "some without a zone" in form
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")])
 def test_numbers_since_1970(factor: float, unit: str) -> None:
-    times, said = epoch_seconds("t", Column(np.array([NOON, NOON + 60]) * factor))
+    times, form = epoch_seconds("t", Column(np.array([NOON, NOON + 60]) * factor))
     assert times == pytest.approx([NOON, NOON + 60], abs=1e-3)
-    assert said == f"{unit} since 1970"
+    assert form == f"{unit} since 1970"
 
 
 def test_timestamps_of_parquet() -> None:

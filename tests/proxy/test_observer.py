@@ -1,4 +1,4 @@
-"""Every exchange gets one fate, and the routes' counters add up to the fates."""
+"""Every exchange has exactly one outcome, and the totals of routes and outcomes agree."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +15,17 @@ from pilotfish.sidecar.settings.proxy import ProxySettings
 
 
 class FakeSink:
-    """Takes records, as the pump does; `room` says how many more."""
+    """Accepts at most `room` records, in place of the ChannelWriter."""
 
     def __init__(self) -> None:
         self.connected = True
         self.room = 10**9
-        self.taken: list[Record] = []
+        self.records: list[Record] = []
 
     def offer(self, record: Record) -> bool:
-        if not self.connected or self.room <= len(self.taken):
+        if not self.connected or self.room <= len(self.records):
             return False
-        self.taken.append(record)
+        self.records.append(record)
         return True
 
 
@@ -64,16 +64,16 @@ def snapshot(tmp_path: Path) -> PageSnapshot:
     return read_page(tmp_path / "page")
 
 
-def fates(tmp_path: Path) -> dict[tuple[str, str], int]:
-    return {fate: count for fate, count in snapshot(tmp_path).fates.items() if count}
+def outcomes(tmp_path: Path) -> dict[tuple[str, str], int]:
+    return {outcome: count for outcome, count in snapshot(tmp_path).fates.items() if count}
 
 
 def test_sampled_exchange_becomes_a_record(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
     exchange(observer, post(b"in"), OK, listener=3)
-    (record,) = sink.taken
+    (record,) = sink.records
     assert (record.sequence, record.status, record.listener, record.route) == (1, 200, 3, "POST /v2/models/m/infer")
     assert (record.request_body, record.response_body, record.flags) == (b"in", b"hi", 0)
-    assert fates(tmp_path) == {("accepted", ""): 1}
+    assert outcomes(tmp_path) == {("accepted", ""): 1}
 
 
 def test_record_is_protocol_neutral(observer: Observer, sink: FakeSink) -> None:
@@ -81,7 +81,7 @@ def test_record_is_protocol_neutral(observer: Observer, sink: FakeSink) -> None:
         b"POST /v2/models/m/infer?x=1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nin\r\n0\r\nX-Sum: 1\r\n\r\n"
     )
     exchange(observer, request, OK)
-    (record,) = sink.taken
+    (record,) = sink.records
     assert (record.protocol, record.method, record.target) == ("http/1.1", "POST", "/v2/models/m/infer?x=1")
     assert (record.request_headers, record.response_headers) == (
         b"Transfer-Encoding: chunked\r\n",
@@ -93,21 +93,21 @@ def test_record_is_protocol_neutral(observer: Observer, sink: FakeSink) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_bytes", "fate"),
+    ("request_bytes", "outcome"),
     [
         (b"GET /v2/health HTTP/1.1\r\n\r\n", ("sampled_out", "method")),
         (post(b"", b"/up"), ("sampled_out", "route")),
         (b"POST /x HTTP/1.1\r\nUser-Agent: kube-probe/1.36\r\nContent-Length: 0\r\n\r\n", ("sampled_out", "route")),
     ],
 )
-def test_what_is_no_prediction_is_sampled_out(
-    observer: Observer, tmp_path: Path, request_bytes: bytes, fate: tuple[str, str]
+def test_exchanges_that_are_not_predictions_are_sampled_out(
+    observer: Observer, tmp_path: Path, request_bytes: bytes, outcome: tuple[str, str]
 ) -> None:
     exchange(observer, request_bytes, OK)
-    assert fates(tmp_path) == {fate: 1}
+    assert outcomes(tmp_path) == {outcome: 1}
 
 
-def test_drops_name_their_reason(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
+def test_dropped_exchanges_are_counted_by_reason(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
     sink.room = 0
     exchange(observer, post(b"in"), OK)
     sink.connected = False
@@ -116,12 +116,12 @@ def test_drops_name_their_reason(observer: Observer, sink: FakeSink, tmp_path: P
     exchange(observer, post(b"in"), OK[:-1]).closed(3)
     exchange(observer, post(b"in"), b"\0\0\0\n\n")
     reasons = ("channel_full", "no_reader", "aborted", "downgraded")
-    assert fates(tmp_path) == {("dropped", reason): 1 for reason in reasons}
+    assert outcomes(tmp_path) == {("dropped", reason): 1 for reason in reasons}
 
 
-def test_bodies_beyond_the_limit_are_marked_and_sizes_stay_whole(observer: Observer, sink: FakeSink) -> None:
+def test_bodies_beyond_the_limit_are_flagged_and_sizes_are_complete(observer: Observer, sink: FakeSink) -> None:
     exchange(observer, post(b"x" * 100), OK)
-    (record,) = sink.taken
+    (record,) = sink.records
     assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
 
 
@@ -140,7 +140,7 @@ def test_unknown_paths_do_not_use_up_slots(observer: Observer, tmp_path: Path) -
     assert routes == {"probes": 0, "other": 3}
 
 
-def test_error_of_the_observer_itself_leaves_the_connection_opaque_and_counted(
+def test_error_of_the_observer_makes_the_connection_opaque_and_is_counted(
     observer: Observer, page: CounterPage, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = ConnectionObserver(observer, 0)
@@ -181,13 +181,13 @@ traffic = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(traffic)
-def test_routes_add_up_to_fates_and_nothing_stays_in_flight(
+def test_routes_add_up_to_outcomes_and_nothing_stays_in_flight(
     observer: Observer, sink: FakeSink, tmp_path: Path, traffic: list[tuple[bytes, bytes, bool, int]]
 ) -> None:
     for request, response, connected, room in traffic:
-        sink.connected, sink.room = connected, len(sink.taken) + room
+        sink.connected, sink.room = connected, len(sink.records) + room
         exchange(observer, request, response).closed(3)
     seen = snapshot(tmp_path)
     assert sum(seen.fates.values()) == sum(sum(route.codes.values()) for route in seen.routes)
     assert all(route.in_flight == 0 for route in seen.routes)
-    assert [record.sequence for record in sink.taken] == list(range(1, seen.accepted + 1))
+    assert [record.sequence for record in sink.records] == list(range(1, seen.accepted + 1))

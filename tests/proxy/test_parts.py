@@ -1,4 +1,4 @@
-"""The parts of the data plane that decide without a socket."""
+"""The parts of the data plane that need no connection: sampler, capture, addresses, health responses."""
 
 import json
 import socket
@@ -19,16 +19,16 @@ from pilotfish.sidecar.system.addresses import Address, parse_address
 
 
 @given(st.integers(1, 5000), st.lists(st.integers(0, SECOND // 100), max_size=400))
-def test_sampler_takes_no_more_than_its_rate_and_its_burst(rate: int, steps: list[int]) -> None:
-    sampler, now, taken = Sampler(rate), 10**12, 0
+def test_sampler_admits_at_most_its_rate_and_its_burst(rate: int, steps: list[int]) -> None:
+    sampler, now, admitted = Sampler(rate), 10**12, 0
     begin = now
     for step in steps:
         now += step
-        taken += sampler.admit(now)
-    assert taken <= rate * (now - begin) / SECOND + max(1, rate * BURST_SECONDS) + 1
+        admitted += sampler.admit(now)
+    assert admitted <= rate * (now - begin) / SECOND + max(1, rate * BURST_SECONDS) + 1
 
 
-def test_sampler_uses_its_whole_rate_under_load_and_none_at_zero() -> None:
+def test_sampler_reaches_its_rate_under_load_and_admits_nothing_at_zero() -> None:
     sampler = Sampler(2000)
     assert 19_900 <= sum(sampler.admit(now) for now in range(0, 10 * SECOND, SECOND // 10_000)) <= 20_250
     sampler.set_rate(0)
@@ -82,7 +82,7 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
         ("unix:/run/x.sock", Address("", 0, "/run/x.sock")),
     ],
 )
-def test_address_is_read_and_written_alike(text: str, address: Address) -> None:
+def test_address_round_trips_through_text(text: str, address: Address) -> None:
     assert parse_address(text, any_host=True, unix=True) == address
     assert str(address) == text
 
@@ -90,12 +90,12 @@ def test_address_is_read_and_written_alike(text: str, address: Address) -> None:
 @pytest.mark.parametrize(
     "text", ["", "80", "host", "host:", "host:99999", "::1:80", "unix:", "unix:" + "x" * 200, "a:b:1"]
 )
-def test_address_that_is_not_understood_is_refused_with_the_form(text: str) -> None:
+def test_invalid_address_is_rejected_with_the_expected_format(text: str) -> None:
     with pytest.raises(UsageError, match="address"):
         parse_address(text, any_host=True, unix=True)
 
 
-def test_listening_twice_and_over_a_file_is_refused(tmp_path: Path) -> None:
+def test_listening_on_a_used_address_or_a_file_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with listen(Address("", 0, str(path))), pytest.raises(UsageError, match="another process"):
         listen(Address("", 0, str(path)))
@@ -122,7 +122,7 @@ def test_pairs_need_as_many_upstreams_as_listeners() -> None:
         (b"\x00\r\n\r\n", b"405 Method Not Allowed"),
     ],
 )
-def test_health_answers_get_on_its_paths_only(request_head: bytes, status: bytes) -> None:
+def test_health_answers_only_get_and_head_on_its_paths(request_head: bytes, status: bytes) -> None:
     reactor = Reactor()
     with socket.socket() as sock:
         answer = HealthServer(reactor, sock, lambda: {"status": "ok"}).answer(request_head)

@@ -1,4 +1,4 @@
-"""A profile out of stored rows: the same as of a reference in memory, and refused when the stretch was not stable."""
+"""A profile from stored rows equals one from memory, and is refused if the rows were not stable."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def blocks(rows: int = 3000, seconds: float = 2.0, shift: float = 0.0) -> list[B
     ]
 
 
-def test_inputs_predictions_times_and_names_are_learnt() -> None:
+def test_inputs_predictions_times_and_names_are_learned() -> None:
     profile = learn(build_table(blocks(), 3000), WANTED)
     assert (profile.model, profile.version, profile.reference.order) == ("m", "7", "time")
     assert (profile.columns("input"), profile.columns("prediction")) == (("amount", "color"), ("score",))
     assert instability(profile.held_out) == ""
 
 
-def test_a_stretch_of_few_ticks_is_learnt_in_the_order_of_its_rows() -> None:
+def test_few_ticks_are_learned_in_the_order_of_the_rows() -> None:
     profile = learn(build_table(blocks(seconds=0.01), 3000), WANTED)
     assert (profile.reference.order, profile.reference.longest_block > 0) == ("rows", True)
 
 
-def test_rows_beyond_those_wanted_are_not_learnt_from() -> None:
+def test_rows_beyond_the_wanted_number_are_ignored() -> None:
     table = build_table(blocks(), 2950)
     assert len(table.times) == 2950
     assert {len(column) for column in table.columns.values()} == {2950}  # type: ignore[arg-type]
     assert table.left_out == {"amount": "an input has the same name"}
 
 
-def test_a_stretch_that_changes_is_not_learnt_from(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks(shift=2.0))
     main((str(tmp_path), "learning", str(tmp_path / "out"), msgspec.json.encode(WANTED).decode()))
     outcome = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=LearnResult)
@@ -69,7 +69,7 @@ def test_a_stretch_that_changes_is_not_learnt_from(tmp_path: Path, capfdbinary: 
     assert not (tmp_path / "out").exists()
 
 
-def test_it_is_a_process_of_its_own(tmp_path: Path) -> None:
+def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(out)]
@@ -80,7 +80,7 @@ def test_it_is_a_process_of_its_own(tmp_path: Path) -> None:
     assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
 
 
-def test_no_rows_and_too_little_memory_are_said(tmp_path: Path) -> None:
+def test_missing_rows_and_too_little_memory_are_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
     done = subprocess.run(
         [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)

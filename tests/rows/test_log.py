@@ -1,4 +1,4 @@
-"""Rows on disk: what was appended is read back, whatever a kill, a full disk or a stranger left of it."""
+"""Rows on disk: appended rows are read back after a kill, a full disk or damage by other programs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def scanned(file: BytesIO) -> list[FramedRecord]:
     return [found for found in FRAMES.scan(file, 0) if isinstance(found, FramedRecord)]
 
 
-def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_appended_rows_are_read_after_a_restart(tmp_path: Path) -> None:
     assert opened(tmp_path).append([block(0), block(10)]) == 0
     again = opened(tmp_path)
     again.append([block(20)])
@@ -51,7 +51,7 @@ def test_what_was_appended_is_there_after_a_restart(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
+def test_a_torn_end_is_removed_and_counted(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.append([block(0), block(10)])
     (path,) = list_segments(tmp_path, "recent")
@@ -62,13 +62,13 @@ def test_a_torn_tail_is_cut_off_and_counted(tmp_path: Path) -> None:
     assert numbers(tmp_path) == [*range(10), *range(50, 60)]
 
 
-def test_the_first_rows_are_kept_and_no_more(tmp_path: Path) -> None:
+def test_only_the_first_rows_are_kept(tmp_path: Path) -> None:
     log = opened(tmp_path, rows=30)
     assert log.append([block(10 * index) for index in range(5)]) == 20
     assert (numbers(tmp_path), log.full) == (list(range(30)), True)
 
 
-def test_the_newest_rows_are_kept_within_an_eighth_more(tmp_path: Path) -> None:
+def test_the_newest_rows_and_at_most_an_eighth_more_are_kept(tmp_path: Path) -> None:
     log = opened(tmp_path, rows=80, newest=True)
     assert log.append([block(10 * index) for index in range(100)]) == 0
     assert 80 <= log.rows <= 90
@@ -76,7 +76,7 @@ def test_the_newest_rows_are_kept_within_an_eighth_more(tmp_path: Path) -> None:
     assert found == list(range(925, 1000))
 
 
-def test_bytes_are_bounded_and_too_large_a_block_is_counted(tmp_path: Path) -> None:
+def test_bytes_are_bounded_and_oversized_blocks_are_counted(tmp_path: Path) -> None:
     log = opened(tmp_path, rows=10**6, size=64 * 1024, newest=True)
     assert log.append([Block([0.0], {"text": ["x" * 60_000]}, {})]) == 1
     for index in range(200):
@@ -85,7 +85,7 @@ def test_bytes_are_bounded_and_too_large_a_block_is_counted(tmp_path: Path) -> N
     assert numbers(tmp_path)[-1] == 199
 
 
-def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_intact_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = opened(tmp_path)
     log.append([block(0)])
     write, room = os.write, [20]
@@ -104,42 +104,42 @@ def test_a_full_disk_is_said_and_leaves_whole_blocks(tmp_path: Path, monkeypatch
     assert (log.problem, numbers(tmp_path)) == ("", [*range(10), *range(20, 30)])
 
 
-def test_numbers_beyond_64_bits_and_numpy_values_are_written_others_are_refused() -> None:
+def test_large_numbers_and_numpy_values_are_written_and_others_refused() -> None:
     (found,) = scanned(BytesIO(render(Block([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
     assert parse(found.payload).inputs == {"a": [1e30], "b": [2.0], "c": [[0, 1]]}
     with pytest.raises(RowsError, match="cannot be written"):
         render(Block([1.0], {"a": [object()]}, {}))
 
 
-def test_a_tap_leaves_masked_columns_out_and_joins_what_has_the_same_columns() -> None:
-    tap = RowBuffer(frozenset({"name"}))
-    tap.add(1.0, 2, {"a": [1, 2], "name": ["x", "y"]}, {"p": [0.1, 0.2]})
-    tap.add(2.0, 1, {"a": [3], "name": ["z"]}, {"p": [0.3]})
-    tap.add(3.0, 1, {"b": [4]}, {})
-    assert tap.rows == 4
-    assert tap.take() == [
+def test_the_buffer_omits_masked_columns_and_joins_equal_columns() -> None:
+    buffer = RowBuffer(frozenset({"name"}))
+    buffer.add(1.0, 2, {"a": [1, 2], "name": ["x", "y"]}, {"p": [0.1, 0.2]})
+    buffer.add(2.0, 1, {"a": [3], "name": ["z"]}, {"p": [0.3]})
+    buffer.add(3.0, 1, {"b": [4]}, {})
+    assert buffer.rows == 4
+    assert buffer.take() == [
         Block([1.0, 1.0, 2.0], {"a": [1, 2, 3]}, {"p": [0.1, 0.2, 0.3]}),
         Block([3.0], {"b": [4]}, {}),
     ]
-    assert (tap.rows, tap.take()) == (0, [])
+    assert (buffer.rows, buffer.take()) == (0, [])
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
-def test_no_bytes_break_the_reader(damage: bytes, place: int) -> None:
+def test_no_bytes_crash_the_reader(damage: bytes, place: int) -> None:
     whole = render(block(0)) + render(block(10))
     raw = whole[:place] + damage + whole[place + len(damage) :]
     for record in scanned(BytesIO(raw)):
         assert record.note < 2**32
-        with suppress(RowsError):  # refused, which is what it may do
+        with suppress(RowsError):  # refusing is correct
             parse(record.payload)
 
 
 @given(st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.integers(-9, 9) | st.text(max_size=3), st.lists)))
-def test_no_payload_breaks_the_parser(payload: Any) -> None:
+def test_no_payload_crashes_the_parser(payload: Any) -> None:
     raw = payload if isinstance(payload, bytes) else msgspec.msgpack.encode(payload)
     framed = MAGIC + struct.pack("<III", len(raw), 1, zlib.crc32(raw)) + raw
     file = BytesIO(framed)
     file.read(len(MAGIC))
     (found,) = scanned(file)
-    with suppress(RowsError):  # refused, which is what it may do
+    with suppress(RowsError):  # refusing is correct
         parse(found.payload)

@@ -1,4 +1,4 @@
-"""The table of all settings in docs/configuration.md, made from the structs, between two marks in a written page."""
+"""Generates the table of settings in docs/configuration.md from the structs, between two marks in the page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pilotfish.sidecar.settings.units import UNITS
 
 BEGIN = "<!-- settings: written by `make generate` -->\n"
 END = "<!-- end of settings -->\n"
-_OF_KUBERNETES = "Set by Kubernetes."
+_SET_BY_KUBERNETES = "Set by Kubernetes."
 _WORDS = {bool: "true, false", float: "number", int: "whole number", str: "text", dict: "object", Any: "any"}
 
 
 def with_settings(page: str) -> str:
-    """Return `page` with a fresh table between its marks."""
+    """Return `page` with the current table between its marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
 
 
 def table() -> str:
-    """Return one row a setting: path, values, default, meaning."""
+    """Return the table with one row per setting: path, values, default, meaning."""
     rows = ["| setting | value | default | meaning |", "| --- | --- | --- | --- |"]
     for path, kind, default, meaning in settings(ModelMonitor):
         rows.append(f"| `{path}` | {kind} | {default} | {meaning} |")
@@ -39,7 +39,7 @@ def settings(struct: type[msgspec.Struct], path: str = "") -> Iterator[tuple[str
         kind, metas = unwrap(annotation)
         meaning = next((meta.description for meta in metas if meta.description), "")
         here = f"{path}.{item.encode_name}".lstrip(".")
-        if meaning == _OF_KUBERNETES:
+        if meaning == _SET_BY_KUBERNETES:
             continue
         inner, suffix = _inner(kind)
         yield f"{here}", _kind(annotation, kind, inner), _default(item, annotation), meaning

@@ -19,7 +19,9 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_check_shows_what_is_in_force_and_what_is_a_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_shows_the_settings_in_force_and_marks_defaults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["check", "-f", write(tmp_path, WHOLE)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["spec.drift.tick", "60s", "default"] in lines
@@ -27,12 +29,12 @@ def test_check_shows_what_is_in_force_and_what_is_a_default(tmp_path: Path, caps
     assert ["spec.drift.features.a.b.tolerance", "0.01"] in lines
 
 
-def test_check_tells_what_the_budget_means(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_converts_the_budget_to_a_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["check", "-f", write(tmp_path, HEAD)])
-    assert "at most 1 false alarm in 30d: evidence is an alarm at 43,200" in capsys.readouterr().out
+    assert "at most 1 false alarm in 30d: the threshold for evidence is 43,200" in capsys.readouterr().out
 
 
-def test_check_says_which_files_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_lists_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "there.json").write_text("{}")
     cli.main(
         [
@@ -54,7 +56,7 @@ def test_check_of_a_bad_document_exits_1_with_every_problem(tmp_path: Path, caps
     assert "did you mean traffic?" in said
 
 
-def test_schema_prints_a_closed_schema_with_defaults_as_one_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_schema_prints_a_closed_schema_with_defaults_as_in_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     drift = schema["$defs"]["Drift"]

@@ -60,7 +60,7 @@ def only_problem(text: str) -> DocumentProblem:
     return problem
 
 
-def test_a_whole_document_is_read_into_seconds_bytes_and_cores() -> None:
+def test_a_complete_document_is_parsed_into_seconds_bytes_and_cores() -> None:
     found = parse(WHOLE.encode(), "monitor.yaml", {}).spec
     assert found.drift.tick == 60.0
     assert found.drift.false_alarms.per == 30 * 86400
@@ -78,12 +78,12 @@ def test_a_whole_document_is_read_into_seconds_bytes_and_cores() -> None:
     assert ticks_per_false_alarm(found.drift) == 43_200
 
 
-def test_a_name_is_enough_and_everything_else_has_a_default() -> None:
+def test_only_the_name_is_required() -> None:
     found = parse(HEAD.encode(), "monitor.yaml", {}).spec
     assert (found.mode, found.drift.tolerance, found.profiles, found.retrain) == ("recommend", 0.0025, (), None)
 
 
-def test_the_same_document_as_json_is_the_same_document() -> None:
+def test_yaml_and_json_give_the_same_document() -> None:
     tree = yaml.safe_load(WHOLE.replace("    on:", '    "on":'))
     assert parse(json.dumps(tree).encode(), "x.json", {}) == parse(WHOLE.encode(), "x.yaml", {})
 
@@ -95,7 +95,7 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{xyzzy: 1}", "$.spec.xyzzy", "is not a known key", "known here: mode, targetRef"),
         ("{mode: acting}", "$.spec.mode", "is 'acting'", "observe, recommend, act; did you mean act?"),
         ("{mode: [act]}", "$.spec.mode", "is ['act']", "give one of observe"),
-        ("{model: {version: 7}}", "$.spec.model.version", "is 7", "text in quotes"),
+        ("{model: {version: 7}}", "$.spec.model.version", "is 7", "text in quotes, on one line"),
         ("{drift: {tick: 60}}", "$.spec.drift.tick", "is 60", 'such as "250ms"'),
         ("{drift: {tick: 60 s}}", "$.spec.drift.tick", "is '60 s'", 'such as "250ms"'),
         ("{drift: {tick: 1ms}}", "$.spec.drift.tick", "is 1ms", "100ms to 24h"),
@@ -116,20 +116,25 @@ def test_the_same_document_as_json_is_the_same_document() -> None:
         ("{traffic: {bodyLimit: 1Gi}}", "$.spec.traffic.bodyLimit", "is 1Gi", "1Ki to 32Mi"),
         ("{traffic: {maxRecordsPerSecond: 1.5}}", "$.spec.traffic.maxRecordsPerSecond", "is 1.5", "a whole number"),
         ("{traffic: {routes: /score}}", "$.spec.traffic.routes", "is '/score'", "give a list: ['/score']"),
-        ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "as in ^/"),
+        ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "starting with /"),
         ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
         ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "appears twice", "keep one"),
-        ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 places", "exactly one of path"),
-        ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 places", "exactly one"),
+        ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 sources", "exactly one of path"),
+        ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 sources", "exactly one"),
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
         ("{profiles: [{url: 'http://x.example/a'}]}", "$.spec.profiles[0].url", "is 'http:", "https://"),
         ("{scaling: {maxReplicas: 3, signals: []}}", "$.spec.scaling.signals", "is empty", "concurrency"),
         ("{retrain: {}}", "$.spec.retrain.webhook", "is missing", "an object with url"),
         ("{retrain: {webhook: {url: trainer}}}", "$.spec.retrain.webhook.url", "is 'trainer'", "https://"),
-        ("{retrain: {webhook: {url: 'https://a:b@c.example'}}}", "$.spec.retrain.webhook.url", "a password", "take it"),
+        (
+            "{retrain: {webhook: {url: 'https://a:b@c.example'}}}",
+            "$.spec.retrain.webhook.url",
+            "a password",
+            "remove it",
+        ),
         ("{retrain: {webhook: {url: 'http://[::1'}}}", "$.spec.retrain.webhook.url", "is 'http://[::1'", "https://"),
         ("{retrain: {webhook: {url: 'https://a.example:99999'}}}", "$.spec.retrain.webhook.url", "is 'https", "give"),
-        ("{model: {name: 'a\tb'}}", "$.spec.model.name", "is 'a", "as in"),
+        ("{model: {name: 'a\tb'}}", "$.spec.model.name", "is 'a", "on one line"),
         ("[]", "$.spec", "is []", "an object with mode"),
     ],
 )
@@ -142,7 +147,7 @@ def test_an_error_names_path_value_and_remedy(text: str, path: str, what: str, r
     assert remedy in problem.remedy
 
 
-def test_every_problem_is_told_at_once_with_its_line() -> None:
+def test_all_problems_are_listed_with_their_lines() -> None:
     found = problems(f"{HEAD}spec:\n  mode: x\n  drift:\n    tick: 60\n  trafic: 1\n")
     assert {(problem.path, problem.line) for problem in found} == {
         ("$.spec.mode", 5),
@@ -181,17 +186,17 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
         (b"42\n", "is 42"),
     ],
 )
-def test_a_broken_or_hostile_file_is_refused_in_words(raw: bytes, what: str) -> None:
+def test_an_invalid_or_hostile_file_is_refused_with_a_message(raw: bytes, what: str) -> None:
     assert what in str(problems(raw)[0])
 
 
-def test_a_bomb_of_aliases_is_refused_at_its_first_alias() -> None:
+def test_an_alias_bomb_is_refused_at_its_first_alias() -> None:
     layers = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
     assert "alias *a0" in problems(f"a0: &a0 [x]\n{layers}")[0].what
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_raise_anything_but_a_settings_error(raw: bytes) -> None:
+def test_any_bytes_raise_only_settings_errors(raw: bytes) -> None:
     with pytest.raises(SettingsError):
         parse(raw, "monitor.yaml", {})
 
@@ -205,55 +210,55 @@ KEYS = ["mode", "model", "traffic", "profiles", "drift", "scaling", "resources",
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
-def test_any_values_end_in_a_document_or_in_problems(tree: dict[str, object]) -> None:
+def test_any_values_give_a_document_or_problems(tree: dict[str, object]) -> None:
     document = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "a"}, "spec": tree}
     with contextlib.suppress(SettingsError):
         assert parse(json.dumps(document).encode(), "monitor.json", {}).metadata.name == "a"
 
 
-def test_words_that_yaml_1_1_turns_into_something_else_stay_words() -> None:
+def test_words_with_another_meaning_in_yaml_1_1_stay_words() -> None:
     found = spec(
         "{model: {name: no, version: 2024-01-01}, retrain: {on: [drift], webhook: {url: 'https://a.example'}}}"
     )
     assert (found.spec.model.name, found.spec.model.version) == ("no", "2024-01-01")
 
 
-def test_an_empty_key_is_its_default() -> None:
+def test_a_key_without_a_value_has_its_default() -> None:
     assert spec("{drift: , mode: }").spec == parse(HEAD.encode(), "x", {}).spec
 
 
-def test_the_environment_wins_over_the_document_and_an_empty_variable_sets_nothing() -> None:
+def test_variables_override_the_document_and_an_empty_one_sets_nothing() -> None:
     environ = {"PILOTFISH_MODE": "act", "PILOTFISH_MODEL_VERSION": "8", "PILOTFISH_MODEL_NAME": ""}
     found = parse(WHOLE.encode(), "x", environ).spec
     assert (found.mode, found.model.version, found.model.name) == ("act", "8", "delays")
     assert parse(HEAD.encode(), "x", environ).spec.model.version == "8"
 
 
-def test_a_bad_variable_is_named() -> None:
+def test_a_problem_of_a_variable_names_it() -> None:
     with pytest.raises(SettingsError, match=r"\$\.spec\.mode: is 'x', set by PILOTFISH_MODE"):
         parse(WHOLE.encode(), "x", {"PILOTFISH_MODE": "x"})
 
 
-def test_a_missing_file_is_a_problem_in_words(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_problem_with_a_message(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path / "monitor.yaml", {})
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path, {})
 
 
-def test_what_acts_in_a_cluster_only_is_said_outside_of_one() -> None:
+def test_settings_that_need_a_cluster_give_warnings_outside_of_one() -> None:
     monitor = parse(WHOLE.encode(), "x", {})
     outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
     assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
     assert not any("cluster only" in sentence for sentence in inside)
 
 
-def test_a_webhook_without_a_secret_or_without_tls_is_worth_a_word() -> None:
+def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
     said = " ".join(find_warnings(spec("{mode: act, retrain: {webhook: {url: 'http://trainer.example/x'}}}")))
     assert "no secret" in said
     assert "https" in said
     assert "https" not in " ".join(find_warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
 
 
-def test_a_key_cannot_write_to_the_terminal() -> None:
+def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in str(only_problem('{"\\x1b[31mtick": 1}'))

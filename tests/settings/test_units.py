@@ -29,7 +29,7 @@ def test_durations(text: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "value", ["", "60", 60, "s", "1 s", "-1s", "1S", "1M", "1e3s", "٣s", "1s" * 40, None, [], True, "1s\n"]
 )
-def test_what_is_no_duration(value: object) -> None:
+def test_invalid_durations(value: object) -> None:
     assert units.read_duration(value) is None
 
 
@@ -43,12 +43,12 @@ def test_sizes(text: object, size: int) -> None:
 @pytest.mark.parametrize(
     "value", ["1.5", "1MB", "1MiB", "1m", -1, "-1", 1.5, None, True, "1" * 99, float("nan"), "0.3Ki"]
 )
-def test_what_is_no_size(value: object) -> None:
+def test_invalid_sizes(value: object) -> None:
     assert units.read_size(value) is None
 
 
 @given(st.integers(1, 10**9))
-def test_what_is_shown_reads_back(number: int) -> None:
+def test_formatted_values_parse_to_the_same_number(number: int) -> None:
     assert units.read_duration(units.show_duration(number)) == pytest.approx(number, rel=1e-5)
     assert units.read_size(units.show_size(number)) == number
     assert units.read_quantity(units.show_quantity(number / 1000)) == pytest.approx(number / 1000, rel=1e-5)
@@ -78,7 +78,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("name", sorted(units.UNITS))
-def test_the_schema_takes_the_texts_that_are_read(name: str, text: str) -> None:
+def test_the_schema_accepts_the_texts_that_the_parser_accepts(name: str, text: str) -> None:
     unit = units.UNITS[name]
     fits = re.search(str(unit.schema["pattern"]), text) is not None
     assert fits == (unit.read(text) is not None) or (name == "size" and text in {"250m", "1.5"})  # not whole bytes

@@ -1,4 +1,4 @@
-"""Addresses as a person writes them."""
+"""Parsing and formatting of addresses."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "address"), TCP)
-def test_host_and_port_are_read_and_written_alike(text: str, address: Address) -> None:
+def test_host_and_port_are_parsed_and_formatted_back(text: str, address: Address) -> None:
     assert parse_address(text) == parse_address(text, any_host=True, unix=True) == address
     assert (str(address), address.pair) == (text, (address.host, address.port))
 
 
 @pytest.mark.parametrize(("text", "address"), MORE)
-def test_further_forms_are_read_only_where_the_caller_admits_them(text: str, address: Address) -> None:
+def test_optional_forms_need_the_permission_of_the_caller(text: str, address: Address) -> None:
     assert parse_address(text, any_host=True, unix=True) == address
     assert str(address) == text
     with pytest.raises(AddressError):
@@ -37,13 +37,13 @@ def test_further_forms_are_read_only_where_the_caller_admits_them(text: str, add
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_what_is_no_address_is_refused(text: str) -> None:
-    for admitted in (False, True):
+def test_invalid_addresses_are_refused(text: str) -> None:
+    for allowed in (False, True):
         with pytest.raises(AddressError, match=r"is not an address; write HOST:PORT \(127\.0\.0\.1:9090\)"):
-            parse_address(text, any_host=admitted, unix=admitted)
+            parse_address(text, any_host=allowed, unix=allowed)
 
 
-def test_the_error_names_the_option_the_value_and_the_forms_that_are_admitted() -> None:
+def test_the_error_names_the_option_the_value_and_the_allowed_forms() -> None:
     with pytest.raises(AddressError) as raised:
         parse_address("nine", what="--admin")
     assert str(raised.value) == (
@@ -66,7 +66,7 @@ def test_a_socket_path_must_fit_into_the_systems_structure(path: str) -> None:
     | st.text(max_size=120).map("unix:{}".format)
 )
 @settings(max_examples=500)
-def test_no_text_breaks_it_and_what_is_read_is_written_back_to_the_same(text: str) -> None:
+def test_any_text_is_refused_or_parsed_to_an_address_that_formats_back(text: str) -> None:
     try:
         address = parse_address(text, any_host=True, unix=True)
     except AddressError:

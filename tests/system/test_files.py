@@ -1,4 +1,4 @@
-"""Replaced files: old or new, never a part, and nothing left beside them."""
+"""Atomic replacement of files: a reader finds the old or the new content, and no temporary file stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.limits import largest_file
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_file_is_replaced_and_nothing_stays_beside_it(tmp_path: Path, durable: bool) -> None:
+def test_a_file_is_replaced_and_no_temporary_file_stays(tmp_path: Path, durable: bool) -> None:
     path = tmp_path / "file"
     for content in (b"old", b"", b"new" * 100_000):
         replace_file(path, content, durable=durable)
@@ -32,7 +32,7 @@ def test_durable_syncs_the_content_before_the_name_and_the_folder_after_it(
 
 
 @pytest.mark.parametrize(("mode", "found"), [(0o600, 0o600), (0o640, 0o640), (None, 0o666)])
-def test_permissions_are_those_asked_for_whatever_a_crash_left(tmp_path: Path, mode: int | None, found: int) -> None:
+def test_permissions_are_set_even_on_a_file_that_a_crash_left(tmp_path: Path, mode: int | None, found: int) -> None:
     path = tmp_path / "file"
     before = os.umask(0)
     try:
@@ -65,7 +65,7 @@ def test_an_error_in_the_block_leaves_the_old_file_and_no_other(tmp_path: Path) 
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
 
 
-def test_what_is_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
+def test_an_obstacle_in_the_path_is_an_error_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "file"
     replace_file(path, b"old")
     staged_path(path).mkdir()
@@ -74,7 +74,7 @@ def test_what_is_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
     assert (path.read_bytes(), staged_path(path).is_dir()) == (b"old", True)
 
 
-def test_a_reader_finds_the_old_or_the_new_content_never_a_part(tmp_path: Path) -> None:
+def test_a_reader_finds_the_old_or_the_new_content_and_never_a_part(tmp_path: Path) -> None:
     path = tmp_path / "file"
     contents = {bytes([letter]) * 200_000 for letter in b"abcd"}
     replace_file(path, next(iter(contents)))
@@ -94,7 +94,7 @@ def test_a_reader_finds_the_old_or_the_new_content_never_a_part(tmp_path: Path) 
     assert found <= contents
 
 
-def test_a_disk_that_takes_a_part_gets_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_after_a_partial_write_the_rest_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, raw: write(descriptor, raw[:3]))
     with (tmp_path / "file").open("wb") as file:

@@ -1,4 +1,4 @@
-"""Records as bytes: cut at every byte, flip any bit; only what was written is read back. The layouts do not change."""
+"""Record formats: after a cut at any byte or a flipped bit, only written records are read. The formats stay fixed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def framed(framing: Framing, items: list[bytes]) -> list[bytes]:
     return [framing.frame(item) for item in items]
 
 
-def test_the_layouts_are_those_that_lie_on_users_disks() -> None:
+def test_the_formats_equal_those_on_users_disks() -> None:
     crc = zlib.crc32(b"payload")
     assert BARE.frame(b"payload") == struct.pack("<II", 7, crc) + b"payload"
     assert NOTED.frame(b"payload", 42) == struct.pack("<III", 7, 42, crc) + b"payload"
@@ -51,14 +51,14 @@ def test_the_layouts_are_those_that_lie_on_users_disks() -> None:
 
 @pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
 @given(items=PAYLOADS, start=st.integers(0, 1000))
-def test_what_was_framed_comes_back_with_its_end(framing: Framing, items: list[bytes], start: int) -> None:
+def test_framed_payloads_are_read_with_their_ends(framing: Framing, items: list[bytes], start: int) -> None:
     frames = framed(framing, items)
     found = scanned(framing, b"".join(frames), start)
     ends = [start + sum(map(len, frames[: index + 1])) for index in range(len(frames))]
     assert found == [FramedRecord(item, end) for item, end in zip(items, ends, strict=True)]
 
 
-def test_a_note_comes_back() -> None:
+def test_a_note_is_read() -> None:
     (found,) = scanned(NOTED, NOTED.frame(b"x", 7))
     assert found == FramedRecord(b"x", 13, 7)
 
@@ -77,7 +77,7 @@ def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framin
 
 
 @pytest.mark.parametrize("framing", CHECKED)
-def test_any_flipped_bit_loses_no_record_before_it_and_invents_none(framing: Framing) -> None:
+def test_a_flipped_bit_loses_no_earlier_record_and_adds_none(framing: Framing) -> None:
     items = [b"first", b"second", b"third"]
     frames = framed(framing, items)
     raw = b"".join(frames)
@@ -87,7 +87,7 @@ def test_any_flipped_bit_loses_no_record_before_it_and_invents_none(framing: Fra
         hit = next(index for index in range(3) if bit // 8 < sum(map(len, frames[: index + 1])))
         found = scanned(framing, bytes(damaged))
         kept = [item for item in found if isinstance(item, FramedRecord)]
-        if framing is NOTED:  # a note is not covered by the checksum: at worst a wrong number of rows
+        if framing is NOTED:  # the checksum does not cover the note, so its number may be wrong
             kept = [item for item in kept if item.note == 0]
         assert [item.payload for item in kept][:hit] == items[:hit]
         assert all(item.payload in items for item in kept)
@@ -101,20 +101,20 @@ def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
     assert payloads(LINES, raw) == [b"one", b"four"]
 
 
-def test_reading_binary_records_ends_at_the_damaged_one_and_names_its_place() -> None:
+def test_reading_binary_records_ends_at_a_damaged_one_and_names_its_place() -> None:
     raw = bytearray(BARE.frame(b"one") + BARE.frame(b"two") + BARE.frame(b"three"))
     raw[20] ^= 1
     assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 111)]
 
 
-def test_a_length_that_damage_made_up_reserves_no_memory() -> None:
+def test_a_damaged_length_reserves_no_memory() -> None:
     for length in (2**32 - 1, 2**31, 10_001):
         raw = struct.pack("<II", length, 0) + b"some bytes"
         assert scanned(BARE, raw) == [Damage("byte 0", 0)]
         assert scanned(BinaryFrames(), raw) == []
 
 
-def test_a_record_of_some_size_is_read_in_portions() -> None:
+def test_a_large_record_is_read_in_portions() -> None:
     payload = bytes(range(256)) * 20_000
     assert payloads(NOTED, NOTED.frame(payload)) == [payload]
 
@@ -127,7 +127,7 @@ def test_a_record_that_is_too_large_is_refused() -> None:
 @pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
 @given(raw=st.binary(max_size=300))
 @settings(max_examples=200)
-def test_no_bytes_break_the_reader(framing: Framing, raw: bytes) -> None:
+def test_any_bytes_can_be_scanned(framing: Framing, raw: bytes) -> None:
     last = 0
     for found in scanned(framing, raw):
         assert last <= found.end <= len(raw)
@@ -135,7 +135,7 @@ def test_no_bytes_break_the_reader(framing: Framing, raw: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_a_sealed_payload_comes_back(payload: bytes) -> None:
+def test_a_sealed_payload_is_read(payload: bytes) -> None:
     assert SEALED.unwrap(SEALED.wrap(payload)) == (SEALED.version, payload)
 
 
@@ -151,7 +151,7 @@ def test_a_sealed_file_that_is_cut_at_any_byte_or_has_a_flipped_bit_is_refused()
             SEALED.unwrap(bytes(damaged))
 
 
-def test_a_sealed_file_of_another_kind_or_version_says_which() -> None:
+def test_the_error_for_another_kind_or_version_names_it() -> None:
     with pytest.raises(FramingError, match=r"not of version 3 \(magic b'PLTFTEST', version 4\)"):
         SEALED.unwrap(Sealed(b"PLTFTEST", 4).wrap(b"x"))
     with pytest.raises(FramingError, match="magic b'OTHERONE'"):
@@ -159,6 +159,6 @@ def test_a_sealed_file_of_another_kind_or_version_says_which() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_break_the_seal(raw: bytes) -> None:
+def test_any_bytes_are_unwrapped_or_refused(raw: bytes) -> None:
     with pytest.raises(FramingError):
         SEALED.unwrap(raw)

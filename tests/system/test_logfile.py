@@ -1,4 +1,4 @@
-"""The append-only log: whatever a kill, a full disk, a flipped bit or another process does to it."""
+"""The append-only log after a kill, a full disk, a flipped bit, or an action of another process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def filled(path: Path, framing: Framing, payloads: list[bytes]) -> LogFile:
 
 
 @BOTH
-def test_what_was_appended_comes_back_and_is_appended_to(tmp_path: Path, framing: Framing) -> None:
+def test_appended_records_are_read_and_the_log_is_continued(tmp_path: Path, framing: Framing) -> None:
     path = tmp_path / "log"
     log = filled(path, framing, [b"one", b"two"])
     log.extend([framing.frame(b"three"), framing.frame(b"four")], sync=False)
@@ -43,14 +43,14 @@ def test_what_was_appended_comes_back_and_is_appended_to(tmp_path: Path, framing
     assert (log.size, log.is_open) == (path.stat().st_size, True)
     log.close()
     with LogFile(path, framing) as again:
-        again.append(b"five")  # recovers first, without having been opened
+        again.append(b"five")  # recovers the file, which was not opened before
         assert again.size == path.stat().st_size
     assert contents(path, framing) == [b"one", b"two", b"three", b"four", b"five"]
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 @BOTH
-def test_cut_at_every_byte_it_keeps_the_whole_records_and_goes_on(tmp_path: Path, framing: Framing) -> None:
+def test_a_log_cut_at_any_byte_keeps_the_whole_records_and_is_continued(tmp_path: Path, framing: Framing) -> None:
     path = tmp_path / "log"
     log, ends = LogFile(path, framing), [0]
     for payload in (b"one", b"two"):
@@ -70,7 +70,7 @@ def test_cut_at_every_byte_it_keeps_the_whole_records_and_goes_on(tmp_path: Path
 
 
 @BOTH
-def test_any_flipped_bit_leaves_what_stands_before_it(tmp_path: Path, framing: Framing) -> None:
+def test_a_flipped_bit_affects_no_earlier_record(tmp_path: Path, framing: Framing) -> None:
     path = tmp_path / "log"
     log = filled(path, framing, [b"one"])
     end = log.size
@@ -90,7 +90,7 @@ def test_any_flipped_bit_leaves_what_stands_before_it(tmp_path: Path, framing: F
         assert set(found) <= {b"one", b"two"}
 
 
-def test_damaged_places_are_named_and_a_damaged_line_costs_no_other(tmp_path: Path) -> None:
+def test_damaged_records_are_named_and_other_lines_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(LINES.frame(b"one") + b"nonsense\n" + LINES.frame(b"three"))
     log = LogFile(path, LINES)
@@ -101,7 +101,7 @@ def test_damaged_places_are_named_and_a_damaged_line_costs_no_other(tmp_path: Pa
 
 
 @BOTH
-def test_a_full_disk_is_a_problem_and_leaves_no_part(tmp_path: Path, framing: Framing) -> None:
+def test_a_full_disk_sets_the_problem_and_leaves_no_part(tmp_path: Path, framing: Framing) -> None:
     path = tmp_path / "log"
     log = filled(path, framing, [b"one"])
     before = path.read_bytes()
@@ -114,7 +114,7 @@ def test_a_full_disk_is_a_problem_and_leaves_no_part(tmp_path: Path, framing: Fr
 
 
 @pytest.mark.parametrize("sync", [False, True])
-def test_without_any_room_not_even_the_magic_stays(tmp_path: Path, sync: bool) -> None:
+def test_without_room_the_file_stays_empty(tmp_path: Path, sync: bool) -> None:
     log = LogFile(tmp_path / "log", BINARY)
     with largest_file(3), pytest.raises(OSError, match="too large"):
         log.append(b"x", sync=sync)
@@ -124,7 +124,7 @@ def test_without_any_room_not_even_the_magic_stays(tmp_path: Path, sync: bool) -
 
 
 @BOTH
-def test_what_a_failed_append_could_not_remove_is_removed_by_the_next(
+def test_the_next_append_removes_what_a_failed_one_could_not(
     tmp_path: Path, framing: Framing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "log"
@@ -149,7 +149,7 @@ def test_what_a_failed_append_could_not_remove_is_removed_by_the_next(
         max_size=12,
     )
 )
-def test_whatever_fails_on_the_way_the_file_holds_what_was_acknowledged(
+def test_after_any_failure_the_file_holds_the_acknowledged_records(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[bytes, str, str]]
 ) -> None:
     path, failing, kept = tmp_path_factory.mktemp("log") / "log", "", list[bytes]()
@@ -176,7 +176,7 @@ def test_whatever_fails_on_the_way_the_file_holds_what_was_acknowledged(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_log_that_is_rewritten_keeps_its_lock_and_goes_on(tmp_path: Path) -> None:
+def test_a_rewritten_log_keeps_its_lock_and_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = LogFile(path, LINES, exclusive=True)
     log.append(b"one")
@@ -189,7 +189,7 @@ def test_a_log_that_is_rewritten_keeps_its_lock_and_goes_on(tmp_path: Path) -> N
     assert (contents(path, LINES), list(tmp_path.iterdir())) == ([b"both", b"three"], [path])
 
 
-def test_no_room_for_a_rewritten_file_leaves_the_old_one_in_use(tmp_path: Path) -> None:
+def test_without_room_for_a_rewritten_file_the_old_one_stays_in_use(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = filled(path, LINES, [b"one"])
     with largest_file(10), pytest.raises(OSError, match="too large"):
@@ -198,25 +198,25 @@ def test_no_room_for_a_rewritten_file_leaves_the_old_one_in_use(tmp_path: Path) 
     assert (contents(path, LINES), list(tmp_path.iterdir())) == ([b"one", b"two"], [path])
 
 
-def test_a_rotated_log_begins_anew(tmp_path: Path) -> None:
+def test_a_rotated_log_starts_empty(tmp_path: Path) -> None:
     log = filled(tmp_path / "log", PlainLines(), [b"old"])
     log.rotate(tmp_path / "log.1")
     log.append(b"new")
     assert ((tmp_path / "log.1").read_bytes(), (tmp_path / "log").read_bytes()) == (b"old\n", b"new\n")
 
 
-def test_a_kept_tail_is_ended_and_stays(tmp_path: Path) -> None:
+def test_a_kept_tail_is_completed_with_a_line_break(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"whole\nhalf")
     log = LogFile(path, PlainLines(), keep_tail=True)
     log.append(b"next")
-    with path.open("ab") as file:  # somebody adds to it by hand
+    with path.open("ab") as file:  # an edit by hand
         file.write(b"by hand")
     log.append(b"last")
     assert path.read_bytes() == b"whole\nhalf\nnext\nby hand\nlast\n"
 
 
-def test_a_file_that_is_too_large_or_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_or_of_another_kind_stays_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"a letter to my aunt")
     with pytest.raises(OSError, match="larger than 10 bytes"):
@@ -228,7 +228,7 @@ def test_a_file_that_is_too_large_or_of_another_kind_is_left_alone(tmp_path: Pat
     assert (path.read_bytes(), log.is_open, list(read_records(path, BINARY))) == (b"a letter to my aunt", False, [])
 
 
-def test_a_missing_file_is_an_error_unless_it_may_be_made(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_unless_create_is_set(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "log", LINES)
     with pytest.raises(FileNotFoundError):
         log.open(create=False)
@@ -236,7 +236,7 @@ def test_a_missing_file_is_an_error_unless_it_may_be_made(tmp_path: Path) -> Non
     assert (log.size, (tmp_path / "log").exists()) == (0, True)
 
 
-def test_an_error_of_the_reader_closes_the_file_and_gives_its_lock_back(tmp_path: Path) -> None:
+def test_an_error_of_the_reader_closes_and_unlocks_the_file(tmp_path: Path) -> None:
     path = tmp_path / "log"
     filled(path, LINES, [b"one"]).close()
     log = LogFile(path, LINES, exclusive=True)
@@ -250,7 +250,7 @@ def test_an_error_of_the_reader_closes_the_file_and_gives_its_lock_back(tmp_path
         other.open()
 
 
-def test_a_file_that_somebody_removed_or_shortened_is_begun_anew_from_what_is_whole(tmp_path: Path) -> None:
+def test_a_file_that_was_removed_or_truncated_is_continued_after_its_whole_records(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = filled(path, BINARY, [b"one", b"two"])
     log.close()
@@ -262,7 +262,7 @@ def test_a_file_that_somebody_removed_or_shortened_is_begun_anew_from_what_is_wh
     assert contents(path, BINARY) == [b"four"]
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match=r"symbolic links|File exists"):
         LogFile(tmp_path / "log", LINES).append(b"x")
@@ -275,7 +275,7 @@ def test_the_first_sync_makes_the_files_name_durable_too(tmp_path: Path, monkeyp
     assert synced == [tmp_path]
 
 
-def test_a_reader_beside_the_writer_finds_whole_records_in_order(tmp_path: Path) -> None:
+def test_a_concurrent_reader_finds_whole_records_in_order(tmp_path: Path) -> None:
     path = tmp_path / "log"
     payloads = [b"%06d" % index * 500 for index in range(300)]
     log = filled(path, BINARY, payloads[:1])

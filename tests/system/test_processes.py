@@ -1,4 +1,4 @@
-"""What a process does to itself and to its children: limits, priority, time, output, and the end of its parent."""
+"""Limits and priority of a process, bounded children, the death of the parent, and the token file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def python(program: str) -> list[str]:
     return [sys.executable, "-c", program]
 
 
-def said(program: str) -> str:
+def output_of(program: str) -> str:
     return run_bounded(python(LIMITS + program), seconds=30, most_output=10_000).output.decode().strip()
 
 
-def test_data_is_limited_and_an_allocation_beyond_it_is_a_memory_error() -> None:
+def test_an_allocation_above_the_data_limit_is_a_memory_error() -> None:
     program = "limits.limit_data(80 << 20)\ntry: bytes(200 << 20)\nexcept MemoryError: print('refused')"
-    assert said(program) == "refused"
-    assert said("limits.limit_data(0); print(resource.getrlimit(resource.RLIMIT_DATA)[0])") == str(
+    assert output_of(program) == "refused"
+    assert output_of("limits.limit_data(0); print(resource.getrlimit(resource.RLIMIT_DATA)[0])") == str(
         resource.getrlimit(resource.RLIMIT_DATA)[0]
     )
 
@@ -40,20 +40,20 @@ def test_a_limit_never_exceeds_the_hard_one() -> None:
         "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30)); limits.limit_data(1 << 40); "
         "print(resource.getrlimit(resource.RLIMIT_DATA) == (1 << 30, 1 << 30))"
     )
-    assert said(program) == "True"
+    assert output_of(program) == "True"
 
 
-def test_processor_time_is_limited() -> None:
+def test_cpu_time_is_limited() -> None:
     done = run_bounded(python(LIMITS + "limits.limit_processor(1)\nwhile True: pass"), seconds=30, most_output=0)
     assert done.status == -signal.SIGXCPU
 
 
-def test_descriptors_are_raised_to_the_hard_limit() -> None:
+def test_the_limit_of_descriptors_is_raised_to_the_hard_limit() -> None:
     program = (
         "resource.setrlimit(resource.RLIMIT_NOFILE, (30, 60)); "
         "print(limits.raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
-    assert said(program) == "60 60 60"
+    assert output_of(program) == "60 60 60"
 
 
 def test_priority_is_lowered() -> None:
@@ -61,10 +61,10 @@ def test_priority_is_lowered() -> None:
         "limits.lower_priority(niceness=7, oom_score=700, batch=True); "
         "print(os.nice(0), open(limits.OOM_SCORE).read().strip(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
     )
-    assert said(program) in {f"{os.nice(0) + 7} 700 True", "19 700 True"}
+    assert output_of(program) in {f"{os.nice(0) + 7} 700 True", "19 700 True"}
 
 
-def test_status_and_output_of_a_child_come_back() -> None:
+def test_status_and_output_of_a_child_are_returned() -> None:
     done = run_bounded(
         python("import sys; print(sys.stdin.read() + 'x' * 9999); sys.exit(3)"), seconds=30, most_output=10_000
     )
@@ -75,16 +75,16 @@ def test_a_child_that_takes_too_long_is_killed_with_output_or_without() -> None:
     for program in ("import signal; signal.pause()", "while True: print(end='', flush=True)"):
         with pytest.raises(ChildTimeoutError, match=r"more than 0\.3 s"):
             run_bounded(python(program), seconds=0.3, most_output=100)
-    with pytest.raises(ChildTimeoutError):  # it closes its output and goes on
+    with pytest.raises(ChildTimeoutError):  # it closes its output and continues
         run_bounded(python("import os, signal; os.close(1); signal.pause()"), seconds=1, most_output=100)
 
 
-def test_a_child_that_says_too_much_is_killed() -> None:
+def test_a_child_with_too_much_output_is_killed() -> None:
     with pytest.raises(ChildOutputError, match="more than 1000 bytes"):
         run_bounded(python("while True: print('x' * 100)"), seconds=30, most_output=1000)
 
 
-def test_the_environment_is_ours_or_the_one_that_is_given() -> None:
+def test_the_environment_is_inherited_or_replaced() -> None:
     program = "import os; print(os.environ.get('ONLY', 'none'))"
     assert run_bounded(python(program), seconds=30, most_output=99).output == b"none\n"
     given = {**os.environ, "ONLY": "this"}
@@ -105,7 +105,7 @@ def test_the_wrapped_program_ends_with_its_parent() -> None:
 
 
 def ends(pid: int) -> bool:
-    """Wait for the end of a process that is not our child."""
+    """Wait for the end of a process that is not a child; return whether it ended in time."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -116,7 +116,7 @@ def ends(pid: int) -> bool:
         os.close(descriptor)
 
 
-def test_nothing_is_started_for_a_parent_that_is_gone() -> None:
+def test_nothing_is_started_if_the_parent_has_died() -> None:
     wrapped = [sys.executable, "-m", "pilotfish.sidecar.system.parent_death", "1", *python("print('started')")]
     assert subprocess.run(wrapped, stdout=subprocess.PIPE, timeout=30, check=True).stdout == b""
 

@@ -1,4 +1,4 @@
-"""A reading with something in every field."""
+"""Build the input of a scrape with a value in every field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exposed is valid in both formats, is named in the one table, and adds up."""
+"""The exposition is valid in both formats, contains the metrics of the table, and adds up."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def openmetrics(tmp_path: Path) -> str:
     return body.decode()
 
 
-def plain(text: str) -> list[Family]:
+def parsed_text(text: str) -> list[Family]:
     return list(parse_text(text))
 
 
-def open_(text: str) -> list[Family]:
+def parsed_openmetrics(text: str) -> list[Family]:
     return list(parse_openmetrics(text))
 
 
 def families(text: str) -> dict[str, Family]:
-    return {family.name: family for family in plain(text)}
+    return {family.name: family for family in parsed_text(text)}
 
 
 def test_openmetrics_is_valid(openmetrics: str) -> None:
     assert openmetrics.endswith("# EOF\n")
-    assert len(open_(openmetrics)) > 30
+    assert len(parsed_openmetrics(openmetrics)) > 30
 
 
-def test_both_formats_say_the_same(text: str, openmetrics: str) -> None:
+def test_both_formats_have_the_same_samples(text: str, openmetrics: str) -> None:
     volatile = ("process_cpu", "process_resident", "process_virtual", "pilotfish_memory_data", "process_open_fds")
 
     def samples(found: list[Family]) -> set[tuple[str, str, float]]:
@@ -61,10 +61,10 @@ def test_both_formats_say_the_same(text: str, openmetrics: str) -> None:
             if not sample.name.startswith(volatile)
         }
 
-    assert samples(plain(text)) == samples(open_(openmetrics))
+    assert samples(parsed_text(text)) == samples(parsed_openmetrics(openmetrics))
 
 
-def test_every_metric_of_the_table_is_exposed_and_no_other(text: str) -> None:
+def test_exactly_the_metrics_of_the_table_are_exposed(text: str) -> None:
     exposed = {family.name + ("_total" if family.type == "counter" else "") for family in families(text).values()}
     assert exposed == {metric.name for metric in METRICS}
 
@@ -80,7 +80,7 @@ def test_names_follow_prometheus() -> None:
         assert "|" not in metric.help, "it would break the table in the docs"
 
 
-def test_exchanges_add_up_to_those_seen(text: str) -> None:
+def test_the_outcomes_add_up_to_the_seen_exchanges(text: str) -> None:
     found = families(text)
     seen = found["pilotfish_exchanges_seen"].samples[0].value
     queued = found["pilotfish_exchanges_queued"].samples[0].value
@@ -89,7 +89,7 @@ def test_exchanges_add_up_to_those_seen(text: str) -> None:
     assert seen == queued + sum(sample.value for sample in found["pilotfish_exchanges"].samples)
 
 
-def test_histograms_have_four_bounds_a_decade_and_count_all(text: str) -> None:
+def test_histograms_have_four_bounds_per_decade_and_count_all(text: str) -> None:
     samples = [
         item
         for item in families(text)["pilotfish_request_duration_seconds"].samples
@@ -105,21 +105,21 @@ def test_histograms_have_four_bounds_a_decade_and_count_all(text: str) -> None:
     assert next(item.value for item in samples if item.name.endswith("_sum")) == pytest.approx(200.043)
 
 
-def test_names_of_others_are_escaped(text: str) -> None:
+def test_names_from_clients_are_escaped(text: str) -> None:
     labels = {sample.labels["feature"] for sample in families(text)["pilotfish_feature_psi"].samples}
     assert labels == {HOSTILE}
 
 
-def test_without_a_proxy_the_rest_is_exposed() -> None:
-    alone = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
-    found = families(Exposition(lambda: alone).render("")[0].decode())
+def test_without_a_proxy_other_metrics_are_exposed() -> None:
+    without_proxy = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
+    found = families(Exposition(lambda: without_proxy).render("")[0].decode())
     assert found["pilotfish_proxy_up"].samples[0].value == 0
     assert "pilotfish_exchanges" not in found
     assert "pilotfish_intents" not in found
     assert found["pilotfish_drift_evidence_ratio"].samples[0].value == 2
 
 
-def test_a_proxy_that_has_stopped_is_not_up(tmp_path: Path) -> None:
+def test_a_stopped_proxy_is_not_up(tmp_path: Path) -> None:
     whole = reading(tmp_path / "page")
     later = ScrapeInput(report=whole.report, page=whole.page, control=None, now=NOW + 60)
     found = families(Exposition(lambda: later).render("")[0].decode())

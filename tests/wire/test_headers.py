@@ -1,3 +1,5 @@
+"""Header blocks: look-up, folding, encoding, and any bytes."""
+
 import doctest
 
 from hypothesis import given
@@ -29,7 +31,7 @@ def test_fields_are_found_by_name_and_kept_in_order() -> None:
     ]
 
 
-def test_the_beginning_of_a_value_is_compared_without_case() -> None:
+def test_prefix_of_a_value_is_compared_case_insensitively() -> None:
     headers = Headers(b"Content-Type: \t Text/HTML; x\r\nAccept: text/plain\r\nEmpty:\r\n")
     assert headers.begins("content-type", b"text/html")
     assert not headers.begins("accept", b"text/html")
@@ -37,21 +39,21 @@ def test_the_beginning_of_a_value_is_compared_without_case() -> None:
     assert not headers.begins("cookie", b"")
 
 
-def test_a_name_is_not_found_within_another_one_or_within_a_value() -> None:
+def test_name_is_not_matched_within_another_name_or_a_value() -> None:
     headers = Headers(b"X-Id: Id: 3\r\nFolded: a\r\n id: 4\r\n")
     assert (headers.get("id"), headers.get_all("id"), headers.get("not-a-field")) == (None, [], None)
 
 
-def test_the_example_is_true() -> None:
+def test_docstring_example_is_correct() -> None:
     assert doctest.testmod(module).failed == 0
 
 
-def test_an_empty_block_has_no_field() -> None:
+def test_empty_block_has_no_fields() -> None:
     assert (list(Headers(b"")), Headers(b"").get("a"), Headers(b"").get_all("a")) == ([], None, [])
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=8))
-def test_encoded_fields_are_read_back(fields: list[tuple[str, str]]) -> None:
+def test_encoded_fields_round_trip(fields: list[tuple[str, str]]) -> None:
     headers = Headers(encode_headers(fields))
     assert list(headers) == fields
     for name, _ in fields:
@@ -59,7 +61,7 @@ def test_encoded_fields_are_read_back(fields: list[tuple[str, str]]) -> None:
         assert headers.get(name) == headers.get_all(name)[0]
 
 
-def test_a_value_cannot_add_a_field() -> None:
+def test_value_cannot_inject_a_field() -> None:
     assert list(Headers(encode_headers([("a", "1\r\nb: 2\0")]))) == [("a", "1  b: 2")]
 
 

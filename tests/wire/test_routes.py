@@ -1,3 +1,5 @@
+"""Route templates: placeholders, user templates, and the bound on the length of a route."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_variable_segments_become_placeholders(target: str, route: str) -> None:
     assert RouteTemplates().route("POST", target) == route
 
 
-def test_templates_of_the_user_come_first_and_in_their_order() -> None:
+def test_user_templates_have_precedence_in_their_order() -> None:
     templates = RouteTemplates(("/score/{name}", "/score/{other}", "/a.b/{x}"))
     assert templates.route("POST", "/score/12?y") == "POST /score/{name}"
     assert templates.route("POST", "/score/12/13") == "POST /score/{number}/{number}"

@@ -73,9 +73,9 @@ def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
 def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
     """Raise SkipExchangeError if an object in `body` has a duplicate key. Servers differ in which value they use.
 
-    Each key has one colon. If the body has as many colons as parsed keys, no key was dropped. The same holds for colons
-    after a quote, if no colon follows white space. Otherwise a text contains a colon, or the body has a key that no
-    decoder reads. Then a slower parser that reports every pair reads the body again.
+    Each key has one colon. If the body has as many colons as parsed keys, the parser dropped no key. The same holds if
+    only the colons after a quote are counted, and no colon follows white space. Otherwise, a text contains a colon, or
+    the body has a key that no decoder reads. Then a slower parser, which reports every pair, reads the body again.
 
     Args:
         body: the JSON text.
@@ -128,9 +128,7 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Hea
     try:
         document = json.loads(text.decode())
         if b"\\u" in text:
-            json.dumps(
-                document, ensure_ascii=False
-            ).encode()  # raises for half a surrogate pair, which no server accepts
+            json.dumps(document, ensure_ascii=False).encode()  # raises ValueError for half a surrogate pair
         return msgspec.convert(document, decoder.type)
     except RecursionError:
         raise SkipExchangeError("too_deep") from None

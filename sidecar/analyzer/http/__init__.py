@@ -1,8 +1,20 @@
-"""The analyzer's own HTTP: numbers for Prometheus, the Report for people and programs, two things to ask for.
+"""The admin address of the analyzer: metrics, health, report, timeline, labels and commands over HTTP.
 
-    server.py        limits and headers            views.py   what each address answers
-    connections.py   how many, who makes room      answer.py  the Report with the moment's traffic
-    access.py        the token, the origin
+    request --> server.py        time and size limits, response headers
+                connections.py   at most MAX_CONNECTIONS; closes the oldest idle connection at the limit
+            --> views.py         access.py checks token and origin; then one view per path:
+                                     reads    Snapshot --> report.py, timeline, pages --> response
+                                     changes  ../actions.py --> ../command_queue.py --> worker
 
-Everything that it shows it reads from immutable snapshots; what it is asked for goes to the worker's queue.
+A view reads immutable snapshots and never the pipeline, because the worker changes it in another thread.
+
+Glossary
+
+admin address   HOST:PORT of this server, the option `--admin`
+bearer token    grants access to all paths except metrics and health; a browser sends it as a Basic password
+cross-site      sent by a script or form of a page in a browser; refused
+snapshot        the immutable report, windows and open counts
+view            the function that answers one path
+
+More terms: docs/glossary.md
 """

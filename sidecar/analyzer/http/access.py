@@ -1,4 +1,8 @@
-"""Who may ask: a bearer token for everything but metrics and health, and no request that another site's page sends."""
+"""Access control of the admin address: a bearer token, and no requests from scripts or forms of a browser page.
+
+`views.py` calls both checks before any view. Metrics and health stay open, because Prometheus and the kubelet read them
+without a token.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +17,28 @@ from ...errors import UsageError, quote_value
 from ...system.tokens import read_token
 
 OPEN_PATHS = ("/healthz", "/metrics", "/readyz")
-CHALLENGE = 'Bearer realm="pilotfish", Basic realm="pilotfish"'  # a browser can answer the second one
+CHALLENGE = 'Bearer realm="pilotfish", Basic realm="pilotfish"'  # browsers prompt for Basic only
 
 
 def open_access_warning(host: str, token_file: Path | None) -> str:
-    """Return a warning where whoever reaches `host` may change something without a token; empty where nobody can."""
+    """Return a warning when other machines can change state at `host` without a token; empty otherwise."""
     try:
-        near = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # a name: who is behind it is not known
-        near = False
-    if near or token_file is not None:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a host name may resolve to any address
+        loopback = False
+    if loopback or token_file is not None:
         return ""
     return (
-        f"whoever reaches the admin address ({quote_value(host)}) may put a profile, send labels and close episodes: "
-        "give --token-file, or an address of the loopback"
+        f"anyone who can reach the admin address {quote_value(host)} can set a profile, send labels and close "
+        "episodes: give --token-file, or a loopback address"
     )
 
 
 def is_authorized(path: str, headers: Mapping[str, str], token_file: Path | None) -> bool:
-    """Tell whether a request with these headers may have `path`; the file is read anew: a token can be changed."""
+    """Return whether a request with these headers may access `path`.
+
+    The token file is read for each request, so that a token can be rotated without a restart.
+    """
     if token_file is None or path in OPEN_PATHS:
         return True
     try:
@@ -42,9 +49,9 @@ def is_authorized(path: str, headers: Mapping[str, str], token_file: Path | None
 
 
 def is_cross_site(method: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether a page in a browser sent this request, by a script or a form: ours has neither.
+    """Return whether a script or a form of a browser page sent this request.
 
-    So a page of another site reads and changes nothing, not even under a name that it made point here.
+    The report page has neither. So a page of another site can neither read nor change anything, even by DNS rebinding.
     """
     if headers.get("Sec-Fetch-Dest", "document") != "document":
         return True
@@ -52,7 +59,7 @@ def is_cross_site(method: str, headers: Mapping[str, str]) -> bool:
 
 
 def _credentials(authorization: str) -> bytes:
-    """Return the token of a Bearer, or the password of a Basic authorization; empty when there is none."""
+    """Return the token of a Bearer or the password of a Basic authorization; empty without either."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip().encode("utf-8", "surrogateescape")

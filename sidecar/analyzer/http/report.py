@@ -1,4 +1,4 @@
-"""What `GET /report` answers: the Report, and beside it what the proxy and the control loop show at this moment."""
+"""Builds the answer of `GET /report`: the report, the current traffic of the proxy, and the control loop's status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ...telemetry.scrape import ScrapeInput
 
 
 def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
-    """Return `report` with the traffic and the control loop of `reading`, which was read after it."""
+    """Return `report` with the traffic and the control status of `reading`.
+
+    `reading` must be read after `report`, or the accounting could count more exchanges than the proxy has seen.
+    """
     fields: dict[str, Any] = {name: getattr(report, name) for name in report.__struct_fields__}
     if reading.page is None:
         return ReportResponse(**fields, control=reading.control)
@@ -21,19 +24,19 @@ def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
     return ReportResponse(**fields, accounting=accounting, routes=routes, control=reading.control)
 
 
-def _accounting(page: PageSnapshot, made: Report) -> Accounting:
-    whole = account_exchanges(page, made.counts)
-    fates = (ExchangeCount(fate, reason, amount) for (fate, reason), amount in sorted(whole.fates.items()))
-    return Accounting(seen=whole.seen, fates=tuple(fates))
+def _accounting(page: PageSnapshot, report: Report) -> Accounting:
+    totals = account_exchanges(page, report.counts)
+    fates = (ExchangeCount(fate, reason, amount) for (fate, reason), amount in sorted(totals.fates.items()))
+    return Accounting(seen=totals.seen, fates=tuple(fates))
 
 
 def _route(route: RouteCounters) -> RouteTraffic:
-    took = route.histograms["duration"]
+    duration = route.histograms["duration"]
     return RouteTraffic(
         route=route.route,
         requests={code: amount for code, amount in route.codes.items() if amount},
         in_flight=route.in_flight,
         request_bytes=route.bytes_in,
         response_bytes=route.bytes_out,
-        seconds={"p50": took.quantile(0.5), "p99": took.quantile(0.99)},
+        seconds={"p50": duration.quantile(0.5), "p99": duration.quantile(0.99)},
     )

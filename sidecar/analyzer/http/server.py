@@ -1,4 +1,8 @@
-"""The server of the admin address: bounded bodies and time, headers that give nothing away."""
+"""The HTTP server of the admin address: binds the address, limits bodies and time, and sets the response headers.
+
+`app.py` starts it with `Views.build_response` as the handler. No response may reveal the server software, and no log
+line may contain what a client sent.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 class AdminRequest(web.BaseRequest):
-    """A request whose every answer, the parser's own errors too, leaves with our headers and no server's name."""
+    """A request whose responses, including aiohttp's own errors, have HEADERS and no `Server` header."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
@@ -39,7 +43,7 @@ class AdminRequest(web.BaseRequest):
 
 
 class AdminServer:
-    """Serves `handler` at one address between `start` and `stop`."""
+    """Serves `handler` at one address from `start` until `stop`."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -48,13 +52,13 @@ class AdminServer:
 
     @property
     def port(self) -> int:
-        """The TCP port that it listens on."""
+        """The TCP port that the server listens on."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def start(self, address: str) -> None:
-        """Listen at HOST:PORT; raise AddressError when that is not possible."""
+        """Listen at HOST:PORT; raise AddressError when the address cannot be bound."""
         host, port = parse_address(address).pair
         self._http = AdminConnections(
             self._serve,
@@ -69,11 +73,11 @@ class AdminServer:
             self._server = await loop.create_server(self._http, host, port, backlog=64)
         except OSError as error:
             raise AddressError(
-                f"cannot listen at {quote_value(address)}: {_reason(error)}; give another --admin"
+                f"cannot listen at {quote_value(address)}: {_reason(error)}; give another --admin address"
             ) from error
 
     async def stop(self) -> None:
-        """Stop listening and end the connections."""
+        """Stop listening and close the connections."""
         if self._server is not None:
             self._server.close()
         if self._http is not None:
@@ -81,7 +85,7 @@ class AdminServer:
             await self._http.shutdown(1.0)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer within the time limit, the sending of the answer included."""
+        """Answer `request` within REQUEST_SECONDS, including the time to send the response."""
         assert self._http is not None
         try:
             with self._http.serving(request):
@@ -92,12 +96,12 @@ class AdminServer:
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError("the client was too slow") from None
+            raise ConnectionResetError(f"the request took more than {REQUEST_SECONDS:g} s") from None
         return response
 
 
 def _reason(error: OSError) -> str:
-    """Return why, without the address, which asyncio puts into the text of its errors."""
+    """Return the reason without the address, which asyncio adds to the text of its errors."""
     number = error.errno or 0
     return os.strerror(number) if number > 0 else error.strerror or str(error)
 
@@ -109,7 +113,7 @@ def _make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: 
 
 
 def _null_logger() -> logging.Logger:
-    """Return a logger that says nothing: what a client sends wrongly is answered, and belongs into no log."""
+    """Return a logger that discards everything, so that no log contains what a client sent."""
     logger = logging.getLogger("pilotfish.admin")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

@@ -1,4 +1,8 @@
-"""What each address answers. The table at the end is all there is; nothing of the file system can be asked for."""
+"""One view per path. The table in `Views.__init__` lists all paths; none gives access to the file system.
+
+A view reads the published snapshot. Changes go through `AuditedActions` or the worker's queue. An error is a
+JSON object with the key `error`.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +32,22 @@ from ..snapshot import Snapshot
 from . import access
 from .report import build_response
 
-SMALL_BODY = 32 * 1024  # read within the event loop
+SMALL_BODY = 32 * 1024  # bytes; a smaller body is parsed in the event loop, a larger one in a thread
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewDependencies:
-    """What the views read and whom they ask.
+    """The collaborators of the views.
 
-    `read` takes a reading for one answer, `published` is the newest snapshot, `config` what is in force, as plain
-    values; `take_labels` joins and counts labels; `decisions` carries out what people decide; `rows` gives the recent
-    rows that are kept, None where none are.
+    read         returns report, counter page and control status of this moment
+    published    returns the latest snapshot
+    config       returns the options and the document in force, as plain values without secrets
+    take_labels  submits labels to the worker
+    actions      carries out the changes that people request
+    rows         returns the stored recent rows, oldest first; None when the document stores none
+    alive        returns whether the worker runs
+    token_file   the file with the bearer token; None requires no token
     """
 
     read: Callable[[], ScrapeInput]
@@ -55,7 +64,7 @@ View = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 class Views:
-    """One method for each address, and `build_response`, which finds it."""
+    """One method per path, and `build_response`, which dispatches to them."""
 
     def __init__(self, sources: ViewDependencies) -> None:
         self._sources = sources
@@ -77,120 +86,119 @@ class Views:
         }
 
     async def build_response(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request, whatever it is."""
+        """Return the response to any request."""
         path = request.path
         if not access.is_authorized(path, request.headers, self._sources.token_file):
-            return _json({"error": "this needs the bearer token"}, 401, {"WWW-Authenticate": access.CHALLENGE})
+            return _json({"error": "this path requires the bearer token"}, 401, {"WWW-Authenticate": access.CHALLENGE})
         if path not in access.OPEN_PATHS and access.is_cross_site(request.method, request.headers):
-            return _json(
-                {"error": "a page in a browser must not read or change anything here; open the address itself"}, 403
-            )
+            return _json({"error": "scripts and forms of a browser page are refused; open this address directly"}, 403)
         method, view = self._find(path)
         if view is None:
-            return _json({"error": "there is nothing here", "addresses": sorted(self._table)}, 404)
+            return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
         if request.method not in method.split(", ") and (request.method, method) != ("HEAD", "GET"):
-            return _json({"error": f"only {method} is answered here"}, 405, {"Allow": method})
+            return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
         try:
             return await view(request)
         except RefusedError as error:
             return _json({"error": str(error)}, error.status)
         except web.RequestPayloadError:
-            return _json({"error": "the body is not in the coding that its headers name"}, 400, {"Connection": "close"})
+            return _json({"error": "cannot decode the body with its Content-Encoding"}, 400, {"Connection": "close"})
         except web.HTTPRequestEntityTooLarge:
             return _json({"error": "the body is larger than 16 MiB"}, 413, {"Connection": "close"})
 
     async def root(self, _: web.BaseRequest) -> web.Response:
-        """Send a browser to the page."""
+        """Redirect to the report page."""
         return web.Response(status=302, headers={"Location": "/report"})
 
     async def health(self, _: web.BaseRequest) -> web.Response:
-        """200 while the process works."""
+        """Return 200 while the worker runs, 503 otherwise."""
         alive = self._sources.alive()
         return _json({"alive": alive}, 200 if alive else 503)
 
     async def ready(self, _: web.BaseRequest) -> web.Response:
-        """200 while exchanges are counted; 503 with the reason while idle."""
+        """Return 200 while exchanges are counted, 503 with the reason while idle."""
         report = self._sources.published().report
         ready = report.state != "idle"
         detail = {"ready": ready, "state": report.state, "reason": report.reason, "warnings": report.warnings}
         return _json(detail, 200 if ready else 503)
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
-        """The exposition, in the format that the scraper prefers."""
+        """Return the metrics in the format that the scraper accepts."""
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def report(self, request: web.BaseRequest) -> web.Response:
-        """The Report: a page for a browser, JSON for everybody else."""
+        """Return the report: as a page when the client accepts HTML, otherwise as JSON."""
         published = self._sources.published()
-        made = build_response(published.report, self._sources.read())
+        answer = build_response(published.report, self._sources.read())
         if "text/html" not in request.headers.get("Accept", ""):
-            return _json(made)
-        text = page.render(made, await self._time_line(published), live=True)
+            return _json(answer)
+        text = page.render(answer, await self._time_line(published), live=True)
         headers = {"Content-Security-Policy": page.POLICY}
         return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
 
     async def windows(self, _: web.BaseRequest) -> web.Response:
-        """The time line: what the report says of now, window by window."""
+        """Return the timeline: the report's history, window by window."""
         line = await self._time_line(self._sources.published())
         return web.Response(body=msgspec.json.encode(line), content_type="application/json", charset="utf-8")
 
     async def state(self, _: web.BaseRequest) -> web.Response:
-        """The counts of the open ticks, as of the last checkpoint."""
+        """Return the counts of the open ticks, as of the last checkpoint."""
         return _json(_state(self._sources.published()))
 
     async def config(self, _: web.BaseRequest) -> web.Response:
-        """The settings in force."""
+        """Return the settings in force."""
         return _json(self._sources.config())
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
         """Put the profile in the body into force."""
-        taken = await self._sources.actions.take_profile(await request.read(), *_requester(request))
-        return _json({"profile": taken})
+        profile_hash = await self._sources.actions.set_profile(await request.read(), *_requester(request))
+        return _json({"profile": profile_hash})
 
     async def rebaseline(self, request: web.BaseRequest) -> web.Response:
-        """POST: learn the new normal from the rows to come. DELETE: end that, the profile in force stays."""
+        """POST: learn a new profile from the next rows. DELETE: cancel this; the profile in force stays."""
         if request.method == "DELETE":
-            await self._sources.actions.cancel(*_requester(request))
+            await self._sources.actions.cancel_learning(*_requester(request))
             return _json({"cancelled": True})
         learning = await self._sources.actions.rebaseline(await request.read())
         return _json({"learning": msgspec.to_builtins(learning)}, 202)
 
     async def rows(self, _: web.BaseRequest) -> web.Response:
-        """The recent rows that are kept, one JSON object a line; only to who has the token."""
+        """Return the stored recent rows, one JSON object per line; requires a token file."""
         if self._sources.token_file is None:
-            return _json({"error": "rows are given only where --token-file guards them"}, 403)
+            return _json({"error": "rows are served only with a token; start with --token-file"}, 403)
         blocks = self._sources.rows()
         if blocks is None:
-            return _json({"error": "no rows are kept; spec.traffic.keepRows keeps some"}, 404)
+            return _json({"error": "no rows are stored; set spec.traffic.keepRows in the document"}, 404)
         return web.Response(body=_lines(blocks), content_type="application/x-ndjson", charset="utf-8")
 
     async def feedback(self, request: web.BaseRequest) -> web.Response:
-        """Take labels: 200 once those that can be read are counted for good, 400 when none can be."""
+        """Take labels: return 200 once the valid ones are stored durably, 400 when none is valid."""
         form = (request.headers.get("Content-Type", ""), request.headers)
         try:
             if (request.content_length or 0) > body.MAX_BODY_BYTES:
-                raise body.TooLargeError(f"the body is larger than {body.MAX_BODY_BYTES >> 20} MiB; send it in parts")
+                limit = body.MAX_BODY_BYTES >> 20
+                raise body.TooLargeError(f"the body is larger than {limit} MiB; send the labels in several requests")
             raw = await request.read()
             labels = body.read(raw, *form) if len(raw) < SMALL_BODY else await asyncio.to_thread(body.read, raw, *form)
         except body.FeedbackError:
             self._sources.take_labels(LabelBatch((), invalid=1))
             raise
-        build_response = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+        answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
         if labels.labels or not labels.invalid:
-            return _json(build_response)
+            return _json(answer)
         first = labels.problems[0]
-        return _json({"error": f"{first.path} {first.problem}".strip(), **build_response}, 400)
+        return _json({"error": f"{first.path} {first.problem}".strip(), **answer}, 400)
 
     async def close_episode(self, request: web.BaseRequest) -> web.Response:
-        """End an episode on behalf of a person."""
+        """Close an episode at a person's request."""
         found = EPISODE.fullmatch(request.path)
         assert found is not None
         await self._sources.actions.close_episode(found[1], *_requester(request))
         return _json({"closed": found[1]})
 
     async def _time_line(self, published: Snapshot) -> Timeline:
-        """Make the time line beside the event loop; one at a time, since whoever counts needs the processor more."""
+        """Build the timeline in a thread; one at a time, to leave the processor to the worker."""
         async with self._timeline_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
@@ -201,7 +209,7 @@ class Views:
 
 
 def _requester(request: web.BaseRequest) -> tuple[str, str]:
-    """Return who asks, and why, as the query says: ?by=ann&reason=..."""
+    """Return requester and reason from the query: ?by=ann&reason=..."""
     query = dict(request.query)
     return query_text(query, "by", LONGEST_BY), query_text(query, "reason", LONGEST_REASON)
 

@@ -1,4 +1,4 @@
-"""Records made from two bodies, for the decoders' tests."""
+"""Build records from two bodies, for the tests of the decoders."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def record(
     request_headers: str = "Content-Type: application/json\r\n",
     response_headers: str = "Content-Type: application/json\r\n",
 ) -> Record:
-    """Return the record of one exchange; bodies that are not bytes are written as JSON."""
-    asked = request if isinstance(request, bytes) else json.dumps(request).encode()
+    """Return the record of one exchange. Bodies that are not bytes are encoded as JSON."""
+    request_body = request if isinstance(request, bytes) else json.dumps(request).encode()
     answer = ANSWERS.get(path, b"{}") if response is None else response
-    answered = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    response_body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     return make_record(
         1,
-        asked,
-        answered,
+        request_body,
+        response_body,
         status=status,
         flags=flags,
         method=method,
@@ -47,14 +47,14 @@ def record(
 
 
 def decoded(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> DecodedExchange:
-    """Return the rows of an exchange that must decode."""
+    """Assert that the exchange can be decoded, and return it."""
     found = decode(record(request, response, **more), hints or Hints())
     assert isinstance(found, DecodedExchange), found
     return found
 
 
 def reason(request: Any, response: Any = None, hints: Hints | None = None, **more: Any) -> str:
-    """Return why an exchange is skipped, which it must be."""
+    """Assert that the exchange is skipped, and return the reason."""
     found = decode(record(request, response, **more), hints or Hints())
     assert isinstance(found, SkippedExchange), found
     return found.reason

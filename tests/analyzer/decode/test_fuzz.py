@@ -1,3 +1,5 @@
+"""Hostile and damaged records: each gives rows or a skip with a reason."""
+
 from __future__ import annotations
 
 import json
@@ -52,7 +54,7 @@ PATHS = st.sampled_from([OIP_PATH, V1_PATH, "/predict"])
 
 
 def require_sound(found: DecodedExchange | SkippedExchange) -> None:
-    """A skip has a reason from the table, but never the decoder's own failure; rows have columns of one length."""
+    """Assert that a skip has a reason other than `decoder_error`, and that the columns of rows have equal length."""
     if isinstance(found, SkippedExchange):
         assert found.reason in REASONS.keys() - {"decoder_error"}
         return
@@ -64,15 +66,21 @@ def require_sound(found: DecodedExchange | SkippedExchange) -> None:
 
 @given(BODIES, BODIES, HINTS, HEADERS, PATHS)
 def test_hostile_json_is_rows_or_a_counted_skip(
-    asked: Any, answered: Any, hints: Hints, headers: str, path: str
+    request_body: Any, response_body: Any, hints: Hints, headers: str, path: str
 ) -> None:
-    require_sound(decode(record(asked, answered, path=path, request_headers=headers, response_headers=headers), hints))
+    require_sound(
+        decode(record(request_body, response_body, path=path, request_headers=headers, response_headers=headers), hints)
+    )
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), HINTS, HEADERS, PATHS)
 @example(b"{" * 5000, b"[" * 5000, Hints(), "", "/predict")
-def test_random_bytes_are_a_counted_skip(asked: bytes, answered: bytes, hints: Hints, headers: str, path: str) -> None:
-    require_sound(decode(record(asked, answered, path=path, request_headers=headers, response_headers=headers), hints))
+def test_random_bytes_are_a_counted_skip(
+    request_body: bytes, response_body: bytes, hints: Hints, headers: str, path: str
+) -> None:
+    require_sound(
+        decode(record(request_body, response_body, path=path, request_headers=headers, response_headers=headers), hints)
+    )
 
 
 @given(BODIES, st.data(), PATHS)
@@ -87,7 +95,7 @@ def test_damaged_json_is_rows_or_a_counted_skip(body: Any, data: st.DataObject, 
 
 
 @given(st.lists(st.lists(st.floats(allow_nan=False), min_size=2, max_size=2), min_size=1, max_size=5), st.booleans())
-def test_what_a_client_sent_is_what_is_decoded(rows: list[list[float]], nested: bool) -> None:
+def test_decoded_rows_equal_the_rows_that_were_sent(rows: list[list[float]], nested: bool) -> None:
     count = len(rows)
     flat: list[Any] = rows if nested else [value for row in rows for value in row]
     oip = {"inputs": [{"name": "x", "shape": [count, 2], "datatype": "FP64", "data": flat}]}

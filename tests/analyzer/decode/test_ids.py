@@ -1,4 +1,4 @@
-"""By which ids labels may name an exchange: the request's own, and another one that the response gave it."""
+"""The ids of an exchange that labels may use: that of the request, and a different one of the response."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 
 from tests.analyzer.decode.exchanges import V1_PATH, decoded, tensor
 
-ASKED = {"inputs": [tensor("a", [1], [1])]}
-ANSWERED = {"outputs": [tensor("p", [1], [1])]}
+REQUEST = {"inputs": [tensor("a", [1], [1])]}
+RESPONSE = {"outputs": [tensor("p", [1], [1])]}
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.mark.parametrize(
-    ("asked", "request_headers", "answered", "response_headers", "ids"),
+    ("request_id", "request_headers", "response_id", "response_headers", "ids"),
     [
         ("", "", "", "", (None, None)),
         ("body", "X-Request-Id: head\r\n", "", "", ("body", None)),
@@ -28,18 +28,18 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("z" * 300, "", "z" * 200, "", ("z" * 128, None)),
     ],
 )
-def test_ids(
-    asked: str, request_headers: str, answered: str, response_headers: str, ids: tuple[str | None, str | None]
+def test_ids_of_request_and_response(
+    request_id: str, request_headers: str, response_id: str, response_headers: str, ids: tuple[str | None, str | None]
 ) -> None:
     found = decoded(
-        {**ASKED, "id": asked},
-        {**ANSWERED, "id": answered},
+        {**REQUEST, "id": request_id},
+        {**RESPONSE, "id": response_id},
         request_headers=request_headers,
         response_headers=response_headers,
     )
     assert (found.request_id, found.response_id) == ids
 
 
-def test_a_protocol_without_ids_has_those_of_the_headers() -> None:
+def test_without_ids_in_the_body_the_headers_are_used() -> None:
     found = decoded({"instances": [1]}, path=V1_PATH, request_headers="x-request-id: a\r\n")
     assert (found.request_id, found.response_id) == ("a", None)

@@ -27,7 +27,7 @@ def reason(body: Any) -> str:
     return exchanges.reason(body, path=PATH)
 
 
-def test_a_split_frame_has_a_column_a_name() -> None:
+def test_a_split_frame_gives_one_column_per_name() -> None:
     frame = {"columns": ["age", "city"], "index": [3, 4], "data": [[41, "Bern"], [None, "Basel"]]}
     found = decoded({"dataframe_split": frame, "params": {"threshold": 0.5}}, 2)
     assert (found.protocol, found.inputs.columns) == ("mlflow", {"age": [41, None], "city": ["Bern", "Basel"]})
@@ -36,18 +36,18 @@ def test_a_split_frame_has_a_column_a_name() -> None:
 
 
 @pytest.mark.parametrize("names", [{}, {"columns": [0, 1]}])
-def test_a_split_frame_without_names_takes_those_of_the_reference(names: dict[str, Any]) -> None:
+def test_a_split_frame_without_names_uses_the_names_of_the_reference(names: dict[str, Any]) -> None:
     body = {"dataframe_split": {**names, "data": [[41, "Bern"]]}}
     assert decoded(body, hints=Hints(inputs=("age", "city"))).inputs.columns == {"age": [41], "city": ["Bern"]}
 
 
-def test_records_are_rows_of_named_values_nested_ones_too() -> None:
+def test_records_are_rows_of_named_and_nested_values() -> None:
     body = {"dataframe_records": [{"age": 41, "home": {"city": "Bern"}}, {"age": 33}]}
     assert decoded(body, 2).inputs.columns == {"age": [41, 33], "home.city": ["Bern", None]}
 
 
 @pytest.mark.parametrize("protocol", ["auto", "mlflow"])
-def test_the_forms_of_tensorflow_serving_are_read_as_well(protocol: Any) -> None:
+def test_the_forms_of_tensorflow_serving_are_decoded_too(protocol: Any) -> None:
     for body in ({"inputs": {"a": [1, 2]}}, {"instances": [{"a": 1}, {"a": 2}]}):
         assert decoded(body, 2, Hints(protocol=protocol)).inputs.columns == {"a": [1, 2]}
 
@@ -67,13 +67,13 @@ def test_the_forms_of_tensorflow_serving_are_read_as_well(protocol: Any) -> None
         (b'{"dataframe_records":[{"a":1,"a":2}]}', "duplicate_name"),
     ],
 )
-def test_what_is_no_frame_has_its_own_reason(body: Any, why: str) -> None:
+def test_invalid_frames_have_their_own_reasons(body: Any, why: str) -> None:
     assert reason(body) == why
 
 
-def test_the_data_of_an_event_is_the_body_and_its_id_the_exchanges() -> None:
-    asked = {"instances": [{"a": 1, "at": "10:30:00"}]}
-    for data in ({"data": asked}, {"data_base64": base64.b64encode(json.dumps(asked).encode()).decode()}):
+def test_an_event_provides_the_body_and_the_id_of_the_exchange() -> None:
+    request = {"instances": [{"a": 1, "at": "10:30:00"}]}
+    for data in ({"data": request}, {"data_base64": base64.b64encode(json.dumps(request).encode()).decode()}):
         event = {"specversion": "1.0", "id": "e-7", "source": "s", "type": "t", "time": "2024-01-01T00:00:00Z", **data}
         answer = {"specversion": "1.0", "id": "r-7", "data": {"predictions": [0.5]}}
         found = exchanges.decoded(event, answer, path=V1_PATH, request_headers=EVENT, response_headers=EVENT)
@@ -100,11 +100,11 @@ def test_an_event_may_carry_any_protocol_on_any_path() -> None:
         ({"data": {"instances": []}}, "no_rows"),
     ],
 )
-def test_what_is_no_event_with_data_has_its_own_reason(event: Any, why: str) -> None:
+def test_invalid_events_have_their_own_reasons(event: Any, why: str) -> None:
     assert exchanges.reason(event, path=V1_PATH, request_headers=EVENT) == why
 
 
-def test_only_the_content_type_makes_a_body_an_event() -> None:
+def test_only_the_content_type_identifies_an_event() -> None:
     accepts = "Content-Type: application/json\r\nAccept: application/cloudevents+json\r\n"
     assert exchanges.decoded({"instances": [1]}, path=V1_PATH, request_headers=accepts).inputs.count == 1
     typed = "CONTENT-TYPE:  Application/CloudEvents+JSON ; charset=utf-8\r\n"

@@ -1,4 +1,4 @@
-"""Objects within rows, lists, and arrays: what becomes columns with dots, and what stays one column."""
+"""Nested objects, lists and arrays: which become several columns, and which stay one column."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def columns(instances: list[Any], hints: Hints | None = None) -> dict[str, Cells
 
 
 def plain(cells: Cells) -> list[Any]:
-    """The cells as lists all the way down."""
+    """Return the cells as nested lists."""
     if isinstance(cells, np.ndarray):
         return cells.tolist()  # type: ignore[no-any-return]
     return [cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in cells]
 
 
-def test_values_of_objects_are_columns_with_dots() -> None:
+def test_values_of_nested_objects_become_columns_with_dots() -> None:
     rows = [
         {"age": 41, "address": {"city": "Bern", "geo": {"lat": 46.9}}},
         {"age": 33, "address": {"city": "Basel", "zip": None}},
@@ -44,26 +44,26 @@ def test_values_of_objects_are_columns_with_dots() -> None:
     }
 
 
-def test_what_the_reference_has_and_no_row_sends_is_missing() -> None:
+def test_reference_columns_absent_from_all_rows_are_missing() -> None:
     hints = Hints(inputs=("age", "address.city", "address.zip"))
     assert columns([{"age": 1, "address": None}], hints) == {"age": [1], "address.city": [None], "address.zip": [None]}
 
 
 @pytest.mark.parametrize("sent", [[1, 2], WIDE, "x", [[1], [2, 3]]])
-def test_something_else_where_the_reference_has_an_object_is_a_new_column(sent: Any) -> None:
+def test_another_type_in_place_of_an_object_is_a_new_column(sent: Any) -> None:
     found = columns([{"address": sent, "age": 1}], Hints(inputs=("age", "address.city")))
     assert found["address.city"] == [None]
     assert any(name.startswith("address") and name != "address.city" for name in found)
 
 
-def test_rows_of_objects_in_the_column_form_are_read_too() -> None:
+def test_objects_in_the_column_form_are_decoded() -> None:
     body = {"inputs": {"age": [1, 2], "user": [{"id": 7}, {"id": 8, "vip": True}]}}
     found = decoded(body, path=V1_PATH).inputs
     assert (found.columns, found.count) == ({"age": [1, 2], "user.id": [7, 8], "user.vip": [None, True]}, 2)
     assert reason({"inputs": {"age": [1], "user": [{"id": 7}, {"id": 8}]}}, path=V1_PATH) == "row_mismatch"
 
 
-def test_a_text_in_base64_is_no_object() -> None:
+def test_base64_is_decoded_to_text() -> None:
     assert columns([{"a": {"b64": "aGk="}, "b": {"c": {"b64": "aGk="}}}]) == {"a": ["hi"], "b.c": ["hi"]}
 
 
@@ -94,12 +94,12 @@ def test_depth_and_number_of_columns_are_bounded(row: dict[str, Any], why: str) 
         b'{"inputs":{"a":[{"b":1,"b":":"}]}}',
     ],
 )
-def test_a_key_twice_is_found_however_it_is_written(body: bytes) -> None:
+def test_duplicate_keys_are_found_in_every_notation(body: bytes) -> None:
     assert reason(body, path=V1_PATH) == "duplicate_name"
 
 
 @given(st.text(alphabet='a":\\ ,{}', max_size=12), st.sampled_from([":", " :", ": "]))
-def test_colons_and_quotes_in_a_text_are_no_keys(text: str, colon: str) -> None:
+def test_colons_and_quotes_in_texts_are_not_keys(text: str, colon: str) -> None:
     body = json.dumps({"instances": [{"a": {"b": text}, "c": 1}]}, separators=(",", colon)).encode()
     assert decoded(body, path=V1_PATH).inputs.columns == {"a.b": [text], "c": [1]}
 
@@ -115,7 +115,7 @@ def test_lists_that_differ_in_length_or_hold_objects_stay_one_column() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_what_the_profile_knows_as_arrays_stays_one_column(rows: int) -> None:
+def test_arrays_of_the_profile_stay_one_column(rows: int) -> None:
     hints = Hints(inputs=("emb", "x"), arrays=frozenset(["emb"]))
     values = [[0.5 + row, 1.5, 2.5] for row in range(rows)]
     flat = [value for row in values for value in row]
@@ -144,7 +144,7 @@ def test_a_single_column_of_arrays_needs_no_name() -> None:
     assert plain(outputs.columns["out"]) == [[1.0, 2.0]]
 
 
-def test_more_than_64_numbers_are_an_array_unless_they_are_known_one_by_one() -> None:
+def test_more_than_64_numbers_are_an_array_unless_the_profile_has_single_columns() -> None:
     names = tuple(f"emb[{index}]" for index in range(65))
     body = {"inputs": [tensor("emb", [1, 65], WIDE), tensor("x", [1], [1])]}
     assert plain(decoded(body).inputs.columns["emb"]) == [WIDE]
@@ -157,7 +157,7 @@ def test_more_than_64_numbers_are_an_array_unless_they_are_known_one_by_one() ->
     assert len(decoded(named).inputs.columns) == 65
 
 
-def test_a_binary_tensor_of_arrays_makes_no_python_numbers() -> None:
+def test_a_binary_tensor_of_arrays_stays_a_numpy_array() -> None:
     data = np.arange(2 * 768, dtype="<f4").reshape(2, 768)
     head = {"name": "emb", "shape": [2, 768], "datatype": "FP32", "parameters": {"binary_data_size": data.nbytes}}
     text = json.dumps({"inputs": [head]}).encode()
@@ -170,7 +170,7 @@ def test_a_binary_tensor_of_arrays_makes_no_python_numbers() -> None:
 
 
 @pytest.mark.parametrize("bad", ["x", None, 10**400, {"a": 1}])
-def test_an_array_with_something_else_in_it_stays_what_it_is(bad: Any) -> None:
+def test_an_array_with_other_values_is_unchanged(bad: Any) -> None:
     hints = Hints(inputs=("emb", "x"), arrays=frozenset(["emb"]))
     assert plain(columns([{"emb": [1.0, bad], "x": 1}], hints)["emb"]) == [[1.0, bad]]
     if not isinstance(bad, dict):

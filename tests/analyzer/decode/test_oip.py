@@ -1,3 +1,5 @@
+"""Open Inference Protocol v2: JSON tensors and the binary-data extension."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +17,7 @@ def inputs(*tensors: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"inputs": list(tensors), **more}
 
 
-def test_one_tensor_a_feature() -> None:
+def test_one_tensor_per_feature() -> None:
     found = decoded(
         inputs(tensor("a", [1], [1.5]), tensor("b", [1], ["x"], "BYTES"), tensor("c", [1, 1], [[True]], "BOOL"))
     )
@@ -26,7 +28,7 @@ def test_one_tensor_a_feature() -> None:
     assert (found.model, found.version, found.protocol) == ("m", None, "oip")
 
 
-def test_several_rows_with_what_is_missing() -> None:
+def test_several_rows_with_missing_values() -> None:
     answer = {"outputs": [tensor("p", [2, 1], [[0], [1]], "INT64")], "model_version": "3"}
     found = decoded(inputs(tensor("a", [2], [1, None]), tensor("b", [2, 1], [[1], [2]])), answer)
     assert found.inputs.columns == {"a": [1, None], "b": [1, 2]}
@@ -36,7 +38,7 @@ def test_several_rows_with_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3, 4, 5, 6], [[1, 2, 3], [4, 5, 6]]])
-def test_a_matrix_flat_or_nested_is_one_column_a_feature(data: list[Any]) -> None:
+def test_a_flat_or_nested_matrix_is_one_column_per_feature(data: list[Any]) -> None:
     answer = {"outputs": [tensor("p", [2], [0, 1])]}
     body = inputs(tensor("x", [2, 3], data))
     assert decoded(body, answer).inputs.columns == {"x[0]": [1, 4], "x[1]": [2, 5], "x[2]": [3, 6]}
@@ -48,12 +50,12 @@ def test_a_matrix_flat_or_nested_is_one_column_a_feature(data: list[Any]) -> Non
 
 
 @pytest.mark.parametrize("names", [["u", "v", "w"], "u, v,w"])
-def test_names_in_the_request_win_over_the_reference(names: object) -> None:
+def test_names_in_the_request_take_precedence(names: object) -> None:
     body = inputs(tensor("x", [1, 3], [1, 2, 3], parameters={"names": names}))
     assert decoded(body, hints=Hints(inputs=("a", "b", "c"))).inputs.columns == {"u": [1], "v": [2], "w": [3]}
 
 
-def test_names_in_the_request_win_for_a_single_value_too() -> None:
+def test_names_in_the_request_take_precedence_for_a_single_value() -> None:
     body = inputs(tensor("x", [1], [1], parameters={"names": "u"}), tensor("y", [1], [2], parameters={"a": 1}))
     assert decoded(body).inputs.columns == {"u": [1], "y": [2]}
 
@@ -88,7 +90,7 @@ def test_an_image_is_one_column_of_arrays() -> None:
     assert (found.inputs.columns, found.inputs.count) == ({"a": [1]}, 1)
 
 
-def test_the_id_comes_from_the_body_else_from_a_header() -> None:
+def test_the_id_of_the_body_takes_precedence_over_a_header() -> None:
     body = inputs(tensor("a", [1], [1]))
     headers = "X-Request-Id: Abc\r\nce-id: 9\r\n"
     assert decoded({**body, "id": "7"}, request_headers=headers).request_id == "7"
@@ -140,17 +142,17 @@ def test_versions_and_prefixes_in_the_path() -> None:
         ([], "wrong_structure"),
     ],
 )
-def test_what_is_no_request_has_its_own_reason(body: Any, why: str) -> None:
+def test_invalid_requests_have_their_own_reasons(body: Any, why: str) -> None:
     assert reason(body) == why
 
 
-def test_a_key_that_stands_twice_is_refused_as_servers_pick_either() -> None:
+def test_duplicate_keys_are_refused() -> None:
     body = b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP32","data":[1],"da\\u0074a":[2]}]}'
     assert reason(body) == "duplicate_name"
     assert reason(b'{"inputs":[],"inputs":[{"name":"a","shape":[1],"datatype":"FP32","data":[1]}]}') == "duplicate_name"
 
 
-def test_unknown_keys_and_colons_in_texts_do_no_harm() -> None:
+def test_unknown_keys_and_colons_in_texts_are_accepted() -> None:
     body = inputs(tensor("t:1", [1], ["12:30:00"], "BYTES", extra={"a": {"b": 1}}), outputs=[{"name": "p"}], x=1)
     assert decoded(body).inputs.columns == {"t:1": ["12:30:00"]}
 
@@ -164,7 +166,7 @@ def described(name: str, shape: list[int], datatype: str, size: int) -> dict[str
     return {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
 
 
-def test_binary_tensors_of_every_kind() -> None:
+def test_binary_tensors_of_every_datatype() -> None:
     texts = [b"x", b"", "\N{FISH}".encode()]
     packed = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     values = {
@@ -212,13 +214,13 @@ def test_a_binary_response() -> None:
         (0, b"", [2**31 - 1, 2**31 - 1], "BYTES"),
     ],
 )
-def test_binary_parts_that_do_not_add_up(size: int, part: bytes, shape: list[int], datatype: str) -> None:
+def test_binary_parts_of_the_wrong_size_are_refused(size: int, part: bytes, shape: list[int], datatype: str) -> None:
     body, header = binary({"inputs": [described("a", shape, datatype, size)]}, part)
     assert reason(body, request_headers=header) == "binary_layout"
 
 
 @pytest.mark.parametrize("length", ["-1", "999999", "9" * 5000, "x", "", "\u00b2"])
-def test_a_nonsensical_length_of_the_json_part(length: str) -> None:
+def test_an_invalid_length_of_the_json_part_is_refused(length: str) -> None:
     header = f"Inference-Header-Content-Length: {length}\r\n"
     assert reason(b"{}", request_headers=header) == "binary_layout"
 

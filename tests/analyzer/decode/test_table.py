@@ -1,3 +1,5 @@
+"""The entry point: skips before decoding, protocol detection, content codings, and limits."""
+
 from __future__ import annotations
 
 import gzip
@@ -33,7 +35,7 @@ JSON_TYPE = "Content-Type: application/json\r\n"
         ({"flags": REQUEST_TRUNCATED}, "truncated"),
     ],
 )
-def test_exchanges_that_are_no_predictions(more: dict[str, Any], why: str) -> None:
+def test_exchanges_without_a_prediction_are_skipped(more: dict[str, Any], why: str) -> None:
     assert reason(OIP, **more) == why
 
 
@@ -54,11 +56,11 @@ def test_exchanges_that_are_no_predictions(more: dict[str, Any], why: str) -> No
         (b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP32","data":[' + b"9" * 5000 + b"]}]}", "invalid_json"),
     ],
 )
-def test_bodies_that_are_no_json(body: bytes, why: str) -> None:
+def test_bodies_that_are_not_json_are_skipped(body: bytes, why: str) -> None:
     assert reason(body) == why
 
 
-def test_another_content_type_is_named_only_when_the_body_is_no_json() -> None:
+def test_the_content_type_is_a_reason_only_if_the_body_is_not_json() -> None:
     assert reason(b"\x0a\x03", request_headers="Content-Type: application/x-protobuf\r\n") == "content_type"
     assert decoded(OIP, request_headers="Content-Type: application/x-www-form-urlencoded\r\n").inputs.count == 1
     assert decoded(OIP, request_headers="").inputs.count == 1
@@ -68,13 +70,13 @@ def test_another_content_type_is_named_only_when_the_body_is_no_json() -> None:
     ("text", "value"),
     [("NaN", None), ("Infinity", "inf"), ("-Infinity", "-inf"), ("1e999", "inf"), ("1" * 30, "1" * 30)],
 )
-def test_numbers_that_json_forbids_but_servers_take_keep_their_value(text: str, value: str | None) -> None:
+def test_numbers_beyond_json_that_servers_accept_keep_their_value(text: str, value: str | None) -> None:
     body = b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP64","data":[%s]}]}' % text.encode()
     (found,) = decoded(body).inputs.columns["a"]
     assert found != found if value is None else float(str(found)) == float(value)
 
 
-def test_auto_tells_the_protocols_apart_by_path_else_by_body() -> None:
+def test_auto_detects_the_protocol_by_path_then_by_body() -> None:
     assert decoded(OIP).protocol == "oip"
     assert decoded(V1, path=V1_PATH).protocol == "v1"
     for body, answer, protocol in (
@@ -88,12 +90,12 @@ def test_auto_tells_the_protocols_apart_by_path_else_by_body() -> None:
     assert reason([1], path="/login") == "wrong_structure"
 
 
-def test_a_fixed_protocol_is_not_guessed() -> None:
+def test_a_fixed_protocol_is_not_detected() -> None:
     assert decoded(V1, ANSWERS[V1_PATH], Hints(protocol="v1"), path="/predict").protocol == "v1"
     assert reason(V1, hints=Hints(protocol="oip"), path="/predict") == "wrong_structure"
 
 
-def test_another_model_on_the_same_server_is_not_mixed_in() -> None:
+def test_other_models_on_the_same_server_are_skipped() -> None:
     assert reason(OIP, hints=Hints(model="other")) == "other_model"
     assert decoded(OIP, hints=Hints(model="m")).model == "m"
     assert decoded(V1, ANSWERS[V1_PATH], Hints(model="other"), path="/predict").model == "other"
@@ -111,7 +113,7 @@ def test_another_model_on_the_same_server_is_not_mixed_in() -> None:
         ("gzip", lambda raw: gzip.compress(raw[:9], mtime=0) + gzip.compress(raw[9:], mtime=0)),
     ],
 )
-def test_content_codings_are_undone_on_both_sides(coding: str, pack: Any) -> None:
+def test_both_bodies_are_decompressed(coding: str, pack: Any) -> None:
     found = decoded(
         pack(json.dumps(OIP).encode()),
         pack(ANSWERS[OIP_PATH]),
@@ -136,7 +138,7 @@ def test_content_codings_are_undone_on_both_sides(coding: str, pack: Any) -> Non
         ("gzip, gzip", gzip.compress(gzip.compress(b"\0" * 20 * MIB, mtime=0)), "body_too_large"),
     ],
 )
-def test_codings_that_fail_and_bombs_are_declined(coding: str, body: bytes, why: str) -> None:
+def test_invalid_codings_and_decompression_bombs_are_skipped(coding: str, body: bytes, why: str) -> None:
     assert reason(body, request_headers=f"Content-Encoding: {coding}\r\n") == why
 
 
@@ -155,13 +157,15 @@ def test_a_body_beyond_the_limit_is_not_parsed() -> None:
         (b'{"x":' * 200_000, {}, "too_deep"),
     ],
 )
-def test_a_response_that_does_not_decode_leaves_the_inputs(response: Any, more: dict[str, Any], why: str) -> None:
+def test_inputs_are_measured_if_only_the_response_cannot_be_decoded(
+    response: Any, more: dict[str, Any], why: str
+) -> None:
     found = decoded(OIP, response, **more)
     assert found.inputs.columns == {"a": [1]}
     assert (found.outputs, found.outputs_reason) == (None, why)
 
 
-def test_a_path_or_an_id_without_end_is_bounded() -> None:
+def test_long_paths_and_ids_are_bounded() -> None:
     assert reason(OIP, path="/v2/models/" + "x" * 60_000) == "not_inference"
     found = decoded(OIP, request_headers=f"X-Request-Id: {'y' * 60_000}\r\n")
     assert found.request_id == "y" * 128

@@ -1,3 +1,5 @@
+"""KServe v1 and TensorFlow Serving: row form, column form and responses."""
+
 from __future__ import annotations
 
 import base64
@@ -32,7 +34,7 @@ def test_rows_of_named_values() -> None:
     assert (found.model, found.protocol, found.request_id) == ("m", "v1", None)
 
 
-def test_rows_of_lists_take_names_by_position() -> None:
+def test_rows_of_lists_use_names_by_position() -> None:
     body = {"instances": [[1, 2], [3, 4]]}
     assert decoded(body, {"predictions": [0, 1]}).inputs.columns == {"inputs[0]": [1, 3], "inputs[1]": [2, 4]}
     found = decoded(body, {"predictions": [0, 1]}, Hints(inputs=("a", "b"), outputs=("score",)))
@@ -46,12 +48,12 @@ def test_rows_of_scalars_are_one_column() -> None:
     assert decoded({"instances": [1, None]}, hints=Hints(inputs=("age",))).inputs.columns == {"age": [1, None]}
 
 
-def test_values_that_are_lists_become_columns_and_absent_ones_are_missing() -> None:
+def test_lists_become_columns_and_absent_lists_are_missing() -> None:
     found = decoded({"instances": [{"v": [1, 2]}, {"v": [[3], [4]]}, {"w": 1}]})
     assert found.inputs.columns == {"v[0]": [1, 3, None], "v[1]": [2, 4, None], "w": [None, None, 1]}
 
 
-def test_a_known_key_that_no_row_has_is_missing_in_all() -> None:
+def test_a_known_key_absent_from_all_rows_is_missing() -> None:
     hints = Hints(inputs=("a", "b", "c"))
     assert decoded({"instances": [{"a": 1}]}, hints=hints).inputs.columns == {"a": [1], "b": [None], "c": [None]}
     assert decoded({"instances": [{"x": 1}]}, hints=hints).inputs.columns == {"x": [1]}
@@ -64,7 +66,7 @@ def test_the_column_form() -> None:
     assert decoded({"inputs": {"a": 1, "b": "x"}}).inputs.columns == {"a": [1], "b": ["x"]}
 
 
-def test_encoded_bytes_stand_for_their_text() -> None:
+def test_base64_is_decoded_to_its_text() -> None:
     wrapped = {"b64": base64.b64encode(b"hello").decode()}
     assert decoded({"instances": [wrapped]}).inputs.columns == {"inputs": ["hello"]}
     assert decoded({"instances": [{"t": wrapped}]}).inputs.columns == {"t": ["hello"]}
@@ -111,7 +113,7 @@ def test_responses(response: Any, expected: object) -> None:
         (b'{"instances":[1],"instances":[2]}', "duplicate_name"),
     ],
 )
-def test_what_is_no_request_has_its_own_reason(body: Any, why: str) -> None:
+def test_invalid_requests_have_their_own_reasons(body: Any, why: str) -> None:
     assert reason(body) == why
 
 
@@ -119,7 +121,7 @@ def test_names_that_collide_after_flattening_are_refused() -> None:
     assert reason({"instances": [{"v": [1, 2], "v[0]": 3}]}) == "duplicate_name"
 
 
-def test_a_row_is_never_made_of_two() -> None:
+def test_values_of_two_rows_are_never_mixed() -> None:
     rows = [{"a": index, "b": [index, -index]} for index in range(500)]
     columns = decoded({"instances": rows}).inputs.columns
     for index in range(len(rows)):

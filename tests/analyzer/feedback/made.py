@@ -1,4 +1,4 @@
-"""A model that answers with a class and a score, its profile, and a pipeline that has seen exchanges with ids."""
+"""Build a model with classes and scores, its profile, and a pipeline with exchanges that have ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.analyzer.made import T0, record, setup, tensor
 
 @cache
 def labelled(seed: int = 0) -> Profile:
-    """Return a profile whose model is wrong in a tenth of its rows, and says of itself how sure it is."""
+    """Return the profile of a model that is wrong in 10 % of its rows and gives calibrated scores."""
     random = np.random.default_rng(seed)
     truth = random.choice(["blue", "green"], 4000)
     wrong = random.random(4000) < 0.1
@@ -35,7 +35,7 @@ def labelled(seed: int = 0) -> Profile:
 
 
 def pipeline(made: Profile | None = None, saved: dict[str, Any] | None = None, **changes: Any) -> Pipeline:
-    """Return a pipeline under the profile `made`."""
+    """Return a pipeline with the profile `made` in force."""
     out = Pipeline(setup(**changes), ExchangeLedger(1), saved)
     if made is not None:
         out.set_profile(made)
@@ -51,7 +51,7 @@ def exchange(
     at_ns: int = T0,
     response_id: str | None = None,
 ) -> Record:
-    """Return an exchange of as many rows as `answers`."""
+    """Return an exchange with one row per item of `answers`."""
     plain = record(sequence, at_ns=at_ns, amounts=[0.1] * len(answers))
     request = json.loads(plain.request_body)
     outputs = [tensor("class", answers, "BYTES"), tensor("sure", [sure] * len(answers))]
@@ -67,7 +67,7 @@ def exchange(
 
 
 def labels(*given: tuple[str, int, Any]) -> LabelBatch:
-    """Return labels by id and row."""
+    """Return labels from tuples of id, row and label."""
     return LabelBatch(
         tuple(Label(index, request_key(id_), row, label) for index, (id_, row, label) in enumerate(given))
     )

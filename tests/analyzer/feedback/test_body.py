@@ -1,4 +1,4 @@
-"""The body of POST /v1/feedback: every form says the same; whatever is wrong is named; nothing makes it fail."""
+"""The body of POST /v1/feedback: all forms are equivalent, and errors have path, value and remedy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def problem(item: object) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_says_the_same(form: str) -> None:
+def test_all_forms_are_equivalent(form: str) -> None:
     assert read(*FORMS[form]) == LabelBatch((LABEL,))
 
 
@@ -61,12 +61,12 @@ def test_lines_are_items() -> None:
     ]
 
 
-def test_labels_are_one_a_row_and_null_is_none_yet() -> None:
+def test_a_list_has_one_label_per_row_and_null_without_a_label() -> None:
     found = read({"id": "a", "labels": [True, None, "no"]}).labels
     assert [(label.row, label.label, label.whole) for label in found] == [(0, True, 3), (2, "no", 3)]
 
 
-def test_a_label_may_bring_its_prediction() -> None:
+def test_a_label_may_carry_its_prediction() -> None:
     (label,) = read({"label": 1, "prediction": "x", "score": 1, "time": "2026-01-01T00:00:00Z"}).labels
     assert (label.direct, label.prediction, label.score, label.time) == (True, "x", 1.0, 1767225600.0)
     assert label.key == 0
@@ -74,7 +74,7 @@ def test_a_label_may_bring_its_prediction() -> None:
     assert (named.key, named.row, named.time) == (request_key("a"), 3, 5.0)
 
 
-def test_a_delivery_that_comes_again_is_known_as_such() -> None:
+def test_a_repeated_delivery_has_the_same_keys() -> None:
     item = {"label": 1, "prediction": 2}
     batch = {"feedback": [item, {"label": None}, item]}
     first, again = (read(batch, JSON, {"idempotency-key": "k"}).labels for _ in range(2))
@@ -115,14 +115,14 @@ def test_a_delivery_that_comes_again_is_known_as_such() -> None:
         (b'{"id": "\xff", "label": 1}', "$", "is not JSON"),
     ],
 )
-def test_what_is_wrong_is_named_with_the_remedy(item: object, path: str, text: str) -> None:
+def test_errors_have_path_value_and_remedy(item: object, path: str, text: str) -> None:
     found = problem(item)
     assert found[0] == path
     assert text in found[1]
     assert len(found[1]) < 300
 
 
-def test_the_good_ones_of_a_batch_are_taken() -> None:
+def test_the_valid_items_of_a_batch_are_accepted() -> None:
     found = read({"feedback": [ITEM, {"id": "b"}, {**ITEM, "row": 3}]})
     assert [label.item for label in found.labels] == [0, 2]
     assert (found.invalid, found.problems[0].index, found.problems[0].path) == (1, 1, "$.feedback[1]")
@@ -140,7 +140,7 @@ def test_the_good_ones_of_a_batch_are_taken() -> None:
         ({**EVENT, "data": {"id": "a", "row": -1, "label": 1}}, "$.data.row"),
     ],
 )
-def test_a_broken_event_is_named_with_its_attribute(event: dict[str, Any], path: str) -> None:
+def test_an_invalid_event_is_reported_with_its_attribute(event: dict[str, Any], path: str) -> None:
     assert read(event, events.STRUCTURED).problems[0].path == path
 
 
@@ -157,14 +157,14 @@ def test_a_broken_event_is_named_with_its_attribute(event: dict[str, Any], path:
         (ITEM, JSON, {"ce-specversion": "1.0", "ce-id": "x"}, "header ce-source is None"),
     ],
 )
-def test_what_is_no_form_is_refused_whole(content: object, kind: str, headers: dict[str, str], text: str) -> None:
+def test_a_body_without_a_known_form_is_refused(content: object, kind: str, headers: dict[str, str], text: str) -> None:
     with pytest.raises(FeedbackError) as caught:
         read(content, kind, headers)
     assert text in str(caught.value)
     assert caught.value.status == 400
 
 
-def test_too_much_is_refused() -> None:
+def test_bodies_beyond_the_limits_are_refused() -> None:
     with pytest.raises(TooLargeError) as caught:
         read(b" " * (body.MAX_BODY_BYTES + 1))
     assert caught.value.status == 413
@@ -191,7 +191,7 @@ VALUES = st.recursive(
 
 @given(VALUES | st.binary(max_size=60), st.sampled_from(KINDS), st.booleans())
 @settings(max_examples=examples(120), deadline=None)
-def test_nothing_makes_it_fail(content: object, kind: str, eventful: bool) -> None:
+def test_no_input_crashes_the_parser(content: object, kind: str, eventful: bool) -> None:
     wrapped = {**EVENT, "data": content} if eventful and not isinstance(content, bytes) else content
     with suppress(FeedbackError):
         found = read(wrapped, kind)

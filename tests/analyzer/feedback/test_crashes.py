@@ -1,4 +1,4 @@
-"""Whenever the process is killed: every label that was answered is counted, once, in ledger and evidence."""
+"""A kill at any moment: each acknowledged label counts exactly once, in counters and in evidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = [f"n{number}" for number in range(8)]
 
 @dataclass
 class Process:
-    """A pipeline with its files: the journal's chunks by segment, and the last checkpoint."""
+    """A pipeline with its files: the chunks of the journal by segment, and the last checkpoint."""
 
     journal: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
     saved: dict[str, Any] | None = None
@@ -27,7 +27,7 @@ class Process:
     pipeline: Pipeline = field(default_factory=lambda: pipeline(labelled()))
 
     def write(self) -> None:
-        """Append what the store has for the journal, as a label does before it is answered."""
+        """Append the pending bytes to the journal, as happens before each response."""
         for number, raw in self.pipeline.feedback.drain():
             chunks = self.journal.setdefault(number, [])
             end = (chunks[-1][0] if chunks else 0) + len(raw)
@@ -41,14 +41,14 @@ class Process:
         self.saved = parse(render(self.pipeline.state()), "test")
 
     def kill(self) -> None:
-        """Begin anew from the files."""
+        """Restart from the files."""
         self.pipeline = pipeline(labelled(), self.saved)
         self.pipeline.replay(sorted(self.journal.items()), T0, count_labels=True)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["exchange", "label", "save", "kill"]), st.sampled_from(NAMES)), max_size=40))
 @settings(max_examples=examples(25), deadline=None)
-def test_an_answered_label_counts_once_whatever_is_killed_when(steps: list[tuple[str, str]]) -> None:
+def test_an_acknowledged_label_counts_once_after_any_kill(steps: list[tuple[str, str]]) -> None:
     process, answered, sequence = Process(), set(), 0
     for what, name in [*steps, ("kill", "")]:
         if what == "exchange":

@@ -1,4 +1,4 @@
-"""POST /v1/feedback over HTTP: the status says whether to send again, the answer what became of each label."""
+"""POST /v1/feedback over HTTP: the status shows whether to retry, and the response has the outcome of each label."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_labels_are_answered_with_counts_and_problems(tmp_path: Path) -> N
 
 
 @pytest.mark.asyncio
-async def test_what_cannot_be_read_is_a_400_and_counted(tmp_path: Path) -> None:
+async def test_unreadable_items_give_400_and_are_counted(tmp_path: Path) -> None:
     async with served(tmp_path) as one:
         assert (await post(one, {"id": "a", "row": -1, "label": 1}))[0] == 400
         status, answer = await post(one, {"id": 7, "label": 1})
@@ -73,7 +73,7 @@ async def test_the_same_delivery_counts_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_labels_need_the_token_and_stand_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_labels_require_the_token_and_are_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with served(tmp_path, token=True) as one:
         secret = {"feedback": [{"id": "very-secret-id", "label": "very-secret-label", "row": -1}]}
@@ -86,14 +86,14 @@ async def test_labels_need_the_token_and_stand_in_no_log(tmp_path: Path, caplog:
 
 
 @pytest.mark.asyncio
-async def test_many_senders_at_once_each_get_their_own_answer(tmp_path: Path) -> None:
+async def test_concurrent_clients_get_their_own_responses(tmp_path: Path) -> None:
     async with served(tmp_path) as one:
         found = await asyncio.gather(*(post(one, {"feedback": [DIRECT] * count}) for count in range(1, 30)))
         assert [answer["direct"] for _, answer in found] == list(range(1, 30))
 
 
 @pytest.mark.asyncio
-async def test_compressed_and_binary_forms_arrive(tmp_path: Path) -> None:
+async def test_compressed_bodies_and_binary_events_are_accepted(tmp_path: Path) -> None:
     async with served(tmp_path) as one:
         raw = json.dumps({"feedback": [DIRECT] * 2}).encode()
         status, answer = await post(one, gzip.compress(raw), **{"Content-Encoding": "gzip"})

@@ -1,4 +1,4 @@
-"""Labels meet their predictions, each once, and become rows that are judged; a restart forgets and doubles none."""
+"""Labels are joined to predictions once and scored. A restart neither loses nor repeats a label."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def counted(of: Pipeline) -> int:
 
 
 def journal(of: Pipeline) -> list[tuple[int, list[tuple[int, bytes]]]]:
-    """Return what the pipeline would have written, each piece a chunk that ends where it is long."""
+    """Return the pending bytes of the journal, one chunk per segment, with the length as end."""
     return [(number, [(len(raw), raw)]) for number, raw in of.feedback.drain()]
 
 
 def restarted(of: Pipeline, position: tuple[int, int], pieces: Any) -> Pipeline:
-    """Return the pipeline of a new process: the checkpoint of `of`, made at `position` of the journal, and that."""
+    """Return the pipeline after a restart with the checkpoint of `of`, made at `position`, and with the journal."""
     of.feedback.journal_written(position)
     saved = parse(render(of.state()), "test")
     again = pipeline(labelled(), saved)
@@ -46,7 +46,7 @@ def restarted(of: Pipeline, position: tuple[int, int], pieces: Any) -> Pipeline:
     return again
 
 
-def test_a_label_joins_its_row_and_is_judged() -> None:
+def test_a_label_is_joined_and_scored() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "a", answers=("blue", "green")), T0)
     answer = made.take_labels(labels(("a", 1, "green"), ("a", 0, "green")), T0 + 5 * SECOND)
@@ -69,7 +69,7 @@ def test_each_row_counts_once() -> None:
     assert counted(made) == 1
 
 
-def test_unknown_late_and_impossible_rows_are_told_apart() -> None:
+def test_unknown_late_and_invalid_rows_have_different_outcomes() -> None:
     made = pipeline(labelled(), feedback=Feedback(keep=60.0))
     made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("never", 0, 1), ("a", 7, 1), ("a", 0, "blue")), T0 + 1)
@@ -103,7 +103,7 @@ def test_a_label_with_its_prediction_needs_no_exchange() -> None:
     assert 16 < lag.p50 <= 32
 
 
-def test_a_brought_prediction_does_not_count_beside_a_joined_one() -> None:
+def test_a_direct_label_is_a_duplicate_of_a_joined_one() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "a"), T0)
     direct = Label(0, request_key("a"), 0, "blue", direct=True, prediction="green")
@@ -112,7 +112,7 @@ def test_a_brought_prediction_does_not_count_beside_a_joined_one() -> None:
     assert report(made).feedback.pending == 0
 
 
-def test_an_id_of_the_response_joins_as_well() -> None:
+def test_a_label_joins_by_the_id_of_the_response() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "mine", response_id="servers"), T0)
     made.handle_record(exchange(2, None, response_id="assigned"), T0)
@@ -122,7 +122,7 @@ def test_an_id_of_the_response_joins_as_well() -> None:
     assert report(made).feedback.identified_ratio == pytest.approx(2 / 3)
 
 
-def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() -> None:
+def test_without_a_label_column_labels_are_only_counted_and_the_note_explains_it() -> None:
     made = pipeline(profile())
     made.handle_record(exchange(1, "a"), T0)
     answer = made.take_labels(labels(("a", 0, "blue")), T0)
@@ -132,7 +132,7 @@ def test_without_a_label_in_the_profile_labels_are_counted_and_that_is_said() ->
     assert report(made).performance is None
 
 
-def test_a_prediction_of_another_profile_is_not_judged_by_this_one() -> None:
+def test_a_prediction_under_another_profile_is_not_scored() -> None:
     made = pipeline(labelled())
     made.handle_record(exchange(1, "a"), T0)
     made.set_profile(labelled(1))
@@ -142,21 +142,21 @@ def test_a_prediction_of_another_profile_is_not_judged_by_this_one() -> None:
     assert counted(made) == 1
 
 
-def test_an_idle_analyzer_takes_no_label() -> None:
+def test_an_idle_analyzer_accepts_no_labels() -> None:
     made = pipeline()
     made.idle_reason = "the document is broken"
     with pytest.raises(IdleError, match="the document is broken"):
         made.take_labels(labels(("a", 0, 1)), T0)
 
 
-def test_an_id_used_twice_is_shown() -> None:
+def test_reused_ids_are_counted() -> None:
     made = pipeline(labelled())
     for sequence in (1, 2):
         made.handle_record(exchange(sequence, "1"), T0)
     assert report(made).feedback.reused == 1
 
 
-def test_labels_after_the_checkpoint_are_counted_again_and_those_before_it_are_not() -> None:
+def test_only_labels_after_the_checkpoint_are_counted_again() -> None:
     made = pipeline(labelled())
     for sequence, name in enumerate("abc", 1):
         made.handle_record(exchange(sequence, name), T0)
@@ -179,7 +179,7 @@ def test_labels_after_the_checkpoint_are_counted_again_and_those_before_it_are_n
 
 
 def performing(share_wrong: float) -> Pipeline:
-    """Return a pipeline after 12 ticks of 200 labelled rows each, so many of which were wrong."""
+    """Return a pipeline after 12 ticks of 200 labelled rows each; `share_wrong` of the predictions were wrong."""
     made, sequence = pipeline(labelled()), 0
     for tick in range(12):
         now = T0 + tick * 10 * SECOND
@@ -194,7 +194,7 @@ def performing(share_wrong: float) -> Pipeline:
     return made
 
 
-def test_a_model_that_gets_worse_alarms_by_its_labels_and_the_report_says_by_how_much() -> None:
+def test_a_worse_model_raises_an_alarm_and_the_report_has_its_loss() -> None:
     made = performing(0.4)
     assert "performance" in {episode.family for episode in made.active.episodes() if episode.open}
     found = report(made).performance
@@ -208,7 +208,7 @@ def test_a_model_that_gets_worse_alarms_by_its_labels_and_the_report_says_by_how
     assert found.labelled_rows == found.realized.rows == 2400
 
 
-def test_a_model_as_good_as_ever_alarms_nothing_by_its_labels() -> None:
+def test_an_unchanged_model_raises_no_alarm() -> None:
     made = performing(0.1)
     assert "performance" not in {episode.family for episode in made.active.episodes()}
     found = report(made).performance
@@ -218,7 +218,7 @@ def test_a_model_as_good_as_ever_alarms_nothing_by_its_labels() -> None:
     assert found.since_onset is None
 
 
-def test_without_labels_the_estimate_is_believed() -> None:
+def test_without_labels_the_estimate_is_used() -> None:
     made = pipeline(labelled())
     for sequence in range(1, 101):
         made.handle_record(exchange(sequence, answers=("blue", "green")), T0)

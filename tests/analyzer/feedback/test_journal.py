@@ -1,4 +1,4 @@
-"""The journal: what was appended comes back, whatever a crash cut short; a full disk is said and made up for."""
+"""The journal: appended bytes are read back after a crash, and a full disk is reported and recovered from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def loaded(folder: Path) -> list[tuple[int, list[bytes]]]:
     return [(number, [raw for _, raw in chunks]) for number, chunks in LabelJournal(folder).load()]
 
 
-def test_what_was_appended_comes_back_in_order(tmp_path: Path) -> None:
+def test_appended_bytes_are_read_back_in_order(tmp_path: Path) -> None:
     made = LabelJournal(tmp_path)
     made.append([(1, b"a"), (2, b"b")], 1, sync=True)
     made.append([(2, b"c")], 1, sync=False)
@@ -28,7 +28,7 @@ def test_what_was_appended_comes_back_in_order(tmp_path: Path) -> None:
     assert loaded(tmp_path) == [(2, [b"b", b"c", b"d"])]
 
 
-def test_a_piece_that_a_crash_cut_short_is_cut_off(tmp_path: Path) -> None:
+def test_a_torn_chunk_is_removed(tmp_path: Path) -> None:
     LabelJournal(tmp_path).append([(1, b"whole"), (1, b"torn")], 1, sync=True)
     path = tmp_path / "feedback-00000001.log"
     path.write_bytes(path.read_bytes()[:-2])
@@ -41,9 +41,7 @@ def test_a_piece_that_a_crash_cut_short_is_cut_off(tmp_path: Path) -> None:
 
 @given(at=st.integers(0, 60), flip=st.integers(1, 255))
 @settings(max_examples=examples(40), deadline=None)
-def test_a_damaged_byte_costs_at_most_what_follows_it(
-    at: int, flip: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_chunks_before_a_damaged_byte_are_read(at: int, flip: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("journal")
     pieces = [b"first piece", b"second piece", b"third piece"]
     LabelJournal(folder).append([(1, raw) for raw in pieces], 1, sync=False)
@@ -55,11 +53,11 @@ def test_a_damaged_byte_costs_at_most_what_follows_it(
     assert found == pieces[: len(found)]
 
 
-def test_a_full_disk_is_said_and_made_up_for(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_bytes_are_written_later(tmp_path: Path) -> None:
     made = LabelJournal(tmp_path)
     made.append([(1, b"a")], 1, sync=True)
     path = tmp_path / "feedback-00000002.log"
-    path.mkdir()  # as good as a full disk, for root, too
+    path.mkdir()  # like a full disk, this makes writing fail, also for root
     with pytest.raises(JournalError, match="send them again later"):
         made.append([(2, b"b")], 1, sync=True)
     assert "cannot be written" in made.problem

@@ -1,4 +1,4 @@
-"""The store against a plain dict: nothing joined wrongly, nothing counted twice, never more than it may hold."""
+"""The prediction store compared with a dict: correct joins, no double counts, and never beyond its bounds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def labelled(of: PredictionStore, key: int, row: int, now: float) -> None:
 
 @dataclass
 class Model:
-    """The law: exchanges and labelled rows as they came."""
+    """The reference model: all exchanges and labelled rows, without bounds."""
 
     exchanges: set[int] = field(default_factory=set)
     dedup_keys: set[int] = field(default_factory=set)
@@ -47,7 +47,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=examples(60), deadline=None)
-def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple[str, int, int]]) -> None:
+def test_the_store_is_a_bounded_subset_of_a_dict(steps: list[tuple[str, int, int]]) -> None:
     made, model, now = store(), Model(), 1000.0
     for what, key, rows in steps:
         now += 1.0
@@ -83,7 +83,7 @@ def test_whatever_happens_it_never_says_more_than_a_dict_would(steps: list[tuple
             assert after.exchange == before.exchange
 
 
-def test_the_latest_rows_are_kept_and_found() -> None:
+def test_the_latest_rows_are_stored_and_found() -> None:
     made = store()
     for key in range(1, 200):
         made.keep(key, 0, 1000.0 + key / 100, 1, [[key]])
@@ -92,24 +92,24 @@ def test_the_latest_rows_are_kept_and_found() -> None:
     assert made.rows <= MAX_ROWS
 
 
-def test_what_made_room_is_late_and_what_never_was_is_unknown() -> None:
+def test_removed_exchanges_are_late_and_others_unknown() -> None:
     made = store()
     for key in range(1, 100):
         made.keep(key, 0, 1000.0, 1, [[key]])
-    gone = found(made, 1, 1001.0)
-    assert gone is None or gone.late
+    removed = found(made, 1, 1001.0)
+    assert removed is None or removed.late
     assert any(lookup is not None and lookup.late for lookup in made.find(list(range(1, 60)), 1001.0))
     assert found(made, 555, 1001.0) is None
 
 
-def test_time_makes_late_to_the_second() -> None:
+def test_an_exchange_is_late_after_the_period_to_keep() -> None:
     made = store()
     made.keep(7, 0, 1000.0, 1, [[1]])
-    places = [found(made, 7, 1000.0 + KEEP + more) for more in (0.0, 0.1)]
-    assert [lookup is not None and lookup.late for lookup in places] == [False, True]
+    lookups = [found(made, 7, 1000.0 + KEEP + more) for more in (0.0, 0.1)]
+    assert [lookup is not None and lookup.late for lookup in lookups] == [False, True]
 
 
-def test_an_id_that_comes_again_means_the_first_exchange() -> None:
+def test_a_reused_id_identifies_the_first_exchange() -> None:
     made = store()
     assert made.keep(7, 0, 1000.0, 1, [["first"]])
     assert not made.keep(7, 0, 1001.0, 1, [["second"]])
@@ -129,7 +129,7 @@ def test_an_exchange_is_found_by_either_of_its_ids() -> None:
         assert lookup.exchange.key == 7
 
 
-def test_more_rows_than_fit_are_not_kept_and_push_nothing_out() -> None:
+def test_an_oversized_exchange_is_not_stored_and_removes_nothing() -> None:
     made = store()
     made.keep(1, 0, 1000.0, 1, [[1]])
     assert made.keep(2, 0, 1000.0, MAX_ROWS + 1, [[1] * (MAX_ROWS + 1)])
@@ -137,7 +137,7 @@ def test_more_rows_than_fit_are_not_kept_and_push_nothing_out() -> None:
     assert found(made, 1, 1000.0) is not None
 
 
-def test_long_texts_leave_room_for_fewer_rows() -> None:
+def test_long_texts_leave_space_for_fewer_rows() -> None:
     made = store()
     for key in range(1, 200):
         made.keep(key, 0, 1000.0, 1, [["x" * 250], ["y" * 250]])
@@ -147,7 +147,7 @@ def test_long_texts_leave_room_for_fewer_rows() -> None:
     assert found(made, 999, 1000.0) is None
 
 
-def test_without_room_marks_are_remembered_all_the_same() -> None:
+def test_dedup_keys_are_stored_without_space_for_rows() -> None:
     made = store(max_rows=0)
     made.keep(1, 0, 1000.0, 1, [[1]])
     labelled(made, 1, 0, 1001.0)
@@ -167,7 +167,7 @@ def test_coverage_is_the_labelled_share_of_all_predicted_rows() -> None:
     assert made.pending == 3
 
 
-def test_a_segment_goes_on_after_a_restart() -> None:
+def test_a_segment_is_continued_after_a_restart() -> None:
     made = store()
     made.count_predicted(5, 1000.0)
     made.keep(1, 0, 1000.0, 2, [[1.5, "x"]])
@@ -176,7 +176,7 @@ def test_a_segment_goes_on_after_a_restart() -> None:
     assert made.drain() == []
     again = store()
     again.restore(made.state())
-    assert [len(taken) for taken in again.replay(number, [raw])] == [1]
+    assert [len(events) for events in again.replay(number, [raw])] == [1]
     assert (again.pending, again.rows, again.state()) == (1, 2, made.state())
     assert again.contains_dedup_keys([dedup_key(1, 1), dedup_key(1, 0)]) == [True, False]
     again.keep(3, 0, 1002.0, 1, [[1]])
@@ -187,17 +187,17 @@ def test_a_segment_goes_on_after_a_restart() -> None:
     assert third.rows == 3
 
 
-def test_values_that_are_no_scalars_are_kept_as_missing() -> None:
+def test_values_that_are_not_scalars_are_stored_as_missing() -> None:
     values: Values = [[10**400, {"a": 1}, "long" * 100, 10**20, True, 1, 1.5, "ok"], None]
     raw = frames.encode_exchange(1, 0, 0.0, 8, values)
-    ((kept, _),) = frames.read(raw)
-    assert isinstance(kept, frames.StoredExchange)
-    assert kept.values() == [[None, None, None, 1e20, True, 1, 1.5, "ok"], None]
+    ((exchange, _),) = frames.read(raw)
+    assert isinstance(exchange, frames.StoredExchange)
+    assert exchange.values() == [[None, None, None, 1e20, True, 1, 1.5, "ok"], None]
 
 
 @given(st.binary(max_size=200), st.integers(0, 300))
 @settings(max_examples=examples(100), deadline=None)
-def test_damaged_bytes_are_never_more_than_a_shorter_journal(noise: bytes, at: int) -> None:
+def test_damaged_bytes_act_like_a_shorter_journal(noise: bytes, at: int) -> None:
     made = store()
     made.keep(1, 0, 1000.0, 1, [["a"]])
     labelled(made, 1, 0, 1001.0)

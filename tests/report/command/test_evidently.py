@@ -95,13 +95,13 @@ def test_more_rows_than_the_limit_are_refused(tmp_path: Path, admin: str, monkey
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
-    [("{}", "line 1 is not a row"), ('{"at":1.0,"inputs":{"other":1},"outputs":{}}', "share no column")],
+    ("line", "message"),
+    [("{}", "line 1 is no row"), ('{"at":1.0,"inputs":{"other":1},"outputs":{}}', "share no column")],
 )
-def test_rows_that_cannot_be_compared_are_an_error(tmp_path: Path, line: str, said: str) -> None:
+def test_rows_that_cannot_be_compared_are_an_error(tmp_path: Path, line: str, message: str) -> None:
     rows = tmp_path / "rows"
     rows.write_text(line + "\n")
-    with pytest.raises(Exception, match=said):
+    with pytest.raises(Exception, match=message):
         compare(ComparisonJob(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
 
 
@@ -147,9 +147,13 @@ def test_evidently_writes_one_self_contained_page_without_the_masked_columns(tmp
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("changes", "said"), [({"memory": 200 << 20}, "memory"), ({"seconds": 1}, "took more than")])
-def test_memory_and_time_of_the_child_process_are_limited(tmp_path: Path, changes: dict[str, int], said: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"memory": 200 << 20}, "memory"), ({"seconds": 1}, "took more than")]
+)
+def test_memory_and_time_of_the_child_process_are_limited(
+    tmp_path: Path, changes: dict[str, int], message: str
+) -> None:
     done = run(tmp_path, **changes)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "out.html").exists()

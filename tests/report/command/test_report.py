@@ -58,7 +58,7 @@ async def test_a_running_sidecar_is_queried_with_its_token(tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "not a report"),
         ('{"state": 3}', "not a report"),
@@ -68,12 +68,12 @@ async def test_a_running_sidecar_is_queried_with_its_token(tmp_path: Path, capsy
     ],
 )
 def test_a_file_that_is_not_a_report_is_refused(
-    content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "x.json"
     path.write_text(content)
     assert main(["report", "--file", str(path)]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert main(["report", "--file", str(tmp_path / "none")]) == 2
 
 

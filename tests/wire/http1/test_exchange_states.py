@@ -1,4 +1,4 @@
-"""The table of states against the tracker: every change on random bytes is in the table, and every row happens."""
+"""The state table against the tracker: every transition on random bytes is in the table, and every row occurs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PIECES = (
 
 
 class Traced(Exchange):
-    """Writes down the states that it passes through; `finished` is set by the listener."""
+    """Records its states. The listener sets `finished`."""
 
     finished = False
 
@@ -81,7 +81,7 @@ class Listener:
 
 
 def paths(events: list[Event]) -> list[list[ExchangeState]]:
-    """Return the states of each exchange that the tracker sees in the events."""
+    """Return the states of each exchange that the tracker finds in the events."""
     listener = Listener()
     parser = ProtocolDetector(listener, Traced)
     for now, (side, data) in enumerate(events, 1):
@@ -123,7 +123,7 @@ def test_damaged_streams_follow_the_table(case: Any, damages: Any, size: int) ->
         require_legal(path)
 
 
-def test_every_row_of_the_table_happens() -> None:
+def test_every_transition_of_the_table_occurs() -> None:
     upgrade = b"POST / HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\n"
     switched = [Event("client", upgrade), Event("server", b"HTTP/1.1 101 Switching Protocols\r\n\r\n")]
     early = [Event("client", POST), Event("server", OK), Event("client", b"body"), Event("server", b"ok")]

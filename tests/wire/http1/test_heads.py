@@ -1,3 +1,5 @@
+"""Heads of HTTP/1.1 messages: body length, protocol switches, header blocks, and rejection of ambiguous heads."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,18 +58,18 @@ def test_request_length_follows_from_its_fields(fields: tuple[str, ...], length:
         request(line="G@T /x HTTP/1.1"),
     ],
 )
-def test_request_that_leaves_its_end_open_to_doubt_is_refused(raw: bytes) -> None:
+def test_request_with_an_ambiguous_end_is_rejected(raw: bytes) -> None:
     with pytest.raises(ProtocolError):
         parse_request(raw)
 
 
-def test_preface_of_http2_is_named() -> None:
+def test_http2_preface_has_its_own_reason() -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_request(b"PRI * HTTP/2.0\r\n\r\n")
     assert caught.value.reason == "http2"
 
 
-def test_lone_line_feeds_and_folded_fields_are_understood() -> None:
+def test_bare_line_feeds_and_folded_fields_are_parsed() -> None:
     head = parse_request(b"PUT /y HTTP/1.1\nX: a\n b\nContent-Length: 3\n\n")
     assert (head.method, head.target, head.length) == ("PUT", "/y", 3)
 
@@ -80,7 +82,7 @@ def test_lone_line_feeds_and_folded_fields_are_understood() -> None:
         (("User-Agent: kube-probe/1.36",), False, "kube-probe/1.36"),
     ],
 )
-def test_request_names_upgrades_and_its_user_agent(
+def test_request_head_reports_upgrades_and_the_user_agent(
     fields: tuple[str, ...], may_switch_protocol: bool, user_agent: str
 ) -> None:
     head = parse_request(request(*fields))
@@ -120,13 +122,13 @@ def test_response_length_follows_from_its_fields(raw: bytes, length: int, is_str
 @pytest.mark.parametrize(
     "line", ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 No", "HTTP/1.1 2000", "ICY 200 OK", "HTTP/1.1  200 OK"]
 )
-def test_response_line_of_another_form_is_refused(line: str) -> None:
+def test_malformed_status_line_is_rejected(line: str) -> None:
     with pytest.raises(ProtocolError):
         parse_response(response(line=line))
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
+def test_any_bytes_are_parsed_or_rejected(raw: bytes) -> None:
     for parse in (parse_request, parse_response):
         try:
             parse(raw + b"\r\n\r\n")

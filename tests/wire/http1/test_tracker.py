@@ -1,4 +1,4 @@
-"""Random conversations against h11, and random bytes against nothing but the promise not to fail."""
+"""Random conversations, compared with h11; random bytes, which must never raise; limits; tunnels; trailers."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,7 +26,7 @@ class Bodies:
 
 
 @dataclass
-class Notes:
+class RecordingListener:
     finished_exchanges: list[Exchange] = field(default_factory=list)
     opaque: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ messages = st.tuples(
 
 
 def wire_of(message: tuple[list[bytes], bool, list[bytes], bool, int, bool]) -> tuple[bytes, bytes, bytes, bytes]:
-    """Let h11 write one exchange; return request bytes, response bytes and both bodies."""
+    """Write one exchange with h11; return request bytes, response bytes and both bodies."""
     up, up_chunked, down, down_chunked, status, interim = message
     client, server = h11.Connection(h11.CLIENT), h11.Connection(h11.SERVER)
     length = [("Content-Length", str(len(b"".join(up))))]
@@ -100,11 +100,11 @@ def _write(connection: h11.Connection, head: h11.Event, body: list[bytes], *, ch
 
 
 @given(st.lists(messages, min_size=1, max_size=4), st.lists(st.integers(0, 5000), max_size=12), st.booleans())
-def test_what_h11_wrote_is_seen_as_it_meant_it(
+def test_conversation_written_by_h11_is_parsed_correctly(
     conversation: list[tuple[list[bytes], bool, list[bytes], bool, int, bool]], cuts: list[int], pipelined: bool
 ) -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     written = [wire_of(message) for message in conversation]
     requests, responses = [w[0] for w in written], [w[1] for w in written]
     turns = [(b"".join(requests), b"".join(responses))] if pipelined else list(zip(requests, responses, strict=True))
@@ -115,16 +115,16 @@ def test_what_h11_wrote_is_seen_as_it_meant_it(
                 now += 1
                 side(piece, now)
     tracker.closed(now + 1)
-    assert notes.opaque == []
-    seen = [(e.complete, e.status, bodies(e).up, bodies(e).down) for e in notes.finished_exchanges]
+    assert listener.opaque == []
+    seen = [(e.complete, e.status, bodies(e).up, bodies(e).down) for e in listener.finished_exchanges]
     assert seen == [(True, m[4], w[2], w[3]) for m, w in zip(conversation, written, strict=True)]
-    assert all(0 < e.started <= e.first_byte <= e.ended for e in notes.finished_exchanges)
+    assert all(0 < e.started <= e.first_byte <= e.ended for e in listener.finished_exchanges)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=400)), max_size=30))
 def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions: list[tuple[bool, bytes]]) -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     start = (
         b"POST /x HTTP/1.1\r\nContent-Length: 40\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -133,52 +133,52 @@ def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions
         (tracker.client if is_client else tracker.server)(memoryview(data), now)
     tracker.server_ended(99)
     tracker.closed(100)
-    assert set(notes.opaque) <= set(DOWNGRADES)
-    assert len(notes.opaque) <= 1
-    assert len(notes.finished_exchanges) == len(set(notes.finished_exchanges)) >= 1
+    assert set(listener.opaque) <= set(DOWNGRADES)
+    assert len(listener.opaque) <= 1
+    assert len(listener.finished_exchanges) == len(set(listener.finished_exchanges)) >= 1
 
 
 def test_head_without_end_is_bounded() -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     tracker.client(memoryview(b"GET / HTTP/1.1\r\n"), 1)
     for _ in range(HEAD_LIMIT // 1000 + 1):
         tracker.client(memoryview(b"X: " + b"y" * 995 + b"\r\n"), 2)
-    assert notes.opaque == ["too_large"]
+    assert listener.opaque == ["too_large"]
 
 
 def test_pipelined_requests_without_an_answer_are_bounded() -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     for now in range(PIPELINE_LIMIT + 1):
         tracker.client(memoryview(b"GET / HTTP/1.1\r\n\r\n"), now)
-    assert notes.opaque == ["too_large"]
-    assert len(notes.finished_exchanges) == PIPELINE_LIMIT
-    assert not any(exchange.complete for exchange in notes.finished_exchanges)
+    assert listener.opaque == ["too_large"]
+    assert len(listener.finished_exchanges) == PIPELINE_LIMIT
+    assert not any(exchange.complete for exchange in listener.finished_exchanges)
 
 
-def test_tunnel_ends_whole_with_its_bytes_and_its_duration() -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+def test_tunnel_is_complete_with_its_bytes_and_its_duration() -> None:
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     tracker.client(memoryview(b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), 10)
     tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\nabc"), 20)
     tracker.client(memoryview(b"12345"), 30)
     tracker.server(memoryview(b"6"), 40)
     tracker.closed(50)
-    (tunnel,) = notes.finished_exchanges
-    assert notes.opaque == ["upgrade"]
+    (tunnel,) = listener.finished_exchanges
+    assert listener.opaque == ["upgrade"]
     assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.response_bytes) == (True, 101, 5, 4)
     assert (tunnel.started, tunnel.first_byte, tunnel.ended) == (10, 20, 50)
 
 
-def test_tunnel_that_opens_within_the_body_of_its_request_ends_once() -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+def test_tunnel_opened_within_a_request_body_finishes_once() -> None:
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     tracker.client(memoryview(b"POST /ws HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\nab"), 10)
     tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), 20)
     tracker.client(memoryview(b"cde"), 30)
     tracker.closed(50)
-    (tunnel,) = notes.finished_exchanges
+    (tunnel,) = listener.finished_exchanges
     assert (tunnel.complete, tunnel.status, tunnel.request_bytes, tunnel.ended) == (True, 101, 5, 50)
 
 
@@ -189,26 +189,26 @@ def message(*trailers: bytes) -> bytes:
 
 @given(st.lists(st.integers(0, 5000), max_size=12))
 def test_trailers_of_both_messages_are_kept(cuts: list[int]) -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for up, down in ((b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n"), (b"", b"")):
         for side, data in ((tracker.client, request + message(up)), (tracker.server, response + message(down))):
             for piece in pieces(data, cuts):
                 side(piece, 1)
-    assert [(e.request_trailers, e.response_trailers, bodies(e).down) for e in notes.finished_exchanges] == [
+    assert [(e.request_trailers, e.response_trailers, bodies(e).down) for e in listener.finished_exchanges] == [
         (b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n", b"hi"),
         (b"", b"", b"hi"),
     ]
 
 
 def test_trailers_are_bounded() -> None:
-    notes = Notes()
-    tracker = Tracker(notes, Exchange)
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange)
     line = b"X: " + b"y" * 1000 + b"\r\n"
     tracker.client(memoryview(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + message(*[line] * 50)), 1)
     tracker.server(memoryview(b"HTTP/1.1 204 No Content\r\n\r\n"), 2)
-    (exchange,) = notes.finished_exchanges
+    (exchange,) = listener.finished_exchanges
     assert exchange.complete
     assert exchange.request_trailers == line * (TRAILER_LIMIT // len(line))

@@ -1,4 +1,4 @@
-"""What the loop reads out of the Report and the document."""
+"""The situation that is built from the report and the document."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ REPORT = Report(
 )
 
 
-def seen(report: Report = REPORT, mode: str = "act", webhook: str = "") -> Situation:
+def situation_of(report: Report = REPORT, mode: str = "act", webhook: str = "") -> Situation:
     return build_situation(report, parse((DOCUMENT % (mode, webhook)).encode(), "test"), IntentLedger(), NOON)
 
 
@@ -87,13 +87,13 @@ def mode_of(situation: Situation) -> str:
     return situation.retrain.mode
 
 
-def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document() -> None:
+def test_the_subject_is_from_the_report_else_the_profile_else_the_document() -> None:
     named = msgspec.structs.replace(REPORT, model="other", version="8")
     nameless = msgspec.structs.replace(REPORT, profile=msgspec.structs.replace(PROFILE, model=""))
-    assert seen(named).subject == Subject("other", "8", "aa")
-    assert seen().subject == Subject("delays", "7", "aa")
-    assert seen(nameless).subject == Subject("delays", "7", "aa")
-    assert seen(msgspec.structs.replace(REPORT, profile=None)).subject is None
+    assert situation_of(named).subject == Subject("other", "8", "aa")
+    assert situation_of().subject == Subject("delays", "7", "aa")
+    assert situation_of(nameless).subject == Subject("delays", "7", "aa")
+    assert situation_of(msgspec.structs.replace(REPORT, profile=None)).subject is None
 
 
 @pytest.mark.parametrize(
@@ -101,19 +101,19 @@ def test_the_subject_is_named_by_the_report_then_the_profile_then_the_document()
     [("", ""), (", secretFile: s", ""), (", secretRef: {name: s}", "secret_ref")],
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
-    assert seen(webhook=webhook).retrain == RetrainRules(
+    assert situation_of(webhook=webhook).retrain == RetrainRules(
         mode="act", on=("drift",), cooldown=7200.0, target=TARGET, blocked_reason=expected
     )
 
 
 @pytest.mark.parametrize("mode", ["observe", "recommend", "act"])
-def test_the_blocks_own_mode_wins(mode: str) -> None:
-    assert mode_of(seen(mode=mode)) == mode
-    assert mode_of(seen(mode="recommend", webhook=f"}}\n    mode: {mode} # {{")) == mode
+def test_the_mode_of_the_block_overrides_the_common_mode(mode: str) -> None:
+    assert mode_of(situation_of(mode=mode)) == mode
+    assert mode_of(situation_of(mode="recommend", webhook=f"}}\n    mode: {mode} # {{")) == mode
 
 
 def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> None:
-    (intent,) = wanted_intents(seen())
+    (intent,) = wanted_intents(situation_of())
     data = json.loads(str(intent.desired))["data"]
     assert (data["episode"], data["openedAt"]) == ("e1", "1970-01-01T01:40:00Z")
     (feature,) = data["detail"]["features"]
@@ -121,29 +121,29 @@ def test_an_open_episode_becomes_an_event_with_its_features_and_effects() -> Non
     assert data["detail"]["onset_tick"] == 90
 
 
-def test_an_episode_of_performance_asks_only_where_the_document_says_so_and_brings_its_losses() -> None:
+def test_an_episode_of_performance_needs_its_cause_in_the_document_and_includes_the_losses() -> None:
     loss = msgspec.structs.replace(OPEN, id="e2", family="performance")
     realized = LossEstimate(value=0.4, low=0.3, high=0.5, rows=200)
     losses = Performance(
         task="classification", loss="x", label="y", prediction="p", score=None, reference=0.1, realized=realized
     )
     report = msgspec.structs.replace(REPORT, episodes=(loss,), performance=losses)
-    assert wanted_intents(seen(report)) == ()
-    (intent,) = wanted_intents(seen(report, webhook="}\n    on: [drift, performance] # {"))
+    assert wanted_intents(situation_of(report)) == ()
+    (intent,) = wanted_intents(situation_of(report, webhook="}\n    on: [drift, performance] # {"))
     data = json.loads(str(intent.desired))["data"]
     assert (data["cause"], data["family"]) == ("performance", "performance")
-    told = data["detail"]["performance"]
-    assert (told["reference"], told["realized"]["value"], told["realized"]["rows"]) == (0.1, 0.4, 200)
-    (intent,) = wanted_intents(seen(webhook="}\n    on: [performance, drift] # {"))
+    losses = data["detail"]["performance"]
+    assert (losses["reference"], losses["realized"]["value"], losses["realized"]["rows"]) == (0.1, 0.4, 200)
+    (intent,) = wanted_intents(situation_of(webhook="}\n    on: [performance, drift] # {"))
     assert intent.why == "drift"
 
 
-def test_an_episode_of_drift_asks_for_nothing_where_only_performance_does() -> None:
-    assert wanted_intents(seen(webhook="}\n    on: [performance] # {")) == ()
+def test_an_episode_of_drift_gives_no_intent_if_only_performance_is_listed() -> None:
+    assert wanted_intents(situation_of(webhook="}\n    on: [performance] # {")) == ()
 
 
-def test_a_closed_episode_wants_nothing_and_says_by_whom_it_was_closed() -> None:
+def test_a_closed_episode_gives_no_intent_and_has_its_end() -> None:
     closed = msgspec.structs.replace(OPEN, open=False, closed_by="person", closed_tick=120)
-    situation = seen(msgspec.structs.replace(REPORT, episodes=(closed,)))
+    situation = situation_of(msgspec.structs.replace(REPORT, episodes=(closed,)))
     assert wanted_intents(situation) == ()
     assert situation.episodes.value[0].closed_by == "person"
