@@ -48,7 +48,7 @@ class Load:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             while not stop.is_set():
                 writer.write(self.request())
-                answer = await asyncio.wait_for(reader.readexactly(len(RESPONSE)), 10)
+                answer = await asyncio.wait_for(reader.readexactly(len(RESPONSE)), patient(10))
                 if answer != RESPONSE:
                     self.failures.append(repr(answer[:60]))
                 self.answered += 1

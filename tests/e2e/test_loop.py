@@ -7,38 +7,46 @@ import json
 
 from tests.control.receiver import Receiver
 from tests.e2e.conftest import profile_of
-from tests.e2e.load import loaded, until
+from tests.e2e.load import Load, loaded, until
 from tests.e2e.stack import DOCUMENT, Stack, total
 
 
-def drift_and_close(stack: Stack, receiver: Receiver, closed_by: str) -> None:
-    """Shift the data until the webhook arrives, close the episode by `closed_by`, and wait until it is closed."""
+async def start_drift(stack: Stack, receiver: Receiver, load: Load) -> str:
+    """Shift the data until the webhook arrives, and return the id of the episode."""
+    await until(stack.ready, "the analyzer process")
+    load.shift = 3.0
+    await until(lambda: receiver.arrivals, "the webhook")
+    (episode,) = stack.episodes()
+    return str(episode["id"])
 
-    async def run() -> int:
-        async with loaded(stack.listen) as load:
-            await until(stack.ready, "the analyzer process")
-            load.shift = 3.0
-            await until(lambda: receiver.arrivals, "the webhook")
-            (episode,) = stack.episodes()
-            if closed_by == "profile":
-                status, body = stack.get("/profile", "PUT", profile_of(2, shift=3.0))
-            else:
-                status, body = stack.get(f"/episodes/{episode['id']}/close", "POST", b"")
-            assert status // 100 == 2, body
-            await until(lambda: stack.episodes(opened=False), "the episode's end")
-            (closed,) = stack.episodes(opened=False)
-            assert (closed["id"], closed["closed_by"]) == (episode["id"], closed_by)
-        assert load.failures == []
-        return load.answered
 
-    answered = asyncio.run(run())
-    samples = stack.metrics()
-    assert total(samples, "pilotfish_exchanges_seen_total") == answered
+async def wait_until_counted(stack: Stack, load: Load) -> None:
+    """Wait until every exchange of a stopped load has counted and its tick is closed."""
+    await until(lambda: total(stack.metrics(), "pilotfish_exchanges_total") == load.answered, "the last record")
+    await until(lambda: stack.report()["ticks"]["open"] == [], "the end of the last tick")
+
+
+async def wait_until_closed(stack: Stack, episode: str, closed_by: str) -> None:
+    """Wait until a closed episode is listed; it must be `episode`, closed by `closed_by`."""
+    await until(lambda: stack.episodes(opened=False), "the episode's end")
+    (closed,) = stack.episodes(opened=False)
+    assert (closed["id"], closed["closed_by"]) == (episode, closed_by)
 
 
 def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(stack: Stack, receiver: Receiver) -> None:
     stack.start()
-    drift_and_close(stack, receiver, "profile")
+
+    async def run() -> int:
+        async with loaded(stack.listen) as load:
+            episode = await start_drift(stack, receiver, load)
+            status, body = stack.get("/profile", "PUT", profile_of(2, shift=3.0))
+            assert status // 100 == 2, body
+            await wait_until_closed(stack, episode, "profile")
+        assert load.failures == []
+        return load.answered
+
+    answered = asyncio.run(run())
+    assert total(stack.metrics(), "pilotfish_exchanges_seen_total") == answered
     (arrival,) = receiver.arrivals
     event = json.loads(arrival.body)
     assert arrival.signed
@@ -52,7 +60,19 @@ def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(stack: Sta
 
 def test_a_person_closes_an_episode(stack: Stack, receiver: Receiver) -> None:
     stack.start()
-    drift_and_close(stack, receiver, "person")
+
+    async def run() -> int:
+        async with loaded(stack.listen) as load:
+            episode = await start_drift(stack, receiver, load)
+        await wait_until_counted(stack, load)  # drift in a later tick would reopen the episode
+        status, body = stack.get(f"/episodes/{episode}/close", "POST", b"")
+        assert status // 100 == 2, body
+        await wait_until_closed(stack, episode, "person")
+        assert load.failures == []
+        return load.answered
+
+    answered = asyncio.run(run())
+    assert total(stack.metrics(), "pilotfish_exchanges_seen_total") == answered
     assert len(receiver.ids) == 1
     assert stack.get("/episodes/no-such-episode/close", "POST", b"")[0] == 404
     assert stack.get("/episodes/x/close", "POST", b"", token="another")[0] == 401
