@@ -17,7 +17,7 @@ from .view import TIMELINE, render
 
 PICTURE_WIDTH = 100  # columns of a saved picture
 TITLE = "pilotfish demo"
-FRAME = 23  # lines of the picture without its timeline, plus one for the cursor
+FRAME = 28  # lines of the picture without its timeline at most, plus one for the cursor
 LEAST_LINES = 2
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 

@@ -18,6 +18,8 @@ EVIDENCE_WIDTH = 16
 FEATURE_WIDTH = 8
 LARGE_PSI = 0.1  # a full bar, unless a value is larger
 TIMELINE = 8  # lines
+PANEL_HEIGHT = 9  # lines of the panels at the top: two for each of three families, and one for the episode
+MAX_RELATIONS = 3  # measures of relations that the table of features shows; they are there only while they drift
 TONES = {"plain": "", "change": "yellow", "alarm": "bold red", "good": "green", "bad": "bold red"}
 PHASES = {
     "preparing": ("starting the model server, the trainer and pilotfish run", "dim"),
@@ -32,7 +34,7 @@ PHASES = {
 
 
 def render(state: DemoState, timeline: int = TIMELINE) -> RenderableType:
-    """Return the picture of `state`: 22 lines plus the last `timeline` entries, for 80 columns or more."""
+    """Return the picture of `state`: 24 lines plus the last `timeline` entries, for 80 columns or more."""
     pair = Table.grid(expand=True, padding=(0, 1))
     pair.add_column(ratio=1)
     pair.add_column(ratio=1)
@@ -68,7 +70,7 @@ def _traffic(state: DemoState) -> Panel:
         table.add_row("latency", f"{day.direct:.2f} ms, {day.added:+.2f} added")
         table.add_row("error", f"{day.error:.1f} min; {day.close:.0%} within 15")
         table.add_row("", Text(_errors(state), style="magenta"))
-    return Panel(table, title="traffic", title_align="left", height=7)
+    return Panel(table, title="traffic", title_align="left", height=PANEL_HEIGHT)
 
 
 def _errors(state: DemoState) -> str:
@@ -78,14 +80,14 @@ def _errors(state: DemoState) -> str:
 
 def _evidence(state: DemoState) -> Panel:
     table = Table.grid(padding=(0, 1))
-    table.add_column(style="dim")
+    table.add_column(style="dim", no_wrap=True, min_width=len("multivariate"))
     table.add_column(no_wrap=True)
     report = state.report
     for family in report.families if report else ():
         table.add_row(family.name, _bar(height(family, report)))  # type: ignore[arg-type]  # a report with families has one
         table.add_row("", Text(spark(state.evidence.get(family.name, ())[-SPARK_DAYS:], 1.0), style="magenta"))
     table.add_row("episode", _episode(state))
-    return Panel(table, title="evidence, on a log scale", title_align="left", height=7)
+    return Panel(table, title="evidence, on a log scale", title_align="left", height=PANEL_HEIGHT)
 
 
 def _bar(share: float) -> Text:
@@ -115,10 +117,18 @@ def _features(state: DemoState) -> Panel:
     if report is not None:
         thresholds = {family.name: family.threshold for family in report.families}
         top = max([LARGE_PSI, *(value for trail in state.psi.values() for value in trail)])
-        for feature in report.features:
+        for feature in _features_to_show(report):
             trail = spark(state.psi.get(feature.name, ())[-SPARK_DAYS:], top)
             table.add_row(*_feature(feature, trail, thresholds.get(feature.family, 0.0), _named(report)))
     return Panel(table, title="features", title_align="left")
+
+
+def _features_to_show(report: Report) -> list[FeatureReport]:
+    """Return the columns, then the first drifted measures of relations between them."""
+    named = _named(report)
+    columns = [feature for feature in report.features if feature.family != "multivariate"]
+    relations = [feature for feature in report.features if feature.family == "multivariate" and feature.name in named]
+    return [*columns, *relations[:MAX_RELATIONS]]
 
 
 def _named(report: Report) -> set[str]:
