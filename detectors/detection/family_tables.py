@@ -113,8 +113,8 @@ def _feature(
 def _bin_slice(profile: Profile, feature: Feature) -> slice:
     """Return the position of a feature's tested bins in a flat counts array."""
     first = int(profile.offsets[profile.index[feature.name]])
-    looked_at = range(feature.bins.size)[tested_bins(feature.bins)]
-    return slice(first + looked_at.start, first + looked_at.stop)
+    tested = range(feature.bins.size)[tested_bins(feature.bins)]
+    return slice(first + tested.start, first + tested.stop)
 
 
 def _tolerance(settings: DriftSettings, feature: Feature) -> float:

@@ -68,19 +68,16 @@ class FeatureTable:
         return ends[0] == ends[1] and (last - first) * self.tick_seconds <= SLOT_SECONDS
 
     def _compile(self, slot: int | None) -> CompiledBank:
-        feature, slots, looked_at = self.feature, self.feature.slots, tested_bins(self.feature.bins)
-        p, training, calibration = (
-            smoothed_probabilities(feature.training[looked_at]),
-            None,
-            feature.calibration[looked_at],
-        )
+        feature, slots, tested = self.feature, self.feature.slots, tested_bins(self.feature.bins)
+        p, calibration = smoothed_probabilities(feature.training[tested]), feature.calibration[tested]
+        training = None
         variance_inflation = self.variance_inflation
         if slot is not None and slots is not None:
             training, calibration = slots.training[slot], slots.calibration[slot]
             p, variance_inflation = shrunken_probabilities(training, p), slots.bound_variance_inflation
         bank = build_bank(feature.bins, feature.training, self.tolerance, training)
         return CompiledBank.of(
-            bank.restricted_to(looked_at), p, calibration, variance_inflation, self.log_inverse_risk, self.tolerance
+            bank.restricted_to(tested), p, calibration, variance_inflation, self.log_inverse_risk, self.tolerance
         )
 
 

@@ -1,7 +1,7 @@
 """Audited actions: decisions of people, files and learning about profiles and episodes.
 
-Each action submits commands to the worker, stores the profile, and appends an entry to the audit log, in this order. So
-the audit log never contains a decision that was refused.
+Each action first submits a command, which the worker may refuse, and appends to the audit log only afterwards. So the
+audit log never contains a decision that was refused.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from .commands import (
     BeginLearning,
     CloseEpisode,
     EndLearning,
-    NoteLearning,
     SetProfile,
     ShowDecisions,
     SimpleCommand,
+    UpdateLearning,
     Warn,
 )
 from .errors import LearningRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
 
-LONGEST_BY, LONGEST_REASON = 100, 500
+MAX_BY_LENGTH, MAX_REASON_LENGTH = 100, 500
 
-By = Annotated[str, Meta(min_length=1, max_length=LONGEST_BY)]
-Reason = Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)]
+By = Annotated[str, Meta(min_length=1, max_length=MAX_BY_LENGTH)]
+Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
 class RebaselineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +74,7 @@ class AuditedActions:
         await self._submit_and_wait(SetProfile(profile))
         await self._store(raw)
         await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
-        await self._supersede(before)
+        await self._record_superseded(before)
         return profile.hash
 
     async def reload_file(self) -> None:
@@ -86,7 +86,7 @@ class AuditedActions:
         await self._submit_and_wait(SetProfile(profile))
         await asyncio.to_thread(self._profile_store.confirm)
         await self._record("profile", "in_force", before, new=profile.hash, by="the document's file")
-        await self._supersede(before)
+        await self._record_superseded(before)
 
     async def close_episode(self, episode: str, by: str = "", reason: str = "") -> None:
         """Close an episode."""
@@ -138,14 +138,14 @@ class AuditedActions:
 
     async def record_failed_build(self, learning: LearningStatus, problem: str) -> None:
         """Record that the build of `learning` failed with `problem`; it gathers rows again or is given up."""
-        await self._submit_and_wait(NoteLearning(learning.id, problem=problem))
+        await self._submit_and_wait(UpdateLearning(learning.id, problem=problem))
         outcome = "gave_up" if learning.tries >= MAX_TRIES else "gathering_anew"
         await self._record(
             learning.kind, f"{outcome}: {problem[:200]}", self._read(), by=learning.by, reason=learning.reason,
             rows=learning.rows,
         )  # fmt: skip
 
-    async def _supersede(self, before: Report) -> None:
+    async def _record_superseded(self, before: Report) -> None:
         learning = before.learning
         if learning is not None and learning.state != "gave_up":
             await self._record(
@@ -173,8 +173,8 @@ class AuditedActions:
             time=time.time(),
             action=action,
             outcome=outcome,
-            by=by[:LONGEST_BY],
-            reason=reason[:LONGEST_REASON],
+            by=by[:MAX_BY_LENGTH],
+            reason=reason[:MAX_REASON_LENGTH],
             old=before.profile.hash if before.profile else "",
             new=new,
             rows=rows,
@@ -186,11 +186,11 @@ class AuditedActions:
             await self._submit_and_wait(Warn("audit", self._audit.problem))
 
 
-def query_text(query: dict[str, str], name: str, longest: int) -> str:
-    """Return the query parameter `name`, empty when absent; raise RefusedError when longer than `longest`."""
+def query_text(query: dict[str, str], name: str, max_length: int) -> str:
+    """Return the query parameter `name`, empty when absent; raise RefusedError when longer than `max_length`."""
     text = query.get(name, "")
-    if len(text) > longest:
+    if len(text) > max_length:
         raise RefusedError(
-            f"the parameter {name} has {len(text)} characters: {quote_value(text)}; send {longest} at most"
+            f"the parameter {name} has {len(text)} characters: {quote_value(text)}; send {max_length} at most"
         )
     return text

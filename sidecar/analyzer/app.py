@@ -69,7 +69,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     configured = configure(options.document, engine_factory or effect_sizes_only)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
-    saved, damage = load_checkpoint(options)
+    saved, checkpoint_warning = load_checkpoint(options)
     pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
@@ -79,14 +79,14 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     audit = AuditLog(options.state_folder)
     pipeline.show_decisions(audit.newest)
     journal = LabelJournal(options.state_folder)
-    pipeline.replay(journal.load(), int(time.time() * 1e9), count_labels=not damage)
+    pipeline.replay(journal.load(), int(time.time() * 1e9), count_labels=not checkpoint_warning)
     for note in configured.notes:
         pipeline.notices.set(note, note)
-    if damage:
-        pipeline.notices.set("checkpoint", damage)
-    if open_to_all := open_access_warning(parse_address(options.admin).host, options.token_file):
-        pipeline.notices.set("admin", open_to_all)
-        _LOG.warning("%s", open_to_all)
+    if checkpoint_warning:
+        pipeline.notices.set("checkpoint", checkpoint_warning)
+    if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
+        pipeline.notices.set("admin", access_warning)
+        _LOG.warning("%s", access_warning)
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -160,9 +160,9 @@ class App:
 
     def set_control(self, status: ControlStatus) -> None:
         """Show the control loop's `status` in report and metrics; its problem is also a warning of the report."""
-        former = self._control.problem if self._control else None
+        previous_problem = self._control.problem if self._control else None
         self._control = status
-        if status.problem != former:
+        if status.problem != previous_problem:
             self.submit(Warn("control", status.problem or ""))
 
     async def serve(self, stop: asyncio.Event) -> int:
@@ -176,16 +176,16 @@ class App:
             await server.start(self._options.admin)
             self._start()
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
-            stopped, watched = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
+            stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
-            await asyncio.wait((finished, stopped, watched, building), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((finished, stopped, polling, building), return_when=asyncio.FIRST_COMPLETED)
             stop.set()
             building.cancel()
             await asyncio.wait((building,))
             self._worker.stop()
             await finished
-            watched.cancel()
-            return await _result(watched)
+            polling.cancel()
+            return await _exit_status(polling)
         finally:
             await server.stop()
             os.close(self._lock)
@@ -216,8 +216,8 @@ class App:
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""
-        watch = self._document_watcher
-        if watch is None or not await asyncio.to_thread(watch.changed):
+        watcher = self._document_watcher
+        if watcher is None or not await asyncio.to_thread(watcher.changed):
             return False
         found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
         problem = found.settings.problem
@@ -268,9 +268,9 @@ def _page(options: Options) -> PageSnapshot | None:
         return None
 
 
-async def _result(watched: asyncio.Task[int]) -> int:
+async def _exit_status(polling: asyncio.Task[int]) -> int:
     """Return the exit status of the poll task, 0 when it was cancelled."""
     try:
-        return await watched
+        return await polling
     except asyncio.CancelledError:
         return 0

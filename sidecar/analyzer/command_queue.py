@@ -36,7 +36,7 @@ class CommandQueue:
         return self._stopping
 
     @property
-    def labels_wait(self) -> bool:
+    def has_waiting_labels(self) -> bool:
         """Whether labels wait for their exchange."""
         return bool(self._waiting)
 

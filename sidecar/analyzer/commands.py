@@ -35,7 +35,7 @@ class EndLearning:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteLearning:
+class UpdateLearning:
     """Report on the build of the learning `id`: its `progress` in [0, 1], or the `problem` that made it fail."""
 
     id: str
@@ -76,5 +76,5 @@ class TakeLabels:
     labels: LabelBatch
 
 
-SimpleCommand = BeginLearning | CloseEpisode | EndLearning | NoteLearning | SetProfile | ShowDecisions | Warn
+SimpleCommand = BeginLearning | CloseEpisode | EndLearning | UpdateLearning | SetProfile | ShowDecisions | Warn
 Command = SimpleCommand | TakeLabels

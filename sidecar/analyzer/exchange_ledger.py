@@ -58,8 +58,8 @@ class ExchangeLedger(Component):
         if not continued:
             self.id, self.position = fresh_id, 0
             self.counters.clear()
-        known = self.epoch in (0, hello.epoch)
-        restarted = ANALYZER_RESTART if known else PROXY_RESTART
+        same_proxy = self.epoch in (0, hello.epoch)
+        restarted = ANALYZER_RESTART if same_proxy else PROXY_RESTART
         self.count_lost(hello.next_sequence, VERSION_MISMATCH if self.refused else restarted)
         self.epoch, self.refused = hello.epoch, hello.version != VERSION
         return continued

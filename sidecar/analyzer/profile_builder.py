@@ -18,7 +18,7 @@ import msgspec
 from ..report.schema import LearningStatus, Report
 from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
 from .actions import AuditedActions
-from .commands import NoteLearning, SimpleCommand
+from .commands import SimpleCommand, UpdateLearning
 from .errors import RefusedError
 from .row_stores import LEARNING
 from .settings import AnalyzerSettings
@@ -62,26 +62,26 @@ class ProfileBuilder:
 
     async def _build(self, learning: LearningStatus) -> None:
         out = self._folder / OUT_FILE
-        outcome = await self._outcome(learning, out)
-        if outcome is None:
+        result = await self._run_child(learning, out)
+        if result is None:
             return
-        if outcome.problem:
-            await self._actions.record_failed_build(learning, outcome.problem)
+        if result.problem:
+            await self._actions.record_failed_build(learning, result.problem)
             return
         raw = await asyncio.to_thread(out.read_bytes)
-        await self._actions.set_learned_profile(learning, raw, outcome.rows)
+        await self._actions.set_learned_profile(learning, raw, result.rows)
         out.unlink(missing_ok=True)
 
-    async def _outcome(self, learning: LearningStatus, out: Path) -> LearnResult | None:
+    async def _run_child(self, learning: LearningStatus, out: Path) -> LearnResult | None:
         """Run the child and return its result; None when the learning was cancelled meanwhile."""
-        wanted = msgspec.json.encode(self._job(learning)).decode()
-        command = (*MODULE, str(self._folder), LEARNING, str(out), wanted)
+        job = msgspec.json.encode(self._job(learning)).decode()
+        command = (*MODULE, str(self._folder), LEARNING, str(out), job)
         devnull = asyncio.subprocess.DEVNULL
         child = await asyncio.create_subprocess_exec(
             *command, stdin=devnull, stdout=asyncio.subprocess.PIPE, stderr=devnull
         )
         assert child.stdout is not None
-        reading = asyncio.create_task(self._follow(child.stdout, learning))
+        reading = asyncio.create_task(self._read_messages(child.stdout, learning))
         cancelled = asyncio.create_task(self._wait_cancelled(learning))
         try:
             await asyncio.wait((reading, cancelled), timeout=MAX_BUILD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -89,9 +89,9 @@ class ProfileBuilder:
                 return None
             if not reading.done():
                 return LearnResult(problem=f"the build took more than {MAX_BUILD_SECONDS:g} s; request fewer rows")
-            found = reading.result()
+            result = reading.result()
             status = await child.wait()
-            return found or LearnResult(problem=f"the build process ended with status {status}")
+            return result or LearnResult(problem=f"the build process ended with status {status}")
         finally:
             for task in (reading, cancelled):
                 task.cancel()
@@ -99,18 +99,18 @@ class ProfileBuilder:
                 child.kill()
                 await child.wait()
 
-    async def _follow(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
+    async def _read_messages(self, lines: asyncio.StreamReader, learning: LearningStatus) -> LearnResult | None:
         """Read the child's messages and report its progress; return its result, None when it sent none."""
         reported_at = 0.0
-        outcome: LearnResult | None = None
+        result: LearnResult | None = None
         while line := await lines.readline():
             message = msgspec.json.decode(line, type=LearnResult | LearnProgress)
             if isinstance(message, LearnResult):
-                outcome = message
+                result = message
             elif time.monotonic() - reported_at >= PROGRESS_SECONDS:
                 reported_at = time.monotonic()
-                self._submit(NoteLearning(learning.id, progress=message.share))
-        return outcome
+                self._submit(UpdateLearning(learning.id, progress=message.share))
+        return result
 
     async def _wait_cancelled(self, learning: LearningStatus) -> None:
         while (now := self._read().learning) is not None and now.id == learning.id:  # noqa: ASYNC110  # a thread swaps reports

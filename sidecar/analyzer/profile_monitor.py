@@ -33,9 +33,9 @@ class OpenTick:
         self._incoming = TickCounts(profile, quality.add_unseen_values)
         self._check_quality = quality.observe
         self._waiting: dict[Side, PendingRows] = {side: PendingRows(side) for side in SIDES}
-        self._timed = bool(profile.transforms)  # only transforms use the time of a row
+        self._needs_times = bool(profile.transforms)  # only transforms use the time of a row
         # large values are encoded at once, so that waiting rows use bounded memory
-        self._bulky = any(transform.kind in LARGE_VALUE_KINDS for transform in profile.transforms)
+        self._encode_at_once = any(transform.kind in LARGE_VALUE_KINDS for transform in profile.transforms)
         self.counts = counts
 
     def add(self, side: Side, rows: Rows, at: float) -> None:
@@ -44,7 +44,7 @@ class OpenTick:
         waiting.parts.append(rows)
         waiting.times.append(at)
         waiting.rows += rows.count
-        if waiting.rows >= BLOCK_ROWS or self._bulky:
+        if waiting.rows >= BLOCK_ROWS or self._encode_at_once:
             self._encode(waiting)
 
     def flush(self) -> Counts:
@@ -58,12 +58,11 @@ class OpenTick:
     def _encode(self, waiting: PendingRows) -> None:
         parts, times = waiting.parts, waiting.times
         waiting.parts, waiting.times, waiting.rows = [], [], 0
-        together = concatenate_rows(parts)
-        at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._timed else None
+        at: Floats | None = np.repeat(times, [part.count for part in parts]) if self._needs_times else None
         first = 0
-        for rows in together:
-            then = None if at is None else at[first : first + rows.count]
-            batch = Batch(rows.columns, rows.count, waiting.side, then)
+        for rows in concatenate_rows(parts):
+            block_times = None if at is None else at[first : first + rows.count]
+            batch = Batch(rows.columns, rows.count, waiting.side, block_times)
             self._check_quality(batch)
             self._incoming.add(batch)
             first += rows.count

@@ -24,7 +24,7 @@ STORED_FILE = "profile"
 REFUSED_FILE = "profile.refused"
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
 MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
-MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 
 
 def parse_profile(raw: bytes, where: str) -> Profile:
@@ -94,12 +94,12 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
-        aside = self._stored.with_name(REFUSED_FILE)
+        refused = self._stored.with_name(REFUSED_FILE)
         try:
-            self._stored.replace(aside)
+            self._stored.replace(refused)
         except OSError as error:
             return f"it cannot be renamed: {error.strerror}"
-        return f"it was renamed to {quote_value(aside)}"
+        return f"it was renamed to {quote_value(refused)}"
 
     def load_changed(self) -> Profile | None:
         """Return the file's profile; None when it is already in force or the document names no file.
@@ -155,7 +155,7 @@ def _decompress(raw: bytes, where: str) -> bytes:
     if not is_gzip(raw):
         return raw
     try:
-        return gunzip(raw, MAX_UNPACKED_BYTES)
+        return gunzip(raw, MAX_DECOMPRESSED_BYTES)
     except OutputTooLargeError as error:
         raise ProfileRefusedError(f"{where}: {error}; build it with fewer features") from error
     except DecompressionError as error:

@@ -24,8 +24,8 @@ class RowStores:
         self.folder = folder / ROWS_FOLDER
         self._pipeline = pipeline
         self._keep, self._learn = pipeline.settings.keep_rows, pipeline.settings.learn or Learn()
-        self._recent = self._log(RECENT)
-        self._learning = self._log(LEARNING)
+        self._recent = self._open_log(RECENT)
+        self._learning = self._open_log(LEARNING)
 
     @property
     def problem(self) -> str:
@@ -39,12 +39,12 @@ class RowStores:
         """
         blocks = self._pipeline.row_collector.take()
         if self._recent is not None and blocks:
-            self._count(RECENT, self._recent.append(blocks))
+            self._count_not_stored(RECENT, self._recent.append(blocks))
         learning = self._pipeline.learning
         if learning.current is None or learning.current.state == "gave_up":
-            self._drop()
+            self._remove_learning_rows()
         elif learning.gathering:
-            log = self._learning or self._log(LEARNING)
+            log = self._learning or self._open_log(LEARNING)
             assert log is not None
             self._learning = log
             if learning.current.rows == 0:  # a new learning, or a new try
@@ -52,7 +52,7 @@ class RowStores:
             log.most_rows = learning.current.wanted
             missed = log.append(blocks)
             if not log.full and log.rows < learning.current.wanted:
-                self._count(LEARNING, missed)
+                self._count_not_stored(LEARNING, missed)
             learning.update_rows(log.rows, full=log.full, now=now)
 
     def stored_rows(self) -> tuple[StoredRows, ...]:
@@ -70,16 +70,16 @@ class RowStores:
             for name, log in logs
         )
 
-    def _drop(self) -> None:
+    def _remove_learning_rows(self) -> None:
         if self._learning is not None:
             self._learning.clear()
             self._learning = None
 
-    def _count(self, store: str, rows: int) -> None:
+    def _count_not_stored(self, store: str, rows: int) -> None:
         if rows:
             self._pipeline.counters.add(NOT_KEPT.key(store), rows)
 
-    def _log(self, store: str) -> RowLog | None:
+    def _open_log(self, store: str) -> RowLog | None:
         bounds: KeepRows | Learn | None = self._keep if store == RECENT else self._learn
         if bounds is None:
             return None

@@ -95,7 +95,12 @@ class Publisher:
             kept_rows=stored_rows,
             decisions=pipeline.decisions,
             streams=streams,
-            warnings=(*pipeline.notices.texts(), *problems.values(), *_density_warning(status), *_unfed(streams)),
+            warnings=(
+                *pipeline.notices.texts(),
+                *problems.values(),
+                *_density_warning(status),
+                *_detector_warnings(streams),
+            ),
         )
         return Snapshot(built, profile, self._windows, monitor.open_counts if monitor else {})
 
@@ -118,7 +123,7 @@ def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
     return (f"{what}, and evidence is divided by that ratio: drift is found late or never; {remedy}",)
 
 
-def _unfed(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
+def _detector_warnings(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
     """Return a warning for each stream detector that receives no values."""
     return [f"spec.drift.detectors: {item.type} on {item.stream}: {item.problem}" for item in streams if item.problem]
 

@@ -146,7 +146,7 @@ class StreamDetectors(Component):
         if closed is None:
             return
         for item in self._wanted:
-            value = _value(parse_stream(item.stream), tick, *closed, self._tick_seconds)
+            value = _stream_value(parse_stream(item.stream), tick, *closed, self._tick_seconds)
             running = self._running[item.key]
             if value is not None and math.isfinite(value) and running.take(value):
                 running.last_change = tick
@@ -186,7 +186,7 @@ def _start(item: ConfiguredDetector) -> _RunningDetector:
     return _RunningDetector(item.make() if item.make else None)
 
 
-def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> float | None:
+def _stream_value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_seconds: float) -> float | None:
     if not stream.feature:
         loss = estimate(profile, counts) if stream.measure == "estimated" else realized(profile, counts)
         return None if loss is None else loss.value
@@ -195,10 +195,10 @@ def _value(stream: Stream, tick: int, profile: Profile, counts: Counts, tick_sec
     feature = profile.feature(stream.feature)
     mismatches = int(counts.mismatches[profile.index[stream.feature]])
     estimator = EffectSizeEstimator.of(feature, tick_seconds)
-    return _measured(estimator.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
+    return _effect_value(estimator.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
 
 
-def _measured(effects: EffectSizes | None, measure: str) -> float | None:
+def _effect_value(effects: EffectSizes | None, measure: str) -> float | None:
     found = None if effects is None else getattr(effects, measure)
     if found is None or isinstance(found, float):
         return found

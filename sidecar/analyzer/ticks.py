@@ -88,9 +88,9 @@ class TickClock(Component):
 
     def _tick_time(self, now_ns: int) -> int:
         """Return `now_ns` on the tick clock, which continues from its position when the wall clock is set back far."""
-        top = self.open[-1] if self.open else self.closed_through
-        if now_ns + self.shift_ns < (top - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:
-            self.shift_ns = (top - now_ns // self.tick_ns) * self.tick_ns
-        elif self.shift_ns and now_ns // self.tick_ns > top:
+        latest = self.open[-1] if self.open else self.closed_through
+        if now_ns + self.shift_ns < (latest - BACK_TICKS) * self.tick_ns - BACK_SECONDS * SECOND:
+            self.shift_ns = (latest - now_ns // self.tick_ns) * self.tick_ns
+        elif self.shift_ns and now_ns // self.tick_ns > latest:
             self.shift_ns = 0  # the wall clock has caught up
         return now_ns + self.shift_ns

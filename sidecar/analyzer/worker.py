@@ -23,11 +23,11 @@ from .commands import (
     CloseEpisode,
     Command,
     EndLearning,
-    NoteLearning,
     SetProfile,
     ShowDecisions,
     SimpleCommand,
     TakeLabels,
+    UpdateLearning,
     Warn,
 )
 from .exchange_ledger import new_ledger_id
@@ -116,7 +116,7 @@ class Worker:
 
     def _receive(self) -> bool:
         """Receive and count one batch of records; return whether none arrived within the timeout."""
-        timeout = QUIET_SECONDS if self._persistence.dirty or self._queue.labels_wait else IDLE_SECONDS
+        timeout = QUIET_SECONDS if self._persistence.dirty or self._queue.has_waiting_labels else IDLE_SECONDS
         if self._receiver is None:
             self._command_event.wait(timeout)
             self._command_event.clear()
@@ -179,7 +179,7 @@ class Worker:
                 self._open()
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
-            case NoteLearning(id_, progress, problem):
+            case UpdateLearning(id_, progress, problem):
                 pipeline.learning.update_progress(id_, progress, problem)
             case EndLearning(id_):
                 pipeline.learning.end(id_)

@@ -91,7 +91,7 @@ def build(
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
     sides = _sides(table, roles)
 
-    def build_once(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
+    def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
             columns,
             model=identity.model,
@@ -110,7 +110,7 @@ def build(
 
     try:
         profile = with_held_out(
-            build_once,
+            build_from,
             columns,
             times,
             tolerance=TOLERANCE,

@@ -1,7 +1,7 @@
 """Reads CSV files of any size into columns, in one pass.
 
-A second pass reads the columns in which text followed numbers. Memory is bounded by the columns, not by the file: never
-hold more than `CELLS` cells as text.
+A second pass reads the columns in which text followed numbers. Apart from the finished columns, never hold more than
+`CELLS` cells as text, so that memory does not grow with the text of the file.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class Listener:
         self._connections.remove(relay)
 
     def _refuse_without_descriptor(self) -> None:
-        """Use the reserved descriptor to refuse one client with RST, then pause until other connections have ended."""
+        """Use the reserved descriptor to refuse one client with RST, then pause accepting for `_PAUSE` ns."""
         os.close(self._reserve)
         try:
             client, _ = self._sock.accept()

@@ -1,4 +1,4 @@
-"""Records, profiles and pipelines for the analyzer's tests."""
+"""Factories of records, profiles and pipelines for the analyzer tests."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def record(
 
 
 def drifting(start: int, count: int, at_ns: int, shift: float, rows: int = 50) -> Iterator[Record]:
-    """Records of `rows` rows each whose amounts are `shift` sd away from the reference."""
+    """Yield records of `rows` rows, whose amounts are shifted by `shift` standard deviations."""
     random = np.random.default_rng(start)
     for sequence in range(start, start + count):
         colors = random.choice(["blue", "green", "red"], rows).tolist()

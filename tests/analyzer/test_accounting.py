@@ -1,4 +1,4 @@
-"""The identity seen = measured + sampled_out + dropped + undecodable + queued under any order of records and kills."""
+"""The accounting identity holds under any order of records, restarts and crashes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.examples import examples
 
 
 class Sidecar(RuleBasedStateMachine):
-    """A proxy, which counts on a real page and queues, and an analyzer, which reads, saves, publishes and is killed."""
+    """A proxy that counts on a real page and queues, and an analyzer that reads, saves, publishes and crashes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.shown: dict[tuple[str, str], int] = {}
+        self.previous: dict[tuple[str, str], int] = {}
         self.disk_full = False
         self.ids = 0
 
@@ -44,27 +44,27 @@ class Sidecar(RuleBasedStateMachine):
     # --- the proxy
 
     @rule()
-    def the_page_is_lost_and_made_anew(self) -> None:
+    def the_page_is_lost_and_created_again(self) -> None:
         self.page.close()
         (self.folder / "page").unlink()
         self.page = CounterPage.open(self.folder / "page", now_ns=T0)
         self.queue.clear()
         self.epoch += 1
-        self.shown = {}
+        self.previous = {}
         self._connect()
 
     @rule(fate=st.sampled_from(layout.OUTCOMES[1:]))
-    def an_exchange_is_not_handed_over(self, fate: tuple[str, str]) -> None:
+    def an_exchange_is_not_sent(self, fate: tuple[str, str]) -> None:
         self.page.add(layout.outcome_word(*fate))
 
     @rule(count=st.integers(1, 5))
-    def exchanges_are_handed_over(self, count: int) -> None:
+    def exchanges_are_queued(self, count: int) -> None:
         for _ in range(count):
             self.page.add(layout.outcome_word("accepted"))
             self.queue.append(self.page.words[layout.outcome_word("accepted")])
 
     @rule()
-    def the_proxy_is_killed_and_started(self) -> None:
+    def the_proxy_restarts(self) -> None:
         self.page.close()
         self.page = CounterPage.open(self.folder / "page", now_ns=T0)
         self.queue.clear()
@@ -73,11 +73,11 @@ class Sidecar(RuleBasedStateMachine):
 
     # --- the analyzer
 
-    @rule(count=st.integers(1, 5), good=st.booleans())
-    def records_arrive(self, count: int, good: bool) -> None:
+    @rule(count=st.integers(1, 5), valid=st.booleans())
+    def records_arrive(self, count: int, valid: bool) -> None:
         for _ in range(min(count, len(self.queue))):
             sequence = self.queue.popleft()
-            self.pipeline.handle_record(record(sequence) if good else record(sequence, body=b"{"), T0 + SECOND)
+            self.pipeline.handle_record(record(sequence) if valid else record(sequence, body=b"{"), T0 + SECOND)
 
     @precondition(lambda self: self.queue)
     @rule()
@@ -104,20 +104,20 @@ class Sidecar(RuleBasedStateMachine):
     def the_disk_fills_or_clears(self) -> None:
         self.disk_full = not self.disk_full
 
-    # --- what must hold
+    # --- invariants
 
     @invariant()
-    def every_exchange_has_one_fate(self) -> None:
-        whole = self._account()
-        assert whole.seen == sum(whole.fates.values())
-        assert whole.queued >= 0
+    def every_exchange_has_one_outcome(self) -> None:
+        totals = self._account()
+        assert totals.seen == sum(totals.fates.values())
+        assert totals.queued >= 0
 
     @invariant()
-    def nothing_runs_backwards(self) -> None:
+    def no_total_decreases(self) -> None:
         now = dict(self._account().fates)
         now.pop(("queued", ""))
-        assert all(now.get(fate, 0) >= amount for fate, amount in self.shown.items())
-        self.shown = now
+        assert all(now.get(fate, 0) >= amount for fate, amount in self.previous.items())
+        self.previous = now
 
     @rule()
     def at_rest_nothing_is_queued(self) -> None:
@@ -127,11 +127,11 @@ class Sidecar(RuleBasedStateMachine):
         assert self._account().queued == 0
 
     def teardown(self) -> None:
-        self.fates.close()
+        self.totals_file.close()
         self.page.close()
         shutil.rmtree(self.folder)
 
-    # --- how
+    # --- helpers
 
     def _account(self) -> ExchangeTotals:
         counts = [
@@ -142,30 +142,30 @@ class Sidecar(RuleBasedStateMachine):
         return account_exchanges(read_page(self.folder / "page"), counts)
 
     def _save(self) -> None:
-        """As checkpoint.save does, without waiting for the disk."""
+        """Write like `checkpoint.save`, without the wait for the disk."""
         (self.folder / "checkpoint").write_bytes(checkpoint.render(self.pipeline.state()))
 
     def _publish(self) -> None:
-        self.fates.write(self.pipeline.ledger.id, self.pipeline.counters.named())
+        self.totals_file.write(self.pipeline.ledger.id, self.pipeline.counters.named())
         self.published = self.pipeline.counters.named()
 
     def _start_analyzer(self) -> None:
-        self.fates = TotalsFile(self.folder / "fates")
+        self.totals_file = TotalsFile(self.folder / "fates")
         saved = checkpoint.load(self.folder / "checkpoint")
-        ledger = ExchangeLedger.of_file(self.fates.read(), self._fresh_id())
+        ledger = ExchangeLedger.of_file(self.totals_file.read(), self._fresh_id())
         self.pipeline = Pipeline(setup(), ledger, saved)
-        self.fates.write(ledger.id, ledger.counters.named())
+        self.totals_file.write(ledger.id, ledger.counters.named())
         self.published = self.pipeline.counters.named()
         self._connect()
 
     def _restart_analyzer(self) -> None:
-        self.fates.close()
+        self.totals_file.close()
         self._start_analyzer()
 
     def _connect(self) -> None:
         upcoming = self.queue[0] if self.queue else self.page.words[layout.outcome_word("accepted")] + 1
         if not self.pipeline.handshake(Hello(self.epoch, upcoming), self._fresh_id()):
-            self.fates.write(self.pipeline.ledger.id, {})
+            self.totals_file.write(self.pipeline.ledger.id, {})
             self.it_saves_and_publishes()
 
     def _fresh_id(self) -> int:

@@ -1,4 +1,4 @@
-"""The composed analyzer beside a real proxy's channel: changes of document and profile while it runs, and its end."""
+"""The composed analyzer with the channel of a real proxy: changes of document and profile, and the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ spec:
 
 
 @pytest.fixture(autouse=True)
-def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analyzer, "POLL_SECONDS", 0.01)
 
 
@@ -72,14 +72,14 @@ async def send(folder: Path, first: int, last: int) -> Sender:
 
 
 @pytest.mark.asyncio
-async def test_the_proxy_is_told_what_the_document_says(tmp_path: Path) -> None:
+async def test_the_proxy_receives_the_settings_of_the_document(tmp_path: Path) -> None:
     async with running(tmp_path):
-        told = parse_proxy_settings((tmp_path / "shared" / "proxy.json").read_bytes(), "proxy.json")
-        assert (told.max_records_per_second, told.probes) == (9, ("/alive",))
+        settings = parse_proxy_settings((tmp_path / "shared" / "proxy.json").read_bytes(), "proxy.json")
+        assert (settings.max_records_per_second, settings.probes) == (9, ("/alive",))
 
 
 @pytest.mark.asyncio
-async def test_a_restart_goes_on_counting(tmp_path: Path) -> None:
+async def test_counting_continues_after_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, _, _):
         (await send(tmp_path, 1, 30)).disconnect()
     async with running(tmp_path) as (made, _, _):
@@ -91,24 +91,24 @@ async def test_a_restart_goes_on_counting(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_changed_document_asks_for_a_new_start(tmp_path: Path) -> None:
+async def test_a_changed_document_recycles_the_process(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, _, serving):
         (tmp_path / "monitor.yaml").write_text(DOCUMENT.replace("maxRecordsPerSecond: 9", "maxRecordsPerSecond: 8"))
         assert await serving == analyzer.RECYCLE_STATUS
 
 
 @pytest.mark.asyncio
-async def test_a_document_that_cannot_be_used_stays_out_and_shows(tmp_path: Path) -> None:
+async def test_an_unusable_document_is_ignored_and_reported(tmp_path: Path) -> None:
     async with running(tmp_path) as (made, _, serving):
         (tmp_path / "monitor.yaml").write_text(DOCUMENT.replace("maxRecordsPerSecond: 9", "maxRecordsPerSecond: many"))
         await eventually(lambda: any("maxRecordsPerSecond" in text for text in made.report.warnings), what="a warning")
         assert not serving.done()
         (tmp_path / "monitor.yaml").write_text(DOCUMENT)
-        await eventually(lambda: not made.report.warnings, what="the warning to go")
+        await eventually(lambda: not made.report.warnings, what="the end of the warning")
 
 
 @pytest.mark.asyncio
-async def test_a_changed_profile_is_taken_up_and_no_count_is_lost(tmp_path: Path) -> None:
+async def test_a_changed_profile_is_put_into_force_and_no_count_is_lost(tmp_path: Path) -> None:
     async with running(tmp_path) as (made, _, _):
         sender = await send(tmp_path, 1, 10)
         (tmp_path / "profile.json").write_bytes(profile(1).to_bytes())
@@ -123,26 +123,26 @@ async def test_a_changed_profile_is_taken_up_and_no_count_is_lost(tmp_path: Path
 
 
 @pytest.mark.asyncio
-async def test_a_changed_profile_that_cannot_be_used_stays_out_and_shows(tmp_path: Path) -> None:
+async def test_an_unusable_changed_profile_is_ignored_and_reported(tmp_path: Path) -> None:
     async with running(tmp_path) as (made, _, _):
         (tmp_path / "profile.json").write_bytes(profile(version="8").to_bytes())
         await eventually(lambda: any("version '8'" in text for text in made.report.warnings), what="a warning")
         assert made.report.profile is not None
         assert made.report.profile.hash == profile().hash
         (tmp_path / "profile.json").write_bytes(profile().to_bytes())
-        await eventually(lambda: not made.report.warnings, what="the warning to go")
+        await eventually(lambda: not made.report.warnings, what="the end of the warning")
 
 
 @pytest.mark.asyncio
-async def test_a_worn_out_process_asks_for_a_new_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_near_its_memory_limit_is_recycled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as (_, _, serving):
         monkeypatch.setattr(memory, "near_limit", lambda used, size: used > 0 == size)
         assert await serving == analyzer.RECYCLE_STATUS
 
 
-@pytest.mark.parametrize(("used", "size", "worn"), [(84, 100, False), (85, 100, True), (10**12, 0, False)])
-def test_worn_out_is_85_percent_of_a_limit(used: int, size: int, worn: bool) -> None:
-    assert memory.near_limit(used, size) is worn
+@pytest.mark.parametrize(("used", "size", "near"), [(84, 100, False), (85, 100, True), (10**12, 0, False)])
+def test_near_the_limit_means_85_percent_of_it(used: int, size: int, near: bool) -> None:
+    assert memory.near_limit(used, size) is near
 
 
 @pytest.mark.asyncio
@@ -154,19 +154,19 @@ async def test_a_second_analyzer_of_the_same_state_is_refused(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
-async def test_settings_that_the_proxy_cannot_be_given_are_said(tmp_path: Path) -> None:
+async def test_proxy_settings_that_cannot_be_written_are_reported(tmp_path: Path) -> None:
     (tmp_path / "shared" / "proxy.json").mkdir(parents=True)
     async with running(tmp_path) as (made, _, _):
         await eventually(lambda: any("spec.traffic" in text for text in made.report.warnings), what="a warning")
 
 
-def test_a_limit_below_what_it_needs_itself_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_memory_limit_below_the_initial_use_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="256Mi"):
         build(Options(shared=tmp_path, admin="127.0.0.1:0", memory_limit=10 << 20))
 
 
 @pytest.mark.asyncio
-async def test_a_damaged_checkpoint_is_left_behind_and_said(tmp_path: Path) -> None:
+async def test_a_damaged_checkpoint_is_replaced_and_reported(tmp_path: Path) -> None:
     async with running(tmp_path):
         (await send(tmp_path, 1, 5)).disconnect()
     (tmp_path / "shared" / "checkpoint").write_bytes(b"PLTFCKPT torn")
@@ -181,24 +181,24 @@ async def put(folder: Path, raw: bytes) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_damaged_kept_profile_gives_way_to_the_documents_own(tmp_path: Path) -> None:
+async def test_the_documents_profile_replaces_a_damaged_stored_one(tmp_path: Path) -> None:
     await put(tmp_path, profile(1).to_bytes())
-    kept = tmp_path / "shared" / "profile"
-    kept.write_bytes(kept.read_bytes()[:-3])
+    stored = tmp_path / "shared" / "profile"
+    stored.write_bytes(stored.read_bytes()[:-3])
     async with running(tmp_path) as (made, _, _):
         await eventually(lambda: any("stored profile" in text for text in made.report.warnings), what="a warning")
         assert made.report.state == "watching"
         assert made.report.profile is not None
         assert made.report.profile.hash == profile().hash
         await made._actions.set_profile(profile(1).to_bytes())
-        await eventually(lambda: not made.report.warnings, what="the warning to go")
+        await eventually(lambda: not made.report.warnings, what="the end of the warning")
     async with running(tmp_path) as (made, _, _):
         assert made.report.profile is not None
         assert made.report.profile.hash == profile(1).hash
 
 
 @pytest.mark.asyncio
-async def test_an_idle_one_takes_up_a_file_as_soon_as_it_is_mended(tmp_path: Path) -> None:
+async def test_an_idle_analyzer_uses_a_profile_file_once_it_is_fixed(tmp_path: Path) -> None:
     given = options(tmp_path)
     (tmp_path / "profile.json").write_bytes(b"{}")
     made, stop = build(given, monitor), asyncio.Event()
@@ -211,9 +211,9 @@ async def test_an_idle_one_takes_up_a_file_as_soon_as_it_is_mended(tmp_path: Pat
 
 
 @pytest.mark.asyncio
-async def test_what_hinders_the_control_loop_is_a_warning(tmp_path: Path) -> None:
+async def test_a_problem_of_the_control_loop_is_a_warning(tmp_path: Path) -> None:
     async with running(tmp_path) as (made, _, _):
         made.set_control(ControlStatus(problem="line 2 damaged"))
         await eventually(lambda: "line 2 damaged" in made.report.warnings, what="a warning")
         made.set_control(ControlStatus())
-        await eventually(lambda: not made.report.warnings, what="the warning to go")
+        await eventually(lambda: not made.report.warnings, what="the end of the warning")

@@ -1,4 +1,4 @@
-"""A real browser shows the page under the policy that it is sent with."""
+"""A real browser shows the report page under the policy that the page is served with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr
 @pytest.mark.real
 @pytest.mark.asyncio
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-async def test_a_browser_shows_the_page_and_refuses_nothing_of_it(tmp_path: Path) -> None:
+async def test_a_browser_shows_the_page_and_blocks_no_part_of_it(tmp_path: Path) -> None:
     assert BROWSER is not None
     async with served(tmp_path) as here:
         child = await asyncio.create_subprocess_exec(

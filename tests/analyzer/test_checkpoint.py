@@ -1,4 +1,4 @@
-"""A checkpoint comes back as it was, or not at all."""
+"""A checkpoint is read back unchanged, or refused."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ STATE = {"counts": b"\1\2\3" * 50, "tick": 7, "share": 0.25, "names": ["a", "b"]
 
 @given(st.dictionaries(st.text(), PLAIN, max_size=5))
 @settings(max_examples=examples(100), deadline=None)
-def test_what_was_written_comes_back(state: dict[str, object]) -> None:
+def test_a_state_is_read_back_unchanged(state: dict[str, object]) -> None:
     assert parse(render(state), "test") == state
 
 
-def test_a_torn_file_is_told_apart_at_every_length() -> None:
+def test_a_file_torn_at_any_length_is_refused() -> None:
     raw = render(STATE)
     for length in range(len(raw)):
         with pytest.raises(CheckpointError):
@@ -34,7 +34,7 @@ def test_a_torn_file_is_told_apart_at_every_length() -> None:
 
 @given(st.integers(0, len(render(STATE)) - 1), st.integers(1, 255))
 @settings(max_examples=examples(200), deadline=None)
-def test_a_flipped_byte_is_found(at: int, flip: int) -> None:
+def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
     raw = bytearray(render(STATE))
     raw[at] ^= flip
     with pytest.raises(CheckpointError, match=r"test"):

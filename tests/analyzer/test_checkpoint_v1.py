@@ -1,4 +1,4 @@
-"""A checkpoint that version 1 wrote is resumed as one of this version is."""
+"""A checkpoint of version 1 is resumed like one of the present version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.analyzer.made import SECOND, T0, setup
 
 
 def version_1(state: dict[str, Any]) -> bytes:
-    """Return the file that version 1 wrote for the same state."""
+    """Return the file content that version 1 wrote for `state`."""
     old = {
         "ledger_id": state["ledger"]["id"],
         "totals": state["ledger"]["totals"],
@@ -50,7 +50,7 @@ def written(state: dict[str, Any], version: int) -> bytes:
 
 
 def used() -> Pipeline:
-    """Return a pipeline that has seen exchanges, a closed tick and labels."""
+    """Return a pipeline that has counted exchanges, a closed tick and labels."""
     made = pipeline(labelled())
     made.handshake(Hello(5, 1), 9)
     for sequence in range(1, 40):
@@ -79,7 +79,7 @@ def report(of: Pipeline) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(shown, feedback=feedback))
 
 
-@pytest.mark.parametrize(("state", "version", "said"), [({}, 1, "version 1 lacks"), ({}, 3, "not of version 2")])
-def test_a_file_of_no_known_version_is_refused(state: dict[str, Any], version: int, said: str) -> None:
-    with pytest.raises(checkpoint.CheckpointError, match=said):
+@pytest.mark.parametrize(("state", "version", "problem"), [({}, 1, "version 1 lacks"), ({}, 3, "not of version 2")])
+def test_a_file_of_no_known_version_is_refused(state: dict[str, Any], version: int, problem: str) -> None:
+    with pytest.raises(checkpoint.CheckpointError, match=problem):
         checkpoint.parse(written(state, version), "test")

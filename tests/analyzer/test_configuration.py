@@ -1,4 +1,4 @@
-"""What the document says reaches the worker, the proxy and nobody else."""
+"""The settings of the document reach the worker and the proxy, and no secret reaches `GET /config`."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_detection_takes_its_settings(tmp_path: Path) -> None:
 def test_the_proxy_takes_its_settings(tmp_path: Path) -> None:
     traffic = {"maxRecordsPerSecond": 5, "bodyLimit": "2Mi", "routes": ["/score/{x}"], "probes": ["/up"]}
     found = configured(tmp_path, {"traffic": traffic})
-    told = proxy_settings(found.document)
-    assert (told.max_records_per_second, told.body_limit) == (5, 2 << 20)
-    assert (told.routes, told.probes) == (("/score/{x}",), ("/up",))
-    assert found.settings.hints.body_limit >= told.body_limit
+    settings = proxy_settings(found.document)
+    assert (settings.max_records_per_second, settings.body_limit) == (5, 2 << 20)
+    assert (settings.routes, settings.probes) == (("/score/{x}",), ("/up",))
+    assert found.settings.hints.body_limit >= settings.body_limit
 
 
-def test_a_profile_that_only_a_cluster_can_fetch_is_said(tmp_path: Path) -> None:
+def test_a_profile_that_only_a_cluster_can_fetch_is_reported(tmp_path: Path) -> None:
     found = configured(tmp_path, {"profiles": [{"configMap": "m-profile"}]})
     assert found.profile_path is None
     assert any("cluster only" in note for note in found.notes)

@@ -1,4 +1,4 @@
-"""Counters have typed keys, one codec to stored names, and survive a restart whatever the length of a name."""
+"""Counters: typed keys, one codec to stored names, and totals that survive a restart for names of any length."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LABEL = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 
 @given(st.sampled_from(sorted(KINDS)), st.lists(LABEL, min_size=2, max_size=2), LABEL)
-def test_a_key_comes_back_from_its_name(kind: str, labels: list[str], end: str) -> None:
+def test_a_key_is_decoded_from_its_name(kind: str, labels: list[str], end: str) -> None:
     labels = labels[: len(KINDS[kind].labels)]
     if labels:
         labels[-1] += f":{end}"  # the last label may contain a colon
@@ -46,13 +46,13 @@ def test_a_key_comes_back_from_its_name(kind: str, labels: list[str], end: str) 
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=200))
-def test_any_stored_name_keeps_its_spelling_and_fits_into_the_file(name: str) -> None:
+def test_any_stored_name_is_unchanged_and_fits_into_the_file(name: str) -> None:
     assert encode(decode(name)) == name
     assert len(file_name(name).encode()) <= FILE_NAME_BYTES
     assert file_name(file_name(name)) == file_name(name)
 
 
-def test_long_names_are_shortened_the_same_way_each_time_and_stay_apart() -> None:
+def test_long_names_are_shortened_deterministically_and_stay_distinct() -> None:
     names = [f"rows:input:{LONG}{number}" for number in range(3)]
     assert [file_name(name) for name in names] == [file_name(name) for name in names]
     assert len({file_name(name) for name in names}) == 3
@@ -64,7 +64,7 @@ def test_a_wrong_number_of_labels_is_an_error() -> None:
         ROWS.key("input")
 
 
-def test_kinds_are_read_without_taking_names_apart() -> None:
+def test_totals_are_read_by_kind() -> None:
     counters = Counters({"rows:prediction:m": 2, "rows:input:a:b": 3, "measured": 5})
     assert counters.of(ROWS) == {("input", "a:b"): 3, ("prediction", "m"): 2}
     assert counters.get(MEASURED.key()) == 5
@@ -85,13 +85,13 @@ def test_the_rows_of_a_model_with_a_very_long_name_survive_a_restart(
     first.handle_record(body, T0)
     rows = first.counters.of(ROWS)
     (model,) = {model for _, model in rows}
-    with closing(TotalsFile(tmp_path / "fates")) as fates:
-        _save(first, fates, tmp_path)
+    with closing(TotalsFile(tmp_path / "fates")) as totals_file:
+        _save(first, totals_file, tmp_path)
     if checkpoint_is_lost:
         (tmp_path / "checkpoint").unlink()
-    with closing(TotalsFile(tmp_path / "fates")) as fates:
+    with closing(TotalsFile(tmp_path / "fates")) as totals_file:
         saved = checkpoint.load(tmp_path / "checkpoint")
-        second = Pipeline(settings, ExchangeLedger.of_file(fates.read(), 8), saved)
+        second = Pipeline(settings, ExchangeLedger.of_file(totals_file.read(), 8), saved)
         assert second.ledger.id == 7
         assert sum(second.counters.of(ROWS).values()) == sum(rows.values())
         second.handle_record(body._replace(sequence=2), T0)
@@ -101,23 +101,23 @@ def test_the_rows_of_a_model_with_a_very_long_name_survive_a_restart(
             (model, "input", 4),
             (model, "prediction", 4),
         }
-        _save(second, fates, tmp_path)
-        assert fates.read() == (7, {file_name(name): amount for name, amount in second.counters.named().items()})
+        _save(second, totals_file, tmp_path)
+        assert totals_file.read() == (7, {file_name(name): amount for name, amount in second.counters.named().items()})
 
 
-def _save(pipeline: Pipeline, fates: TotalsFile, folder: Path) -> None:
+def _save(pipeline: Pipeline, totals_file: TotalsFile, folder: Path) -> None:
     journal, stores = LabelJournal(folder), RowStores(folder, pipeline)
-    Persistence(pipeline, checkpoint=folder / "checkpoint", journal=journal, stores=stores, totals_file=fates).save(
-        time.time()
-    )
+    Persistence(
+        pipeline, checkpoint=folder / "checkpoint", journal=journal, stores=stores, totals_file=totals_file
+    ).save(time.time())
 
 
-def test_totals_that_find_no_room_in_the_file_are_said(tmp_path: Path) -> None:
-    with closing(TotalsFile(tmp_path / "fates")) as fates:
-        fates.write(1, {f"rows:{index}": index for index in range(SLOTS)})
-        assert fates.problem == ""
-        fates.write(1, {"late_rows": 1, "rows:0": 5})
-        fates.write(1, {"late_rows": 2})
-        assert "1 totals, such as 'late_rows', do not fit" in fates.problem
-        fates.write(2, {"late_rows": 2})
-        assert fates.problem == ""
+def test_totals_that_do_not_fit_into_the_file_are_reported(tmp_path: Path) -> None:
+    with closing(TotalsFile(tmp_path / "fates")) as totals_file:
+        totals_file.write(1, {f"rows:{index}": index for index in range(SLOTS)})
+        assert totals_file.problem == ""
+        totals_file.write(1, {"late_rows": 1, "rows:0": 5})
+        totals_file.write(1, {"late_rows": 2})
+        assert "1 totals, such as 'late_rows', do not fit" in totals_file.problem
+        totals_file.write(2, {"late_rows": 2})
+        assert totals_file.problem == ""

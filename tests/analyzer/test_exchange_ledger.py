@@ -1,4 +1,4 @@
-"""Each record has one fate, and what is missing is counted as lost at the right restart."""
+"""Each record has one outcome, and lost records are counted for the process that restarted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def test_a_gap_under_a_new_epoch_was_lost_by_the_proxy() -> None:
     assert ledger.counters.named() == {"measured": 10, "dropped:proxy_restart": 2}
 
 
-def test_a_ledger_that_knows_no_epoch_blames_itself() -> None:
+def test_without_a_known_epoch_the_analyzer_lost_the_records() -> None:
     ledger = ExchangeLedger(1)
     ledger.handshake(Hello(8, 13), 2)
     assert ledger.counters.named() == {"dropped:analyzer_restart": 12}
 
 
-def test_numbers_that_begin_anew_begin_a_new_ledger() -> None:
+def test_a_restarted_numbering_starts_a_new_ledger() -> None:
     ledger = ExchangeLedger(1, Counters({"measured": 10, "rows:input:m": 30}), epoch=7)
     assert not ledger.handshake(Hello(8, 3), 99)
     assert (ledger.id, ledger.counters.named(), ledger.position) == (99, {"dropped:proxy_restart": 2}, 2)
@@ -38,7 +38,7 @@ def test_a_reconnection_loses_nothing() -> None:
     assert ledger.counters.named() == {"measured": 10}
 
 
-def test_only_fates_move_the_position() -> None:
+def test_only_outcomes_move_the_position() -> None:
     assert (
         ExchangeLedger(
             1, Counters({"measured": 3, "undecodable:ragged": 2, "rows:input:m": 900, "late_rows": 4})
@@ -55,12 +55,12 @@ def restored(
     return ledger.id, ledger.counters.named()
 
 
-def test_a_restart_takes_the_later_of_file_and_checkpoint() -> None:
+def test_a_restart_uses_the_greater_of_file_and_checkpoint() -> None:
     file, checkpoint = (5, {"measured": 10, "rows:input:m": 4}), (5, {"measured": 8, "late_rows": 1})
     assert restored(file, checkpoint, 9) == (5, {"measured": 10, "rows:input:m": 4, "late_rows": 1})
 
 
-def test_a_checkpoint_of_another_page_does_not_count() -> None:
+def test_a_checkpoint_of_another_page_is_ignored() -> None:
     assert restored((5, {"measured": 1}), (6, {"measured": 100}), 9) == (5, {"measured": 1})
     assert restored(None, (6, {"measured": 100}), 9) == (9, {})
 

@@ -1,4 +1,4 @@
-"""The admin address: what it answers, to whom, and what it withstands."""
+"""The admin address: its answers, its access control and its limits."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ TOKEN = "s3cret"
 
 
 class Served:
+    """A served analyzer, and an HTTP client for it."""
+
     def __init__(self, app: App, base: str, session: aiohttp.ClientSession) -> None:
         self.app, self.base, self.session = app, base, session
 
@@ -123,7 +125,7 @@ async def test_the_configuration_shows_no_secret(tmp_path: Path) -> None:
     "path",
     ["/../etc/passwd", "/%2e%2e/etc/passwd", "/report/", "/static/x", "//etc", "/episodes/../close", "/shared/page"],
 )
-async def test_nothing_else_is_there(tmp_path: Path, path: str) -> None:
+async def test_other_paths_are_not_found(tmp_path: Path, path: str) -> None:
     async with served(tmp_path) as here:
         assert (await here.get(path))[0] == 404
 
@@ -157,7 +159,7 @@ async def test_the_token_opens_all_but_metrics_and_health(tmp_path: Path) -> Non
 
 
 @pytest.mark.asyncio
-async def test_a_page_of_another_site_reads_and_changes_nothing(tmp_path: Path) -> None:
+async def test_requests_of_another_sites_page_are_refused(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         assert (await here.get("/report", **{"Sec-Fetch-Dest": "empty"}))[0] == 403
         assert (await here.get("/report", **{"Sec-Fetch-Dest": "iframe"}))[0] == 403
@@ -168,7 +170,7 @@ async def test_a_page_of_another_site_reads_and_changes_nothing(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
-async def test_a_profile_is_put_and_kept(tmp_path: Path) -> None:
+async def test_a_profile_is_set_and_stored(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         status, text = await here.send("PUT", "/profile", gzip.compress(profile(1).to_bytes()))
         assert (status, json.loads(text)) == (200, {"profile": profile(1).hash})
@@ -211,7 +213,7 @@ async def raw(here: Served, sent: bytes) -> bytes:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01 nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET /" + b"x" * 20000])
-async def test_what_is_no_request_gets_an_error_that_names_no_server(tmp_path: Path, sent: bytes) -> None:
+async def test_an_invalid_request_gets_an_error_without_server_name_and_input(tmp_path: Path, sent: bytes) -> None:
     async with served(tmp_path) as here:
         answer = await raw(here, sent)
         assert answer.startswith(b"HTTP/1.")
@@ -223,7 +225,7 @@ async def test_what_is_no_request_gets_an_error_that_names_no_server(tmp_path: P
 
 
 @pytest.mark.asyncio
-async def test_a_client_that_does_not_go_on_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_client_is_disconnected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "KEEPALIVE_SECONDS", 0.05)
     monkeypatch.setattr(server, "REQUEST_SECONDS", 0.05)
     async with served(tmp_path) as here:
@@ -236,19 +238,19 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.asyncio
-async def test_silent_connections_make_room_for_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_at_the_limit_an_idle_connection_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     async with served(tmp_path) as here:
         host, port = here.base.removeprefix("http://").split(":")
-        guests = [await asyncio.open_connection(host, int(port)) for _ in range(10)]
+        idle = [await asyncio.open_connection(host, int(port)) for _ in range(10)]
         assert b"200 OK" in await raw(here, HEALTH)
-        assert await guests[0][0].read() == b""
-        for _, writer in guests:
+        assert await idle[0][0].read() == b""
+        for _, writer in idle:
             writer.close()
 
 
 @pytest.mark.asyncio
-async def test_requests_that_are_whole_are_not_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_with_a_whole_request_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
     async with served(tmp_path) as here:
         started, go_on = asyncio.Event(), asyncio.Event()
@@ -280,7 +282,7 @@ async def refused(here: Served) -> bytes:
 
 
 @pytest.mark.asyncio
-async def test_a_first_head_has_its_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_head_has_a_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
     async with served(tmp_path) as here:
         assert await raw(here, b"GET /metrics HTT") == b""
@@ -288,7 +290,7 @@ async def test_a_first_head_has_its_own_limit(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.asyncio
-async def test_a_body_in_another_coding_than_it_says_is_refused(tmp_path: Path) -> None:
+async def test_a_body_that_does_not_match_its_content_encoding_is_refused(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         status, text = await here.send("PUT", "/profile", b"{} no gzip", {"Content-Encoding": "gzip"})
         assert (status, list(json.loads(text))) == (400, ["error"])
@@ -302,7 +304,7 @@ BROKEN = {
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("document", BROKEN.values(), ids=BROKEN.keys())
-async def test_what_cannot_be_used_leaves_it_idle_and_traffic_goes_on_showing(tmp_path: Path, document: str) -> None:
+async def test_an_unusable_document_or_profile_leaves_it_idle_with_traffic_shown(tmp_path: Path, document: str) -> None:
     async with served(tmp_path, document) as here:
         status, text, _ = await here.get("/readyz")
         assert status == 503
@@ -316,13 +318,13 @@ async def test_what_cannot_be_used_leaves_it_idle_and_traffic_goes_on_showing(tm
 
 
 @pytest.mark.asyncio
-async def test_without_a_document_it_says_that_there_is_no_profile(tmp_path: Path) -> None:
+async def test_without_a_document_the_state_is_unprofiled(tmp_path: Path) -> None:
     async with served(tmp_path, None) as here:
         assert json.loads((await here.get("/readyz"))[1])["state"] == "unprofiled"
 
 
 @pytest.mark.parametrize("address", ["", "9090", "localhost", "a:b", "127.0.0.1:99999", ":9090"])
-def test_what_is_no_address_is_a_usage_error(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_a_usage_error(tmp_path: Path, address: str) -> None:
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9090"):
         build(Options(shared=tmp_path, admin=address))
 
@@ -339,7 +341,7 @@ def test_what_is_no_address_is_a_usage_error(tmp_path: Path, address: str) -> No
         ("0.0.0.0:0", True, False),
     ],
 )
-def test_an_address_that_anyone_may_change_things_at_is_warned_of(
+def test_an_open_address_without_a_token_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, admin: str, token: bool, open_to_all: bool
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
@@ -365,7 +367,7 @@ async def test_an_address_in_use_is_a_usage_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_rows_are_given_only_where_they_are_kept_and_a_token_guards_them(tmp_path: Path) -> None:
+async def test_rows_need_a_token_and_a_document_that_stores_them(tmp_path: Path) -> None:
     async with served(tmp_path, document=None) as here, here.session.get(f"{here.base}/rows") as answer:
         assert answer.status == 403
         assert "--token-file" in await answer.text()
@@ -373,9 +375,9 @@ async def test_rows_are_given_only_where_they_are_kept_and_a_token_guards_them(t
     async with served(tmp_path, token=True) as here, here.session.get(f"{here.base}/rows", headers=headers) as answer:
         assert answer.status == 404
         assert "keepRows" in await answer.text()
-    kept = DOCUMENT.rstrip() + "\n  traffic: {keepRows: {rows: 100}}\n"
+    storing = DOCUMENT.rstrip() + "\n  traffic: {keepRows: {rows: 100}}\n"
     async with (
-        served(tmp_path, kept, token=True) as here,
+        served(tmp_path, storing, token=True) as here,
         here.session.get(f"{here.base}/rows", headers=headers) as answer,
     ):
         assert (answer.status, await answer.text()) == (200, "")

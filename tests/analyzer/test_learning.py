@@ -1,4 +1,4 @@
-"""Where learning stands, and the audit: rows that are no good, room that is short, somebody who comes between."""
+"""The learning state, the audit log, and the build process: failed builds, a full store, cancellation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running
 from tests.support.waiting import eventually
 
-LEARNT = """
+DOCUMENT = """
 apiVersion: pilotfish.dev/v1alpha1
 kind: ModelMonitor
 metadata: {name: m}
@@ -36,7 +36,7 @@ spec:
 """
 
 
-def wanted(**changes: Any) -> LearningStatus:
+def learning_status(**changes: Any) -> LearningStatus:
     given: dict[str, Any] = {"id": "a", "kind": "learn", "wanted": 1000, "began": 1.0}
     return LearningStatus(**(given | changes))
 
@@ -50,14 +50,14 @@ async def send_rows(folder: Path) -> Sender:
     return sender
 
 
-def begun(**changes: Any) -> LearningState:
+def started(**changes: Any) -> LearningState:
     learning = LearningState()
-    learning.begin(wanted(**changes))
+    learning.begin(learning_status(**changes))
     return learning
 
 
-def test_rows_that_are_no_good_are_gathered_anew_three_times_at_most() -> None:
-    learning = begun()
+def test_rows_are_gathered_three_times_at_most() -> None:
+    learning = started()
     for tries in (1, 2, 3):
         learning.update_rows(1200, full=False, now=5.0)
         assert learning.current is not None
@@ -65,34 +65,34 @@ def test_rows_that_are_no_good_are_gathered_anew_three_times_at_most() -> None:
         learning.update_progress("a", 0.0, "not stable")
     assert learning.current is not None
     assert (learning.current.state, learning.current.problem) == ("gave_up", "not stable")
-    learning.begin(wanted(id="b"))
+    learning.begin(learning_status(id="b"))
     assert learning.gathering
 
 
-def test_room_that_is_full_is_enough_from_a_thousand_rows_on() -> None:
-    learning = begun(wanted=5000)
+def test_a_full_store_is_enough_with_a_thousand_rows() -> None:
+    learning = started(wanted=5000)
     learning.update_rows(1500, full=True, now=5.0)
     assert learning.current is not None
     assert learning.current.state == "building"
-    learning = begun(wanted=5000)
+    learning = started(wanted=5000)
     learning.update_rows(15, full=True, now=5.0)
     assert learning.current is not None
     assert (learning.current.state, "15 rows" in learning.current.problem) == ("gave_up", True)
 
 
 def test_what_ended_is_told_apart_from_what_came_after() -> None:
-    learning = begun()
+    learning = started()
     with pytest.raises(LearningRefusedError, match="DELETE /rebaseline"):
-        learning.begin(wanted(id="b"))
+        learning.begin(learning_status(id="b"))
     learning.end("a")
     with pytest.raises(LearningRefusedError, match="has ended"):
         learning.update_progress("a", 0.5, "")
 
 
-def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> None:
+def test_rows_are_masked_counted_and_continue_after_a_restart(tmp_path: Path) -> None:
     keep = KeepRows(rows=100, mask=("amount",))
     made = Pipeline(setup(keep_rows=keep, learn=Learn(rows=1000)), ExchangeLedger(1))
-    made.learning.begin(wanted())
+    made.learning.begin(learning_status())
     stores = RowStores(tmp_path, made)
     for sequence in range(1, 301):
         made.handle_record(record(sequence, amounts=(0.5, 0.7)), T0)
@@ -111,9 +111,9 @@ def test_rows_are_masked_counted_and_go_on_after_a_restart(tmp_path: Path) -> No
     assert "learned from the first 1000 rows" in report.reason
 
 
-def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) -> None:
+def test_another_profile_ends_learning_and_removes_its_rows(tmp_path: Path) -> None:
     made = pipeline()
-    made.learning.begin(wanted())
+    made.learning.begin(learning_status())
     stores = RowStores(tmp_path, made)
     made.handle_record(record(1), T0)
     stores.store(1.0)
@@ -124,19 +124,19 @@ def test_a_profile_from_elsewhere_ends_learning_and_its_rows_go(tmp_path: Path) 
     assert list((tmp_path / "rows").iterdir()) == []
 
 
-def test_a_rebaseline_closes_episodes_by_its_name_and_a_cancelled_one_changes_nothing() -> None:
+def test_only_the_current_rebaseline_sets_its_profile() -> None:
     made = pipeline(profile())
-    made.learning.begin(wanted(kind="rebaseline"))
+    made.learning.begin(learning_status(kind="rebaseline"))
     with pytest.raises(LearningRefusedError):
         made.set_profile(profile(1), "another")
     assert made.active.monitor is not None
     assert made.active.monitor.profile.hash == profile().hash
     made.set_profile(profile(1), "a")
     assert made.active.monitor.profile.hash == profile(1).hash
-    assert made.learning.current is not None  # until the profile is kept and the rows are gone
+    assert made.learning.current is not None  # until the profile is stored and the rows are removed
 
 
-def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_it_is_large(
+def test_the_audit_log_skips_a_torn_line_and_is_rotated_when_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "audit.jsonl"
@@ -159,23 +159,23 @@ def test_the_audit_is_read_again_past_a_torn_line_and_starts_a_second_file_when_
 
 
 @pytest.mark.asyncio
-async def test_an_unstable_stretch_a_dead_child_and_a_cancellation_leave_the_traffic_measured(
+async def test_a_failed_build_and_a_cancellation_do_not_affect_measuring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "monitor.yaml").write_text(LEARNT)
+    (tmp_path / "monitor.yaml").write_text(DOCUMENT)
     monkeypatch.setattr(builder, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(builder, "MODULE", ("/bin/false",))
     options(tmp_path)
     async with running(tmp_path) as (made, _, _):
         assert made.report.learning is not None
         sender = await send_rows(tmp_path)
-        await eventually(lambda: (made.report.learning or wanted()).tries == 2, what="a second try")
+        await eventually(lambda: (made.report.learning or learning_status()).tries == 2, what="a second try")
         assert made.report.learning is not None
         assert "ended with status 1" in made.report.learning.problem
         with pytest.raises(LearningRefusedError, match="being learned already"):
             await made._actions.rebaseline(b'{"by": "ann", "reason": "r", "rows": 1000}')
         await made._actions.cancel_learning("ann", "enough")
-        await eventually(lambda: made.report.learning is None, what="the end of it")
+        await eventually(lambda: made.report.learning is None, what="the end of learning")
         assert measured(made) == 20
         sender.disconnect()
         outcomes = [item.outcome.split(":")[0] for item in made.report.decisions]
@@ -183,10 +183,10 @@ async def test_an_unstable_stretch_a_dead_child_and_a_cancellation_leave_the_tra
 
 
 @pytest.mark.asyncio
-async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
+async def test_a_slow_build_is_killed_when_learning_is_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "monitor.yaml").write_text(LEARNT)
+    (tmp_path / "monitor.yaml").write_text(DOCUMENT)
     monkeypatch.setattr(builder, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60", "sh"))
     options(tmp_path)
@@ -200,14 +200,14 @@ async def test_a_child_that_is_slow_is_ended_with_whoever_wanted_it(
 
 
 @pytest.mark.asyncio
-async def test_more_than_its_time_is_a_problem_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_build_that_exceeds_its_time_limit_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "MAX_BUILD_SECONDS", 0.05)
     monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", "exec sleep 60"))
-    learning = wanted()
+    learning = learning_status()
     read = lambda: Publisher(0.0).publish(_with(learning), CheckpointStatus(), {}, 1.0).report  # noqa: E731
-    nothing: Any = None  # is decided
-    made = builder.ProfileBuilder(setup(), tmp_path, 0, nothing, read, print)
-    found = await made._outcome(learning, tmp_path / "out")
+    actions: Any = None  # not used
+    made = builder.ProfileBuilder(setup(), tmp_path, 0, actions, read, print)
+    found = await made._run_child(learning, tmp_path / "out")
     assert isinstance(found, LearnResult)
     assert "took more than" in found.problem
 

@@ -1,4 +1,4 @@
-"""Records become counts and evidence; nothing is lost by a new profile, a restart or a row that comes late."""
+"""Records become counts and evidence; a new profile, a restart or a late row loses no count."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def report(of: Pipeline) -> Report:
     return Publisher(0.0).publish(of, CheckpointStatus(), {}, 1.0).report
 
 
-def alarmed() -> Pipeline:
+def pipeline_with_alarm() -> Pipeline:
     out, now = pipeline(profile()), T0
     sequence = 1
     while not any(episode.open for episode in out.active.episodes()):
@@ -54,7 +54,7 @@ def test_rows_of_both_sides_are_counted() -> None:
     assert made.counters.named() == {"measured": 1, "rows:input:m": 3, "rows:prediction:m": 3}
 
 
-def test_a_record_that_comes_twice_counts_once() -> None:
+def test_a_repeated_record_counts_once() -> None:
     made = pipeline(profile())
     for _ in range(2):
         made.handle_record(record(1), T0)
@@ -69,13 +69,13 @@ def test_a_body_that_does_not_decode_is_counted_with_its_reason() -> None:
     assert made.counters.named() == {"undecodable:invalid_json": 1, "undecodable:error_status": 1}
 
 
-def test_a_record_that_is_missing_in_between_is_dropped() -> None:
+def test_a_missing_record_counts_as_dropped() -> None:
     made = pipeline(profile())
     made.handle_record(record(4), T0)
     assert made.counters.named()["dropped:analyzer_restart"] == 3
 
 
-def test_late_rows_count_in_the_open_tick_and_are_said() -> None:
+def test_late_rows_count_in_the_open_tick_and_are_reported() -> None:
     made = pipeline(profile())
     made.handle_record(record(1, at_ns=T0), T0)
     made.advance(T0 + 13 * SECOND)
@@ -86,7 +86,7 @@ def test_late_rows_count_in_the_open_tick_and_are_said() -> None:
     assert report(made).ticks.late_rows == 1
 
 
-def test_a_clock_that_is_set_back_is_said_and_counts_go_on() -> None:
+def test_a_clock_that_is_set_back_is_reported_and_counting_continues() -> None:
     made = pipeline(profile())
     made.handle_record(record(1, at_ns=T0 + 86400 * SECOND), T0 + 86400 * SECOND)
     made.advance(T0 + 86413 * SECOND)
@@ -101,7 +101,7 @@ def test_a_clock_that_is_set_back_is_said_and_counts_go_on() -> None:
 
 
 def test_a_shift_is_found_and_named() -> None:
-    made = report(alarmed())
+    made = report(pipeline_with_alarm())
     (episode,) = (item for item in made.episodes if item.open)
     assert [item.name for item in episode.features] == ["amount"]
     assert made.budget is not None
@@ -110,7 +110,7 @@ def test_a_shift_is_found_and_named() -> None:
 
 
 @pytest.mark.parametrize(("rows", "warned"), [(50, False), (3000, True)])
-def test_traffic_far_denser_than_the_reference_is_warned_of(rows: int, warned: bool) -> None:
+def test_traffic_far_denser_than_the_reference_is_a_warning(rows: int, warned: bool) -> None:
     made = pipeline(replace(profile(), reference=replace(profile().reference, order="rows", rows_per_tick=50.0)))
     for item in drifting(1, 1, T0, 0.0, rows):
         made.handle_record(item, T0)
@@ -133,25 +133,25 @@ def test_numbers_sent_as_text_are_a_finding_that_is_counted_once() -> None:
     assert resumed.active.monitor.quality.findings == watched.active.monitor.quality.findings
 
 
-def test_a_new_profile_ends_the_episodes_and_loses_no_count() -> None:
-    made = alarmed()
-    taken = made.counters.named()["measured"]
-    made.handle_record(record(taken + 1, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
+def test_a_new_profile_closes_the_episodes_and_loses_no_count() -> None:
+    made = pipeline_with_alarm()
+    measured = made.counters.named()["measured"]
+    made.handle_record(record(measured + 1, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
     made.set_profile(profile(1))
-    made.handle_record(record(taken + 2, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
-    assert made.counters.named()["measured"] == taken + 2
+    made.handle_record(record(measured + 2, at_ns=T0 + 999 * SECOND), T0 + 999 * SECOND)
+    assert made.counters.named()["measured"] == measured + 2
     assert rows_counted(made) == 1
     assert [(item.open, item.closed_by) for item in made.active.episodes()] == [(False, "profile")]
     assert report(made).profile is not None
-    assert report(made).profile.hash == profile(1).hash  # type: ignore[union-attr]  # just seen
+    assert report(made).profile.hash == profile(1).hash  # type: ignore[union-attr]  # checked above
     assert report(made).families[0].alarms_total == 1
 
 
 def test_the_same_profile_again_changes_nothing() -> None:
-    made = alarmed()
-    watch = made.active.monitor
+    made = pipeline_with_alarm()
+    monitor_before = made.active.monitor
     made.set_profile(profile())
-    assert made.active.monitor is watch
+    assert made.active.monitor is monitor_before
 
 
 @pytest.mark.parametrize(("model", "version", "named"), [("other", "", "model 'other'"), ("m", "8", "version '8'")])
@@ -164,12 +164,12 @@ def test_a_profile_of_another_model_is_refused_with_both_named(model: str, versi
 
 
 def test_a_profile_that_the_engine_refuses_leaves_the_old_one_in_force() -> None:
-    def picky(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
+    def refusing(made: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
         if made.hash == profile(1).hash:
             raise ProfileError("built for another bank of functions")
         return monitor(made, drift, state)
 
-    made = Pipeline(setup(engine_factory=picky), ExchangeLedger(1))
+    made = Pipeline(setup(engine_factory=refusing), ExchangeLedger(1))
     made.set_profile(profile())
     made.handle_record(record(1), T0)
     with pytest.raises(ProfileRefusedError, match="another bank"):
@@ -180,7 +180,7 @@ def test_a_profile_that_the_engine_refuses_leaves_the_old_one_in_force() -> None
 
 
 def test_a_person_closes_an_episode_once() -> None:
-    made = alarmed()
+    made = pipeline_with_alarm()
     (episode,) = made.active.episodes()
     made.close_episode(episode.id, "person")
     assert [(item.open, item.closed_by) for item in made.active.episodes()] == [(False, "person")]
@@ -197,8 +197,8 @@ def restarted(made: Pipeline) -> dict[str, object]:
     return parse(render(made.state()), "test")
 
 
-def test_a_restart_goes_on_to_the_bit() -> None:
-    made, other = alarmed(), alarmed()
+def test_a_restart_continues_to_the_bit() -> None:
+    made, other = pipeline_with_alarm(), pipeline_with_alarm()
     saved = restarted(other)
     other = pipeline(profile(), ExchangeLedger(1), saved)
     assert report(other) == report(made)
@@ -212,22 +212,22 @@ def test_a_restart_goes_on_to_the_bit() -> None:
     assert not other.notices.texts()
 
 
-def test_a_restart_with_another_profile_ends_the_episodes() -> None:
-    made = alarmed()
+def test_a_restart_with_another_profile_closes_the_episodes() -> None:
+    made = pipeline_with_alarm()
     other = pipeline(profile(1), ExchangeLedger(1), restarted(made))
     assert [(item.open, item.closed_by) for item in other.active.episodes()] == [(False, "profile")]
 
 
-def test_a_restart_with_another_tick_starts_evidence_afresh_and_says_so() -> None:
-    made = alarmed()
+def test_a_restart_with_another_tick_starts_evidence_from_zero_and_reports_it() -> None:
+    made = pipeline_with_alarm()
     other = Pipeline(setup(drift=DriftSettings(tick_seconds=5.0)), ExchangeLedger(1), restarted(made))
     other.set_profile(profile())
     assert "tick" in other.notices["tick"]
     assert report(other).families[0].evidence_ratio < 1e-3
 
 
-def test_a_state_of_another_engine_starts_evidence_afresh_and_says_so() -> None:
-    made = alarmed()
+def test_a_state_of_another_engine_starts_evidence_from_zero_and_reports_it() -> None:
+    made = pipeline_with_alarm()
     other = Pipeline(setup(engine_factory=effect_sizes_only), ExchangeLedger(1), restarted(made))
     other.set_profile(profile())
     assert "another kind of engine" in other.notices["checkpoint"]
@@ -239,7 +239,7 @@ def test_a_profile_of_another_model_names_the_key_to_change() -> None:
         pipeline(profile(model="other"))
 
 
-def test_a_pod_knows_effect_sizes_and_raises_no_alarm() -> None:
+def test_a_pod_computes_effect_sizes_and_raises_no_alarm() -> None:
     made = Pipeline(setup(engine_factory=effect_sizes_only), ExchangeLedger(1))
     made.set_profile(profile())
     for step in range(5):
@@ -268,7 +268,7 @@ def test_without_a_profile_rows_and_missing_values_are_counted() -> None:
     assert sum(item.rows for item in shown.rows if item.side == "input") == 2
 
 
-def test_an_unusable_document_leaves_it_idle_and_takes_no_profile() -> None:
+def test_with_an_unusable_document_the_pipeline_is_idle_and_refuses_profiles() -> None:
     made = Pipeline(setup(problem="$.spec.drift.tick: is 0"), ExchangeLedger(1))
     with pytest.raises(ProfileRefusedError, match=r"drift\.tick"):
         made.set_profile(profile())
@@ -284,14 +284,14 @@ def test_models_beyond_the_bound_share_one_total() -> None:
     assert len(counters.named()) == 33
 
 
-def test_the_report_cannot_be_changed_and_is_not_changed_by_what_follows() -> None:
-    made = alarmed()
+def test_the_report_is_immutable_and_later_records_do_not_change_it() -> None:
+    made = pipeline_with_alarm()
     shown = report(made)
     before = msgspec.json.encode(shown)
     with pytest.raises(AttributeError):
-        shown.state = "idle"  # type: ignore[misc]  # that is the point
+        shown.state = "idle"  # type: ignore[misc]  # the assignment must fail
     with pytest.raises(AttributeError):
-        shown.features[0].effects.rows = 1  # type: ignore[misc, union-attr]  # that is the point
+        shown.features[0].effects.rows = 1  # type: ignore[misc, union-attr]  # the assignment must fail
     for item in drifting(made.ledger.position + 1, 20, T0 + 500 * SECOND, 1.0):
         made.handle_record(item, T0 + 500 * SECOND)
     made.advance(T0 + 900 * SECOND)
@@ -300,11 +300,11 @@ def test_the_report_cannot_be_changed_and_is_not_changed_by_what_follows() -> No
     assert msgspec.json.decode(before, type=Report) == shown
 
 
-def test_a_profile_that_comes_back_later_than_the_clock_closes_the_ticks_of_its_checkpoint() -> None:
+def test_a_profile_set_after_its_ticks_have_ended_closes_them() -> None:
     made = pipeline(profile())
     made.handle_record(record(1), T0)
     again = pipeline(saved=made.state())
-    again.advance(T0 + 100 * SECOND)  # the tick is over, and nobody watches
+    again.advance(T0 + 100 * SECOND)  # the tick has ended, and no profile is in force
     again.set_profile(profile())
     again.handle_record(record(2, at_ns=T0 + 200 * SECOND), T0 + 200 * SECOND)
     again.advance(T0 + 300 * SECOND)

@@ -1,4 +1,4 @@
-"""Rows of many requests are joined without mixing them up."""
+"""Rows are joined in order and only with rows of the same columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles from a file, from gzip, put and kept; whatever is wrong names the place."""
+"""Profiles from the document, from gzip and from the stored file; each error names the file."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_a_gzipped_profile_is_the_same() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"{}", b"\x1f\x8b\x08nonsense", b"[" * 100_000, gzip.compress(b"{}", mtime=0)[:-9] + b"?"]
 )
-def test_what_is_no_profile_is_refused_by_name(raw: bytes) -> None:
+def test_an_invalid_profile_is_refused_with_its_source_named(raw: bytes) -> None:
     with pytest.raises(ProfileRefusedError, match="PUT /profile"):
         parse_profile(raw, "PUT /profile")
 
 
-def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "MAX_UNPACKED_BYTES", 1000)
-    with pytest.raises(ProfileRefusedError, match="unpacked"):
+def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MAX_DECOMPRESSED_BYTES", 1000)
+    with pytest.raises(ProfileRefusedError, match="when decompressed"):
         parse_profile(gzip.compress(bytes(100_000)), "x")
 
 
@@ -46,21 +46,21 @@ def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) 
         parse_profile(bytes(1001), "x")
 
 
-def test_a_watch_sees_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
+def test_the_watcher_detects_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    watch = FileWatcher(path)
-    assert not watch.changed()
+    watcher = FileWatcher(path)
+    assert not watcher.changed()
     path.write_text("a")
-    assert watch.changed()
-    assert not watch.changed()
+    assert watcher.changed()
+    assert not watcher.changed()
     (tmp_path / "other").write_text("a")
     os.replace(tmp_path / "other", path)
-    assert watch.changed()
+    assert watcher.changed()
     path.unlink()
-    assert watch.changed()
+    assert watcher.changed()
 
 
-def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
+def test_a_stored_profile_takes_precedence_until_the_file_changes(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
@@ -69,9 +69,9 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     assert own.hash == profile().hash
     profile_store.store(profile(1).to_bytes())
     again = ProfileStore(source, tmp_path)
-    kept = first(again)
-    assert kept is not None
-    assert kept.hash == profile(1).hash
+    stored = first(again)
+    assert stored is not None
+    assert stored.hash == profile(1).hash
     source.write_bytes(profile(2).to_bytes())
     assert again.changed()
     changed = again.load_changed()
@@ -83,7 +83,7 @@ def test_a_kept_profile_wins_until_the_file_changes(tmp_path: Path) -> None:
     assert latest.hash == profile(2).hash
 
 
-def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
+def test_a_touched_file_is_not_a_new_profile(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
@@ -93,19 +93,19 @@ def test_a_touched_file_is_no_new_profile(tmp_path: Path) -> None:
     assert profile_store.load_changed() is None
 
 
-def test_without_a_source_only_a_kept_one_is_there(tmp_path: Path) -> None:
+def test_without_a_source_only_the_stored_profile_is_loaded(tmp_path: Path) -> None:
     profile_store = ProfileStore(None, tmp_path)
     assert first(profile_store) is None
     profile_store.store(profile().to_bytes())
     assert first(ProfileStore(None, tmp_path)) is not None
 
 
-def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_the_document_key(tmp_path: Path) -> None:
     with pytest.raises(ProfileRefusedError, match=r"spec\.profiles"):
         first(ProfileStore(tmp_path / "none.json", tmp_path))
 
 
-def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_path: Path) -> None:
+def test_a_stored_profile_replaces_a_file_that_was_broken_before(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(b"{}")
     profile_store = ProfileStore(source, tmp_path)
@@ -115,7 +115,7 @@ def test_a_kept_profile_stands_in_for_a_file_that_is_broken_since_before(tmp_pat
     assert first(ProfileStore(source, tmp_path)) is not None
 
 
-def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
+def test_a_file_that_was_not_confirmed_is_loaded_again(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
@@ -125,25 +125,25 @@ def test_a_file_that_was_not_accepted_is_offered_again(tmp_path: Path) -> None:
     assert profile_store.load_changed() is None
 
 
-def test_a_damaged_kept_profile_is_set_aside(tmp_path: Path) -> None:
+def test_a_damaged_stored_profile_is_quarantined(tmp_path: Path) -> None:
     source = tmp_path / "profile.json"
     source.write_bytes(profile().to_bytes())
     profile_store = ProfileStore(source, tmp_path)
     first(profile_store)
     profile_store.store(profile(1).to_bytes())
-    kept = tmp_path / profiles.STORED_FILE
-    kept.write_bytes(kept.read_bytes()[:-3])
+    stored = tmp_path / profiles.STORED_FILE
+    stored.write_bytes(stored.read_bytes()[:-3])
     again = ProfileStore(source, tmp_path)
     with pytest.raises(ProfileRefusedError, match="stored profile"):
         again.load_stored()
     assert profiles.REFUSED_FILE in again.quarantine()
-    assert not kept.exists()
+    assert not stored.exists()
     own = first(again)
     assert own is not None
     assert own.hash == profile().hash
 
 
-def test_a_profile_is_kept_as_it_came(tmp_path: Path) -> None:
+def test_a_profile_is_stored_in_its_original_encoding(tmp_path: Path) -> None:
     ProfileStore(None, tmp_path).store(gzip.compress(profile().to_bytes()))
     assert ProfileStore(None, tmp_path).load_stored() is not None
     assert (tmp_path / profiles.STORED_FILE).stat().st_size < len(profile().to_bytes())

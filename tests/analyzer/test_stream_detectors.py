@@ -1,4 +1,4 @@
-"""River's detectors on streams: fed once a tick, shown, counted, resumed, and never able to page or to do harm."""
+"""River's detectors on streams: one value per tick, shown, counted and resumed; they raise no alarm."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ spec: {drift: {detectors: [%s]}}
 
 
 class Jump:
-    """Calls it a change when a number is larger by `threshold` than all before."""
+    """Reports a change when a number exceeds all previous ones by more than `threshold`."""
 
     def __init__(self, threshold: float = 1.0) -> None:
         self.drift_detected = False
@@ -88,7 +88,7 @@ def test_a_change_is_shown_and_counted_and_opens_no_episode(river: ModuleType) -
     assert before is not None
 
 
-def test_a_restart_feeds_the_kept_numbers_again_and_counts_none_twice(river: ModuleType) -> None:
+def test_a_restart_replays_the_stored_numbers_and_counts_no_change_twice(river: ModuleType) -> None:
     pipeline = made()
     ticks(pipeline, 0, 3, 0.0)
     ticks(pipeline, 3, 1, 4.0)
@@ -98,7 +98,7 @@ def test_a_restart_feeds_the_kept_numbers_again_and_counts_none_twice(river: Mod
     assert [(item.values, item.changes) for item in report(again).streams] == [(0, 1)]
 
 
-def test_a_detector_that_fails_is_fed_no_more_and_says_so(river: Any) -> None:
+def test_a_failing_detector_is_disabled_and_reported(river: Any) -> None:
     class Broken(Jump):
         def update(self, x: float) -> None:
             raise ValueError(x)
@@ -112,7 +112,7 @@ def test_a_detector_that_fails_is_fed_no_more_and_says_so(river: Any) -> None:
     assert report(pipeline).state == "watching"
 
 
-def test_without_river_everything_else_works_and_a_warning_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_river_a_warning_gives_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "river.drift", None)
     pipeline = made()
     ticks(pipeline, 0, 2, 0.0)
@@ -129,12 +129,12 @@ def test_without_river_everything_else_works_and_a_warning_says_how_to_have_it(m
         ("performance.realized", Stream("", "realized")),
     ],
 )
-def test_names_of_features_may_hold_dots(text: str, stream: Stream) -> None:
+def test_names_of_features_may_contain_dots(text: str, stream: Stream) -> None:
     assert parse_stream(text) == stream
 
 
 @pytest.mark.parametrize(
-    ("detector", "said"),
+    ("detector", "problem"),
     [
         ("{type: river.Adwin, stream: feature.a.psi}", "did you mean river.ADWIN"),
         ("{type: os.system, stream: feature.a.psi}", "known here: river.ADWIN"),
@@ -150,8 +150,8 @@ def test_names_of_features_may_hold_dots(text: str, stream: Stream) -> None:
         ),
     ],
 )
-def test_a_document_with_an_unknown_detector_stream_or_parameter_is_refused(detector: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said.replace("(", r"\(")):
+def test_a_document_with_an_unknown_detector_stream_or_parameter_is_refused(detector: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem.replace("(", r"\(")):
         parse((DOCUMENT % detector).encode(), "monitor.yaml")
 
 

@@ -1,4 +1,4 @@
-"""Rows find their tick; ticks close by the watermark; late rows count in the oldest open one."""
+"""Rows are assigned to ticks; the watermark closes ticks; late rows count in the oldest open tick."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_time_in_the_future_counts_as_now() -> None:
     assert clock.newest_ns == 25 * SECOND
 
 
-def test_a_clock_that_was_ahead_and_is_set_back_stops_no_tick() -> None:
+def test_ticks_still_close_after_the_clock_is_set_back() -> None:
     clock, year = TickClock.of(10), 365 * 86400 * SECOND
     clock.place(year, year)
     assert closed(clock, year + 13 * SECOND) == [year // TEN]
@@ -85,7 +85,7 @@ def test_a_clock_that_was_ahead_and_is_set_back_stops_no_tick() -> None:
     st.integers(0, 10**5),
 )
 @settings(max_examples=examples(300), deadline=None)
-def test_whatever_the_clock_did_ticks_close_soon_once_it_runs(jumps: list[tuple[int, int]], start: int) -> None:
+def test_ticks_close_again_after_any_jumps_of_the_clock(jumps: list[tuple[int, int]], start: int) -> None:
     clock = TickClock.of(10)
     for at, now in jumps:
         clock.place(at * SECOND, now * SECOND)
@@ -103,7 +103,7 @@ def test_whatever_the_clock_did_ticks_close_soon_once_it_runs(jumps: list[tuple[
 
 @given(st.lists(st.tuples(st.integers(0, 200 * SECOND), st.integers(0, 200 * SECOND), st.booleans()), max_size=60))
 @settings(max_examples=examples(300), deadline=None)
-def test_ticks_close_once_and_in_order_whatever_the_clocks_do(steps: list[tuple[int, int, bool]]) -> None:
+def test_ticks_close_once_and_in_order_under_any_clock(steps: list[tuple[int, int, bool]]) -> None:
     clock, order = TickClock.of(10), []
     for at_ns, now_ns, advance in steps:
         tick, _ = clock.place(at_ns, now_ns)

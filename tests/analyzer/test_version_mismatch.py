@@ -1,4 +1,4 @@
-"""A proxy of another version is refused; the report says so and counts what it sent."""
+"""A proxy with another version of the record format is refused; the report shows it and counts its exchanges."""
 
 from __future__ import annotations
 

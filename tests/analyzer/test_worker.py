@@ -1,4 +1,4 @@
-"""The thread over a real socket and real files: durable first, then shown; commands between records; a clean end."""
+"""The worker thread with a real socket and real files: save before publish, commands between records, a clean end."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ from tests.support.waiting import patient, wait_until
 
 
 class Bench:
+    """A worker with the files and the channel in one folder."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir()
         self.sender = Sender(folder / "records.sock", 7)
-        self.fates = TotalsFile(folder / "fates")
+        self.totals_file = TotalsFile(folder / "fates")
         self.worker: Worker | None = None
 
     def start(self, subject: Pipeline | None = None) -> Worker:
@@ -47,7 +49,7 @@ class Bench:
                 checkpoint=self.state / "checkpoint",
                 journal=LabelJournal(self.state),
                 stores=stores,
-                totals_file=self.fates,
+                totals_file=self.totals_file,
             ),
             stores=stores,
             open_receiver=lambda: Receiver(self.folder / "records.sock"),
@@ -81,19 +83,19 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
-def test_what_is_shown_is_on_disk(bench: Bench) -> None:
+def test_published_counts_are_on_disk(bench: Bench) -> None:
     bench.start()
     bench.send(1, 2, 3)
     wait_until(lambda: bench.measured() == 3, what="3 measured")
     saved = checkpoint.load(bench.state / "checkpoint")
     assert saved is not None
     assert saved["ledger"]["totals"]["measured"] == 3
-    kept = bench.fates.read()
-    assert kept is not None
-    assert kept[1]["measured"] == 3
+    stored = bench.totals_file.read()
+    assert stored is not None
+    assert stored[1]["measured"] == 3
 
 
-def test_the_end_counts_what_was_sent_before(bench: Bench) -> None:
+def test_records_sent_before_the_end_are_counted(bench: Bench) -> None:
     worker = bench.start()
     bench.send(*range(1, 200))
     worker.stop()
@@ -101,9 +103,9 @@ def test_the_end_counts_what_was_sent_before(bench: Bench) -> None:
     assert bench.measured() == 199
 
 
-def test_a_full_disk_is_shown_and_the_counts_go_on(bench: Bench) -> None:
+def test_a_full_disk_is_reported_and_counting_continues(bench: Bench) -> None:
     worker = bench.start()
-    (bench.state / "checkpoint.new").mkdir()  # as good as a full disk, for root, too
+    (bench.state / "checkpoint.new").mkdir()  # it makes the write fail like a full disk, also for root
     bench.send(1, 2)
     wait_until(lambda: bench.measured() == 2, what="2 measured")
     shown = worker.published.report
@@ -115,7 +117,7 @@ def test_a_full_disk_is_shown_and_the_counts_go_on(bench: Bench) -> None:
     wait_until(lambda: worker.published.report.checkpoint.error == "", what="a checkpoint")
 
 
-def test_commands_are_answered(bench: Bench) -> None:
+def test_the_future_of_a_command_returns_its_outcome(bench: Bench) -> None:
     worker = bench.start()
     worker.submit(SetProfile(profile(1))).result(timeout=patient(10))
     assert worker.published.report.profile is not None
@@ -130,11 +132,11 @@ def test_commands_are_answered(bench: Bench) -> None:
     assert worker.published.report.warnings.count("look here") == 0
 
 
-def test_a_command_that_nobody_waits_for_any_more_is_not_done(bench: Bench) -> None:
+def test_a_cancelled_command_is_not_executed(bench: Bench) -> None:
     worker = bench.start()
-    left: Future[None] = Future()
-    assert left.cancel()
-    worker._queue._commands.put((SetProfile(profile(1)), left))
+    cancelled: Future[None] = Future()
+    assert cancelled.cancel()
+    worker._queue._commands.put((SetProfile(profile(1)), cancelled))
     worker.submit(Warn("topic", "")).result(timeout=patient(10))
     assert worker.published.report.profile is not None
     assert worker.published.report.profile.hash == profile().hash
@@ -148,7 +150,7 @@ def test_after_the_end_commands_are_refused(bench: Bench) -> None:
         worker.submit(CloseEpisode("x")).result(timeout=patient(10))
 
 
-def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_comes(bench: Bench) -> None:
+def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_is_set(bench: Bench) -> None:
     subject = Pipeline(setup(), ExchangeLedger(1))
     subject.stay_idle("the profile is broken")
     (bench.state / "checkpoint").write_bytes(b"evidence of before")
@@ -162,7 +164,7 @@ def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_comes(bench: Be
     assert checkpoint.load(bench.state / "checkpoint") is not None
 
 
-def test_a_defect_ends_the_worker_and_is_told(bench: Bench) -> None:
+def test_an_exception_ends_the_worker_and_is_reported(bench: Bench) -> None:
     subject = pipeline(profile())
     subject.handle_record = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
     worker = bench.start(subject)
@@ -171,7 +173,7 @@ def test_a_defect_ends_the_worker_and_is_told(bench: Bench) -> None:
         worker.finished.result(timeout=patient(10))
 
 
-def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> None:
+def test_labels_are_in_the_journal_before_they_are_acknowledged(bench: Bench) -> None:
     worker = bench.start(pipeline(labelled()))
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     assert bench.sender.offer(exchange(1, "a", at_ns=time.time_ns()))
@@ -189,7 +191,7 @@ def test_labels_are_in_the_journal_before_they_are_answered(bench: Bench) -> Non
     }
 
 
-def test_a_label_may_come_a_little_before_its_exchange(bench: Bench) -> None:
+def test_a_label_may_arrive_shortly_before_its_exchange(bench: Bench) -> None:
     worker = bench.start(pipeline(labelled()))
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     early = worker.submit(TakeLabels(labels(("a", 0, "blue"))))
@@ -203,7 +205,7 @@ def test_a_label_may_come_a_little_before_its_exchange(bench: Bench) -> None:
         assert last.result(timeout=patient(10)).unknown == 1
 
 
-def test_labels_that_cannot_be_written_are_not_answered_as_taken(bench: Bench) -> None:
+def test_labels_that_cannot_be_written_are_refused(bench: Bench) -> None:
     worker = bench.start(pipeline(labelled()))
     block = bench.state / "feedback-00000001.log"
     block.mkdir()

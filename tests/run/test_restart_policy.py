@@ -145,7 +145,7 @@ def test_the_log_has_the_reason_and_the_wait() -> None:
     assert "--memory-limit" in line.text
 
 
-def test_without_a_proxy_a_signal_stops_the_member() -> None:
+def test_without_a_proxy_a_signal_stops_the_analyzer() -> None:
     policy = started(with_proxy=False)
     assert policy.on_signal(signal.SIGTERM, 1.0) == [SignalChild(ANALYZER, signal.SIGTERM)]
     assert policy.on_exit(ANALYZER, 0, 1.5) == [Exit(0)]

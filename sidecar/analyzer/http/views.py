@@ -24,7 +24,7 @@ from ...rows.blocks import Block
 from ...rows.jsonlines import as_lines
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
-from ..actions import LONGEST_BY, LONGEST_REASON, AuditedActions, query_text
+from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
 from ..errors import RefusedError
 from ..feedback import request as body
 from ..feedback.labels import FeedbackResponse, LabelBatch
@@ -211,7 +211,7 @@ class Views:
 def _requester(request: web.BaseRequest) -> tuple[str, str]:
     """Return requester and reason from the query: ?by=ann&reason=..."""
     query = dict(request.query)
-    return query_text(query, "by", LONGEST_BY), query_text(query, "reason", LONGEST_REASON)
+    return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 
 async def _lines(blocks: Iterator[Block]) -> AsyncIterator[bytes]:

@@ -96,7 +96,7 @@ def test_more_rows_than_the_limit_are_refused(tmp_path: Path, admin: str, monkey
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("{}", "line 1 is no row"), ('{"at":1.0,"inputs":{"other":1},"outputs":{}}', "share no column")],
+    [("{}", "line 1 is not a row"), ('{"at":1.0,"inputs":{"other":1},"outputs":{}}', "share no column")],
 )
 def test_rows_that_cannot_be_compared_are_an_error(tmp_path: Path, line: str, message: str) -> None:
     rows = tmp_path / "rows"
