@@ -91,7 +91,8 @@ def send_without_stall(stack: Stack) -> list[Exchange]:
             return traffic(stack)
         except StalledError:
             stack.stop()
-            shutil.rmtree(stack.folder / "state")
+            for name in ("shared", "state"):  # both hold counters
+                shutil.rmtree(stack.folder / name)
     pytest.fail(f"the machine stalled at the end of a tick in each of {ATTEMPTS} attempts")
 
 
