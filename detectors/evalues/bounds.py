@@ -66,8 +66,8 @@ def log_inverse_risk_of(alternatives: int, slots: int = 1) -> float:
 
 def log_reference_evidence(log_inverse_risk: float, slots: int) -> Floats:
     """Return log k [confidence levels]: the least evidence of the reference against a mean above the previous bound."""
-    said = np.exp(np.array(CONFIDENCE_GRID[:-1]) * log_inverse_risk) / slots
-    out: Floats = np.log1p(np.concatenate([[0.0], np.cumsum(said)])) - np.log(len(CONFIDENCE_GRID))
+    evidence = np.exp(np.array(CONFIDENCE_GRID[:-1]) * log_inverse_risk) / slots
+    out: Floats = np.log1p(np.concatenate([[0.0], np.cumsum(evidence)])) - np.log(len(CONFIDENCE_GRID))
     return out
 
 

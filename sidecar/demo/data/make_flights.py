@@ -25,7 +25,7 @@ Aircraft = dict[str, tuple[str, str]]
 
 
 def whole(text: str) -> str:
-    """Return a number's text without decimals; nothing stays nothing."""
+    """Return a number's text without decimals; an empty text stays empty."""
     return "" if text in UNKNOWN else str(int(float(text)))
 
 
