@@ -1,9 +1,9 @@
 """Estimated loss: the loss to expect of rows whose labels have not arrived.
 
 Method: confidence-based performance estimation (called CBPE in NannyML's documentation), with the reference's own loss
-in each score bin in the place of a calibrated probability. So scores need not be calibrated, but rows with a certain
-score must be right as often as in the reference. Concept drift breaks this assumption, and only labels can show that:
-as soon as labelled rows contradict the estimate bin by bin, it says so.
+in each score bin instead of a calibrated probability. So scores need not be calibrated, but rows with a certain
+score must be right as often as in the reference. Concept drift breaks this assumption, and only labels can show that.
+If labelled rows contradict the estimate in the score bins, the result has the reason.
 """
 
 from __future__ import annotations

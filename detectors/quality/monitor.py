@@ -53,7 +53,7 @@ class QualityMonitor:
         self.findings: tuple[Finding, ...] = ()
 
     def observe(self, batch: Batch) -> None:
-        """Look at rows before they are counted; rows with labels are ignored."""
+        """Collect statistics of rows before they are counted; rows with labels are ignored."""
         known = self._known.get(batch.side)
         if not known:
             return

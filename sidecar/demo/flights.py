@@ -76,7 +76,7 @@ def mixed_days(flights: Flights, random: np.random.Generator) -> Flights:
 
 
 def in_kilometres(flights: Flights, origin: str) -> Flights:
-    """Return `flights` as they are when the feed of the airport `origin` gives distances in kilometres, not miles."""
+    """Return `flights` with the distances of the airport `origin` in kilometres instead of miles."""
     distance = flights.columns["distance"].astype(np.float64)
     changed = np.where(flights.columns["origin"] == origin, np.round(distance * KILOMETRES_PER_MILE), distance)
     return Flights(flights.columns | {"distance": changed}, flights.air_time, flights.day)
