@@ -1,7 +1,7 @@
-"""Statistics of drift, as pure functions: numpy in, numbers out; no I/O, no clock, nothing of the sidecar.
+"""Statistics of drift, as pure functions: numpy in, numbers out; no I/O, no clock, no import from the sidecar.
 
-Rooms, in the order of the data
--------------------------------
+Packages and modules, in the order of the data
+----------------------------------------------
 batch, columns   rows as named columns; their types, timestamps and joining
 binning          map values to the bins of a feature
 losses           the error of a labelled row

@@ -54,7 +54,7 @@ ColumnData: TypeAlias = Column | Array | list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one side of the traffic. Columns that the profile does not know are ignored.
+    """Rows of one side of the traffic. Columns that are not in the profile are ignored.
 
     A column may be a plain list, which is the cheapest form for a few rows of JSON. None means missing. Any other
     value, such as a string among numbers or an integer of any size, is counted and never raises.

@@ -15,7 +15,7 @@ from ..batch import Floats, Ints
 from .categories import CategoryBins
 from .numeric import FIRST_VALUE_BIN, NumericBins
 
-STEPS = 16  # equal steps, and as many quantiles, of a loss that has more than two values
+STEPS = 16  # equal steps of a loss with more than two values; also the number of its quantiles
 EDGE = 1e-6
 
 

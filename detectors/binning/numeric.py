@@ -19,7 +19,7 @@ from .grid import LookUpGrid
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
 COARSE_QUANTILES = np.arange(1, 16) / 16  # for features that need few bins
 ATOM_MASS = 0.02  # a value with a larger share of the rows has a bin of its own
-MAX_DISCRETE = 32  # at most so many distinct values, each seen twice on average, have a bin each
+MAX_DISCRETE = 32  # up to this number of distinct values, each seen twice on average, every value has a bin
 GRID_ROWS = 128  # number of rows from which the grid is faster than a search
 NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 FIRST_VALUE_BIN = 3  # the bin of the first value, after -inf, far below and below

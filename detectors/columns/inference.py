@@ -1,6 +1,6 @@
 """Infer the type of a reference column, and detect columns that would raise an alarm at once and forever.
 
-`reference.build` asks for the type of each column, `reference.candidates` for the reasons to exclude it. Inference
+`reference.build` uses the type of each column, `reference.candidates` the reasons to exclude it. Inference
 looks at the reference only; live values never change a type.
 """
 

@@ -1,6 +1,6 @@
 """Trends: the effect sizes of a feature from window to window.
 
-The time line of the report draws them. Alarms never depend on them.
+The timeline of the report shows them. Alarms never depend on them.
 """
 
 from __future__ import annotations

@@ -26,11 +26,11 @@ LONGEST_HOLD_DAYS = 3  # limit of `reopen_ticks`, however long the reference is
 def family_tables(profile: Profile, settings: DriftSettings) -> tuple[FamilyTable, ...]:
     """Return the families that the profile has features for; their shares of the budget sum to one."""
     left_out = _ignored(profile, settings)
-    watched = {
+    monitored = {
         family: [f for f in profile.features if f.family == family and f.watched and f.name not in left_out]
         for family in FAMILY_SHARES
     }
-    present = {family: features for family, features in watched.items() if features}
+    present = {family: features for family, features in monitored.items() if features}
     total = sum(FAMILY_SHARES[family] for family in present)
     return tuple(_family(profile, settings, name, present[name], FAMILY_SHARES[name] / total) for name in present)
 

@@ -1,6 +1,6 @@
 """The detector of one model: counts of a tick in, alarms and episodes out.
 
-The analyzer and `replay` own one monitor each. It knows no clock: ticks must arrive in ascending order, and the same
+The analyzer and `replay` own one monitor each. It reads no clock: ticks must arrive in ascending order, and the same
 ticks give the same results, to the bit, on every replica and after every restart.
 """
 

@@ -1,7 +1,7 @@
 """The recovery of drifted features: their recovery tests, over the ticks of an open episode.
 
-`family` owns one instance and asks it in each tick. A recovery can only be delayed by what this module does, never
-hastened: the guarantee on closing by mistake is that of `sequential.recovery.RecoveryTest`.
+`family` owns one instance and calls it in each tick. This module may delay a recovery, but must not
+hasten it: the guarantee on closing by mistake is that of `sequential.recovery.RecoveryTest`.
 """
 
 from __future__ import annotations

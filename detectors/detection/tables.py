@@ -1,6 +1,7 @@
 """The tables of detection: for each family, the alternatives of its features in flat arrays.
 
-`family_tables` builds the tables, once per profile and settings; `family` asks them for the increments of each tick.
+`family_tables` builds the tables, once per profile and settings. `family` computes the increments of each tick with
+them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ bank                    all alternatives of one feature, with prior weights
 tolerance               drift too small to matter, as a chi-square distance
 upper bound (U)         an upper confidence bound on the mean of h without drift, tolerance included
 confidence grid         the few confidence levels at which each alternative is bounded; drift must show at each
-reference evidence (k)  what the reference alone says against a mean above a bound
+reference evidence (k)  the evidence of the reference alone against a mean above a bound
 e-value                 a non-negative statistic with an expectation of at most 1 without drift; here h / U
 
 Data flow

@@ -149,7 +149,7 @@ def _scale_exponents(scores: Floats) -> list[Floats]:
 def _bumps(p: Floats, roles: np.typing.NDArray[np.str_]) -> Iterator[Shape]:
     """Yield windows of a tenth of the mass, twice or half as likely, half a window apart, and tails that lose mass.
 
-    A shift empties one tail of a skewed or bounded distribution long before it moves the middle by as much.
+    A shift empties one tail of a skewed or bounded distribution long before it changes the middle by the same amount.
     """
     mass = np.where(roles == "value", p, 0.0)
     upper = np.cumsum(mass) / mass.sum()

@@ -16,14 +16,14 @@ cannot be improved for a known p: as long as q = p (1 + sqrt(tau) (h - m) / s) i
 chi-square ball and has exactly that mean.
 
 Confidence grid. One bound that holds for all alternatives of a profile at once must be wide, and every live row pays
-for the width. But what the reference says against a large mean is evidence, too. So each alternative has a few bounds
+for the width. But the reference is evidence against a large mean, too. So each alternative has a few bounds
 U_1 < ... < U_G. U_g is the point where the capital K_g of the bets reaches exp(l_g); l_G = L is large enough for all
 alternatives together (`log_inverse_risk_of`).
 
 Let mu be the true mean, and k = (1 + K_1(mu) + ... + K_(G-1)(mu)) / G. k does not depend on live rows, and its
 expectation over references is at most 1. If mu lies in (U_(g-1), U_g], then R, the evidence with the bound mu, is at
 least R_g, the evidence with U_g. As capital grows with mu, k is at least k_g = (1 + exp(l_1) + ... + exp(l_(g-1))) / G.
-Hence the minimum over g of k_g R_g is at most k R, and k (R_t - t) is a supermartingale. The expected number of times
+So the minimum over g of k_g R_g is at most k R, and k (R_t - t) is a supermartingale. The expected number of times
 that the minimum reaches A in T ticks is at most T / A, except for the risk that mu is above the last bound.
 
 With slots, mu is one mean per slot. The bets of each slot get an equal part of the capital, and g is that of the slot
@@ -66,8 +66,8 @@ def log_inverse_risk_of(alternatives: int, slots: int = 1) -> float:
 
 def log_reference_evidence(log_inverse_risk: float, slots: int) -> Floats:
     """Return log k [confidence levels]: the least evidence of the reference against a mean above the previous bound."""
-    said = np.exp(np.array(CONFIDENCE_GRID[:-1]) * log_inverse_risk) / slots
-    out: Floats = np.log1p(np.concatenate([[0.0], np.cumsum(said)])) - np.log(len(CONFIDENCE_GRID))
+    evidence = np.exp(np.array(CONFIDENCE_GRID[:-1]) * log_inverse_risk) / slots
+    out: Floats = np.log1p(np.concatenate([[0.0], np.cumsum(evidence)])) - np.log(len(CONFIDENCE_GRID))
     return out
 
 

@@ -77,9 +77,9 @@ class AbsoluteLoss:
     scale: float
 
     def of(self, prediction: Column, label: Column) -> Floats:
-        said, truth = to_floats(prediction)[0], to_floats(label)[0]
+        predicted, truth = to_floats(prediction)[0], to_floats(label)[0]
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = np.abs(said - np.where(np.isfinite(truth), truth, np.nan)) / self.scale
+            loss = np.abs(predicted - np.where(np.isfinite(truth), truth, np.nan)) / self.scale
         out: Floats = np.minimum(loss, 1.0)
         return out
 

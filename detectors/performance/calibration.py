@@ -15,7 +15,7 @@ SIGNIFICANT = 3.0  # normal score
 
 
 def score_calibration(of: str, scores: Floats, happened: Bools, bin_ids: Ints) -> ScoreCalibration:
-    """Return whether an event happened as often as the scores say.
+    """Return whether an event happened as often as the scores predict.
 
     Method: expected calibration error over the score's bins (Naeini, Cooper, Hauskrecht: AAAI 2015), with the
     chi-square of Hosmer and Lemeshow (1980) as the test against chance.

@@ -1,9 +1,9 @@
 """Estimated loss: the loss to expect of rows whose labels have not arrived.
 
 Method: confidence-based performance estimation (called CBPE in NannyML's documentation), with the reference's own loss
-in each score bin in the place of a calibrated probability. So scores need not be calibrated, but rows with a certain
-score must be right as often as in the reference. Concept drift breaks this assumption, and only labels can show that:
-as soon as labelled rows contradict the estimate bin by bin, it says so.
+in each score bin instead of a calibrated probability. So scores need not be calibrated, but rows with a certain
+score must be right as often as in the reference. Concept drift breaks this assumption, and only labels can show that.
+If labelled rows contradict the estimate in the score bins, the result has the reason.
 """
 
 from __future__ import annotations
@@ -94,25 +94,25 @@ def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
         >>> from pilotfish.detectors.summaries.counts import TickCounts
         >>> sure = np.tile([0.55, 0.95], 500)
         >>> label = np.where(np.arange(1000) % 20 < 10 - 9 * (sure > 0.9), "no", "yes")  # half of the unsure are wrong
-        >>> rows = {"said": np.full(1000, "yes"), "sure": sure, "truth": label}
-        >>> sides = {"said": "prediction", "sure": "prediction", "truth": "label"}
+        >>> rows = {"predicted": np.full(1000, "yes"), "sure": sure, "truth": label}
+        >>> sides = {"predicted": "prediction", "sure": "prediction", "truth": "label"}
         >>> profile = build_profile(rows, sides=sides, exchangeable=True)
         >>> counting = TickCounts(profile)
-        >>> counting.add(Batch({"said": ["yes"] * 100, "sure": [0.55] * 100}, 100, "prediction"))
+        >>> counting.add(Batch({"predicted": ["yes"] * 100, "sure": [0.55] * 100}, 100, "prediction"))
         >>> round(estimate(profile, counting.take()).value, 1)
         0.5
     """
-    said = profile.performance
-    if said is None or said.score not in profile.index or BY_SCORE not in profile.index or LOSS not in profile.index:
+    spec = profile.performance
+    if spec is None or spec.score not in profile.index or BY_SCORE not in profile.index or LOSS not in profile.index:
         return None
-    live = counts.of(profile, said.score)
+    live = counts.of(profile, spec.score)
     rows = int(live.sum())
     if rows == 0:
         return None
-    levels = np.array(said.levels)
+    levels = np.array(spec.levels)
     reference = _LossByBin.of(profile.feature(BY_SCORE).reference_counts, len(live), levels)
     labelled = _LossByBin.of(counts.of(profile, BY_SCORE), len(live), levels)
-    design_effect = max(profile.feature(name).design_effect for name in (LOSS, said.score))
+    design_effect = max(profile.feature(name).design_effect for name in (LOSS, spec.score))
     share = live / rows
     mean, noise = reference.mean, reference.noise
     value = float(share @ mean)
@@ -120,11 +120,11 @@ def estimate(profile: Profile, counts: Counts) -> EstimatedLoss | None:
     of_reference = float(share**2 @ (noise / (reference.rows + 1)))
     low, high = interval(value, design_effect * (of_rows / rows + of_reference), rows / design_effect)
     overall = float(reference.sums.sum()) / max(int(reference.rows.sum()), 1)
-    reason = _contradiction(said, reference, labelled, design_effect)
+    reason = _contradiction(spec, reference, labelled, design_effect)
     return EstimatedLoss(value, low, high, rows, overall, not reason, reason, int(labelled.rows.sum()))
 
 
-def _contradiction(said: PerformanceSpec, reference: _LossByBin, labelled: _LossByBin, design_effect: float) -> str:
+def _contradiction(spec: PerformanceSpec, reference: _LossByBin, labelled: _LossByBin, design_effect: float) -> str:
     """Return why labelled rows [score bins] contradict the reference's losses by score, or an empty text."""
     used = labelled.rows > 0
     if not used.any():
@@ -137,13 +137,13 @@ def _contradiction(said: PerformanceSpec, reference: _LossByBin, labelled: _Loss
     gaps = np.abs(labelled.sums[used] - rows * mean)
     by_chance = float(np.sqrt(2 / np.pi * variance).sum())
     sure = abs(seen - expected) / float(np.sqrt(variance.sum())) > CONTRADICTION_Z
-    sure_of_cells = normal_score(float((gaps**2 / variance).sum()), len(rows)) > CONTRADICTION_Z
-    larger, cells_larger = abs(seen - expected) > MATTERS * total, gaps.sum() - by_chance > 2 * MATTERS * total
-    believe = "what was learned has changed, believe the labels"
+    sure_of_bins = normal_score(float((gaps**2 / variance).sum()), len(rows)) > CONTRADICTION_Z
+    larger, bins_larger = abs(seen - expected) > MATTERS * total, gaps.sum() - by_chance > 2 * MATTERS * total
+    remedy = "the learned relation has changed; use the labels"
     if sure and larger:
-        such = f"where the reference's rows with such {said.score!r} lost {expected / total:.3g}"
-        return f"{total} labelled rows lose {seen / total:.3g} {such}: {believe}"
-    if sure_of_cells and cells_larger:
-        apart = f"{gaps.sum() / total:.3g} apart from those that the reference's rows had at the same {said.score!r}"
-        return f"the losses of {total} labelled rows are {apart}: {believe}"
+        such = f"where the reference's rows with such {spec.score!r} lost {expected / total:.3g}"
+        return f"{total} labelled rows lose {seen / total:.3g} {such}: {remedy}"
+    if sure_of_bins and bins_larger:
+        apart = f"{gaps.sum() / total:.3g} apart from those that the reference's rows had at the same {spec.score!r}"
+        return f"the losses of {total} labelled rows are {apart}: {remedy}"
     return ""

@@ -126,9 +126,9 @@ def _loss(roles: LabelRoles, label: Column, prediction: Column) -> LossFunction:
 
 def _scale(roles: LabelRoles, label: Column, prediction: Column) -> float:
     """Return the absolute error that counts as a loss of 1: one in twenty errors exceeds it."""
-    said, truth = to_floats(prediction)[0], to_floats(label)[0]
+    predicted, truth = to_floats(prediction)[0], to_floats(label)[0]
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = np.abs(said - truth)
+        errors = np.abs(predicted - truth)
     errors = errors[np.isfinite(errors)]
     if not len(errors):
         raise ProfileError(

@@ -49,10 +49,10 @@ def realized(profile: Profile, counts: Counts) -> RealizedLoss | None:
         >>> from pilotfish.detectors.performance.realized import realized
         >>> from pilotfish.detectors.reference.build import build_profile
         >>> from pilotfish.detectors.summaries.counts import TickCounts
-        >>> rows = {"said": np.full(1000, "yes"), "truth": np.where(np.arange(1000) % 10 == 0, "no", "yes")}
-        >>> profile = build_profile(rows, sides={"said": "prediction", "truth": "label"}, exchangeable=True)
+        >>> rows = {"predicted": np.full(1000, "yes"), "truth": np.where(np.arange(1000) % 10 == 0, "no", "yes")}
+        >>> profile = build_profile(rows, sides={"predicted": "prediction", "truth": "label"}, exchangeable=True)
         >>> counting = TickCounts(profile)
-        >>> counting.add(Batch({"said": ["yes"] * 4, "truth": ["yes", "no", "yes", None]}, 4, "label"))
+        >>> counting.add(Batch({"predicted": ["yes"] * 4, "truth": ["yes", "no", "yes", None]}, 4, "label"))
         >>> found = realized(profile, counting.take())
         >>> round(found.value, 2), found.rows, found.without, found.reference
         (0.33, 3, 1, 0.1)

@@ -16,7 +16,7 @@ from ..errors import ProfileError, shown
 from ..losses.functions import classes
 from ..losses.task import Task
 
-MOST_CLASSES = 50  # up to so many distinct integers may be class names
+MOST_CLASSES = 50  # up to this number of distinct integers may be class names
 SAMPLED_ROWS = 5000  # labelled rows that suffice to infer roles
 
 
@@ -55,12 +55,12 @@ def infer_roles(
     Example:
         >>> from pilotfish.detectors.batch import as_column
         >>> from pilotfish.detectors.performance.roles import LabelOptions, infer_roles
-        >>> rows = {"said": ["yes", "no"], "sure": [0.9, 0.6], "truth": ["no", "yes"]}
+        >>> rows = {"predicted": ["yes", "no"], "sure": [0.9, 0.6], "truth": ["no", "yes"]}
         >>> columns = {name: as_column(values) for name, values in rows.items()}
-        >>> sides = {"said": "prediction", "sure": "prediction", "truth": "label"}
-        >>> types = {"said": "categorical", "sure": "numeric", "truth": "categorical"}
+        >>> sides = {"predicted": "prediction", "sure": "prediction", "truth": "label"}
+        >>> types = {"predicted": "categorical", "sure": "numeric", "truth": "categorical"}
         >>> infer_roles(LabelOptions(), columns, sides, types)
-        LabelRoles(task='classification', label='truth', prediction='said', score='sure')
+        LabelRoles(task='classification', label='truth', prediction='predicted', score='sure')
     """
     labels = [name for name, side in sides.items() if side == "label"]
     predictions = [name for name, side in sides.items() if side == "prediction"]
@@ -160,5 +160,5 @@ class _LabelSample:
         return [name for name in names if self._share_known(self.predictions[name]) > 0.5]
 
     def _share_known(self, column: Column) -> float:
-        said = [name for name in classes(column) if name is not None]
-        return sum(name in self.known for name in said) / len(said) if said else 0.0
+        present = [name for name in classes(column) if name is not None]
+        return sum(name in self.known for name in present) / len(present) if present else 0.0

@@ -42,8 +42,8 @@ class PerformanceSpec:
         score: the score column for estimates without labels; None if there is none.
         scale: absolute error that counts as a loss of 1, for a regression; None for other tasks.
         rows: labelled reference rows that have a loss.
-        rows_at_once: labels per live tick above which evidence is scaled down: as many as the longest measured block
-            had. None if the reference has no order.
+        rows_at_once: labels per live tick above which evidence is scaled down: the rows of the longest measured block.
+            None if the reference has no order.
         levels: the loss of each level of "loss:by_score"; empty without a score.
         calibration: None if the score is not a probability.
     """

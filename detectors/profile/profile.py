@@ -1,4 +1,4 @@
-"""The profile of a model: everything that counting, detection and comparisons know about the reference.
+"""The profile of a model: everything that counting, detection and comparisons use of the reference.
 
 `reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
 change of the JSON form makes stored counts and checkpoints unusable.
@@ -128,9 +128,9 @@ class Profile:
 
     def names(self, side: Side) -> tuple[str, ...]:
         """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""
-        watched = [f.name for f in self.features if f.side == side and f.name not in self.derived]
+        monitored = [f.name for f in self.features if f.side == side and f.name not in self.derived]
         read = [name for transform in self.transforms if transform.side == side for name in transform.inputs]
-        return tuple(dict.fromkeys([*watched, *read]))
+        return tuple(dict.fromkeys([*monitored, *read]))
 
     def without_slots(self) -> Profile:
         """Return the same profile without slots, for ticks that are not counted from the epoch and so have no hour."""

@@ -1,7 +1,7 @@
 """Data quality: problems of the recent rows, whatever their distribution.
 
-A finding asks for investigation and is not an alarm. It opens when the share of affected rows exceeds what the
-reference explains, closes when the share falls, and spends nothing of the false-alarm budget.
+A finding is a reason to investigate, not an alarm. It opens when the share of affected rows exceeds what the
+reference explains, closes when the share falls, and uses none of the false-alarm budget.
 
 kind              meaning
 ----------------  -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Findings: what is wrong with recent rows, as a pure function of their statistics.
+"""Findings: data-quality problems of recent rows, as a pure function of their statistics.
 
 `monitor` calls `find` after each tick. A new kind needs an entry in `FindingKind` and a rule in `find`; the metrics and
 the report take the kinds from here.
@@ -123,7 +123,7 @@ def is_constant(feature: Feature, bin_counts: Ints) -> bool:
 
 
 def _renamed(feature: Feature, unknown_columns: Mapping[tuple[Side, str], int], lacking: int) -> str:
-    """Return the new column with a similar name that about as many rows have as lack the feature, or an empty text."""
+    """Return the new column with a similar name and about as many rows as lack the feature, or an empty text."""
     candidates = [
         (SequenceMatcher(None, _plain(feature.name), _plain(name)).ratio(), name)
         for (side, name), rows in unknown_columns.items()

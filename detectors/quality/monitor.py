@@ -21,7 +21,7 @@ from .statistics import TickStatistics
 MONITORED_SIDES: tuple[Side, ...] = ("input", "prediction")
 WINDOW_TICKS = 30  # recent means the last 30 to 60 closed ticks
 LEAST_ROWS_REPORTED = 5  # rows from which a new value is reported; a rarer one may identify a person
-MAX_UNKNOWN_COLUMNS = 50  # new columns that are remembered by name
+MAX_UNKNOWN_COLUMNS = 50  # new columns that are stored by name
 STATE_VERSION = 1
 
 
@@ -53,7 +53,7 @@ class QualityMonitor:
         self.findings: tuple[Finding, ...] = ()
 
     def observe(self, batch: Batch) -> None:
-        """Look at rows before they are counted; rows with labels are ignored."""
+        """Collect statistics of rows before they are counted; rows with labels are ignored."""
         known = self._known.get(batch.side)
         if not known:
             return
@@ -68,7 +68,7 @@ class QualityMonitor:
             self._open.compared += compared
 
     def add_unseen_values(self, feature: str, values: list[str]) -> None:
-        """Remember the most frequent categories that the reference does not have."""
+        """Store the most frequent categories that the reference does not have."""
         known = self._open.unseen_values.get(feature, HeavyHitters())
         self._open.unseen_values[feature] = known + HeavyHitters.of(values)
 

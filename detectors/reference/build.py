@@ -126,6 +126,6 @@ def _add_columns(
         side = whole.sides[name]
         is_label = side == "label"
         type_ = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, whole.training))
-        if is_label or builder.add_column(name, side, column, type_, watch_anyway=name in keep):
+        if is_label or builder.add_column(name, side, column, type_, keep_column=name in keep):
             types[name] = type_
     return types

@@ -53,13 +53,13 @@ class FeatureBuilder:
         self.excluded: list[ExcludedColumn] = []
         self.loss_transforms: list[LossTransform] = []
 
-    def add_column(self, name: str, side: Side, column: Column, type_: ColumnType, *, watch_anyway: bool) -> bool:
+    def add_column(self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool) -> bool:
         """Add a column [rows]; return whether it is monitored, or waits for a transform of its type."""
         if type_ == "array" or type_ == "text" or type_ == "timestamp":
             return True
         family: Family = "features" if side == "input" else "predictions"
         self._report_progress(name)
-        found = build_candidate(name, column, type_, self._rows, self._tolerance, watch_anyway=watch_anyway)
+        found = build_candidate(name, column, type_, self._rows, self._tolerance, keep_column=keep_column)
         return self._keep(found, side, family)
 
     def add_transforms(self, whole: ReferenceRows) -> tuple[Transform, ...]:
@@ -69,8 +69,8 @@ class FeatureBuilder:
         self.total += sum(len(transform.outputs) for transform in found)
         for transform in found:
             outputs = fit.apply_in_chunks(transform, whole)
-            watched = [self._add_output(transform, name, outputs[name]) for name in transform.outputs]
-            if any(watched):
+            monitored = [self._add_output(transform, name, outputs[name]) for name in transform.outputs]
+            if any(monitored):
                 kept.append(transform)
         taken = {name for transform in kept for name in transform.inputs}
         for name, type_ in whole.types.items():
@@ -115,11 +115,11 @@ class FeatureBuilder:
         _require_distinct_names([candidate.name for candidate, *_ in self._candidates])
         alternatives = sum(len(candidate.bank.groups) for candidate, _, _ in self._candidates)
         threshold = false_alarm_ticks * len(self._candidates)
-        watched = [
+        monitored = [
             complete(candidate, side, family, alternatives, self._tolerance, threshold)
             for candidate, side, family in self._candidates
         ]
-        return (*watched, *self._counted)
+        return (*monitored, *self._counted)
 
     def _add_output(self, transform: Transform, name: str, column: Column) -> bool:
         """Add an output of a transform, over the rows for which it is defined."""
@@ -129,7 +129,7 @@ class FeatureBuilder:
         self._report_progress(name)
         coarse = transform.kind in COARSE_KINDS
         kind = infer_kind(column)
-        found = build_candidate(name, column, kind, rows, self._tolerance, watch_anyway=True, coarse=coarse)
+        found = build_candidate(name, column, kind, rows, self._tolerance, keep_column=True, coarse=coarse)
         return self._keep(found, transform.side, transform.family)
 
     def _report_progress(self, name: str) -> None:

@@ -65,7 +65,7 @@ def build_candidate(
     rows: RowLayout,
     tolerance: float,
     *,
-    watch_anyway: bool,
+    keep_column: bool,
     coarse: bool = False,
 ) -> FeatureCandidate | ExcludedColumn:
     """Return the candidate of a column, or the reason to exclude it.
@@ -76,7 +76,7 @@ def build_candidate(
         kind: how to bin it.
         rows: the layout of these rows.
         tolerance: chi-square distance that counts as no drift.
-        watch_anyway: monitor the column even if there is a reason to exclude it.
+        keep_column: monitor the column even if there is a reason to exclude it.
         coarse: use few bins.
     """
     named = kind in {"boolean", "categorical"} or (kind == "constant" and not len(_finite(column)))
@@ -88,7 +88,7 @@ def build_candidate(
     if bins is None:
         return ExcludedColumn(name, "holds no value")
     reason = _reason_to_exclude(column, named, rows)
-    if reason and not watch_anyway:
+    if reason and not keep_column:
         return ExcludedColumn(name, reason)
     bin_ids, _ = bins.digitize(column)
     training = np.bincount(bin_ids[rows.training], minlength=bins.size)
@@ -102,7 +102,7 @@ def build_candidate(
 
 
 def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> FeatureCandidate:
-    """Return the candidate of the losses [rows] of labelled rows, each of which has a loss."""
+    """Return the candidate of the losses [rows] of labelled rows; every row has a loss."""
     bin_ids, _ = bins.digitize(losses)
     training, calibration = (
         np.bincount(bin_ids[part], minlength=bins.size) for part in (rows.training, ~rows.training)

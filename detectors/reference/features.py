@@ -88,7 +88,7 @@ def _sensitivity(candidate: FeatureCandidate, alternatives: int, tolerance: floa
 def _sensitivity_by_slot(
     candidate: FeatureCandidate, slots: Slots, alternatives: int, tolerance: float, threshold: float
 ) -> Sensitivity:
-    """Return the sensitivity over the slots that the reference has rows of."""
+    """Return the sensitivity over the slots that have reference rows."""
     whole = smoothed_probabilities(candidate.training)
     parts = [
         ReferencePart(

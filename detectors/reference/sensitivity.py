@@ -79,8 +79,8 @@ def sensitivity(
         / variance_inflation
     )
     n_eff = effective_sample_size(bank, parts[0].variance_inflation, float(sizes.mean()))
-    said = float(log_reference_evidence(log_inverse_risk, len(parts))[-1])
-    delays = np.maximum(np.log(threshold) - np.log(bank.weights) - said, 0.0) / np.where(rates > 0, rates, 1.0)
+    log_k = float(log_reference_evidence(log_inverse_risk, len(parts))[-1])
+    delays = np.maximum(np.log(threshold) - np.log(bank.weights) - log_k, 0.0) / np.where(rates > 0, rates, 1.0)
     allowed = np.sqrt(tolerance) if bank.slopes is None else tolerance * bank.slopes[0] / LOSS_STEPS[0]
     smallest = 0.025 + float(np.sqrt(2 * log_inverse_risk / max(n_eff, 1e-9))) + float(allowed)
     visible = (smallest <= 1 or bank.slopes is not None) and bool((rates > 0).any())
@@ -127,7 +127,7 @@ def shifted_reference(bins: Bins, bank: LikelihoodRatioBank, p: Floats) -> Float
 
 
 def _tilted_to_larger_loss(bank: LikelihoodRatioBank, p: Floats) -> Floats:
-    """Return `p` [bins] tilted along the loss until its mean is `MORE_LOSS` higher, or as far as a tilt goes."""
+    """Return `p` [bins] tilted along the loss until its mean is `MORE_LOSS` higher, or as far as possible."""
     line = bank.h[0] - bank.h[0] @ p
     gain = float(bank.h[0] @ (p * line)) / float(bank.slopes[0]) if bank.slopes is not None else 0.0
     tilt = np.maximum(1 + line * MORE_LOSS / max(gain, 1e-12), 0.0)

@@ -201,7 +201,8 @@ def _floor_for_wandering_level(centred: Floats, counts: Ints, bank: LikelihoodRa
 def _season(ratios: Floats, scores: Floats, partitions: Sequence[BlockPartition]) -> bool:
     """Return whether v still grows at the longest block: the reference is too short for a slower cycle.
 
-    The alternative is the worst of all, so its score must exceed the largest that so many show by chance.
+    The alternative is the worst of all, so its score must exceed the largest score that this number of alternatives
+    shows by chance.
     """
     halves = [row for row, blocks in enumerate(partitions) if blocks.length <= partitions[-1].length / 2 + 1]
     if not halves or not ratios.shape[1]:

@@ -21,7 +21,7 @@ from ..errors import CountsMismatchError, StateError, shown
 from ..profile.profile import Profile
 from ..transforms import LARGE_VALUE_KINDS, Block, countable_rows, sampled_rows
 
-BLOCK_ROWS = 1024  # small batches wait until so many rows can be encoded together,
+BLOCK_ROWS = 1024  # small batches wait until this number of rows can be encoded together,
 BLOCK_BYTES = 4 * 1024 * 1024  # or until texts and arrays have this size
 STATE_VERSION = 2
 

@@ -1,9 +1,9 @@
 """Observed columns: the features that live traffic has carried at least once.
 
-A column that no request ever had is a difference of set-up, for example a reference column that is not served. It is
-shown and raises no alarm, and neither do features that are derived from it and others together. A column that was
-present and disappears is a fault of its source: its rows count as missing. `detection.monitor` applies this to each
-tick.
+A column that no request has carried is a difference in set-up, for example a reference column that is not served.
+It is shown and raises no alarm. The same holds for features that are derived from it and other columns together. A
+column that was present and disappears is a fault of its source: its rows count as missing. `detection.monitor` applies
+this to each tick.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Window:
         first, last: first and last tick.
         ticks: number of closed ticks.
         bin_counts: [profile.n_bins], in the smallest unsigned type that holds them.
-        mismatches, absent: [features], likewise.
+        mismatches, absent: [features], as above.
         rows: of each side.
         peaks: by family, the largest log evidence ratio at the end of any of its ticks.
     """
@@ -173,7 +173,7 @@ class Windows:
         return self._sum([window for window in self if 2 * first <= window.first + window.last <= 2 * last])
 
     def latest(self, ticks: int) -> WindowSum | None:
-        """Return the sum of the fewest latest windows with at least so many closed ticks, or of all."""
+        """Return the sum of the latest windows: the fewest that hold `ticks` closed ticks, or all of them."""
         chosen: list[Window] = []
         for window in reversed(list(self)):
             if sum(one.ticks for one in chosen) >= ticks:

@@ -23,10 +23,10 @@ from .base import Block
 from .rows import ReferenceRows
 from .single import SingleColumnTransform, column_of
 
-FOLDED = 512  # longer arrays are folded to so many numbers
+FOLDED = 512  # longer arrays are folded to this length
 DIRECTIONS = 6
 FITTED_ROWS = 4096
-CHUNK_NUMBERS = 2**16  # numbers processed together: as many as fit the cache
+CHUNK_NUMBERS = 2**16  # numbers processed together; they fit the cache
 LONGEST_OF_ALL = 2**14  # longer arrays are processed for a share of the rows only
 COMMON_LENGTH_SHARE = 0.95  # share of rows that must have one length; else only the length is monitored
 KINDS = "fiub"
@@ -44,7 +44,7 @@ class ArrayTransform(SingleColumnTransform):
     Attributes:
         length: numbers per array, however nested.
         centre: mean of the folded reference arrays; float32, little-endian, base64.
-        directions: their first principal components one after another; encoded likewise.
+        directions: their first principal components one after another; encoded in the same way.
 
     Example:
         >>> from pilotfish.detectors.batch import as_column

@@ -30,7 +30,7 @@ COSINES = 32
 # The shares of live rows keep the cost at a twentieth of what the analyzer spends on a row: 1.5 of 27 us for 20 columns
 # in JSON, 6 of 135 us for 100 columns.
 COSINE_SHARE = 0.125
-FULL_COLUMNS = 50  # up to so many columns, residuals are computed for every row; with more columns, for a share
+FULL_COLUMNS = 50  # up to this number of columns, residuals are computed for every row; with more columns, for a share
 
 
 @dataclass(frozen=True)

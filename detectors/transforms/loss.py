@@ -60,8 +60,8 @@ class LossTransform:
         >>> from pilotfish.detectors.losses.functions import ZeroOneLoss
         >>> from pilotfish.detectors.transforms.base import Block
         >>> from pilotfish.detectors.transforms.loss import LossTransform
-        >>> transform = LossTransform(ZeroOneLoss(), prediction="said", label="truth", by_score=None)
-        >>> rows = Block({"said": as_column(["yes", "no"]), "truth": as_column(["yes", "yes"])}, 2)
+        >>> transform = LossTransform(ZeroOneLoss(), prediction="predicted", label="truth", by_score=None)
+        >>> rows = Block({"predicted": as_column(["yes", "no"]), "truth": as_column(["yes", "yes"])}, 2)
         >>> transform.apply(rows)["loss"].values.tolist()
         [0.0, 1.0]
     """

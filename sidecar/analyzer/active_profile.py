@@ -1,6 +1,6 @@
 """Component of the profile in force: its monitor, and the episodes of this profile and of earlier ones.
 
-A change of profile closes all open episodes, because evidence against one profile says nothing about another.
+A change of profile closes all open episodes, because evidence against one profile is not valid for another.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ STARTUP_BYTES = 16 * 1024 * 1024  # needed for threads, sockets and a profile be
 def limit_data(size: int, used: int) -> None:
     """Limit the process's data to `size` bytes (RLIMIT_DATA); 0 sets no limit.
 
-    Raises UsageError when the process has already `used` so many bytes that it would recycle at once.
+    Raises UsageError when `used` bytes and STARTUP_BYTES together reach the limit at which the process recycles.
     """
     if near_limit(used + STARTUP_BYTES, size):
         raise UsageError(

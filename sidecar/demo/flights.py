@@ -27,7 +27,7 @@ FIRST_DATE = date(2013, 5, 1)
 
 @dataclass(frozen=True, slots=True)
 class Flights:
-    """Rows of features with what came true.
+    """Rows of features with their true values.
 
     columns   by name of FEATURES: str[n] for the categorical ones, float64[n] (NaN = missing) for the others
     air_time  float64[n], minutes
@@ -68,7 +68,7 @@ def load() -> Flights:
 def mixed_days(flights: Flights, random: np.random.Generator) -> Flights:
     """Return `flights` with each day's rows in random order.
 
-    A day is the demo's unit of time, so that a part of it has to look like the whole.
+    A day is the unit of time of the demo, so each part of it must have the distribution of the whole day.
     """
     order = np.lexsort((random.random(len(flights)), flights.day))
     columns = {name: values[order] for name, values in flights.columns.items()}
@@ -76,7 +76,7 @@ def mixed_days(flights: Flights, random: np.random.Generator) -> Flights:
 
 
 def in_kilometres(flights: Flights, origin: str) -> Flights:
-    """Return `flights` as they are when the feed of the airport `origin` gives distances in kilometres, not miles."""
+    """Return `flights` with the distances of the airport `origin` in kilometres instead of miles."""
     distance = flights.columns["distance"].astype(np.float64)
     changed = np.where(flights.columns["origin"] == origin, np.round(distance * KILOMETRES_PER_MILE), distance)
     return Flights(flights.columns | {"distance": changed}, flights.air_time, flights.day)

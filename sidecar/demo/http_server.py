@@ -10,7 +10,7 @@ from aiohttp import web
 
 
 async def input_ended() -> None:
-    """Return when standard input ends: whoever started this process has closed it, or is gone."""
+    """Return when standard input ends: the parent process has closed it or has ended."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while await reader.read(4096):
@@ -18,7 +18,7 @@ async def input_ended() -> None:
 
 
 async def serve_until_input_ends(application: web.Application, listening: Callable[[int], None]) -> None:
-    """Serve `application` at a free port of 127.0.0.1, which `listening` is told, until standard input ends."""
+    """Serve `application` at a free port of 127.0.0.1 until standard input ends; call `listening` with the port."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

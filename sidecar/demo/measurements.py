@@ -78,7 +78,7 @@ async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Measu
 
 
 def overhead_of(shared: Path) -> ProxyUsage | None:
-    """Return what the proxy that writes the page in the folder `shared` has used; None where /proc does not say."""
+    """Return the resources used by the proxy that writes the page in the folder `shared`; None if /proc lacks them."""
     try:
         pid = read_page(shared / "page").pid
         with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/statm") as statm:

@@ -1,4 +1,4 @@
-"""Messages of the demo's processes: one JSON object a line on standard output, each with its `type`."""
+"""Messages of the demo's processes: one JSON object per line on standard output, each with its `type`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
-    """A process takes requests at 127.0.0.1:`port` (0: it serves none)."""
+    """A process accepts requests at 127.0.0.1:`port`; 0 if it serves none."""
 
     port: int
 
@@ -56,14 +56,14 @@ class GatheringRows(msgspec.Struct, frozen=True, kw_only=True, tag="gathering"):
 
 
 class Retrained(msgspec.Struct, frozen=True, kw_only=True, tag="retrained"):
-    """The trainer has put a new model into the server and handed over a new profile (`profile`: its hash)."""
+    """The trainer has put a new model into the server and put a new profile into force (`profile`: its hash)."""
 
     rows: int
     profile: str
 
 
 class ProcessFailure(msgspec.Struct, frozen=True, kw_only=True, tag="problem"):
-    """A process cannot do its part, for `reason`; it goes on or ends."""
+    """A process cannot do its part, for `reason`; it continues or ends."""
 
     reason: str
 
@@ -79,10 +79,10 @@ def send_message(message: AnyMessage) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """Return what `error` says, or its name when it says nothing, as TimeoutError does."""
+    """Return the message of `error`, or its name when its message is empty, as for TimeoutError."""
     return str(error) or type(error).__name__
 
 
 def parse_message(line: bytes) -> AnyMessage:
-    """Return the message in `line`; msgspec.DecodeError if it is none."""
+    """Return the message in `line`; raise msgspec.DecodeError if there is none."""
     return _DECODER.decode(line)

@@ -14,8 +14,8 @@ TICK = 1.0  # seconds; one of the demo's ticks stands for a day of flights
 def build(model: RidgeModel, flights: Flights) -> Profile:
     """Return the profile of `flights` and of what `model` predicts for them.
 
-    The rows stand in order of time, and a live tick carries a day of them: this is told instead of the days' real
-    times, since the replay runs 86,400 times as fast.
+    The rows are in time order, and a live tick carries the rows of a day. The real times of the days are not used,
+    because the replay runs 86,400 times as fast.
     """
     days = len(set(flights.day.tolist()))
     return build_profile(

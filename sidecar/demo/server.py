@@ -2,7 +2,7 @@
 
     python -m pilotfish.sidecar.demo.server MODEL_FILE TOKEN_FILE
 
-It knows nothing of Pilotfish. It ends when its standard input does, so that it never outlives the demo.
+It contains no code for Pilotfish. It ends with its standard input, so that it never outlives the demo.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from .state import DemoAlarm, DemoState, date_of
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One line of the summary; `holds` is None where there is no promise."""
+    """One line of the summary; `holds` is None for a line without a promise."""
 
     what: str
     measured: str
@@ -74,14 +74,14 @@ def _detection(state: DemoState) -> list[SummaryLine]:
         return [*results, SummaryLine("alarm", "none", False)]
     rows = sum(day.rows for day in state.days if day.changed and day.tick <= alarm.opened_tick)
     onset = state.day_of(alarm.onset_tick)
-    told = f"{date_of(onset):%-d %B}" if onset is not None else "unknown"
+    shown = f"{date_of(onset):%-d %B}" if onset is not None else "unknown"
     return [
         *results,
         SummaryLine("alarm after", f"{rows:,} rows of changed traffic"),
         SummaryLine(
             "features named", ", ".join(_named(alarm, name) for name in alarm.features), "distance" in alarm.features
         ),
-        SummaryLine("onset", f"{told}; the change was on {date_of(plan.change_day):%-d %B}"),
+        SummaryLine("onset", f"{shown}; the change was on {date_of(plan.change_day):%-d %B}"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Rows as the JSON of the Open Inference Protocol v2, REST: one tensor a feature, [n] values each, null = missing."""
+"""Rows as the JSON of the Open Inference Protocol v2, REST: one tensor per feature, [n] values each, null = missing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def encode_rows(columns: Columns, request_id: str = "") -> bytes:
 def decode_rows(body: bytes) -> tuple[Columns, str]:
     """Return (columns, request id) of a request.
 
-    Raises WireError if it does not hold each feature, with as many values of its type.
+    Raises WireError if it does not hold each feature, with the same number of values of its type.
     """
     try:
         request = _REQUEST.decode(body)

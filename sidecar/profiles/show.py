@@ -130,7 +130,7 @@ def print_left_out(console: Console, left_out: Mapping[str, str]) -> None:
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
     """Print what limits the profile: what it cannot detect, and when to expect an alarm."""
     if warnings:
-        console.print("\n[bold]notes[/bold]")
+        console.print("\n[bold]warnings[/bold]")
         for warning in warnings:
             console.print(Text("  - ") + escape_unprintable(warning), soft_wrap=True)
 

@@ -18,7 +18,7 @@ class ReferenceTable:
         columns: columns by name in the order of the file, [rows] each.
         rows: the number of rows.
         left_out: unusable columns by name, with the reason.
-        notes: what the user should know about how the file was read.
+        notes: messages for the user about how the file was read.
     """
 
     columns: dict[str, Column]

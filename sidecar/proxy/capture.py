@@ -88,7 +88,7 @@ class BodyCapture:
         self._request, self._response, self._tail = bytearray(), bytearray(), bytearray()
 
     def _keep(self, body: bytearray, data: bytes, limit: int) -> int:
-        """Append as many bytes as the limit and the budget allow; return their number."""
+        """Append bytes up to the limit and the budget; return their number."""
         if self.exhausted:
             return 0
         size = min(len(data), limit - len(body))

@@ -42,7 +42,7 @@ def run_check(args: argparse.Namespace) -> int:
     print(*_in_force(args.file, monitor), sep="\n")
     warnings = [*find_warnings(monitor, cluster=args.cluster), *_missing_files(args.file.parent, monitor)]
     if warnings:
-        print("\nnotes", *(f"  - {sentence}" for sentence in warnings), sep="\n")
+        print("\nwarnings", *(f"  - {sentence}" for sentence in warnings), sep="\n")
     return 0
 
 

@@ -80,7 +80,7 @@ def test_a_full_store_is_enough_with_a_thousand_rows() -> None:
     assert (learning.current.state, "15 rows" in learning.current.problem) == ("gave_up", True)
 
 
-def test_what_ended_is_told_apart_from_what_came_after() -> None:
+def test_an_ended_learning_accepts_no_progress() -> None:
     learning = started()
     with pytest.raises(LearningRefusedError, match="DELETE /rebaseline"):
         learning.begin(learning_status(id="b"))

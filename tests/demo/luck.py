@@ -50,7 +50,7 @@ def straddling(days: list[Flights], share: float) -> Iterable[list[Flights]]:
 
 
 def replay(flights: Flights, model: RidgeModel, profile: Profile, random: np.random.Generator, shuffled: bool) -> str:
-    """Return what came of one replay: how many ticks after the change, and which features."""
+    """Return the result of one replay: how many ticks after the change, and which features."""
     first = PLAN.first_day + int(random.integers(8))
     change = first + int(random.integers(10, 30))
     numbers = np.arange(first, change)
@@ -70,7 +70,7 @@ def replay(flights: Flights, model: RidgeModel, profile: Profile, random: np.ran
 
 
 def retraining(flights: Flights, random: np.random.Generator) -> str:
-    """Return what came of the days after one retraining."""
+    """Return the result of the days after one retraining."""
     start = int(random.integers(100, 125))
     end = start + int(random.integers(13, 17))
     learnt = in_kilometres(flights.days(start, end), PLAN.change_origin)
@@ -82,7 +82,7 @@ def retraining(flights: Flights, random: np.random.Generator) -> str:
 
 
 def main() -> None:
-    """Print how often what came of it."""
+    """Print how often each result occurred."""
     random = np.random.default_rng(1)
     flights = mixed_days(load(), random)
     earlier = flights.days(0, PLAN.first_day)

@@ -1,4 +1,4 @@
-"""The vendored data are what their description says, and the injected change touches one airport's distances only."""
+"""The vendored data match their description, and the injected change touches one airport's distances only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model learns, survives what it has not seen, and travels as JSON."""
+"""The model learns, accepts unseen values, and survives a round trip through JSON."""
 
 from __future__ import annotations
 

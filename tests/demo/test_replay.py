@@ -1,4 +1,4 @@
-"""One day of the replay against a real server: every row goes through once, some go straight, too."""
+"""One day of the replay against a real server: every row is sent once through Pilotfish, and some also directly."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MODEL = fit(FLIGHTS.columns, FLIGHTS.air_time)
 async def replayed(
     monkeypatch: pytest.MonkeyPatch, change_day: int, path: str
 ) -> tuple[DayReplayed, LabelledDay, Counter[str]]:
-    """Return what was told of day 0, its labels, and how many requests came each way."""
-    told: list[AnyMessage] = []
+    """Return the message about day 0, its labels, and the number of requests each way."""
+    messages: list[AnyMessage] = []
     labels: list[LabelledDay] = []
     ways: Counter[str] = Counter()
-    monkeypatch.setattr("pilotfish.sidecar.demo.replay.send_message", told.append)
+    monkeypatch.setattr("pilotfish.sidecar.demo.replay.send_message", messages.append)
 
     async def take_labels(request: web.Request) -> web.Response:
         labels.append(msgspec.json.decode(await request.read(), type=LabelledDay))
@@ -54,8 +54,8 @@ async def replayed(
             labels_url=str(server.make_url("/labels")),
         )
         await Replay(settings, session).day(FLIGHTS, 0)
-    assert isinstance(told[0], DayReplayed)
-    return told[0], labels[0], ways
+    assert isinstance(messages[0], DayReplayed)
+    return messages[0], labels[0], ways
 
 
 @pytest.mark.asyncio

@@ -1,4 +1,4 @@
-"""Nothing of a demo stays behind, and a process that fails is named with its last output."""
+"""A demo leaves no file or process behind, and the error of a failed process has its last output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model's server: predictions for everybody, a new model only with the token."""
+"""The model's server: predictions without a token, a new model only with the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story: what happened decides when it is over, and how."""
+"""The state of the demo: the messages decide its phase and its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACCEPTED = WebhookDelivery(verdict="accepted", reason="good", id="e-1", episode=
 RETRAINED = Retrained(rows=1800, profile="new")
 
 
-def told(*items: AnyMessage | Report) -> DemoState:
+def state_after(*items: AnyMessage | Report) -> DemoState:
     state = DemoState(PLAN)
     for item in items:
         state = on_report(state, item) if isinstance(item, Report) else on_message(state, item)
@@ -38,7 +38,7 @@ def loop(after: float = 7.0) -> list[AnyMessage | Report]:
 
 
 def test_the_loop_closes_when_the_days_after_the_new_profile_are_quiet() -> None:
-    state = told(*loop())
+    state = state_after(*loop())
     assert state.phase == "closed"
     assert [entry.tone for entry in state.entries] == [
         "plain", "change", "alarm", "change", "change", "good", "good"
@@ -49,17 +49,17 @@ def test_the_loop_closes_when_the_days_after_the_new_profile_are_quiet() -> None
     ("cut", "phase"), [(2, "stable"), (7, "changed"), (8, "alarmed"), (9, "retraining"), (12, "settling")]
 )
 def test_each_step_has_its_phase(cut: int, phase: str) -> None:
-    assert told(*loop()[:cut]).phase == phase
+    assert state_after(*loop()[:cut]).phase == phase
 
 
-def test_a_webhook_that_comes_before_the_report_of_its_alarm_is_told_after_it() -> None:
+def test_a_webhook_before_the_report_of_its_alarm_is_listed_after_it() -> None:
     early, late = loop(), loop()
     early[7], early[8] = early[8], early[7]
-    assert told(*early[:9]).entries == told(*late[:9]).entries
+    assert state_after(*early[:9]).entries == state_after(*late[:9]).entries
 
 
 def test_an_alarm_names_feature_onset_and_effect() -> None:
-    alarm = told(*loop()[:8]).entries[-1]
+    alarm = state_after(*loop()[:8]).entries[-1]
     assert alarm.text == "ALARM: distance, since 4 Aug, PSI 0.80"
 
 
@@ -75,15 +75,15 @@ def test_an_alarm_names_feature_onset_and_effect() -> None:
     ids=["false alarm", "problem", "error not restored", "second alarm", "no alarm"],
 )
 def test_what_goes_wrong_ends_it_with_the_reason(items: list[AnyMessage | Report], reason: str) -> None:
-    state = told(*items)
+    state = state_after(*items)
     assert state.phase == "failed"
     assert state.failure.startswith(reason)
 
 
 def test_after_the_end_only_the_days_go_on() -> None:
-    state = told(*loop())
-    assert told(*loop(), ProcessFailure(reason="late"), day(99)).days == (*state.days, day(99))
-    assert told(*loop(), ProcessFailure(reason="late")).phase == "closed"
+    state = state_after(*loop())
+    assert state_after(*loop(), ProcessFailure(reason="late"), day(99)).days == (*state.days, day(99))
+    assert state_after(*loop(), ProcessFailure(reason="late")).phase == "closed"
 
 
 def test_progress_is_nothing_without_evidence_and_one_at_the_threshold() -> None:

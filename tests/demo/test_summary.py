@@ -1,4 +1,4 @@
-"""The summary says what holds; one thing that does not makes the demo fail."""
+"""The summary marks each promise; one that was not kept makes the demo fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProxyUsage, 
 from pilotfish.sidecar.demo.state import DemoState
 from pilotfish.sidecar.demo.summary import failed_checks, summarise
 from tests.demo.made import day
-from tests.demo.test_state import loop, told
+from tests.demo.test_state import loop, state_after
 
 DAYS = 7
 EXACT = MeasuredAccounting(seen=180 * DAYS, fates={"measured": 180 * DAYS}, rows=900 * DAYS)
@@ -34,7 +34,7 @@ def broken(state: DemoState, accounting: MeasuredAccounting | None = EXACT) -> l
 
 
 def test_a_closed_loop_keeps_every_promise() -> None:
-    state = told(*loop())
+    state = state_after(*loop())
     results = {result.what: result.measured for result in summarise(state, EXACT, ProxyUsage(0.35, 2**24), 60.0)}
     assert broken(state) == []
     assert results["alarm after"] == "900 rows of changed traffic"
@@ -43,9 +43,9 @@ def test_a_closed_loop_keeps_every_promise() -> None:
     assert "5.0% of a core, 16 MiB" in results["proxy overhead"]
 
 
-def test_a_loop_that_does_not_close_is_told() -> None:
-    assert broken(told(*loop(after=30.0))) == ["loop"]
-    assert broken(told(*loop()[:6]), None) == ["alarm", "loop"]
+def test_a_loop_that_does_not_close_is_reported() -> None:
+    assert broken(state_after(*loop(after=30.0))) == ["loop"]
+    assert broken(state_after(*loop()[:6]), None) == ["alarm", "loop"]
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_loop_that_does_not_close_is_told() -> None:
     ],
     ids=["a fate is missing", "more than was sent", "rows are missing"],
 )
-def test_accounting_that_does_not_add_up_is_told(accounting: MeasuredAccounting) -> None:
-    assert broken(told(*loop()), accounting) == ["accounting"]
+def test_accounting_that_does_not_add_up_is_reported(accounting: MeasuredAccounting) -> None:
+    assert broken(state_after(*loop()), accounting) == ["accounting"]
 
 
-def test_a_failed_request_is_told() -> None:
-    assert broken(told(*loop()[:-1], day(98, failures=1))) == ["failed requests"]
+def test_a_failed_request_is_reported() -> None:
+    assert broken(state_after(*loop()[:-1], day(98, failures=1))) == ["failed requests"]
 
 
 def test_the_accounting_is_read_from_metrics() -> None:

@@ -1,4 +1,4 @@
-"""The trainer over HTTP: one retraining for one cause, on rows since the onset, handed over with the token."""
+"""The trainer over HTTP: one retraining for one cause, on rows since the onset, delivered with the token."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_an_event_with_another_signature_does_nothing(tmp_path: Path, said
 
 
 @pytest.mark.asyncio
-async def test_a_server_that_refuses_the_model_is_a_problem_told(tmp_path: Path, said: list[AnyMessage]) -> None:
+async def test_a_server_that_refuses_the_model_is_reported(tmp_path: Path, said: list[AnyMessage]) -> None:
     neighbours = Neighbours(status=503)
     async with trainer(tmp_path, neighbours) as client:
         await send_days(client, ONSET, 3)

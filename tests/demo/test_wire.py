@@ -1,4 +1,4 @@
-"""Rows survive the way over the Open Inference Protocol; what does not fit is refused with a reason."""
+"""Rows survive the Open Inference Protocol; a request that does not fit is refused with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows with times, texts, arrays and lists, for the tests of what is made of them."""
+"""Rows with times, texts, arrays and lists, for the tests of derived columns."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def normal_profile(features: int = 4, rows: int = 20_000) -> Profile:
 
 
 def normal_tick(profile: Profile, rng: np.random.Generator, rows: int = 50, **shifts: float) -> Counts:
-    """A tick of normal columns, some shifted by so many standard deviations."""
+    """A tick of normal columns, some shifted by the given number of standard deviations."""
     counts = TickCounts(profile)
     names = profile.names("input")
     counts.add(Batch({name: rng.normal(size=rows) + shifts.get(name, 0.0) for name in names}, rows))

@@ -1,4 +1,4 @@
-"""A batch contradicts itself loudly, and takes any value silently."""
+"""A batch refuses inconsistent columns and accepts any value."""
 
 from __future__ import annotations
 

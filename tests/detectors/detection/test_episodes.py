@@ -1,4 +1,4 @@
-"""One page for one cause, however long it lasts; it ends when the feature is back."""
+"""One alarm for one cause, even a lasting one; the episode ends when the feature has recovered."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def changes(results: list[TickResult]) -> list[EpisodeChange]:
     return [change for result in results for change in result.changes]
 
 
-def test_a_lasting_drift_pages_once_and_closes_after_recovery() -> None:
+def test_a_lasting_drift_alarms_once_and_closes_after_recovery() -> None:
     traffic = Traffic()
     assert pages(traffic.run(50)) == 0
     assert pages(traffic.run(1000, x1=0.5)) == 1
@@ -74,7 +74,7 @@ def test_a_later_change_is_an_episode_of_its_own() -> None:
     assert first.id != second.id
 
 
-def test_a_return_soon_after_the_end_reopens_the_episode_without_a_page() -> None:
+def test_a_return_soon_after_the_end_reopens_the_episode_without_an_alarm() -> None:
     traffic = Traffic()
     traffic.run(20)
     assert pages(traffic.run(40, x0=0.8)) == 1

@@ -1,4 +1,4 @@
-"""The monitor as a function of its ticks: exact, order-bound, and the same however the rows were counted."""
+"""The monitor is an exact function of its ticks in order, and does not depend on how rows were counted."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_pods_that_share_the_rows_give_the_same_state_as_one() -> None:
     assert one.state() == many.state()
 
 
-def test_ticks_without_rows_change_nothing_whether_told_or_not() -> None:
-    told, untold = DriftMonitor(PROFILE, QUICK), DriftMonitor(PROFILE, QUICK)
+def test_ticks_without_rows_change_nothing_whether_closed_or_skipped() -> None:
+    closed, skipped = DriftMonitor(PROFILE, QUICK), DriftMonitor(PROFILE, QUICK)
     rng = np.random.default_rng(1)
     ticks = {number: tick(PROFILE, rng) for number in (0, 1, 7, 30)}
     for number in range(31):
-        told.close_tick(number, ticks.get(number, Counts.empty(PROFILE)))
+        closed.close_tick(number, ticks.get(number, Counts.empty(PROFILE)))
         if number in ticks:
-            untold.close_tick(number, ticks[number])
-    assert told.state() == untold.state()
+            skipped.close_tick(number, ticks[number])
+    assert closed.state() == skipped.state()
 
 
 def test_a_side_without_rows_leaves_its_family_as_it_was() -> None:
@@ -84,7 +84,7 @@ def test_a_column_that_is_gone_counts_as_missing() -> None:
     assert effects.missing_ratio > 0.9
 
 
-def test_traffic_denser_than_the_reference_is_told() -> None:
+def test_traffic_denser_than_the_reference_is_reported() -> None:
     profile = build_profile({"x": np.random.default_rng(1).normal(size=4000)}, rows_per_tick=20)
     monitor = DriftMonitor(profile, QUICK)
     assert monitor.status().density is None
@@ -118,7 +118,7 @@ def test_families_share_the_budget() -> None:
     assert alone.threshold == pytest.approx(QUICK.ticks_per_false_alarm)
 
 
-def test_ignored_features_are_not_watched_and_tolerant_ones_less() -> None:
+def test_ignored_features_are_not_monitored_and_tolerant_ones_less() -> None:
     rng = np.random.default_rng(4)
     settings = replace(QUICK, ignore=("x0",), feature_tolerance={"x1": 0.5})
     monitor = DriftMonitor(normal_profile(), settings)

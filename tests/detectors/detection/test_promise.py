@@ -1,4 +1,4 @@
-"""False alarms within the budget, and drift found soon: small simulations with generous bounds, seeded."""
+"""False alarms stay within the budget, and drift is found soon: small seeded simulations with wide bounds."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_each_kind_of_drift_is_found_and_named(what: str) -> None:
 
 
 def test_a_shift_off_the_lattice_of_common_values_is_found_at_once() -> None:
-    """Wind in whole knots, say, and now with an offset of a third of one."""
+    """Integer values, such as wind in knots, that get an offset of a third."""
     rng = np.random.default_rng(12)
     knots = np.round(rng.gamma(4.0, 5.0, size=5000), 1)
     knots = np.where(rng.random(5000) < 0.6, np.round(knots / 4) * 4, knots)
@@ -120,7 +120,7 @@ def test_a_shift_off_the_lattice_of_common_values_is_found_at_once() -> None:
 
 
 def test_rows_that_follow_one_another_do_not_alarm_without_drift() -> None:
-    """A level that wanders with a memory of 20 ticks; independence assumed, it alarms again and again."""
+    """A level that wanders with a memory of 20 ticks. Under the assumption of independence it alarms repeatedly."""
 
     def wander(rng: np.random.Generator, ticks: int) -> np.ndarray:
         level, out = 0.0, []

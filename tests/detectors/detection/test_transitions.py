@@ -1,4 +1,4 @@
-"""Every change of an episode's phase stands in the table that docs/detection.md draws, and every row of it happens."""
+"""Every change of an episode's phase is in the table that docs/detection.md draws, and every row of it occurs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def events(result: TickResult, episode: str, *, dropped: bool) -> list[str]:
 
 
 def paths(source: str, names: list[str], target: str) -> list[list[Transition]]:
-    """Every way through the table from one phase to another by these events."""
+    """Return every path through the table from one phase to another by these events."""
     ways: list[tuple[str, list[Transition]]] = [(source, [])]
     for name in names:
         ways = [

@@ -1,4 +1,4 @@
-"""The inequality that the promise rests on: no function's mean exceeds its bound while nothing has drifted."""
+"""The inequality behind the promise: without drift, the mean of no likelihood ratio exceeds its bound."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def normal_cells(bins: NumericBins) -> np.ndarray:
 def one_reference(
     seed: int, rows: int, tolerance: float
 ) -> tuple[LikelihoodRatioBank, np.ndarray, np.ndarray, np.ndarray]:
-    """Bank, true cell probabilities, and the counts of both parts, of a reference of normal rows."""
+    """The bank, true bin probabilities and counts of both splits, for a reference of normal rows."""
     rng = np.random.default_rng(seed)
     training, calibration = rng.normal(size=rows * 3 // 10), rng.normal(size=rows * 7 // 10)
     bins = NumericBins.from_values(training)
@@ -107,7 +107,7 @@ def test_rounding_to_fixed_point_is_on_the_safe_side() -> None:
 
 
 def test_what_the_reference_says_against_its_true_mean_is_at_most_one_on_average() -> None:
-    """The ladder's k_g, for the rung g that the true mean lies below: an e-value over references."""
+    """k_g of the confidence grid, for the level g whose bound the true mean is below: an e-value over references."""
     capitals = []
     for seed in range(100):
         bank, truth, training, calibration = one_reference(seed, 300, 0.0)

@@ -20,7 +20,7 @@ SIDES: Mapping[str, Side] = {"said": "prediction", "sure": "prediction", "truth"
 
 
 def classified(rows: int, rng: np.random.Generator, error: float = 0.1) -> dict[str, np.ndarray]:
-    """Two classes; "sure" tells more of a mistake the lower it is, whatever their share."""
+    """Two classes; a lower "sure" means a more likely mistake, for any share of mistakes."""
     truth = rng.integers(0, 2, rows)
     wrong = rng.random(rows) < error
     sure = np.where(wrong, rng.beta(4, 3, rows), rng.beta(8, 2, rows))
@@ -61,7 +61,7 @@ def labelled(profile: Profile, data: Mapping[str, ColumnData], rows: int) -> Cou
 
 
 def mistakes(profile: Profile, wrong: int, rows: int) -> Counts:
-    """A tick of labelled rows, so many of them wrong."""
+    """A tick of labelled rows with the given number of wrong predictions."""
     counts = Counts.empty(profile)
     first = int(profile.offsets[profile.index["loss"]]) + 3
     counts.bin_counts[first : first + 2] = rows - wrong, wrong

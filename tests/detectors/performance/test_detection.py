@@ -1,4 +1,4 @@
-"""Growing losses are found in time, shrinking ones and harmless ones never, and episodes end when the model is back."""
+"""Growing losses are found in time; shrinking and harmless ones raise no alarm; episodes end when the loss recovers."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_mistakes_that_come_in_waves_stay_within_the_budget() -> None:
     assert alarms <= 40
 
 
-def test_a_lasting_loss_pages_once_and_its_episode_ends_with_it() -> None:
+def test_a_lasting_loss_alarms_once_and_its_episode_ends_with_it() -> None:
     monitor = DriftMonitor(profile_of("classification", 20_000), MONTH)
     rng = np.random.default_rng(6)
     assert first_alarm(monitor, 0.1, 50, 50, rng) is None
@@ -150,7 +150,7 @@ def test_the_profile_says_what_five_points_more_cost() -> None:
 
 
 def test_labels_may_come_in_batches_but_denser_traffic_counts_less() -> None:
-    """A tick's labels are scaled down by the traffic beside them, not by how many came at once."""
+    """The evidence of a tick's labels is scaled down by the density of the traffic, not by the number of labels."""
     rng = np.random.default_rng(10)
     data = classified(20_000, rng)
     profile = build(data, exchangeable=False, rows_per_tick=20)

@@ -1,4 +1,4 @@
-"""What is expected before labels come: close to what comes, silent about changes of what was learned, and merging."""
+"""The estimated loss: close to the realized loss, blind to concept drift, and mergeable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def predicted(profile: Profile, data: dict[str, np.ndarray], *, and_labelled: in
 
 
 def harder(rows: int, rng: np.random.Generator, share: float) -> dict[str, np.ndarray]:
-    """Reference-like rows of which more are unsure, and wrong as often as unsure ones are."""
+    """Rows like the reference, but more of them are unsure. Unsure rows are wrong as often as in the reference."""
     pool = classified(rows * 6, rng)
     weights = np.where(pool["sure"] < 0.65, 1 + share, 1.0)
     chosen = rng.choice(rows * 6, rows, replace=False, p=weights / weights.sum())
@@ -62,7 +62,7 @@ def test_it_adds_up_over_pods() -> None:
     assert found == estimate(profile, parts[2] + parts[1] + parts[0])
 
 
-def test_labels_that_contradict_it_are_believed() -> None:
+def test_labels_that_contradict_it_replace_it() -> None:
     profile = profile_of("classification", 20_000)
     rng = np.random.default_rng(3)
     data = classified(2000, rng)
@@ -110,7 +110,7 @@ def test_realized_is_the_mean_loss_with_an_interval(task: str, make: Make) -> No
         assert found.value == pytest.approx(np.mean(data["said"] != data["truth"]))
 
 
-def test_scores_that_are_probabilities_are_told_from_others() -> None:
+def test_scores_that_are_probabilities_are_recognised() -> None:
     rng = np.random.default_rng(6)
     chance = rng.random(8000)
     truth = rng.random(8000) < chance

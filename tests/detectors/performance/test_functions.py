@@ -27,7 +27,7 @@ def bank_of(bins: LossBins, training: Ints) -> tuple[LikelihoodRatioBank, Floats
 
 
 def places(bins: LossBins, values: Floats) -> Ints:
-    """Which of the cells that stand for a loss."""
+    """The bins that stand for a loss."""
     places: Ints = bins.digitize(Column(values))[0] - cells_of_losses.tested_bins(bins).start
     return places
 
@@ -57,7 +57,7 @@ def test_functions_are_lines_that_rise_with_the_loss(seed: int, wrong: int, righ
 def test_the_bound_holds_for_every_shape_whose_mean_is_within_the_tolerance(
     seed: int, shape: list[float], toward: float
 ) -> None:
-    """Any q over the cells, moved until its mean loss is the reference's plus the tolerance."""
+    """Any q over the bins, moved until its mean loss is the reference's plus the tolerance."""
     bins = LossBins.from_losses(losses(seed))
     cells = np.bincount(places(bins, losses(seed)), minlength=len(bins.atoms))
     bank, p = bank_of(bins, cells)

@@ -1,4 +1,4 @@
-"""Losses: what they are for each task, that nothing makes them raise, and that they survive a document."""
+"""Losses: their values for each task, no exception for any input, and a round trip through a document."""
 
 from __future__ import annotations
 

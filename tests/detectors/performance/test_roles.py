@@ -1,4 +1,4 @@
-"""Which loss is taken for which columns, and what is said where none fits."""
+"""The loss for each kind of columns, and the error where none fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile is its bytes: immutable, identified by its content, refused when damaged."""
+"""A profile is immutable, identified by the hash of its bytes, and refused when damaged."""
 
 from __future__ import annotations
 

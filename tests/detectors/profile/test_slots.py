@@ -1,4 +1,4 @@
-"""Hours of the day: told apart where a cycle of a day would hide drift, and nowhere else."""
+"""Hours of the day are separate slots where a daily cycle would hide drift, and nowhere else."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_only_features_with_a_cycle_have_slots_and_the_profile_says_so() -> None
 
 
 def test_a_cycle_no_longer_hides_a_shift() -> None:
-    """With hours told apart 2 ticks are enough; without, a week of ticks is not."""
+    """With slots, 2 ticks are enough; without slots, a week of ticks is not."""
     profile = reference()
     for seed in range(3):
         assert (ticks_to_alarm(profile, seed, 20) or 99) <= 12
@@ -177,7 +177,7 @@ def test_effect_sizes_compare_with_the_same_hours() -> None:
     assert found[1] > 0.5
 
 
-def test_a_lasting_drift_pages_once_and_its_episode_ends_when_it_is_over() -> None:
+def test_a_lasting_drift_alarms_once_and_its_episode_ends_when_it_is_over() -> None:
     rng, profile = np.random.default_rng(7), reference()
     monitor = DriftMonitor(profile, MONTH)
     first = DAYS * DAY_TICKS

@@ -1,4 +1,4 @@
-"""From whatever a person calls reference data to a profile, or to an error that says why not."""
+"""Any reference data gives a profile, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROWS = 400
 
 @pytest.fixture(autouse=True)
 def numbers() -> None:
-    """Start the generator anew, so that no test depends on those that ran before it."""
+    """Reset the generator, so that no test depends on earlier tests."""
     RNG.bit_generator.state = np.random.default_rng(9).bit_generator.state
 
 
@@ -63,7 +63,7 @@ def test_kinds_are_inferred(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", KINDS)
-def test_the_reference_itself_has_cells_without_surprises(what: str) -> None:
+def test_the_reference_itself_has_its_reference_counts_and_no_alarm(what: str) -> None:
     data, _ = KINDS[what]
     profile = build_profile({"x": data}, exchangeable=True)
     counts = TickCounts(profile)
@@ -157,7 +157,7 @@ def test_labels_that_go_on_are_left_out_however_they_are_spelled(what: str) -> N
 
 
 @pytest.mark.parametrize("newcomers", [0, 1, 5])
-def test_categories_with_rare_tails_late_newcomers_or_one_change_are_watched(newcomers: int) -> None:
+def test_categories_with_rare_tails_late_newcomers_or_one_change_are_monitored(newcomers: int) -> None:
     rows, random = 6000, np.random.default_rng(2)
     tail = [f"N{min(int(number), 4000)}" for number in random.zipf(1.3, rows)]
     late = [f"new {row % newcomers}" if newcomers and row > 5000 and row % 3 else f"c{row % 7}" for row in range(rows)]
@@ -166,7 +166,7 @@ def test_categories_with_rare_tails_late_newcomers_or_one_change_are_watched(new
     assert profile.excluded == ()
 
 
-def test_row_numbers_are_left_out_and_sorted_numbers_told_where_rows_are_in_no_order() -> None:
+def test_without_an_order_row_numbers_are_left_out_and_sorted_numbers_reported() -> None:
     rows, random = 1000, np.random.default_rng(2)
     x = random.normal(size=rows)
     data = {"id": np.arange(rows), "drawn id": random.permutation(rows) + 7, "sorted": np.sort(x), "x": x}
@@ -220,7 +220,7 @@ def test_independent_rows_show_no_season_however_many_features() -> None:
 
 
 @pytest.mark.parametrize("period", [7, 28, 60])
-def test_a_cycle_longer_than_the_longest_block_is_told(period: int) -> None:
+def test_a_cycle_longer_than_the_longest_block_is_reported(period: int) -> None:
     rng, ticks = np.random.default_rng(22), np.repeat(np.arange(14 * 144), 10)
     x = 0.2 * np.sin(2 * np.pi * ticks / 144 / period) + rng.normal(size=len(ticks))
     profile = build_profile({"x": x}, times=ticks.astype(np.float64) * 600.0, tick_seconds=600.0)
@@ -239,7 +239,7 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
     assert np.all(found["special"] == 1)
 
 
-def test_neighbouring_codes_keep_their_cells_however_large() -> None:
+def test_neighbouring_codes_keep_their_bins_however_large() -> None:
     codes = [10**8 + i for i in range(6)] * 100
     feature = build_profile({"code": codes, "x": RNG.normal(size=600)}).feature("code")
     cells, _ = feature.bins.digitize(Column(np.array(codes)))
@@ -248,7 +248,7 @@ def test_neighbouring_codes_keep_their_cells_however_large() -> None:
     assert {feature.roles[cell] for cell in rounded} == {"far"}
 
 
-def test_values_that_went_through_float32_keep_their_cells() -> None:
+def test_values_that_went_through_float32_keep_their_bins() -> None:
     values = np.array([0.1, 0.2, 0.3, 0.7] * 100)
     feature = build_profile({"x": values}).features[0]
     exact, _ = feature.bins.digitize(Column(values))
@@ -273,7 +273,7 @@ def test_very_many_categories_stay_bounded() -> None:
     assert profile.n_bins < 100
 
 
-def test_heavy_and_light_categories_have_cells_and_strangers_are_unseen() -> None:
+def test_heavy_and_light_categories_have_bins_and_new_ones_are_unseen() -> None:
     values = [f"c{min(i % 100, i % 7)}" if i % 3 else f"rare {i % 200}" for i in range(6000)]
     feature = build_profile({"c": values}).features[0]
     assert feature.roles.count("value") == 63
@@ -292,7 +292,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "unknown side": ({"sides": {"z": "input"}}, "no column is named"),
     "no time at all": ({"tick_seconds": 0.0}, "tick_seconds must be a positive number"),
     "no rows in a tick": ({"rows_per_tick": 0.0}, "rows_per_tick must be at least 1"),
-    "nothing to watch": ({"columns": {"x": [None, None]}}, "no column can be monitored"),
+    "nothing to monitor": ({"columns": {"x": [None, None]}}, "no column can be monitored"),
 }
 
 
@@ -303,7 +303,7 @@ def test_unusable_references_are_refused_with_the_reason(what: str) -> None:
         build_profile(**{"columns": {"x": [1.0, 2.0]}, **arguments})  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_progress_is_told() -> None:
-    told: list[tuple[int, int, str]] = []
-    build_profile({"a": [1.0, 2.0], "b": [1.0, 3.0]}, progress=lambda *args: told.append(args))
-    assert told == [(0, 2, "a"), (1, 2, "b"), (2, 2, "")]
+def test_progress_is_reported() -> None:
+    calls: list[tuple[int, int, str]] = []
+    build_profile({"a": [1.0, 2.0], "b": [1.0, 3.0]}, progress=lambda *args: calls.append(args))
+    assert calls == [(0, 2, "a"), (1, 2, "b"), (2, 2, "")]

@@ -34,7 +34,7 @@ def test_a_stable_reference_is_quiet_in_its_trial() -> None:
     assert not any("last third" in warning for warning in profile.warnings)
 
 
-def test_a_change_in_the_last_third_is_told_with_its_feature_and_row() -> None:
+def test_a_change_in_the_last_third_is_reported_with_feature_and_row() -> None:
     rows = _rows(2)
     rows["other"][2500:] += 2
     profile = _tried(rows)

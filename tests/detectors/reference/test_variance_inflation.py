@@ -1,4 +1,4 @@
-"""How much sums over blocks vary: against sums made one by one."""
+"""Variance inflation, compared with block sums that are computed one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TICKS, ROWS = 400, 10
 
 
 def material(level: np.ndarray) -> tuple[np.ndarray, NumericBins, LikelihoodRatioBank, list[BlockPartition]]:
-    """Cells of rows around a level [TICKS], their bins and functions, and blocks."""
+    """Bin numbers of rows around a level [TICKS], their bins, alternatives and blocks."""
     ticks = np.repeat(np.arange(TICKS), ROWS)
     values = level[ticks] + np.random.default_rng(1).normal(size=len(ticks))
     bins = NumericBins.from_values(values)

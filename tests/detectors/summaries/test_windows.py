@@ -1,4 +1,4 @@
-"""The past in windows: every closed tick in exactly one, packed small, and the same after a restart."""
+"""Windows of the past: every closed tick is in exactly one; they are compact and survive a restart."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_windows_add_up_exactly_and_survive_a_restart_at_any_tick(steps: list[tu
         assert kept[-1].peaks == {"features": float(number)}
 
 
-def test_fifty_cells_take_twenty_kilobytes_at_most() -> None:
+def test_fifty_bins_take_twenty_kilobytes_at_most() -> None:
     rng = np.random.default_rng(3)
     profile = build_profile({f"x{i}": rng.normal(size=20_000) for i in range(5)}, exchangeable=True)
     cells = profile.n_bins / len(profile.features)

@@ -1,4 +1,4 @@
-"""What is made of times, texts and arrays: the values, in every form, hostile ones too."""
+"""The columns derived from times, texts and arrays: their values in every form, also for hostile input."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(VALUES, max_size=6))
-def test_whatever_comes_has_a_cell_and_nothing_raises(values: list[Any]) -> None:
+def test_any_value_has_a_bin_and_nothing_raises(values: list[Any]) -> None:
     for transform in TRANSFORMS_MADE:
         column = Column(np.fromiter(values, dtype=object, count=len(values)))
         made = transform.apply(Block({"c": column}, len(values), np.full(len(values), T0)))

@@ -1,4 +1,4 @@
-"""What the profile watches of columns together: relations, their breaking, and what is no news about them."""
+"""Relations between columns: which are monitored, which broken ones raise an alarm, and which do not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = ("a", "b", "heavy", "sum", "alone", "other")
 
 
 def rows(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """`a` and `b` correlated by .8, `sum` nearly what `heavy` is, `alone` and `other` related to nothing."""
+    """`a` and `b` correlated by .8, `sum` almost equal to `heavy`, `alone` and `other` unrelated."""
     a, heavy = rng.normal(size=count), rng.lognormal(1.0, 1.0, size=count)
     return {
         "a": a,
@@ -72,7 +72,7 @@ def ticks(count: int, seed: int, **changed: object) -> list[Counts]:
     return out
 
 
-def watched(made_ticks: list[Counts]) -> tuple[DriftMonitor, list[Alarm]]:
+def monitored(made_ticks: list[Counts]) -> tuple[DriftMonitor, list[Alarm]]:
     monitor = DriftMonitor(profile(), DriftSettings())
     alarms = [alarm for tick, counts in enumerate(made_ticks) for alarm in monitor.close_tick(tick, counts).alarms]
     return monitor, alarms
@@ -106,7 +106,7 @@ def test_residuals_have_variance_one_and_grow_when_the_relation_breaks() -> None
 
 
 def test_a_broken_relation_is_named_with_its_partners_though_no_column_changed() -> None:
-    monitor, alarms = watched(ticks(20, 4, b=permuted))
+    monitor, alarms = monitored(ticks(20, 4, b=permuted))
     assert [alarm.family for alarm in alarms] == ["multivariate"]
     first = next(feature for feature in alarms[0].features if feature.partners)
     assert alarms[0].tick <= 4
@@ -119,11 +119,11 @@ def test_a_broken_relation_is_named_with_its_partners_though_no_column_changed()
 @pytest.mark.long
 def test_rows_of_the_reference_raise_no_alarm() -> None:
     for seed in range(3):
-        assert watched(ticks(150, 10 + seed))[1] == []
+        assert monitored(ticks(150, 10 + seed))[1] == []
 
 
-def test_a_unit_error_in_one_column_is_no_news_of_its_partners() -> None:
-    monitor, alarms = watched(ticks(60, 5, heavy=lambda values, _: values * 1000))
+def test_a_unit_error_in_one_column_raises_no_alarm_of_its_partners() -> None:
+    monitor, alarms = monitored(ticks(60, 5, heavy=lambda values, _: values * 1000))
     assert [(alarm.family, [feature.name for feature in alarm.features]) for alarm in alarms] == [
         ("features", ["heavy"])
     ]
@@ -138,28 +138,28 @@ def test_missing_values_are_filled_in_and_leave_the_partners_as_they_were() -> N
     sums = relations().apply(block(data))["residual:sum"].values
     assert np.abs(found["residual:sum"].values - sums).mean() < 0.02
     assert found["residual:b"].values[::2].var() < 1.0  # what is left of b when a says nothing is scaled as if it did
-    assert watched(ticks(40, 7, alone=lambda values, _: np.full_like(values, np.nan)))[1][0].family == "features"
+    assert monitored(ticks(40, 7, alone=lambda values, _: np.full_like(values, np.nan)))[1][0].family == "features"
 
 
 def test_a_shift_of_one_column_asks_once_and_names_it() -> None:
     for size in (0.5, 2.0):
-        monitor, alarms = watched(ticks(120, 8, b=lambda values, _, size=size: values + size))
-        told = [episode for episode in monitor.status().episodes if episode.part_of is None]
-        assert len(told) == 1
+        monitor, alarms = monitored(ticks(120, 8, b=lambda values, _, size=size: values + size))
+        own = [episode for episode in monitor.status().episodes if episode.part_of is None]
+        assert len(own) == 1
         assert "b" in {feature.name for alarm in alarms for feature in alarm.features}
-        assert all(alarm.part_of in {None, told[0].id} for alarm in alarms)
+        assert all(alarm.part_of in {None, own[0].id} for alarm in alarms)
         assert [alarm.family for alarm in alarms].count("multivariate") <= 1
 
 
 def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
     made_ticks = ticks(40, 9, b=permuted) + ticks(40, 9, b=permuted, heavy=permuted)
-    _, alarms = watched(made_ticks)
+    _, alarms = monitored(made_ticks)
     assert [alarm.part_of for alarm in alarms] == [None, None]
     assert {feature.name.partition(":")[2] for feature in alarms[1].features} & {"heavy", "sum"}
 
 
 @pytest.mark.long
-def test_a_relation_that_stays_broken_long_after_the_cause_that_hid_it_is_told() -> None:
+def test_a_relation_still_broken_long_after_its_episode_raises_an_alarm() -> None:
     both = ticks(40, 21, alone=lambda values, _: values + 3, heavy=permuted)
     settings = DriftSettings(tick_seconds=21_600.0, per_seconds=30 * 86_400.0 * 360)  # a day, and the hold, is 4 ticks
     monitor, alarms = DriftMonitor(profile(), settings), list[Alarm]()

@@ -50,7 +50,7 @@ def test_the_page_shows_alarm_episode_and_accounting(text: str) -> None:
 def test_the_page_shows_losses_and_labels(text: str) -> None:
     for piece in (
         "absolute error",
-        "realized recently <b>(believed)</b>",
+        "realized recently <b>(use this value)</b>",
         "1.500",
         "90 joined",
         "75.0 % of the predicted",

@@ -186,15 +186,15 @@ def test_a_column_may_not_have_the_name_of_what_is_made_of_another() -> None:
 
 
 def test_values_of_another_type_are_a_finding_of_their_column(profile: Profile) -> None:
-    watch, counts = QualityMonitor(profile), TickCounts(profile)
+    quality, counts = QualityMonitor(profile), TickCounts(profile)
     at = T0 + np.arange(200, dtype=np.float64)
     rows = rows_of(200, np.random.default_rng(1), at)
     rows["comment"][:20] = [7] * 20
     rows["emb"] = [*rows["emb"][:150], *([[1.0]] * 50)]
     batch = Batch(rows, 200, at=at)
-    watch.observe(batch)
+    quality.observe(batch)
     counts.add(batch)
-    found = watch.close_tick(0, counts.take())
+    found = quality.close_tick(0, counts.take())
     assert [(item.kind, item.column, item.rows) for item in found] == [
         ("type_change", "emb", 50),
         ("type_change", "comment", 20),
