@@ -33,6 +33,7 @@ def test_definition_leads_from_a_test_to_the_real_file(server: LanguageServer, t
     assert server.definitions(HERE, thing.__name__) == {defined_in(thing)}
 
 
+@pytest.mark.long  # the server reads the whole checkout, which takes its time beside other tests
 @pytest.mark.parametrize("thing", [DetectorError, PilotfishError])
 def test_references_are_found_from_the_real_file_in_both_packages_and_in_tests(
     server: LanguageServer, thing: type
@@ -43,6 +44,6 @@ def test_references_are_found_from_the_real_file_in_both_packages_and_in_tests(
         places = server.references(home, thing.__name__)
         return places if HERE in places else set()
 
-    places = wait_until(found, timeout=30, what="the language server to list the files and find this one")
+    places = wait_until(found, timeout=45, what="the language server to list the files and find this one")
     assert any(ROOT / "sidecar" in path.parents for path in places - {home})
     assert not any(ROOT / "build" in path.parents for path in places), "the stubs must not stand in for the files"
