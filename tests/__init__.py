@@ -1,1 +1,1 @@
-"""Tests mirror the packages; `support` is what they share, `architecture` holds the rules of the repository itself."""
+"""Tests mirror the packages. `support` holds shared code, `architecture` the rules of the repository itself."""

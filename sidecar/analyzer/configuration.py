@@ -1,4 +1,4 @@
-"""Converts the document to the settings of the worker and of the proxy, and to the answer of `GET /config`.
+"""Converts the document to the settings of the worker and of the proxy, and to the response of `GET /config`.
 
 A document that cannot be used never ends the process. It becomes the reason why the analyzer is idle, so that traffic
 passes and health and metrics still answer.

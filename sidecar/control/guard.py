@@ -74,8 +74,8 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
 
     The cooldown starts at the decision. For ONCE it covers the model with all its versions and profiles, so that a new
     version is not retrained at once. For LEVEL it covers the key. A superseded entry counts if it was sent, since its
-    answer may have been lost. In the modes `observe` and `recommend`, recommendations count as if they had been carried
-    out. The result never exceeds the cooldown, even if the clock was set back. The entry `id_` is the one under
+    response may have been lost. In the modes `observe` and `recommend`, recommendations count as if they had been
+    carried out. The result never exceeds the cooldown, even if the clock was set back. The entry `id_` is the one under
     decision and does not count.
     """
     rules = situation.rules.get(intent.kind)

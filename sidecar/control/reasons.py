@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
-    DISCONNECTED = "disconnected", "the connection to the receiver was closed before its answer"
+    DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DRIFT = "drift", "a drift detector raised an alarm"
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
     MODE = "mode", "the mode in the document does not allow the action"
@@ -36,7 +36,7 @@ class Reason(StrEnum):
     SECRET = "secret", "the secret file cannot be used"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
     STALE = "stale", "the observation is too old to act on"
-    TIMEOUT = "timeout", "the receiver did not answer in time"
+    TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"

@@ -14,11 +14,11 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
 
 
 class DayReplayed(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
-    """The replay has sent one day of flights and has all answers.
+    """The replay has sent one day of flights and has all responses.
 
     number         days since 1 May 2013
     tick           the second, since the epoch, in which the day began
-    rows, requests what was sent; `failures` are requests without a good answer
+    rows, requests what was sent; `failures` are requests without a usable response
     changed        the injected change was in force
     error          mean absolute error of the predictions, minutes; `close` is the share of them within 15 minutes
     direct, added  milliseconds, from paired calls: the median straight to the server, and what the proxy adds to it

@@ -23,7 +23,7 @@ MAX_RELATIONS = 3  # measures of relations that the table of features shows; the
 TONES = {"plain": "", "change": "yellow", "alarm": "bold red", "good": "green", "bad": "bold red"}
 PHASES = {
     "preparing": ("starting the model server, the trainer and pilotfish run", "dim"),
-    "stable": ("stable stretch: no alarm is expected", "green"),
+    "stable": ("stable period: no alarm is expected", "green"),
     "changed": ("the feed has changed without notice", "yellow"),
     "alarmed": ("alarm: an episode is open", "bold red"),
     "retraining": ("collecting labelled rows, then retraining:", "yellow"),

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
-    parser.add_argument("--health", metavar="HOST:PORT", help="address that answers GET /healthz")
+    parser.add_argument("--health", metavar="HOST:PORT", help="address that serves GET /healthz")
 
 
 def run(args: argparse.Namespace) -> int:

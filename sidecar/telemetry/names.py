@@ -243,7 +243,7 @@ LEARNING_ROWS = Metric(
 LEARNING_TRIES = Metric(
     "pilotfish_learning_tries",
     "gauge",
-    "Trials of a learned profile. State gave_up means that no stretch of rows was stable.",
+    "Trials of a learned profile. State gave_up means that no collected rows were stable.",
     DRIFT,
     ("model", "state"),
 )

@@ -1,4 +1,4 @@
-"""Every command is documented, and everything that is generated is what the code says."""
+"""Every command is documented, and every generated file matches the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CONTRIBUTING names what is there: every path and every target."""
+"""Every path and every make target in CONTRIBUTING exists."""
 
 from __future__ import annotations
 

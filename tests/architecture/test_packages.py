@@ -1,4 +1,4 @@
-"""Who sees whom, and what the data plane loads."""
+"""Which package imports which, and what the data plane loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the repository's files: no address of a registry, no path of somebody's machine, no dead link."""
+"""The repository's files contain no address of a registry, no path of a developer's machine and no dead link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file fits into a reader's head, and so does a function."""
+"""Files and functions are short enough to read at once."""
 
 from __future__ import annotations
 

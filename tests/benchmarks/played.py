@@ -1,4 +1,4 @@
-"""A proxy that is played: records of requests and answers, handed over as fast as they are taken."""
+"""A simulated proxy: sends records of requests and responses as fast as the analyzer reads them."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def start_upstream(stack: ExitStack, folder: Path) -> int:
 
 
 def start_direct(stack: ExitStack, folder: Path, upstream: int) -> Running:
-    """Nothing stands between."""
+    """Return the upstream without a proxy."""
     return Running(upstream, {})
 
 
@@ -128,7 +128,7 @@ def start_aiohttp(stack: ExitStack, folder: Path, upstream: int) -> Running:
 
 
 def start_pilotfish_alone(stack: ExitStack, folder: Path, upstream: int) -> Running:
-    """Start Pilotfish's proxy, which counts and hands nothing over."""
+    """Start Pilotfish's proxy, which counts and records nothing."""
     return _pilotfish(stack, folder / "alone", upstream, records=0)
 
 

@@ -104,7 +104,7 @@ def schedule(rate: int, seconds: float, start: float) -> deque[float]:
 def open_loop(port: int, rate: int, seconds: float) -> list[float]:
     """Send requests when they are due, whether or not earlier ones were answered; return latencies in microseconds.
 
-    A latency counts from the time at which the request was due, so that a stall is paid for by all that it delays.
+    A latency counts from the time at which the request was due, so a stall counts for every request that it delays.
     """
     text = body()
     head = f"POST {PATH} HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Rounds of load, contenders in turn, so that what else the machine does falls on all of them alike."""
+"""Rounds of load, contenders in turn, so that other load on the machine affects all of them equally."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def added_ratio(samples: Samples, name: str) -> str:
 
 
 def row(samples: Samples, name: str) -> tuple[str, ...]:
-    """Return the cells of one contender."""
+    """Return the table cells of one contender."""
     own = samples[name]
     latency = (spread([one.p50 for one in own], 0), spread([one.p99 for one in own], 0))
     rate = spread([one.requests_per_second for one in own], 0)

@@ -1,4 +1,4 @@
-"""What the kernel allows a test."""
+"""Limits of the kernel, set for a test."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether something accepts connections at `host`:`port`; for `wait_until`."""
+    """Return whether something accepts connections at `host`:`port`; for `wait_until`."""
     try:
         socket.create_connection((host, port), timeout=patient(1)).close()
     except OSError:

@@ -28,7 +28,7 @@ class Child:
         return self.process.pid
 
     def running(self) -> bool:
-        """Tell whether it has not ended yet."""
+        """Return whether it still runs."""
         return self.process.poll() is None
 
     def output(self) -> str:

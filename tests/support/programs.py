@@ -1,4 +1,4 @@
-"""Programs that PyPI does not carry: where they are, and a skip that says which are missing."""
+"""Programs that PyPI does not carry: their paths, and a skip that names the missing ones."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ REASONS = MappingProxyType(
         "decoder_error": "the decoder failed or ran out of memory; this is a defect, please report it",
         "duplicate_name": "two tensors, or two keys of one object, have the same name",
         "empty_body": "the body is empty",
-        "error_status": "the model did not answer with a 2xx status",
+        "error_status": "the model did not respond with a 2xx status",
         "event_stream": "the response is a stream of events",
         "invalid_json": "the body is not JSON in UTF-8",
         "no_rows": "the request has no rows",

@@ -14,7 +14,7 @@ admin address   HOST:PORT of this server, the option `--admin`
 bearer token    grants access to all paths except metrics and health; a browser sends it as a Basic password
 cross-site      sent by a script or form of a page in a browser; refused
 snapshot        the immutable report, windows and open counts
-view            the function that answers one path
+view            the function that handles one path
 
 More terms: docs/glossary.md
 """

@@ -1,4 +1,4 @@
-"""Builds the answer of `GET /report`: the report, the current traffic of the proxy, and the control loop's status."""
+"""Builds the response of `GET /report`: the report, the current traffic of the proxy, and the control loop's status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Converts a receiver's answer to an outcome: done, retry at a time, or permanent failure.
+"""Converts a receiver's response to an outcome: done, retry at a time, or permanent failure.
 
 The only module that handles HTTP status codes.
 """

@@ -19,7 +19,7 @@ from .delivery import DeliveryResult, outcome_of, parse_retry_after
 from .event import CONTENT_TYPE
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
-MAX_RESPONSE_BYTES = 64 * 1024  # of an answer that are read, so that a usual answer ends with an orderly close
+MAX_RESPONSE_BYTES = 64 * 1024  # of a response that are read, so that a usual response ends with an orderly close
 MAX_SECRET_BYTES = 4096
 
 
@@ -48,7 +48,7 @@ class WebhookSender:
         return outcome_of(answer, intent.why, answered)
 
     async def send(self, id_: str, event: str) -> DeliveryResult:
-        """Return the receiver's answer to `event`; a failure without an answer gives a result with `error`."""
+        """Return the receiver's response to `event`; a failure without a response gives a result with `error`."""
         body = event.encode()
         try:
             headers = self._headers(id_, body)

@@ -24,7 +24,7 @@ baselines.py     River, Evidently, and an alarm that always rings, on the same r
 
 Words
 -----
-columns.py       distributions whose cells' probabilities and information are known
+columns.py       distributions with known bin probabilities and information
 traffic.py       ticks drawn from them
 seed             a number of a run, from which all its randomness follows
 outcome          what one run found: plain values

@@ -1,4 +1,4 @@
-"""The same stream through other detectors as they come: how often they ring without drift, how soon with it."""
+"""The same stream through other detectors with their defaults: false alarms without drift, and delays with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns whose distribution is known: reference rows, the true probabilities of a profile's cells, the information."""
+"""Columns whose distribution is known: reference rows, the true probabilities of a profile's bins, the information."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Column(Protocol):
     def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Rows of the quiet distribution."""
 
-    def cells(self, feature: Feature) -> np.ndarray:
-        """The probability of each cell under this one."""
+    def probabilities(self, feature: Feature) -> np.ndarray:
+        """The probability of each bin under this distribution."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Normal:
     def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
         return rng.normal(size=count)
 
-    def cells(self, feature: Feature) -> np.ndarray:
+    def probabilities(self, feature: Feature) -> np.ndarray:
         cuts = feature.bins.cuts  # type: ignore[union-attr]  # a numeric feature
         masses = np.diff([0.0, *(self._below(float(cut)) for cut in cuts), 1.0])
         inside = np.concatenate([[cuts[0] - 1], (cuts[1:] + cuts[:-1]) / 2, [cuts[-1] + 1]])
@@ -73,7 +73,7 @@ class TwoClasses:
     def rows(self, count: int, rng: np.random.Generator) -> np.ndarray:
         return np.where(rng.random(count) < 0.5, "a", "b")
 
-    def cells(self, feature: Feature) -> np.ndarray:
+    def probabilities(self, feature: Feature) -> np.ndarray:
         shares = {"a": self.share, "b": 1 - self.share}
         return np.array([shares.get(label, 0.0) for label in feature.labels])
 

@@ -1,4 +1,4 @@
-"""Real data sets as columns, and the stretches of them in which something is known to happen."""
+"""Real data sets as columns, and the periods in which a change is known."""
 
 from __future__ import annotations
 

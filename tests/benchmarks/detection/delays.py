@@ -1,7 +1,7 @@
 """Rows from a drift to its alarm, over log(A) / KL: what any method with this budget needs at least, to first order.
 
-With a tolerance, a shift counts less what it forgives (.05 sd at .0025). The oracle is a CUSUM that is told the
-distribution before and after; it stops at log(A), as Lorden's bound asks, and watches this one column.
+With a tolerance, the shift that it allows is subtracted (.05 sd at .0025). The oracle is a CUSUM that is given the
+distribution before and after; it stops at log(A), as Lorden's bound asks, and tests this one column.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One cause, one page: a drift that lasts, what comes after it, and stretches in which nothing happens."""
+"""One cause, one alarm: a lasting drift, the time after it, and periods without drift."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUIET_TICKS, PATIENCE = 50, 1000
 
 
 def run(seeds: Sequence[int], *, ticks: int, shift: float) -> list[dict[str, Any]]:
-    """For each seed: pages and closings during a drift of so many ticks, and how long after it the episode closes."""
+    """For each seed: alarms and closings during a drift of `ticks` ticks, and the ticks from its end to the closing."""
     columns = [Normal()] * FEATURES
     profile = reference(columns, REFERENCE, TOLERANCE, [seeds[0], 4])
     found: list[dict[str, Any]] = []

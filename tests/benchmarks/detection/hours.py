@@ -1,4 +1,4 @@
-"""What telling the hours of the day apart is worth: a cycle of a day, with slots and without.
+"""The benefit of slots: a daily cycle, with slots and without.
 
 Ten reference days of one-minute ticks, ten rows each, of one column whose mean swings by 1.5 sd; then a shift of 1 sd
 at any time of the day.
@@ -24,7 +24,7 @@ PATIENCE = 3000  # ticks that a shift is waited for
 
 
 def run(seeds: Sequence[int], *, slots: bool) -> list[dict[str, Any]]:
-    """For each seed the feature's largest inflation, and ticks from the shift to the alarm."""
+    """For each seed the feature's largest variance inflation, and ticks from the shift to the alarm."""
     found = []
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])

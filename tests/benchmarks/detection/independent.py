@@ -30,12 +30,12 @@ def crossings(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> list[i
         profile = reference(columns, n0, 0.0, [seed, rows, n0])
         draw = Draw(profile, columns, np.random.default_rng([seed, rows, n0, 1]))
         evidence = Crossings(profile, A)
-        found.append(sum(len(evidence.step(tick, draw.cells(rows))) for tick in range(ticks)))
+        found.append(sum(len(evidence.step(tick, draw.flat_counts(rows))) for tick in range(ticks)))
     return found
 
 
 def pages_of_all(seeds: Sequence[int], *, rows: int, n0: int, ticks: int) -> list[int]:
-    """Pages of each run over all families: columns in related pairs, what is made of them, predictions and labels."""
+    """Alarms of each run over all families: columns in related pairs, their derived columns, predictions and labels."""
     found = []
     for seed in seeds:
         rng = np.random.default_rng([seed, rows, n0, 2])

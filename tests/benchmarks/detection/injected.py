@@ -60,7 +60,7 @@ def _permuted(column: Column, _: Feature, rng: np.random.Generator) -> Column:
 
 
 def _renamed(column: Column, feature: Feature, _: np.random.Generator, other: int) -> Column:
-    """The commonest name and another one change places."""
+    """The most frequent name and another one change places."""
     common = np.argsort(-feature.reference_counts, kind="stable")
     names = [feature.labels[i] for i in common if feature.roles[i] == "value"]
     one, other_name = names[0], names[min(other, len(names) - 1)]

@@ -1,8 +1,8 @@
-"""Each related column of real data permuted in turn: it stays as it was by itself, and its relations are gone.
+"""Each related column of real data permuted in turn: its own distribution stays, its relations are gone.
 
     python -m tests.benchmarks.detection.permuted
 
-Rows are shuffled; two thirds are the reference. A line for each column: rows to the page and what it names.
+Rows are shuffled; two thirds are the reference. A line per column: rows to the alarm and the columns that it names.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ SOURCES = ("flights", "weather", "Elec2")
 MOST_ROWS, LIVE_ROWS, QUIET_ROWS, ROWS_A_TICK, TOLERANCE = 30_000, 4200, 200, 20, 0.0025
 
 
-def pages(profile: Profile, live: Columns) -> list[tuple[int, Alarm]]:
-    """Every alarm, and how many live rows had come."""
+def alarms_of(profile: Profile, live: Columns) -> list[tuple[int, Alarm]]:
+    """Every alarm, with the number of live rows up to it."""
     replay = Replay(profile, settings(MONTH, TOLERANCE))
     closed = replay.run(live, tick_spans_by_rows(rows_of(live), ROWS_A_TICK))
     return [(tick.row, alarm) for tick in closed for alarm in tick.alarms]
 
 
 def tried(source: str, rng: np.random.Generator) -> list[tuple[str, int | None]]:
-    """Each related column, and the rows from its change to a page that names it or a partner of it."""
+    """Each related column, and the rows from its change to an alarm that names it or a partner of it."""
     whole = columns(source)
     data = taken(whole, rng.permutation(rows_of(whole))[:MOST_ROWS])
     cut = 2 * rows_of(data) // 3
     profile = build_profile(taken(data, slice(0, cut)), exchangeable=True)
     live = taken(data, slice(cut, cut + LIVE_ROWS))
-    print(f"{source}: {len(pages(profile, live))} pages without a change")
+    print(f"{source}: {len(alarms_of(profile, live))} alarms without a change")
     found: list[tuple[str, int | None]] = []
     for feature in profile.features:
         if not feature.name.startswith(RESIDUAL):
             continue
         name = feature.name.removeprefix(RESIDUAL)
         rows = np.r_[np.arange(QUIET_ROWS), QUIET_ROWS + rng.permutation(rows_of(live) - QUIET_ROWS)]
-        alarms = pages(profile, {**live, name: live[name].take(rows)})
+        alarms = alarms_of(profile, {**live, name: live[name].take(rows)})
         named = [row - QUIET_ROWS for row, alarm in alarms if name in _columns(alarm)]
         found.append((name, named[0] if named else None))
-        told = [feature.name for feature in alarms[0][1].features] if alarms else []
-        print(f"  {name}: {len(alarms)} pages, named after {found[-1][1]} rows; {', '.join(told)}", flush=True)
+        names = [feature.name for feature in alarms[0][1].features] if alarms else []
+        print(f"  {name}: {len(alarms)} alarms, named after {found[-1][1]} rows; {', '.join(names)}", flush=True)
     return found
 
 

@@ -41,7 +41,7 @@ class Known:
         reference: rows of the first file.
         stop: last row of the live ones; they begin after the reference, or with the second file.
         change: the live row at which it comes.
-        within: rows after it in which a page is wanted that names `least` of `names`.
+        within: rows after it in which an alarm is wanted that names `least` of `names`.
         before: pages that are forgiven before it.
         rows_a_tick: without times.
         time, tick_seconds: the column of times, and the width of a tick.
@@ -93,7 +93,7 @@ def in_order(seeds: Sequence[int], *, known: Known) -> list[dict[str, Any]]:
 
 
 def held_out(seeds: Sequence[int], *, known: Known) -> list[int]:
-    """Pages when the last third of the reference is replayed against the first two."""
+    """Alarms when the last third of the reference is replayed against the first two."""
     data, times = table(known.files[0], known.left_out, known.time)
     first, last = known.reference
     border = first + (last - first) * 2 // 3
@@ -103,7 +103,7 @@ def held_out(seeds: Sequence[int], *, known: Known) -> list[int]:
 
 
 def calm(seeds: Sequence[int], *, first_day: int) -> list[list[str]]:
-    """Pages in 60 days of New York's flights, by the hour, after a reference of the 60 days before: day and names."""
+    """Alarms in 60 days of New York's flights, by the hour, after a reference of the 60 days before: day and names."""
     data, times = table("flights.csv", FLIGHT_NAMES, "time_hour")
     assert times is not None
     order = np.argsort(times, kind="stable")
@@ -141,7 +141,7 @@ def _profile(known: Known, data: Columns, times: Floats | None, rows: slice) -> 
 def _pages(
     replay: Replay, known: Known, data: Columns, times: Floats | None, rows: slice
 ) -> list[tuple[int, tuple[str, ...]]]:
-    """(rows so far, names) of each page."""
+    """(rows so far, names) of each alarm."""
     live, at = taken(data, rows), None if times is None else times[rows]
     spans = (
         tick_spans_by_rows(rows_of(live), known.rows_a_tick)
@@ -156,7 +156,7 @@ def _pages(
 
 
 class _Watched(Replay):
-    """A replay that remembers how the evidence went: log10 of the largest over its threshold, after each tick."""
+    """A replay that stores the evidence: log10 of the largest over its threshold, after each tick."""
 
     def __init__(self, profile: Profile, chosen: DriftSettings) -> None:
         super().__init__(profile, chosen)

@@ -1,4 +1,4 @@
-"""A correlation that breaks while each column stays as it was, errors that labels show, and naming what drifted."""
+"""A correlation that breaks while each column keeps its distribution, errors that labels show, and named features."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def correlation(seeds: Sequence[int], *, tolerance: float) -> list[dict[str, Any
 
 
 def _note(named: dict[str, int], monitor: DriftMonitor, rows: int) -> None:
-    """Remember at which row each column came to be named: by itself, by its residual, or as a partner of one."""
+    """Store the row at which each column was first named: directly, by its residual, or as a partner."""
     for episode in monitor.status().episodes:
         for feature in episode.features:
             for name in (feature.name.removeprefix(RESIDUAL), *monitor.profile.partners.get(feature.name, ())):

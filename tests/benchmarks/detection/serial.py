@@ -1,7 +1,7 @@
 """False alarms where rows follow one another, and the delay of one standard deviation beside them.
 
 Fourteen reference days of one-minute ticks, ten rows each, in five columns; live traffic goes on from there, at the
-same and at twenty times the rate. Every run has a reference of its own, and the same ticks are judged by two budgets.
+same and at twenty times the rate. Every run has its own reference, and the same ticks are compared with two budgets.
 Rows are drawn, not counts: given the level of their tick they are independent, except where rows themselves follow.
 """
 
@@ -40,7 +40,7 @@ def wander(memory: float, sd: float, count: int, rng: np.random.Generator) -> np
 
 
 def days(sd: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """A level [count] that every day draws anew."""
+    """A level [count] that is drawn again every day."""
     return np.repeat(rng.normal(size=count // DAY_TICKS + 1) * sd, DAY_TICKS)[:count]
 
 
@@ -64,7 +64,7 @@ class Stream:
         self._rng = rng
 
     def rows(self, first: int, ticks: int, a_tick: int) -> np.ndarray:
-        """Rows [ticks x a_tick] of some ticks, which must be asked for in their order."""
+        """Rows [ticks x a_tick] of some ticks, which must be requested in order."""
         around = self._around(ticks * a_tick)
         values: np.ndarray = np.repeat(self._level[first : first + ticks] + self.shift, a_tick) + around
         return values
@@ -96,8 +96,8 @@ def run(seeds: Sequence[int], *, kind: str, ticks: int, factor: int) -> list[dic
         streams = [Stream(kind, start + ticks + PATIENCE, rng) for _ in range(COLUMNS)]
         profile = _profile(streams, start)
         evidence, alarms = Crossings(profile, *BUDGETS), dict.fromkeys(BUDGETS, 0)
-        for tick, cells in enumerate(_ticks(profile, streams, start, ticks, ROWS * factor), start):
-            for budget in evidence.step(tick, cells):
+        for tick, flat_counts in enumerate(_ticks(profile, streams, start, ticks, ROWS * factor), start):
+            for budget in evidence.step(tick, flat_counts):
                 alarms[budget] += 1
         delays = _delays(profile, streams, start + ticks, ROWS * factor)
         found.append({"alarms": alarms, "delays": delays})
@@ -126,8 +126,8 @@ def _delays(profile: Profile, streams: Sequence[Stream], first: int, rows: int) 
     """By budget, ticks from a shift of x0 by 1 sd to the alarm; `PATIENCE` where there is none."""
     evidence, found = Crossings(profile, *BUDGETS), dict.fromkeys(BUDGETS, PATIENCE)
     streams[0].shift = 1.0
-    for seen, cells in enumerate(_ticks(profile, streams, first, PATIENCE, rows), 1):
-        for budget in evidence.step(first + seen - 1, cells):
+    for seen, flat_counts in enumerate(_ticks(profile, streams, first, PATIENCE, rows), 1):
+        for budget in evidence.step(first + seen - 1, flat_counts):
             found[budget] = min(found[budget], seen)
         if max(found.values()) < PATIENCE:
             break

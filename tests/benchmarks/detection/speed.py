@@ -39,7 +39,7 @@ def numeric(rows: int, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def mixed(rows: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Half of the columns numbers of which one in twenty is missing, a quarter counts, a quarter names."""
+    """Half of the columns are numbers (one in twenty missing), a quarter counts, a quarter names."""
     out: dict[str, Any] = {}
     for i in range(FEATURES):
         if i % 4 < 2:

@@ -1,4 +1,4 @@
-"""What the benchmark says of its own figures is right: bounds, verdicts, tables, pictures."""
+"""The report of the benchmark is correct: bounds, verdicts, tables, pictures."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_probabilities_of_bins_are_those_of_rows() -> None:
     values = rng.normal(0.3, 1.2, 200_000)
     x, c = profile.feature("x"), profile.feature("c")
     found = np.bincount(x.bins.digitize(Column(values))[0], minlength=x.bins.size) / len(values)
-    assert np.abs(found - Normal(0.3, 1.2).cells(x)).max() < 0.004
-    assert TwoClasses(0.6).cells(c).sum() == pytest.approx(1.0)
+    assert np.abs(found - Normal(0.3, 1.2).probabilities(x)).max() < 0.004
+    assert TwoClasses(0.6).probabilities(c).sum() == pytest.approx(1.0)
 
 
 def test_pictures_are_pictures() -> None:

@@ -36,7 +36,7 @@ class Traffic:
         return out
 
 
-def pages(results: list[TickResult]) -> int:
+def alarm_count(results: list[TickResult]) -> int:
     return sum(len(result.alarms) for result in results)
 
 
@@ -46,8 +46,8 @@ def changes(results: list[TickResult]) -> list[EpisodeChange]:
 
 def test_a_lasting_drift_alarms_once_and_closes_after_recovery() -> None:
     traffic = Traffic()
-    assert pages(traffic.run(50)) == 0
-    assert pages(traffic.run(1000, x1=0.5)) == 1
+    assert alarm_count(traffic.run(50)) == 0
+    assert alarm_count(traffic.run(1000, x1=0.5)) == 1
     assert traffic.monitor.status().episodes[0].open
     after = changes(traffic.run(60))
     assert [change.kind for change in after] == ["feature_closed", "closed"]
@@ -58,7 +58,7 @@ def test_features_that_drifted_together_share_one_episode() -> None:
     traffic = Traffic()
     traffic.run(30)
     results = traffic.run(60, x0=0.4, x1=0.4, x3=0.6)
-    assert pages(results) == 1
+    assert alarm_count(results) == 1
     (episode,) = traffic.monitor.status().episodes
     assert {feature.name for feature in episode.features} == {"x0", "x1", "x3"}
     assert all(feature.confirmed for feature in episode.features)
@@ -67,8 +67,8 @@ def test_features_that_drifted_together_share_one_episode() -> None:
 def test_a_later_change_is_an_episode_of_its_own() -> None:
     traffic = Traffic()
     traffic.run(30)
-    assert pages(traffic.run(40, x0=0.8)) == 1
-    assert pages(traffic.run(40, x0=0.8, x2=0.8)) == 1
+    assert alarm_count(traffic.run(40, x0=0.8)) == 1
+    assert alarm_count(traffic.run(40, x0=0.8, x2=0.8)) == 1
     first, second = traffic.monitor.status().episodes
     assert [[feature.name for feature in episode.features] for episode in (first, second)] == [["x0"], ["x2"]]
     assert first.id != second.id
@@ -77,10 +77,10 @@ def test_a_later_change_is_an_episode_of_its_own() -> None:
 def test_a_return_soon_after_the_end_reopens_the_episode_without_an_alarm() -> None:
     traffic = Traffic()
     traffic.run(20)
-    assert pages(traffic.run(40, x0=0.8)) == 1
+    assert alarm_count(traffic.run(40, x0=0.8)) == 1
     traffic.run(60)
     again = traffic.run(40, x0=0.8)
-    assert pages(again) == 0
+    assert alarm_count(again) == 0
     assert "reopened" in Counter(change.kind for change in changes(again))
     assert len(traffic.monitor.status().episodes) == 1
 
@@ -88,10 +88,10 @@ def test_a_return_soon_after_the_end_reopens_the_episode_without_an_alarm() -> N
 def test_a_return_after_the_hold_is_a_new_cause() -> None:
     traffic = Traffic()
     traffic.run(20)
-    assert pages(traffic.run(40, x0=0.8)) == 1
+    assert alarm_count(traffic.run(40, x0=0.8)) == 1
     traffic.run(60)
     traffic.tick += 1441  # a day of minutes
-    assert pages(traffic.run(40, x0=0.8)) == 1
+    assert alarm_count(traffic.run(40, x0=0.8)) == 1
     assert len(traffic.monitor.status().episodes) == 2
 
 
@@ -143,4 +143,4 @@ def test_a_drift_that_changes_its_shape_has_not_ended() -> None:
     assert [change.kind for change in changes(results)] == ["opened"]
     assert DriftMonitor.from_state(profile, SETTINGS, monitor.state()).state() == monitor.state()
     assert [change.kind for change in changes(serve(100, 5.0))] == ["feature_closed", "closed"]
-    assert pages(results) == 1
+    assert alarm_count(results) == 1

@@ -51,9 +51,9 @@ def test_a_side_without_rows_leaves_its_family_as_it_was() -> None:
     monitor.close_tick(0, tick(PROFILE, rng))
     before = monitor.status().families[1]
     counts = tick(PROFILE, rng)
-    cells = counts.bin_counts.copy()
-    cells[PROFILE.offsets[PROFILE.index["score"]] :] = 0
-    monitor.close_tick(1, replace(counts, bin_counts=cells, prediction_rows=0))
+    bin_counts = counts.bin_counts.copy()
+    bin_counts[PROFILE.offsets[PROFILE.index["score"]] :] = 0
+    monitor.close_tick(1, replace(counts, bin_counts=bin_counts, prediction_rows=0))
     assert monitor.status().families[1] == before
     assert monitor.status().families[0].evidence_ratio > 0
 

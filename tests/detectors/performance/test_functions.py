@@ -59,12 +59,12 @@ def test_the_bound_holds_for_every_shape_whose_mean_is_within_the_tolerance(
 ) -> None:
     """Any q over the bins, moved until its mean loss is the reference's plus the tolerance."""
     bins = LossBins.from_losses(losses(seed))
-    cells = np.bincount(places(bins, losses(seed)), minlength=len(bins.atoms))
-    bank, p = bank_of(bins, cells)
-    upper = upper_mean_bounds(bank.h, p, cells, np.ones(len(bank.h)), 8.0, TOLERANCE, slopes=bank.slopes)
+    counts = np.bincount(places(bins, losses(seed)), minlength=len(bins.atoms))
+    bank, p = bank_of(bins, counts)
+    upper = upper_mean_bounds(bank.h, p, counts, np.ones(len(bank.h)), 8.0, TOLERANCE, slopes=bank.slopes)
     q = np.resize(np.array(shape) + 1e-9, len(p))
     q = toward * q / q.sum() + (1 - toward) * np.eye(len(p))[seed % len(p)]
-    reference = cells @ bins.atoms / cells.sum()
+    reference = counts @ bins.atoms / counts.sum()
     excess = q @ bins.atoms - (reference + TOLERANCE)
     if excess > 0:
         q = q + (np.eye(len(p))[0] - q) * (excess / (q @ bins.atoms - bins.atoms[0]))

@@ -123,8 +123,8 @@ def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: st
         assert bank.groups == whole.groups
         assert np.array_equal(bank.weights, whole.weights)
         values = rows_of(np.repeat(slot * 6 + np.arange(6), 5000), 30_000, rng)[name]
-        cells, _ = feature.bins.digitize(Column(values))
-        truth = np.bincount(cells, minlength=feature.bins.size) / 30_000
+        bin_ids, _ = feature.bins.digitize(Column(values))
+        truth = np.bincount(bin_ids, minlength=feature.bins.size) / 30_000
         p = shrunken_probabilities(feature.slots.training[slot], smoothed_probabilities(feature.training))
         bound = fixed_point_bounds(
             bank, p, feature.slots.calibration[slot], feature.slots.bound_variance_inflation, log_inverse_risk, 0.0
@@ -223,7 +223,7 @@ def test_a_profile_with_slots_survives_a_round_trip_and_stays_small() -> None:
 
 BAD = {
     "a slot too few": ("shaping", lambda part: part[1:], "must have 24 slots, not 23"),
-    "a cell too few": ("bounding", lambda part: [part[0][1:], *part[1:]], "must be .* counts"),
+    "a bin too few": ("bounding", lambda part: [part[0][1:], *part[1:]], "must be .* counts"),
     "negative counts": ("bounding", lambda part: [[-1] * len(part[0]), *part[1:]], "must be .* counts"),
     "an inflation below one": ("inflation", lambda part: [0.5, *part[1:]], "must be numbers >= 1"),
     "an inflation too few": ("inflation", lambda part: part[1:], "entries, not"),
@@ -255,12 +255,12 @@ def test_a_lasting_drift_is_not_closed_in_hours_that_the_reference_has_no_rows_o
     profile = build_profile({"x": level(times) + random.normal(size=len(times))}, times=times, tick_seconds=tick)
     assert profile.features[0].slots is not None
     monitor, counting = DriftMonitor(profile, DriftSettings(tick_seconds=tick, tolerance=0)), TickCounts(profile)
-    pages, closed = 0, []
+    alarms, closed = 0, []
     for number in range(3 * 144):
         at = np.full(10, start + 12 * day + number * tick)
         counting.add(Batch({"x": level(at) + 1 + random.normal(size=10)}, 10, at=at))
         result = monitor.close_tick(round(at[0] / tick), counting.take())
-        pages += len(result.alarms)
+        alarms += len(result.alarms)
         closed += [change for change in result.changes if change.kind == "closed"]
-    assert pages == 1
+    assert alarms == 1
     assert closed == []

@@ -242,10 +242,10 @@ def test_functions_that_answer_to_the_square_of_a_level_are_tempered_with_it() -
 def test_neighbouring_codes_keep_their_bins_however_large() -> None:
     codes = [10**8 + i for i in range(6)] * 100
     feature = build_profile({"code": codes, "x": RNG.normal(size=600)}).feature("code")
-    cells, _ = feature.bins.digitize(Column(np.array(codes)))
-    assert len(set(cells.tolist())) == 6
+    bin_ids, _ = feature.bins.digitize(Column(np.array(codes)))
+    assert len(set(bin_ids.tolist())) == 6
     rounded, _ = feature.bins.digitize(Column(np.array([0.1, 0.2, 0.3], dtype=np.float32)))
-    assert {feature.roles[cell] for cell in rounded} == {"far"}
+    assert {feature.roles[bin_id] for bin_id in rounded} == {"far"}
 
 
 def test_values_that_went_through_float32_keep_their_bins() -> None:
@@ -278,8 +278,8 @@ def test_heavy_and_light_categories_have_bins_and_new_ones_are_unseen() -> None:
     feature = build_profile({"c": values}).features[0]
     assert feature.roles.count("value") == 63
     assert feature.roles.count("tail") == 16
-    cells, _ = feature.bins.digitize(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
-    assert [feature.roles[cell] for cell in cells] == ["unseen", "tail", "value"]
+    bin_ids, _ = feature.bins.digitize(Column(np.array(["never seen", values[0], "c1"], dtype=object)))
+    assert [feature.roles[bin_id] for bin_id in bin_ids] == ["unseen", "tail", "value"]
 
 
 BAD: dict[str, tuple[dict[str, object], str]] = {

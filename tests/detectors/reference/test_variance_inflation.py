@@ -19,43 +19,48 @@ def material(level: np.ndarray) -> tuple[np.ndarray, NumericBins, LikelihoodRati
     ticks = np.repeat(np.arange(TICKS), ROWS)
     values = level[ticks] + np.random.default_rng(1).normal(size=len(ticks))
     bins = NumericBins.from_values(values)
-    cells, _ = bins.digitize(Column(values))
-    return cells, bins, build_bank(bins, np.bincount(cells, minlength=bins.size), 0.0), block_partitions(ticks, None)
+    bin_ids, _ = bins.digitize(Column(values))
+    return (
+        bin_ids,
+        bins,
+        build_bank(bins, np.bincount(bin_ids, minlength=bins.size), 0.0),
+        block_partitions(ticks, None),
+    )
 
 
-def largest_by_hand(cells: np.ndarray, function: np.ndarray, lengths: list[BlockPartition]) -> float:
-    log_h = np.log(function)[cells]
+def largest_by_hand(bin_ids: np.ndarray, function: np.ndarray, lengths: list[BlockPartition]) -> float:
+    log_h = np.log(function)[bin_ids]
     log_h = log_h - log_h.mean()
     sums = [[log_h[a:b].sum() for a, b in zip(one.starts, one.starts[1:], strict=False)] for one in lengths]
     return max(float(np.square(some).sum() / (log_h**2).sum()) * len(some) / (len(some) - 1) for some in sums)
 
 
 def test_the_largest_ratio_over_all_lengths_is_found() -> None:
-    cells, _, bank, lengths = material(np.random.default_rng(2).normal(size=TICKS) * 0.5)
-    found = variance_inflation(cells, bank, lengths).values
+    bin_ids, _, bank, lengths = material(np.random.default_rng(2).normal(size=TICKS) * 0.5)
+    found = variance_inflation(bin_ids, bank, lengths).values
     for function, (group, h) in enumerate(zip(bank.groups, bank.h, strict=True)):
         if group == "location":
-            assert found[function] == pytest.approx(largest_by_hand(cells, h, lengths), abs=0.002)
+            assert found[function] == pytest.approx(largest_by_hand(bin_ids, h, lengths), abs=0.002)
 
 
 def test_blocks_without_rows_add_nothing() -> None:
-    cells, _, bank, lengths = material(np.random.default_rng(3).normal(size=TICKS) * 0.5)
+    bin_ids, _, bank, lengths = material(np.random.default_rng(3).normal(size=TICKS) * 0.5)
     some = [BlockPartition(one.length, np.sort(np.concatenate([one.starts, one.starts[::3]]))) for one in lengths]
     location = np.array(bank.groups) == "location"
-    plain, sparse = variance_inflation(cells, bank, lengths).values, variance_inflation(cells, bank, some).values
+    plain, sparse = variance_inflation(bin_ids, bank, lengths).values, variance_inflation(bin_ids, bank, some).values
     assert sparse[location] == pytest.approx(plain[location])
 
 
 def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one() -> None:
     slot_of_tick = np.arange(TICKS) // 2 % 10  # a day of 20 ticks and 10 slots
     days = np.repeat(np.random.default_rng(4).normal(size=TICKS // 20) * 0.3, 20)
-    cells, bins, bank, lengths = material(1.5 * np.sin(2 * np.pi * slot_of_tick / 10) + days)
+    bin_ids, bins, bank, lengths = material(1.5 * np.sin(2 * np.pi * slot_of_tick / 10) + days)
     slots = np.repeat(slot_of_tick, ROWS)
-    counts = [np.bincount(cells[slots == slot], minlength=bins.size) for slot in range(10)]
+    counts = [np.bincount(bin_ids[slots == slot], minlength=bins.size) for slot in range(10)]
     banks = [build_bank(bins, np.sum(counts, axis=0), 0.0, one) for one in counts]
     location = np.array(bank.groups) == "location"
-    whole = variance_inflation(cells, bank, lengths).values[location].max()
-    beside = variance_inflation(cells, bank, lengths, slots, banks).values[location].max()
-    within = variance_inflation(cells, bank, lengths, slots, banks, per_slot=True).values[location].max()
+    whole = variance_inflation(bin_ids, bank, lengths).values[location].max()
+    beside = variance_inflation(bin_ids, bank, lengths, slots, banks).values[location].max()
+    within = variance_inflation(bin_ids, bank, lengths, slots, banks, per_slot=True).values[location].max()
     assert within < beside / 2
     assert beside < whole
