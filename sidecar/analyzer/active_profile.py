@@ -15,7 +15,7 @@ from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 from ..errors import quote_value
-from ..report.schema import RESTART, Episode
+from ..report.schema import RESTART, EpisodeReport
 from .component import Component
 from .counters import ALARMS, FINDINGS, TICKS, Counters
 from .decode import DecodedExchange, Rows
@@ -43,7 +43,7 @@ class ActiveProfile(Component):
         self._ticks = ticks
         self._counters = counters
         self._notices = notices
-        self._history: tuple[Episode, ...] = ()
+        self._history: tuple[EpisodeReport, ...] = ()
         self._saved: Mapping[str, Any] | None = None
         self._closed_tick: int | None = None
         self.monitor: ProfileMonitor | None = None
@@ -98,10 +98,10 @@ class ActiveProfile(Component):
         except DetectorError as error:
             raise UnknownEpisodeError(str(error)) from error
 
-    def episodes(self) -> tuple[Episode, ...]:
+    def episodes(self) -> tuple[EpisodeReport, ...]:
         """Return the open episodes, then up to MAX_EPISODES closed ones, latest first, of all profiles."""
         found = self.monitor.status.episodes if self.monitor is not None else ()
-        current = tuple(msgspec.convert(item, Episode, from_attributes=True) for item in found)
+        current = tuple(msgspec.convert(item, EpisodeReport, from_attributes=True) for item in found)
         known = {episode.id for episode in current}
         closed = [episode for episode in current if not episode.open]
         closed += [episode for episode in self._history if episode.id not in known]
@@ -168,8 +168,8 @@ class ActiveProfile(Component):
         except DetectorError as error:
             raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
 
-    def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[Episode, ...]:
+    def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[EpisodeReport, ...]:
         """Return the checkpoint's episodes with all open ones closed by `by`; a resumed monitor has them open still."""
-        episodes = msgspec.convert(saved["episodes"], tuple[Episode, ...])
+        episodes = msgspec.convert(saved["episodes"], tuple[EpisodeReport, ...])
         closed = {"open": False, "closed_by": by, "closed_tick": self._ticks.closed_through}
         return tuple(msgspec.structs.replace(item, **closed) if item.open else item for item in episodes)

@@ -19,7 +19,7 @@ from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
 from ..report.schema import Report
-from ..rows.blocks import Block
+from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
@@ -236,7 +236,7 @@ class App:
             previous = "the previous profile stays in force: " if self.report.profile else ""
             self.submit(Warn("profile", f"the profile's file changed, {previous}{error}"))
 
-    def _rows(self) -> Iterator[Block] | None:
+    def _rows(self) -> Iterator[RowBlock] | None:
         """Return the stored recent rows, oldest first; None when the document stores none."""
         keep = self._configured.settings.keep_rows
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..rows.blocks import Block
+from ..rows.blocks import RowBlock
 from ..rows.buffer import RowBuffer
 from .component import Component
 from .decode import DecodedExchange
@@ -33,6 +33,6 @@ class RowCollector(Component):
             outputs = exchange.outputs.columns if exchange.outputs is not None else {}
             self._buffer.add(at, exchange.inputs.count, exchange.inputs.columns, outputs)
 
-    def take(self) -> list[Block]:
+    def take(self) -> list[RowBlock]:
         """Return and remove the rows that wait."""
         return self._buffer.take()

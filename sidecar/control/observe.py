@@ -52,7 +52,7 @@ def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
     return Subject(model, report.version or report.profile.version, report.profile.hash)
 
 
-def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
+def _episode(episode: shown.EpisodeReport, report: shown.Report) -> EpisodeFacts:
     return EpisodeFacts(
         id=episode.id,
         cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
@@ -63,7 +63,7 @@ def _episode(episode: shown.Episode, report: shown.Report) -> EpisodeFacts:
     )
 
 
-def _detail(episode: shown.Episode, report: shown.Report) -> dict[str, object]:
+def _detail(episode: shown.EpisodeReport, report: shown.Report) -> dict[str, object]:
     """Return the episode as in the report, with recent effect sizes, and with the losses if its family is theirs."""
     effects = {feature.name: feature.effects for feature in report.features}
     detail: dict[str, object] = msgspec.to_builtins(episode)

@@ -57,7 +57,7 @@ class Sent:
     through: list[float] = field(default_factory=list)
 
 
-class Replay:
+class FlightReplay:
     """Sends days of traffic with one client session."""
 
     def __init__(self, settings: ReplaySettings, session: aiohttp.ClientSession) -> None:
@@ -166,7 +166,7 @@ async def replay(settings: ReplaySettings) -> None:
     stop = asyncio.create_task(input_ended())
     connector = aiohttp.TCPConnector(limit=2 * CONNECTIONS)
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
-        replaying = Replay(settings, session)
+        replaying = FlightReplay(settings, session)
         for number in range(int(flights.day[0]), int(flights.day[-1]) + 1):
             if stop.done():
                 return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from ..report.schema import Effects, Episode, Family, Report
+from ..report.schema import Effects, EpisodeReport, Family, Report
 from .flights import FIRST_DATE
 from .messages import DayReplayed, GatheringRows, Retrained, WebhookDelivery
 
@@ -42,7 +42,7 @@ class TimelineEntry:
 class DemoAlarm:
     """The episodes that an alarm opened, as first reported, and the effect sizes of the named features."""
 
-    episodes: tuple[Episode, ...]
+    episodes: tuple[EpisodeReport, ...]
     opened_tick: int
     onset_tick: int
     effects: dict[str, Effects]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..report.schema import Episode, Report
+from ..report.schema import EpisodeReport, Report
 from .messages import AnyMessage, DayReplayed, GatheringRows, ProcessFailure, Retrained, WebhookDelivery
 from .state import DemoAlarm, DemoState, TimelineEntry, Tone, date_of, height
 
@@ -122,7 +122,7 @@ def _accepted(state: DemoState) -> DemoState:
     return add_entry(state, "webhook received, its signature is valid; collecting labelled rows", "change")
 
 
-def _alarm_of(episodes: tuple[Episode, ...], report: Report) -> DemoAlarm:
+def _alarm_of(episodes: tuple[EpisodeReport, ...], report: Report) -> DemoAlarm:
     return DemoAlarm(
         episodes=episodes,
         opened_tick=min(episode.opened_tick for episode in episodes),

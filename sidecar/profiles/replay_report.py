@@ -82,7 +82,7 @@ class ReplayReport:
             families=convert.families(status),
             features=convert.features(self.profile, status),
             episodes=tuple(
-                msgspec.convert(item, report.Episode, from_attributes=True)
+                msgspec.convert(item, report.EpisodeReport, from_attributes=True)
                 for item in sorted(status.episodes, key=lambda item: (not item.open, -item.opened_tick))
             ),
             budget=convert.budget(self.settings, self.ticks, self.alarms),

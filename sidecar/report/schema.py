@@ -14,13 +14,13 @@ import msgspec
 from .blocks.drift import (
     RESTART,
     Effects,
-    Episode,
-    EpisodeFeature,
+    EpisodeFeatureReport,
+    EpisodeReport,
     FalseAlarmBudget,
     Family,
     FeatureReport,
     NewValue,
-    Score,
+    ScoreReport,
 )
 from .blocks.labels import FeedbackStatus, LabelLag, LabelOutcome, LossEstimate, Performance
 from .blocks.learning import AuditEntry, LearningStatus, ProfileInfo, StoredRows, StreamDetectorStatus
@@ -32,8 +32,8 @@ __all__ = [
     "AuditEntry",
     "CheckpointStatus",
     "Effects",
-    "Episode",
-    "EpisodeFeature",
+    "EpisodeFeatureReport",
+    "EpisodeReport",
     "ExchangeCount",
     "FalseAlarmBudget",
     "Family",
@@ -49,7 +49,7 @@ __all__ = [
     "QualityFinding",
     "Report",
     "RowCount",
-    "Score",
+    "ScoreReport",
     "State",
     "StoredRows",
     "StreamDetectorStatus",
@@ -80,7 +80,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ticks: TickStatus
     families: tuple[Family, ...] = ()
     features: tuple[FeatureReport, ...] = ()
-    episodes: tuple[Episode, ...] = ()
+    episodes: tuple[EpisodeReport, ...] = ()
     budget: FalseAlarmBudget | None = None
     checkpoint: CheckpointStatus = CheckpointStatus()
     columns: tuple[UnprofiledColumn, ...] = ()

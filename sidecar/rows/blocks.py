@@ -21,7 +21,7 @@ _MAX_INTEGER, _MIN_INTEGER = 2**64 - 1, -(2**63)
 Columns = dict[str, list[Any]]
 
 
-class Block(msgspec.Struct, frozen=True, array_like=True):
+class RowBlock(msgspec.Struct, frozen=True, array_like=True):
     """Rows with the same columns. Every column has one entry per row; None is a missing value.
 
     Attributes:
@@ -38,10 +38,10 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
 _ENCODER = msgspec.msgpack.Encoder(
     enc_hook=lambda value: value.tolist()
 )  # for numpy values; other types raise AttributeError
-_DECODER = msgspec.msgpack.Decoder(Block)
+_DECODER = msgspec.msgpack.Decoder(RowBlock)
 
 
-def render(block: Block) -> bytes:
+def render(block: RowBlock) -> bytes:
     """Return the bytes of `block`.
 
     Raises:
@@ -51,7 +51,7 @@ def render(block: Block) -> bytes:
         try:
             payload = _ENCODER.encode(block)
         except OverflowError:  # an integer beyond 64 bits: detectors convert it to a float, too
-            payload = _ENCODER.encode(Block(block.at, _as_floats(block.inputs), _as_floats(block.outputs)))
+            payload = _ENCODER.encode(RowBlock(block.at, _as_floats(block.inputs), _as_floats(block.outputs)))
     except (AttributeError, OverflowError, RecursionError, TypeError, UnicodeError, ValueError) as error:
         raise RowsError(f"a block of {len(block.at)} rows cannot be written ({type(error).__name__})") from None
     if len(payload) > MAX_BLOCK:
@@ -59,7 +59,7 @@ def render(block: Block) -> bytes:
     return FRAMES.frame(payload, len(block.at))
 
 
-def parse(payload: bytes) -> Block:
+def parse(payload: bytes) -> RowBlock:
     """Return the block in `payload`; raise RowsError if `render` cannot have written it."""
     try:
         block = _DECODER.decode(payload)

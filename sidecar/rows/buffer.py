@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 from typing import Any
 
-from .blocks import Block
+from .blocks import RowBlock
 
 BLOCK_ROWS = 100  # rows per block, or a few more
 Exchange = tuple[float, int, dict[str, list[Any]], dict[str, list[Any]]]
@@ -33,7 +33,7 @@ class RowBuffer:
         self._exchanges.append((at, rows, self._unmasked(inputs), self._unmasked(outputs)))
         self.rows += rows
 
-    def take(self) -> list[Block]:
+    def take(self) -> list[RowBlock]:
         """Empty the buffer. Return its rows in order; consecutive exchanges with the same columns share blocks."""
         exchanges, self._exchanges, self.rows = self._exchanges, [], 0
         return [_block(group) for _, same in groupby(exchanges, key=_column_names) for group in _row_groups(same)]
@@ -66,12 +66,12 @@ def _column_names(exchange: Exchange) -> tuple[tuple[str, ...], tuple[str, ...]]
     return tuple(exchange[2]), tuple(exchange[3])
 
 
-def _block(exchanges: list[Exchange]) -> Block:
+def _block(exchanges: list[Exchange]) -> RowBlock:
     at = [time for time, rows, _, _ in exchanges for _ in range(rows)]
     first = exchanges[0]
     if len(exchanges) == 1:
-        return Block(at, first[2], first[3])
-    return Block(
+        return RowBlock(at, first[2], first[3])
+    return RowBlock(
         at, _concatenate(first[2], [item[2] for item in exchanges]), _concatenate(first[3], [i[3] for i in exchanges])
     )
 

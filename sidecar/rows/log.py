@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import quote_value
 from ..system.framing import Damage, FramedRecord
 from ..system.logfile import ForeignFileError, LogFile, read_records
-from .blocks import FRAMES, MAGIC, Block, parse, render
+from .blocks import FRAMES, MAGIC, RowBlock, parse, render
 from .errors import RowsError
 
 SEGMENTS = 8
@@ -71,7 +71,7 @@ class RowLog:
         """Size of the log in bytes."""
         return sum(segment.file.size for segment in self._segments)
 
-    def append(self, blocks: Sequence[Block]) -> int:
+    def append(self, blocks: Sequence[RowBlock]) -> int:
         """Write `blocks`. Return the number of rows that were not stored: no space, or unsupported values."""
         lost = 0
         for block in blocks:
@@ -159,7 +159,7 @@ def _number(path: Path) -> int:
     return int(path.name.split(".")[-2])
 
 
-def read_blocks(folder: Path, name: str) -> Iterator[Block]:
+def read_blocks(folder: Path, name: str) -> Iterator[RowBlock]:
     """Yield the blocks of the log `name`, oldest first. Another process may write to it. Skip damaged blocks."""
     for path in list_segments(folder, name):
         with suppress(FileNotFoundError):  # the writer has dropped this segment in the meantime
@@ -168,9 +168,9 @@ def read_blocks(folder: Path, name: str) -> Iterator[Block]:
                     yield parse(record.payload)
 
 
-def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[Block]:
+def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[RowBlock]:
     """Yield the newest `rows` rows of the log `name`, oldest first."""
-    blocks: deque[Block] = deque()
+    blocks: deque[RowBlock] = deque()
     held = 0
     for block in read_blocks(folder, name):
         blocks.append(block)
@@ -183,6 +183,6 @@ def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[Block]:
         excess = 0
 
 
-def _without_first(block: Block, count: int) -> Block:
+def _without_first(block: RowBlock, count: int) -> RowBlock:
     columns = ({name: values[count:] for name, values in side.items()} for side in (block.inputs, block.outputs))
-    return Block(block.at[count:], *columns)
+    return RowBlock(block.at[count:], *columns)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...detectors.batch import Column as MaskedColumn
 from ...detectors.batch import ColumnData, Floats, Side
-from .blocks import Block
+from .blocks import RowBlock
 
 MAX_COLUMNS = 2000
 
@@ -36,7 +36,7 @@ class RowTable:
     left_out: dict[str, str]
 
 
-def build_table(blocks: Iterable[Block], most_rows: int) -> RowTable:
+def build_table(blocks: Iterable[RowBlock], most_rows: int) -> RowTable:
     """Return the first `most_rows` rows of `blocks`. A column that a row does not have is missing in that row.
 
     A prediction with the name of an input is left out, because column names in a profile are unique.
@@ -61,7 +61,7 @@ class _TableBuilder:
     def rows(self) -> int:
         return len(self._at)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: RowBlock) -> None:
         first, capacity = self.rows, self._most_rows - self.rows
         self._at += block.at[:capacity]
         self._add(block.inputs, "input", first, capacity)

@@ -14,14 +14,14 @@ from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.situation import RetrainRules, Situation, Subject
 from pilotfish.sidecar.report.schema import (
     Effects,
-    Episode,
-    EpisodeFeature,
+    EpisodeFeatureReport,
+    EpisodeReport,
     FeatureReport,
     LossEstimate,
     Performance,
     ProfileInfo,
     Report,
-    Score,
+    ScoreReport,
     TickStatus,
 )
 from pilotfish.sidecar.settings.load import parse
@@ -38,7 +38,7 @@ spec:
     webhook: {url: "http://127.0.0.1:1/hook"%s}
 """
 TARGET = hashlib.sha256(b"http://127.0.0.1:1/hook").hexdigest()[:16]
-PSI = Score(0.5, 0.4, 0.6)
+PSI = ScoreReport(0.5, 0.4, 0.6)
 EFFECTS = Effects(
     first_tick=1,
     last_tick=60,
@@ -54,7 +54,7 @@ EFFECTS = Effects(
     wasserstein=None,
     mismatches=0,
 )
-OPEN = Episode(
+OPEN = EpisodeReport(
     id="e1",
     family="features",
     opened_tick=99,
@@ -63,7 +63,7 @@ OPEN = Episode(
     closed_by=None,
     open=True,
     features=(
-        EpisodeFeature(name="wind", confirmed=True, active=True, onset_tick=90, joined_tick=99, closed_tick=None),
+        EpisodeFeatureReport(name="wind", confirmed=True, active=True, onset_tick=90, joined_tick=99, closed_tick=None),
     ),
 )
 PROFILE = ProfileInfo(hash="aa", model="delays", version="7", created="", rows=1, features=1, excluded=(), warnings=())

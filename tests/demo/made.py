@@ -9,13 +9,13 @@ from pilotfish.sidecar.demo.messages import DayReplayed
 from pilotfish.sidecar.demo.state import DemoPlan
 from pilotfish.sidecar.report.schema import (
     Effects,
-    Episode,
-    EpisodeFeature,
+    EpisodeFeatureReport,
+    EpisodeReport,
     Family,
     FeatureReport,
     ProfileInfo,
     Report,
-    Score,
+    ScoreReport,
     TickStatus,
 )
 
@@ -57,7 +57,7 @@ def day(number: int, *, error: float = 7.0, failures: int = 0) -> DayReplayed:
 
 def effects(psi: float) -> Effects:
     """Return effect sizes with that PSI."""
-    score = Score(psi, psi, psi)
+    score = ScoreReport(psi, psi, psi)
     return Effects(
         first_tick=TICK,
         last_tick=TICK + 1,
@@ -75,9 +75,9 @@ def effects(psi: float) -> Effects:
     )
 
 
-def episode(opened: int, *, open: bool = True) -> Episode:  # noqa: A002  # the report's own word
+def episode(opened: int, *, open: bool = True) -> EpisodeReport:  # noqa: A002  # the report's own word
     """Return an episode of the feature distance that was opened on day `opened`."""
-    listed = EpisodeFeature(
+    listed = EpisodeFeatureReport(
         name="distance",
         confirmed=True,
         active=open,
@@ -85,7 +85,7 @@ def episode(opened: int, *, open: bool = True) -> Episode:  # noqa: A002  # the 
         joined_tick=TICK + opened,
         closed_tick=None if open else TICK + opened + 5,
     )
-    return Episode(
+    return EpisodeReport(
         id="episode-1",
         family="features",
         opened_tick=TICK + opened,
@@ -97,7 +97,7 @@ def episode(opened: int, *, open: bool = True) -> Episode:  # noqa: A002  # the 
     )
 
 
-def report(number: int, *episodes: Episode, profile: str = "old", ratio: float = 1e-6) -> Report:
+def report(number: int, *episodes: EpisodeReport, profile: str = "old", ratio: float = 1e-6) -> Report:
     """Return the analyzer's report after day `number`."""
     info = ProfileInfo(
         hash=profile, model="air-time", version="1", created="", rows=1, features=2, excluded=(), warnings=()

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from pilotfish.sidecar.demo import wire
 from pilotfish.sidecar.demo.messages import AnyMessage, DayReplayed
 from pilotfish.sidecar.demo.model import fit
-from pilotfish.sidecar.demo.replay import PAIRED, ROWS, Replay, ReplaySettings
+from pilotfish.sidecar.demo.replay import PAIRED, ROWS, FlightReplay, ReplaySettings
 from pilotfish.sidecar.demo.server import ModelServer
 from pilotfish.sidecar.demo.trainer import LabelledDay
 from tests.demo import made
@@ -53,7 +53,7 @@ async def replayed(
             direct_url=str(server.make_url(wire.INFER_PATH)) + "?direct",
             labels_url=str(server.make_url("/labels")),
         )
-        await Replay(settings, session).day(FLIGHTS, 0)
+        await FlightReplay(settings, session).day(FLIGHTS, 0)
     assert isinstance(messages[0], DayReplayed)
     return messages[0], labels[0], ways
 

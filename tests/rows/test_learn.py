@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.rows.blocks import Block
+from pilotfish.sidecar.rows.blocks import RowBlock
 from pilotfish.sidecar.rows.learn import instability, learn, main
 from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.log import RowLog
@@ -24,7 +24,7 @@ WANTED = LearnJob(
 )
 
 
-def blocks(rows: int = 3000, seconds: float = 2.0, shift: float = 0.0) -> list[Block]:
+def blocks(rows: int = 3000, seconds: float = 2.0, shift: float = 0.0) -> list[RowBlock]:
     random = np.random.default_rng(5)
     amounts = random.normal(size=rows)
     amounts[2 * rows // 3 :] += shift
@@ -32,7 +32,7 @@ def blocks(rows: int = 3000, seconds: float = 2.0, shift: float = 0.0) -> list[B
     colors = random.choice(["blue", "red"], rows).tolist()
     scores = random.normal(size=rows).tolist()
     return [
-        Block(
+        RowBlock(
             at[part],
             {"amount": amounts[part].tolist(), "color": colors[part]},
             {"score": scores[part], "amount": scores[part]},

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, Block, parse, render
+from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, RowBlock, parse, render
 from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
@@ -30,9 +30,9 @@ def opened(folder: Path, *, rows: int = 1000, size: int = MIB, newest: bool = Fa
     return RowLog(folder, "recent", most_rows=rows, most_bytes=size, newest=newest)
 
 
-def block(first: int, rows: int = 10) -> Block:
+def block(first: int, rows: int = 10) -> RowBlock:
     numbers: list[Any] = list(range(first, first + rows))
-    return Block([float(number) for number in numbers], {"a": numbers, "b": ["x"] * rows}, {"y": [None] * rows})
+    return RowBlock([float(number) for number in numbers], {"a": numbers, "b": ["x"] * rows}, {"y": [None] * rows})
 
 
 def numbers(folder: Path) -> list[int]:
@@ -78,9 +78,9 @@ def test_the_newest_rows_and_at_most_an_eighth_more_are_kept(tmp_path: Path) -> 
 
 def test_bytes_are_bounded_and_oversized_blocks_are_counted(tmp_path: Path) -> None:
     log = opened(tmp_path, rows=10**6, size=64 * 1024, newest=True)
-    assert log.append([Block([0.0], {"text": ["x" * 60_000]}, {})]) == 1
+    assert log.append([RowBlock([0.0], {"text": ["x" * 60_000]}, {})]) == 1
     for index in range(200):
-        log.append([Block([0.0], {"text": ["x" * 1000], "a": [index]}, {})])
+        log.append([RowBlock([0.0], {"text": ["x" * 1000], "a": [index]}, {})])
         assert log.size <= 64 * 1024
     assert numbers(tmp_path)[-1] == 199
 
@@ -105,10 +105,10 @@ def test_a_full_disk_is_reported_and_leaves_intact_blocks(tmp_path: Path, monkey
 
 
 def test_large_numbers_and_numpy_values_are_written_and_others_refused() -> None:
-    (found,) = scanned(BytesIO(render(Block([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
+    (found,) = scanned(BytesIO(render(RowBlock([1.0], {"a": [10**30], "b": [np.float32(2)], "c": [np.arange(2)]}, {}))))
     assert parse(found.payload).inputs == {"a": [1e30], "b": [2.0], "c": [[0, 1]]}
     with pytest.raises(RowsError, match="cannot be written"):
-        render(Block([1.0], {"a": [object()]}, {}))
+        render(RowBlock([1.0], {"a": [object()]}, {}))
 
 
 def test_the_buffer_omits_masked_columns_and_joins_equal_columns() -> None:
@@ -118,8 +118,8 @@ def test_the_buffer_omits_masked_columns_and_joins_equal_columns() -> None:
     buffer.add(3.0, 1, {"b": [4]}, {})
     assert buffer.rows == 4
     assert buffer.take() == [
-        Block([1.0, 1.0, 2.0], {"a": [1, 2, 3]}, {"p": [0.1, 0.2, 0.3]}),
-        Block([3.0], {"b": [4]}, {}),
+        RowBlock([1.0, 1.0, 2.0], {"a": [1, 2, 3]}, {"p": [0.1, 0.2, 0.3]}),
+        RowBlock([3.0], {"b": [4]}, {}),
     ]
     assert (buffer.rows, buffer.take()) == (0, [])
 

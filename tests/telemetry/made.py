@@ -47,8 +47,8 @@ def page(path: Path) -> PageSnapshot:
     return read_page(path)
 
 
-def score(value: float) -> report.Score:
-    return report.Score(value, value / 2, value * 2)
+def score(value: float) -> report.ScoreReport:
+    return report.ScoreReport(value, value / 2, value * 2)
 
 
 def whole_report() -> report.Report:
@@ -61,7 +61,7 @@ def whole_report() -> report.Report:
         name=HOSTILE, side="input", family="features", kind="numeric", evidence_ratio=2.0, onset_tick=3,
         episode_id="e1", effects=effects,
     )  # fmt: skip
-    member = report.EpisodeFeature(
+    member = report.EpisodeFeatureReport(
         name=HOSTILE, confirmed=True, active=True, onset_tick=3, joined_tick=4, closed_tick=None
     )
     return report.Report(
@@ -79,7 +79,7 @@ def whole_report() -> report.Report:
         families=(report.Family(name="features", evidence_ratio=2.0, threshold=1e5, share=1.0, alarms_total=1),),
         features=(feature,),
         episodes=(
-            report.Episode(
+            report.EpisodeReport(
                 id="e1", family="features", opened_tick=4, onset_tick=3, closed_tick=None, closed_by=None, open=True,
                 features=(member,),
             ),

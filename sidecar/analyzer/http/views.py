@@ -20,7 +20,7 @@ from aiohttp import web
 from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
-from ...rows.blocks import Block
+from ...rows.blocks import RowBlock
 from ...rows.jsonlines import as_lines
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
@@ -55,7 +55,7 @@ class ViewDependencies:
     config: Callable[[], Mapping[str, object]]
     take_labels: Callable[[LabelBatch], Future[FeedbackResponse]]
     actions: AuditedActions
-    rows: Callable[[], Iterator[Block] | None]
+    rows: Callable[[], Iterator[RowBlock] | None]
     alive: Callable[[], bool]
     token_file: Path | None
 
@@ -214,7 +214,7 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
     return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 
-async def _lines(blocks: Iterator[Block]) -> AsyncIterator[bytes]:
+async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         yield await asyncio.to_thread(as_lines, block)
 

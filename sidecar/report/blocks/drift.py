@@ -7,7 +7,7 @@ import msgspec
 RESTART = "restart"  # `closed_by` of an episode whose evidence a restart lost; the profile is still the same
 
 
-class Score(msgspec.Struct, frozen=True):
+class ScoreReport(msgspec.Struct, frozen=True):
     """An effect size with its 95 % interval, which narrows as the number of rows grows."""
 
     value: float
@@ -25,11 +25,11 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     first_tick: int
     last_tick: int
     rows: int
-    psi: Score
-    jensen_shannon: Score
-    chi_square: Score
-    wasserstein: Score | None
-    ks: Score | None
+    psi: ScoreReport
+    jensen_shannon: ScoreReport
+    chi_square: ScoreReport
+    wasserstein: ScoreReport | None
+    ks: ScoreReport | None
     missing_ratio: float
     missing_ratio_reference: float
     unseen_ratio: float
@@ -73,7 +73,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     alarms_total: int
 
 
-class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
+class EpisodeFeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """A feature that an episode names.
 
     `confirmed` means that the e-BH procedure names it; `active` means that it has not recovered yet.
@@ -87,7 +87,7 @@ class EpisodeFeature(msgspec.Struct, frozen=True, kw_only=True):
     closed_tick: int | None
 
 
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
+class EpisodeReport(msgspec.Struct, frozen=True, kw_only=True):
     """One cause, from its alarm to its end.
 
     `part_of` is the id of the episode in which another family has already reported the same cause.
@@ -100,7 +100,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     closed_tick: int | None
     closed_by: str | None
     open: bool
-    features: tuple[EpisodeFeature, ...]
+    features: tuple[EpisodeFeatureReport, ...]
     part_of: str | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..response import ReportResponse
-from ..schema import Effects, Score
+from ..schema import Effects, ScoreReport
 from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, decimal, name, share, text, whole
@@ -67,5 +67,5 @@ def _sizes(effects: Effects) -> Iterator[tuple[str, str]]:
         yield "type mismatches", whole(effects.mismatches)
 
 
-def _interval(score: Score) -> str:
+def _interval(score: ScoreReport) -> str:
     return f"<b>{decimal(score.value)}</b> <small>{decimal(score.low)} – {decimal(score.high)}</small>"

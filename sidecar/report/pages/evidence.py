@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil, log10
 
 from ..response import ReportResponse
-from ..schema import Episode
+from ..schema import EpisodeReport
 from ..timeline.schema import Timeline, TimelineWindow, is_covered
 from . import svg
 from .axis import Axis
@@ -88,20 +88,20 @@ def _line(axis: Axis, top: int, name: str, place: int) -> Iterator[str]:
         yield svg.path(f"line c{place % COLOURS}", points)
 
 
-def _shown(spans: Sequence[TimelineWindow], episode: Episode) -> bool:
+def _shown(spans: Sequence[TimelineWindow], episode: EpisodeReport) -> bool:
     return bool(spans) and spans[0].first_tick <= episode.opened_tick <= spans[-1].last_tick
 
 
-def _band(axis: Axis, clock: Clock, episode: Episode) -> str:
+def _band(axis: Axis, clock: Clock, episode: EpisodeReport) -> str:
     title = f"{text(episode.family)}: {_names(episode)}, since {clock.start(episode.onset_tick)}"
     return axis.band("band", episode.onset_tick, episode.closed_tick, TOP, BOTTOM, title)
 
 
-def _alarm(axis: Axis, clock: Clock, episode: Episode) -> str:
+def _alarm(axis: Axis, clock: Clock, episode: EpisodeReport) -> str:
     title = f"alarm of {text(episode.family)} at {clock.start(episode.opened_tick)}: {_names(episode)}"
     return svg.marker("mark", axis.at(episode.opened_tick) + axis.step / 2 * (axis.step < 40), TOP - 2, title)
 
 
-def _names(episode: Episode) -> str:
+def _names(episode: EpisodeReport) -> str:
     names = [text(feature.name[:60]) for feature in episode.features[:5]]
     return ", ".join(names) + (" and others" if len(episode.features) > len(names) else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from ..schema import Score, TickStatus
+from ..schema import ScoreReport, TickStatus
 
 NAME_LENGTH = 60
 LARGEST = 1e15
@@ -114,7 +114,7 @@ def evidence(ratio: float) -> str:
     return "&gt; 1000" if ratio > 1000 else "&lt; 0.0001" if ratio < 1e-4 else f"{ratio:.2g}"
 
 
-def score(found: Score | None) -> str:
+def score(found: ScoreReport | None) -> str:
     """Format an effect size with its interval in a second line."""
     if found is None:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..response import ReportResponse
-from ..schema import Episode, FalseAlarmBudget
+from ..schema import EpisodeReport, FalseAlarmBudget
 from ..timeline.schema import Timeline
 from . import evidence
 from .markup import Clock, name, period, section, text, time, whole
@@ -43,7 +43,7 @@ def notices(answer: ReportResponse) -> str:
     return "".join(lines)
 
 
-def _drift(episode: Episode, clock: Clock) -> str:
+def _drift(episode: EpisodeReport, clock: Clock) -> str:
     names = [name(item.name) for item in episode.features if item.active]
     listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     what = "Higher loss" if episode.family == "performance" else "Drift"

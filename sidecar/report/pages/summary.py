@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..response import ReportResponse
-from ..schema import Episode, FeatureReport
+from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
 from .overview import STATES, title
 from .tables import ranked
@@ -39,7 +39,7 @@ def lines(answer: ReportResponse) -> Iterator[str]:
         yield f"warning: {words}"
 
 
-def _names(episode: Episode) -> str:
+def _names(episode: EpisodeReport) -> str:
     names = [item.name for item in episode.features if item.active]
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..response import ReportResponse, RouteTraffic
-from ..schema import Episode, FeatureReport, FeedbackStatus, LossEstimate, Performance, Score
+from ..schema import EpisodeReport, FeatureReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
 from ..timeline.schema import FeatureSeries, Timeline
 from . import histogram, trend
 from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
@@ -85,7 +85,7 @@ def episodes(answer: ReportResponse) -> str:
     return section("Episodes", note, ("episode", "state", "features", "onset", "opened", "closed"), rows)
 
 
-def _episode(episode: Episode, clock: Clock) -> tuple[str, ...]:
+def _episode(episode: EpisodeReport, clock: Clock) -> tuple[str, ...]:
     state = '<span class="badge open">open</span>' if episode.open else f"ended: {text(episode.closed_by or '')}"
     names = ", ".join(
         name(item.name) + ("" if item.confirmed else " <small>(unconfirmed)</small>") for item in episode.features
@@ -128,7 +128,7 @@ def _labels(feedback: FeedbackStatus, came: str, found: Performance) -> str:
 
 def _loss(loss: LossEstimate, clock: Clock) -> tuple[str, str, str]:
     since = "" if loss.first_tick is None else clock.start(loss.first_tick)
-    return score(Score(loss.value, loss.low, loss.high)), whole(loss.rows), since
+    return score(ScoreReport(loss.value, loss.low, loss.high)), whole(loss.rows), since
 
 
 def findings(answer: ReportResponse) -> str:

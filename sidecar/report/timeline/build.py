@@ -12,7 +12,7 @@ from ....detectors.comparisons.trends import trends
 from ....detectors.detection.results import ratio
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Window, merged_window
-from ..schema import Effects, Episode, EpisodeFeature, Report
+from ..schema import Effects, EpisodeFeatureReport, EpisodeReport, Report
 from .histogram_layout import HistogramLayout
 from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
 
@@ -123,7 +123,7 @@ def _drifts(
         )
 
 
-def _stretch(windows: Sequence[Window], episode: Episode, member: EpisodeFeature) -> list[Window]:
+def _stretch(windows: Sequence[Window], episode: EpisodeReport, member: EpisodeFeatureReport) -> list[Window]:
     """Return the windows whose middle is within the drift; if there is none, the window of the onset."""
     ends = [tick for tick in (member.closed_tick, episode.closed_tick) if tick is not None]
     last = min(ends) if ends else max((window.last for window in windows), default=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..schema import RESTART, Effects, Episode
+from ..schema import RESTART, Effects, EpisodeReport
 
 FORMAT = 1
 CLOSED_WITH_WINDOWS = frozenset({"profile", RESTART})  # `closed_by` of episodes whose windows were discarded
@@ -92,6 +92,6 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     drifts: tuple[DriftedFeature, ...] = ()
 
 
-def is_covered(episode: Episode) -> bool:
+def is_covered(episode: EpisodeReport) -> bool:
     """Return whether the stored windows cover `episode`, so that it did not end with an earlier profile or state."""
     return episode.closed_by not in CLOSED_WITH_WINDOWS

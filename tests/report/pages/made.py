@@ -96,7 +96,7 @@ def answer(profile: Profile, monitor: DriftMonitor) -> ReportResponse:
         ticks=report.TickStatus(tick_seconds=60.0, last_closed=status.tick, closed_total=status.ticks_closed),
         families=convert.families(status),
         features=convert.features(profile, status),
-        episodes=tuple(msgspec.convert(item, report.Episode, from_attributes=True) for item in status.episodes),
+        episodes=tuple(msgspec.convert(item, report.EpisodeReport, from_attributes=True) for item in status.episodes),
         budget=convert.budget(DRIFT, status.ticks_closed, 1),
     )
 
