@@ -71,7 +71,7 @@ class Recoveries:
         self._windows = {name: RecoveryWindow.from_state(stored) for name, stored in state.items()}
 
     def _test(self, tick: int, member: EpisodeMember, table: FeatureTable) -> RecoveryTest:
-        """Return the recovery test of a member; it is built once per compiled bank."""
+        """Return the recovery test of a feature; it is built once per compiled bank."""
         bank = table.at(tick)
         terms = (member.alternative, member.excess)
         known = self._tests.get(member.name)

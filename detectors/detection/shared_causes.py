@@ -53,7 +53,7 @@ class SharedCauses:
         return cls({}, {})
 
     def explains(self, episode: Episode, feature: str) -> bool:
-        """Return whether the drift of an episode's members also changes a feature."""
+        """Return whether the drift of an episode's features also changes `feature`."""
         affected_by = self.affected_by.get(feature)
         if affected_by is None:
             return False

@@ -141,9 +141,9 @@ def _contradiction(spec: PerformanceSpec, reference: _LossByBin, labelled: _Loss
     larger, bins_larger = abs(seen - expected) > MATTERS * total, gaps.sum() - by_chance > 2 * MATTERS * total
     remedy = "the learned relation has changed; use the labels"
     if sure and larger:
-        such = f"where the reference's rows with such {spec.score!r} lost {expected / total:.3g}"
-        return f"{total} labelled rows lose {seen / total:.3g} {such}: {remedy}"
+        usual = f"reference rows with the same {spec.score!r} lose {expected / total:.3g}"
+        return f"{total} labelled rows lose {seen / total:.3g} on average, {usual}: {remedy}"
     if sure_of_bins and bins_larger:
-        apart = f"{gaps.sum() / total:.3g} apart from those that the reference's rows had at the same {spec.score!r}"
-        return f"the losses of {total} labelled rows are {apart}: {remedy}"
+        gap = f"by {gaps.sum() / total:.3g} from those of reference rows with the same {spec.score!r}"
+        return f"the losses of {total} labelled rows differ {gap}: {remedy}"
     return ""

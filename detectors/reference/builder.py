@@ -148,5 +148,5 @@ def _require_distinct_names(names: list[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ProfileError(
-            f"a column is named {shown(twice[0])}, like a feature that is made of another column; rename or exclude it"
+            f"a column is named {shown(twice[0])}, like a feature derived from another column; rename or exclude it"
         )
