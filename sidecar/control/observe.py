@@ -45,11 +45,12 @@ def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
     )
 
 
-def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject | None:
-    if report.profile is None:
-        return None
-    model = report.model or report.profile.model or monitor.metadata.name
-    return Subject(model, report.version or report.profile.version, report.profile.hash)
+def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject:
+    profile = report.profile
+    if profile is None:
+        return Subject(report.model or monitor.metadata.name, report.version, "")
+    model = report.model or profile.model or monitor.metadata.name
+    return Subject(model, report.version or profile.version, profile.hash)
 
 
 def _episode(episode: shown.EpisodeReport, report: shown.Report) -> EpisodeFacts:

@@ -28,7 +28,7 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The monitored model: its name, its version, and the hash of the profile in force."""
+    """The monitored model: its name, its version, and the hash of the profile in force; empty without one."""
 
     model: str
     version: str
@@ -79,14 +79,14 @@ class RetrainRules(Rules):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that a decision may depend on. `now` is in epoch seconds; `subject` is None without a profile.
+    """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded.
     """
 
     now: float
-    subject: Subject | None
+    subject: Subject
     episodes: Fact[tuple[EpisodeFacts, ...]]
     ledger: IntentLedger
     retrain: RetrainRules | None = None

@@ -13,6 +13,7 @@ NOON = 1_700_000_000.0
 HOUR = 3600.0
 OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written by a version without the nature LEVEL
 SUBJECT = Subject("delays", "7", "aa" * 32)
+UNPROFILED = replace(SUBJECT, profile_hash="")
 RULES = RetrainRules(mode=ACT, on=("drift",), cooldown=24 * HOUR)
 
 
@@ -28,7 +29,7 @@ def situation(
     now: float = NOON,
     mode: str | None = None,
     rules: RetrainRules | None = RULES,
-    subject: Subject | None = SUBJECT,
+    subject: Subject = SUBJECT,
     done: Iterable[Operation] = (),
 ) -> Situation:
     return Situation(

@@ -21,7 +21,7 @@ from pilotfish.sidecar.control.ledger import (
 )
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY, wanted_intents
 from pilotfish.sidecar.control.situation import ACT, OBSERVE, RECOMMEND, Situation, Subject
-from tests.control.situations import HOUR, NOON, RULES, SUBJECT, episode, put, situation
+from tests.control.situations import HOUR, NOON, RULES, SUBJECT, UNPROFILED, episode, put, situation
 
 BLOCKED = replace(RULES, blocked_reason="secret_ref")
 
@@ -46,7 +46,7 @@ OLDER, NEWER = episode("older", at=NOON - 60), episode("newer")
         (situation(episode(cause="performance")), []),
         (situation(episode(), rules=None), []),
         (situation(episode(), mode=OBSERVE), ["e1"]),
-        (situation(episode(), subject=None), []),
+        (situation(episode(), subject=UNPROFILED), []),
     ],
     ids=[
         "quiet",
@@ -171,7 +171,7 @@ def test_the_id_of_an_intent_depends_only_on_its_cause() -> None:
     [
         (situation(episode(), done=[put()]), []),
         (situation(done=[put()]), []),
-        (situation(done=[put()], subject=None), []),
+        (situation(done=[put()], subject=UNPROFILED), []),
         (situation(episode(closed_by="recovery"), done=[put()]), ["recovery"]),
         (situation(episode(closed_by="person"), done=[put()]), ["person"]),
         (situation(episode(), done=[put(profile_hash="bb")]), ["profile"]),

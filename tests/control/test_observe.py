@@ -93,7 +93,7 @@ def test_the_subject_is_from_the_report_else_the_profile_else_the_document() -> 
     assert situation_of(named).subject == Subject("other", "8", "aa")
     assert situation_of().subject == Subject("delays", "7", "aa")
     assert situation_of(nameless).subject == Subject("delays", "7", "aa")
-    assert situation_of(msgspec.structs.replace(REPORT, profile=None)).subject is None
+    assert situation_of(msgspec.structs.replace(REPORT, profile=None)).subject == Subject("delays", "", "")
 
 
 @pytest.mark.parametrize(

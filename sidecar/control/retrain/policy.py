@@ -17,8 +17,11 @@ KIND = "retrain"
 
 
 def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
-    """Return a retraining intent for each open episode with a cause in `retrain.on`, the oldest episode first."""
-    if situation.retrain is None or situation.subject is None:
+    """Return a retraining intent for each open episode with a cause in `retrain.on`, the oldest episode first.
+
+    Without a profile there is no evidence, and no intent.
+    """
+    if situation.retrain is None or not situation.subject.profile_hash:
         return ()
     causes, episodes = situation.retrain.on, situation.episodes
     found = [episode for episode in episodes.value if not episode.closed_by and episode.cause in causes]
@@ -33,8 +36,8 @@ def ended(entry: LedgerEntry, situation: Situation) -> str:
     A cause ends with its episode or when another profile comes into force. An episode that the report does not list, or
     that a restart closed, was lost with a checkpoint: its retraining is still delivered.
     """
-    subject = situation.subject
-    if subject is not None and entry.profile_hash != subject.profile_hash:
+    profile_hash = situation.subject.profile_hash
+    if profile_hash and entry.profile_hash != profile_hash:
         return Reason.PROFILE
     ends = {episode.id: episode.closed_by for episode in situation.episodes.value if episode.closed_by != RESTART}
     return ends.get(entry.key, "")
