@@ -15,6 +15,7 @@ from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 from ..errors import quote_value
+from ..report import convert
 from ..report.schema import RESTART, EpisodeReport
 from .component import Component
 from .counters import ALARMS, FINDINGS, TICKS, Counters
@@ -100,8 +101,7 @@ class ActiveProfile(Component):
 
     def episodes(self) -> tuple[EpisodeReport, ...]:
         """Return the open episodes, then up to MAX_EPISODES closed ones, latest first, of all profiles."""
-        found = self.monitor.status.episodes if self.monitor is not None else ()
-        current = tuple(msgspec.convert(item, EpisodeReport, from_attributes=True) for item in found)
+        current = convert.episodes(self.monitor.status.episodes) if self.monitor is not None else ()
         known = {episode.id for episode in current}
         closed = [episode for episode in current if not episode.open]
         closed += [episode for episode in self._history if episode.id not in known]

@@ -17,8 +17,8 @@ from ...detectors.profile.profile import Profile
 from ...detectors.quality.findings import FINDING_KINDS
 from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
+from ..report import convert
 from ..report import schema as report
-from ..report.timeline import convert
 from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
 from .feedback import summary as feedback_summary
@@ -160,8 +160,7 @@ def _families(status: MonitorStatus | None, counters: Counters) -> tuple[report.
 
 
 def _findings(monitor: ProfileMonitor | None) -> tuple[report.QualityFinding, ...]:
-    found = monitor.quality.findings if monitor else ()
-    return tuple(msgspec.convert(item, report.QualityFinding, from_attributes=True) for item in found)
+    return convert.findings(monitor.quality.findings) if monitor else ()
 
 
 def _counts(counters: Counters) -> tuple[report.ExchangeCount, ...]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from ...detectors.batch import SIDES
 from ...detectors.detection.replay import ClosedTick, Replay, TickSpan
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ...detectors.summaries.windows import WindowLevel, Windows
+from ..report import convert
 from ..report import schema as report
 from ..report.pages import page
 from ..report.response import ReportResponse
-from ..report.timeline import convert
 from ..report.timeline.build import time_line
 
 WINDOWS = 240  # for the whole run; a chart cannot show more
@@ -52,8 +50,7 @@ class ReplayReport:
             self.alarms += 1
             for feature in alarm.features:
                 if feature.effects is not None:
-                    effects = msgspec.convert(feature.effects, report.Effects, from_attributes=True)
-                    self.measured[alarm.episode_id, feature.name] = effects
+                    self.measured[alarm.episode_id, feature.name] = convert.effects(feature.effects)
 
     def document(self, replayed: Replay, what: str, now: float) -> str:
         """Return the page of the run so far. `what` names the data, and `now` is epoch seconds."""
@@ -81,10 +78,7 @@ class ReplayReport:
             ),
             families=convert.families(status),
             features=convert.features(self.profile, status),
-            episodes=tuple(
-                msgspec.convert(item, report.EpisodeReport, from_attributes=True)
-                for item in sorted(status.episodes, key=lambda item: (not item.open, -item.opened_tick))
-            ),
+            episodes=convert.episodes(sorted(status.episodes, key=lambda item: (not item.open, -item.opened_tick))),
             budget=convert.budget(self.settings, self.ticks, self.alarms),
         )
 

@@ -1,6 +1,6 @@
 """The report for people and programs: its schema, its timeline, its HTML pages, and the command that shows them.
 
-    analyzer's worker --> Report ------------------+            schema.py, new after each checkpoint
+    analyzer's worker --> Report ------------------+            schema.py, new after each checkpoint; convert.py
     counter page -------> Accounting, RouteTraffic +--> ReportResponse --> GET /report --+--> JSON
     control loop -------> ControlStatus -----------+            response.py              |
                                                                                          +--> pages/ --> one HTML page

@@ -2,7 +2,6 @@
 
     detectors.summaries.windows --> build.py --> schema.py (Timeline) --> JSON, pages
                                       |  histogram_layout.py: the bars of each feature
-    detectors' results --> convert.py --> blocks of the Report
 
 Glossary
     span        one window of closed ticks: its rows, and the largest evidence of each family

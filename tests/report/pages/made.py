@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from functools import cache
 from html.parser import HTMLParser
 
-import msgspec
 import numpy as np
 
 from pilotfish.detectors.batch import Batch
@@ -16,9 +15,9 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import TickCounts
+from pilotfish.sidecar.report import convert
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.response import ReportResponse
-from pilotfish.sidecar.report.timeline import convert
 from pilotfish.sidecar.report.timeline.build import time_line
 from pilotfish.sidecar.report.timeline.schema import Timeline
 
@@ -96,7 +95,7 @@ def answer(profile: Profile, monitor: DriftMonitor) -> ReportResponse:
         ticks=report.TickStatus(tick_seconds=60.0, last_closed=status.tick, closed_total=status.ticks_closed),
         families=convert.families(status),
         features=convert.features(profile, status),
-        episodes=tuple(msgspec.convert(item, report.EpisodeReport, from_attributes=True) for item in status.episodes),
+        episodes=convert.episodes(status.episodes),
         budget=convert.budget(DRIFT, status.ticks_closed, 1),
     )
 

@@ -1,13 +1,20 @@
-"""Converts results of the detectors to blocks of the Report."""
+"""Converts results of the detectors to blocks of the Report.
+
+Most blocks have fields of a result, under the same names.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from ....detectors.detection.results import MonitorStatus
-from ....detectors.profile.profile import Profile
-from ....detectors.settings import DriftSettings
-from ..schema import FalseAlarmBudget, Family, FeatureReport, ProfileInfo
+from ...detectors.comparisons.effects import EffectSizes
+from ...detectors.detection.results import EpisodeStatus, MonitorStatus
+from ...detectors.profile.profile import Profile
+from ...detectors.quality.findings import Finding
+from ...detectors.settings import DriftSettings
+from .schema import Effects, EpisodeReport, FalseAlarmBudget, Family, FeatureReport, ProfileInfo, QualityFinding
 
 
 def profile_info(profile: Profile) -> ProfileInfo:
@@ -39,6 +46,21 @@ def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ..
 def families(status: MonitorStatus) -> tuple[Family, ...]:
     """Return the families of `status` with their alarms."""
     return tuple(msgspec.convert(item, Family, from_attributes=True) for item in status.families)
+
+
+def episodes(found: Iterable[EpisodeStatus]) -> tuple[EpisodeReport, ...]:
+    """Return the episodes of a status, in the given order."""
+    return tuple(msgspec.convert(item, EpisodeReport, from_attributes=True) for item in found)
+
+
+def effects(sizes: EffectSizes) -> Effects:
+    """Return the effect sizes of one feature."""
+    return msgspec.convert(sizes, Effects, from_attributes=True)
+
+
+def findings(found: Iterable[Finding]) -> tuple[QualityFinding, ...]:
+    """Return the findings about data quality, in the given order."""
+    return tuple(msgspec.convert(item, QualityFinding, from_attributes=True) for item in found)
 
 
 def budget(drift: DriftSettings, ticks: int, alarms: int) -> FalseAlarmBudget:
