@@ -16,6 +16,7 @@ import msgspec
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 from ..system.framing import FramingError, Sealed
+from ..system.gunzip import ZLIB, DecompressionError, inflate
 from . import checkpoint_v1
 
 CHECKPOINT_FILE = "checkpoint"
@@ -43,9 +44,10 @@ def parse(raw: bytes, where: str) -> State:
     except FramingError as error:
         raise CheckpointError(f"{where}: cannot use this checkpoint: {error}; it will be replaced") from error
     try:
-        unpacker = zlib.decompressobj()
-        state = msgspec.msgpack.decode(unpacker.decompress(payload, MAX_BYTES), type=State)
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        state = msgspec.msgpack.decode(inflate(payload, MAX_BYTES, ZLIB), type=State)
+    except DecompressionError as error:
+        raise CheckpointError(f"{where}: cannot use this checkpoint: it is {error}; it will be replaced") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{where}: cannot decode this checkpoint: {error}; it will be replaced") from error
     try:
         return checkpoint_v1.upgrade(state) if version == 1 else state

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.checkpoint import CheckpointError, load, parse, render, save
+from pilotfish.sidecar.analyzer import checkpoint
+from pilotfish.sidecar.analyzer.checkpoint import VERSION, CheckpointError, load, parse, render, save
+from pilotfish.sidecar.system.framing import Sealed
 from tests.support.examples import examples
 
 PLAIN = st.recursive(
@@ -39,6 +43,20 @@ def test_a_flipped_byte_is_refused(at: int, flip: int) -> None:
     raw[at] ^= flip
     with pytest.raises(CheckpointError, match=r"test"):
         parse(bytes(raw), "test")
+
+
+def test_a_payload_that_is_cut_off_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = msgspec.msgpack.encode(STATE)
+    sealed = Sealed(b"PLTFCKPT", VERSION)
+    cut = sealed.wrap(zlib.compress(packed)[:-1])  # all bytes of the state, but not its checksum
+    with pytest.raises(CheckpointError, match=r"^test: cannot use this checkpoint: it is cut off after \d+ bytes"):
+        parse(cut, "test")
+    whole = sealed.wrap(zlib.compress(packed))
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", len(packed))
+    assert parse(whole, "test") == STATE
+    monkeypatch.setattr(checkpoint, "MAX_BYTES", len(packed) - 1)
+    with pytest.raises(CheckpointError, match=rf"^test: .* larger than {len(packed) - 1} bytes when decompressed"):
+        parse(whole, "test")
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
