@@ -49,7 +49,7 @@ class RowStores:
             self._learning = log
             if learning.current.rows == 0:  # a new learning, or a new try
                 log.clear()
-            log.most_rows = learning.current.wanted
+            log.limit_rows(learning.current.wanted)
             missed = log.append(blocks)
             if not log.full and log.rows < learning.current.wanted:
                 self._count_not_stored(LEARNING, missed)

@@ -84,6 +84,10 @@ class RowLog:
                 lost += len(block.at)
         return lost
 
+    def limit_rows(self, most_rows: int) -> None:
+        """Use another upper bound of the rows from the next `append` on."""
+        self.most_rows = most_rows
+
     def clear(self) -> None:
         """Remove all rows."""
         for segment in self._segments:

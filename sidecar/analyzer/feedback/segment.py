@@ -78,13 +78,44 @@ class Segment:
             offsets.setdefault(second_key, len(self._log))
         self._log += frame
         self.rows += rows
-        self.newest = max(self.newest, at)
+        self.extend(at)
         return True
 
     def add_dedup_key(self, dedup_key: int) -> None:
         """Record that the row with this dedup key has a label."""
         assert self._dedup_keys is not None
         self._dedup_keys.add(dedup_key)
+
+    def use_header(self, header: SegmentHeader) -> None:
+        """Use `header`; a segment whose header is written keeps it and accepts nothing more."""
+        if self.written:
+            self.seal()
+        else:
+            self.header = header
+
+    def mark_written(self) -> None:
+        """Record that the first frame is written or waits to be written, so that the header is final."""
+        self.written = True
+
+    def start(self, at: float) -> None:
+        """Start the period `at` (epoch s), if its start is unknown."""
+        self.started_at = self.started_at or at
+
+    def extend(self, at: float) -> None:
+        """Extend the period to an exchange or label `at` (epoch s)."""
+        self.newest = max(self.newest, at)
+
+    def count_predicted(self, rows: int) -> None:
+        """Count predicted rows, whether or not they are stored."""
+        self.seen += rows
+
+    def count_labelled(self) -> None:
+        """Count a stored row that now has a label."""
+        self.labelled += 1
+
+    def count_unmatched(self) -> None:
+        """Count the dedup key of a label without a stored row."""
+        self.unmatched += 1
 
     def seal(self) -> None:
         """Accept nothing more, and convert dict and set to sorted arrays."""

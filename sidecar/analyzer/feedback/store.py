@@ -85,13 +85,11 @@ class PredictionStore:
         if header != self._header:
             self._header = header
             for last in self._segments[-1:]:
-                if last.written:
-                    last.seal()
-                last.header = last.header if last.written else header
+                last.use_header(header)
 
     def count_predicted(self, rows: int, at: float) -> None:
         """Count rows predicted `at` (epoch s), whether or not they can be stored."""
-        self._active(at).seen += rows
+        self._active(at).count_predicted(rows)
 
     def keep(self, key: int, second_key: int, at: float, rows: int, values: list[list[object] | None]) -> bool:
         """Store the predictions of an exchange under one or two keys.
@@ -177,7 +175,7 @@ class PredictionStore:
         """Restore the result of `state`, before any `replay`. New segments get numbers from `first` on."""
         self._next = max(self._next, first)
         for number, seen, started_at in state:
-            self._open(number, self._header, started_at).seen = seen
+            self._open(number, self._header, started_at).count_predicted(seen)
 
     def replay(self, number: int, chunks: Sequence[bytes]) -> Iterator[list[LabelEvent]]:
         """Restore the segment `number` from the chunks of its file. Yield the label events of each chunk."""
@@ -191,11 +189,11 @@ class PredictionStore:
                     case _ if segment is None:
                         return
                     case StoredExchange(key, second_key, at, rows):
-                        segment.started_at = segment.started_at or at
+                        segment.start(at)
                         if segment.keep(raw, key, second_key, at, rows):
                             self._rows, self._bytes = self._rows + rows, self._bytes + len(raw)
                     case LabelEvent():
-                        segment.newest = max(segment.newest, frame.at)
+                        segment.extend(frame.at)
                         self._add_dedup_keys(segment, frame)
                         labels.append(frame)
             yield labels
@@ -221,7 +219,7 @@ class PredictionStore:
 
     def _write(self, segment: Segment, frame: bytes) -> None:
         if not segment.written:
-            segment.written = True
+            segment.mark_written()
             self._unwritten[segment.number] = bytearray(frames.encode_header(segment.header))
         self._unwritten.setdefault(segment.number, bytearray()).extend(frame)
 
@@ -237,7 +235,8 @@ class PredictionStore:
         """Return a new segment `number` to restore from frames. It replaces the one from `restore`."""
         known = next((segment for segment in self._segments if segment.number == number), None)
         fresh = self._open(number, header, known.started_at if known else 0.0)
-        fresh.seen, fresh.written = known.seen if known else 0, True
+        fresh.count_predicted(known.seen if known else 0)
+        fresh.mark_written()
         self._segments = sorted(
             (segment for segment in self._segments if segment is not known), key=lambda segment: segment.number
         )
@@ -253,9 +252,9 @@ class PredictionStore:
         for dedup_key, number in zip(event.dedup_keys, event.segments, strict=True):
             segment.add_dedup_key(dedup_key)
             if number < 0:
-                segment.unmatched += 1
+                segment.count_unmatched()
             elif number in segments:
-                segments[number].labelled += 1
+                segments[number].count_labelled()
 
     def _seal_full(self, segment: Segment) -> None:
         fill = (segment.rows, segment.size, segment.unmatched)
