@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import Metric as Family
 
 from ..channel import layout
 from ..channel.page import LatencyHistogram, PageSnapshot, RouteCounters
+from ..report.accounting import QUEUED, account_exchanges
 from . import names
-from .accounting import QUEUED, account_exchanges
 from .scrape import ScrapeInput
 
 BUCKET_STEP = 2  # the page has eight bounds per decade; expose four

@@ -18,8 +18,8 @@ from pilotfish.sidecar.analyzer.totals_file import TotalsFile
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, read_page
 from pilotfish.sidecar.channel.record import Hello
+from pilotfish.sidecar.report.accounting import ExchangeTotals, account_exchanges
 from pilotfish.sidecar.report.schema import ExchangeCount
-from pilotfish.sidecar.telemetry.accounting import ExchangeTotals, account_exchanges
 from tests.analyzer.made import SECOND, T0, record, setup
 from tests.support.examples import examples
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...channel.page import PageSnapshot, RouteCounters
+from ...report.accounting import account_exchanges
 from ...report.response import Accounting, ReportResponse, RouteTraffic
 from ...report.schema import ExchangeCount, Report
-from ...telemetry.accounting import account_exchanges
 from ...telemetry.scrape import ScrapeInput
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..channel.page import PageSnapshot
-from ..report.schema import ExchangeCount
+from .schema import ExchangeCount
 
 QUEUED = ("queued", "")
 
