@@ -66,7 +66,7 @@ class RouteCounters:
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """A consistent copy of the page: `fates` by (outcome, reason), counters by name, the slots in use."""
+    """A consistent copy of the page: `outcomes` by (outcome, reason), counters by name, the slots in use."""
 
     epoch: int
     started_ns: int
@@ -74,13 +74,13 @@ class PageSnapshot:
     heartbeat_ns: int
     connections: dict[str, int]
     downgrades: dict[str, int]
-    fates: dict[tuple[str, str], int]
+    outcomes: dict[tuple[str, str], int]
     routes: tuple[RouteCounters, ...]
 
     @property
     def accepted(self) -> int:
         """Return the number of accepted records, which is the sequence number of the newest one."""
-        return self.fates["accepted", ""]
+        return self.outcomes["accepted", ""]
 
 
 class CounterPage:
@@ -214,7 +214,7 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         heartbeat_ns=words[at.AT_HEARTBEAT],
         connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
         downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
-        fates=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),
+        outcomes=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),
         routes=tuple(routes),
     )
 

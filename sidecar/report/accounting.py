@@ -21,16 +21,16 @@ class ExchangeTotals:
 
     Attributes:
         seen: exchanges that the proxy has seen.
-        fates: exchanges by (outcome, reason), `queued` included.
+        outcomes: exchanges by (outcome, reason), `queued` included.
     """
 
     seen: int
-    fates: Mapping[tuple[str, str], int]
+    outcomes: Mapping[tuple[str, str], int]
 
     @property
     def queued(self) -> int:
         """Exchanges that the channel has accepted and the analyzer has not counted yet."""
-        return self.fates[QUEUED]
+        return self.outcomes[QUEUED]
 
 
 def account_exchanges(page: PageSnapshot, counts: Iterable[ExchangeCount]) -> ExchangeTotals:
@@ -40,10 +40,10 @@ def account_exchanges(page: PageSnapshot, counts: Iterable[ExchangeCount]) -> Ex
         page: the counter page. Read it after `counts`, otherwise `queued` is too small.
         counts: the outcomes in the report.
     """
-    outcomes = {outcome: amount for outcome, amount in page.fates.items() if outcome[0] != "accepted"}
+    outcomes = {outcome: amount for outcome, amount in page.outcomes.items() if outcome[0] != "accepted"}
     counted = 0
     for count in counts:
         outcomes[count.fate, count.reason] = count.exchanges
         counted += count.exchanges
     outcomes[QUEUED] = max(0, page.accepted - counted)
-    return ExchangeTotals(sum(page.fates.values()), outcomes)
+    return ExchangeTotals(sum(page.outcomes.values()), outcomes)

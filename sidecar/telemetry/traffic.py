@@ -90,7 +90,7 @@ def _accounting(reading: ScrapeInput, page: PageSnapshot) -> Iterator[Family]:
     seen, queued, exchanges = names.SEEN.counter(), names.QUEUED.gauge(), names.EXCHANGES.counter()
     seen.add_metric((), totals.seen)
     queued.add_metric((), totals.queued)
-    for outcome, amount in sorted({("measured", ""): 0, **totals.fates}.items()):
+    for outcome, amount in sorted({("measured", ""): 0, **totals.outcomes}.items()):
         if outcome != QUEUED:
             exchanges.add_metric(outcome, amount)
     yield from (seen, queued, exchanges)

@@ -109,12 +109,12 @@ class Sidecar(RuleBasedStateMachine):
     @invariant()
     def every_exchange_has_one_outcome(self) -> None:
         totals = self._account()
-        assert totals.seen == sum(totals.fates.values())
+        assert totals.seen == sum(totals.outcomes.values())
         assert totals.queued >= 0
 
     @invariant()
     def no_total_decreases(self) -> None:
-        now = dict(self._account().fates)
+        now = dict(self._account().outcomes)
         now.pop(("queued", ""))
         assert all(now.get(fate, 0) >= amount for fate, amount in self.previous.items())
         self.previous = now

@@ -32,7 +32,7 @@ def test_counters_are_read_back(path: Path) -> None:
     page.observe(slot + at.SLOT_DURATION, 10_001)
     snapshot = read_page(path)
     route = next(route for route in snapshot.routes if route.route == "POST /x")
-    assert (route.codes["2xx"], snapshot.fates["dropped", "channel_full"]) == (3, 1)
+    assert (route.codes["2xx"], snapshot.outcomes["dropped", "channel_full"]) == (3, 1)
     assert route.histograms["duration"].counts[1] == 1
     assert route.histograms["duration"].sum_ns == 10_001
     assert {r.route for r in snapshot.routes} == {"probes", "POST /x", "other"}
@@ -122,10 +122,10 @@ def test_reader_in_another_process_never_reads_half_a_group(path: Path) -> None:
     try:
         assert started.wait(20)
         for _ in range(300):
-            fates = read_page(path).fates
-            assert fates["accepted", ""] == fates["sampled_out", "rate"]
+            outcomes = read_page(path).outcomes
+            assert outcomes["accepted", ""] == outcomes["sampled_out", "rate"]
     finally:
         stop.set()
         writer.join(20)
     assert writer.exitcode == 0
-    assert fates["accepted", ""] > 0
+    assert outcomes["accepted", ""] > 0

@@ -96,7 +96,7 @@ def cpu_seconds(pid: int) -> float:
 
 def seen(page: PageSnapshot) -> int:
     """Return the number of exchanges with an outcome."""
-    return sum(page.fates.values())
+    return sum(page.outcomes.values())
 
 
 def counted(page: PageSnapshot) -> int:

@@ -52,7 +52,7 @@ class LoadedProxy:
         """Read the counters. None may decrease, and the totals of routes and outcomes must agree in every copy."""
         page, before = self.proxy.page(), self.previous
         assert counted(page) == seen(page)
-        assert all(page.fates[key] >= before.fates[key] for key in page.fates)
+        assert all(page.outcomes[key] >= before.outcomes[key] for key in page.outcomes)
         assert all(
             new.codes[code] >= old.codes[code]
             for new, old in zip(page.routes, before.routes, strict=False)
@@ -74,7 +74,7 @@ class LoadedProxy:
 
     def dropped(self, reason: str) -> int:
         """Return how many exchanges were dropped for `reason`."""
-        return self.counters().fates["dropped", reason]
+        return self.counters().outcomes["dropped", reason]
 
     def reader(self) -> ReaderOutput:
         """Return the output of a reader program."""
@@ -175,8 +175,10 @@ def test_settings_change_under_load(loaded: LoadedProxy) -> None:
         loaded.await_requests()
         settings.with_suffix(".new").write_text('{"maxRecordsPerSecond": 0}')
         settings.with_suffix(".new").replace(settings)
-        before = loaded.counters().fates["sampled_out", "rate"]
-        wait_until(lambda: loaded.counters().fates["sampled_out", "rate"] > before + STEP, what="the new rate to apply")
+        before = loaded.counters().outcomes["sampled_out", "rate"]
+        wait_until(
+            lambda: loaded.counters().outcomes["sampled_out", "rate"] > before + STEP, what="the new rate to apply"
+        )
         settings.with_suffix(".new").write_text("{ not JSON")
         settings.with_suffix(".new").replace(settings)
         loaded.await_requests(3 * STEP)

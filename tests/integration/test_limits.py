@@ -215,7 +215,7 @@ def test_after_sigterm_the_proxy_relays_and_accepts_until_the_last_connection_en
             old.down_fin()
             old.up_fin()
         assert proxy.exit_status(5) == 0
-        assert proxy.page().fates["dropped", "aborted"] == 0
+        assert proxy.page().outcomes["dropped", "aborted"] == 0
 
 
 def test_sigterm_ends_at_its_deadline(tmp_path: Path) -> None:
@@ -262,4 +262,4 @@ def test_counters_continue_after_a_restart(tmp_path: Path) -> None:
             )
             second = proxy.page()
     assert second.epoch > first.epoch
-    assert sum(second.fates.values()) == 2 * sum(first.fates.values()) == 2
+    assert sum(second.outcomes.values()) == 2 * sum(first.outcomes.values()) == 2

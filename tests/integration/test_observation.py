@@ -86,16 +86,16 @@ def test_captured_bodies_share_one_budget(tmp_path: Path) -> None:
             wire.down(answer(b"ok"))
             wire.end()
         wait_until(lambda: seen(harness.proxy.page()) == 12, what="all exchanges to be counted")
-        fates = harness.proxy.page().fates
-        assert fates["dropped", "capture_budget"] == 4
-        queued = fates["accepted", ""] + fates["dropped", "channel_full"]
+        outcomes = harness.proxy.page().outcomes
+        assert outcomes["dropped", "capture_budget"] == 4
+        queued = outcomes["accepted", ""] + outcomes["dropped", "channel_full"]
         assert queued == 8
-        records(harness, fates["accepted", ""])
+        records(harness, outcomes["accepted", ""])
         with connected(harness.listener, harness.proxy.address) as wire:
             wire.up(post(body))
             wire.down(answer(b"the budget is free again"))
             wire.end()
-        wait_until(lambda: harness.proxy.page().accepted == fates["accepted", ""] + 1, what="the next record")
+        wait_until(lambda: harness.proxy.page().accepted == outcomes["accepted", ""] + 1, what="the next record")
 
 
 def test_rate_bounds_the_records(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_rate_bounds_the_records(tmp_path: Path) -> None:
         records(harness, page.accepted)
         span = (harness.reader.records[-1].at_ns - harness.reader.records[0].at_ns) / 1e9
     assert 1 <= page.accepted <= 20 * span + 20 * 0.1 + 2
-    assert page.fates["sampled_out", "rate"] == 500 - page.accepted
+    assert page.outcomes["sampled_out", "rate"] == 500 - page.accepted
 
 
 def test_probes_are_counted_separately_and_never_recorded(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_probes_are_counted_separately_and_never_recorded(tmp_path: Path) -> Non
         records(harness, 1)
         page = harness.proxy.page()
     probes = next(route for route in page.routes if route.route == "probes")
-    assert probes.codes["2xx"] == page.fates["sampled_out", "route"] == 3
+    assert probes.codes["2xx"] == page.outcomes["sampled_out", "route"] == 3
     assert page.accepted == 1
 
 

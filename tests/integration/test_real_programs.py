@@ -168,7 +168,7 @@ def test_proxy_between_two_nginx_under_load(site: Site, tmp_path: Path) -> None:
         requests = run_wrk(front.port, 2, script)
         wait_until(lambda: counted(proxy.page()) >= requests, what="all exchanges to be counted")
         page = proxy.page()
-        assert page.fates["dropped", "aborted"] == 0
+        assert page.outcomes["dropped", "aborted"] == 0
         assert not any(page.downgrades.values())
 
 

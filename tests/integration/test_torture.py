@@ -68,7 +68,11 @@ def check_counters(case: Case, before: PageSnapshot, after: PageSnapshot) -> Non
         for name, count in route.codes.items():
             classes[name] -= count
     downgrades = {name: after.downgrades[name] - before.downgrades[name] for name in after.downgrades}
-    steps = {key: after.fates[key] - before.fates[key] for key in after.fates if after.fates[key] != before.fates[key]}
+    steps = {
+        key: after.outcomes[key] - before.outcomes[key]
+        for key in after.outcomes
+        if after.outcomes[key] != before.outcomes[key]
+    }
     assert sum(steps.values()) == case.total, (steps, classes, downgrades)
     assert steps.get(("accepted", ""), 0) == len(posts(case)), steps
     dropped = steps.get(("dropped", "aborted"), 0) + steps.get(("dropped", "downgraded"), 0)

@@ -65,7 +65,7 @@ def snapshot(tmp_path: Path) -> PageSnapshot:
 
 
 def outcomes(tmp_path: Path) -> dict[tuple[str, str], int]:
-    return {outcome: count for outcome, count in snapshot(tmp_path).fates.items() if count}
+    return {outcome: count for outcome, count in snapshot(tmp_path).outcomes.items() if count}
 
 
 def test_sampled_exchange_becomes_a_record(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
@@ -188,6 +188,6 @@ def test_routes_add_up_to_outcomes_and_nothing_stays_in_flight(
         sink.connected, sink.room = connected, len(sink.records) + room
         exchange(observer, request, response).closed(3)
     seen = snapshot(tmp_path)
-    assert sum(seen.fates.values()) == sum(sum(route.codes.values()) for route in seen.routes)
+    assert sum(seen.outcomes.values()) == sum(sum(route.codes.values()) for route in seen.routes)
     assert all(route.in_flight == 0 for route in seen.routes)
     assert [record.sequence for record in sink.records] == list(range(1, seen.accepted + 1))

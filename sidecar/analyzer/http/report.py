@@ -26,7 +26,7 @@ def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
 
 def _accounting(page: PageSnapshot, report: Report) -> Accounting:
     totals = account_exchanges(page, report.counts)
-    fates = (ExchangeCount(fate, reason, amount) for (fate, reason), amount in sorted(totals.fates.items()))
+    fates = (ExchangeCount(fate, reason, amount) for (fate, reason), amount in sorted(totals.outcomes.items()))
     return Accounting(seen=totals.seen, fates=tuple(fates))
 
 
