@@ -33,7 +33,7 @@ class ReferenceRows:
 
     def block(self, names: tuple[str, ...]) -> Block:
         """Return all rows of some columns."""
-        return Block({name: self.columns[name] for name in names}, self.rows, self.at)
+        return Block(self.columns, self.rows, self.at).of(names)
 
     def training_rows(self) -> ReferenceRows:
         """Return the rows of the training split, on which parameters may be fitted."""

@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-API_VERSION = "pilotfish.dev/v1alpha1"
-KIND = "ModelMonitor"
 DAY = 86400.0
 
 Mode = Literal["observe", "recommend", "act"]

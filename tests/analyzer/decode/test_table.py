@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
-from pilotfish.sidecar.analyzer.decode.types import MIB
+from pilotfish.sidecar.analyzer.decode.types import MIB, Protocol
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
+from pilotfish.sidecar.settings.document import Traffic
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
 from tests.generate import ROOT
 
@@ -169,6 +170,12 @@ def test_long_paths_and_ids_are_bounded() -> None:
     assert reason(OIP, path="/v2/models/" + "x" * 60_000) == "not_inference"
     found = decoded(OIP, request_headers=f"X-Request-Id: {'y' * 60_000}\r\n")
     assert found.request_id == "y" * 128
+
+
+def test_the_types_of_decoder_and_document_list_every_protocol() -> None:
+    names = ("auto", *PROTOCOLS)
+    assert get_args(Protocol) == names
+    assert get_args(get_type_hints(Traffic)["protocol"]) == names
 
 
 def test_every_reason_and_every_protocol_is_documented() -> None:
