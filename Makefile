@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# What is downloaded lies in one place, which may be kept between clones, or removed.
+# One folder for all downloads. You can share it between clones, or remove it.
 export PILOTFISH_CACHE ?= $(HOME)/.cache/pilotfish
 export PIP_CACHE_DIR ?= $(PILOTFISH_CACHE)/pip
 export PYTHONNOUSERSITE := 1
@@ -53,14 +53,14 @@ test-long: venv ## the long simulations, the whole kill matrix, and every proper
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
 	.ci/extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
-	$(BIN)/python -m tests.support.datasets > build/datasets || true # says itself what is missing
+	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(BIN)/python -m pytest -m real
 
 bench: venv ## the benchmark table
 	.ci/programs
 	$(BIN)/python -m tests.benchmarks
 
-bench-detection: venv ## what is promised of drift detection, measured: 45 minutes; QUICK=1 takes 5, WRITE=1 puts it into docs/
+bench-detection: venv ## measure the promises of drift detection: 45 minutes (QUICK=1: 5 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 

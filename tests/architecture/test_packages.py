@@ -13,7 +13,7 @@ import pytest
 from tests.architecture.sources import Source, sources
 from tests.support.waiting import patient
 
-# What each package of the data plane may see of the sidecar, beside itself; import-linter has no word for "only".
+# The packages of the sidecar that each package of the data plane may import. import-linter has no contract for this.
 MAY_SEE = {
     "channel": {"errors", "system"},
     "proxy": {"channel", "errors", "log", "settings", "system", "wire"},

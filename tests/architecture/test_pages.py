@@ -1,4 +1,4 @@
-"""What the pages claim about the code: paths exist, each term stands once, diagrams show the code's transitions."""
+"""What the pages claim about the code: paths exist, each term occurs once, diagrams show the code's transitions."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import REASONS, DecodedExchange, Hints, Rows, SkippedExchange, decode
+from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, DecodedExchange, Hints, Rows, SkippedExchange, decode
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record
 
 SCALARS = (
@@ -37,20 +37,26 @@ TENSORS = st.fixed_dictionaries(
         "parameters": st.dictionaries(st.sampled_from(["names", "binary_data_size"]), TREES),
     },
 )
+FRAMES = st.fixed_dictionaries(
+    {"data": st.lists(st.lists(SCALARS | TREES, max_size=3), max_size=3) | TREES},
+    optional={"columns": st.lists(st.sampled_from(["a", "b", "a.b"]) | SCALARS, max_size=3) | TREES, "index": TREES},
+)
 BODIES = st.one_of(
     st.fixed_dictionaries({"inputs": st.lists(TENSORS, max_size=3)}),
     st.fixed_dictionaries({"outputs": st.lists(TENSORS, max_size=3)}),
     st.fixed_dictionaries({"instances": TREES}, optional={"inputs": TREES, "signature_name": TREES}),
     st.fixed_dictionaries({"predictions": TREES}),
+    st.fixed_dictionaries({"dataframe_split": FRAMES | TREES}, optional={"params": TREES}),
+    st.fixed_dictionaries({"dataframe_records": TREES}),
     TREES,
 )
 HINTS = st.builds(
     Hints,
-    protocol=st.sampled_from(["auto", "oip", "v1"]),
+    protocol=st.sampled_from(["auto", *PROTOCOLS]),
     inputs=st.sampled_from([(), ("a",), ("a", "b"), ("a", "b", "c")]),
 )
 HEADERS = st.sampled_from(["", "Content-Encoding: gzip\r\n", "Inference-Header-Content-Length: 9\r\n"])
-PATHS = st.sampled_from([OIP_PATH, V1_PATH, "/predict"])
+PATHS = st.sampled_from([OIP_PATH, V1_PATH, "/invocations", "/predict"])
 
 
 def require_sound(found: DecodedExchange | SkippedExchange) -> None:

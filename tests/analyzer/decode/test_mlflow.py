@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from tests.analyzer.decode import exchanges
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, record, tensor
-from tests.analyzer.decode.test_fuzz import SCALARS, TREES, require_sound
+from tests.analyzer.decode.test_fuzz import FRAMES, TREES, require_sound
 
 PATH = "/invocations"
 EVENT = "Content-Type: application/cloudevents+json; charset=utf-8\r\n"
@@ -111,10 +111,6 @@ def test_only_the_content_type_identifies_an_event() -> None:
     assert exchanges.decoded({"data": {"instances": [1, 2]}}, path=V1_PATH, request_headers=typed).inputs.count == 2
 
 
-FRAMES = st.fixed_dictionaries(
-    {"data": st.lists(st.lists(SCALARS | TREES, max_size=3), max_size=3) | TREES},
-    optional={"columns": st.lists(st.sampled_from(["a", "b", "a.b"]) | SCALARS, max_size=3) | TREES, "index": TREES},
-)
 BODIES = st.fixed_dictionaries(
     {},
     optional={"dataframe_split": FRAMES | TREES, "dataframe_records": TREES, "inputs": TREES, "params": TREES},

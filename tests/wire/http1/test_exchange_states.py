@@ -12,8 +12,8 @@ from pilotfish.sidecar.proxy.protocols import ProtocolDetector
 from pilotfish.sidecar.wire.exchange import Exchange
 from pilotfish.sidecar.wire.http1.exchange_states import INITIAL, TRANSITIONS, ExchangeState, state_of
 from tests.integration import cases_ends, cases_http, cases_opaque
-from tests.integration.test_tracker_mutations import DAMAGES, damaged
 from tests.integration.transcript import Event, transcript
+from tests.wire.http1.test_tracker_mutations import DAMAGES, damaged
 
 CASES = [
     case
