@@ -8,6 +8,8 @@ SHELL := /bin/bash
 export PILOTFISH_CACHE ?= $(HOME)/.cache/pilotfish
 export PIP_CACHE_DIR ?= $(PILOTFISH_CACHE)/pip
 export PYTHONNOUSERSITE := 1
+# Keep bytecode even if the environment forbids it: tests start hundreds of processes, and pytest rewrites assertions.
+export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
 READY := .venv/.ready

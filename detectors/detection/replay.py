@@ -42,6 +42,7 @@ class Replay:
     """One run over stored rows.
 
     Attributes:
+        monitor: the drift monitor that closes the ticks.
         mismatches: values so far whose type differs from the feature's type.
 
     Example:
@@ -60,7 +61,7 @@ class Replay:
 
     def __init__(self, profile: Profile, settings: DriftSettings) -> None:
         self._profile = profile
-        self._monitor = DriftMonitor(profile, settings)
+        self.monitor = DriftMonitor(profile, settings)
         self._counts = TickCounts(profile)
         self.mismatches = 0
 
@@ -71,17 +72,17 @@ class Replay:
         for span in spans:
             counts = self._count(columns, span, times)
             self.mismatches += int(counts.mismatches.sum())
-            yield ClosedTick(span.tick, span.stop, self._monitor.close_tick(span.tick, counts).alarms)
+            yield ClosedTick(span.tick, span.stop, self.monitor.close_tick(span.tick, counts).alarms)
 
     @property
     def status(self) -> MonitorStatus:
         """Evidence, effect sizes and episodes after the ticks so far."""
-        return self._monitor.status()
+        return self.monitor.status()
 
     @property
     def windows(self) -> Windows:
         """The counts of the past, by tick, hour and day."""
-        return self._monitor.windows
+        return self.monitor.windows
 
     def _count(self, columns: Mapping[str, Column], span: TickSpan, times: Floats | None) -> Counts:
         rows = slice(span.start, span.stop)

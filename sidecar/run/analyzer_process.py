@@ -74,10 +74,11 @@ async def _serve(role: str, options: Options) -> int:
     if role == "analyze":
         return await build(options).serve(stop)
     app = build(options, engine_factory=engine)
-    return await _serve_with(build_control_loop(app, options), app, stop)
+    return await serve_with(build_control_loop(app, options), app, stop)
 
 
-async def _serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
+async def serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:
+    """Serve the analyzer with the control loop beside it, if there is one; return the exit status."""
     if control is None:
         return await app.serve(stop)
     control_task = asyncio.create_task(control.run(stop))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.analyzer.test_http import served
+from tests.support.waiting import patient
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=2000")
@@ -24,7 +25,7 @@ async def test_a_browser_shows_the_page_and_blocks_no_part_of_it(tmp_path: Path)
             BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", here.base + "/report",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        shown, said = await asyncio.wait_for(child.communicate(), 45)
+        shown, said = await asyncio.wait_for(child.communicate(), patient(45))
         await here.get("/healthz")
     assert b"Features" in shown
     assert b"watching" in shown

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pilotfish.sidecar.analyzer import audit as audits
 from pilotfish.sidecar.analyzer import profile_builder as builder
+from pilotfish.sidecar.analyzer.actions import AuditedActions
 from pilotfish.sidecar.analyzer.audit import AuditLog
 from pilotfish.sidecar.analyzer.errors import LearningRefusedError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
@@ -20,7 +22,6 @@ from pilotfish.sidecar.analyzer.row_stores import RowStores
 from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.report.schema import AuditEntry, CheckpointStatus, LearningStatus
-from pilotfish.sidecar.rows.learn_messages import LearnResult
 from pilotfish.sidecar.settings.document import KeepRows, Learn
 from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running
@@ -203,13 +204,21 @@ async def test_a_slow_build_is_killed_when_learning_is_cancelled(
 async def test_a_build_that_exceeds_its_time_limit_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "MAX_BUILD_SECONDS", 0.05)
     monkeypatch.setattr(builder, "MODULE", ("/bin/sh", "-c", "exec sleep 60"))
-    learning = learning_status()
+    learning = learning_status(state="building")
     read = lambda: Publisher(0.0).publish(_with(learning), CheckpointStatus(), {}, 1.0).report  # noqa: E731
-    actions: Any = None  # not used
-    made = builder.ProfileBuilder(setup(), tmp_path, 0, actions, read, print)
-    found = await made._run_child(learning, tmp_path / "out")
-    assert isinstance(found, LearnResult)
-    assert "took more than" in found.problem
+    problems: list[str] = []
+
+    class Actions:
+        async def record_failed_build(self, _: LearningStatus, problem: str) -> None:
+            problems.append(problem)
+
+    made = builder.ProfileBuilder(setup(), tmp_path, 0, cast("AuditedActions", Actions()), read, print)
+    running_builder = asyncio.create_task(made.run())
+    try:
+        await eventually(lambda: problems, what="the failed build")
+    finally:
+        running_builder.cancel()
+    assert "took more than" in problems[0]
 
 
 def _with(learning: LearningStatus) -> Pipeline:

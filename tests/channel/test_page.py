@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage, LatencyHistogram, PageError, read_page
+from tests.support.waiting import patient
 
 
 @pytest.fixture
@@ -120,12 +121,12 @@ def test_reader_in_another_process_never_reads_half_a_group(path: Path) -> None:
     writer = context.Process(target=_count_pairs, args=(path, started, stop))
     writer.start()
     try:
-        assert started.wait(20)
+        assert started.wait(patient(20))
         for _ in range(300):
             outcomes = read_page(path).outcomes
             assert outcomes["accepted", ""] == outcomes["sampled_out", "rate"]
     finally:
         stop.set()
-        writer.join(20)
+        writer.join(patient(20))
     assert writer.exitcode == 0
     assert outcomes["accepted", ""] > 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from tests.support.waiting import patient
 
 SECRET = b"a-secret-of-tests"
 
@@ -68,7 +69,7 @@ def receiving(script: Sequence[str] = ("200",)) -> Iterator[Receiver]:
             if answer == "die":
                 self.close_connection = True
             elif answer == "hang":
-                receiver.release.wait(20)
+                receiver.release.wait(patient(20))
                 self.close_connection = True
             else:
                 self.answer(answer)

@@ -23,7 +23,7 @@ from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import run_cycle
 from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, patient
 
 
 @dataclass
@@ -187,7 +187,7 @@ def test_it_ends_at_once_and_releases_the_outbox(world: World) -> None:
         running = asyncio.create_task(world.loop.run(stop))
         await eventually(lambda: world.shown)
         stop.set()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, patient(5))
 
     asyncio.run(stopped())
     Outbox(world.folder / "outbox.jsonl").open()

@@ -13,6 +13,7 @@ from pilotfish.sidecar.demo.messages import ProcessFailure
 from pilotfish.sidecar.demo.model import fit
 from pilotfish.sidecar.demo.sandbox import DemoError, Sandbox, free_ports, short_parent
 from tests.demo import made
+from tests.support.waiting import patient
 
 
 def gone(pid: int) -> bool:
@@ -55,7 +56,7 @@ async def test_a_process_that_dies_later_becomes_a_problem() -> None:
         server = await sandbox.own("server", *files_of(sandbox))
         await server.port()
         server.process.kill()
-        message = await asyncio.wait_for(sandbox.messages.get(), 10)
+        message = await asyncio.wait_for(sandbox.messages.get(), patient(10))
     assert isinstance(message, ProcessFailure)
     assert message.reason.startswith("the server ended with status -9")
 

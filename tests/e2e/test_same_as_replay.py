@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.replay import Replay, tick_spans_by_time
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
@@ -161,5 +160,4 @@ def state_of_replay(profile: Profile, data: Path) -> Any:
     columns = {name: column for name, column in table.columns.items() if name != "at"}
     for _ in replay.run(columns, tick_spans_by_time(times, TICK), times):
         pass
-    monitor: DriftMonitor = replay._monitor
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.state()))
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(replay.monitor.state()))

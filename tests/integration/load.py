@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.integration.case import answer, post
+from tests.support.waiting import patient
 
 CONNECTIONS = 16
 BODY = (
@@ -21,7 +22,7 @@ BODY = (
 )
 REQUEST = post(BODY, b"Content-Type: application/json")
 RESPONSE = answer(b'{"outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.7312]}]}')
-STALL_SECONDS = 5.0
+STALL_SECONDS = patient(5.0)
 
 
 class Client(asyncio.Protocol):

@@ -16,11 +16,12 @@ from tests.integration.case import answer, head, post
 from tests.integration.process import DEADLINE, Proxy, dial, running_proxy
 from tests.integration.wire import PATIENCE_MS, Wire, await_hang_up, bytewise, connected, fill, listening, reset
 from tests.support.limits import raise_descriptor_limit
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 MIB = 1 << 20
 GROWTH_KIB = 4 * 1024
 CONNECTION_KIB = 40
+PAUSE_MS = int(patient(1.0) * 1000)  # the longest that neither end may make progress
 
 
 @pytest.fixture
@@ -43,7 +44,9 @@ def pour(source: socket.socket, target: socket.socket, size: int) -> int:
                     sent += os.sendfile(source.fileno(), zeros.fileno(), 0, min(size - sent, 64 * MIB))
                 except BlockingIOError:
                     pass  # the path is full: read first
-            assert poll.poll(PATIENCE_MS if sent == size else 1000), f"{got} of {size} bytes arrived, {sent} were sent"
+            assert poll.poll(PATIENCE_MS if sent == size else PAUSE_MS), (
+                f"{got} of {size} bytes arrived, {sent} were sent"
+            )
             got += target.recv_into(scratch, MIB, socket.MSG_TRUNC)
     source.settimeout(DEADLINE)
     return got

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.integration.process import DEADLINE, Address, dial
+from tests.support.waiting import patient
 
 Cut = Callable[[bytes], list[bytes]]
 LINGER_ZERO = struct.pack("ii", 1, 0)
 PATIENCE_MS = int(DEADLINE * 1000)
 # if no byte moves for this time, all buffers on the path are full
-STALLED_MS = 250
+STALLED_MS = int(patient(0.25) * 1000)
 
 
 def whole(data: bytes) -> list[bytes]:

@@ -2,8 +2,10 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -30,12 +32,22 @@ def table(path: Path, rows: int, *, change: int | None = None, seed: int = 1) ->
     return path
 
 
+@cache
+def profile_of_rows() -> bytes:
+    """Return the profile that the command builds of 8,000 rows; built once in a process."""
+    with TemporaryDirectory() as folder:
+        data, out = table(Path(folder) / "reference.csv", 8000), Path(folder) / "profile.json"
+        options = ("--prediction", "answer", "--exclude", "at", "--exchangeable", "--out", str(out))
+        assert main(["profile", "build", str(data), *options]) == 0
+        return out.read_bytes()
+
+
 @pytest.fixture
-def profile(tmp_path: Path) -> str:
-    data, out = table(tmp_path / "reference.csv", 8000), str(tmp_path / "profile.json")
-    options = ("--prediction", "answer", "--exclude", "at", "--exchangeable", "--out", out)
-    assert main(["profile", "build", str(data), *options]) == 0
-    return out
+def profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    out = tmp_path / "profile.json"
+    out.write_bytes(profile_of_rows())
+    capsys.readouterr()
+    return str(out)
 
 
 def events(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict]:

@@ -64,7 +64,7 @@ def test_a_receiver_without_an_answer_does_not_delay_the_end(
             clock=lambda: NOON,
             random=Random(1),
         )
-        return await analyzer_process._serve_with(loop, cast("App", analyzer), asyncio.Event())
+        return await analyzer_process.serve_with(loop, cast("App", analyzer), asyncio.Event())
 
     begun = time.monotonic()
     assert asyncio.run(run()) == status

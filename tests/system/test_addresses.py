@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.system.addresses import Address, AddressError, parse_address
+from tests.support.examples import examples
 
 TCP = [
     ("127.0.0.1:80", Address("127.0.0.1", 80)),
@@ -65,7 +66,7 @@ def test_a_socket_path_must_fit_into_the_systems_structure(path: str) -> None:
     | st.from_regex(r"\[?[0-9a-f:.%@/ ]{0,12}\]?:?[0-9]{0,6}", fullmatch=True)
     | st.text(max_size=120).map("unix:{}".format)
 )
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_text_is_refused_or_parsed_to_an_address_that_formats_back(text: str) -> None:
     try:
         address = parse_address(text, any_host=True, unix=True)

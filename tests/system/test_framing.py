@@ -20,6 +20,7 @@ from pilotfish.sidecar.system.framing import (
     PlainLines,
     Sealed,
 )
+from tests.support.examples import examples
 
 BARE, NOTED, LINES = BinaryFrames(largest=10_000), BinaryFrames(b"MAGIC123", noted=True), LineFrames()
 CHECKED = [BARE, NOTED, LINES]
@@ -126,7 +127,7 @@ def test_a_record_that_is_too_large_is_refused() -> None:
 
 @pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
 @given(raw=st.binary(max_size=300))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_bytes_can_be_scanned(framing: Framing, raw: bytes) -> None:
     last = 0
     for found in scanned(framing, raw):

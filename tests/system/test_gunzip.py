@@ -23,6 +23,7 @@ from pilotfish.sidecar.system.gunzip import (
     inflate,
     is_gzip,
 )
+from tests.support.examples import examples
 
 LIMIT = 1_000_000
 
@@ -99,7 +100,7 @@ def test_the_two_forms_of_deflate() -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=20), st.integers(0, 60))
 @example(b"", b"\0\1", 30)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_both_ways_agree_on_any_bytes(noise: bytes, patch: bytes, at: int) -> None:
     whole = gzip.compress(b"content" * 9)
     for raw in (noise, b"\x1f\x8b\x08" + noise, whole[:at] + patch + whole[at + len(patch) :]):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, LineFrames, PlainLines
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
+from tests.support.examples import examples
 from tests.support.limits import largest_file
 
 BINARY, LINES = BinaryFrames(b"MAGIC123", noted=True), LineFrames()
@@ -138,7 +139,7 @@ def test_the_next_append_removes_what_a_failed_one_could_not(
     assert contents(path, framing) == [b"one", b"two"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(
         st.tuples(

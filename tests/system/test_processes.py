@@ -15,6 +15,7 @@ import pytest
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.system.children import ChildOutputError, ChildTimeoutError, run_bounded
 from pilotfish.sidecar.system.tokens import MAX_TOKEN_BYTES, read_token
+from tests.support.waiting import patient
 
 LIMITS = "from pilotfish.sidecar.system import limits; import resource, os; "
 
@@ -24,7 +25,7 @@ def python(program: str) -> list[str]:
 
 
 def output_of(program: str) -> str:
-    return run_bounded(python(LIMITS + program), seconds=30, most_output=10_000).output.decode().strip()
+    return run_bounded(python(LIMITS + program), seconds=patient(30), most_output=10_000).output.decode().strip()
 
 
 def test_an_allocation_above_the_data_limit_is_a_memory_error() -> None:
@@ -44,7 +45,9 @@ def test_a_limit_never_exceeds_the_hard_one() -> None:
 
 
 def test_cpu_time_is_limited() -> None:
-    done = run_bounded(python(LIMITS + "limits.limit_processor(1)\nwhile True: pass"), seconds=30, most_output=0)
+    done = run_bounded(
+        python(LIMITS + "limits.limit_processor(1)\nwhile True: pass"), seconds=patient(30), most_output=0
+    )
     assert done.status == -signal.SIGXCPU
 
 
@@ -66,7 +69,7 @@ def test_priority_is_lowered() -> None:
 
 def test_status_and_output_of_a_child_are_returned() -> None:
     done = run_bounded(
-        python("import sys; print(sys.stdin.read() + 'x' * 9999); sys.exit(3)"), seconds=30, most_output=10_000
+        python("import sys; print(sys.stdin.read() + 'x' * 9999); sys.exit(3)"), seconds=patient(30), most_output=10_000
     )
     assert (done.status, done.output) == (3, b"x" * 9999 + b"\n")
 
@@ -81,14 +84,14 @@ def test_a_child_that_takes_too_long_is_killed_with_output_or_without() -> None:
 
 def test_a_child_with_too_much_output_is_killed() -> None:
     with pytest.raises(ChildOutputError, match="more than 1000 bytes"):
-        run_bounded(python("while True: print('x' * 100)"), seconds=30, most_output=1000)
+        run_bounded(python("while True: print('x' * 100)"), seconds=patient(30), most_output=1000)
 
 
 def test_the_environment_is_inherited_or_replaced() -> None:
     program = "import os; print(os.environ.get('ONLY', 'none'))"
-    assert run_bounded(python(program), seconds=30, most_output=99).output == b"none\n"
+    assert run_bounded(python(program), seconds=patient(30), most_output=99).output == b"none\n"
     given = {**os.environ, "ONLY": "this"}
-    assert run_bounded(python(program), seconds=30, most_output=99, environment=given).output == b"this\n"
+    assert run_bounded(python(program), seconds=patient(30), most_output=99, environment=given).output == b"this\n"
 
 
 def test_the_wrapped_program_ends_with_its_parent() -> None:
@@ -99,7 +102,7 @@ def test_the_wrapped_program_ends_with_its_parent() -> None:
         f"child = subprocess.Popen([*{wrapped!r}, str(os.getpid()), *{endless!r}], stdout=subprocess.PIPE)\n"
         "child.stdout.readline(); print(child.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run(python(parent), stdout=subprocess.PIPE, timeout=30, check=False)
+    done = subprocess.run(python(parent), stdout=subprocess.PIPE, timeout=patient(30), check=False)
     assert done.returncode == -signal.SIGKILL
     assert not Path(f"/proc/{int(done.stdout)}/cmdline").exists() or ends(int(done.stdout))
 
@@ -111,14 +114,14 @@ def ends(pid: int) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], 20)[0])
+        return bool(select.select([descriptor], [], [], patient(20))[0])
     finally:
         os.close(descriptor)
 
 
 def test_nothing_is_started_if_the_parent_has_died() -> None:
     wrapped = [sys.executable, "-m", "pilotfish.sidecar.system.parent_death", "1", *python("print('started')")]
-    assert subprocess.run(wrapped, stdout=subprocess.PIPE, timeout=30, check=True).stdout == b""
+    assert subprocess.run(wrapped, stdout=subprocess.PIPE, timeout=patient(30), check=True).stdout == b""
 
 
 def test_a_token_is_read_without_white_space(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ class Segment:
         return len(self._log)
 
     @property
+    def memory_bytes(self) -> int:
+        """Bytes of the stored exchanges and of the sorted keys; the dicts of an open segment are not counted."""
+        return self.size + self._sorted.nbytes + self._offsets.nbytes + self._sorted_dedup_keys.nbytes
+
+    @property
     def keys(self) -> int:
         """Number of keys."""
         return len(self._sorted) if self._open_offsets is None else len(self._open_offsets)

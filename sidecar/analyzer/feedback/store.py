@@ -62,6 +62,11 @@ class PredictionStore:
         return self._rows
 
     @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments, oldest first: retired, sealed, open."""
+        return tuple(self._segments)
+
+    @property
     def pending(self) -> int:
         """Stored rows without a label."""
         return sum(segment.rows - segment.labelled for segment in self._live())

@@ -211,6 +211,6 @@ def test_a_row_of_a_busy_model_takes_less_than_100_bytes() -> None:
     made = PredictionStore(1e6, 100_000, SegmentHeader("p", ("class", "score")))
     for key in range(1, 50_001):
         made.keep(key, 0, 1000.0, 1, [["fraud"], [0.123456789]])
-    parts = [segment for segment in made._segments if not segment.is_open]
-    size = sum(part.size + part._sorted.nbytes + part._offsets.nbytes for part in parts)
+    parts = [segment for segment in made.segments if not segment.is_open]
+    size = sum(part.memory_bytes for part in parts)
     assert size / sum(part.rows for part in parts) < 80

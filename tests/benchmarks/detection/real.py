@@ -165,7 +165,7 @@ class _Watched(Replay):
     def run(self, columns: Columns, spans: list[TickSpan], times: Floats | None = None) -> Iterator[ClosedTick]:  # type: ignore[override]
         for closed in super().run(columns, spans, times):
             alarmed = [np.log(alarm.evidence_ratio) for alarm in closed.alarms]
-            now = [family.log_ratio for family in self._monitor._families]
+            now = [family.log_ratio for family in self.monitor._families]
             self._heights.append(float(max([*alarmed, *now])) / np.log(10))
             yield closed
 
