@@ -53,7 +53,7 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
         observe=observe,
         policies=(POLICY,),
         executors={
-            KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.15), agent="pilotfish/test", clock=time.time)
+            KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.5), agent="pilotfish/test", clock=time.time)
         },
         outbox=outbox,
         publish=lambda _status: None,
