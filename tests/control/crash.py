@@ -52,9 +52,7 @@ async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes
     loop = ControlLoop(
         observe=observe,
         policies=(POLICY,),
-        executors={
-            KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.5), agent="pilotfish/test", clock=time.time)
-        },
+        executors={KIND: WebhookSender(WebhookTarget(url, Path(secret), 0.5), agent="pilotfish/test", clock=time.time)},
         outbox=outbox,
         publish=lambda _status: None,
         clock=lambda: float(next(clock)),
