@@ -53,7 +53,12 @@ class Headers:
         """Return whether the value of the first field with this name begins with `text`. Pass both in lower case."""
         key, lowered = _KEYS[name], self._lowered
         at = lowered.find(key)
-        return at >= 0 and lowered[at + len(key) :].lstrip(b" \t").startswith(text)
+        if at < 0:
+            return False
+        at += len(key)
+        while lowered.startswith(_FOLD, at):  # white space before the value
+            at += 1
+        return lowered.startswith(text, at)
 
     def get_all(self, name: str) -> list[str]:
         """Return the values of all fields with this lower-case name, in order."""
