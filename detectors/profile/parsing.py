@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from math import isfinite
 from typing import Any, get_args
 
@@ -25,6 +24,7 @@ from ..evalues.bank import BANK_VERSION
 from ..losses.task import BY_SCORE, LOSS
 from ..transforms import from_document
 from .feature import Feature
+from .keys import field_names, require_keys
 from .performance import PerformanceSpec
 from .provenance import ExcludedColumn, HeldOutAlarm, HeldOutTrial, Order, ReferenceSummary
 from .slots import SLOTS, Slots
@@ -32,11 +32,7 @@ from .slots import SLOTS, Slots
 FORMAT = "pilotfish.dev/profile/v1"
 
 
-def _fields(of: type[Any]) -> frozenset[str]:
-    return frozenset(field.name for field in fields(of))
-
-
-FEATURE_KEYS = _fields(Feature) - {"training", "calibration", "variance_inflation"} | {
+FEATURE_KEYS = field_names(Feature) - {"training", "calibration", "variance_inflation"} | {
     "shaping",
     "bounding",
     "inflation",
@@ -78,7 +74,7 @@ def _finite(text: str) -> float:
 
 def _parse(document: dict[str, Any]) -> dict[str, Any]:
     try:
-        reference = ReferenceSummary(**_keys(document["reference"], _fields(ReferenceSummary), "reference"))
+        reference = ReferenceSummary(**require_keys(document["reference"], field_names(ReferenceSummary), "reference"))
         _types(vars(reference), "reference", whole=("rows", "ticks", "longest_block"), texts=("split",))
         _types(
             vars(reference),
@@ -89,7 +85,8 @@ def _parse(document: dict[str, Any]) -> dict[str, Any]:
             raise ProfileError(f"reference.order must be one of {get_args(Order)}, not {shown(reference.order)}")
         features = tuple(_feature(item, f"features[{i}]") for i, item in enumerate(document["features"]))
         excluded = tuple(
-            ExcludedColumn(**_keys(item, _fields(ExcludedColumn), "excluded")) for item in document["excluded"]
+            ExcludedColumn(**require_keys(item, field_names(ExcludedColumn), "excluded"))
+            for item in document["excluded"]
         )
         for item in excluded:
             _types(vars(item), "excluded", texts=("name", "reason"))
@@ -140,12 +137,12 @@ def _losses_fit(performance: PerformanceSpec | None, features: Mapping[str, Feat
 def _held_out(document: dict[str, Any] | None) -> HeldOutTrial | None:
     if document is None:
         return None
-    known = _keys(document, _fields(HeldOutTrial), "held_out")
+    known = require_keys(document, field_names(HeldOutTrial), "held_out")
     _types(known, "held_out", whole=("rows", "ticks"))
     alarms = []
     for position, item in enumerate(known["alarms"]):
         where = f"held_out.alarms[{position}]"
-        alarm = _keys(item, _fields(HeldOutAlarm), where)
+        alarm = require_keys(item, field_names(HeldOutAlarm), where)
         _types(alarm, where, whole=("row",), texts=("family",))
         alarms.append(HeldOutAlarm(alarm["row"], alarm["family"], _texts(alarm["features"])))
     return HeldOutTrial(known["rows"], known["ticks"], tuple(alarms))
@@ -156,7 +153,7 @@ def _texts(values: list[Any]) -> tuple[str, ...]:
 
 
 def _feature(document: dict[str, Any], where: str) -> Feature:
-    known = _keys(document, FEATURE_KEYS, where)
+    known = require_keys(document, FEATURE_KEYS, where)
     _types(known, where, texts=("name",), numbers=("n_eff", "smallest_shift", "delay_rows"))
     where = f"{where} ({shown(known['name'])})"
     if known["kind"] not in get_args(Kind) or known["side"] not in get_args(Side):
@@ -193,7 +190,7 @@ def _inflation(values: list[Any], where: str) -> Floats:
 
 
 def _slots(document: dict[str, Any], n_bins: int, alternatives: int, where: str) -> Slots:
-    known = _keys(document, SLOTS_KEYS, where)
+    known = require_keys(document, SLOTS_KEYS, where)
     inflations = {key: _inflation(known[key], f"{where}.{key}") for key in ("inflation", "bound_inflation")}
     for key, values in inflations.items():
         if len(values) != alternatives:
@@ -246,11 +243,3 @@ def _counts(values: list[Any], size: int, where: str) -> Ints:
     if len(values) != size or not all(map(_is_whole, values)):
         raise ProfileError(f"{where} must be {size} counts, not {shown(values)}; build the profile again")
     return np.array(values, dtype=np.int64)
-
-
-def _keys(document: dict[str, Any], expected: frozenset[str], where: str) -> dict[str, Any]:
-    """Return the document if it has exactly the expected keys."""
-    if document.keys() != expected:
-        wrong = sorted(document.keys() ^ expected)
-        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
-    return dict(document)

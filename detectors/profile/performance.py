@@ -7,12 +7,13 @@ document.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, get_args
 
 from ..errors import ProfileError, shown
 from ..losses.task import Task
+from .keys import field_names, require_keys
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class PerformanceSpec:
         """
         if document is None:
             return None
-        known = _keys(document, cls, where)
+        known = require_keys(document, field_names(cls), where)
         if known["task"] not in get_args(Task):
             raise ProfileError(f"{where}.task must be one of {get_args(Task)}, not {shown(known['task'])}")
         known["calibration"] = _calibration(known["calibration"], f"{where}.calibration")
@@ -86,18 +87,10 @@ class PerformanceSpec:
 def _calibration(document: Mapping[str, Any] | None, where: str) -> ScoreCalibration | None:
     if document is None:
         return None
-    known = _keys(document, ScoreCalibration, where)
+    known = require_keys(document, field_names(ScoreCalibration), where)
     if type(known["of"]) is not str or not _is_number(known["error"]) or type(known["calibrated"]) is not bool:
         raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
     return ScoreCalibration(**known)
-
-
-def _keys(document: Mapping[str, Any], of: type[Any], where: str) -> dict[str, Any]:
-    expected = {field.name for field in fields(of)}
-    if set(document) != expected:
-        wrong = sorted(set(document) ^ expected)
-        raise ProfileError(f"{where} has missing or unknown keys: {shown(wrong)}; build the profile with this version")
-    return dict(document)
 
 
 def _is_number(value: object) -> bool:

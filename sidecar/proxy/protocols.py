@@ -90,9 +90,9 @@ class ProtocolDetector(Generic[E]):
         if self._buffered:
             start = b"".join(portion for portion, _ in self._buffered) + start
         for row in PROTOCOLS:
-            if start.startswith(row[0]):
+            if start.startswith(row.preface):
                 return self._start(row)
-            if row[0].startswith(start):
+            if row.preface.startswith(start):
                 self._buffered = *self._buffered, (bytes(view), now)
                 return None
         raise AssertionError("the last row fits everything")
