@@ -7,10 +7,23 @@ images share this layout through the page, so increment `LAYOUT` when you change
 from __future__ import annotations
 
 MAGIC = 0x5049_4C4F_5446_4953  # "PILOTFIS"
-LAYOUT = 1
+LAYOUT = 2
 
-# header words
-AT_MAGIC, AT_LAYOUT, AT_LOCK, AT_EPOCH, AT_STARTED, AT_PID, AT_HEARTBEAT, HEADER = range(8)
+# header words; AT_READER is 1 while the channel has a reader, AT_DRAINING the time of SIGTERM in epoch ns (or 0),
+# AT_CAPTURED the bytes that captured bodies hold
+(
+    AT_MAGIC,
+    AT_LAYOUT,
+    AT_LOCK,
+    AT_EPOCH,
+    AT_STARTED,
+    AT_PID,
+    AT_HEARTBEAT,
+    AT_READER,
+    AT_DRAINING,
+    AT_CAPTURED,
+    HEADER,
+) = range(11)
 
 CONNECTIONS = (
     "accepted",
@@ -24,10 +37,24 @@ CONNECTIONS = (
     "opaque_open",  # gauge
     "opaque_bytes_in",
     "opaque_bytes_out",
+    "connect_failures",
+    "upstreams",  # gauge
+    "upstreams_unreachable",  # gauge
 )
-CONNECTION_GAUGES = ("open", "opaque_open")
+CONNECTION_GAUGES = ("open", "opaque_open", "upstreams", "upstreams_unreachable")
 
-DOWNGRADES = ("not_http", "malformed", "too_large", "unmatched", "upgrade", "connect", "http2", "tls", "internal")
+DOWNGRADES = (
+    "not_http",
+    "malformed",
+    "too_large",
+    "unmatched",
+    "upgrade",
+    "connect",
+    "http2",
+    "tls",
+    "internal",
+    "too_costly",
+)
 
 OUTCOMES = (
     ("accepted", ""),

@@ -66,12 +66,19 @@ class RouteCounters:
 
 @dataclass(frozen=True, slots=True)
 class PageSnapshot:
-    """A consistent copy of the page: `outcomes` by (outcome, reason), counters by name, the slots in use."""
+    """A consistent copy of the page: `outcomes` by (outcome, reason), counters by name, the slots in use.
+
+    `has_reader` is whether the channel has a reader, `draining_ns` the time of SIGTERM in epoch ns or 0, and
+    `captured_bytes` the memory of captured bodies.
+    """
 
     epoch: int
     started_ns: int
     pid: int
     heartbeat_ns: int
+    has_reader: bool
+    draining_ns: int
+    captured_bytes: int
     connections: dict[str, int]
     downgrades: dict[str, int]
     outcomes: dict[tuple[str, str], int]
@@ -116,8 +123,8 @@ class CounterPage:
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
         words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
         words[at.AT_PID] = os.getpid()
-        for gauge in at.CONNECTION_GAUGES:
-            words[at.connection(gauge)] = 0
+        for gauge in (at.AT_READER, at.AT_DRAINING, at.AT_CAPTURED, *map(at.connection, at.CONNECTION_GAUGES)):
+            words[gauge] = 0
         for slot in range(at.SLOTS):
             words[at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_IN_FLIGHT] = 0
         words[at.AT_LAYOUT] = at.LAYOUT
@@ -212,6 +219,9 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         started_ns=words[at.AT_STARTED],
         pid=words[at.AT_PID],
         heartbeat_ns=words[at.AT_HEARTBEAT],
+        has_reader=bool(words[at.AT_READER]),
+        draining_ns=words[at.AT_DRAINING],
+        captured_bytes=words[at.AT_CAPTURED],
         connections=dict(zip(at.CONNECTIONS, words[at.AT_CONNECTIONS : at.AT_DOWNGRADES], strict=True)),
         downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
         outcomes=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),

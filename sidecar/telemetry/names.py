@@ -91,7 +91,8 @@ RESPONSE_BYTES = Metric(
 CONNECTIONS = Metric(
     "pilotfish_connections_total",
     "counter",
-    "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors).",
+    "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors), and failed "
+    "attempts to connect to the model (connect_failures).",
     TRAFFIC,
     ("event",),
 )
@@ -116,6 +117,21 @@ DOWNGRADES = Metric(
     "Connections that are relayed but no longer parsed, by reason.",
     TRAFFIC,
     ("reason",),
+)
+UPSTREAMS_UNREACHABLE = Metric(
+    "pilotfish_upstreams_unreachable",
+    "gauge",
+    "Addresses of the model that the proxy could not connect to at its last attempt.",
+    TRAFFIC,
+)
+CAPTURED_BYTES = Metric(
+    "pilotfish_captured_bytes", "gauge", "Memory of the proxy that captured bodies hold.", TRAFFIC, (), "bytes"
+)
+READER_CONNECTED = Metric(
+    "pilotfish_reader_connected",
+    "gauge",
+    "1 while the proxy is connected to the analyzer. Otherwise, exchanges are dropped with reason no_reader.",
+    TRAFFIC,
 )
 PROXY_UP = Metric(
     "pilotfish_proxy_up",

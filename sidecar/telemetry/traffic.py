@@ -39,6 +39,14 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
         started = names.PROXY_START.gauge()
         started.add_metric((), page.started_ns / 1e9)
         yield started
+        for metric, value in (
+            (names.UPSTREAMS_UNREACHABLE, page.connections["upstreams_unreachable"]),
+            (names.CAPTURED_BYTES, page.captured_bytes),
+            (names.READER_CONNECTED, int(page.has_reader)),
+        ):
+            gauge = metric.gauge()
+            gauge.add_metric((), value)
+            yield gauge
         yield from _routes(page.routes)
         yield from _connections(page)
         yield from _accounting(reading, page)
