@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ..errors import UsageError
+from ..errors import UsageError, quote_value
 from ..system.addresses import Address, parse_address
 
 CONNECTION_LIMIT = 10_000
-DRAIN_SECONDS = 30
+CONNECT_WAIT_SECONDS = 5
+DRAIN_SECONDS = 20  # within the grace period of Kubernetes, 30 s, with time left for the last checkpoint
+_LONGEST_SECONDS = 1e6
 
 
 def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +31,23 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{text}; can be repeated",
         )
     parser.add_argument(
-        "--drain-seconds", type=float, default=DRAIN_SECONDS, metavar="S",
+        "--connect-wait-seconds", type=_seconds, default=CONNECT_WAIT_SECONDS, metavar="S",
+        help="seconds that a client waits for a model server that is not reached yet (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--drain-seconds", type=_seconds, default=DRAIN_SECONDS, metavar="S",
         help="seconds that open connections may take to end after SIGTERM (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--max-connections", type=int, default=CONNECTION_LIMIT, metavar="N",
+        "--max-connections", type=_count, default=CONNECTION_LIMIT, metavar="N",
         help="refuse clients beyond this number (default %(default)s, or fewer if the descriptor limit requires it)",
     )  # fmt: skip
+
+
+def limit_flags(args: argparse.Namespace) -> list[str]:
+    """Return the flags that make a proxy parse the same limits."""
+    names = ("connect_wait_seconds", "drain_seconds", "max_connections")
+    return [text for name in names for text in (f"--{name.replace('_', '-')}", str(getattr(args, name)))]
 
 
 def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[Address, Address]]:
@@ -53,3 +65,23 @@ def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[
 def parse_endpoint(text: str, option: str) -> Address:
     """Return the address in the value of `option`: HOST:PORT, :PORT or unix:/PATH."""
     return parse_address(text, what=option, any_host=True, unix=True)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < _LONGEST_SECONDS:  # also refuses NaN
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a number of seconds; write 0 or more, such as 20")
+    return seconds
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a number of connections; write 1 or more")
+    return count
