@@ -183,7 +183,7 @@ class Proxy:
         self._reactor.register(read_end.fileno(), IN, lambda _: self._on_signals(read_end.recv(64)), self._reactor.stop)
 
     def _on_signals(self, numbers: bytes) -> None:
-        """Start to drain, once: a service manager may signal the proxy itself, and the supervisor forwards the signal."""
+        """Start to drain, once: a service manager may signal the proxy itself, and the supervisor forwards its own."""
         if signal.SIGINT in numbers:
             self._reactor.stop()
         elif not self._draining and any(number in numbers for number in _DRAIN):

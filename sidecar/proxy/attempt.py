@@ -11,6 +11,7 @@ from .deadlines import Deadlines
 from .reactor import OUT, SECOND, Reactor
 from .sockets import Target, configure_tcp
 
+_SYN_SENT = 2  # a state in TCP_INFO, from Linux' tcp_states.h
 BACKLOG_RETRY, LONGEST_BACKLOG_RETRY = SECOND // 200, SECOND // 10  # doubles from the first to the second
 
 
@@ -71,6 +72,14 @@ class ConnectAttempt:
             self._retry_full_backlog()
         else:
             self._fail(failure)
+
+    def settle(self) -> bool:
+        """Handle an answer of the target that has arrived but is not reported yet. Return whether there is one."""
+        server = self._server
+        if server is None or server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _SYN_SENT:
+            return False
+        self._progress(OUT)
+        return True
 
     def cancel(self) -> None:
         """End the attempt without a call."""

@@ -108,6 +108,9 @@ class UpstreamConnect:
             self._refuse(Refusal.UPSTREAM)
 
     def _on_client_event(self, events: int) -> None:
+        """Let a client go that has left. If the upstream has accepted it just before, the relay forwards its end."""
+        if self._attempt is not None and self._attempt.settle():
+            return
         is_unix = self._client.family == socket.AF_UNIX
         if events & ERR or (events & HUP and not is_unix):  # HUP of a Unix socket is no reset: its bytes can be read
             self._refuse(Refusal.CLIENT_RESET)

@@ -125,7 +125,7 @@ def test_pairs_need_as_many_upstreams_as_listeners() -> None:
 def test_health_answers_only_get_and_head_on_its_paths(request_head: bytes, status: bytes) -> None:
     reactor = Reactor()
     with socket.socket() as sock:
-        answer = HealthServer(reactor, sock, lambda: {"status": "ok"}).answer(request_head)
+        answer = HealthServer(reactor, sock, lambda: {"status": "ok", "ready": True}).answer(request_head)
     reactor.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
