@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar.channel import PAGE_FILE
+from pilotfish.sidecar.channel.page import read_page
 from tests.integration.case import answer, bare, post
 from tests.integration.health import health
-from tests.integration.process import Proxy, running_proxy
+from tests.integration.process import PILOTFISH, Proxy, answers, format_address, running_proxy
 from tests.integration.test_limits import assert_relays, exchange
 from tests.integration.wire import connected, ending, listening
-from tests.support.waiting import wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import patient, wait_until
 
 LONG = ["--drain-seconds", "3600"]
 
@@ -163,6 +168,34 @@ def test_busy_connection_ends_between_two_exchanges(tmp_path: Path) -> None:
         page = proxy.page()
         assert page.connections["reset"] == 0
         assert sum(route.codes["2xx"] for route in page.routes) == served
+
+
+def test_sigterm_to_the_process_group_cuts_nothing(tmp_path: Path) -> None:
+    """What systemd does by default to `pilotfish run`: all of its processes get the signal."""
+    address, admin = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())
+    with listening() as listener:
+        options = {"listen": address, "upstream": listener.getsockname(), "admin": admin}
+        flags = [text for name, value in options.items() for text in (f"--{name}", format_address(value))]
+        command = [PILOTFISH, "run", *flags, "--shared", str(tmp_path / "shared")]
+        with (
+            (tmp_path / "log").open("wb") as log,
+            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as group,
+        ):
+            try:
+                wait_until(lambda: answers(address), what="the proxy to listen")
+                with connected(listener, address) as wire:
+                    wire.up(post(b"begun"))
+                    os.killpg(group.pid, signal.SIGTERM)
+                    os.killpg(group.pid, signal.SIGTERM)
+                    wait_until(
+                        lambda: read_page(tmp_path / "shared" / PAGE_FILE).draining_ns, what="the drain to begin"
+                    )
+                    wire.down(answer(b"done"))
+                    assert ending(wire.client) == "fin"
+                assert group.wait(patient(20)) == 0
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(group.pid, signal.SIGKILL)
 
 
 def test_drain_is_reported(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def stopped(proxy: Proxy) -> Iterator[None]:
 
 def received(stream: socket.socket) -> tuple[bytes, str]:
     """Return all bytes and the end of the stream."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = stream.recv(1 << 16)

@@ -230,6 +230,25 @@ def test_pairs_need_as_many_upstreams_as_listeners() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listen_at", "upstream"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        (":8080", "localhost:8080"),
+        ("[::]:8080", "[::1]:8080"),
+        ("0.0.0.0:8080", ":8080"),
+        ("unix:/run/a", "unix:/run/a"),
+    ],
+)
+def test_proxy_in_front_of_itself_is_rejected(listen_at: str, upstream: str) -> None:
+    with pytest.raises(UsageError, match="itself listens there"):
+        parse_pairs([":1", listen_at], [upstream, ":2"])
+
+
+def test_same_port_of_another_host_is_an_upstream() -> None:
+    assert len(parse_pairs(["127.0.0.1:80", ":81"], ["10.0.0.1:80", "model:81"])) == 2
+
+
+@pytest.mark.parametrize(
     ("request_head", "status"),
     [
         (b"GET /healthz HTTP/1.1\r\n\r\n", b"200 OK"),

@@ -210,7 +210,7 @@ def test_address_that_accepted_is_tried_first(loop: Loop) -> None:
 
 def test_failures_are_counted_and_logged_once(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "pilotfish.proxy")
-    upstream = Upstream(loop.reactor, loop.page, Address(*gone().address), 0)  # type: ignore[misc]  # a pair
+    upstream = Upstream(loop.reactor, loop.page, Address(*gone().address), 0)
     upstream.start()
     loop.run_until(lambda: loop.page.words[at.connection("connect_failures")] == 2, "two probes")
     assert [record.getMessage().split(";")[0] for record in caplog.records] == [
@@ -223,7 +223,7 @@ def test_socket_that_connects_to_itself_is_no_upstream(loop: Loop) -> None:
         narcissus.bind(("127.0.0.1", 0))
         narcissus.connect(narcissus.getsockname())
         assert is_connected_to_itself(narcissus)
-    with server() as (_, target), socket.create_connection(("127.0.0.1", target.address[1])) as stream:  # type: ignore[arg-type]  # a pair
+    with server() as (_, target), socket.create_connection(("127.0.0.1", target.address[1])) as stream:
         assert not is_connected_to_itself(stream)
 
 
