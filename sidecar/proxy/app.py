@@ -177,7 +177,7 @@ class Proxy:
             sock.setblocking(False)
         signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
         for number in (*_DRAIN, signal.SIGINT):
-            if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:  # nohup ignores SIGHUP
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
                 signal.signal(number, lambda *_: None)
         self._wakeup = write_end
         self._reactor.register(read_end.fileno(), IN, lambda _: self._on_signals(read_end.recv(64)), self._reactor.stop)
