@@ -69,7 +69,7 @@ class UpstreamConnect:
             self._reactor,
             self._upstream.deadlines,
             self._upstream.targets,
-            self._until,
+            self._upstream.attempt_until(self._until),
             self._connected,
             self._failed,
         )

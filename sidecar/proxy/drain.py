@@ -7,12 +7,15 @@ is not parsed may be in use although it is quiet, so it is kept until the deadli
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 
 from .connections import ConnectionManager
 from .reactor import SECOND, Reactor
 from .relay import ObserveBytes, Relay
+
+_LOG = logging.getLogger("pilotfish.proxy")
 
 QUIET = SECOND  # ns without a byte after which an idle connection is closed
 _SWEEP = QUIET // 4
@@ -79,6 +82,7 @@ class Drain:
 
     def _end(self) -> None:
         """Close the connections that are left: the quiet ones with FIN, all others with RST."""
+        _LOG.warning("drain: the time is over; %d open connections are closed", self._connections.count)
         quiet_since = self._reactor.now() - QUIET
         for relay in self._connections.relays():
             if self._active_at.get(relay, quiet_since + 1) <= quiet_since:

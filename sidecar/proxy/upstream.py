@@ -90,6 +90,14 @@ class Upstream:
         is_outage = not state.is_reachable and self._reactor.now() - state.since >= self._wait
         return LEAST_ATTEMPT if is_outage else max(self._wait, LEAST_ATTEMPT)
 
+    def attempt_until(self, until: int) -> int:
+        """Return the end of an attempt for a client that is served until `until`, in ns.
+
+        The addresses of a name may be out of date. If they do not answer, half of the time is left for new ones.
+        """
+        now = self._reactor.now()
+        return until if self._lookup is None else now + (until - now) // 2
+
     def wait(self, client: WaitingClient) -> None:
         """Let the client wait until the upstream is reached, or its name is resolved again."""
         self._waiting[client] = None
@@ -110,12 +118,11 @@ class Upstream:
 
     def failed(self, error: OSError) -> None:
         """Record a failed attempt, look the name up again, and probe until the upstream is reached."""
-        if error.errno in NO_DESCRIPTOR:  # no attempt was made
-            return
-        self._page.add(_FAILURES)
-        self.reachability.failed(error.strerror or str(error))
-        if self._lookup is not None:
-            self._lookup.start()
+        if error.errno not in NO_DESCRIPTOR:  # without a descriptor, no attempt was made
+            self._page.add(_FAILURES)
+            self.reachability.failed(error.strerror or str(error))
+            if self._lookup is not None:
+                self._lookup.start()
         self._schedule_probe(RETRY if self._waiting else PROBE)
 
     def _schedule_probe(self, delay: int) -> None:

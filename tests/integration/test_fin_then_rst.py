@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.case import answer, bare, head, post
-from tests.integration.process import Proxy, running_proxy
+from tests.integration.process import DEADLINE, Proxy, running_proxy
 from tests.integration.test_hostile import stop
 from tests.integration.wire import Wire, await_hang_up, connected, drained, fill, listening
 from tests.support.waiting import wait_until
@@ -68,7 +68,7 @@ def test_response_and_fin_arrive_although_the_upload_goes_on(under_way: int, siz
         with stopped(proxy):
             wire.client.setblocking(False)
             wire.client.send(bytes(under_way))
-            wire.client.settimeout(10)
+            wire.client.settimeout(DEADLINE)
             wire.server.sendall(response)
             wire.server.close()  # it has read all that arrived: FIN now, RST for what comes later
         assert received(wire.client) == (response, "fin")
@@ -105,7 +105,7 @@ def test_upload_and_fin_arrive_although_the_response_goes_on(tmp_path: Path) -> 
             wire.client.close()
             wire.server.setblocking(False)
             wire.server.send(answer(BODY))
-            wire.server.settimeout(10)
+            wire.server.settimeout(DEADLINE)
         assert received(wire.server) == (post(b"last words"), "fin")
         await_hang_up(wire.server)
 
@@ -116,7 +116,7 @@ def test_reset_without_fin_stays_a_reset(tmp_path: Path) -> None:
         with stopped(proxy):
             wire.client.setblocking(False)
             wire.client.send(bytes(256 * KIB))
-            wire.client.settimeout(10)
+            wire.client.settimeout(DEADLINE)
             wire.server.sendall(answer(b"cut off")[:-3])
             wire.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             wire.server.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.integration.case import answer, post
 from tests.integration.health import health
-from tests.integration.process import Address, Proxy, dial, running_proxy
+from tests.integration.process import Proxy, dial, running_proxy
 from tests.integration.test_limits import assert_relays
 from tests.integration.wire import ending, listening, refusal, reset
 from tests.support.ports import free_port
@@ -31,7 +31,7 @@ def lines(proxy: Proxy, text: str) -> list[str]:
 
 
 @contextmanager
-def silent_upstream() -> Iterator[Address]:
+def silent_upstream() -> Iterator[tuple[str, int]]:
     """Yield an address whose SYNs the kernel drops, because its backlog is full."""
     with socket.socket() as listener, ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ import socket
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -222,6 +222,30 @@ def test_health_is_not_ready_with_status_503_and_alive_with_200() -> None:
         server = HealthServer(reactor, sock, lambda: {"status": "draining", "ready": False})
         statuses = {path: server.answer(f"GET {path} HTTP/1.1\r\n\r\n".encode())[9:12] for path in PATHS_TEXT}
     assert statuses == {"/healthz": b"200", "/livez": b"200", "/readyz": b"503"}
+
+
+def test_health_address_pauses_while_no_descriptor_is_free() -> None:
+    reactor, tries = Reactor(), list[int]()
+    with closing(reactor), listen(Address("127.0.0.1", 0)) as sock, socket.create_connection(sock.getsockname()):
+        server = HealthServer(reactor, cast(socket.socket, WithoutDescriptors(sock, reactor, tries)), dict)
+        server.start()
+        reactor.run()
+    assert tries[-1] - tries[0] > SECOND // 20
+
+
+class WithoutDescriptors:
+    """A listening socket that accepts no one, because no descriptor is free. It stops the loop at the third try."""
+
+    def __init__(self, sock: socket.socket, reactor: Reactor, tries: list[int]) -> None:
+        self.fileno = sock.fileno
+        self._reactor = reactor
+        self._tries = tries
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self._tries.append(self._reactor.now())
+        if len(self._tries) == 3:
+            self._reactor.stop()
+        raise OSError(errno.EMFILE, "too many open files")
 
 
 def test_pairs_need_as_many_upstreams_as_listeners() -> None:

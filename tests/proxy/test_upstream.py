@@ -20,6 +20,7 @@ from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
 from pilotfish.sidecar.proxy.sockets import Target, literal_targets, resolve
 from pilotfish.sidecar.proxy.upstream import Upstream
 from pilotfish.sidecar.system.addresses import Address
+from tests.integration.test_upstream import silent_upstream
 from tests.support.waiting import patient
 
 NAME = Address("model.example", 80)
@@ -160,6 +161,17 @@ def test_new_address_is_used_after_a_failure_without_losing_the_client(loop: Loo
         loop.run_until(lambda: len(loop.ends) == 2, "the second client to be connected")
         assert peer(loop.ends[1]) == moved.address
         assert loop.page.words[at.connection("connect_failures")] == 1
+
+
+def test_new_address_is_used_after_silence_of_the_old_one(loop: Loop) -> None:
+    with silent_upstream() as silent, server() as (_, moved):
+        dns = ScriptedDns(Target(socket.AF_INET, silent))
+        upstream = loop.upstream(dns, wait=4 * SECOND)
+        loop.run_until(lambda: upstream.targets, "the first lookup")
+        loop.client(upstream)
+        dns.answer = (moved,)
+        loop.run_until(lambda: loop.ends, "the client to be connected")
+        assert peer(loop.ends[0]) == moved.address
 
 
 def test_same_address_after_a_failure_refuses_the_client(loop: Loop) -> None:
