@@ -182,14 +182,15 @@ def test_sigterm_to_the_process_group_cuts_nothing(tmp_path: Path) -> None:
             subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as group,
         ):
             try:
+                page = tmp_path / "shared" / PAGE_FILE
                 wait_until(lambda: answers(address), what="the proxy to listen")
+                wait_until(lambda: read_page(page).connections["ended"] == 1, what="that connection to end")
+                wait_until(lambda: not read_page(page).connections["upstreams_unreachable"], what="the probe to end")
                 with connected(listener, address) as wire:
                     wire.up(post(b"begun"))
                     os.killpg(group.pid, signal.SIGTERM)
                     os.killpg(group.pid, signal.SIGTERM)
-                    wait_until(
-                        lambda: read_page(tmp_path / "shared" / PAGE_FILE).draining_ns, what="the drain to begin"
-                    )
+                    wait_until(lambda: read_page(page).draining_ns, what="the drain to begin")
                     wire.down(answer(b"done"))
                     assert ending(wire.client) == "fin"
                 assert group.wait(patient(20)) == 0
