@@ -61,7 +61,7 @@ def parse_address(text: str, *, what: str = "address", any_host: bool = False, u
         )
     host = match[1] or match[2]
     if host and not (_is_ipv6(match[1]) if match[1] else _is_host_name(host)):
-        raise AddressError(f"{what} {quote_value(text)}: {quote_value(host)} is no host name or IP address; correct it")
+        raise AddressError(f"{what} {quote_value(text)}: {quote_value(host)} not a host name or IP address; correct it")
     return Address(host, int(match[3]))
 
 

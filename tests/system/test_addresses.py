@@ -48,7 +48,7 @@ def test_invalid_addresses_are_refused(text: str) -> None:
     "host", ["x" * 64, "a..b", ".", "x." * 127 + "x", "\udcff", "[nowhere]", "[127.0.0.1]", "[::1::]", "[:1%eth0]"]
 )
 def test_hosts_that_no_lookup_can_find_are_refused(host: str) -> None:
-    with pytest.raises(AddressError, match="is no host name or IP address"):
+    with pytest.raises(AddressError, match="not a host name or IP address"):
         parse_address(f"{host}:80")
 
 
