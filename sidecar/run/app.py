@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..proxy.arguments import add_pair_arguments, parse_pairs
+from ..proxy.arguments import add_pair_arguments, limit_flags, parse_pairs
 from .arguments import add_analyzer_arguments, analyzer_flags, make_folder
 from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
@@ -47,8 +47,7 @@ def _proxy(args: argparse.Namespace, shared: Path) -> list[str]:
         for listen, upstream in zip(args.listen, args.upstream, strict=True)
         for flag in ("--listen", listen, "--upstream", upstream)
     ]
-    limits = ["--drain-seconds", str(args.drain_seconds), "--max-connections", str(args.max_connections)]
-    return [*MODULE, "pilotfish.sidecar.cli", "proxy", *pairs, *limits, "--shared", str(shared)]
+    return [*MODULE, "pilotfish.sidecar.cli", "proxy", *pairs, *limit_flags(args), "--shared", str(shared)]
 
 
 @contextmanager
