@@ -12,7 +12,7 @@ import pytest
 from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
 from pilotfish.sidecar.analyzer.decode.types import MIB, Protocol
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
-from pilotfish.sidecar.settings.document import Traffic
+from pilotfish.sidecar.settings.traffic import Traffic
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
 from tests.generate import ROOT
 
