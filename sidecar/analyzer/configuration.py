@@ -116,8 +116,9 @@ def _own_json(decode: Decode | None) -> OwnJson:
     return OwnJson(
         rows=rows,
         one_row=decode.one_row,
+        names=parse_path(decode.names) if decode.names else None,
         predictions=predictions or None,
-        id=None if decode.id is None else parse_path(decode.id),
+        id=parse_path(decode.id) if decode.id else None,
         paths=tuple(map(compile_template, decode.paths)),
     )
 

@@ -36,5 +36,5 @@ PathTemplate = Annotated[
 ]
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class DocumentBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Base class of all objects in the document."""

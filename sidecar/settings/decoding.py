@@ -58,12 +58,15 @@ def _sources(decode: Decode) -> Iterator[DocumentProblem]:
         yield DocumentProblem(_DECODE, f"has {which} inputColumns", "give exactly one of them, such as rows: $.rows[*]")
     if decode.predictions is not None and decode.prediction_columns:
         yield DocumentProblem(_DECODE, "has both predictions and predictionColumns", "keep one of them")
-    if decode.one_row and decode.rows is None:
-        yield DocumentProblem(f"{_DECODE}.oneRow", "is true without rows", "remove it, or give rows")
+    if decode.rows is None:
+        for key, given in (("oneRow", decode.one_row), ("names", decode.names is not None)):
+            if given:
+                yield DocumentProblem(f"{_DECODE}.{key}", "is given without rows", "remove it, or give rows")
 
 
 def _paths(decode: Decode) -> Iterator[tuple[str, str]]:
-    for key, text in (("rows", decode.rows), ("predictions", decode.predictions), ("id", decode.id)):
+    for key in ("rows", "names", "predictions", "id"):
+        text = getattr(decode, key)
         if text is not None:
             yield f"{_DECODE}.{key}", text
     for key, columns in (("inputColumns", decode.input_columns), ("predictionColumns", decode.prediction_columns)):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import Block, Cores, DnsName, Duration, Name, OneLine, Size, Tolerance
+from .blocks import DocumentBlock, Cores, DnsName, Duration, Name, OneLine, Size, Tolerance
 from .traffic import Traffic
 
 DAY = 86400.0
@@ -20,7 +20,7 @@ DAY = 86400.0
 Mode = Literal["observe", "recommend", "act"]
 
 
-class Metadata(Block, frozen=True, kw_only=True):
+class Metadata(DocumentBlock, frozen=True, kw_only=True):
     """The name of the monitor, and the metadata that Kubernetes stores and Pilotfish ignores."""
 
     name: Annotated[DnsName, Meta(description="Name of the monitor. Events, metrics and the report show it.")]
@@ -37,7 +37,7 @@ class Metadata(Block, frozen=True, kw_only=True):
     owner_references: Annotated[list[Any] | None, Meta(description="Set by Kubernetes.")] = None
 
 
-class TargetRef(Block, frozen=True, kw_only=True):
+class TargetRef(DocumentBlock, frozen=True, kw_only=True):
     """The workload whose pods are monitored, in a cluster."""
 
     api_version: Annotated[Name, Meta(description="API group and version, such as `apps/v1`.")]
@@ -45,7 +45,7 @@ class TargetRef(Block, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(description="Name, in the monitor's namespace.")]
 
 
-class Model(Block, frozen=True, kw_only=True):
+class Model(DocumentBlock, frozen=True, kw_only=True):
     """The monitored model, for servers with several models, and the version that runs."""
 
     name: Annotated[
@@ -54,7 +54,7 @@ class Model(Block, frozen=True, kw_only=True):
     version: Annotated[OneLine, Meta(description="Version that runs. It selects the profile.", max_length=63)] = ""
 
 
-class Learn(Block, frozen=True, kw_only=True):
+class Learn(DocumentBlock, frozen=True, kw_only=True):
     """Learns a profile from the first rows of the traffic. The rows are on disk until the profile exists."""
 
     rows: Annotated[int, Meta(description="Number of rows to learn from.", ge=1000, le=10**6)] = 20_000
@@ -67,7 +67,7 @@ class Learn(Block, frozen=True, kw_only=True):
     ] = ()
 
 
-class ProfileSource(Block, frozen=True, kw_only=True):
+class ProfileSource(DocumentBlock, frozen=True, kw_only=True):
     """The source of the profile of one model version: exactly one of path, configMap, url and learn."""
 
     version: Annotated[OneLine, Meta(description="Version of the model. Empty matches any version.", max_length=63)] = (
@@ -81,14 +81,14 @@ class ProfileSource(Block, frozen=True, kw_only=True):
     learn: Annotated[Learn | None, Meta(description="Learn the profile from the first rows of the traffic.")] = None
 
 
-class FalseAlarms(Block, frozen=True, kw_only=True):
+class FalseAlarms(DocumentBlock, frozen=True, kw_only=True):
     """The false-alarm budget: at most `count` in `per`, over all features, replicas and looks at the data."""
 
     count: Annotated[float, Meta(description="Maximum expected number of false alarms.", gt=0)] = 1.0
     per: Annotated[Duration, Meta(description="Period of the budget.")] = 30 * DAY
 
 
-class FeatureDrift(Block, frozen=True, kw_only=True):
+class FeatureDrift(DocumentBlock, frozen=True, kw_only=True):
     """Settings of one feature."""
 
     tolerance: Annotated[
@@ -97,7 +97,7 @@ class FeatureDrift(Block, frozen=True, kw_only=True):
     ignore: Annotated[bool, Meta(description="Exclude the feature from detection. It is still measured.")] = False
 
 
-class PerformanceDrift(Block, frozen=True, kw_only=True):
+class PerformanceDrift(DocumentBlock, frozen=True, kw_only=True):
     """The tolerance for losses of labelled rows."""
 
     tolerance: Annotated[
@@ -109,7 +109,7 @@ class PerformanceDrift(Block, frozen=True, kw_only=True):
     ] = 0.005
 
 
-class StreamDetector(Block, frozen=True, kw_only=True):
+class StreamDetector(DocumentBlock, frozen=True, kw_only=True):
     """A River drift detector on one scalar stream. Its changes are shown and counted but raise no alarm."""
 
     type: Annotated[Name, Meta(description="`river.ADWIN`, `river.KSWIN` or `river.PageHinkley`.")]
@@ -127,7 +127,7 @@ class StreamDetector(Block, frozen=True, kw_only=True):
     )
 
 
-class Drift(Block, frozen=True, kw_only=True):
+class Drift(DocumentBlock, frozen=True, kw_only=True):
     """When a change of the data raises an alarm."""
 
     tick: Annotated[Duration, Meta(description="Time unit of detection. Evidence is updated once for each tick.")] = (
@@ -151,7 +151,7 @@ class Drift(Block, frozen=True, kw_only=True):
     performance: Annotated[PerformanceDrift, Meta(description="Losses of labelled rows.")] = PerformanceDrift()
 
 
-class Feedback(Block, frozen=True, kw_only=True):
+class Feedback(DocumentBlock, frozen=True, kw_only=True):
     """Stored predictions that wait for their labels."""
 
     keep: Annotated[Duration, Meta(description="How long after an exchange a label can still be joined to it.")] = DAY
@@ -166,20 +166,20 @@ class Feedback(Block, frozen=True, kw_only=True):
     ] = 100_000
 
 
-class ConcurrencySignal(Block, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
+class ConcurrencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
     """Requests in flight for each replica."""
 
     target: Annotated[float, Meta(description="Desired number of requests in flight for each replica.", gt=0)]
 
 
-class LatencySignal(Block, frozen=True, kw_only=True, tag_field="type", tag="latency"):
+class LatencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="latency"):
     """Time to the last byte of the response."""
 
     target: Annotated[Duration, Meta(description="Target duration of the quantile.")]
     quantile: Annotated[float, Meta(description="Quantile to compare with the target.", gt=0, lt=1)] = 0.95
 
 
-class Scaling(Block, frozen=True, kw_only=True):
+class Scaling(DocumentBlock, frozen=True, kw_only=True):
     """Scaling of the replicas by signals, in a cluster only."""
 
     max_replicas: Annotated[int, Meta(description="Maximum number of replicas.", ge=1)]
@@ -194,21 +194,21 @@ class Scaling(Block, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class CpuRange(Block, frozen=True, kw_only=True):
+class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     """Bounds of the CPU request."""
 
     min: Annotated[Cores, Meta(description="Minimum number of cores.")]
     max: Annotated[Cores, Meta(description="Maximum number of cores.")]
 
 
-class MemoryRange(Block, frozen=True, kw_only=True):
+class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     """Bounds of the memory request."""
 
     min: Annotated[Size, Meta(description="Minimum size.")]
     max: Annotated[Size, Meta(description="Maximum size.")]
 
 
-class Resources(Block, frozen=True, kw_only=True):
+class Resources(DocumentBlock, frozen=True, kw_only=True):
     """Resizing of the CPU and memory of one container in place, in a cluster only."""
 
     container: Annotated[Name, Meta(description="Name of the container.")]
@@ -218,14 +218,14 @@ class Resources(Block, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class SecretRef(Block, frozen=True, kw_only=True):
+class SecretRef(DocumentBlock, frozen=True, kw_only=True):
     """A key of a Kubernetes Secret."""
 
     name: Annotated[Name, Meta(description="Name of the Secret.")]
     key: Annotated[Name, Meta(description="Key in the Secret.")] = "key"
 
 
-class Webhook(Block, frozen=True, kw_only=True):
+class Webhook(DocumentBlock, frozen=True, kw_only=True):
     """The receiver of retraining requests."""
 
     url: Annotated[Name, Meta(description="URL that receives the CloudEvent by POST.")]
@@ -237,7 +237,7 @@ class Webhook(Block, frozen=True, kw_only=True):
     timeout: Annotated[Duration, Meta(description="Timeout of one delivery.")] = 10.0
 
 
-class Retrain(Block, frozen=True, kw_only=True):
+class Retrain(DocumentBlock, frozen=True, kw_only=True):
     """When and where a retraining is requested: at most once for each episode."""
 
     webhook: Annotated[Webhook, Meta(description="Receiver of the request.")]
@@ -253,7 +253,7 @@ class Retrain(Block, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class Spec(Block, frozen=True, kw_only=True):
+class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
     mode: Annotated[
@@ -277,7 +277,7 @@ class Spec(Block, frozen=True, kw_only=True):
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None
 
 
-class ModelMonitor(Block, frozen=True, kw_only=True):
+class ModelMonitor(DocumentBlock, frozen=True, kw_only=True):
     """One monitored model: the whole document."""
 
     api_version: Annotated[Literal["pilotfish.dev/v1alpha1"], Meta(description="Version of this format.")]

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from .blocks import Block, Name, PathTemplate, Size
+from .blocks import DocumentBlock, Name, PathTemplate, Size
 
 Path = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class KeepRows(Block, frozen=True, kw_only=True):
+class KeepRows(DocumentBlock, frozen=True, kw_only=True):
     """Stores the newest rows on disk, in the state folder, for reports on rows. Off without this block."""
 
     rows: Annotated[int, Meta(description="Number of newest rows to keep.", ge=100, le=10**6)]
@@ -21,7 +21,7 @@ class KeepRows(Block, frozen=True, kw_only=True):
     mask: Annotated[tuple[Name, ...], Meta(description="Columns that are never written to disk.", max_length=1000)] = ()
 
 
-class Decode(Block, frozen=True, kw_only=True):
+class Decode(DocumentBlock, frozen=True, kw_only=True):
     """Where rows and predictions are in JSON of your own form. Paths are a subset of JSONPath (docs/protocols.md)."""
 
     rows: Annotated[
@@ -39,6 +39,10 @@ class Decode(Block, frozen=True, kw_only=True):
             "embedding."
         ),
     ] = False
+    names: Annotated[
+        Path | None,
+        Meta(description="Path to the list of column names in the request, for rows that are lists without names."),
+    ] = None
     predictions: Annotated[
         Path | None, Meta(description="Path to the predictions in the response, such as `$.results[*].score`.")
     ] = None
@@ -58,7 +62,7 @@ class Decode(Block, frozen=True, kw_only=True):
     ] = ()
 
 
-class Traffic(Block, frozen=True, kw_only=True):
+class Traffic(DocumentBlock, frozen=True, kw_only=True):
     """Which traffic is observed, and how much of it."""
 
     ports: Annotated[

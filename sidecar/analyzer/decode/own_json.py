@@ -28,7 +28,7 @@ def decode_request(body: Body, hints: Hints) -> DecodedBody:
     """Return rows and id of a request body; raise SkipExchangeError if it cannot be decoded."""
     tree, own = _parse(body), hints.own
     if isinstance(own.rows, JsonPath):
-        rows, base = _request_rows(own.rows, tree, hints), own.rows.name or "inputs"
+        rows, base = _with_names(_request_rows(own.rows, tree, hints), own.names, tree), own.rows.name or "inputs"
     else:
         rows, base = _rows_of_columns(own.rows, tree, None), ""
     return DecodedBody(v1.rows_of(rows, base, hints.inputs, hints), _id(own.id, tree))
@@ -156,6 +156,30 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
         for name, _ in columns
     }
     return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+
+
+def _with_names(rows: list[Any] | dict[str, Any], path: JsonPath | None, tree: Any) -> list[Any] | dict[str, Any]:
+    """Return rows of lists as objects, with the names at `path`. Without names in the body, position identifies them.
+
+    Raises:
+        SkipExchangeError: a name is no text or occurs twice, or a row has a different number of values.
+    """
+    if path is None or isinstance(rows, dict) or set(map(type, rows)) != {list}:
+        return rows
+    try:
+        values = select(path, tree)
+    except SkipExchangeError:
+        return rows
+    names = values if path.many else values[0]
+    if names is None:
+        return rows
+    if type(names) is not list or not all(type(name) is str for name in names):
+        raise SkipExchangeError("wrong_structure")
+    if len(set(names)) != len(names):
+        raise SkipExchangeError("duplicate_name")
+    if set(map(len, rows)) != {len(names)}:
+        raise SkipExchangeError("ragged")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _fill(values: list[Any]) -> list[Any]:

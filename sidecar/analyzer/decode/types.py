@@ -59,6 +59,7 @@ class OwnJson(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rows: the path of the rows in the request, or one path for each input column.
         one_row: whether the value at `rows` is always one row.
+        names: the path of the column names in the request, for rows that are lists.
         predictions: the same for the response; None if predictions are not read.
         id: the path of the id of the exchange, in the request or the response.
         paths: the requests to decode; empty for all.
@@ -66,6 +67,7 @@ class OwnJson(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: JsonPath | Columns = JsonPath()
     one_row: bool = False
+    names: JsonPath | None = None
     predictions: JsonPath | Columns | None = JsonPath()
     id: JsonPath | None = None
     paths: tuple[PathPattern, ...] = ()
