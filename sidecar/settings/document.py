@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import DocumentBlock, Cores, DnsName, Duration, Name, OneLine, Size, Tolerance
+from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance
 from .traffic import Traffic
 
 DAY = 86400.0

@@ -47,30 +47,49 @@ def decode_response(body: Body, hints: Hints) -> DecodedBody:
     return DecodedBody(v1.rows_of(rows, base, hints.outputs, hints), _id(own.id, tree))
 
 
-def select(path: JsonPath, tree: Any) -> list[Any]:
+def select(path: JsonPath, tree: Any, most: int = arrays.MAX_VALUES) -> list[Any]:
     """Return the values that `path` selects in `tree`: one value without a wildcard, else one per element.
 
     A value that an element lacks is None, so that values and elements stay aligned.
 
     Raises:
-        SkipExchangeError: the path selects nothing, or a wildcard stands for something other than a list.
+        SkipExchangeError: the path selects nothing, or more than `most` values, or a wildcard stands for something
+            other than a list.
     """
+    if not path.many:
+        value = _single(path, tree)
+        if value is _ABSENT:
+            raise SkipExchangeError("no_match")
+        return [value]
     values = [tree]
     for step in path.steps:
-        if step is None:
-            if not all(type(value) is list for value in values):
-                raise SkipExchangeError("no_match")
+        if step is not None:
+            values = [_child(value, step) for value in values]
+        elif all(type(value) is list for value in values):
             values = list(chain.from_iterable(values))
-        elif isinstance(step, str):
-            values = [value.get(step, _ABSENT) if type(value) is dict else _ABSENT for value in values]
+            if len(values) > most:
+                raise SkipExchangeError("too_many_values")
         else:
-            values = [value[step] if type(value) is list and step < len(value) else _ABSENT for value in values]
+            raise SkipExchangeError("no_match")
     absent = sum(value is _ABSENT for value in values)
     if not absent:
         return values
     if absent == len(values):
         raise SkipExchangeError("no_match")
     return [None if value is _ABSENT else value for value in values]
+
+
+def _single(path: JsonPath, tree: Any) -> Any:
+    """Return the value that a path without a wildcard selects, or `_ABSENT`."""
+    for step in path.steps:
+        tree = _child(tree, step)
+    return tree
+
+
+def _child(value: Any, step: str | int | None) -> Any:
+    if type(value) is dict:
+        return value.get(step, _ABSENT)
+    return value[step] if type(value) is list and type(step) is int and step < len(value) else _ABSENT
 
 
 def _parse(body: Body) -> Any:
@@ -131,8 +150,10 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
     constants: dict[str, Any] = {}
     for name, path in columns:
         try:
-            values = select(path, tree)
-        except SkipExchangeError:
+            values = select(path, tree, arrays.MAX_VALUES // len(columns))
+        except SkipExchangeError as skipped:
+            if skipped.reason != "no_match":
+                raise
             constants[name] = _ABSENT
             continue
         if path.many:
@@ -149,8 +170,6 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
     rows = lengths.pop()
     if lengths or (count is not None and rows != count):
         raise SkipExchangeError("row_mismatch")
-    if rows * len(columns) > arrays.MAX_VALUES:
-        raise SkipExchangeError("too_many_values")
     cells = {
         name: series[name] if name in series else [None if constants[name] is _ABSENT else constants[name]] * rows
         for name, _ in columns
@@ -201,10 +220,5 @@ def _without_id(value: Any, path: JsonPath, id_path: JsonPath | None) -> Any:
 
 def _id(path: JsonPath | None, tree: Any) -> str | None:
     """Return the id at `path`: a text or a whole number; None without one."""
-    if path is None:
-        return None
-    try:
-        (value,) = select(path, tree)
-    except SkipExchangeError:
-        return None
+    value = None if path is None else _single(path, tree)
     return str(value) if type(value) in (int, str) else None
