@@ -15,25 +15,27 @@ from .errors import ProtocolError
 
 MICROSECOND = 1_000
 
-# An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 50 us pays for 16 pipelined requests, 80
-# events of a stream, or a head of 100 fields. It is about the CPU time of forwarding the read.
-FREE = 50 * MICROSECOND
-# 1 ms pays for 64 KiB of events of 50 bytes, or for 300 pipelined requests in one read.
-READ_LIMIT = 1_000 * MICROSECOND
+# An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 100
+# chunks, or a head of 500 fields. It is about the CPU time that the kernel needs to forward the read.
+FREE = 60 * MICROSECOND
+# 0.5 ms pays for 800 chunks or 180 pipelined requests in one read. A stream of tokens (130 bytes an event) that was
+# held up for a while costs 0.3 ms per 64 KiB.
+READ_LIMIT = 500 * MICROSECOND
 # What all connections may draw at once: about the longest delay that expensive reads cause in one round of the loop.
-BURST = 4_000 * MICROSECOND
-# One third of the elapsed time is added to the budget, so that two thirds of a core are left for forwarding.
-REFILL_DIVISOR = 3
-QUANTUM = 25 * MICROSECOND
+BURST = 2_000 * MICROSECOND
+# A quarter of the elapsed time is added to the budget, so that three quarters of a core are left for forwarding.
+REFILL_DIVISOR = 4
+QUANTUM = 10 * MICROSECOND
 
-# the prices of the steps
+# The prices of the steps. Clients that pipeline repeat their heads, which are then found in a cache, so a head has the
+# price of a known one. A new head costs twice as much; the limit of pipelined requests bounds their number.
 STEP = 700  # anything that calls a handler: a part of a body, a line of a trailer section
 CHUNK = 600  # a chunk that lies whole in the read
-HEAD = 2_500  # a head of ordinary size, with what the listener does at the start or the end of an exchange
-LINE = 80  # a field line of a head
+HEAD = 1_100  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
+LINE = 60  # a field line of a head
 SEGMENT = 150  # a segment of a target, which the search for its route examines
 ESCAPE = 300  # a percent-encoded character of a target
-SCAN = 4  # a byte that a regular expression scans
+SCAN = 3  # a byte that a regular expression scans
 _TARGET = 512  # bytes: `routes` examines no more of a target
 
 
@@ -58,5 +60,6 @@ class ParseBudget:
 
 def head_cost(raw: bytes) -> int:
     """Return the nominal cost of a head, with what the listener does for its exchange."""
-    target = SEGMENT * raw.count(b"/", 0, _TARGET) + ESCAPE * raw.count(b"%", 0, _TARGET)
+    line = min(raw.find(b"\n"), _TARGET)
+    target = SEGMENT * raw.count(b"/", 0, line) + ESCAPE * raw.count(b"%", 0, line)
     return HEAD + LINE * raw.count(b"\n") + SCAN * len(raw) + target

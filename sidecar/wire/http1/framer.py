@@ -17,7 +17,7 @@ from .heads import CHUNKED
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
 TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, in whole lines
-USUAL_HEAD = 4 * 1024  # bytes; larger heads are always charged to the parse budget
+USUAL_HEAD = 4 * 1024  # bytes; searching more for the end of a head is charged to the parse budget
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"(?:\n++|\r\n)*+")  # allowed before a start line (RFC 9112, 2.2)
@@ -101,8 +101,8 @@ class Framer:
         """Return the end of the head if `data` begins a message and contains its whole head of usual size, else 0."""
         if self.state or self._unparsed or self.paused:
             return 0
-        end = data.find(b"\r\n\r\n")
-        return end + 4 if 0 < end < USUAL_HEAD else 0
+        end = data.find(b"\r\n\r\n", 0, USUAL_HEAD)
+        return end + 4 if end > 0 else 0
 
     @property
     def buffered(self) -> bytearray:
@@ -139,6 +139,7 @@ class Framer:
         self._cost, self._allowed, self._now = 0, FREE, now
         if self._unparsed:
             self._unparsed += data
+            self._charge_search(len(data))
             if self.state == _HEAD and not self._may_continue():
                 return
             data = bytes(self._unparsed)
@@ -183,6 +184,11 @@ class Framer:
             self._budget.draw(self._now)
             self._allowed += QUANTUM
 
+    def _charge_search(self, size: int) -> None:
+        if size > USUAL_HEAD:
+            self._cost += SCAN * size
+            self._pay()
+
     def _may_continue(self) -> bool:
         """Return whether the buffered bytes contain the end of a head that may be parsed now."""
         unparsed = self._unparsed
@@ -205,7 +211,10 @@ class Framer:
             if empty is not None and empty.end() > position:
                 self._cost += SCAN * (empty.end() - position)
                 return empty.end()
-        match = _HEAD_END.search(data, position)
+        match = _HEAD_END.search(data, position, position + USUAL_HEAD)
+        if match is None and len(data) > position + USUAL_HEAD:
+            self._charge_search(len(data) - position)
+            match = _HEAD_END.search(data, position)
         end = len(data) if match is None else match.end()
         if end - position > HEAD_LIMIT:
             raise ProtocolError("too_large")
