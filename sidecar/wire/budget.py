@@ -29,12 +29,13 @@ QUANTUM = 10 * MICROSECOND
 
 # The prices of the steps. Clients that pipeline repeat their heads, which are then found in a cache, so a head has the
 # price of a known one. A new head costs twice as much; the limit of pipelined requests bounds their number.
-STEP = 700  # anything that calls a handler: a part of a body, a line of a trailer section
+STEP = 800  # anything that calls a handler: a part of a body, a line of a trailer section
 CHUNK = 600  # a chunk that lies whole in the read
-HEAD = 1_100  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
+HEAD = 1_000  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
 LINE = 60  # a field line of a head
 SEGMENT = 150  # a segment of a target, which the search for its route examines
 ESCAPE = 300  # a percent-encoded character of a target
+EMPTY_LINE = 12  # a byte of the empty lines before a head: 64 KiB of them are too many
 SCAN = 3  # a byte that a regular expression scans
 _TARGET = 512  # bytes: `routes` examines no more of a target
 

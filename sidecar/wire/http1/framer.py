@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from enum import IntEnum
 
-from ..budget import CHUNK, FREE, QUANTUM, READ_LIMIT, SCAN, STEP, ParseBudget, head_cost
+from ..budget import CHUNK, EMPTY_LINE, FREE, QUANTUM, READ_LIMIT, SCAN, STEP, ParseBudget, head_cost
 from ..errors import ProtocolError
 from .heads import CHUNKED
 
@@ -42,6 +42,8 @@ class State(IntEnum):
 _HEAD, _SIZED, _SIZE, _CHUNK, _CHUNK_END, _TRAILER, _UNTIL_CLOSE, _STOPPED = map(int, State)
 _INSIDE = (_SIZED, _CHUNK)
 _LINE_ENDS = b"\r\n"
+_CHUNK_ENDS = (b"\r\n", b"\n")
+_LF = 10
 
 
 class Framer:
@@ -207,9 +209,9 @@ class Framer:
                 raise ProtocolError("too_large")
             return -1
         if data[position] in _LINE_ENDS:
-            empty = _EMPTY_LINES.match(data, position)
+            empty = _EMPTY_LINES.match(data, position, position + LINE_LIMIT)
             if empty is not None and empty.end() > position:
-                self._cost += SCAN * (empty.end() - position)
+                self._cost += EMPTY_LINE * (empty.end() - position)
                 return empty.end()
         match = _HEAD_END.search(data, position, position + USUAL_HEAD)
         if match is None and len(data) > position + USUAL_HEAD:
@@ -286,10 +288,10 @@ class Framer:
                 break
             begin = match.end()
             end = begin + int(match[1], 16)
-            if end == begin or not data.startswith(b"\r\n", end):
+            if end == begin or not data.startswith(_CHUNK_ENDS, end):
                 break
             parts.append(data[begin:end])
-            position = end + 2
+            position = end + 1 if data[end] == _LF else end + 2
         if parts:
             self._cost += CHUNK * len(parts)
             self.chunks = len(parts)
@@ -306,7 +308,7 @@ class Framer:
         return self._body(data, position, end)
 
     def _chunk_end(self, data: bytes, position: int, size: int) -> int:
-        if data[position] == 10:
+        if data[position] == _LF:
             end = position + 1
         elif size - position < 2 and data[position] == 13:
             return -1
