@@ -66,6 +66,7 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
         body_limit=traffic.body_limit,
         routes=traffic.routes,
         probes=traffic.probes,
+        model=document.spec.model.name,
     )
 
 
