@@ -160,6 +160,11 @@ class App:
         """The document in force; None without a document or while it cannot be used."""
         return self._configured.document
 
+    @property
+    def connected(self) -> bool:
+        """Whether a proxy is connected."""
+        return self._worker.connected
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
@@ -268,7 +273,7 @@ class App:
             now=time.time(),
             snapshot=snapshot,
             page=_page(self._options),
-            connected=self._worker.connected,
+            connected=self.connected,
             setting=Setting(
                 document=self._configured.document,
                 profile_wanted=profile_wanted(self._configured, self._profile_store.lost),

@@ -18,9 +18,9 @@ import pytest
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.http import connections, server
 from pilotfish.sidecar.analyzer.options import Options
-from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.errors import UsageError
-from tests.analyzer.made import T0, monitor, profile
+from tests.analyzer.made import monitor, profile
+from tests.analyzer.proxied import FakeProxy
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -62,7 +62,7 @@ async def served(folder: Path, document: str | None = DOCUMENT, token: bool = Fa
     (folder / "token").write_text(TOKEN + "\n")
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
-    CounterPage.open(shared / "page", now_ns=T0).close()
+    proxy = FakeProxy(shared)
     port = free_port()
     options = Options(
         shared=shared,
@@ -75,11 +75,15 @@ async def served(folder: Path, document: str | None = DOCUMENT, token: bool = Fa
     async with aiohttp.ClientSession() as session:
         made = Served(app, f"http://127.0.0.1:{port}", session)
         await eventually(lambda: _accepts(port) or serving.done(), what="the admin address")
+        if app.report.state != "idle":
+            await proxy.connect()
+            await eventually(lambda: app.connected, what="the connection of the proxy")
         try:
             yield made
         finally:
             stop.set()
             assert await serving == 0
+            proxy.close()
 
 
 def _accepts(port: int) -> bool:

@@ -199,6 +199,8 @@ def accounting(answer: ReportResponse, live: bool) -> str:
         return f"<section><h2>Accounting</h2><p>{words}</p></section>" if live else ""
     rows = [(text(item.fate), text(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
     rows.append(("<b>seen</b>", "", f"<b>{whole(found.seen)}</b>"))
+    unread = sorted(answer.predictions_unread.items())
+    rows += [("measured without predictions", text(reason), whole(amount)) for reason, amount in unread if amount]
     note = (
         '<p class="soft">Every exchange has one outcome, so seen = measured + sampled out + dropped + '
         "undecodable + queued.</p>"
@@ -226,6 +228,7 @@ def profile(answer: ReportResponse) -> str:
 KNOWN = frozenset(
     [
         "accounting",
+        "blind",
         "budget",
         "checkpoint",
         "columns",
@@ -245,6 +248,7 @@ KNOWN = frozenset(
         "mode",
         "model",
         "performance",
+        "predictions_unread",
         "profile",
         "reason",
         "routes",
