@@ -18,7 +18,7 @@ from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
-from ..report.schema import Report
+from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
@@ -159,6 +159,11 @@ class App:
     def document(self) -> ModelMonitor | None:
         """The document in force; None without a document or while it cannot be used."""
         return self._configured.document
+
+    @property
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """The blind spots of the last second."""
+        return self._blind_spots.spots
 
     @property
     def connected(self) -> bool:

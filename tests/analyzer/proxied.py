@@ -24,6 +24,11 @@ class FakeProxy:
         self._sender = sender or Sender(shared / "records.sock", self.page.words[layout.AT_EPOCH])
         self._sequence = 0
 
+    @property
+    def sent(self) -> int:
+        """The number of records so far."""
+        return self._sequence
+
     async def connect(self) -> None:
         """Connect to the analyzer, and show it on the page."""
         await eventually(lambda: self._sender.connect(self._sequence + 1), what="a reader")
@@ -38,12 +43,12 @@ class FakeProxy:
         """Set one word of the page."""
         self.page.words[word] = value
 
-    async def send(self, *records: Record) -> None:
-        """Send records; their sequence numbers are replaced by the next ones."""
+    async def send(self, *records: Record, age: float = 0.0) -> None:
+        """Send records that happened `age` seconds ago; their sequence numbers are replaced by the next ones."""
         for record in records:
             self._sequence += 1
             self.page.add(layout.outcome_word("accepted"))
-            assert self._sender.offer(record._replace(sequence=self._sequence, at_ns=time.time_ns()))
+            assert self._sender.offer(record._replace(sequence=self._sequence, at_ns=time.time_ns() - int(age * 1e9)))
         await self._flushed()
 
     async def _flushed(self) -> None:

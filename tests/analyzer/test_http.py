@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.http import connections, server
 from pilotfish.sidecar.analyzer.options import Options
@@ -40,8 +41,8 @@ TOKEN = "s3cret"
 class Served:
     """A served analyzer, and an HTTP client for it."""
 
-    def __init__(self, app: App, base: str, session: aiohttp.ClientSession) -> None:
-        self.app, self.base, self.session = app, base, session
+    def __init__(self, app: App, base: str, session: aiohttp.ClientSession, proxy: FakeProxy) -> None:
+        self.app, self.base, self.session, self.proxy = app, base, session, proxy
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
         async with self.session.get(self.base + path, headers=headers, allow_redirects=False) as response:
@@ -55,8 +56,10 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, document: str | None = DOCUMENT, token: bool = False) -> AsyncIterator[Served]:
-    (folder / "profile.json").write_bytes(profile().to_bytes())
+async def served(
+    folder: Path, document: str | None = DOCUMENT, token: bool = False, used: Profile | None = None
+) -> AsyncIterator[Served]:
+    (folder / "profile.json").write_bytes((used or profile()).to_bytes())
     if document is not None:
         (folder / "monitor.yaml").write_text(document)
     (folder / "token").write_text(TOKEN + "\n")
@@ -73,7 +76,7 @@ async def served(folder: Path, document: str | None = DOCUMENT, token: bool = Fa
     app, stop = build(options, monitor), asyncio.Event()
     serving = asyncio.create_task(app.serve(stop))
     async with aiohttp.ClientSession() as session:
-        made = Served(app, f"http://127.0.0.1:{port}", session)
+        made = Served(app, f"http://127.0.0.1:{port}", session, proxy)
         await eventually(lambda: _accepts(port) or serving.done(), what="the admin address")
         if app.report.state != "idle":
             await proxy.connect()

@@ -94,6 +94,7 @@ def _outcomes(report: Report, page: PageSnapshot | None) -> dict[Key, int]:
 def _relayed(page: PageSnapshot) -> dict[Key, int]:
     opaque = page.connections["opaque_bytes_in"] + page.connections["opaque_bytes_out"]
     found: dict[Key, int] = {
+        ("accepted",): page.accepted,
         ("opaque", "connections"): page.connections["opaque"],
         ("opaque", "units"): page.connections["opaque"] + opaque // OPAQUE_UNIT_BYTES,
     }

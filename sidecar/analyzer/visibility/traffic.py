@@ -30,6 +30,7 @@ DROPS: Mapping[str, str] = {
     "rate": "spec.traffic.maxRecordsPerSecond is 0",
     "version_mismatch": "proxy and analyzer are of different versions; use the same release",
 }
+LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
 DOWNGRADES: Mapping[str, str] = {
     "connect": "CONNECT tunnels",
     "http2": "HTTP/2, such as gRPC",
@@ -92,7 +93,8 @@ def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blind
 
 def _remedy(reason: str) -> str:
     remedies = {
-        "content_type": f"set spec.traffic.decode for JSON of your own; other forms are not decoded ({PROTOCOLS_PAGE})",
+        "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+        "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "error_status": "look at the model's log",
         "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
         "other_model": "correct spec.model.name, or leave it out",
@@ -137,7 +139,7 @@ def not_recorded(view: View) -> Blindness | None:
         return {**found, "rate": rate} if closed and rate else found
 
     def arrived(totals: Totals) -> int:
-        return measured(totals) + sum(undecodable(totals).values())
+        return totals.of("accepted") - sum(totals.of("outcome", "dropped", reason) for reason in LOST_LATER)
 
     found = view.history.recent(
         lambda totals: sum(lost(totals).values()) + arrived(totals),
@@ -160,12 +162,8 @@ def no_prediction_requests(view: View) -> Blindness | None:
     """Every request so far used a method that carries no inputs."""
     now = view.history.now
     other = now.of("outcome", "sampled_out", "method")
-    if (
-        other < RECENT
-        or measured(now)
-        or undecodable(now)
-        or sum(now.kind("outcome").values()) > other + now.of("outcome", "sampled_out", "route")
-    ):
+    probes = now.of("outcome", "sampled_out", "route")
+    if other < RECENT or now.of("accepted") or sum(now.kind("outcome").values()) > other + probes:
         return None
     return Blindness(
         f"No prediction request has come so far: {number(other, 'request')} used a method other than POST, "
