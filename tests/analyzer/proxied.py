@@ -48,7 +48,9 @@ class FakeProxy:
         for record in records:
             self._sequence += 1
             self.page.add(layout.outcome_word("accepted"))
-            assert self._sender.offer(record._replace(sequence=self._sequence, at_ns=time.time_ns() - int(age * 1e9)))
+            now = time.time_ns() - int(age * 1e9)
+            sent = self._sender.offer(record._replace(sequence=self._sequence, at_ns=now))
+            assert sent, "the analyzer is not connected"
         await self._flushed()
 
     async def _flushed(self) -> None:
