@@ -21,15 +21,13 @@ EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"]
 
 DROPS: Mapping[str, str] = {
     "aborted": "the client or the model ended the exchange early",
-    "analyzer_restart": "lost with the analyzer process",
     "capture_budget": "the memory for captured bodies is used up; lower spec.traffic.bodyLimit",
     "channel_full": "the analyzer reads too slowly; give it more CPU or lower spec.traffic.maxRecordsPerSecond",
     "downgraded": "the connection became opaque",
-    "no_reader": "the proxy was not connected to the analyzer",
-    "proxy_restart": "lost with the proxy",
     "rate": "spec.traffic.maxRecordsPerSecond is 0",
     "version_mismatch": "proxy and analyzer are of different versions; use the same release",
 }
+OVER = ("analyzer_restart", "no_reader", "proxy_restart")  # the condition no_reader reports the present
 LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
 DOWNGRADES: Mapping[str, str] = {
     "connect": "CONNECT tunnels",
@@ -134,7 +132,8 @@ def not_recorded(view: View) -> Blindness | None:
     closed = setting is not None and not setting.spec.traffic.max_records_per_second
 
     def lost(totals: Totals) -> dict[str, int]:
-        found = reasons(totals.kind("outcome", "dropped"))
+        dropped = reasons(totals.kind("outcome", "dropped"))
+        found = {reason: amount for reason, amount in dropped.items() if reason not in OVER}
         rate = totals.of("outcome", "sampled_out", "rate")
         return {**found, "rate": rate} if closed and rate else found
 

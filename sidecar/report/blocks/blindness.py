@@ -77,8 +77,8 @@ BLIND_REASONS = MappingProxyType(
             "Start proxy and analyzer with the same `--shared` folder and from the same release.",
         ),
         "not_recorded": BlindReason(
-            "The proxy saw the recent exchanges, and most of them or all were not recorded, or were lost on the way.",
-            "`no_reader`: see above. `channel_full`: give the analyzer more CPU, or lower "
+            "The proxy saw the recent exchanges, and most of them or all were not recorded.",
+            "`channel_full`: give the analyzer more CPU, or lower "
             "`spec.traffic.maxRecordsPerSecond`. `capture_budget`: lower `spec.traffic.bodyLimit`. `rate` with the "
             "setting 0: raise `spec.traffic.maxRecordsPerSecond`.",
         ),
