@@ -78,10 +78,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class View:
-    """The argument of each condition: the present reading, and the counters of earlier ones."""
+    """The argument of each condition: the present reading, the counters of earlier ones, the reasons found before."""
 
     reading: Reading
     history: History
+    present: frozenset[str] = frozenset()
 
 
 def _outcomes(report: Report, page: PageSnapshot | None) -> dict[Key, int]:

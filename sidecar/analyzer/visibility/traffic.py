@@ -1,7 +1,4 @@
-"""Conditions about exchanges: opaque, not recorded, not decoded, without a prediction that can be read, late.
-
-A condition needs `FIRST` exchanges while nothing has ever been measured, and `RECENT` ones afterwards.
-"""
+"""Conditions about exchanges: opaque, not recorded, not decoded, without a prediction that can be read, late."""
 
 from __future__ import annotations
 
@@ -11,11 +8,8 @@ from ..decode import REASONS
 from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
 from .history import Totals
 from .readings import View
+from .shares import FIRST, MANY, RECENT, unmeasured
 
-FIRST = 5
-RECENT = 20
-MANY_ROWS = 100
-HALF = 0.5
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
@@ -60,14 +54,13 @@ def _failed(totals: Totals) -> int:
 
 def undecoded(view: View) -> Blindness | None:
     """Most or all of the recent exchanges could not be decoded."""
-    history = view.history
-    if not measured(history.now):
+    if not measured(view.history.now):
         return _never_decoded(view)
-    found = history.recent(lambda totals: measured(totals) + _failed(totals), RECENT)
-    if found is not None and _failed(found) >= HALF * (measured(found) + _failed(found)):
+    found = unmeasured(view, "undecoded", measured, _failed)
+    if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, sum(bad.values()) + measured(found), total=not measured(found))
-    found = history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
+        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+    found = view.history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
     if found is not None and not measured(found) and undecodable(found).get("error_status", 0) >= RECENT:
         return _undecoded(undecodable(found), sum(undecodable(found).values()), total=False)
     return None
@@ -107,16 +100,16 @@ def _remedy(reason: str) -> str:
 def opaque(view: View) -> Blindness | None:
     """Traffic passes without being parsed."""
 
-    def activity(totals: Totals) -> int:
-        return totals.of("opaque", "units") + measured(totals) + sum(undecodable(totals).values())
+    def units(totals: Totals) -> int:
+        return totals.of("opaque", "units")
 
-    first = not measured(view.history.now)
-    found = view.history.recent(activity, FIRST if first else RECENT)
-    if found is None or not found.of("opaque", "units"):
+    def exchanges(totals: Totals) -> int:
+        return measured(totals) + sum(undecodable(totals).values())
+
+    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE)
+    if found is None:
         return None
     total = not measured(found)
-    if found.of("opaque", "units") < (HALF if total else OPAQUE_SHARE) * activity(found):
-        return None
     causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
@@ -140,16 +133,11 @@ def not_recorded(view: View) -> Blindness | None:
     def arrived(totals: Totals) -> int:
         return totals.of("accepted") - sum(totals.of("outcome", "dropped", reason) for reason in LOST_LATER)
 
-    found = view.history.recent(
-        lambda totals: sum(lost(totals).values()) + arrived(totals),
-        RECENT if arrived(view.history.now) else FIRST,
-    )
+    found = unmeasured(view, "not_recorded", arrived, lambda totals: sum(lost(totals).values()))
     if found is None:
         return None
     gone, rest = lost(found), arrived(found)
     amount = sum(gone.values())
-    if amount < HALF * (amount + rest):
-        return None
     what = "None" if not rest else f"Only {rest:,}"
     return Blindness(
         f"{what} of the last {number(amount + rest, 'exchange')} reached the analyzer: {explained(gone, DROPS)}",
@@ -176,13 +164,14 @@ def predictions_unread(view: View) -> Blindness | None:
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
-    unread = sum(view.history.now.kind("unread").values())
-    never = unread == measured(view.history.now)
-    found = view.history.recent(measured, FIRST if never else RECENT)
-    causes = reasons(found.kind("unread")) if found is not None else {}
-    if found is None or sum(causes.values()) < HALF * measured(found):
+
+    def unread(totals: Totals) -> int:
+        return sum(totals.kind("unread").values())
+
+    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    if found is None:
         return None
-    failed = sum(causes.values())
+    causes, failed = reasons(found.kind("unread")), unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
     remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
     return Blindness(
@@ -194,8 +183,13 @@ def predictions_unread(view: View) -> Blindness | None:
 
 def late_rows(view: View) -> Blindness | None:
     """Most of the recent rows came after their tick had closed."""
-    found = view.history.recent(lambda totals: totals.of("rows", "input"), MANY_ROWS)
-    if found is None or found.of("late") < HALF * found.of("rows", "input"):
+    found = unmeasured(
+        view,
+        "late_rows",
+        lambda totals: totals.of("rows", "input") - totals.of("late"),
+        lambda totals: totals.of("late"),
+    )
+    if found is None or found.of("rows", "input") < MANY:
         return None
     return Blindness(
         f"{found.of('late'):,} of the last {number(found.of('rows', 'input'), 'row')} arrived after their tick had "

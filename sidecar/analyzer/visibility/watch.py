@@ -59,7 +59,8 @@ class BlindSpotWatch:
     def update(self, reading: Reading) -> None:
         """Evaluate all conditions, and log the blind spots that appeared or ended since the last call."""
         self._history.add(reading.totals())
-        view, since = View(reading, self._history), {spot.reason: spot.since for spot in self.spots}
+        since = {spot.reason: spot.since for spot in self.spots}
+        view = View(reading, self._history, frozenset(since))
         self.spots = blind_spots(CONDITIONS, view, since)
         for spot in self.spots:
             starting = spot.reason in DELAYED and reading.now - spot.since < GRACE_SECONDS
