@@ -18,12 +18,19 @@ STATES = {
     "waiting": "no rows yet",
     "watching": "monitoring",
 }
+NO_ROWS = '<span class="soft">no rows yet</span>'
 NAMED = 8  # features that a sentence names
 
 
 def title(answer: ReportResponse) -> str:
     """Return model and version as plain text."""
     return f"{answer.model or 'Model'} {answer.version}".strip()
+
+
+def window_title(answer: ReportResponse) -> str:
+    """Return the title of the window as plain text; blindness comes first, so that it shows in a narrow tab."""
+    word = {"blind": "Blind: ", "idle": "Idle: ", "partly_blind": "Partly blind: "}.get(state(answer), "")
+    return f"{word}{title(answer)} · Pilotfish"
 
 
 def state(answer: ReportResponse) -> str:
@@ -120,7 +127,9 @@ def families(answer: ReportResponse, timeline: Timeline) -> str:
     rows = [
         (
             text(item.name),
-            f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}",
+            f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}"
+            if has_measured(answer)
+            else NO_ROWS,
             f"{item.share:.0%}".replace("%", " %"),
             whole(item.alarms_total),
         )

@@ -8,7 +8,7 @@ from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
 from .overview import STATES, has_measured, input_rows, state, title
-from .tables import ranked
+from .tables import ranked, without_values
 
 LISTED = 10
 NAMED = 5
@@ -64,7 +64,9 @@ def _table(answer: ReportResponse) -> Iterator[str]:
 
 def _feature(feature: FeatureReport) -> str:
     short = feature.name if len(feature.name) <= WIDTH else feature.name[: WIDTH - 1] + "…"
-    ratio = "" if feature.evidence_ratio is None else f"{min(feature.evidence_ratio, 9999):.2g}"
+    ratio = ""
+    if feature.evidence_ratio is not None and not without_values(feature):
+        ratio = f"{min(feature.evidence_ratio, 9999):.2g}"
     effects = feature.effects
     psi, missing = (f"{effects.psi.value:.3f}", f"{effects.missing_ratio:.1%}") if effects else ("", "")
     return f"{short:<{WIDTH}} {ratio:>9} {psi:>7} {missing:>8}"
