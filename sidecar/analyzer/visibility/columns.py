@@ -14,11 +14,12 @@ import numpy as np
 from ....detectors.batch import Side
 from ....detectors.profile.feature import Feature
 from ....detectors.profile.profile import Profile
+from ...errors import quote_value
 from ..column_totals import ColumnTotals
 from .blindness import Blindness, number, quoted
 from .history import Totals
 from .readings import View
-from .shares import RECENT
+from .shares import RECENT, unmeasured
 from .traffic import measured
 
 ALWAYS_PRESENT = 0.99  # share of present values from which consecutive missing ones are no chance
@@ -88,6 +89,29 @@ def predictions_absent(view: View) -> Blindness | None:
         f"The last {number(found.rows, 'row')} of decoded responses have no value in the profile's prediction "
         f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why}; name the prediction in the "
         "response as in the profile, or build the profile with the server's name",
+        total=False,
+    )
+
+
+def profile_mismatch(view: View) -> Blindness | None:
+    """Most or all of the recent rows are of another model than the profile's."""
+    profile = view.reading.snapshot.profile
+    if profile is None or not profile.model:
+        return None
+
+    def others(totals: Totals) -> int:
+        return sum(rows for (model,), rows in totals.kind("model").items() if model not in ("", profile.model))
+
+    def own(totals: Totals) -> int:
+        return totals.of("rows", "input") - others(totals)
+
+    found = unmeasured(view, "profile_mismatch", own, others)
+    if found is None:
+        return None
+    return Blindness(
+        f"{others(found):,} of the last {number(found.of('rows', 'input'), 'row')} are of another model than the "
+        f"profile's, {quote_value(profile.model)}, and are compared with it nevertheless; set spec.model.name to leave "
+        "other models out, or use the profile of the model that runs",
         total=False,
     )
 

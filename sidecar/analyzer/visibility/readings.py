@@ -64,6 +64,9 @@ class Reading:
         counters: dict[Key, int] = {("late",): report.ticks.late_rows}
         for side in ("input", "prediction"):
             counters["rows", side] = sum(item.rows for item in report.rows if item.side == side)
+        for item in report.rows:
+            if item.side == "input":
+                counters["model", item.model] = item.rows
         for reason, amount in report.predictions_unread.items():
             counters["unread", reason] = amount
         for label in report.feedback.labels:

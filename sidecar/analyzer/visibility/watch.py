@@ -40,6 +40,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "columns_absent": columns.columns_absent,
         "predictions_unread": traffic.predictions_unread,
         "predictions_absent": columns.predictions_absent,
+        "profile_mismatch": columns.profile_mismatch,
         "labels_unused": labels.labels_unused,
         "unknown_names": names.unknown_names,
         "late_rows": traffic.late_rows,

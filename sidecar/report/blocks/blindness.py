@@ -101,6 +101,10 @@ BLIND_REASONS = MappingProxyType(
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "
             "`spec.traffic.decode.predictions`.",
         ),
+        "profile_mismatch": BlindReason(
+            "Most or all of the recent rows name another model in their path than the profile does.",
+            "Set `spec.model.name`, or put the profile of the model that runs into force.",
+        ),
         "undecoded": BlindReason(
             "Exchanges are recorded, and most or all of the recent ones could not be decoded.",
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "

@@ -261,6 +261,14 @@ CASES = [
         total=False,
         spec=SPEC + "  traffic: {keepRows: {rows: 100, mask: [amuont, color]}}\n",
     ),
+    Case(
+        "profile_mismatch",
+        step(*many(target="/v2/models/n/infer")),
+        ("30 of the last 30", "'m'"),
+        GOOD,
+        total=False,
+        spec=SPEC.replace("  model: {name: m}\n", ""),
+    ),
     Case("late_rows", late, ("clocks",), total=False),
 ]
 
