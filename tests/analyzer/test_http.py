@@ -16,12 +16,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.http import connections, server
 from pilotfish.sidecar.analyzer.options import Options
-from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.errors import UsageError
-from tests.analyzer.made import T0, monitor, profile
+from tests.analyzer.made import monitor, profile
+from tests.analyzer.proxied import FakeProxy
 from tests.support.ports import free_port
 from tests.support.waiting import eventually, patient
 
@@ -41,8 +42,8 @@ TOKEN = "s3cret"
 class Served:
     """A served analyzer, and an HTTP client for it."""
 
-    def __init__(self, app: App, base: str, session: aiohttp.ClientSession) -> None:
-        self.app, self.base, self.session = app, base, session
+    def __init__(self, app: App, base: str, session: aiohttp.ClientSession, proxy: FakeProxy) -> None:
+        self.app, self.base, self.session, self.proxy = app, base, session, proxy
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
         async with self.session.get(self.base + path, headers=headers, allow_redirects=False) as response:
@@ -56,14 +57,16 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, document: str | None = DOCUMENT, token: bool = False) -> AsyncIterator[Served]:
-    (folder / "profile.json").write_bytes(profile().to_bytes())
+async def served(
+    folder: Path, document: str | None = DOCUMENT, token: bool = False, used: Profile | None = None
+) -> AsyncIterator[Served]:
+    (folder / "profile.json").write_bytes((used or profile()).to_bytes())
     if document is not None:
         (folder / "monitor.yaml").write_text(document)
     (folder / "token").write_text(TOKEN + "\n")
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
-    CounterPage.open(shared / "page", now_ns=T0).close()
+    proxy = FakeProxy(shared)
     port = free_port()
     options = Options(
         shared=shared,
@@ -74,13 +77,17 @@ async def served(folder: Path, document: str | None = DOCUMENT, token: bool = Fa
     app, stop = build(options, monitor), asyncio.Event()
     serving = asyncio.create_task(app.serve(stop))
     async with aiohttp.ClientSession() as session:
-        made = Served(app, f"http://127.0.0.1:{port}", session)
+        made = Served(app, f"http://127.0.0.1:{port}", session, proxy)
         await eventually(lambda: _accepts(port) or serving.done(), what="the admin address")
+        if app.report.state != "idle":
+            await proxy.connect()
+            await eventually(lambda: app.connected, what="the connection of the proxy")
         try:
             yield made
         finally:
             stop.set()
             assert await serving == 0
+            proxy.close()
 
 
 def _accepts(port: int) -> bool:
