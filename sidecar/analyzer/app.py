@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
 from .actions import AuditedActions
+from .announcer import Announcer
 from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
@@ -50,8 +50,6 @@ from .startup import check_options, load_checkpoint, load_first_profile, resume_
 from .totals_file import TOTALS_FILE, TotalsFile, open_locked
 from .worker import Worker, WorkerDependencies
 
-_LOG = logging.getLogger("pilotfish.analyzer")
-
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
 LOCK_FILE = "lock"
@@ -62,11 +60,18 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     """Compose the analyzer from `options`; without `engine_factory`, it computes effect sizes and no evidence.
 
     With a document or profile that cannot be used, the analyzer is idle and reports the reason. Raises UsageError for
-    a folder, address or file of the command line that cannot be used.
+    a folder, address or file of the command line that cannot be used, and for a memory limit that is too low to start.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
+    try:
+        return _build(options, engine_factory or effect_sizes_only)
+    except MemoryError as error:
+        raise memory.too_small(options.memory_limit, used_memory()[2]) from error
+
+
+def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
-    configured = configure(options.document, engine_factory or effect_sizes_only)
+    configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     saved, checkpoint_warning = load_checkpoint(options)
@@ -86,7 +91,6 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         pipeline.notices.set("checkpoint", checkpoint_warning)
     if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", access_warning)
-        _LOG.warning("%s", access_warning)
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -125,6 +129,7 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
+        self._announcer = Announcer(configured.document)
         self._document_watcher = FileWatcher(options.document) if options.document else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
@@ -162,6 +167,7 @@ class App:
         """Show the control loop's `status` in report and metrics; its problem is also a warning of the report."""
         previous_problem = self._control.problem if self._control else None
         self._control = status
+        self._announcer.control(status, self.report.started_at)
         if status.problem != previous_problem:
             self.submit(Warn("control", status.problem or ""))
 
@@ -175,6 +181,9 @@ class App:
         try:
             await server.start(self._options.admin)
             self._start()
+            memory.check_room(self._options.memory_limit, used_memory()[2])
+            self._announcer.started(self._options.document, self._options.admin)
+            self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
@@ -184,6 +193,7 @@ class App:
             await asyncio.wait((building,))
             self._worker.stop()
             await finished
+            self._announcer.report(self.report)
             polling.cancel()
             return await _exit_status(polling)
         finally:
@@ -208,6 +218,7 @@ class App:
         """Check memory, document and profile once a second; return the exit status when the process must end."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            self._announcer.report(self.report)
             if memory.near_limit(used_memory()[2], self._options.memory_limit):
                 return RECYCLE_STATUS
             if await self._document_changed():
@@ -219,7 +230,8 @@ class App:
         watcher = self._document_watcher
         if watcher is None or not await asyncio.to_thread(watcher.changed):
             return False
-        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
+        cluster = self._options.cluster
+        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only, cluster=cluster)
         problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")

@@ -20,6 +20,7 @@ from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
 from ..errors import UsageError, quote_value
+from ..log import add_log_arguments
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
@@ -39,13 +40,13 @@ _HEARTBEAT_INTERVAL = SECOND // 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
+    add_log_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
     parser.add_argument("--health", metavar="HOST:PORT", help="address that serves GET /healthz")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the proxy until a signal ends it. Return the exit status; raise UsageError for unusable options."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
     health = parse_endpoint(args.health, "--health") if args.health else None
     if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
