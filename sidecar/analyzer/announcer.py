@@ -1,4 +1,4 @@
-"""Logs the events of the analyzer process, once each: it compares the present state with the one it has logged before."""
+"""Logs the events of the analyzer process, once each, by comparing the present state with the previous one."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from .announcer import Announcer
 from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
-from .configuration import Configuration, configure, proxy_settings, redacted_document
+from .configuration import Configuration, configure, profile_wanted, proxy_settings, redacted_document
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
@@ -48,6 +48,9 @@ from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
 from .totals_file import TOTALS_FILE, TotalsFile, open_locked
+from .visibility.readiness import Readiness, readiness
+from .visibility.readings import Reading, Setting
+from .visibility.watch import BlindSpotWatch
 from .worker import Worker, WorkerDependencies
 
 RECYCLE_STATUS = 75
@@ -130,6 +133,8 @@ class App:
         self._lock = lock
         self._control: ControlStatus | None = None
         self._announcer = Announcer(configured.document)
+        self._blind_spots = BlindSpotWatch()
+        self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document) if options.document else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
@@ -139,6 +144,7 @@ class App:
         self._views = Views(
             ViewDependencies(
                 read=self._read,
+                readiness=self._readiness,
                 published=lambda: worker.published,
                 config=self._config,
                 take_labels=lambda labels: worker.submit(TakeLabels(labels)),
@@ -215,7 +221,8 @@ class App:
             self.submit(Warn("proxy", problem))
 
     async def _poll(self) -> int:
-        """Check memory, document and profile once a second; return the exit status when the process must end."""
+        """Check memory, files and blind spots once a second; return the exit status when the process must end."""
+        self._blind_spots.update(self._reading())
         while True:
             await asyncio.sleep(POLL_SECONDS)
             self._announcer.report(self.report)
@@ -224,6 +231,7 @@ class App:
             if await self._document_changed():
                 return RECYCLE_STATUS
             await self._profile_changed()
+            self._blind_spots.update(self._reading())
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""
@@ -254,14 +262,34 @@ class App:
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
     def _read(self) -> ScrapeInput:
-        report = self.report  # read before the page: the report must not count exchanges that the page lacks
+        reading = self._reading()
+        found = readiness(reading, self._blind_spots.spots)
         return ScrapeInput(
-            report=report,
-            page=_page(self._options),
+            report=reading.report,
+            page=reading.page,
             control=self._control,
-            now=time.time(),
+            now=reading.now,
             memory_limit=self._options.memory_limit,
+            blind=found.spots,
+            ready=found.ready,
         )
+
+    def _reading(self) -> Reading:
+        snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
+        return Reading(
+            now=time.time(),
+            snapshot=snapshot,
+            page=_page(self._options),
+            connected=self._worker.connected,
+            setting=Setting(
+                document=self._configured.document,
+                profile_wanted=profile_wanted(self._configured, self._profile_store.lost),
+                detects=self._detects,
+            ),
+        )
+
+    def _readiness(self) -> Readiness:
+        return readiness(self._reading(), self._blind_spots.spots)
 
     def _config(self) -> dict[str, object]:
         options = self._options

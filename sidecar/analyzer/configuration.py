@@ -15,6 +15,7 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
+from ..errors import quote_value
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.load import load
@@ -67,6 +68,24 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
         routes=traffic.routes,
         probes=traffic.probes,
     )
+
+
+def profile_wanted(configuration: Configuration, lost: str) -> str:
+    """Return why a profile should be in force; empty if the document asks for none and none was `lost`."""
+    document = configuration.document
+    if lost or document is None or not document.spec.profiles:
+        return lost
+    if configuration.settings.learn is not None:
+        return "spec.profiles asks to learn one, and no learning is under way; start one with POST /rebaseline"
+    source = _source(document.spec)
+    if source is None:
+        versions = ", ".join(quote_value(item.version) for item in document.spec.profiles)
+        wanted = document.spec.model.version
+        asked = (
+            f"for the version {quote_value(wanted)} of spec.model.version" if wanted else "without spec.model.version"
+        )
+        return f"spec.profiles names none {asked}, only {versions}; correct the version, or add a profile"
+    return "spec.profiles names a source that works in a cluster only; here, use path"
 
 
 def redacted_document(document: ModelMonitor | None) -> Any:

@@ -1,8 +1,8 @@
 """What the log says about a change of the report: (level, sentence) pairs from two states. Pure.
 
 The analyzer process calls `report_lines` once a second and at its end, and `control_lines` whenever the control loop
-publishes its status. Each event gives one line, however often the functions are called. Foreign text (names, reasons)
-is truncated here and escaped by the log.
+publishes its status. Each event gives one line, however often the functions are called. Blind spots, also an idle
+analyzer, are logged by `analyzer/visibility`. Foreign text is truncated here and escaped by the log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ Line = tuple[int, str]
 
 def report_lines(previous: Report | None, current: Report) -> Iterator[Line]:
     """Yield a line for each event between two reports of one process; `previous` is None at its start."""
-    yield from _state(previous, current)
     yield from _profile(previous.profile if previous else None, current.profile)
     yield from _learning(previous, current)
     yield from _episodes(previous, current)
@@ -46,17 +45,6 @@ def control_lines(
         changed = last is None or (last.state, last.attempts) != (intent.state, intent.attempts)
         if changed and (intent.changed_at or intent.decided_at) >= since:
             yield from _intent(last, intent, receiver)
-
-
-def _state(previous: Report | None, current: Report) -> Iterator[Line]:
-    was_idle = previous is not None and previous.state == "idle"
-    if current.state == "idle":
-        if not was_idle or previous is None or previous.reason != current.reason:
-            yield ERROR, f"nothing is measured, the traffic passes: {_short(current.reason)}"
-    elif was_idle:
-        yield INFO, "predictions are measured again"
-    if current.state == "unprofiled" and (previous is None or previous.state != "unprofiled"):
-        yield INFO, "no profile is in force: the traffic is measured, drift is not"
 
 
 def _profile(before: ProfileInfo | None, now: ProfileInfo | None) -> Iterator[Line]:

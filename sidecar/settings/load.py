@@ -20,7 +20,7 @@ from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, cluster: bool = True) -> ModelMonitor:
     """Return the document in `raw` (YAML or JSON) with the overrides in `environ`; raise SettingsError.
 
-    `where` names the source in messages. Without `cluster`, settings that have an effect in a cluster only are problems.
+    `where` names the source in messages. Without `cluster`, settings that work in a cluster only are problems.
     """
     tree = read_tree(raw, where)
     variables = apply_environment(tree.root, environ or {})

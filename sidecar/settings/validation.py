@@ -38,7 +38,7 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
         yield from _scaling(spec.scaling)
     if spec.resources:
         yield from _resources(spec.resources)
-    for name in ("scaling", "resources"):
+    for name in ("scaling", "resources") if cluster else ():
         if getattr(spec, name) and not spec.target_ref:
             yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
     if spec.retrain:
@@ -65,7 +65,7 @@ def ticks_per_false_alarm(drift: Drift) -> float:
 def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
     """Yield a problem for each setting that `pilotfish run` cannot carry out, because it has no cluster."""
     webhook = spec.retrain.webhook if spec.retrain else None
-    found = [
+    found: list[tuple[str, object, str]] = [
         ("targetRef", spec.target_ref, "remove it; --upstream names the model server"),
         ("scaling", spec.scaling, "remove it; nothing is scaled here"),
         ("resources", spec.resources, "remove it; nothing is resized here"),

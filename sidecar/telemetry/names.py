@@ -151,6 +151,13 @@ EXCHANGES = Metric(
     ACCOUNT,
     ("fate", "reason"),
 )
+PREDICTIONS_UNREAD = Metric(
+    "pilotfish_predictions_unread_total",
+    "counter",
+    "Measured exchanges whose response could not be decoded, by reason (docs/protocols.md).",
+    ACCOUNT,
+    ("reason",),
+)
 QUEUED = Metric(
     "pilotfish_exchanges_queued", "gauge", "Exchanges on the way from the proxy to the analyzer; 0 at rest.", ACCOUNT
 )
@@ -296,6 +303,13 @@ FEEDBACK = Metric(
     LABELS,
     ("outcome",),
 )
+LABELS_UNUSED = Metric(
+    "pilotfish_feedback_unused_total",
+    "counter",
+    "Accepted labels that led to no loss, by reason (docs/feedback.md).",
+    LABELS,
+    ("reason",),
+)
 FEEDBACK_PENDING = Metric(
     "pilotfish_feedback_pending_rows", "gauge", "Stored predictions that have no label yet.", LABELS
 )
@@ -355,7 +369,16 @@ OUTBOX_DAMAGED = Metric(
 )
 
 INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
-READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts rows, 0 while it is idle.", OWN)
+BLIND = Metric(
+    "pilotfish_blind",
+    "gauge",
+    "1 while a part of the traffic is not measured for this reason (docs/blind-spots.md), else 0.",
+    OWN,
+    ("reason",),
+)
+READY = Metric(
+    "pilotfish_ready", "gauge", "1 while the traffic is measured, at least in part, as in GET /readyz, else 0.", OWN
+)
 CHECKPOINT_TIME = Metric(
     "pilotfish_checkpoint_timestamp_seconds",
     "gauge",

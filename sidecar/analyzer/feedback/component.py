@@ -12,13 +12,14 @@ from typing import Any
 from ....detectors.profile.profile import Profile
 from ...settings.document import Feedback
 from ..component import Component
-from ..counters import IDENTIFIED, LABELS, REUSED_IDS, Counters
+from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, REUSED_IDS, Counters
 from ..decode import DecodedExchange
 from . import lags
 from .frames import LabelEvent, SegmentHeader
 from .joiner import LabelJoiner
 from .labels import FeedbackResponse, LabelBatch
 from .store import PredictionStore
+from .unused import count_unused
 
 JournalSegment = tuple[int, list[tuple[int, bytes]]]  # number of the segment; end and bytes of each chunk of its file
 
@@ -97,6 +98,8 @@ class LabelFeedback(Component):
     def _count(self, event: LabelEvent) -> None:
         for outcome, labels in event.outcomes.items():
             self._counters.add(LABELS.key(outcome), labels)
+        for reason, labels in count_unused(event, self.joiner.profile, self.joiner.reason_key).items():
+            self._counters.add(LABELS_UNUSED.key(reason), labels)
         for key, amount in lags.count_lags(event.lags).items():
             self._counters.add(key, amount)
 
