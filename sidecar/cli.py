@@ -23,7 +23,7 @@ USAGE_STATUS = 2
 
 
 class Command(NamedTuple):
-    """One subcommand: its line in the help, its module, and the names of the module's two functions.
+    """One subcommand: its line in the help, and its module.
 
     `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command runs
     long and writes its errors to the log.
@@ -31,8 +31,6 @@ class Command(NamedTuple):
 
     help: str
     module: str
-    add_arguments: str = "add_arguments"
-    run: str = "run"
     variables: Collection[str] | None = ()
     logs: bool = False
 
@@ -61,8 +59,6 @@ COMMANDS = {
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
-        "add_schema_arguments",
-        "run_schema",
     ),
 }
 
@@ -137,7 +133,7 @@ def build_parser(name: str) -> CommandParser:
     """Import the module of the subcommand `name` and return its parser."""
     command = COMMANDS[name]
     parser = CommandParser(prog=f"pilotfish {name}", description=command.help, allow_abbrev=False)
-    add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, command.add_arguments)
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, "add_arguments")
     add_arguments(parser)
     if command.variables is None:
         parser.epilog = (
@@ -158,7 +154,7 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
         log.set_up(args.log_format, args.log_level)
         for sentence in options.unknown_variables(environ, lambda: _variables(name)):
             logger.warning("%s", sentence)
-    run: Callable[[argparse.Namespace], int] = _lookup(command.module, command.run)
+    run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
         return run(args)
     except PilotfishError as error:

@@ -16,11 +16,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ...detectors.detection.monitor import DriftMonitor
-from ...detectors.profile.profile import Profile
-from ...detectors.settings import DriftSettings
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
 from ..control import app as control_app
@@ -29,6 +25,7 @@ from ..errors import PilotfishError, UsageError
 from ..log import set_up
 from ..system.limits import lower_priority
 from .arguments import add_analyzer_arguments
+from .engine import engine
 from .restart_policy import STOP_SIGNAL, USAGE
 
 _LOG = logging.getLogger("pilotfish.analyzer")
@@ -68,11 +65,6 @@ def parse_options(args: argparse.Namespace) -> Options:
         memory_limit=args.memory_limit,
         cluster=args.role == "analyze",
     )
-
-
-def engine(profile: Profile, settings: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
-    """Return the sequential detectors for `profile`, restored from `state`; new ones if `state` is empty."""
-    return DriftMonitor.from_state(profile, settings, state) if state else DriftMonitor(profile, settings)
 
 
 async def _serve(role: str, options: Options) -> int:

@@ -94,6 +94,7 @@ def _masks(document: ModelMonitor, view: View) -> Iterator[str]:
 
 
 def masked_columns(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the path of each setting that masks columns, and their names."""
     if spec.traffic.keep_rows is not None:
         yield "spec.traffic.keepRows.mask", spec.traffic.keep_rows.mask
     for index, source in enumerate(spec.profiles):
@@ -110,6 +111,7 @@ def _live_columns(snapshot: Snapshot) -> set[str]:
 
 
 def unknown_name(path: str, problem: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence about `name` at `path` of the document, with the most similar one of the `known` names."""
     near = get_close_matches(name, list(known), 1, SIMILARITY)
     return f"{path}: {problem}" + (f"; did you mean {quote_value(near[0])}?" if near else "")
 
