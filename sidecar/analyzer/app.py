@@ -187,7 +187,7 @@ class App:
         try:
             await server.start(self._options.admin)
             self._start()
-            memory.check_room(self._options.memory_limit, used_memory()[2])
+            memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
             self._announcer.started(self._options.document, self._options.admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))

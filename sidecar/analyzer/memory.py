@@ -12,6 +12,7 @@ from ..system import limits
 RECYCLE_SHARE = 0.85
 SMALLEST_BYTES = 256 * 1024 * 1024  # recommended for any profile
 ROUNDED = 64 * 1024 * 1024  # a recommended limit is a multiple of it
+FIRST_RECORD_BYTES = 8 * 1024 * 1024  # needed for the first records, after everything has started
 STARTUP_BYTES = 16 * 1024 * 1024  # needed for threads, sockets and a profile before the first record
 
 
