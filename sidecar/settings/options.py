@@ -99,23 +99,23 @@ def without_options(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def unknown_variables(environ: Mapping[str, str], known: Callable[[], set[str]]) -> list[str]:
+def unknown_variables(environ: Mapping[str, str], list_options: Callable[[], set[str]]) -> list[str]:
     """Return a sentence for each variable of `environ` with our prefix that sets nothing.
 
-    `known` returns the variables of all options. It is called only if there may be an unknown one.
+    `list_options` returns the variables of all options. It is called only if there may be an unknown one.
     """
     ours = sorted(name for name, value in environ.items() if name.startswith(PREFIX) and _is_option(name, value))
     if not ours:
         return []
     from difflib import get_close_matches  # not needed by most proxies
 
-    options = known()
+    options = list_options()
     names = sorted({*options, *VARIABLES})
     found = []
     for name in ours:
         if name not in options:
-            near = get_close_matches(name, names, 1, 0.6)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+            near = get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in names], 1, 0.6)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"known are {', '.join(names)}"
             found.append(f"the environment variable {quote_value(name)} sets nothing; {hint}")
     return found
 
