@@ -38,12 +38,14 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
         "--log-format",
         choices=FORMATS,
         default=DEFAULT_FORMAT,
+        metavar="FORMAT",
         help=f"format of the log on standard error: {' or '.join(FORMATS)} (default %(default)s)",
     )
     parser.add_argument(
         "--log-level",
         choices=tuple(LEVELS),
         default=DEFAULT_LEVEL,
+        metavar="LEVEL",
         help=f"lowest level to log: {', '.join(LEVELS)} (default %(default)s)",
     )
 

@@ -132,9 +132,10 @@ def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> 
     key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
     console.print(f"\n[bold]wrote[/bold] {show.escape_unprintable(str(path))} ({size:,} bytes)", soft_wrap=True)
     version = f"version: {_quoted(profile.version)}, " if profile.version else ""
+    here = _quoted(str(path.absolute()))
     lines = [
         f"  look at it       pilotfish profile show {shlex.quote(str(path))}",
-        f"  on this machine  in the document monitor.yaml: profiles: [{{{version}path: {_quoted(str(path.absolute()))}}}]",
+        f"  on this machine  in the document monitor.yaml: profiles: [{{{version}path: {here}}}]",
         "                   pilotfish run -f monitor.yaml --listen 127.0.0.1:8080 --upstream 127.0.0.1:8000",
     ]
     if size <= MAX_CONFIG_MAP:

@@ -86,6 +86,7 @@ def taken(port: int) -> Iterator[None]:
             return None
 
     server = wait_until(take, what="the port")
+    assert server is not None
     with server:
         yield
 
