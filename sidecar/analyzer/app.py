@@ -17,7 +17,7 @@ from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
-from ..report.schema import Report
+from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
@@ -165,6 +165,16 @@ class App:
         """The document in force; None without a document or while it cannot be used."""
         return self._configured.document
 
+    @property
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """The blind spots of the last second."""
+        return self._blind_spots.spots
+
+    @property
+    def connected(self) -> bool:
+        """Whether a proxy is connected."""
+        return self._worker.connected
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
@@ -280,7 +290,7 @@ class App:
             now=time.time(),
             snapshot=snapshot,
             page=_page(self._options),
-            connected=self._worker.connected,
+            connected=self.connected,
             setting=Setting(
                 document=self._configured.document,
                 profile_wanted=profile_wanted(self._configured, self._profile_store.lost),

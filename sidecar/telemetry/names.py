@@ -6,37 +6,7 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-Kind = Literal["counter", "gauge", "histogram"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. `name` is the name in queries (without `_bucket`); `group` is its heading in the docs."""
-
-    name: str
-    kind: Kind
-    help: str
-    group: str
-    labels: tuple[str, ...] = ()
-    unit: str = ""
-
-    def counter(self) -> CounterMetricFamily:
-        """Return a new, empty family of this counter."""
-        return CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels, unit=self.unit)
-
-    def gauge(self) -> GaugeMetricFamily:
-        """Return a new, empty family of this gauge."""
-        return GaugeMetricFamily(self.name, self.help, labels=self.labels, unit=self.unit)
-
-    def histogram(self) -> HistogramMetricFamily:
-        """Return a new, empty family of this histogram."""
-        return HistogramMetricFamily(self.name, self.help, labels=self.labels, unit=self.unit)
-
+from .metric import Metric
 
 TRAFFIC, ACCOUNT, DRIFT, LABELS = "Traffic", "Accounting", "Drift", "Labels and performance"
 CONTROL, OWN = "Retraining", "Pilotfish itself"

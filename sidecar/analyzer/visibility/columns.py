@@ -1,7 +1,7 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
-A column counts as absent after `RECENT` rows that the reference would have filled. A column that is often missing in
-the reference, in runs, needs correspondingly more rows.
+A column counts as absent after `RECENT` exchanges and `RECENT` rows that the reference would have filled; the exchanges
+are not needed while it has never come. A column that is often missing in the reference, in runs, needs more rows.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 from ....detectors.batch import Side
 from ....detectors.profile.feature import Feature
 from ....detectors.profile.profile import Profile
+from ...errors import quote_value
 from ..column_totals import ColumnTotals
 from .blindness import Blindness, number, quoted
 from .history import Totals
 from .readings import View
+from .shares import RECENT, unmeasured
+from .traffic import measured
 
-RECENT = 20
 ALWAYS_PRESENT = 0.99  # share of present values from which consecutive missing ones are no chance
 
 
@@ -91,6 +93,29 @@ def predictions_absent(view: View) -> Blindness | None:
     )
 
 
+def profile_mismatch(view: View) -> Blindness | None:
+    """Most or all of the recent rows are of another model than the profile's."""
+    profile = view.reading.snapshot.profile
+    if profile is None or not profile.model:
+        return None
+
+    def others(totals: Totals) -> int:
+        return sum(rows for (model,), rows in totals.kind("model").items() if model not in ("", profile.model))
+
+    def own(totals: Totals) -> int:
+        return totals.of("rows", "input") - others(totals)
+
+    found = unmeasured(view, "profile_mismatch", own, others)
+    if found is None:
+        return None
+    return Blindness(
+        f"{others(found):,} of the last {number(found.of('rows', 'input'), 'row')} are of another model than the "
+        f"profile's, {quote_value(profile.model)}, and are compared with it nevertheless; set spec.model.name to leave "
+        "other models out, or use the profile of the model that runs",
+        total=False,
+    )
+
+
 def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     """Return the columns of a side without a usable value in the recent rows; None without enough rows."""
     profile, now = view.reading.snapshot.profile, view.history.now.columns
@@ -101,9 +126,10 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     columns = dict(_columns(profile, side))
     newest: ColumnTotals | None = None
     for name, features in columns.items():
-        found = view.history.recent(_rows_of(side), _rows_needed(features))
-        recent = found.columns if found is not None else None
         positions = [profile.index[feature.name] for feature in features]
+        events = _rows_of(side, exchanges=RECENT if now.present[positions].any() else 1)
+        found = view.history.recent(events, _rows_needed(features))
+        recent = found.columns if found is not None else None
         if recent is None or recent.present[positions].any():
             continue
         names.append(name)
@@ -117,8 +143,13 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     return AbsentColumns(tuple(names), len(columns), newest.rows[side], causes)
 
 
-def _rows_of(side: Side) -> Callable[[Totals], int]:
-    return lambda totals: totals.columns.rows[side] if totals.columns is not None else 0
+def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:
+    """Return a measure of the rows of a side, which is 0 with fewer `exchanges`: rows of one request are alike."""
+
+    def rows(totals: Totals) -> int:
+        return totals.columns.rows[side] if totals.columns is not None and measured(totals) >= exchanges else 0
+
+    return rows
 
 
 def _columns(profile: Profile, side: Side) -> Iterator[tuple[str, list[Feature]]]:

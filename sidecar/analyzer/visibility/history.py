@@ -49,6 +49,10 @@ class History:
         self._entries: list[Totals] = [ZERO]
         self.now = ZERO
 
+    def __len__(self) -> int:
+        """Return the number of entries, at most MAX_ENTRIES."""
+        return len(self._entries)
+
     def add(self, totals: Totals) -> None:
         """Add the totals of now; begin again when a counter decreased, because a new proxy started to count."""
         if any(totals.of(*key) < amount for key, amount in self.now.counters.items()):

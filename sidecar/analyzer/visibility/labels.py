@@ -7,9 +7,8 @@ from ..feedback.unused import UNUSED_REASONS
 from .blindness import Blindness, explained, number, reasons
 from .history import Totals
 from .readings import View
+from .shares import unmeasured
 
-RECENT = 20
-HALF = 0.5
 UNMATCHED = {
     INVALID: "the row or the number of labels is wrong",
     LATE: "the exchange is not kept any more; raise spec.feedback.keep or maxRows",
@@ -19,20 +18,28 @@ UNMATCHED = {
 
 def labels_unused(view: View) -> Blindness | None:
     """Most or all of the recent labels led to no loss."""
-    found = view.history.recent(_labels, RECENT)
+    found = unmeasured(
+        view,
+        "labels_unused",
+        lambda totals: max(0, _labels(totals) - sum(_causes(totals).values())),
+        lambda totals: sum(_causes(totals).values()),
+    )
     if found is None:
         return None
-    unused = reasons(found.kind("unused"))
-    causes = {**{outcome: found.of("label", outcome) for outcome in UNMATCHED if found.of("label", outcome)}, **unused}
-    labels, failed = _labels(found), sum(causes.values())
-    if failed < HALF * labels:
-        return None
+    causes, labels = _causes(found), _labels(found)
+    failed = sum(causes.values())
     what = "None" if failed >= labels else f"Only {labels - failed:,}"
     return Blindness(
         f"{what} of the last {number(labels, 'label')} could be used: "
         f"{explained(causes, {**UNUSED_REASONS, **UNMATCHED})}; see docs/feedback.md",
         total=False,
     )
+
+
+def _causes(totals: Totals) -> dict[str, int]:
+    """Return the labels that led to no loss, by cause."""
+    unmatched = {outcome: totals.of("label", outcome) for outcome in UNMATCHED if totals.of("label", outcome)}
+    return {**unmatched, **reasons(totals.kind("unused"))}
 
 
 def _labels(totals: Totals) -> int:

@@ -64,6 +64,9 @@ class Reading:
         counters: dict[Key, int] = {("late",): report.ticks.late_rows}
         for side in ("input", "prediction"):
             counters["rows", side] = sum(item.rows for item in report.rows if item.side == side)
+        for item in report.rows:
+            if item.side == "input":
+                counters["model", item.model] = item.rows
         for reason, amount in report.predictions_unread.items():
             counters["unread", reason] = amount
         for label in report.feedback.labels:
@@ -78,10 +81,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class View:
-    """The argument of each condition: the present reading, and the counters of earlier ones."""
+    """The argument of each condition: the present reading, the counters of earlier ones, the reasons found before."""
 
     reading: Reading
     history: History
+    present: frozenset[str] = frozenset()
 
 
 def _outcomes(report: Report, page: PageSnapshot | None) -> dict[Key, int]:
@@ -94,6 +98,7 @@ def _outcomes(report: Report, page: PageSnapshot | None) -> dict[Key, int]:
 def _relayed(page: PageSnapshot) -> dict[Key, int]:
     opaque = page.connections["opaque_bytes_in"] + page.connections["opaque_bytes_out"]
     found: dict[Key, int] = {
+        ("accepted",): page.accepted,
         ("opaque", "connections"): page.connections["opaque"],
         ("opaque", "units"): page.connections["opaque"] + opaque // OPAQUE_UNIT_BYTES,
     }

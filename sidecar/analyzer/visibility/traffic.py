@@ -1,7 +1,4 @@
-"""Conditions about exchanges: opaque, not recorded, not decoded, without a prediction that can be read, late.
-
-A condition needs `FIRST` exchanges while nothing has ever been measured, and `RECENT` ones afterwards.
-"""
+"""Conditions about exchanges: opaque, not recorded, not decoded, without a prediction that can be read, late."""
 
 from __future__ import annotations
 
@@ -11,25 +8,21 @@ from ..decode import REASONS
 from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
 from .history import Totals
 from .readings import View
+from .shares import FIRST, MANY, RECENT, unmeasured
 
-FIRST = 5
-RECENT = 20
-MANY_ROWS = 100
-HALF = 0.5
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
 DROPS: Mapping[str, str] = {
     "aborted": "the client or the model ended the exchange early",
-    "analyzer_restart": "lost with the analyzer process",
     "capture_budget": "the memory for captured bodies is used up; lower spec.traffic.bodyLimit",
     "channel_full": "the analyzer reads too slowly; give it more CPU or lower spec.traffic.maxRecordsPerSecond",
     "downgraded": "the connection became opaque",
-    "no_reader": "the proxy was not connected to the analyzer",
-    "proxy_restart": "lost with the proxy",
     "rate": "spec.traffic.maxRecordsPerSecond is 0",
     "version_mismatch": "proxy and analyzer are of different versions; use the same release",
 }
+OVER = ("analyzer_restart", "no_reader", "proxy_restart")  # the condition no_reader reports the present
+LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
 DOWNGRADES: Mapping[str, str] = {
     "connect": "CONNECT tunnels",
     "http2": "HTTP/2, such as gRPC",
@@ -61,14 +54,13 @@ def _failed(totals: Totals) -> int:
 
 def undecoded(view: View) -> Blindness | None:
     """Most or all of the recent exchanges could not be decoded."""
-    history = view.history
-    if not measured(history.now):
+    if not measured(view.history.now):
         return _never_decoded(view)
-    found = history.recent(lambda totals: measured(totals) + _failed(totals), RECENT)
-    if found is not None and _failed(found) >= HALF * (measured(found) + _failed(found)):
+    found = unmeasured(view, "undecoded", measured, _failed)
+    if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, sum(bad.values()) + measured(found), total=not measured(found))
-    found = history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
+        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+    found = view.history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
     if found is not None and not measured(found) and undecodable(found).get("error_status", 0) >= RECENT:
         return _undecoded(undecodable(found), sum(undecodable(found).values()), total=False)
     return None
@@ -92,7 +84,8 @@ def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blind
 
 def _remedy(reason: str) -> str:
     remedies = {
-        "content_type": f"set spec.traffic.decode for JSON of your own; other forms are not decoded ({PROTOCOLS_PAGE})",
+        "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+        "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "error_status": "look at the model's log",
         "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
         "other_model": "correct spec.model.name, or leave it out",
@@ -107,16 +100,16 @@ def _remedy(reason: str) -> str:
 def opaque(view: View) -> Blindness | None:
     """Traffic passes without being parsed."""
 
-    def activity(totals: Totals) -> int:
-        return totals.of("opaque", "units") + measured(totals) + sum(undecodable(totals).values())
+    def units(totals: Totals) -> int:
+        return totals.of("opaque", "units")
 
-    first = not measured(view.history.now)
-    found = view.history.recent(activity, FIRST if first else RECENT)
-    if found is None or not found.of("opaque", "units"):
+    def exchanges(totals: Totals) -> int:
+        return measured(totals) + sum(undecodable(totals).values())
+
+    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE)
+    if found is None:
         return None
     total = not measured(found)
-    if found.of("opaque", "units") < (HALF if total else OPAQUE_SHARE) * activity(found):
-        return None
     causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
@@ -132,23 +125,19 @@ def not_recorded(view: View) -> Blindness | None:
     closed = setting is not None and not setting.spec.traffic.max_records_per_second
 
     def lost(totals: Totals) -> dict[str, int]:
-        found = reasons(totals.kind("outcome", "dropped"))
+        dropped = reasons(totals.kind("outcome", "dropped"))
+        found = {reason: amount for reason, amount in dropped.items() if reason not in OVER}
         rate = totals.of("outcome", "sampled_out", "rate")
         return {**found, "rate": rate} if closed and rate else found
 
     def arrived(totals: Totals) -> int:
-        return measured(totals) + sum(undecodable(totals).values())
+        return totals.of("accepted") - sum(totals.of("outcome", "dropped", reason) for reason in LOST_LATER)
 
-    found = view.history.recent(
-        lambda totals: sum(lost(totals).values()) + arrived(totals),
-        RECENT if arrived(view.history.now) else FIRST,
-    )
+    found = unmeasured(view, "not_recorded", arrived, lambda totals: sum(lost(totals).values()))
     if found is None:
         return None
     gone, rest = lost(found), arrived(found)
     amount = sum(gone.values())
-    if amount < HALF * (amount + rest):
-        return None
     what = "None" if not rest else f"Only {rest:,}"
     return Blindness(
         f"{what} of the last {number(amount + rest, 'exchange')} reached the analyzer: {explained(gone, DROPS)}",
@@ -160,12 +149,8 @@ def no_prediction_requests(view: View) -> Blindness | None:
     """Every request so far used a method that carries no inputs."""
     now = view.history.now
     other = now.of("outcome", "sampled_out", "method")
-    if (
-        other < RECENT
-        or measured(now)
-        or undecodable(now)
-        or sum(now.kind("outcome").values()) > other + now.of("outcome", "sampled_out", "route")
-    ):
+    probes = now.of("outcome", "sampled_out", "route")
+    if other < RECENT or now.of("accepted") or sum(now.kind("outcome").values()) > other + probes:
         return None
     return Blindness(
         f"No prediction request has come so far: {number(other, 'request')} used a method other than POST, "
@@ -179,13 +164,14 @@ def predictions_unread(view: View) -> Blindness | None:
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
-    unread = sum(view.history.now.kind("unread").values())
-    never = unread == measured(view.history.now)
-    found = view.history.recent(measured, FIRST if never else RECENT)
-    causes = reasons(found.kind("unread")) if found is not None else {}
-    if found is None or sum(causes.values()) < HALF * measured(found):
+
+    def unread(totals: Totals) -> int:
+        return sum(totals.kind("unread").values())
+
+    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    if found is None:
         return None
-    failed = sum(causes.values())
+    causes, failed = reasons(found.kind("unread")), unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
     remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
     return Blindness(
@@ -197,8 +183,13 @@ def predictions_unread(view: View) -> Blindness | None:
 
 def late_rows(view: View) -> Blindness | None:
     """Most of the recent rows came after their tick had closed."""
-    found = view.history.recent(lambda totals: totals.of("rows", "input"), MANY_ROWS)
-    if found is None or found.of("late") < HALF * found.of("rows", "input"):
+    found = unmeasured(
+        view,
+        "late_rows",
+        lambda totals: totals.of("rows", "input") - totals.of("late"),
+        lambda totals: totals.of("late"),
+    )
+    if found is None or found.of("rows", "input") < MANY:
         return None
     return Blindness(
         f"{found.of('late'):,} of the last {number(found.of('rows', 'input'), 'row')} arrived after their tick had "

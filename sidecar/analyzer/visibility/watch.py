@@ -40,6 +40,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "columns_absent": columns.columns_absent,
         "predictions_unread": traffic.predictions_unread,
         "predictions_absent": columns.predictions_absent,
+        "profile_mismatch": columns.profile_mismatch,
         "labels_unused": labels.labels_unused,
         "unknown_names": names.unknown_names,
         "late_rows": traffic.late_rows,
@@ -59,7 +60,8 @@ class BlindSpotWatch:
     def update(self, reading: Reading) -> None:
         """Evaluate all conditions, and log the blind spots that appeared or ended since the last call."""
         self._history.add(reading.totals())
-        view, since = View(reading, self._history), {spot.reason: spot.since for spot in self.spots}
+        since = {spot.reason: spot.since for spot in self.spots}
+        view = View(reading, self._history, frozenset(since))
         self.spots = blind_spots(CONDITIONS, view, since)
         for spot in self.spots:
             starting = spot.reason in DELAYED and reading.now - spot.since < GRACE_SECONDS

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -72,14 +73,14 @@ class WebhookSender:
             aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session,
             session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
-            asked = parse_retry_after(response.headers.get("Retry-After"), self._clock())
-            answer = DeliveryResult(response.status, retry_after=asked)
+            answer = DeliveryResult(response.status)
             if not answer.accepted:
-                return answer
-            try:
+                return replace(
+                    answer, retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock())
+                )
+            # a 2xx status is enough: the receiver has accepted the event, whatever it sends after that
+            with suppress(aiohttp.ClientError, OSError, ValueError):
                 await response.content.read(MAX_RESPONSE_BYTES)
-            except (aiohttp.ClientError, TimeoutError):
-                return answer  # a 2xx status is enough: the receiver has accepted the event
             return answer
 
     def _headers(self, id_: str, body: bytes) -> dict[str, str]:

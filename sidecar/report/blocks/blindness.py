@@ -77,8 +77,8 @@ BLIND_REASONS = MappingProxyType(
             "Start proxy and analyzer with the same `--shared` folder and from the same release.",
         ),
         "not_recorded": BlindReason(
-            "The proxy saw the recent exchanges, and most of them or all were not recorded, or were lost on the way.",
-            "`no_reader`: see above. `channel_full`: give the analyzer more CPU, or lower "
+            "The proxy saw the recent exchanges, and most of them or all were not recorded.",
+            "`channel_full`: give the analyzer more CPU, or lower "
             "`spec.traffic.maxRecordsPerSecond`. `capture_budget`: lower `spec.traffic.bodyLimit`. `rate` with the "
             "setting 0: raise `spec.traffic.maxRecordsPerSecond`.",
         ),
@@ -100,6 +100,10 @@ BLIND_REASONS = MappingProxyType(
             "Inputs are measured, and most or all of the recent responses could not be decoded.",
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "
             "`spec.traffic.decode.predictions`.",
+        ),
+        "profile_mismatch": BlindReason(
+            "Most or all of the recent rows name another model in their path than the profile does.",
+            "Set `spec.model.name`, or put the profile of the model that runs into force.",
         ),
         "undecoded": BlindReason(
             "Exchanges are recorded, and most or all of the recent ones could not be decoded.",
