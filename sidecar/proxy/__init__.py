@@ -27,5 +27,5 @@ More terms: docs/glossary.md
     observer.py        exchanges to page and channel   sampler.py   selects the exchanges to record
     capture.py         bodies of recorded exchanges    channel_writer.py  the sender in the event loop
     health.py          the proxy's own health          arguments.py options of listen/upstream pairs
-    app.py             composition, signals
+    route_slots.py     which routes have counters      app.py       composition, signals
 """
