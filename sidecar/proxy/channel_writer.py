@@ -18,12 +18,19 @@ HANDSHAKE_BYTES = 64
 
 
 class ChannelWriter:
-    """Sends records to the analyzer and never waits for it."""
+    """Sends records to the analyzer and never waits for it. Calls `on_change` with whether a reader is connected."""
 
-    def __init__(self, reactor: Reactor, sender: Sender, next_sequence: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        sender: Sender,
+        next_sequence: Callable[[], int],
+        on_change: Callable[[bool], None],
+    ) -> None:
         self._reactor = reactor
         self._sender = sender
         self._next_sequence = next_sequence
+        self._on_change = on_change
         self._scheduled = False
         self._blocked = False
 
@@ -38,6 +45,7 @@ class ChannelWriter:
             self._reactor.call_later(RECONNECT, self.start)
             return
         self._blocked = False
+        self._on_change(True)
         self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
         self._write()
 
@@ -84,4 +92,5 @@ class ChannelWriter:
     def _disconnected(self) -> None:
         self._reactor.unregister(self._sender.fileno())
         self._sender.disconnect()
+        self._on_change(False)
         self._reactor.call_later(RECONNECT, self.start)

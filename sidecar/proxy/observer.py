@@ -281,6 +281,11 @@ class ConnectionObserver:
         self._detector = detector = ProtocolDetector(self, ObservedExchange, observer.parse_budget)
         self.client, self.server, self.server_ended = detector.client, detector.server, detector.server_ended
 
+    @property
+    def idle(self) -> bool:
+        """Return whether the connection is between two exchanges. False if it is not parsed."""
+        return self._detector.idle
+
     def closed(self, now: int) -> None:
         """Handle the end of the connection."""
         self._detector.closed(now)

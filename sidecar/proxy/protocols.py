@@ -56,6 +56,11 @@ class ProtocolDetector(Generic[E]):
         self._buffered: tuple[tuple[bytes, int], ...] = ()
         self.parser: Parser | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Return whether the connection is between two exchanges."""
+        return not self._buffered if self.parser is None else self.parser.idle
+
     def client(self, view: memoryview, now: int) -> ObserveBytes | None:
         """Pass on bytes that the client sent."""
         parser = self.parser or self._choose(view, now)

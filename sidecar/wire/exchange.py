@@ -91,6 +91,10 @@ class Parser(Protocol):
     def opaque(self) -> str | None:
         """Return why parsing ended, one of `channel.layout.DOWNGRADES`, or None while it goes on."""
 
+    @property
+    def idle(self) -> bool:
+        """Return whether the connection is between two exchanges. False once it is opaque."""
+
     def client(self, view: memoryview, now: int, /) -> None:
         """Parse bytes that the client sent."""
 

@@ -58,6 +58,12 @@ class Tracker(Generic[E]):
         self._now = 0
         self.opaque: str | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Return whether no exchange is open, and no part of a request head has arrived."""
+        is_open = self._pending or self._responding is not None or self._requesting is not None
+        return self.opaque is None and not is_open and not self._requests.buffered
+
     def client(self, view: memoryview, now: int) -> None:
         """Parse bytes that arrived from the client at `now`."""
         requests = self._requests
