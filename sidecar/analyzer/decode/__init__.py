@@ -6,7 +6,7 @@
            --> oip.py          Open Inference Protocol v2 over REST, with its binary-data extension (binary.py)
                v1.py           KServe v1 and TensorFlow Serving over REST, row and column form
                mlflow.py       scoring server of MLflow: data frames, and the forms of v1
-               own_json.py     JSON of the user's own form: the paths of spec.traffic.decode
+               own_json.py     JSON of the user's own form: the paths of spec.traffic.decode (selection.py)
                arrays.py       nested lists to columns, for all protocols
            --> DecodedExchange(inputs, outputs) | SkippedExchange(reason)
 
