@@ -16,6 +16,7 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
+from ..errors import quote_value
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
@@ -44,14 +45,17 @@ class Configuration:
     notes: tuple[str, ...] = ()
 
 
-def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration:
-    """Return the configuration from the document at `path`; None stands for no document."""
+def configure(path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False) -> Configuration:
+    """Return the configuration from the document at `path`; None stands for no document.
+
+    Outside of a `cluster`, a document with settings that need one cannot be used.
+    """
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
         return Configuration(document=None, settings=plain)
     try:
-        document = load(path)
-        return _configure(document, path.parent, engine_factory)
+        document = load(path, cluster=cluster)
+        return configuration_of(document, path.parent, engine_factory, cluster=cluster)
     except (SettingsError, DetectorError) as error:
         return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
 
@@ -66,7 +70,26 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
         body_limit=traffic.body_limit,
         routes=traffic.routes,
         probes=traffic.probes,
+        model=document.spec.model.name,
     )
+
+
+def profile_wanted(configuration: Configuration, lost: str) -> str:
+    """Return why a profile should be in force; empty if the document asks for none and none was `lost`."""
+    document = configuration.document
+    if lost or document is None or not document.spec.profiles:
+        return lost
+    if configuration.settings.learn is not None:
+        return "spec.profiles asks to learn one, and no learning is under way; start one with POST /rebaseline"
+    source = _source(document.spec)
+    if source is None:
+        versions = ", ".join(quote_value(item.version) for item in document.spec.profiles)
+        wanted = document.spec.model.version
+        asked = (
+            f"for the version {quote_value(wanted)} of spec.model.version" if wanted else "without spec.model.version"
+        )
+        return f"spec.profiles names none {asked}, only {versions}; correct the version, or add a profile"
+    return "spec.profiles names a source that works in a cluster only; here, use path"
 
 
 def redacted_document(document: ModelMonitor | None) -> Any:
@@ -76,14 +99,20 @@ def redacted_document(document: ModelMonitor | None) -> Any:
     plain = msgspec.to_builtins(document)
     webhook = (plain["spec"].get("retrain") or {}).get("webhook")
     if webhook:
-        webhook["url"] = _strip_secrets(webhook["url"])
+        webhook["url"] = strip_secrets(webhook["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
-            source["url"] = _strip_secrets(source["url"])
+            source["url"] = strip_secrets(source["url"])
     return plain
 
 
-def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
+def configuration_of(
+    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool
+) -> Configuration:
+    """Return the configuration from `document`; its relative paths are resolved against `folder`.
+
+    Raises DetectorError for settings that detection refuses.
+    """
     spec = document.spec
     source = _source(spec)
     settings = AnalyzerSettings(
@@ -104,7 +133,8 @@ def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFacto
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configuration(document=document, settings=settings, profile_path=path, notes=tuple(find_warnings(document)))
+    notes = tuple(find_warnings(document, cluster=cluster))
+    return Configuration(document=document, settings=settings, profile_path=path, notes=notes)
 
 
 def _own_json(decode: Decode | None) -> OwnJson:
@@ -150,7 +180,7 @@ def _drift(spec: Spec) -> DriftSettings:
     )
 
 
-def _strip_secrets(url: str) -> str:
+def strip_secrets(url: str) -> str:
     """Return `url` without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

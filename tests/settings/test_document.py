@@ -304,11 +304,33 @@ def test_a_missing_file_is_a_problem_with_a_message(tmp_path: Path) -> None:
         load(tmp_path, {})
 
 
-def test_settings_that_need_a_cluster_give_warnings_outside_of_one() -> None:
-    monitor = parse(WHOLE.encode(), "x", {})
-    outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
-    assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
-    assert not any("cluster only" in sentence for sentence in inside)
+CLUSTER_ONLY = {
+    "targetRef": "targetRef: {apiVersion: apps/v1, kind: Deployment, name: m}",
+    "scaling": "scaling: {maxReplicas: 2, signals: [{type: concurrency, target: 8}]}",
+    "resources": "resources: {container: m, cpu: {min: 1, max: 2}}",
+    "traffic.ports": "traffic: {ports: [http]}",
+    "profiles[0].configMap": "profiles: [{configMap: m-profile}]",
+    "profiles[0].url": "profiles: [{url: 'https://profiles.example/m.json'}]",
+    "profiles[1].configMap": "profiles: [{version: '1', path: p.json}, {version: '2', configMap: m}]",
+    "retrain.webhook.secretRef": "retrain: {webhook: {url: 'https://t.example/', secretRef: {name: s}}}",
+}
+
+
+@pytest.mark.parametrize("path", CLUSTER_ONLY)
+def test_a_setting_that_needs_a_cluster_is_refused_outside_of_one(path: str) -> None:
+    raw = f"{HEAD}spec: {{{CLUSTER_ONLY[path]}}}\n".encode()
+    with pytest.raises(SettingsError) as caught:
+        parse(raw, "monitor.yaml", {}, cluster=False)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.what) == (f"$.spec.{path}", "works in a cluster only")
+    assert problem.remedy
+
+
+def test_all_settings_that_need_a_cluster_are_listed_and_a_cluster_takes_them() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(WHOLE.encode(), "x", {}, cluster=False)
+    assert len(caught.value.problems) == 6
+    assert parse(WHOLE.encode(), "x", {}).spec.scaling is not None
 
 
 def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
