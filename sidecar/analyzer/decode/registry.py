@@ -122,7 +122,7 @@ def _require_inference(record: Record, target: headers.RequestTarget, hints: Hin
         raise SkipExchangeError("truncated")
 
 
-def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
+def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) -> Body:
     if not raw:
         raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
@@ -131,13 +131,13 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
-        return events.unwrap_event(raw, fields)
+        return msgspec.structs.replace(events.unwrap_event(raw, fields), rows=rows)
     size = fields.get(headers.JSON_SIZE)
     if size is None:
-        return Body(raw, fields)
+        return Body(raw, fields, rows=rows)
     if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
         raise SkipExchangeError("binary_layout")
-    return Body(raw, fields, int(size))
+    return Body(raw, fields, int(size), rows=rows)
 
 
 def _response(
@@ -146,8 +146,7 @@ def _response(
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        body = _body(record.response_body, fields, hints)
-        part = codec.decode_response(msgspec.structs.replace(body, rows=count), hints)
+        part = codec.decode_response(_body(record.response_body, fields, hints, count), hints)
     except SkipExchangeError as skipped:
         return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
