@@ -58,7 +58,7 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     if path.many:
         if all(value is None for value in values):
             raise SkipExchangeError("no_rows")
-        return _fill(values)
+        return [values] if hints.own.one_row else _fill(values)
     value = _without_id(values[0], path, hints.own.id)
     if hints.own.one_row:
         return [value]

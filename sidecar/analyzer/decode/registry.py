@@ -174,7 +174,10 @@ def _holds_arrays(cells: Cells) -> bool:
 
 
 def _sniff(body: Body) -> str:
-    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    try:
+        found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    except SkipExchangeError as skipped:  # a list or a scalar has no keys
+        raise SkipExchangeError("unknown_protocol" if skipped.reason == "wrong_structure" else skipped.reason) from None
     if bytes(found.dataframe_split) or bytes(found.dataframe_records):
         return "mlflow"
     if bytes(found.instances):

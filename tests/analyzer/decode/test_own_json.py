@@ -194,6 +194,12 @@ def test_an_object_of_arrays_is_one_row_if_the_profile_or_the_document_says_so()
     assert inputs(image, "$.image", one_row=True) == {"image": [[0] * 784]}
 
 
+def test_all_values_that_a_wildcard_selects_are_one_row_if_the_document_says_so() -> None:
+    body = {"features": [{"name": "city", "value": "Bern"}, {"name": "age", "value": 41}]}
+    found = inputs(body, "$.features[*].value", names="$.features[*].name", one_row=True)
+    assert found == {"city": ["Bern"], "age": [41]}
+
+
 def test_a_row_without_a_value_keeps_its_place() -> None:
     assert inputs({"rows": [{"f": [1, 2]}, {}, {"f": [3, 4]}]}, "$.rows[*].f") == {
         "f[0]": [1, None, 3],
