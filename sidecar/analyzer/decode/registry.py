@@ -18,6 +18,7 @@ from ...wire.headers import Headers
 from . import cloudevents as events
 from . import headers, mlflow, oip, own_json, v1
 from .content import decompress, parse
+from .targets import RequestTarget, parse_target
 from .types import (
     REASONS,
     Body,
@@ -68,7 +69,7 @@ def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
 
 
 def _decode(record: Record, hints: Hints) -> DecodedExchange:
-    target = headers.parse_target(record.target)
+    target = parse_target(record.target)
     _require_inference(record, target, hints)
     request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
     body = _body(record.request_body, request_headers, hints)
@@ -104,7 +105,7 @@ def _ids(
     return first or None, second if second and second != first else None
 
 
-def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
+def _require_inference(record: Record, target: RequestTarget, hints: Hints) -> None:
     if hints.protocol == "json":
         paths = hints.own.paths
         expected = not paths or any(path.matches(target) for path in paths)
