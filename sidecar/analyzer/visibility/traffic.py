@@ -87,6 +87,7 @@ def _remedy(reason: str) -> str:
         "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "error_status": "look at the model's log",
+        "no_match": f"correct the paths of spec.traffic.decode ({PROTOCOLS_PAGE})",
         "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
         "other_model": "correct spec.model.name, or leave it out",
         "truncated": "raise spec.traffic.bodyLimit",
