@@ -60,9 +60,22 @@ def undecoded(view: View) -> Blindness | None:
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
         return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
-    found = view.history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
-    if found is not None and not measured(found) and undecodable(found).get("error_status", 0) >= RECENT:
-        return _undecoded(undecodable(found), sum(undecodable(found).values()), total=False)
+    return _everyday_only(view)
+
+
+def _everyday_only(view: View) -> Blindness | None:
+    """Return a partial blindness if everyday reasons are all that comes: errors, or requests for something else.
+
+    Requests to other models do not count: beside them, the document's own model may be quiet.
+    """
+
+    def own(totals: Totals) -> dict[str, int]:
+        return {reason: amount for reason, amount in undecodable(totals).items() if reason != "other_model"}
+
+    for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
+        found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
+        if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
+            return _undecoded(own(found), sum(own(found).values()), total=False)
     return None
 
 

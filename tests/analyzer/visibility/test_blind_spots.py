@@ -69,6 +69,15 @@ def step(*records: Record, age: float = 0.0) -> Step:
     return send
 
 
+def after_measured(*records: Record) -> Step:
+    async def send(here: Served) -> None:
+        await here.proxy.send(record(1))
+        await eventually(lambda: here.app.report.rows, what="a measured row")
+        await here.proxy.send(*records)
+
+    return send
+
+
 def words_of_page(**words: int) -> Step:
     async def write(here: Served) -> None:
         for name, value in words.items():
@@ -197,6 +206,10 @@ CASES = [
         ("Only 10 of the last 40",),
         GOOD,
         total=False,
+    ),
+    Case("undecoded", after_measured(*many(25, status=503)), ("error_status",), GOOD, total=False),
+    Case(
+        "undecoded", after_measured(*many(120, target="/v1/models/m:classify")), ("not_inference",), GOOD, total=False
     ),
     Case("no_prediction_requests", dropped("sampled_out", "method"), ("other than POST",), step(*many(1)), total=False),
     Case(
@@ -373,8 +386,8 @@ async def test_a_quiet_service_and_everyday_traffic_are_not_blind(tmp_path: Path
         await GOOD(here)
         await here.proxy.send(*many(19, status=400))
         here.proxy.count("sampled_out", "method", 500)
-        await here.proxy.send(*many(30, target="/v2/models/other/infer"), *many(30, target="/v2/models/m/explain"))
-        await eventually(lambda: sum(item.exchanges for item in here.app.report.counts) == 119, what="all outcomes")
+        await here.proxy.send(*many(130, target="/v2/models/other/infer"), *many(30, target="/v2/models/m/explain"))
+        await eventually(lambda: sum(item.exchanges for item in here.app.report.counts) == 219, what="all outcomes")
         assert json.loads((await here.get("/readyz"))[1])["status"] == "ready"
 
 
