@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
 from .actions import AuditedActions
+from .announcer import Announcer
 from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
@@ -53,8 +53,6 @@ from .visibility.readings import Reading, Setting
 from .visibility.watch import BlindSpotWatch
 from .worker import Worker, WorkerDependencies
 
-_LOG = logging.getLogger("pilotfish.analyzer")
-
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
 LOCK_FILE = "lock"
@@ -65,11 +63,18 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     """Compose the analyzer from `options`; without `engine_factory`, it computes effect sizes and no evidence.
 
     With a document or profile that cannot be used, the analyzer is idle and reports the reason. Raises UsageError for
-    a folder, address or file of the command line that cannot be used.
+    a folder, address or file of the command line that cannot be used, and for a memory limit that is too low to start.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
+    try:
+        return _build(options, engine_factory or effect_sizes_only)
+    except MemoryError as error:
+        raise memory.too_small(options.memory_limit, used_memory()[2]) from error
+
+
+def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
-    configured = configure(options.document, engine_factory or effect_sizes_only)
+    configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     saved, checkpoint_warning = load_checkpoint(options)
@@ -89,7 +94,6 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         pipeline.notices.set("checkpoint", checkpoint_warning)
     if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", access_warning)
-        _LOG.warning("%s", access_warning)
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -128,6 +132,7 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
+        self._announcer = Announcer(configured.document)
         self._blind_spots = BlindSpotWatch()
         self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document) if options.document else None
@@ -178,6 +183,7 @@ class App:
         """Show the control loop's `status` in report and metrics; its problem is also a warning of the report."""
         previous_problem = self._control.problem if self._control else None
         self._control = status
+        self._announcer.control(status, self.report.started_at)
         if status.problem != previous_problem:
             self.submit(Warn("control", status.problem or ""))
 
@@ -191,6 +197,9 @@ class App:
         try:
             await server.start(self._options.admin)
             self._start()
+            memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
+            self._announcer.started(self._options.document, self._options.admin)
+            self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
@@ -200,6 +209,7 @@ class App:
             await asyncio.wait((building,))
             self._worker.stop()
             await finished
+            self._announcer.report(self.report)
             polling.cancel()
             return await _exit_status(polling)
         finally:
@@ -225,6 +235,7 @@ class App:
         self._blind_spots.update(self._reading())
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            self._announcer.report(self.report)
             if memory.near_limit(used_memory()[2], self._options.memory_limit):
                 return RECYCLE_STATUS
             if await self._document_changed():
@@ -237,7 +248,8 @@ class App:
         watcher = self._document_watcher
         if watcher is None or not await asyncio.to_thread(watcher.changed):
             return False
-        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
+        cluster = self._options.cluster
+        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only, cluster=cluster)
         problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")

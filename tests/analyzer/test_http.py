@@ -331,9 +331,9 @@ async def test_without_a_document_the_state_is_unprofiled(tmp_path: Path) -> Non
         assert json.loads((await here.get("/readyz"))[1])["state"] == "unprofiled"
 
 
-@pytest.mark.parametrize("address", ["", "9090", "localhost", "a:b", "127.0.0.1:99999", ":9090"])
+@pytest.mark.parametrize("address", ["", "9797", "localhost", "a:b", "127.0.0.1:99999", ":9797"])
 def test_an_invalid_address_is_a_usage_error(tmp_path: Path, address: str) -> None:
-    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9090"):
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9797"):
         build(Options(shared=tmp_path, admin=address))
 
 
@@ -350,12 +350,11 @@ def test_an_invalid_address_is_a_usage_error(tmp_path: Path, address: str) -> No
     ],
 )
 def test_an_open_address_without_a_token_is_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, admin: str, token: bool, open_to_all: bool
+    tmp_path: Path, admin: str, token: bool, open_to_all: bool
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
     made = build(Options(shared=tmp_path, admin=admin, token_file=tmp_path / "token" if token else None))
     assert any("--token-file" in text for text in made.report.warnings) is open_to_all
-    assert len(caplog.records) == open_to_all
 
 
 def test_a_missing_token_file_is_a_usage_error(tmp_path: Path) -> None:

@@ -52,21 +52,21 @@ def unknown_names(view: View) -> Blindness | None:
     document, profile = view.reading.setting.document, view.reading.snapshot.profile
     if document is None:
         return None
-    found = [*(_features(document, profile) if profile is not None else ()), *_masks(document, view)]
+    found = [*(unknown_features(document, profile) if profile is not None else ()), *_masks(document, view)]
     if not found:
         return None
     more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
     return Blindness(f"Settings without effect: {'; '.join(found[:LISTED])}{more}", total=False)
 
 
-def _features(document: ModelMonitor, profile: Profile) -> Iterator[str]:
+def unknown_features(document: ModelMonitor, profile: Profile) -> Iterator[str]:
     """Yield the features that the document names and the profile lacks."""
     drift = document.spec.drift
     columns = {*profile.input_columns, *profile.prediction_columns}
     for name, item in drift.features.items():
         known = set(profile.index) | (columns if item.ignore else set())
         if name not in known:
-            yield _unknown(f"spec.drift.features.{name}", "the profile has no such feature", name, known)
+            yield unknown_name(f"spec.drift.features.{name}", "the profile has no such feature", name, known)
     for index, detector in enumerate(drift.detectors):
         try:
             feature = parse_stream(detector.stream).feature
@@ -74,7 +74,7 @@ def _features(document: ModelMonitor, profile: Profile) -> Iterator[str]:
             continue
         path = f"spec.drift.detectors[{index}].stream"
         if feature and feature not in profile.index:
-            yield _unknown(path, f"the profile has no feature {quote_value(feature)}", feature, profile.index)
+            yield unknown_name(path, f"the profile has no feature {quote_value(feature)}", feature, profile.index)
         elif not feature and profile.performance is None:
             yield f"{path}: the profile has no label column, so it has no losses"
 
@@ -87,13 +87,14 @@ def _masks(document: ModelMonitor, view: View) -> Iterator[str]:
     live = _live_columns(reading.snapshot)
     if len(live) >= MAX_COLUMNS:  # more columns may exist than are known by name
         return
-    for path, names in _masked(document.spec):
+    for path, names in masked_columns(document.spec):
         for name in names:
             if name not in live:
-                yield _unknown(path, f"no request has the column {quote_value(name)}", name, ())
+                yield unknown_name(path, f"no request has the column {quote_value(name)}", name, ())
 
 
-def _masked(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
+def masked_columns(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the path of each setting that masks columns, and their names."""
     if spec.traffic.keep_rows is not None:
         yield "spec.traffic.keepRows.mask", spec.traffic.keep_rows.mask
     for index, source in enumerate(spec.profiles):
@@ -109,7 +110,8 @@ def _live_columns(snapshot: Snapshot) -> set[str]:
     return known
 
 
-def _unknown(path: str, problem: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(path: str, problem: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence about `name` at `path` of the document, with the most similar one of the `known` names."""
     near = get_close_matches(name, list(known), 1, SIMILARITY)
     return f"{path}: {problem}" + (f"; did you mean {quote_value(near[0])}?" if near else "")
 
