@@ -54,9 +54,9 @@ RESPONSES = {
     "200": b"HTTP/1.1 200 OK\r\n\r\nabc",
     "200, then 101": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nabc",
 }
-ENDS: tuple[Callable[[ConnectionObserver], None], ...] = (
+ENDS: tuple[Callable[[ConnectionObserver], object], ...] = (
     lambda connection: connection.closed(9),
-    lambda connection: (connection.server_ended(8), connection.closed(9))[1],
+    lambda connection: [end(9) for end in (connection.server_ended, connection.closed)],
 )
 
 
