@@ -100,6 +100,7 @@ def _remedy(reason: str) -> str:
         "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
         "error_status": "look at the model's log",
+        "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
         "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
         "other_model": "correct spec.model.name, or leave it out",
         "truncated": "raise spec.traffic.bodyLimit",
@@ -178,18 +179,26 @@ def predictions_unread(view: View) -> Blindness | None:
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
 
+    def causes(totals: Totals) -> dict[str, int]:
+        found = reasons(totals.kind("unread"))
+        if profile is None:
+            found.pop("no_predictions_path", None)  # the document asks for no predictions, and no profile needs them
+        return found
+
     def unread(totals: Totals) -> int:
-        return sum(totals.kind("unread").values())
+        return sum(causes(totals).values())
 
     found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
     if found is None:
         return None
-    causes, failed = reasons(found.kind("unread")), unread(found)
+    failed = unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
     remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
+    if causes(found).get("no_match"):
+        remedy = "correct the paths in spec.traffic.decode.predictions"
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes, REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
+        f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
         total=False,
     )
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,6 @@ class Case:
     status: str = "blind"
     spec: str = SPEC
     used: Callable[[], Profile] = profile
-    ready_before: bool = True
-    parts: dict[str, Any] = field(default_factory=dict)
 
 
 def step(*records: Record, age: float = 0.0) -> Step:
@@ -159,7 +157,7 @@ def labels(*, known: bool, value: object) -> Step:
 
 
 CASES = [
-    Case("idle", nothing, ("drift.tick", "ten"), status="idle", spec=SPEC.replace("1s", "ten"), ready_before=False),
+    Case("idle", nothing, ("drift.tick", "ten"), status="idle", spec=SPEC.replace("1s", "ten")),
     Case("no_proxy", stale, ("no sign of life",), fresh, status="no_proxy"),
     Case("no_reader", words_of_page(AT_READER=0), ("no_reader",), words_of_page(AT_READER=1), status="no_reader"),
     Case(
@@ -215,7 +213,13 @@ CASES = [
     Case(
         "no_profile", nothing, ("'8'", "'7'"), spec='  model: {version: "8"}\n  profiles: [{version: "7", path: p}]\n'
     ),
-    Case("no_profile", nothing, ("cluster only",), spec="  profiles: [{configMap: cm}]\n"),
+    Case(
+        "idle",
+        nothing,
+        ("cluster only",),
+        status="idle",
+        spec="  profiles: [{configMap: cm}]\n",
+    ),
     Case(
         "nothing_watched",
         nothing,
