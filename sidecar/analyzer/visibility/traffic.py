@@ -35,6 +35,22 @@ DOWNGRADES: Mapping[str, str] = {
     "unmatched": "responses without a request",
     "upgrade": "upgrades, such as WebSocket",
 }
+_OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
+_SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
+REMEDIES: Mapping[str, str] = {
+    "body_too_large": "raise spec.traffic.bodyLimit",
+    "content_type": _SEND_JSON,
+    "error_status": "look at the model's log",
+    "invalid_json": _SEND_JSON,
+    "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "other_model": "correct spec.model.name, or leave it out",
+    "row_mismatch": _OWN_JSON,
+    "truncated": "raise spec.traffic.bodyLimit",
+    "unknown_protocol": _OWN_JSON,
+    "wrong_structure": _OWN_JSON,
+}
+OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
 
 def measured(totals: Totals) -> int:
@@ -92,23 +108,7 @@ def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blind
     failed = sum(found.values())
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
     text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
-    return Blindness(f"{text}; {_remedy(max(found, key=found.__getitem__))}", total)
-
-
-def _remedy(reason: str) -> str:
-    remedies = {
-        "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
-        "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
-        "error_status": "look at the model's log",
-        "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
-        "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
-        "other_model": "correct spec.model.name, or leave it out",
-        "truncated": "raise spec.traffic.bodyLimit",
-    }
-    own = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
-    if reason in ("unknown_protocol", "wrong_structure", "row_mismatch"):
-        return own
-    return remedies.get(reason, f"compare the requests with {PROTOCOLS_PAGE}")
+    return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
 
 
 def opaque(view: View) -> Blindness | None:
