@@ -49,7 +49,7 @@ class AbsentColumns:
 
 
 def inputs_absent(view: View) -> Blindness | None:
-    """None of the profile's input columns has a usable value."""
+    """Report that none of the profile's input columns has a usable value."""
     found = absent_columns(view, "input")
     if found is None or not found.every:
         return None
@@ -62,7 +62,7 @@ def inputs_absent(view: View) -> Blindness | None:
 
 
 def columns_absent(view: View) -> Blindness | None:
-    """Some of the profile's columns have no usable value."""
+    """Report that some of the profile's columns have no usable value."""
     found = [absent for side in ("input", "prediction") if (absent := absent_columns(view, side)) is not None]
     partly = [absent for absent in found if absent.names and not absent.every]
     if not partly:
@@ -77,7 +77,7 @@ def columns_absent(view: View) -> Blindness | None:
 
 
 def predictions_absent(view: View) -> Blindness | None:
-    """Responses are decoded, and none of the profile's prediction columns has a usable value."""
+    """Report that responses are decoded, and none of the profile's prediction columns has a usable value."""
     found = absent_columns(view, "prediction")
     if found is None or not found.every:
         return None
@@ -90,7 +90,7 @@ def predictions_absent(view: View) -> Blindness | None:
 
 
 def profile_mismatch(view: View) -> Blindness | None:
-    """Most or all of the recent rows are of another model than the profile's."""
+    """Report that most or all of the recent rows are of another model than the profile's."""
     profile = view.reading.snapshot.profile
     if profile is None or not profile.model:
         return None

@@ -69,7 +69,7 @@ def _failed(totals: Totals) -> int:
 
 
 def undecoded(view: View) -> Blindness | None:
-    """Most or all of the recent exchanges could not be decoded."""
+    """Report that most or all of the recent exchanges could not be decoded."""
     if not measured(view.history.now):
         return _never_decoded(view)
     found = unmeasured(view, "undecoded", measured, _failed)
@@ -112,7 +112,7 @@ def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blind
 
 
 def opaque(view: View) -> Blindness | None:
-    """Traffic passes without being parsed."""
+    """Report that traffic passes without being parsed."""
 
     def units(totals: Totals) -> int:
         return totals.of("opaque", "units")
@@ -134,7 +134,7 @@ def opaque(view: View) -> Blindness | None:
 
 
 def not_recorded(view: View) -> Blindness | None:
-    """The proxy saw exchanges, and most of them or all did not arrive at the analyzer."""
+    """Report that the proxy saw exchanges, and most of them or all did not arrive at the analyzer."""
     setting = view.reading.setting.document
     closed = setting is not None and not setting.spec.traffic.max_records_per_second
 
@@ -160,7 +160,7 @@ def not_recorded(view: View) -> Blindness | None:
 
 
 def no_prediction_requests(view: View) -> Blindness | None:
-    """Every request so far used a method that carries no inputs."""
+    """Report that every request so far used a method that carries no inputs."""
     now = view.history.now
     other = now.of("outcome", "sampled_out", "method")
     probes = now.of("outcome", "sampled_out", "route")
@@ -174,7 +174,7 @@ def no_prediction_requests(view: View) -> Blindness | None:
 
 
 def predictions_unread(view: View) -> Blindness | None:
-    """Inputs are measured, and most or all of the recent responses could not be decoded."""
+    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
@@ -204,7 +204,7 @@ def predictions_unread(view: View) -> Blindness | None:
 
 
 def late_rows(view: View) -> Blindness | None:
-    """Most of the recent rows came after their tick had closed."""
+    """Report that most of the recent rows came after their tick had closed."""
     found = unmeasured(
         view,
         "late_rows",
