@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Model:
     """A model server; `answer` returns the headers and the body of a response to a path."""
 
     answer: Callable[[str], tuple[dict[str, str], bytes]]
-    port: int = field(init=False)
+    port: int = 0
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Model:
                 self.end_headers()
                 self.wfile.write(body)
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         server.daemon_threads = True
         self.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever)
@@ -135,7 +135,7 @@ TRAFFIC: dict[str, tuple[str, str, Callable[[Stack], None]]] = {
     ),
     "CSV": (
         "undecoded",
-        "invalid_json",
+        "content_type",
         lambda stack: post(stack, "/score", b"a,b\n", 25, **{"Content-Type": "text/csv"}),
     ),
     "another model": ("undecoded", "other_model", lambda stack: post(stack, "/v2/models/n/infer", GOOD, 25)),
@@ -181,6 +181,32 @@ def test_once_it_is_ready_no_exchange_is_lost(tmp_path: Path, spawn: Children, p
             lambda: total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") == 10, what="10 measured"
         )
         assert total(stack.metrics(), "pilotfish_exchanges_total", fate="dropped") == 0
+
+
+def test_a_model_that_does_not_answer_is_not_ready_until_it_does(
+    tmp_path: Path, spawn: Children, profile: bytes
+) -> None:
+    model = Model(own_json)
+    with model.serving():
+        pass  # the port is free now
+    stack = Stack(tmp_path, spawn, free_port(), free_port(), model.port)
+    stack.write("monitor.yaml", DOCUMENT)
+    stack.write("profile.json", profile)
+    stack.write("token", "a-token-of-tests")
+    stack.start()
+    wait_until(lambda: readyz(stack)[1].get("status") == "upstream_unreachable", what="the status")
+    status, body = readyz(stack)
+    assert (status, body["ready"]) == (503, False)
+    assert "1 of 1" in body["blind"][0]["text"]
+    page = stack.get("/report", accept="text/html")[1].decode()
+    assert '<p class="notice blind"' in page
+    assert "cannot connect to the model" in page
+    assert total(stack.metrics(), "pilotfish_blind", reason="upstream_unreachable") == 1
+    wait_until(lambda: "blind (upstream_unreachable)" in stack.run.errors(), what="the log line")
+    with Model(own_json, model.port).serving():
+        wait_until(stack.ready, timeout=20, what="the model")
+        post(stack, GOOD_PATH, GOOD, 5)
+    assert stack.stop(signal.SIGINT) >= 0
 
 
 def test_a_killed_proxy_is_not_ready(tmp_path: Path, spawn: Children, profile: bytes) -> None:
