@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.proxy.arguments import add_pair_arguments, limit_flags, parse_pairs
+from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
 from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.channel_writer import ChannelWriter
 from pilotfish.sidecar.proxy.health import PATHS, HealthServer
@@ -205,15 +205,6 @@ def test_limits_out_of_range_are_rejected(flag: str, value: str, capsys: pytest.
     with pytest.raises(SystemExit):
         parser.parse_args(["--listen", ":1", "--upstream", ":2", f"{flag}={value}"])
     assert f"argument {flag}: " in capsys.readouterr().err
-
-
-def test_limits_pass_from_one_command_line_to_another() -> None:
-    parser = argparse.ArgumentParser()
-    add_pair_arguments(parser)
-    pair = ["--listen", ":1", "--upstream", ":2"]
-    limits = ["--drain-seconds", "0.25", "--max-connections", "7", "--connect-wait-seconds", "1.5"]
-    args = parser.parse_args([*pair, *limits])
-    assert parser.parse_args([*pair, *limit_flags(args)]) == args
 
 
 def test_health_is_not_ready_with_status_503_and_alive_with_200() -> None:
