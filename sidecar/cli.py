@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from . import log
-from .errors import PilotfishError
+from .errors import PilotfishError, quote_value
 from .settings import options
 
 USAGE_STATUS = 2
@@ -74,7 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        print(f"pilotfish: unknown command {name[:80]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        near = _closest(name, COMMANDS)
+        hint = f"did you mean {near}? " if near else ""
+        known = ", ".join(COMMANDS)
+        print(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}", file=sys.stderr)
         return USAGE_STATUS
     return _run(name, rest, os.environ)
 
@@ -120,13 +123,12 @@ class CommandParser(argparse.ArgumentParser):
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
-        from difflib import get_close_matches
-
         known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         for word in self.given:
             flag = word.partition("=")[0]
-            near = get_close_matches(flag, known, 1, 0.6) if flag.startswith("--") and flag not in known else []
-            yield from (f"{flag} is not an option, did you mean {found}?" for found in near)
+            near = _closest(flag, known) if flag.startswith("--") and flag not in known else ""
+            if near:
+                yield f"{flag} is not an option, did you mean {near}?"
 
 
 def build_parser(name: str) -> CommandParser:
@@ -162,6 +164,13 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
+
+
+def _closest(word: str, known: Collection[str]) -> str:
+    """Return the most similar one of the `known` words, empty if none is similar."""
+    from difflib import get_close_matches  # only needed for an error
+
+    return "".join(get_close_matches(word, known, 1, 0.6))
 
 
 def _show_error(text: str, logger: logging.Logger | None) -> None:
