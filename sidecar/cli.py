@@ -148,9 +148,9 @@ def build_parser(name: str) -> CommandParser:
 def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     command, parser, logger = COMMANDS[name], build_parser(name), logging.getLogger(f"pilotfish.{name}")
     parser.given = arguments
-    if command.logs and log.wants_json(arguments, environ):
+    if command.logs:  # errors of the command line have the format that it asks for
         parser.logger = logger
-        log.set_up("json")
+        log.set_up("json" if log.wants_json(arguments, environ) else "text")
     args, given = options.parse(parser, arguments, environ, command.variables)
     if command.logs:
         log.set_up(args.log_format, args.log_level)
