@@ -154,7 +154,7 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
     args, given = options.parse(parser, arguments, environ, command.variables)
     if command.logs:
         log.set_up(args.log_format, args.log_level)
-        for sentence in options.unknown_variables(environ, lambda: _variables(name)):
+        for sentence in options.unknown_variables(environ, options.options_of(parser), _variables_of_all):
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
@@ -180,10 +180,10 @@ def _show_error(text: str, logger: logging.Logger | None) -> None:
         print(f"pilotfish: {text}", file=sys.stderr)
 
 
-def _variables(name: str) -> set[str]:
-    """Return the variables of the options of the command `name`, and of the others that run long."""
-    found = {name: None} | {other: None for other, command in COMMANDS.items() if command.logs}
-    return {variable for one in found for variable in options.options_of(build_parser(one))}
+def _variables_of_all() -> set[str]:
+    """Return the variables of the options of all commands that run long."""
+    names = [name for name, command in COMMANDS.items() if command.logs]
+    return {variable for name in names for variable in options.options_of(build_parser(name))}
 
 
 def _lookup(module: str, function: str) -> Callable[..., Any]:
