@@ -104,8 +104,8 @@ def unknown_variables(
 ) -> list[str]:
     """Return a sentence for each variable of `environ` with our prefix that sets nothing.
 
-    `own` has the variables of the command. `list_others` returns those of other commands, which may share an environment
-    with this one. It is called only if a variable is not the command's own.
+    `own` has the variables of the command. `list_others` returns those of other commands, which may share an
+    environment with this one. It is called only if a variable is not the command's own.
     """
     candidates = {name for name, value in environ.items() if name.startswith(PREFIX) and _is_option(name, value)}
     if candidates <= set(own):
