@@ -6,6 +6,7 @@ passes and health and metrics still answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from ...detectors.settings import DriftSettings
 from ..errors import quote_value
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
+from ..settings.jsonpath import parse_path
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
+from ..settings.traffic import Decode
 from ..settings.validation import find_warnings
-from .decode import Hints
+from .decode import Columns, Hints, OwnJson, compile_template
 from .engine import EngineFactory
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
@@ -67,6 +70,7 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
         body_limit=traffic.body_limit,
         routes=traffic.routes,
         probes=traffic.probes,
+        model=document.spec.model.name,
     )
 
 
@@ -116,7 +120,10 @@ def configuration_of(
         version=spec.model.version,
         mode=spec.mode,
         hints=Hints(
-            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=MAX_EXPANSION * spec.traffic.body_limit
+            protocol=spec.traffic.protocol if spec.traffic.decode is None else "json",
+            model=spec.model.name,
+            body_limit=MAX_EXPANSION * spec.traffic.body_limit,
+            own=_own_json(spec.traffic.decode),
         ),
         drift=_drift(spec),
         feedback=spec.feedback,
@@ -128,6 +135,26 @@ def configuration_of(
     path = folder / source.path if source is not None and source.path else None
     notes = tuple(find_warnings(document, cluster=cluster))
     return Configuration(document=document, settings=settings, profile_path=path, notes=notes)
+
+
+def _own_json(decode: Decode | None) -> OwnJson:
+    """Return the parsed paths of `spec.traffic.decode`."""
+    if decode is None:
+        return OwnJson()
+    rows = _columns(decode.input_columns) if decode.rows is None else parse_path(decode.rows)
+    predictions = _columns(decode.prediction_columns) if decode.predictions is None else parse_path(decode.predictions)
+    return OwnJson(
+        rows=rows,
+        one_row=decode.one_row,
+        names=parse_path(decode.names) if decode.names else None,
+        predictions=predictions or None,
+        id=parse_path(decode.id) if decode.id else None,
+        paths=tuple(map(compile_template, decode.paths)),
+    )
+
+
+def _columns(paths: Mapping[str, str]) -> Columns:
+    return tuple((name, parse_path(path)) for name, path in paths.items())
 
 
 def _source(spec: Spec) -> ProfileSource | None:

@@ -149,7 +149,7 @@ class Proxy:
 
     def _heartbeat(self) -> None:
         self._page.words[at.AT_HEARTBEAT] = time.time_ns()
-        self._observer.update_wall_offset()
+        self._observer.update()
         self._read_settings()
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 

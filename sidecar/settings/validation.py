@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ..errors import quote_value
-from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from .decoding import decode_problems, template_problems
+from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Webhook
 from .errors import DocumentProblem
 from .streams import detector_problem, parse_stream
+from .traffic import Traffic
 from .units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
@@ -50,6 +52,9 @@ def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[s
     spec = monitor.spec
     if cluster and any(source.learn for source in spec.profiles):
         yield "spec.profiles: with learn, each pod has its own profile; use configMap to add the counts of all pods"
+    decode = spec.traffic.decode
+    if decode is not None and decode.predictions is None and not decode.prediction_columns:
+        yield "spec.traffic.decode reads no predictions: give predictions, or predictionColumns"
     if not spec.profiles:
         yield "spec.profiles is empty: Pilotfish measures the traffic but not drift"
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
@@ -100,16 +105,8 @@ def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
         bounds = f"{show_size(SMALLEST_BODY)} to {show_size(LARGEST_BODY)}"
         yield DocumentProblem(f"{path}.bodyLimit", f"is {show_size(traffic.body_limit)}", f"give {bounds}")
     for name in ("routes", "probes"):
-        templates = getattr(traffic, name)
-        for index, template in enumerate(templates):
-            if template in templates[:index]:
-                yield DocumentProblem(
-                    f"{path}.{name}[{index}]", f"{quote_value(template)} appears twice", "keep one of them"
-                )
-            if "?" in template or "#" in template:
-                yield DocumentProblem(
-                    f"{path}.{name}[{index}]", f"is {quote_value(template)}", "give the path alone, without a query"
-                )
+        yield from template_problems(getattr(traffic, name), f"{path}.{name}")
+    yield from decode_problems(traffic)
 
 
 def _profiles(spec: Spec) -> Iterator[DocumentProblem]:

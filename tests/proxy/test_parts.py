@@ -62,7 +62,7 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
     for is_request, data in portions:
         (capture.request if is_request else capture.response)(data)
     sent = {side: b"".join(data for is_request, data in portions if is_request == side) for side in (True, False)}
-    kept = {True: capture.request_body, False: capture.response_body}
+    kept = {True: b"".join(capture.request_body), False: b"".join(capture.response_body)}
     assert 0 <= shared.used <= budget
     if capture.exhausted:
         assert (shared.used, kept) == (0, {True: b"", False: b""})
@@ -81,7 +81,7 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     stream = b"".join(b"event %08d\n" % index for index in range(20_000))
     for start in range(0, len(stream), 997):
         capture.response(stream[start : start + 997])
-    assert capture.response_body == stream[:STREAM_EDGE] + stream[-STREAM_EDGE:]
+    assert b"".join(capture.response_body) == stream[:STREAM_EDGE] + stream[-STREAM_EDGE:]
     assert capture.response_truncated
     assert budget.used == 2 * STREAM_EDGE
     capture.release()

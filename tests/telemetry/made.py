@@ -32,8 +32,8 @@ def page(path: Path) -> PageSnapshot:
     if path.exists():
         return read_page(path)
     made = CounterPage.open(path, now_ns=int(NOW * 1e9))
-    for route in ("POST /v2/models/m/infer", f"GET /{HOSTILE}"):
-        slot = made.slot(route)
+    for slot, route in zip(made.route_slots(), ("POST /v2/models/m/infer", f"GET /{HOSTILE}"), strict=False):
+        made.replace_route(slot, route)
         for milliseconds in (1, 2, 40, 200_000):
             made.add(slot + layout.SLOT_CODES + layout.CODES.index("2xx"))
             made.observe(slot + layout.SLOT_DURATION, milliseconds * 10**6)

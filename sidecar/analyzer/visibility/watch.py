@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from ...report.schema import BlindSpot
@@ -79,8 +80,18 @@ def blind_spots(conditions: Mapping[str, Condition], view: View, since: Mapping[
     """Return the blind spots of `view`, total ones first; `since` has the times of those that are known already."""
     found = []
     for reason, condition in conditions.items():
-        blindness = condition(view)
+        try:
+            blindness = condition(view)
+        except Exception:  # a defect of a condition must not end the analyzer
+            _report_defect(reason)
+            continue
         if blindness is not None:
             began = since.get(reason, view.reading.now)
             found.append(BlindSpot(reason=reason, text=blindness.text, since=began, total=blindness.total))
     return tuple(sorted(found, key=lambda spot: not spot.total))
+
+
+@cache
+def _report_defect(reason: str) -> None:
+    """Log the present exception, once per reason."""
+    _LOG.exception("the check for the blind spot %s failed; this is a defect, please report it", reason)

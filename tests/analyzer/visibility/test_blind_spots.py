@@ -376,3 +376,30 @@ async def test_a_quiet_service_and_everyday_traffic_are_not_blind(tmp_path: Path
         await here.proxy.send(*many(30, target="/v2/models/other/infer"), *many(30, target="/v2/models/m/explain"))
         await eventually(lambda: sum(item.exchanges for item in here.app.report.counts) == 119, what="all outcomes")
         assert json.loads((await here.get("/readyz"))[1])["status"] == "ready"
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_stored_profile_is_blind_at_every_start(tmp_path: Path) -> None:
+    spec = HEAD + "  model: {name: m}\n"
+    async with served(tmp_path, spec) as here:
+        assert (await here.send("PUT", "/profile", profile().to_bytes()))[0] == 200
+    (tmp_path / "shared" / "profile").write_bytes(b"damaged")
+    for _ in range(2):
+        async with served(tmp_path, spec) as here:
+            found = await appears(here, "no_profile", total=True)
+            assert "profile.refused" in found["text"]
+            assert (await here.get("/readyz"))[0] == 503
+    async with served(tmp_path, spec) as here:
+        assert (await here.send("PUT", "/profile", profile().to_bytes()))[0] == 200
+        await eventually(lambda: not here.app.blind_spots, what="the end of the blind spot")
+        assert (await here.get("/readyz"))[0] == 200
+
+
+@pytest.mark.asyncio
+async def test_a_full_disk_is_a_warning_of_readyz(tmp_path: Path) -> None:
+    async with served(tmp_path, HEAD + SPEC) as here:
+        (tmp_path / "shared" / "checkpoint").unlink(missing_ok=True)
+        (tmp_path / "shared" / "checkpoint").mkdir()
+        await GOOD(here)
+        await eventually(lambda: here.app.report.checkpoint.error, what="a failed checkpoint")
+        assert any("cannot write" in text for text in json.loads((await here.get("/readyz"))[1])["warnings"])
