@@ -17,6 +17,7 @@ from tests.support.programs import needs
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, needs("bash", "curl")]
+README = EXAMPLES.parents[1] / "README.md"
 STAND_IN = shlex.join([sys.executable, mlserver.__file__])
 
 
@@ -44,6 +45,16 @@ def test_a_fastapi_service_with_its_own_json(tmp_path: Path, spawn: Children) ->
     assert sees_all(example.stack)
     (episode,) = wait_until(example.stack.episodes, timeout=25, what="the alarm that the README promises")
     assert "age" in str(episode)
+
+
+def test_the_quick_path_of_the_readme(tmp_path: Path, spawn: Children) -> None:
+    example = copied("fastapi", tmp_path, spawn)
+    quick = README.read_text().partition("\n## Use\n")[2].partition("\n## ")[0]
+    assert "cd docs/examples/fastapi" in quick
+    for step in steps(quick.replace("cd docs/examples/fastapi\n", "")):
+        example.paste(step)
+    wait_until(lambda: rows(example.stack) == {"input": 1001, "prediction": 1001}, what="all rows of both sides")
+    assert sees_all(example.stack)
 
 
 def test_a_service_of_one_row_a_request(tmp_path: Path, spawn: Children) -> None:
