@@ -28,6 +28,19 @@ def unit_variables() -> dict[str, str]:
     return dict(re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE))
 
 
+def rules() -> list[dict[str, Any]]:
+    """Return the alert rules."""
+    found: list[dict[str, Any]] = yaml.safe_load((EXAMPLES / "docker-compose/alerts.yml").read_text())["groups"][0][
+        "rules"
+    ]
+    return found
+
+
+def filled(text: str, labels: dict[str, str]) -> str:
+    """Return an annotation with the labels of its alert."""
+    return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
+
+
 def own(value: str, stack: Stack) -> str:
     """Return the value of a variable with the paths and ports of `stack`."""
     folders = {"/etc/pilotfish": "", "/run/secrets/pilotfish-token": "token", "/var/lib/pilotfish": "state"}
@@ -61,8 +74,7 @@ def test_the_paths_of_compose_exist() -> None:
 
 
 def test_the_alert_rules_name_metrics_that_exist() -> None:
-    rules = yaml.safe_load((EXAMPLES / "docker-compose/alerts.yml").read_text())["groups"][0]["rules"]
-    named = {name for rule in rules for name in re.findall(r"pilotfish_\w+", rule["expr"])}
+    named = {name for rule in rules() for name in re.findall(r"pilotfish_\w+", rule["expr"])}
     assert named
     assert named <= {metric.name for metric in METRICS}
 
@@ -76,6 +88,35 @@ def checked(*argv: str) -> None:
 @needs("promtool")
 def test_prometheus_accepts_its_files() -> None:
     checked(find("promtool") or "", "check", "config", "--lint=all", str(EXAMPLES / "docker-compose/prometheus.yml"))
+
+
+SERIES = {
+    "ModelDrift": 'pilotfish_episodes_open{instance="x",model="loans"}',
+    "ModelUnreachable": 'pilotfish_upstreams_unreachable{instance="x"}',
+    "PilotfishBlind": 'pilotfish_blind{instance="x",reason="undecoded"}',
+    "PilotfishDown": 'up{instance="x",job="pilotfish"}',
+}  # what each alert looks at; all but `up` are bad when they are 1
+
+
+@pytest.mark.real
+@needs("promtool")
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_fires_for_its_condition_only(rule: dict[str, Any], tmp_path: Path) -> None:
+    series, alert = SERIES[rule["alert"]], rule["alert"]
+    values = {"bad": 0, "good": 1} if alert == "PilotfishDown" else {"bad": 1, "good": 0}
+    labels = dict(re.findall(r'(\w+)="(\w+)"', series))
+    found = {key: filled(text, labels) for key, text in rule["annotations"].items()}
+    cases = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": f"{values[name]}x9"}],
+            "alert_rule_test": [{"eval_time": "6m", "alertname": alert, "exp_alerts": expected}],
+        }
+        for name, expected in {"bad": [{"exp_labels": labels, "exp_annotations": found}], "good": []}.items()
+    ]
+    test = tmp_path / "alerts_test.yml"
+    test.write_text(yaml.safe_dump({"rule_files": [str(EXAMPLES / "docker-compose/alerts.yml")], "tests": cases}))
+    checked(find("promtool") or "", "test", "rules", str(test))
 
 
 @pytest.mark.real
