@@ -20,6 +20,7 @@ class Handler(BaseHTTPRequestHandler):
     """Responds as the runtime for scikit-learn does: one output `predict` of shape [rows, 1]."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

@@ -32,6 +32,7 @@ def serving(answer: Callable[[bytes], Answer], host: str = "127.0.0.1", port: in
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

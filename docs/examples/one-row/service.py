@@ -9,6 +9,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers POST with {"price": ...}."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes: do not wait between them
 
     def do_POST(self) -> None:
         """Read one row, and respond with its prediction."""
