@@ -15,10 +15,13 @@ COPY sidecar sidecar
 RUN /opt/build/bin/python -m build --no-isolation --wheel --outdir /dist . \
     && /opt/pilotfish/bin/pip install --no-cache-dir --no-deps --no-index /dist/*.whl \
     && /opt/pilotfish/bin/python -m compileall -q /opt/pilotfish \
-    && /opt/pilotfish/bin/pip uninstall --yes pip setuptools
+    && /opt/pilotfish/bin/pip uninstall --yes pip setuptools \
+    && mkdir /state
 
 FROM ${BASE}
 COPY --from=build /opt/pilotfish /opt/pilotfish
+# A volume mounted here for --state starts with this owner.
+COPY --from=build --chown=65532:65532 /state /var/lib/pilotfish
 ENV PATH=/opt/pilotfish/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
