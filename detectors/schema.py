@@ -25,8 +25,9 @@ Check: TypeAlias = Callable[[Any, str], T]
 
 LARGEST = sys.float_info.max
 LARGEST_COUNT = 2**53 - 1  # float64 represents all integers up to it
-LONGEST_NAME = 1000  # characters of a column, a feature or a category
-LONGEST_TEXT = 10_000  # characters
+LONGEST_NAME = 1000  # characters of a column or a category
+LONGEST_DERIVED = LONGEST_NAME + 40  # of a feature: "residual:column", "column:punctuation"
+LONGEST_TEXT = 1000  # characters of a reason or a warning
 MOST_ITEMS = 20_000
 
 
@@ -128,9 +129,9 @@ def listed(check: Check[T], least: int = 0, most: int = MOST_ITEMS) -> Check[tup
     return check_all
 
 
-def names(least: int = 0, most: int = MOST_ITEMS) -> Check[tuple[str, ...]]:
+def names(least: int = 0, most: int = MOST_ITEMS, longest: int = LONGEST_NAME) -> Check[tuple[str, ...]]:
     """Accept a list of distinct names; return a tuple."""
-    all_names = listed(text(0, LONGEST_NAME), least, most)
+    all_names = listed(text(0, longest), least, most)
 
     def check(value: object, where: str) -> tuple[str, ...]:
         found = all_names(value, where)

@@ -132,7 +132,9 @@ class NumericBins:
         cuts = schema.ascending(known["cuts"], f"{where}.cuts")
         atoms = np.array([np.nan if atom is None else atom for atom in known["atoms"]])
         cls._check_atoms(schema.sized(atoms, len(cuts) - 3, f"{where}.atoms"), cuts, f"{where}.atoms")
-        return cls(cuts, atoms, known["discrete"], known["centre"], known["spread"])
+        centre = schema.real(float(cuts[0]), float(cuts[-1]))(known["centre"], f"{where}.centre")
+        spread = schema.real(0, float(cuts[-1] - cuts[0]))(known["spread"], f"{where}.spread")
+        return cls(cuts, atoms, known["discrete"], centre, spread)
 
     @classmethod
     def _check_atoms(cls, atoms: Floats, cuts: Floats, where: str) -> None:
@@ -145,10 +147,10 @@ class NumericBins:
 
 _DOCUMENT = schema.fields(
     atoms=schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS),
-    centre=schema.real(-LARGEST_CUT, LARGEST_CUT),
+    centre=schema.anything,
     cuts=schema.reals(-LARGEST_CUT, LARGEST_CUT, fewest=4, longest=MOST_BINS),
     discrete=schema.flag,
-    spread=schema.real(0, LARGEST_CUT),
+    spread=schema.anything,
 )
 
 

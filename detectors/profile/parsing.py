@@ -30,6 +30,7 @@ from .slots import SLOTS, Slots
 FORMAT = "pilotfish.dev/profile/v1"
 MOST_ALTERNATIVES = 4096  # of a feature; the bank has about 250 at most
 LARGEST_INFLATION = 1e15
+LONGEST_WARNING = 200_000  # characters; a warning may name every feature
 LEAST_N_EFF = 0.05  # n_eff is rounded to tenths; it is 0, or at least this
 
 
@@ -120,7 +121,7 @@ def _slots(document: object, n_bins: int, alternatives: int, where: str) -> Slot
 
 _NAME = schema.text(0, schema.LONGEST_NAME)
 _INFLATION = schema.reals(1, LARGEST_INFLATION, longest=MOST_ALTERNATIVES)
-_WARNINGS = schema.listed(schema.text())
+_WARNINGS = schema.listed(schema.text(), most=10)
 _SLOTS = schema.fields(
     bound_inflation=_INFLATION, bounding=schema.anything, inflation=_INFLATION, shaping=schema.anything
 )
@@ -132,7 +133,7 @@ _FEATURE = schema.fields(
     inflation=_INFLATION,
     kind=schema.one_of(Kind),
     n_eff=schema.number(0, schema.LARGEST_COUNT),
-    name=_NAME,
+    name=schema.text(0, schema.LONGEST_DERIVED),
     shaping=schema.anything,
     side=schema.one_of(Side),
     slots=schema.anything,
@@ -153,5 +154,5 @@ _PROFILE = schema.fields(
     reference=REFERENCE,
     transforms=schema.listed(from_document),
     version=_NAME,
-    warnings=_WARNINGS,
+    warnings=schema.listed(schema.text(most=LONGEST_WARNING), most=20),
 )

@@ -78,12 +78,16 @@ class HeldOutTrial:
 
 
 _TIME = schema.optional(schema.number(EARLIEST, LATEST))
-_NAME = schema.text(0, schema.LONGEST_NAME)
-EXCLUDED = schema.record(ExcludedColumn, name=_NAME, reason=schema.text())
+EXCLUDED = schema.record(ExcludedColumn, name=schema.text(0, schema.LONGEST_DERIVED), reason=schema.text())
 HELD_OUT = schema.record(
     HeldOutTrial,
     alarms=schema.listed(
-        schema.record(HeldOutAlarm, family=schema.one_of(Family), features=schema.names(), row=schema.whole())
+        schema.record(
+            HeldOutAlarm,
+            family=schema.one_of(Family),
+            features=schema.names(longest=schema.LONGEST_DERIVED),
+            row=schema.whole(),
+        )
     ),
     rows=schema.whole(),
     ticks=schema.whole(),

@@ -181,7 +181,7 @@ class RelationTransform:
 _DOCUMENT = schema.fields(
     components=schema.anything,
     inputs=schema.names(1, MOST_COLUMNS),
-    outputs=schema.names(1, MOST_COLUMNS + 2),
+    outputs=schema.names(1, MOST_COLUMNS + 2, schema.LONGEST_DERIVED),
     precision=schema.anything,
     scales=schema.anything,
     share=share_of,

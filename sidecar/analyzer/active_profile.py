@@ -5,6 +5,7 @@ A change of profile closes all open episodes, because evidence against one profi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -20,12 +21,14 @@ from ..report.schema import RESTART, EpisodeReport
 from .component import Component
 from .counters import ALARMS, FINDINGS, TICKS, Counters
 from .decode import DecodedExchange, Rows
-from .errors import ProfileRefusedError, UnknownEpisodeError
+from .errors import ProfileRefusedError, UnknownEpisodeError, describe
 from .feedback.frames import LabelEvent
 from .notices import Notices
 from .profile_monitor import ProfileMonitor
 from .settings import AnalyzerSettings
 from .ticks import TickClock
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 MAX_EPISODES = 50  # closed ones in the report
 
@@ -159,14 +162,16 @@ class ActiveProfile(Component):
             try:
                 monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]))
                 monitor.resume(state)
-            except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
-                self._notices.set("checkpoint", f"evidence starts from zero, the checkpoint does not fit: {error}")
+            except Exception as error:
+                reason = describe(error)
+                _LOG.warning("evidence starts from zero, the checkpoint does not fit: %s", reason)
+                self._notices.set("checkpoint", f"evidence starts from zero, the checkpoint does not fit: {reason}")
             else:
                 return monitor
         try:
             return ProfileMonitor(profile, factory(profile, drift, None))
-        except DetectorError as error:
-            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
+        except Exception as error:  # a profile must not end the worker, whatever it contains
+            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {describe(error)}") from error
 
     def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[EpisodeReport, ...]:
         """Return the checkpoint's episodes with all open ones closed by `by`; a resumed monitor has them open still."""

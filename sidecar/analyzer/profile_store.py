@@ -1,8 +1,8 @@
-"""The profile store: the document's profile file, and the profile stored after `PUT /profile` or after learning.
+"""The profile store: the document's profile file, and the profiles stored after `PUT /profile` or after learning.
 
 The stored profile takes precedence until the document's file changes. So the profile of a retrained model survives a
 restart, and an edit of the file takes effect. The stored file therefore begins with the digest of the document's file
-that it replaces.
+that it replaces. The stored profile before the last one is kept, too: it takes over if the last one cannot be used.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from pathlib import Path
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
 from ..errors import quote_value
+from ..system.files import replace_file
 from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_gzip
 from .checkpoint import save
 from .errors import ProfileRefusedError
 
 STORED_FILE = "profile"
+PREVIOUS_FILE = "profile.previous"
 REFUSED_FILE = "profile.refused"
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
 MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
@@ -70,6 +72,7 @@ class ProfileStore:
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
         self._stored = folder / STORED_FILE
+        self._previous = folder / PREVIOUS_FILE
         self._digest = ""
         self._not_in_force = True
         self._watcher = FileWatcher(source) if source else None
@@ -101,6 +104,14 @@ class ProfileStore:
             return f"it cannot be renamed: {error.strerror}"
         return f"it was renamed to {quote_value(refused)}"
 
+    def restore_previous(self) -> bool:
+        """Make the profile that was stored before the last one the stored profile; return whether there is one."""
+        try:
+            self._previous.replace(self._stored)
+        except OSError:
+            return False
+        return True
+
     def load_changed(self) -> Profile | None:
         """Return the file's profile; None when it is already in force or the document names no file.
 
@@ -118,8 +129,9 @@ class ProfileStore:
     def confirm(self) -> None:
         """Record that the profile from `load_changed` is in force, and remove the stored profile."""
         self._not_in_force = False
-        with suppress(OSError):  # if it stays, its digest is of another file, so it is ignored
-            self._stored.unlink(missing_ok=True)
+        for path in (self._stored, self._previous):
+            with suppress(OSError):  # if it stays, its digest is of another file, so it is ignored
+                path.unlink(missing_ok=True)
 
     def changed(self) -> bool:
         """Return whether the document's file has changed since the last call."""
@@ -127,7 +139,12 @@ class ProfileStore:
 
     def store(self, raw: bytes) -> None:
         """Store the profile in `raw` durably, so that it survives a restart; raise CheckpointError on a full disk."""
-        save(self._stored, self._digest.encode() + b"\n" + raw)
+        content = self._digest.encode() + b"\n" + raw
+        before, _ = _read(self._stored)
+        if before and before != content:
+            with suppress(OSError):  # then the document's profile takes over if the new one cannot be used
+                replace_file(self._previous, before, durable=True)
+        save(self._stored, content)
         self._not_in_force = False
 
 

@@ -6,6 +6,7 @@ health and metrics still answer.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 
@@ -13,10 +14,12 @@ from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
 from ..system.tokens import read_token
 from . import checkpoint
-from .errors import ProfileRefusedError
+from .errors import describe
 from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 
 def check_options(options: Options) -> None:
@@ -42,26 +45,32 @@ def load_checkpoint(options: Options) -> tuple[State | None, str]:
 
 
 def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
-    """Set the stored profile or, without one, the document's; stay idle when neither can be used.
+    """Set the stored profile, the one stored before it, or the document's; stay idle when none can be used.
 
-    Returns a warning about a stored profile that cannot be used; the document's profile then replaces it.
+    Returns a warning about a stored profile that cannot be used. It was renamed, so the next start does not read it.
     """
     if pipeline.settings.problem:
         return ""
-    note = ""
-    try:
-        if (stored := profile_store.load_stored()) is not None:
-            pipeline.set_profile(stored, resumed=True)
-            return ""
-    except ProfileRefusedError as error:
-        note = f"{error}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
+    notes: list[str] = []
+    more = True
+    while more:
+        try:
+            if (stored := profile_store.load_stored()) is not None:
+                pipeline.set_profile(stored, resumed=True)
+                return "; ".join([*notes, "the profile stored before it is in force"] if notes else [])
+            break
+        except Exception as error:  # a stored profile must not end each start
+            notes.append(f"{describe(error)}; {profile_store.quarantine()}; put it again to restore it")
+            _LOG.warning("%s", notes[-1])
+            more = profile_store.restore_previous()
     try:
         if (own := profile_store.load_changed()) is not None:
             pipeline.set_profile(own, resumed=True)
             profile_store.confirm()
-    except ProfileRefusedError as error:
-        pipeline.stay_idle(str(error))
-    return note
+    except Exception as error:
+        _LOG.warning("%s", describe(error))
+        pipeline.stay_idle(describe(error))
+    return "; ".join(notes)
 
 
 def resume_learning(pipeline: Pipeline) -> None:
