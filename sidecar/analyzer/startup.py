@@ -9,15 +9,19 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 
 from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
+from ..system.ownership import require_own
 from ..system.tokens import read_token
 from . import checkpoint
 from .errors import describe
+from .exchange_ledger import ExchangeLedger
 from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
+from .settings import AnalyzerSettings
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 
@@ -27,9 +31,10 @@ def check_options(options: Options) -> None:
     parse_address(options.admin, what="--admin")
     if options.token_file is not None:
         read_token(options.token_file)
-    for folder in (options.shared, options.state_folder):
+    for flag, folder in {"--shared": options.shared, "--state": options.state_folder}.items():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_own(folder, flag)
         except OSError as error:
             raise UsageError(
                 f"cannot use the folder {quote_value(folder)}: {error.strerror}; give a writable folder"
@@ -41,7 +46,25 @@ def load_checkpoint(options: Options) -> tuple[State | None, str]:
     try:
         return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
     except checkpoint.CheckpointError as error:
-        return None, f"evidence starts from zero: {error}"
+        return None, _without_checkpoint(options, error)
+
+
+def resume_pipeline(
+    settings: AnalyzerSettings, ledger: Callable[[], ExchangeLedger], options: Options
+) -> tuple[Pipeline, str]:
+    """Return the pipeline that resumes from the checkpoint, and a warning; a new one if the checkpoint does not fit."""
+    saved, warning = load_checkpoint(options)
+    try:
+        return Pipeline(settings, ledger(), saved), warning
+    except Exception as error:  # a checkpoint must not end each start
+        return Pipeline(settings, ledger()), _without_checkpoint(options, error)
+
+
+def _without_checkpoint(options: Options, error: Exception) -> str:
+    aside = checkpoint.set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
+    warning = f"evidence starts from zero: {describe(error)}; {aside}"
+    _LOG.warning("%s", warning)
+    return warning
 
 
 def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,8 @@ def test_the_profile_stored_before_a_damaged_one_takes_over_once(tmp_path: Path)
     profile_store = ProfileStore(None, tmp_path)
     for seed in (1, 2, 3):
         profile_store.store(profile(seed).to_bytes())
-    stored = tmp_path / profiles.STORED_FILE
-    stored.write_bytes(stored.read_bytes().replace(b'"rows":3000', b'"rows":0'))
+    old = b"\n" + profile(3).to_bytes().replace(b'"rows":3000', b'"rows":0')  # as an earlier version stored it
+    (tmp_path / profiles.STORED_FILE).write_bytes(old)
     made = pipeline()
     note = load_first_profile(made, ProfileStore(None, tmp_path))
     assert made.active.profile_hash == profile(2).hash
@@ -187,6 +188,32 @@ def test_any_error_of_a_stored_profile_sets_it_aside(
     assert "cannot be used" in note
     assert "secret" not in note
     assert not (tmp_path / profiles.STORED_FILE).exists()
+
+
+def test_a_profile_stored_by_an_earlier_version_is_read_and_gets_a_checksum(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    digest = hashlib.sha256(profile().to_bytes()).hexdigest()
+    stored = tmp_path / profiles.STORED_FILE
+    stored.write_bytes(f"{digest}\n".encode() + profile(1).to_bytes())
+    for _ in range(2):
+        found = first(ProfileStore(source, tmp_path))
+        assert found is not None
+        assert found.hash == profile(1).hash
+        assert stored.read_bytes().startswith(b"PLTFPROF")
+
+
+def test_no_flipped_bit_of_a_stored_profile_is_ignored(tmp_path: Path) -> None:
+    profile_store = ProfileStore(None, tmp_path)
+    profile_store.store(profile().to_bytes())
+    stored = tmp_path / profiles.STORED_FILE
+    raw = stored.read_bytes()
+    for place in (*range(90), *range(90, len(raw), 97)):
+        changed = bytearray(raw)
+        changed[place] ^= 1 << place % 8
+        stored.write_bytes(changed)
+        with pytest.raises(ProfileRefusedError, match="stored profile"):
+            ProfileStore(None, tmp_path).load_stored()
 
 
 def test_a_profile_of_a_changed_file_removes_the_stored_ones(tmp_path: Path) -> None:
