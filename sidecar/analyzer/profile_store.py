@@ -78,12 +78,17 @@ class ProfileStore:
         self.source = source
         self._stored = folder / STORED_FILE
         self._previous = folder / PREVIOUS_FILE
+        self._refused = folder / REFUSED_FILE
         self._digest = ""
         self._not_in_force = True
+        self._outdated = False
         self._watcher = FileWatcher(source) if source else None
 
     def load_stored(self) -> Profile | None:
-        """Return the stored profile if it replaces the present file; raise ProfileRefusedError if it is damaged."""
+        """Return the stored profile if it replaces the present file; raise ProfileRefusedError if it is damaged.
+
+        A stored profile that replaces another file than the present one is ignored: the file was edited.
+        """
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
         where = f"stored profile {quote_value(self._stored)}"
@@ -94,6 +99,7 @@ class ProfileStore:
             raise ProfileRefusedError(f"{where}: {problem}")
         digest, raw = _unsealed(content, where)
         if digest != self._digest:
+            self._outdated = self.source is None
             return None
         profile = parse_profile(raw, where)
         if not content.startswith(_SEALED.magic):  # of an earlier version, without a checksum
@@ -105,12 +111,32 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
-        refused = self._stored.with_name(REFUSED_FILE)
         try:
-            self._stored.replace(refused)
+            self._stored.replace(self._refused)
         except OSError as error:
             return f"it cannot be renamed: {error.strerror}"
-        return f"it was renamed to {quote_value(refused)}"
+        return f"it was renamed to {quote_value(self._refused)}"
+
+    @property
+    def lost(self) -> str:
+        """Why a stored profile is not in force, until another one is stored or the file changes; empty without one."""
+        if self._outdated:
+            return (
+                f"the stored profile {quote_value(self._stored)} is not in force: it replaced a profile file that the "
+                "document no longer names; send it again with PUT /profile, or name a file in spec.profiles[].path"
+            )
+        if not self._refused.exists():
+            return ""
+        return (
+            f"the stored profile is not in force: it was damaged and renamed to {quote_value(self._refused)}; "
+            "send it again with PUT /profile to restore it"
+        )
+
+    def forget_lost(self) -> None:
+        """Remove the damaged profile, because another one took its place."""
+        self._outdated = False
+        with suppress(OSError):
+            self._refused.unlink(missing_ok=True)
 
     def restore_previous(self) -> bool:
         """Make the profile that was stored before the last one the stored profile; return whether there is one."""
@@ -153,6 +179,7 @@ class ProfileStore:
             with suppress(OSError):  # then the document's profile takes over if the new one cannot be used
                 replace_file(self._previous, before, durable=True)
         save(self._stored, content)
+        self.forget_lost()
         self._not_in_force = False
 
     def _sealed(self, raw: bytes) -> bytes:

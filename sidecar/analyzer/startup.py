@@ -74,17 +74,18 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
     """
     if pipeline.settings.problem:
         return ""
-    notes: list[str] = []
+    note = ""
     more = True
     while more:
         try:
             if (stored := profile_store.load_stored()) is not None:
                 pipeline.set_profile(stored, resumed=True)
-                return "; ".join([*notes, "the profile stored before it is in force"] if notes else [])
+                return note or profile_store.lost
+            note = note or profile_store.lost
             break
         except Exception as error:  # a stored profile must not end each start
-            notes.append(f"{describe(error)}; {profile_store.quarantine()}; put it again to restore it")
-            _LOG.warning("%s", notes[-1])
+            note = f"{describe(error)}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
+            _LOG.warning("%s", note)
             more = profile_store.restore_previous()
     try:
         if (own := profile_store.load_changed()) is not None:
@@ -93,7 +94,7 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
     except Exception as error:
         _LOG.warning("%s", describe(error))
         pipeline.stay_idle(describe(error))
-    return "; ".join(notes)
+    return note
 
 
 def resume_learning(pipeline: Pipeline) -> None:

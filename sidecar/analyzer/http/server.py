@@ -17,8 +17,8 @@ from aiohttp import web
 from ...errors import quote_value
 from ...system.addresses import AddressError, parse_address
 from .connections import AdminConnections
+from .gate import MAX_BODY_BYTES
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
 REQUEST_SECONDS = 30.0
 KEEPALIVE_SECONDS = 20.0
 HEADERS = {
