@@ -5,7 +5,6 @@ A change of profile closes all open episodes, because evidence against one profi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -27,8 +26,6 @@ from .notices import Notices
 from .profile_monitor import ProfileMonitor
 from .settings import AnalyzerSettings
 from .ticks import TickClock
-
-_LOG = logging.getLogger("pilotfish.analyzer")
 
 MAX_EPISODES = 50  # closed ones in the report
 
@@ -163,9 +160,8 @@ class ActiveProfile(Component):
                 monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]))
                 monitor.resume(state)
             except Exception as error:
-                reason = describe(error)
-                _LOG.warning("evidence starts from zero, the checkpoint does not fit: %s", reason)
-                self._notices.set("checkpoint", f"evidence starts from zero, the checkpoint does not fit: {reason}")
+                note = f"evidence starts from zero, the checkpoint does not fit: {describe(error)}"
+                self._notices.set("checkpoint", note)
             else:
                 return monitor
         try:

@@ -6,7 +6,6 @@ health and metrics still answer.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -22,8 +21,6 @@ from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
 from .settings import AnalyzerSettings
-
-_LOG = logging.getLogger("pilotfish.analyzer")
 
 
 def check_options(options: Options) -> None:
@@ -62,9 +59,7 @@ def resume_pipeline(
 
 def _without_checkpoint(options: Options, error: Exception) -> str:
     aside = checkpoint.set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
-    warning = f"evidence starts from zero: {describe(error)}; {aside}"
-    _LOG.warning("%s", warning)
-    return warning
+    return f"evidence starts from zero: {describe(error)}; {aside}"
 
 
 def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
@@ -85,14 +80,12 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
             break
         except Exception as error:  # a stored profile must not end each start
             note = f"{describe(error)}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
-            _LOG.warning("%s", note)
             more = profile_store.restore_previous()
     try:
         if (own := profile_store.load_changed()) is not None:
             pipeline.set_profile(own, resumed=True)
             profile_store.confirm()
     except Exception as error:
-        _LOG.warning("%s", describe(error))
         pipeline.stay_idle(describe(error))
     return note
 
