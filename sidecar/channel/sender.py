@@ -1,19 +1,24 @@
 """The proxy's side of the channel: a bounded queue in front of a non-blocking Unix socket. It never waits.
 
 When the reader disconnects, queued frames stay and are sent to the next reader. A partly sent frame is sent again from
-its beginning, because a reader drops an incomplete frame. The sender has no event loop: its owner, `ChannelWriter`,
-polls `fileno` and calls `flush` and `connect`.
+its beginning, because a reader drops an incomplete frame. A reader of another user gets nothing. The sender has no
+event loop: its owner, `ChannelWriter`, polls `fileno` and calls `flush` and `connect`.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import deque
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from ..errors import quote_value
+from .peers import untrusted_peer
 from .record import Hello, Record, encode_hello, encode_record
+
+_LOG = logging.getLogger("pilotfish.channel")
 
 QUEUE_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = 256 * 1024
@@ -30,6 +35,7 @@ class Sender:
         self._hello = b""
         self._sent = 0  # bytes already sent of the handshake, or else of the first frame
         self._socket: socket.socket | None = None
+        self._refusal = ""  # why the last reader was refused
         self.queued_bytes = 0
 
     @property
@@ -71,6 +77,9 @@ class Sender:
         except OSError:  # no reader listens yet, or its backlog is full: the owner tries again
             connection.close()
             return False
+        if self._refuses(connection):
+            connection.close()
+            return False
         self._socket = connection
         first = self._frames[0][0] if self._frames else next_sequence
         self._hello = encode_hello(Hello(self._epoch, first))
@@ -110,6 +119,14 @@ class Sender:
         self._socket = None
         self._hello = b""
         self._sent = 0
+
+    def _refuses(self, connection: socket.socket) -> bool:
+        """Return whether the reader runs as another user, and log each new reason once."""
+        problem = untrusted_peer(connection)
+        if problem and problem != self._refusal:
+            _LOG.error("records are not sent to %s: %s", quote_value(self._path), problem)
+        self._refusal = problem
+        return bool(problem)
 
     def _portion(self) -> bytes | memoryview:
         if self._hello:
