@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 from . import layout as at
-from .peers import ForeignOwnerError, check_owner, secure_folder
+from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 ATTEMPTS = 200
@@ -110,7 +110,7 @@ class CounterPage:
         """
         secure_folder(path.parent)
         if not _is_page(path):
-            replace_file(path, bytes(at.SIZE))
+            replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             check_owner(path, os.fstat(descriptor))

@@ -17,7 +17,7 @@ from ..errors import PilotfishError, quote_value
 from . import PAGE_FILE, SETTINGS_FILE
 
 ROOT = 0
-FOLDER_MODE = 0o700
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OPEN_TO_OTHERS = 0o077
 _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
-from .peers import secure_folder, untrusted_peer
+from .peers import FILE_MODE, secure_folder, untrusted_peer
 from .record import FRAME, MAX_FRAME, Frame, FrameError, VersionError, decode
 
 READ_BYTES = 64 * 1024
@@ -179,7 +179,7 @@ def _bind(path: Path) -> socket.socket:
     try:
         path.unlink(missing_ok=True)
         listener.bind(str(path))
-        path.chmod(0o600)  # before it listens, so that no other user can connect earlier
+        path.chmod(FILE_MODE)  # before it listens, so that no other user can connect earlier
         listener.listen(BACKLOG)
     except OSError:
         listener.close()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections import Counter
 from random import Random
 
 import pytest
@@ -14,6 +12,7 @@ from tests.control.receiver import Receiver
 from tests.e2e.conftest import profile_of
 from tests.e2e.load import Load, loaded, until
 from tests.e2e.scrapes import ScrapeChecker
+from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
 from tests.e2e.soak.parts import ANALYZER, PROXY, Parts
 from tests.e2e.soak.sizes import progress, size
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
@@ -24,7 +23,6 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(patient(size(180, 3000)))]
 KILLS = size(8, 50)
 KILLS_OF_SUPERVISED = size(3, 50)  # the supervisor's backoff reaches 30 s
 LONGEST_LIFE = 1.5  # seconds between two kills; an analyzer needs about one to start
-ALLOWED_REPEATS = size(1, 2)
 ANSWERS = ("200", "200", "500", "die")  # of the receiver
 
 
@@ -39,34 +37,6 @@ async def open_another_episode(stack: Stack, number: int) -> None:
     await until(stack.ready, "the analyzer", timeout=60)
     profile = await asyncio.to_thread(profile_of, 100 + number)
     await asyncio.to_thread(stack.get, "/profile", "PUT", profile)  # a kill may cut it off: then the old one stays
-
-
-def ids_by_cause(receiver: Receiver) -> dict[str, set[str]]:
-    """Return the event ids of each episode."""
-    found: dict[str, set[str]] = {}
-    for arrival in receiver.arrivals:
-        found.setdefault(json.loads(arrival.body)["data"]["episode"], set()).add(arrival.id)
-    return found
-
-
-def delivered_all(stack: Stack, receiver: Receiver) -> bool:
-    """Return whether each open episode has an event that the receiver took."""
-    taken = {arrival.id for arrival in receiver.arrivals if arrival.answer == "200"}
-    sent = {cause for cause, ids in ids_by_cause(receiver).items() if ids <= taken}
-    opened = {episode["id"] for episode in stack.episodes()}
-    return bool(opened) and opened <= sent
-
-
-def assert_one_event_per_episode(receiver: Receiver) -> None:
-    causes = ids_by_cause(receiver)
-    progress(f"{len(receiver.arrivals)} attempts to send {len(receiver.ids)} events for {len(causes)} episodes")
-    assert [ids for ids in causes.values() if len(ids) > 1] == []
-    # A kill between the receiver's answer and the outbox repeats a delivery under its id, and only then.
-    repeated = {
-        name: count for name, count in Counter(arrival.id for arrival in receiver.arrivals).items() if count > 1
-    }
-    assert len(receiver.arrivals) - len(receiver.ids) <= KILLS, repeated
-    assert all(len({arrival.body for arrival in receiver.arrivals if arrival.id == name}) == 1 for name in repeated)
 
 
 @pytest.mark.parametrize("parts", [(ANALYZER,), (PROXY,), (ANALYZER, PROXY)], ids="+".join)
