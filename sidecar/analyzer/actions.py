@@ -85,6 +85,7 @@ class AuditedActions:
             return
         await self._submit_and_wait(SetProfile(profile))
         await asyncio.to_thread(self._profile_store.confirm)
+        await asyncio.to_thread(self._profile_store.forget_lost)
         await self._record("profile", "in_force", before, new=profile.hash, by="the document's file")
         await self._record_superseded(before)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from .errors import ProfileRefusedError
 
 STORED_FILE = "profile"
 REFUSED_FILE = "profile.refused"
+_DIGEST = re.compile(rb"(?:[0-9a-f]{64})?")
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
 MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
 MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
@@ -70,12 +72,17 @@ class ProfileStore:
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
         self._stored = folder / STORED_FILE
+        self._refused = folder / REFUSED_FILE
         self._digest = ""
         self._not_in_force = True
+        self._outdated = False
         self._watcher = FileWatcher(source) if source else None
 
     def load_stored(self) -> Profile | None:
-        """Return the stored profile if it replaces the present file; raise ProfileRefusedError if it is damaged."""
+        """Return the stored profile if it replaces the present file; raise ProfileRefusedError if it is damaged.
+
+        A stored profile that replaces another file than the present one is ignored: the file was edited.
+        """
         if self.source is not None:
             self._digest = _digest(_read(self.source)[0])
         where = f"stored profile {quote_value(self._stored)}"
@@ -84,8 +91,11 @@ class ProfileStore:
         content, problem = _read(self._stored)
         if problem:
             raise ProfileRefusedError(f"{where}: {problem}")
-        replaces, _, raw = content.partition(b"\n")
-        if replaces.decode("ascii", "replace") != self._digest:
+        replaces, line_end, raw = content.partition(b"\n")
+        if not line_end or not _DIGEST.fullmatch(replaces):
+            raise ProfileRefusedError(f"{where}: it is damaged")
+        if replaces.decode("ascii") != self._digest:
+            self._outdated = self.source is None
             return None
         profile = parse_profile(raw, where)
         self._not_in_force = False
@@ -94,12 +104,32 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
-        refused = self._stored.with_name(REFUSED_FILE)
         try:
-            self._stored.replace(refused)
+            self._stored.replace(self._refused)
         except OSError as error:
             return f"it cannot be renamed: {error.strerror}"
-        return f"it was renamed to {quote_value(refused)}"
+        return f"it was renamed to {quote_value(self._refused)}"
+
+    @property
+    def lost(self) -> str:
+        """Why a stored profile is not in force, until another one is stored or the file changes; empty without one."""
+        if self._outdated:
+            return (
+                f"the stored profile {quote_value(self._stored)} is not in force: it replaced a profile file that the "
+                "document no longer names; send it again with PUT /profile, or name a file in spec.profiles[].path"
+            )
+        if not self._refused.exists():
+            return ""
+        return (
+            f"the stored profile is not in force: it was damaged and renamed to {quote_value(self._refused)}; "
+            "send it again with PUT /profile to restore it"
+        )
+
+    def forget_lost(self) -> None:
+        """Remove the damaged profile, because another one took its place."""
+        self._outdated = False
+        with suppress(OSError):
+            self._refused.unlink(missing_ok=True)
 
     def load_changed(self) -> Profile | None:
         """Return the file's profile; None when it is already in force or the document names no file.
@@ -128,6 +158,7 @@ class ProfileStore:
     def store(self, raw: bytes) -> None:
         """Store the profile in `raw` durably, so that it survives a restart; raise CheckpointError on a full disk."""
         save(self._stored, self._digest.encode() + b"\n" + raw)
+        self.forget_lost()
         self._not_in_force = False
 
 

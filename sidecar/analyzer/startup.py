@@ -53,6 +53,7 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
         if (stored := profile_store.load_stored()) is not None:
             pipeline.set_profile(stored, resumed=True)
             return ""
+        note = profile_store.lost
     except ProfileRefusedError as error:
         note = f"{error}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
     try:

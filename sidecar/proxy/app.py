@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
@@ -20,12 +21,15 @@ from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
 from ..errors import UsageError, quote_value
+from ..log import add_log_arguments
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from .channel_writer import ChannelWriter
+from .connections import ConnectionManager
+from .drain import Drain
 from .health import HealthServer
-from .listener import ConnectionManager, Listener, connection_limit
+from .listener import Listener, connection_limit
 from .observer import Observer
 from .reactor import IN, SECOND, Reactor
 from .sockets import listen
@@ -34,28 +38,29 @@ from .upstream import Upstream
 _LOG = logging.getLogger("pilotfish.proxy")
 
 _HEARTBEAT_INTERVAL = SECOND // 2
+_DRAIN = (signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
+    add_log_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
-    parser.add_argument("--health", metavar="HOST:PORT", help="address that serves GET /healthz")
+    parser.add_argument("--health", metavar="HOST:PORT", help="address that serves GET /healthz and /readyz")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the proxy until a signal ends it. Return the exit status; raise UsageError for unusable options."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
     health = parse_endpoint(args.health, "--health") if args.health else None
-    if args.max_connections < 1 or not 0 <= args.drain_seconds < 1e6:
-        raise UsageError(
-            f"cannot use --max-connections {args.max_connections} and --drain-seconds {args.drain_seconds}; "
-            "--max-connections must be 1 or more, --drain-seconds 0 or more"
-        )
+    limits = Limits(
+        connections=args.max_connections,
+        connect_wait=int(args.connect_wait_seconds * SECOND),
+        drain=int(args.drain_seconds * SECOND),
+    )
     try:
         args.shared.mkdir(mode=0o700, parents=True, exist_ok=True)
-        proxy = Proxy(pairs, args.shared, health, limit=args.max_connections, drain_seconds=args.drain_seconds)
+        proxy = Proxy(pairs, args.shared, health, limits)
     except OSError as error:
         raise UsageError(
             f"cannot use --shared {quote_value(args.shared)}: {error.strerror or error}; "
@@ -64,35 +69,47 @@ def run(args: argparse.Namespace) -> int:
     return proxy.run()
 
 
-class Proxy:
-    """The data plane of one process: (listen, upstream) address pairs, a shared folder, and an optional health address.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one proxy. Times are in ns.
 
-    `limit` is the greatest number of connections; `drain_seconds` is the time that they may take to end after SIGTERM.
+    connections    greatest number of open connections
+    connect_wait   how long a client waits for an upstream that has not been reached yet
+    drain          how long open connections may take to end after SIGTERM
     """
+
+    connections: int
+    connect_wait: int
+    drain: int
+
+
+class Proxy:
+    """The data plane of one process: (listen, upstream) pairs, a shared folder, and an optional health address."""
 
     def __init__(
         self,
         pairs: Sequence[tuple[Address, Address]],
         shared: Path,
         health: Address | None,
-        *,
-        limit: int,
-        drain_seconds: float,
+        limits: Limits,
     ) -> None:
         self._shared = shared
-        self._drain = int(drain_seconds * SECOND)
         self._draining = False
         self._settings_version: tuple[int, int] | None = None
         self._reactor = reactor = Reactor()
         self._install_signal_handlers()  # before any client can connect
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
-        self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence)
+        self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence, self._set_reader)
         self._observer = Observer(self._page, self._channel_writer, ProxySettings())
-        self._connections = ConnectionManager(self._page, connection_limit(limit), self._stop_if_drained)
+        self._connections = ConnectionManager(self._page, connection_limit(limits.connections), self._stop_if_drained)
+        self._drain = Drain(reactor, self._connections, limits.drain, reactor.stop)
+        sockets = [listen(listen_at) for listen_at, _ in pairs]
+        self._upstreams = [Upstream(reactor, self._page, address, limits.connect_wait) for _, address in pairs]
+        self._page.words[at.connection("upstreams")] = len(pairs)
         self._listeners = [
-            Listener(reactor, listen(listen_at), Upstream(reactor, upstream), self._observer, self._connections, index)
-            for index, (listen_at, upstream) in enumerate(pairs)
+            Listener(reactor, sock, upstream, self._observer, self._connections, index)
+            for index, (sock, upstream) in enumerate(zip(sockets, self._upstreams, strict=True))
         ]
         self._health = HealthServer(reactor, listen(health), self._describe) if health else None
         self._pairs = pairs
@@ -101,12 +118,13 @@ class Proxy:
         """Relay until a signal ends the process; return the exit status."""
         self._heartbeat()
         self._channel_writer.start()
-        for listener in self._listeners:
+        for upstream, listener in zip(self._upstreams, self._listeners, strict=True):
+            upstream.start()
             listener.start()
         if self._health is not None:
             self._health.start()
-        for listen_at, upstream in self._pairs:
-            _LOG.info("relaying %s to %s", listen_at, upstream)
+        for listen_at, address in self._pairs:
+            _LOG.info("relaying %s to %s", listen_at, address)
         gc.freeze()
         self._reactor.run()
         self._connections.abort_all()
@@ -115,8 +133,15 @@ class Proxy:
         return 0
 
     def _describe(self) -> dict[str, object]:
+        states = [(upstream.address, upstream.reachability) for upstream in self._upstreams]
+        is_reachable = all(state.is_reachable for _, state in states)
         return {
-            "status": "draining" if self._draining else "ok",
+            "status": "draining" if self._draining else "ok" if is_reachable else "upstream_unreachable",
+            "ready": is_reachable and not self._draining,
+            "upstreams": [
+                {"address": str(address), "reachable": state.is_reachable, "reason": state.reason}
+                for address, state in states
+            ],
             "connections": self._connections.count,
             "analyzer": "connected" if self._channel_writer.connected else "absent",
             "epoch": self._page.words[at.AT_EPOCH],
@@ -124,10 +149,12 @@ class Proxy:
 
     def _heartbeat(self) -> None:
         self._page.words[at.AT_HEARTBEAT] = time.time_ns()
-        self._page.words[at.AT_READER] = int(self._channel_writer.connected)
-        self._observer.update_wall_offset()
+        self._observer.update()
         self._read_settings()
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
+
+    def _set_reader(self, connected: bool) -> None:
+        self._page.words[at.AT_READER] = int(connected)
 
     def _read_settings(self) -> None:
         """Apply the settings file if it changed. An invalid file leaves the old settings in force."""
@@ -150,20 +177,29 @@ class Proxy:
         for sock in (write_end, read_end):
             sock.setblocking(False)
         signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+        for number in (*_DRAIN, signal.SIGINT):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                signal.signal(number, lambda *_: None)
         self._wakeup = write_end
         self._reactor.register(read_end.fileno(), IN, lambda _: self._on_signals(read_end.recv(64)), self._reactor.stop)
 
     def _on_signals(self, numbers: bytes) -> None:
-        if signal.SIGINT in numbers or self._draining or len(numbers) > 1:
+        """Start to drain, once: a service manager may signal the proxy itself, and the supervisor forwards its own."""
+        if signal.SIGINT in numbers:
             self._reactor.stop()
-        elif signal.SIGTERM in numbers:
+        elif not self._draining and any(number in numbers for number in _DRAIN):
             self._draining = True
+            self._page.words[at.AT_DRAINING] = time.time_ns()
             _LOG.info("draining: %d connections are open", self._connections.count)
-            self._reactor.call_later(self._drain, self._reactor.stop)
+            self._drain.start()
             self._stop_if_drained()
 
     def _stop_if_drained(self) -> None:
         if self._draining and not self._connections.count:
+            self._reactor.call_later(0, self._stop_unless_clients_wait)
+
+    def _stop_unless_clients_wait(self) -> None:
+        for listener in self._listeners:
+            listener.accept_waiting()
+        if not self._connections.count:
             self._reactor.stop()

@@ -1,7 +1,7 @@
 """The health endpoint of the proxy, on its own address.
 
-It reports that the event loop runs and does not depend on the model or the analyzer: their failure must not restart the
-proxy.
+/healthz and /livez report that the event loop runs. They depend neither on the model nor on the analyzer, whose failure
+must not restart the proxy. /readyz also reports whether the proxy should get new traffic.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from .reactor import FAILED, IN, SECOND, Reactor
 PATHS = (b"/healthz", b"/livez", b"/readyz")
 REQUEST_LIMIT = 8 * 1024
 REQUEST_TIMEOUT = 5 * SECOND
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 16
+_PAUSE = SECOND // 20
 
 
 class HealthServer:
-    """Answers one request per connection with the dictionary that `describe` returns, as JSON."""
+    """Answers one request per connection with the dictionary that `describe` returns, as JSON.
+
+    /readyz has status 503 if the value of `ready` in that dictionary is false.
+    """
 
     def __init__(self, reactor: Reactor, sock: socket.socket, describe: Callable[[], dict[str, object]]) -> None:
         self._reactor = reactor
@@ -30,7 +34,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Start to accept connections."""
-        self._reactor.register(self._sock.fileno(), IN, self._accept, lambda: None)
+        self._reactor.register(self._sock.fileno(), IN, self._accept, self._pause)
 
     def answer(self, request: bytes) -> bytes:
         """Return the response to the request with this head."""
@@ -40,18 +44,27 @@ class HealthServer:
             return _response("405 Method Not Allowed", {"error": "only GET and HEAD are answered"}, method)
         if path not in PATHS:
             return _response("404 Not Found", {"error": "unknown path; use /healthz, /livez or /readyz"}, method)
-        return _response("200 OK", self._describe(), method)
+        document = self._describe()
+        is_unready = path == b"/readyz" and not document["ready"]
+        return _response("503 Service Unavailable" if is_unready else "200 OK", document, method)
 
     def _accept(self, _: int) -> None:
         try:
             sock, _ = self._sock.accept()
+        except BlockingIOError:
+            return
         except OSError:  # the client has left, or no descriptor is free: relayed traffic has priority
+            self._pause()
             return
         if len(self._connections) >= MAX_CONNECTIONS:
             next(iter(self._connections.values())).close()  # the oldest connection that has not sent its request
         connection = _HealthConnection(self, self._reactor, sock, self._connections)
         self._reactor.register(sock.fileno(), IN, connection.ready, connection.close)
         self._reactor.call_later(REQUEST_TIMEOUT, connection.close)
+
+    def _pause(self) -> None:
+        self._reactor.unregister(self._sock.fileno())
+        self._reactor.call_later(_PAUSE, self.start)
 
 
 class _HealthConnection:

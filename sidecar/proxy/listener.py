@@ -1,66 +1,38 @@
 """Accepts clients within limits. Each client becomes a relay, or is refused with RST and counted.
 
-A listener accepts on one socket and connects to one upstream; one ConnectionManager counts the connections of all
-listeners. Every accepted client must end in exactly one of the counters `ended`, `reset` or `refused_*`.
+A listener accepts on one socket and connects to one upstream; the ConnectionManager of connections.py counts the
+connections of all listeners. Every accepted client must end in exactly one of the counters `ended`, `reset` or
+`refused_*`.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
-from collections.abc import Callable
 
 from ..channel import layout as at
-from ..channel.page import CounterPage
 from ..system.limits import UNLIMITED, raise_descriptor_limit
+from .connecting import Refusal, UpstreamConnect
+from .connections import ConnectionManager
 from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
 from .relay import Relay, reset_socket
-from .upstream import Upstream, UpstreamConnect, descriptor_reserve
+from .upstream import NO_DESCRIPTOR, Upstream
 
 ACCEPTS_PER_ROUND = 64
-OWN_DESCRIPTORS = 32
+OWN_DESCRIPTORS = 40  # standard streams, loop, page, channel, listeners, and the connections of the health address
 _PAUSE = SECOND // 20
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _ACCEPTED, _OPEN, _ENDED, _RESET, _LIMIT, _UPSTREAM, _DESCRIPTORS = (
     at.connection(name)
     for name in ("accepted", "open", "ended", "reset", "refused_limit", "refused_upstream", "refused_descriptors")
 )
-
-
-class ConnectionManager:
-    """All connections of all listeners. Calls `on_idle` when the last one has ended; listeners enforce `limit`."""
-
-    def __init__(self, page: CounterPage, limit: int, on_idle: Callable[[], None]) -> None:
-        self.page = page
-        self.limit = limit
-        self._on_idle = on_idle
-        self._open: set[Relay | UpstreamConnect] = set()
-
-    @property
-    def count(self) -> int:
-        """Return the number of open connections."""
-        return len(self._open)
-
-    def add(self, connection: Relay | UpstreamConnect) -> None:
-        """Add an open connection."""
-        self._open.add(connection)
-
-    def remove(self, connection: Relay | UpstreamConnect) -> None:
-        """Remove a connection that has ended."""
-        self._open.discard(connection)
-        if not self._open:
-            self._on_idle()
-
-    def abort_all(self) -> None:
-        """Close every connection with RST."""
-        for connection in list(self._open):
-            if isinstance(connection, Relay):
-                connection.abort()
-            else:
-                connection.cancel()
+_REFUSED = {
+    Refusal.CLIENT_LEFT: _ENDED,
+    Refusal.CLIENT_RESET: _RESET,
+    Refusal.DESCRIPTORS: _DESCRIPTORS,
+    Refusal.UPSTREAM: _UPSTREAM,
+}
 
 
 class Listener:
@@ -81,20 +53,24 @@ class Listener:
         self._observer = observer
         self._connections = connections
         self._index = index
-        self._reserve = descriptor_reserve()
+        self._reserve = _descriptor_reserve()
+        self._is_accepting = False
 
     def start(self) -> None:
         """Start or resume accepting."""
-        self._reactor.register(self._sock.fileno(), IN, self._ready, self._pause)
+        if not self._is_accepting:
+            self._is_accepting = True
+            self._reactor.register(self._sock.fileno(), IN, self.accept_waiting, self._pause)
 
-    def _ready(self, _: int) -> None:
+    def accept_waiting(self, _events: int = IN) -> None:
+        """Accept the clients that wait in the backlog."""
         for _ in range(ACCEPTS_PER_ROUND):
             try:
                 client, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _NO_DESCRIPTOR:
+                if error.errno in NO_DESCRIPTOR:
                     self._refuse_without_descriptor()
                     return
                 continue  # the client disconnected before it was accepted
@@ -115,10 +91,10 @@ class Listener:
             self._pair(client, server)
             self._connections.remove(connecting)
 
-        def refused(client_left: bool) -> None:
+        def refused(why: Refusal) -> None:
             reset_socket(client)
             page.add(_OPEN, -1)
-            page.add(_RESET if client_left else _UPSTREAM)
+            page.add(_REFUSED[why])
             self._connections.remove(connecting)
 
         connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
@@ -126,9 +102,6 @@ class Listener:
         connecting.start()
 
     def _pair(self, client: socket.socket, server: socket.socket) -> None:
-        for sock in (client, server):
-            if sock.family != socket.AF_UNIX:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         relay = Relay(self._reactor, client, server, ConnectionObserver(self._observer, self._index), self._closed)
         self._connections.add(relay)
         relay.start()
@@ -141,20 +114,23 @@ class Listener:
 
     def _refuse_without_descriptor(self) -> None:
         """Use the reserved descriptor to refuse one client with RST, then pause accepting for `_PAUSE` ns."""
-        os.close(self._reserve)
+        if self._reserve is not None:
+            os.close(self._reserve)
         try:
             client, _ = self._sock.accept()
-        except OSError:  # another process took the descriptor, or the client disconnected
+        except OSError:  # another part took the descriptor, or the client disconnected
             client = None
         if client is not None:
             reset_socket(client)
             self._connections.page.add(_DESCRIPTORS)
-        self._reserve = descriptor_reserve()
+        self._reserve = _descriptor_reserve()
         self._pause()
 
     def _pause(self) -> None:
-        self._reactor.unregister(self._sock.fileno())
-        self._reactor.call_later(_PAUSE, self.start)
+        if self._is_accepting:
+            self._is_accepting = False
+            self._reactor.unregister(self._sock.fileno())
+            self._reactor.call_later(_PAUSE, self.start)
 
 
 def connection_limit(wanted: int) -> int:
@@ -162,3 +138,11 @@ def connection_limit(wanted: int) -> int:
     hard = raise_descriptor_limit()
     fitting = max(1, (hard - OWN_DESCRIPTORS) // 2) if hard != UNLIMITED else 1 << 20
     return min(wanted, fitting)
+
+
+def _descriptor_reserve() -> int | None:
+    """Return a spare descriptor, to be closed when no other descriptor is free. None if none is free now."""
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import heapq
 import logging
+import os
 import select
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 
 from ..errors import error_location
 
-IN, OUT, HUP, ERR = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP, select.EPOLLERR
+IN, OUT, HUP, ERR, RDHUP = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP, select.EPOLLERR, select.EPOLLRDHUP
 FAILED = HUP | ERR
 
 _LOG = logging.getLogger(__name__)
@@ -38,6 +42,11 @@ class Reactor:
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
         self._running = False
+        self._from_threads: deque[Callable[[], None]] = deque()
+        self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wakeup_lock = threading.Lock()
+        self._is_closed = False
+        self.register(self._wakeup, IN, self._run_calls_from_threads, lambda: None)
 
     def register(self, descriptor: int, events: int, handler: Handler, on_error: Callable[[], None]) -> None:
         """Call `handler(events)` whenever the descriptor has any of `events`, an error or a hang-up.
@@ -68,6 +77,13 @@ class Reactor:
         """Call once after `delay` ns."""
         self.call_at(self.now() + delay, call)
 
+    def call_from_thread(self, call: Callable[[], None]) -> None:
+        """Call once, soon, in the loop. The only method that another thread may use. Ignored after `close`."""
+        with self._wakeup_lock:
+            if not self._is_closed:
+                self._from_threads.append(call)
+                os.eventfd_write(self._wakeup, 1)
+
     def run(self) -> None:
         """Run until `stop`."""
         self._running = True
@@ -90,8 +106,17 @@ class Reactor:
         self._running = False
 
     def close(self) -> None:
-        """Close the epoll descriptor."""
+        """Close the descriptors of the loop."""
+        with self._wakeup_lock:
+            self._is_closed = True
+            os.close(self._wakeup)
         self._epoll.close()
+
+    def _run_calls_from_threads(self, _: int) -> None:
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._wakeup)
+        while self._from_threads:
+            self.call_later(0, self._from_threads.popleft())
 
     def _timeout(self) -> float:
         if not self._timers:

@@ -2,18 +2,24 @@
 
 Bytes that were read are sent at once, and passed to the observer after that. If a socket does not accept all of them,
 the rest is held and reading from the other side pauses, so a relay holds at most one read per direction. A FIN becomes
-a shutdown. A RST becomes a close with SO_LINGER 0, after the bytes that came before it have been delivered. The
-observer must not delay or change bytes, and its errors must not end a relay.
+a shutdown. A RST becomes a close with SO_LINGER 0, after the bytes and the FIN that came before it have been delivered.
+The observer must not delay or change bytes, and its errors must not end a relay.
+
+A peer that closes while bytes are on their way to it sends FIN, and then answers those bytes with RST. Linux reports
+the order: after a FIN, an RST fails the next send with EPIPE, and what the peer sent can be read up to its FIN. Without
+a FIN, the send fails with ECONNRESET.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from time import monotonic_ns
 from typing import Protocol, TypeAlias
 
@@ -24,8 +30,8 @@ _BUFFER = bytearray(BUFFER_BYTES)  # shared by all relays: bytes that are not se
 _VIEW = memoryview(_BUFFER)
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _INT = struct.Struct("i")
-RESET_TIMEOUT = 5 * SECOND  # ns that delivering the bytes before an RST may take
-_RESET_POLL = SECOND // 200
+RESET_TIMEOUT = 5 * SECOND  # ns without progress after which the bytes before an RST are not delivered any more
+_RESET_POLL, _LONGEST_RESET_POLL = SECOND // 200, SECOND // 4  # doubles from the first to the second
 
 # receives the bytes of one side; returns the callable for the next bytes, or None for the same one
 ObserveBytes: TypeAlias = "Callable[[memoryview, int], ObserveBytes | None]"
@@ -49,6 +55,10 @@ class RelayObserver(Protocol):
     def server_ended(self) -> Callable[[int], None]:
         """Handles the end of the server's direction."""
 
+    @property
+    def idle(self) -> bool:
+        """Return whether the connection is between two exchanges. False if that is not known."""
+
     def closed(self, now: int) -> None:
         """Handle the end of the connection."""
 
@@ -71,6 +81,7 @@ class Endpoint:
         "peer",
         "read_failed",
         "relay",
+        "reset_first",
         "send",
         "sock",
         "write_failed",
@@ -89,8 +100,9 @@ class Endpoint:
         self.outgoing: memoryview | None = None
         self.fin_received = False  # no more bytes come from it
         self.fin_sent = False  # no more bytes are sent on it
-        self.write_failed = False  # it was reset; bytes that it sent before may still be readable
-        self.read_failed = False  # reading failed, too
+        self.write_failed = False  # sending failed; bytes that it sent before may still be readable
+        self.reset_first = False  # its RST came without a FIN before it
+        self.read_failed = False  # nothing more can be read from it
 
     def unregister(self) -> None:
         """Stop polling this socket, also for errors."""
@@ -139,8 +151,8 @@ class Endpoint:
             sent = peer.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
-        except OSError:
-            peer.on_write_error()
+        except OSError as error:
+            peer.on_write_error(error)
             return
         if sent != size:
             peer.outgoing = memoryview(bytes(data[sent:]))
@@ -162,23 +174,22 @@ class Endpoint:
             sent = self.send(self.outgoing)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
-            self.on_write_error()
+        except OSError as error:
+            self.on_write_error(error)
             return
         self.outgoing = self.outgoing[sent:] if sent < len(self.outgoing) else None
         if self.outgoing is not None:
             return
-        if self.peer.read_failed:
-            self.relay.reset_when_sent(self)
-        elif self.peer.fin_received:
-            self.relay.finish(self)
+        if self.peer.fin_received or self.peer.read_failed:
+            self.relay.end_sink(self)
         else:
             self.update_events()
             self.peer.update_events()
 
-    def on_write_error(self) -> None:
+    def on_write_error(self, error: OSError) -> None:
         """Handle a failed send: keep reading what the socket sent before its reset, and send nothing more on it."""
         self.write_failed = True
+        self.reset_first = error.errno != errno.EPIPE
         self.outgoing = None
         if self.fin_received:
             self.relay.reset(self)
@@ -191,7 +202,7 @@ class Endpoint:
         if self.peer.outgoing is not None and not self.fin_received:
             self.unregister()  # its bytes and its end are read when the peer accepts more
             if events & ERR:
-                self.relay.start_reset_timeout()
+                self.relay.start_reset_timeout(self.peer)
         elif events & ERR or self.write_failed:
             self.relay.reset(self)
         else:
@@ -228,23 +239,54 @@ class Relay:
         self.client.update_events()
         self.server.update_events()
 
+    @property
+    def is_still(self) -> bool:
+        """Return whether both sockets work and no byte is on its way, so that FIN can end the relay without loss."""
+        return not self.is_closed and not any(
+            end.outgoing is not None or end.write_failed or unread_bytes(end.sock) for end in (self.client, self.server)
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether the connection is still, between two exchanges."""
+        try:
+            return self.observer.idle and self.is_still
+        except Exception as error:
+            self.observer.on_error(error)
+            return False
+
+    def close(self) -> None:
+        """Close both sockets with FIN, if that loses no byte; else with RST."""
+        if self.is_still:
+            self._close()
+        else:
+            self.abort()
+
     def end(self, source: Endpoint) -> None:
-        """Forward a FIN of `source`, after the bytes before it. After a failed send, it counts as a reset."""
-        if source.write_failed:
+        """Forward a FIN of `source`, after the bytes before it. After a reset that came without a FIN, forward that."""
+        if source.reset_first:
             self.reset(source)
             return
         source.fin_received = True
         if source is self.server:
             self._notify(self.observer.server_ended)
         if source.peer.outgoing is None:
-            self.finish(source.peer)
+            self.end_sink(source.peer)
         else:
             source.update_events()
 
-    def finish(self, sink: Endpoint) -> None:
-        """Send FIN on `sink`. If the other side has had its FIN, close both sockets."""
+    def end_sink(self, sink: Endpoint) -> None:
+        """Send on `sink` how the other side has ended, now that all bytes before that end are sent."""
+        if sink.peer.fin_received and not sink.fin_sent:
+            self._finish(sink)
+        elif sink.peer.read_failed:
+            self._reset_when_sent(sink)
+
+    def _finish(self, sink: Endpoint) -> None:
+        """Send FIN on `sink`. If the other side has had its FIN, close both sockets; if it was reset, forward that."""
         sink.fin_sent = True
-        if sink.peer.fin_sent:
+        source = sink.peer
+        if source.fin_sent and not source.write_failed:
             self._close()
             return
         try:
@@ -252,37 +294,51 @@ class Relay:
         except OSError:  # it has been reset
             self.reset(sink)
             return
-        sink.update_events()
-        sink.peer.update_events()
+        if source.read_failed:
+            self._reset_when_sent(sink)
+        elif source.write_failed:
+            self.reset(source)
+        else:
+            sink.update_events()
+            source.update_events()
 
     def reset(self, source: Endpoint) -> None:
-        """Forward a reset of `source`, after the bytes before it have been delivered."""
-        if self.is_closed:
+        """Forward a reset of `source`, after the bytes and the FIN before it have been delivered."""
+        if self.is_closed or source.read_failed:
             return
         source.write_failed = source.read_failed = True
         source.outgoing = None
         source.unregister()
-        peer = source.peer
-        peer.update_events()
-        if peer.outgoing is None:
-            self.reset_when_sent(peer)
-        if not self.is_closed:
-            self.start_reset_timeout()
+        sink = source.peer
+        sink.update_events()
+        if sink.outgoing is None:
+            self.end_sink(sink)
+        self.start_reset_timeout(sink)
 
-    def start_reset_timeout(self) -> None:
-        """Limit the time that a reset waits for the delivery of the bytes before it."""
-        if not self._limited:
+    def start_reset_timeout(self, sink: Endpoint) -> None:
+        """Limit the time that a reset waits for the delivery of the bytes before it to `sink`."""
+        if not self._limited and not self.is_closed:
             self._limited = True
-            self._reactor.call_later(RESET_TIMEOUT, self.abort)
+            self._reactor.call_later(RESET_TIMEOUT, partial(self._require_progress, sink, _undelivered(sink)))
 
-    def reset_when_sent(self, sink: Endpoint) -> None:
-        """Close with RST once the kernel has delivered all bytes that were sent on `sink`."""
+    def _require_progress(self, sink: Endpoint, before: int) -> None:
         if self.is_closed:
             return
-        if not sink.read_failed and _undelivered(sink.sock):
-            self._reactor.call_later(_RESET_POLL, lambda: self.reset_when_sent(sink))
+        left = _undelivered(sink)
+        if left < before:
+            self._reactor.call_later(RESET_TIMEOUT, partial(self._require_progress, sink, left))
         else:
             self.abort()
+
+    def _reset_when_sent(self, sink: Endpoint, poll: int = _RESET_POLL) -> None:
+        """Close with RST once the kernel has delivered all bytes that were sent on `sink`, and its FIN."""
+        if self.is_closed:
+            return
+        if sink.read_failed or not _unacknowledged(sink.sock):
+            self.abort()
+        else:
+            sink.update_events()
+            self._reactor.call_later(poll, partial(self._reset_when_sent, sink, min(2 * poll, _LONGEST_RESET_POLL)))
 
     def abort(self) -> None:
         """Close both sockets with RST, now."""
@@ -318,8 +374,21 @@ def reset_socket(sock: socket.socket) -> None:
     sock.close()
 
 
-def _undelivered(sock: socket.socket) -> int:
-    """Return the number of sent bytes that the peer has not acknowledged (SIOCOUTQ)."""
-    if sock.family == socket.AF_UNIX:
-        return 0
-    return int(_INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))[0])
+def unread_bytes(sock: socket.socket) -> int:
+    """Return the number of received bytes that have not been read (SIOCINQ)."""
+    return _query(sock, termios.FIONREAD)
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Return the number of sent bytes, and FIN, that the peer has not acknowledged (SIOCOUTQ)."""
+    return 0 if sock.family == socket.AF_UNIX else _query(sock, termios.TIOCOUTQ)
+
+
+def _undelivered(sink: Endpoint) -> int:
+    """Return the number of bytes on their way to the peer of `sink`, within this machine."""
+    held = 0 if sink.outgoing is None else len(sink.outgoing)
+    return unread_bytes(sink.peer.sock) + held + _query(sink.sock, termios.TIOCOUTQ)
+
+
+def _query(sock: socket.socket, request: int) -> int:
+    return int(_INT.unpack(fcntl.ioctl(sock.fileno(), request, bytes(_INT.size)))[0])

@@ -1,170 +1,184 @@
-"""Connects to the model server.
+"""One model server: its addresses, whether it accepts connections, and the clients that wait for it.
 
-Until the first connection succeeds, refused attempts are retried, because a model may start later than the proxy. After
-that, a refusal is passed on to the client at once.
+While the upstream is unreachable, one probe at a time tries to connect: fast while clients wait, else once a second.
+No probe is sent to a reachable upstream, so the model server sees one empty connection per start and outage at most.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import socket
-from collections import deque
-from collections.abc import Callable
-from itertools import cycle
+from typing import Protocol
 
+from ..channel import layout as at
+from ..channel.page import CounterPage
 from ..system.addresses import Address
-from .reactor import FAILED, OUT, SECOND, Reactor
-from .relay import reset_socket
-from .sockets import resolve
+from .attempt import ConnectAttempt
+from .deadlines import Deadlines
+from .lookup import NameLookup, Resolve
+from .reachability import Reachability
+from .reactor import SECOND, Reactor
+from .sockets import Target, literal_targets, resolve
 
-RETRY = SECOND // 10
-BACKLOG_RETRY = SECOND // 200
-SYN_RETRIES = 3  # an address that does not answer fails after about 15 s
+RETRY = SECOND // 10  # between two probes while clients wait
+PROBE = SECOND  # between two probes otherwise
+LEAST_ATTEMPT = SECOND  # for one attempt; a reachable model server answers a SYN sooner
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_FAILURES = at.connection("connect_failures")
+_NEVER = 1 << 63
+
+
+class WaitingClient(Protocol):
+    """A client without a connection to the upstream."""
+
+    def attempt(self) -> None:
+        """Try to connect now."""
+
+    def adopt(self, server: socket.socket) -> None:
+        """Use a connection that a probe has opened."""
+
+    def give_up_unless_patient(self) -> None:
+        """Refuse the client, unless it may wait longer."""
 
 
 class Upstream:
-    """The address of one model server, and the clients that wait for its first answer. One of them retries for all."""
+    """The model server at `address`. `wait` is how long a client waits for one that has not been reached yet, in ns.
 
-    def __init__(self, reactor: Reactor, address: Address) -> None:
-        self.targets = resolve(address)
-        self.has_connected = False
-        self._reactor = reactor
-        self._waiting: deque[UpstreamConnect] = deque()
-        self._scheduled = False
-
-    def mark_connected(self) -> None:
-        """Record the first success and let all waiting clients connect."""
-        self.has_connected = True
-        while self._waiting:
-            self._waiting.popleft().attempt()
-
-    def wait(self, connecting: UpstreamConnect) -> None:
-        """Retry `connecting` later: as the client that retries for all, or after the first success."""
-        self._waiting.append(connecting)
-        self._schedule()
-
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            self._reactor.call_later(RETRY, self._retry_next)
-
-    def _retry_next(self) -> None:
-        self._scheduled = False
-        while self._waiting:
-            connecting = self._waiting.popleft()
-            if not connecting.is_done:
-                connecting.attempt()
-                break
-        if self._waiting:
-            self._schedule()
-
-
-class UpstreamConnect:
-    """The attempts to connect for one client. They end in `on_connected(socket)` or `on_refused(client_left)`.
-
-    If the client disconnects before that, the attempts end and `client_left` is true.
+    `resolve` looks up a name; it blocks and is called in a thread. An address of figures needs no lookup.
     """
 
     def __init__(
-        self,
-        reactor: Reactor,
-        upstream: Upstream,
-        client: socket.socket,
-        on_connected: Callable[[socket.socket], None],
-        on_refused: Callable[[bool], None],
+        self, reactor: Reactor, page: CounterPage, address: Address, wait: int, resolve: Resolve = resolve
     ) -> None:
+        self.address = address
+        self.reachability = Reachability(reactor, page, address)
+        self.deadlines = Deadlines(reactor)
+        self.targets = literal_targets(address)
         self._reactor = reactor
-        self._upstream = upstream
-        self._client = client
-        self._on_connected = on_connected
-        self._on_refused = on_refused
-        self._targets = cycle(upstream.targets)
-        self._targets_left = len(upstream.targets)
-        self._server: socket.socket | None = None
-        self.is_done = False
+        self._page = page
+        self._wait = wait
+        self._lookup = None if self.targets else NameLookup(reactor, address, resolve, self._found, self._not_found)
+        self._last_found: tuple[Target, ...] = ()
+        self._waiting: dict[WaitingClient, None] = {}
+        self._probing = False
+        self._probe_at = _NEVER
 
     def start(self) -> None:
-        """Start connecting."""
-        self._reactor.register(self._client.fileno(), 0, self._on_client_event, self.cancel)
-        self.attempt()
+        """Find out whether the upstream accepts connections."""
+        if self._lookup is not None:
+            self._lookup.start()
+        self._schedule_probe(0)
 
-    def cancel(self) -> None:
-        """End the attempts and refuse the client."""
-        if not self.is_done:
-            self._refuse()
+    @property
+    def is_looking_up(self) -> bool:
+        """Return whether the name is being resolved."""
+        return self._lookup is not None and self._lookup.is_running
 
-    def attempt(self) -> None:
-        """Connect to the next address of the upstream."""
-        if self.is_done:
+    def patience(self) -> int:
+        """Return how long a new client may wait between attempts, in ns.
+
+        This is 0 if the upstream was reached before, because then its own answer is a refusal, or if it has not been
+        reached for so long that waiting is no use.
+        """
+        state = self.reachability
+        return 0 if state.has_connected or self._reactor.now() - state.since >= self._wait else self._wait
+
+    def connect_limit(self) -> int:
+        """Return the time limit for the attempts of a new client, in ns."""
+        state = self.reachability
+        is_outage = not state.is_reachable and self._reactor.now() - state.since >= self._wait
+        return LEAST_ATTEMPT if is_outage else max(self._wait, LEAST_ATTEMPT)
+
+    def attempt_until(self, until: int) -> int:
+        """Return the end of an attempt for a client that is served until `until`, in ns.
+
+        The addresses of a name may be out of date. If they do not answer, half of the time is left for new ones.
+        """
+        now = self._reactor.now()
+        return until if self._lookup is None else now + (until - now) // 2
+
+    def wait(self, client: WaitingClient) -> None:
+        """Let the client wait until the upstream is reached, or its name is resolved again."""
+        self._waiting[client] = None
+        self._schedule_probe(RETRY)
+
+    def leave(self, client: WaitingClient) -> None:
+        """Forget a client that waits."""
+        self._waiting.pop(client, None)
+
+    def reached(self, target: Target) -> None:
+        """Record a successful attempt, and try its target first from now on. It may end the wait of all clients."""
+        if target != self.targets[0] and target in self.targets:
+            self.targets = (target, *(other for other in self.targets if other != target))
+        if not self.reachability.is_reachable:
+            self.reachability.succeeded()
+            for client in self._take_waiting():
+                client.attempt()
+
+    def failed(self, error: OSError) -> None:
+        """Record a failed attempt, look the name up again, and probe until the upstream is reached."""
+        if error.errno not in NO_DESCRIPTOR:  # without a descriptor, no attempt was made
+            self._page.add(_FAILURES)
+            self.reachability.failed(error.strerror or str(error))
+            if self._lookup is not None:
+                self._lookup.start()
+        self._schedule_probe(RETRY if self._waiting else PROBE)
+
+    def _schedule_probe(self, delay: int) -> None:
+        when = self._reactor.now() + delay
+        if when < self._probe_at:
+            self._probe_at = when
+            self._reactor.call_at(when, self._probe)
+
+    def _probe(self) -> None:
+        if self._reactor.now() < self._probe_at:  # the timer of a later probe, which an earlier one has replaced
             return
-        family, target = next(self._targets)
-        self._targets_left -= 1
-        try:
-            self._server = server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError:  # no descriptor is free
-            self._refuse()
+        self._probe_at = _NEVER
+        if self.reachability.is_reachable or self._probing:
             return
-        if family != socket.AF_UNIX:
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, SYN_RETRIES)
-        failure = server.connect_ex(target)  # type: ignore[arg-type]  # `resolve` returns the type that belongs to the family
-        if failure == 0:
-            self._connected()
-        elif failure == errno.EINPROGRESS:
-            self._reactor.register(server.fileno(), OUT, self._progress, self.cancel)
-        elif failure == errno.EAGAIN:  # the backlog of a Unix socket is full; a non-blocking connect does not wait
-            self._close_server()
-            self._targets_left += 1
-            self._reactor.call_later(BACKLOG_RETRY, self.attempt)
+        if not self.targets:
+            assert self._lookup is not None
+            self._lookup.start()
+            if self.is_looking_up and self._reactor.now() - self.reachability.since >= self._wait:
+                self.reachability.failed("the lookup of its name has not ended yet")
+            self._schedule_probe(RETRY if self._waiting else PROBE)
+            return
+        self._probing = True
+        until = self._reactor.now() + LEAST_ATTEMPT
+        ConnectAttempt(self._reactor, self.deadlines, self.targets, until, self._probed, self._probe_failed).start()
+
+    def _probed(self, server: socket.socket, target: Target) -> None:
+        self._probing = False
+        if self._waiting:
+            client = next(iter(self._waiting))
+            del self._waiting[client]
+            client.adopt(server)
         else:
-            self._failed()
+            server.close()
+        self.reached(target)
 
-    def _progress(self, _: int) -> None:
-        assert self._server is not None
-        if self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._failed()
-        else:
-            self._connected()
+    def _probe_failed(self, error: OSError) -> None:
+        self._probing = False
+        self.failed(error)
 
-    def _connected(self) -> None:
-        server, self._server = self._server, None
-        assert server is not None
-        self._reactor.unregister(server.fileno())
-        self._end()
-        self._on_connected(server)
-        if not self._upstream.has_connected:
-            self._upstream.mark_connected()
+    def _found(self, targets: tuple[Target, ...]) -> None:
+        if targets == self._last_found:
+            for client in list(self._waiting):
+                client.give_up_unless_patient()
+            return
+        self.targets = self._last_found = targets
+        self._schedule_probe(0)
+        for client in self._take_waiting():
+            client.attempt()
 
-    def _failed(self) -> None:
-        self._close_server()
-        if self._targets_left > 0:
-            self.attempt()
-        elif self._upstream.has_connected:
-            self._refuse()
-        else:
-            self._targets_left = len(self._upstream.targets)
-            self._upstream.wait(self)
+    def _not_found(self, error: OSError) -> None:
+        self.reachability.failed(f"the name does not resolve: {error.strerror or error}")
+        for client in list(self._waiting):
+            client.give_up_unless_patient()
+        self._schedule_probe(RETRY if self._waiting else PROBE)
 
-    def _on_client_event(self, events: int) -> None:
-        if events & FAILED:
-            self._refuse(client_left=True)
-
-    def _refuse(self, *, client_left: bool = False) -> None:
-        self._end()
-        self._on_refused(client_left)
-
-    def _end(self) -> None:
-        self.is_done = True
-        self._close_server()
-        self._reactor.unregister(self._client.fileno())
-
-    def _close_server(self) -> None:
-        if self._server is not None:
-            self._reactor.unregister(self._server.fileno())
-            reset_socket(self._server)
-            self._server = None
-
-
-def descriptor_reserve() -> int:
-    """Return a spare descriptor, to be closed when no other descriptor is free."""
-    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    def _take_waiting(self) -> list[WaitingClient]:
+        clients = list(self._waiting)
+        self._waiting.clear()
+        return clients

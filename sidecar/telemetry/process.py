@@ -31,7 +31,7 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
         names.MAX_FDS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         names.MEMORY_DATA: data,
         names.OPEN_FDS: len(os.listdir("/proc/self/fd")),
-        names.READY: float(reading.report.state != "idle"),
+        names.READY: float(reading.ready),
         names.RESIDENT: resident,
         names.START: _started(),
         names.VIRTUAL: total,

@@ -11,6 +11,7 @@ class OpaqueParser:
     """Reports the connection as opaque for `reason` when it is created, then counts bytes."""
 
     protocol = ""
+    idle = False
 
     __slots__ = ("_listener", "opaque")
 

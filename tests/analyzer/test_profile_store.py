@@ -147,3 +147,43 @@ def test_a_profile_is_stored_in_its_original_encoding(tmp_path: Path) -> None:
     ProfileStore(None, tmp_path).store(gzip.compress(profile().to_bytes()))
     assert ProfileStore(None, tmp_path).load_stored() is not None
     assert (tmp_path / profiles.STORED_FILE).stat().st_size < len(profile().to_bytes())
+
+
+@pytest.mark.parametrize("content", [b"", b"no line", b"\x00\xff\n{}", b"abc\n{}", b"\n{}", b"\n"])
+@pytest.mark.parametrize("named", [True, False], ids=["with a file", "without"])
+def test_no_damage_of_the_stored_profile_is_silent(tmp_path: Path, content: bytes, named: bool) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    (tmp_path / profiles.STORED_FILE).write_bytes(content)
+    made = ProfileStore(source if named else None, tmp_path)
+    if named and content.startswith(b"\n"):  # it replaces no file, and the document names one: the file is newer
+        assert made.load_stored() is None
+        return
+    with pytest.raises(ProfileRefusedError, match="stored profile"):
+        made.load_stored()
+
+
+def test_a_lost_profile_is_reported_at_every_start_until_another_is_stored(tmp_path: Path) -> None:
+    ProfileStore(None, tmp_path).store(profile().to_bytes())
+    (tmp_path / profiles.STORED_FILE).write_bytes(b"damaged")
+    made = ProfileStore(None, tmp_path)
+    with pytest.raises(ProfileRefusedError):
+        made.load_stored()
+    made.quarantine()
+    again = ProfileStore(None, tmp_path)
+    assert again.load_stored() is None
+    assert profiles.REFUSED_FILE in again.lost
+    assert "PUT /profile" in again.lost
+    again.store(profile().to_bytes())
+    assert ProfileStore(None, tmp_path).lost == ""
+
+
+def test_a_stored_profile_whose_file_is_not_named_any_more_is_reported(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    with_file = ProfileStore(source, tmp_path)
+    first(with_file)
+    with_file.store(profile(1).to_bytes())
+    made = ProfileStore(None, tmp_path)
+    assert made.load_stored() is None
+    assert "no longer names" in made.lost

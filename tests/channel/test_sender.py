@@ -76,9 +76,17 @@ def drain(reader: socket.socket) -> bytes:
         data += portion
 
 
-@given(records)
-def test_record_round_trips_through_its_frame(record: Record) -> None:
-    assert frames(encode_record(record)) == [record]
+pieces = st.lists(st.binary(max_size=50) | st.just(bytes(40_000)), max_size=4)
+
+
+@given(records, pieces, pieces)
+def test_record_round_trips_through_its_frame(record: Record, request_body: list[bytes], down: list[bytes]) -> None:
+    frame = encode_record(record, request_body, down)
+    whole = record._replace(
+        request_body=record.request_body + b"".join(request_body), response_body=record.response_body + b"".join(down)
+    )
+    assert frames(b"".join(frame)) == [whole]
+    assert all(any(piece is buffer for buffer in frame) for piece in (*request_body, *down) if len(piece) > 32 * 1024)
 
 
 @given(st.integers(0, 9), st.binary(max_size=200))

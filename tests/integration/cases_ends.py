@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.integration.case import Case, answer, bare, head, post
@@ -153,6 +155,31 @@ def early_response_then_close_with_the_upload_unread(w: Wire) -> None:
     await_hang_up(w.client)
 
 
+def server_answers_and_closes_with_the_upload_under_way(w: Wire) -> None:
+    w.up(LARGE_UPLOAD)
+    response = answer(b"too much", b"Connection: close", status=b"413 Content Too Large")
+    w.server.sendall(response)
+    w.server.close()  # it has read all that arrived: FIN now, and RST for what follows
+    with suppress(ConnectionError):
+        for _ in range(16):
+            w.client.send(bytes(1 << 16))
+    assert drained(w.client) == (len(response), "fin")
+    await_hang_up(w.client)
+
+
+def server_reset_after_the_client_half_closed(w: Wire) -> None:
+    w.up(post(INPUT))
+    w.up_fin()
+    w.down_rst()
+
+
+def client_reset_after_the_server_half_closed(w: Wire) -> None:
+    w.up(post(INPUT)[:-10])
+    w.down(answer(OUTPUT))
+    w.down_fin()
+    w.up_rst()
+
+
 def client_gone_while_the_server_answers(w: Wire) -> None:
     w.up(post(INPUT))
     w.client.close()
@@ -209,6 +236,7 @@ CASES = (
     Case(client_fin_in_a_request_body, aborted=1),
     Case(client_fin_in_a_request_head),
     Case(client_gone_while_the_server_answers, (P200,), clean=False, lockstep=False),
+    Case(client_reset_after_the_server_half_closed, aborted=1),
     Case(client_reset_before_the_response, aborted=1),
     Case(client_reset_behind_what_the_server_has_not_read, aborted=1, clean=False, lockstep=False),
     Case(client_reset_in_a_request_body, aborted=1),
@@ -223,11 +251,13 @@ CASES = (
     Case(nothing_sent_then_server_fin),
     Case(nothing_sent_then_server_rst),
     Case(reset_with_pipelined_requests_open, (P200,), aborted=2),
+    Case(server_answers_and_closes_with_the_upload_under_way, aborted=1, clean=False, lockstep=False),
     Case(server_fin_before_the_response, aborted=1),
     Case(server_fin_behind_what_the_client_has_not_read, (P200,), clean=False, lockstep=False),
     Case(server_fin_in_a_chunked_response, aborted=1),
     Case(server_fin_in_a_response_body, aborted=1),
     Case(server_gone_while_the_client_goes_on, (P200,), aborted=1, clean=False, lockstep=False),
+    Case(server_reset_after_the_client_half_closed, aborted=1),
     Case(server_reset_before_the_response, aborted=1),
     Case(server_reset_behind_what_the_client_has_not_read, aborted=1, clean=False, lockstep=False),
     Case(server_reset_in_a_chunked_response, aborted=1),

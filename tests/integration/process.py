@@ -80,6 +80,12 @@ class Proxy:
         return self.process.wait(deadline)
 
 
+def has_probed(proxy: Proxy) -> bool:
+    """Return whether every upstream has accepted a connection, or one has refused it."""
+    connections = proxy.page().connections
+    return not connections["upstreams_unreachable"] or connections["connect_failures"] > 0
+
+
 def resident_kib(pid: int) -> int:
     """Return the resident set of a process in KiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -118,10 +124,12 @@ def running_proxy(
     extra: Sequence[str] = (),
     prefix: Sequence[str] = (),
     killed: bool = False,
+    answers_probe: bool = True,
 ) -> Iterator[Proxy]:
-    """Run `pilotfish proxy` in front of `upstream` during the block, and wait first until it listens.
+    """Run `pilotfish proxy` in front of `upstream` during the block. Wait first until it has probed the upstream.
 
-    `prefix` is a command that runs the proxy. Set `killed` if the block ends the proxy with SIGKILL.
+    `prefix` is a command that runs the proxy. Set `killed` if the block ends the proxy with SIGKILL. Without
+    `answers_probe`, the upstream neither accepts nor refuses.
     """
     address = listen if listen is not None else ("127.0.0.1", free_port())
     health = ("127.0.0.1", free_port())
@@ -134,6 +142,8 @@ def running_proxy(
         try:
             wait_until(lambda: answers(health) or process.poll() is not None, what="the proxy to listen")
             assert process.poll() is None, f"the proxy ended with {process.returncode}: {log.read_text()}"
+            if answers_probe:
+                wait_until(lambda: has_probed(proxy), what="the probe of the upstream to end")
             yield proxy
             assert process.poll() in ((-signal.SIGKILL,) if killed else (None, 0)), (
                 f"the proxy ended with {process.returncode}: {log.read_text()}"

@@ -14,7 +14,7 @@ from tests.integration.case import answer, post
 from tests.integration.process import Address, Proxy, cpu_seconds, dial, running_proxy, seen
 from tests.integration.reader import reading
 from tests.integration.test_limits import assert_relays, exchange
-from tests.integration.wire import Wire, connected, ending, listening, reset
+from tests.integration.wire import Wire, connected, ending, fill, listening, reset
 from tests.support.ports import free_port
 from tests.support.waiting import patient, wait_until
 
@@ -178,6 +178,11 @@ def test_idle_and_stuck_connections_use_no_cpu_time(tmp_path: Path) -> None:
         stuck.server.shutdown(socket.SHUT_WR)
         stuck.client.settimeout(0.2)
         assert stuck.client.recv(1) == b""
+        dead = stack.enter_context(connected(listener, proxy.address))
+        dead.up(post(b""))
+        fill(dead.server, bytes(1 << 16))
+        dead.server.close()
+        dead.client.sendall(bytes(1 << 18))
         before = cpu_seconds(proxy.process.pid)
         heartbeat = proxy.page().heartbeat_ns
         wait_until(lambda: proxy.page().heartbeat_ns > heartbeat + 900_000_000, what="two heartbeats")

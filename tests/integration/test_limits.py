@@ -1,8 +1,7 @@
-"""Limits on descriptors and connections; start, connecting to the upstream, and the end of the proxy."""
+"""Limits on descriptors and connections; the address families; counters across a restart."""
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from contextlib import ExitStack, suppress
@@ -12,7 +11,7 @@ import pytest
 
 from tests.integration.case import answer, post
 from tests.integration.process import Address, Proxy, dial, format_address, running_proxy
-from tests.integration.wire import Wire, connected, ending, listening, refusal
+from tests.integration.wire import Wire, connected, listening, refusal
 from tests.support.limits import raise_descriptor_limit
 from tests.support.ports import free_port
 from tests.support.waiting import patient, wait_until
@@ -107,37 +106,6 @@ def test_storm_of_connections_is_served(tmp_path: Path) -> None:
         assert proxy.page().connections["accepted"] == count
 
 
-def test_refused_upstream_is_retried_until_it_first_accepts(tmp_path: Path) -> None:
-    upstream = ("127.0.0.1", free_port())
-    with running_proxy(upstream, tmp_path / "shared") as proxy, dial(proxy.address) as early:
-        early.sendall(post(b"early"))
-        with listening(address=upstream) as listener:
-            server, _ = listener.accept()
-            with server:
-                server.settimeout(patient(10))
-                assert server.recv(65536) == post(b"early")
-                server.sendall(answer(b"served"))
-                assert early.recv(65536) == answer(b"served")
-        assert refusal(proxy.address) == "rst"
-        wait_until(lambda: proxy.page().connections["refused_upstream"] == 1, what="the refusal to be counted")
-        with listening(address=upstream) as listener:
-            assert_relays(listener, proxy.address)
-
-
-def test_client_that_disconnects_while_the_upstream_is_retried(tmp_path: Path) -> None:
-    upstream = ("127.0.0.1", free_port())
-    with running_proxy(upstream, tmp_path / "shared") as proxy:
-        with dial(proxy.address) as impatient:
-            impatient.sendall(post(b"never mind"))
-            wait_until(lambda: proxy.page().connections["accepted"] == 1, what="the client to be accepted")
-        with listening(address=upstream) as listener:
-            wait_until(
-                lambda: accept_all(listener) >= 0 and proxy.page().connections["open"] == 0,
-                what="the connection to end",
-            )
-            assert_relays(listener, proxy.address)
-
-
 def bindable(family: socket.AddressFamily, host: str) -> bool:
     """Return whether a server may listen at `host`."""
     with socket.socket(family) as probe, suppress(OSError):
@@ -175,74 +143,6 @@ def test_several_pairs_relay_to_their_own_upstreams(tmp_path: Path) -> None:
         with running_proxy(first.getsockname(), tmp_path / "shared", extra=extra) as proxy:
             assert_relays(first, proxy.address)
             assert_relays(other, second)
-
-
-def pending(proxy: Proxy, number: signal.Signals) -> bool:
-    """Return whether a sent signal has not been delivered yet."""
-    for line in Path(f"/proc/{proxy.process.pid}/status").read_text().splitlines():
-        if line.startswith(("SigPnd:", "ShdPnd:")) and int(line.split()[1], 16) & (1 << (number - 1)):
-            return True
-    return False
-
-
-def send_signal_and_wait(proxy: Proxy, number: signal.Signals) -> None:
-    """Send a signal and wait until it is delivered."""
-    proxy.process.send_signal(number)
-    wait_until(lambda: not pending(proxy, number), what=f"{number.name} to be delivered")
-
-
-def test_sigterm_without_connections_ends_at_once(tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
-        assert_relays(listener, proxy.address)
-        wait_until(lambda: proxy.page().connections["open"] == 0, what="the connection to end")
-        proxy.terminate()
-        assert proxy.exit_status(2) == 0
-
-
-def test_after_sigterm_the_proxy_relays_and_accepts_until_the_last_connection_ends(tmp_path: Path) -> None:
-    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
-        with connected(listener, proxy.address) as old:
-            old.up(post(b"begun")[:-2])
-            send_signal_and_wait(proxy, signal.SIGTERM)
-            old.up(post(b"begun")[-2:])
-            old.down(answer(b"done"))
-            with connected(listener, proxy.address) as new:
-                exchange(new)
-                exchange(old)
-                new.end()
-            exchange(old)
-            assert proxy.process.poll() is None
-            old.down_fin()
-            old.up_fin()
-        assert proxy.exit_status(5) == 0
-        assert proxy.page().outcomes["dropped", "aborted"] == 0
-
-
-def test_sigterm_ends_at_its_deadline(tmp_path: Path) -> None:
-    with (
-        listening() as listener,
-        running_proxy(listener.getsockname(), tmp_path / "shared", extra=["--drain-seconds", "0.2"]) as proxy,
-        connected(listener, proxy.address) as wire,
-    ):
-        exchange(wire)
-        proxy.terminate()
-        assert proxy.exit_status(5) == 0
-        assert ending(wire.client) == ending(wire.server) == "rst"
-
-
-@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_second_signal_ends_at_once(second: signal.Signals, tmp_path: Path) -> None:
-    with (
-        listening() as listener,
-        running_proxy(listener.getsockname(), tmp_path / "shared") as proxy,
-        connected(listener, proxy.address) as wire,
-    ):
-        exchange(wire)
-        send_signal_and_wait(proxy, signal.SIGTERM)
-        exchange(wire)
-        assert proxy.process.poll() is None
-        proxy.process.send_signal(second)
-        assert proxy.exit_status(5) == 0
 
 
 def test_counters_continue_after_a_restart(tmp_path: Path) -> None:

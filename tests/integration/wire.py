@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.integration.process import DEADLINE, Address, dial
 from tests.support.waiting import patient
@@ -152,12 +153,31 @@ def carry(source: socket.socket, target: socket.socket, data: bytes) -> None:
     assert got == data, "other bytes arrived than were sent"
 
 
+class ScriptedListener(socket.socket):
+    """A listening socket that skips the proxy's probes: connections that ended before they were accepted, empty."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return the next connection that is no probe."""
+        while True:
+            stream, address = super().accept()
+            if not _has_ended_empty(stream):
+                return stream, address
+            stream.close()
+
+
+def _has_ended_empty(stream: socket.socket) -> bool:
+    try:
+        return not stream.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:  # no byte has arrived, or the connection was reset
+        return False
+
+
 @contextmanager
 def listening(
     family: socket.AddressFamily = socket.AF_INET, address: Address = ("127.0.0.1", 0)
 ) -> Iterator[socket.socket]:
     """Open the listening socket of the scripted server."""
-    with socket.socket(family) as listener:
+    with ScriptedListener(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(1024)

@@ -1,21 +1,37 @@
 """The parts of the data plane that need no connection: sampler, capture, addresses, health responses."""
 
+import argparse
+import errno
 import json
 import socket
+import threading
+from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.proxy.arguments import parse_pairs
+from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
 from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
-from pilotfish.sidecar.proxy.health import HealthServer
+from pilotfish.sidecar.proxy.channel_writer import ChannelWriter
+from pilotfish.sidecar.proxy.health import PATHS, HealthServer
 from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
 from pilotfish.sidecar.proxy.sampler import BURST_SECONDS, Sampler
-from pilotfish.sidecar.proxy.sockets import listen
+from pilotfish.sidecar.proxy.sockets import KEEPALIVE, listen
 from pilotfish.sidecar.system.addresses import Address, parse_address
+
+
+def accepted(listener: socket.socket) -> socket.socket:
+    """Return the next connection."""
+    listener.setblocking(True)
+    return listener.accept()[0]
+
+
+PATHS_TEXT = [path.decode() for path in PATHS]
 
 
 @given(st.integers(1, 5000), st.lists(st.integers(0, SECOND // 100), max_size=400))
@@ -46,7 +62,7 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
     for is_request, data in portions:
         (capture.request if is_request else capture.response)(data)
     sent = {side: b"".join(data for is_request, data in portions if is_request == side) for side in (True, False)}
-    kept = {True: capture.request_body, False: capture.response_body}
+    kept = {True: b"".join(capture.request_body), False: b"".join(capture.response_body)}
     assert 0 <= shared.used <= budget
     if capture.exhausted:
         assert (shared.used, kept) == (0, {True: b"", False: b""})
@@ -65,7 +81,7 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     stream = b"".join(b"event %08d\n" % index for index in range(20_000))
     for start in range(0, len(stream), 997):
         capture.response(stream[start : start + 997])
-    assert capture.response_body == stream[:STREAM_EDGE] + stream[-STREAM_EDGE:]
+    assert b"".join(capture.response_body) == stream[:STREAM_EDGE] + stream[-STREAM_EDGE:]
     assert capture.response_truncated
     assert budget.used == 2 * STREAM_EDGE
     capture.release()
@@ -107,9 +123,144 @@ def test_listening_on_a_used_address_or_a_file_is_rejected(tmp_path: Path) -> No
         listen(Address(*tcp.getsockname()))
 
 
+@pytest.mark.parametrize("error", [OSError(errno.EAFNOSUPPORT, "no IPv6"), OSError(errno.EADDRNOTAVAIL, "off"), None])
+def test_listening_on_all_addresses_works_without_ipv6(error: OSError | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_server = socket.create_server
+
+    def without_ipv6(*args: Any, **options: Any) -> socket.socket:
+        if options.get("dualstack_ipv6"):
+            raise error or AssertionError("the kernel has no IPv6")
+        return create_server(*args, **options)
+
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: error is not None)
+    with listen(Address("", 0)) as sock:
+        assert sock.family == socket.AF_INET
+        assert sock.getsockname()[0] == "0.0.0.0"
+
+
+@pytest.mark.parametrize("host", ["x" * 70, "nowhere.invalid", "a..b", "\udcff", "192.0.2.1"])
+def test_listening_on_a_host_that_is_not_here_is_rejected(host: str) -> None:
+    with pytest.raises(UsageError, match="cannot listen on"):
+        listen(Address(host, 0))
+
+
+def test_used_address_is_rejected_although_all_addresses_are_wanted() -> None:
+    with listen(Address("", 0)) as sock, pytest.raises(UsageError, match="in use"):
+        listen(Address("", sock.getsockname()[1]))
+
+
+def test_accepted_clients_are_probed_and_send_without_delay() -> None:
+    with (
+        listen(Address("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        accepted(listener) as client,
+    ):
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for level, option, value in KEEPALIVE:
+            assert client.getsockopt(level, option) == value
+
+
+def test_channel_writer_reports_a_reader_before_its_first_byte(tmp_path: Path) -> None:
+    path, changes = tmp_path / "socket", list[bool]()
+    reactor = Reactor()
+    with closing(reactor), socket.socket(socket.AF_UNIX) as reader:
+        sender = Sender(path, 1)
+        writer = ChannelWriter(reactor, sender, lambda: 1, changes.append)
+        writer.start()
+        assert changes == []
+        reader.bind(str(path))
+        reader.listen()
+        writer.start()
+        stream, _ = reader.accept()
+        assert changes == [True]
+        stream.close()
+        reactor.call_later(SECOND // 20, reactor.stop)
+        reactor.run()
+        sender.disconnect()  # it has connected again
+        assert changes[:2] == [True, False]
+
+
+def test_call_from_another_thread_runs_in_the_loop_and_is_ignored_after_its_end() -> None:
+    reactor, threads = Reactor(), list[int]()
+
+    def call() -> None:
+        threads.append(threading.get_ident())
+        reactor.stop()
+
+    thread = threading.Thread(target=reactor.call_from_thread, args=(call,))
+    thread.start()
+    reactor.run()
+    thread.join()
+    assert threads == [threading.get_ident()]
+    reactor.close()
+    reactor.call_from_thread(call)
+
+
+@pytest.mark.parametrize("flag", ["--connect-wait-seconds", "--drain-seconds", "--max-connections"])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "many", "", "1e9"])
+def test_limits_out_of_range_are_rejected(flag: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_pair_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--listen", ":1", "--upstream", ":2", f"{flag}={value}"])
+    assert f"argument {flag}: " in capsys.readouterr().err
+
+
+def test_health_is_not_ready_with_status_503_and_alive_with_200() -> None:
+    reactor = Reactor()
+    with closing(reactor), socket.socket() as sock:
+        server = HealthServer(reactor, sock, lambda: {"status": "draining", "ready": False})
+        statuses = {path: server.answer(f"GET {path} HTTP/1.1\r\n\r\n".encode())[9:12] for path in PATHS_TEXT}
+    assert statuses == {"/healthz": b"200", "/livez": b"200", "/readyz": b"503"}
+
+
+def test_health_address_pauses_while_no_descriptor_is_free() -> None:
+    reactor, tries = Reactor(), list[int]()
+    with closing(reactor), listen(Address("127.0.0.1", 0)) as sock, socket.create_connection(sock.getsockname()):
+        server = HealthServer(reactor, cast(socket.socket, WithoutDescriptors(sock, reactor, tries)), dict)
+        server.start()
+        reactor.run()
+    assert tries[-1] - tries[0] > SECOND // 20
+
+
+class WithoutDescriptors:
+    """A listening socket that accepts no one, because no descriptor is free. It stops the loop at the third try."""
+
+    def __init__(self, sock: socket.socket, reactor: Reactor, tries: list[int]) -> None:
+        self.fileno = sock.fileno
+        self._reactor = reactor
+        self._tries = tries
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self._tries.append(self._reactor.now())
+        if len(self._tries) == 3:
+            self._reactor.stop()
+        raise OSError(errno.EMFILE, "too many open files")
+
+
 def test_pairs_need_as_many_upstreams_as_listeners() -> None:
     with pytest.raises(UsageError, match="2 --listen but 1 --upstream"):
         parse_pairs([":1", ":2"], [":3"])
+
+
+@pytest.mark.parametrize(
+    ("listen_at", "upstream"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        (":8080", "localhost:8080"),
+        ("[::]:8080", "[::1]:8080"),
+        ("0.0.0.0:8080", ":8080"),
+        ("unix:/run/a", "unix:/run/a"),
+    ],
+)
+def test_proxy_in_front_of_itself_is_rejected(listen_at: str, upstream: str) -> None:
+    with pytest.raises(UsageError, match="itself listens there"):
+        parse_pairs([":1", listen_at], [upstream, ":2"])
+
+
+def test_same_port_of_another_host_is_an_upstream() -> None:
+    assert len(parse_pairs(["127.0.0.1:80", ":81"], ["10.0.0.1:80", "model:81"])) == 2
 
 
 @pytest.mark.parametrize(
@@ -125,7 +276,7 @@ def test_pairs_need_as_many_upstreams_as_listeners() -> None:
 def test_health_answers_only_get_and_head_on_its_paths(request_head: bytes, status: bytes) -> None:
     reactor = Reactor()
     with socket.socket() as sock:
-        answer = HealthServer(reactor, sock, lambda: {"status": "ok"}).answer(request_head)
+        answer = HealthServer(reactor, sock, lambda: {"status": "ok", "ready": True}).answer(request_head)
     reactor.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)

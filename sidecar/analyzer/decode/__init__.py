@@ -6,6 +6,7 @@
            --> oip.py          Open Inference Protocol v2 over REST, with its binary-data extension (binary.py)
                v1.py           KServe v1 and TensorFlow Serving over REST, row and column form
                mlflow.py       scoring server of MLflow: data frames, and the forms of v1
+               own_json.py     JSON of the user's own form: the paths of spec.traffic.decode
                arrays.py       nested lists to columns, for all protocols
            --> DecodedExchange(inputs, outputs) | SkippedExchange(reason)
 
@@ -24,7 +25,20 @@ measured without outputs, and `outputs_reason` gives the reason.
 More terms: docs/glossary.md
 """
 
+from .headers import compile_template
 from .registry import PROTOCOLS, decode
-from .types import REASONS, Cells, DecodedExchange, Hints, Rows, SkippedExchange
+from .types import REASONS, Cells, Columns, DecodedExchange, Hints, OwnJson, Rows, SkippedExchange
 
-__all__ = ["PROTOCOLS", "REASONS", "Cells", "DecodedExchange", "Hints", "Rows", "SkippedExchange", "decode"]
+__all__ = [
+    "PROTOCOLS",
+    "REASONS",
+    "Cells",
+    "Columns",
+    "DecodedExchange",
+    "Hints",
+    "OwnJson",
+    "Rows",
+    "SkippedExchange",
+    "compile_template",
+    "decode",
+]

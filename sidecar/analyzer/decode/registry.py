@@ -11,13 +11,24 @@ from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
 from ...wire.headers import Headers
 from . import cloudevents as events
-from . import headers, mlflow, oip, v1
+from . import headers, mlflow, oip, own_json, v1
 from .content import decompress, parse
-from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
+from .types import (
+    REASONS,
+    Body,
+    Cells,
+    DecodedBody,
+    DecodedExchange,
+    Hints,
+    Rows,
+    SkipExchangeError,
+    SkippedExchange,
+)
 
 
 class Codec(Protocol):
@@ -30,7 +41,7 @@ class Codec(Protocol):
         """Return the rows of a response body; raise SkipExchangeError if it cannot be decoded."""
 
 
-PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
+PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"json": own_json, "mlflow": mlflow, "oip": oip, "v1": v1})
 
 
 class _ProtocolKeys(msgspec.Struct, gc=False):
@@ -71,7 +82,7 @@ def _decode(record: Record, hints: Hints) -> DecodedExchange:
         target.version or (response and response.version) or None,
         protocol,
         request.rows,
-        response.rows if response else None,
+        _match_single(response.rows, hints) if response else None,
         reason,
         request_id,
         response_id,
@@ -94,7 +105,12 @@ def _ids(
 
 
 def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
-    if record.method != "POST" or not target.inference:
+    if hints.protocol == "json":
+        paths = hints.own.paths
+        expected = not paths or any(path.matches(target) for path in paths)
+    else:
+        expected = target.inference and record.method == "POST"
+    if not expected:
         raise SkipExchangeError("not_inference")
     if hints.model and target.model and target.model != hints.model:
         raise SkipExchangeError("other_model")
@@ -130,10 +146,32 @@ def _response(
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        part = codec.decode_response(_body(record.response_body, fields, hints), hints)
+        body = _body(record.response_body, fields, hints)
+        part = codec.decode_response(msgspec.structs.replace(body, rows=count), hints)
     except SkipExchangeError as skipped:
         return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
+
+
+def _match_single(rows: Rows, hints: Hints) -> Rows:
+    """Give the only column of a response the name of the reference's only prediction column, whatever its name is.
+
+    The name of an input is kept: such a column repeats the request. So is a column of arrays where the reference has
+    single values, and the reverse.
+    """
+    if len(rows.columns) != 1 or len(hints.outputs) != 1:
+        return rows
+    ((name, cells),) = rows.columns.items()
+    known = hints.outputs[0]
+    if name == known or name in hints.inputs or _holds_arrays(cells) != (known in hints.arrays):
+        return rows
+    return Rows({known: cells}, rows.count)
+
+
+def _holds_arrays(cells: Cells) -> bool:
+    if isinstance(cells, np.ndarray):
+        return cells.ndim > 1
+    return any(isinstance(cell, (list, np.ndarray)) for cell in cells)
 
 
 def _sniff(body: Body) -> str:

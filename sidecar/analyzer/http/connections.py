@@ -24,6 +24,7 @@ from .gate import RefusedBytesError, RequestGate
 MAX_CONNECTIONS = 128
 MAX_PER_ADDRESS = 96  # the rest stays free for a scrape from elsewhere
 BACKLOG = 64  # connections that wait to be accepted
+UNBOUNDED = 1 << 20
 OWN_DESCRIPTORS = 32  # for files, the channel, deliveries and child processes; 16 are in use at rest
 MAX_BODIES_BYTES = 32 * 1024 * 1024  # of the bodies of all requests that are not answered yet
 READ_BYTES = 16 * 1024  # of one read; asyncio would read 256 KiB
@@ -33,15 +34,15 @@ INTERNAL_ERROR = "the analyzer failed to answer this request"
 
 
 def share_descriptors(limit: int) -> tuple[int, int]:
-    """Return the backlog and the number of connections for a process with `limit` descriptors; negative: no limit.
+    """Return the backlog, and how many connections `limit` descriptors allow; a negative limit allows any number.
 
     asyncio accepts a whole backlog before the first of these connections can be closed, so it needs a share, too.
     """
     if limit < 0:
-        return BACKLOG, MAX_CONNECTIONS
+        return BACKLOG, UNBOUNDED
     room = max(2, limit - OWN_DESCRIPTORS)
     backlog = min(BACKLOG, room // 2)
-    return backlog, min(MAX_CONNECTIONS, room - backlog)
+    return backlog, room - backlog
 
 
 class AdminConnection(web.RequestHandler):

@@ -1,0 +1,93 @@
+"""The drain: what happens to open connections between SIGTERM and the end of the process.
+
+The proxy continues to accept and relay. A connection between two exchanges that stays quiet for a moment is closed with
+FIN, as a server closes an idle connection. A connection with an exchange in flight finishes it first. A connection that
+is not parsed may be in use although it is quiet, so it is kept until the deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from .connections import ConnectionManager
+from .reactor import SECOND, Reactor
+from .relay import ObserveBytes, Relay
+
+_LOG = logging.getLogger("pilotfish.proxy")
+
+QUIET = SECOND  # ns without a byte after which an idle connection is closed
+_SWEEP = QUIET // 4
+_LAST_PART = 4  # in the last quarter of the drain, a connection is closed as soon as its exchange has ended
+
+
+class Drain:
+    """Closes connections as they become idle, and all that are left after `limit` ns; then calls `on_deadline`.
+
+    It learns of bytes through the relays' observers, which it wraps: a proxy that does not drain pays nothing for it.
+    """
+
+    def __init__(
+        self, reactor: Reactor, connections: ConnectionManager, limit: int, on_deadline: Callable[[], None]
+    ) -> None:
+        self._reactor = reactor
+        self._connections = connections
+        self._limit = limit
+        self._on_deadline = on_deadline
+        self._hurry_at = 0
+        self._active_at: dict[Relay, int] = {}
+
+    def start(self) -> None:
+        """Start to drain."""
+        now = self._reactor.now()
+        self._hurry_at = now + self._limit - self._limit // _LAST_PART
+        self._reactor.call_at(now + self._limit, self._end)
+        self._reactor.call_at(self._hurry_at, self._sweep_last)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        now = self._reactor.now()
+        relays = self._connections.relays()
+        self._active_at = {relay: self._active_at.get(relay) or self._watch(relay, now) for relay in relays}
+        for relay in relays:
+            if now - self._active_at[relay] >= QUIET and relay.is_idle:
+                relay.close()
+        self._reactor.call_later(_SWEEP, self._sweep)
+
+    def _sweep_last(self) -> None:
+        for relay in self._connections.relays():
+            self._close_if_idle(relay)
+
+    def _watch(self, relay: Relay, now: int) -> int:
+        for endpoint in (relay.client, relay.server):
+            endpoint.observe = self._marking(relay, endpoint.observe)
+        return now
+
+    def _marking(self, relay: Relay, observe: ObserveBytes) -> ObserveBytes:
+        """Return an observer that records the time of the bytes and passes them on."""
+
+        def mark(view: memoryview, now: int) -> None:
+            nonlocal observe
+            self._active_at[relay] = now
+            observe = observe(view, now) or observe
+            if now >= self._hurry_at:
+                self._reactor.call_later(0, partial(self._close_if_idle, relay))
+
+        return mark
+
+    def _close_if_idle(self, relay: Relay) -> None:
+        if relay.is_idle:
+            relay.close()
+
+    def _end(self) -> None:
+        """Close the connections that are left: the quiet ones with FIN, all others with RST."""
+        _LOG.warning("drain: the time is over; %d open connections are closed", self._connections.count)
+        quiet_since = self._reactor.now() - QUIET
+        for relay in self._connections.relays():
+            if self._active_at.get(relay, quiet_since + 1) <= quiet_since:
+                relay.close()
+            else:
+                relay.abort()
+        self._connections.abort_all()
+        self._on_deadline()
