@@ -59,7 +59,7 @@ def parse(raw: bytes, where: str) -> State:
 def save(path: Path, raw: bytes) -> None:
     """Replace the file at `path` with `raw`, durably; on CheckpointError the old file is unchanged."""
     try:
-        replace_file(path, raw, durable=True)
+        replace_file(path, raw, durable=True, mode=0o600)
     except OSError as error:
         raise CheckpointError(
             f"cannot write {quote_value(path)}: {error}; a restart would lose everything since the last checkpoint"
