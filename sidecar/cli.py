@@ -1,47 +1,64 @@
 """The command `pilotfish`: a table of subcommands, each in a module of its own.
 
 The module of a subcommand is imported only when that subcommand runs, so that the proxy never loads the statistics.
-It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status.
+It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status. Commands
+that run long log to standard error, and take each of their options from the environment, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
-from .errors import PilotfishError
+from . import log
+from .errors import PilotfishError, quote_value
+from .settings import options
 
 USAGE_STATUS = 2
 
 
 class Command(NamedTuple):
-    """One subcommand: its line in the help, its module, and the names of the module's two functions."""
+    """One subcommand: its line in the help, and its module.
+
+    `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command runs
+    long and writes its errors to the log.
+    """
 
     help: str
     module: str
-    add_arguments: str = "add_arguments"
-    run: str = "run"
+    variables: Collection[str] | None = ()
+    logs: bool = False
 
 
 COMMANDS = {
-    "analyze": Command("analyze the traffic that a proxy records", "pilotfish.sidecar.run.analyze"),
+    "analyze": Command(
+        "analyze the traffic that a proxy records", "pilotfish.sidecar.run.analyze", variables=None, logs=True
+    ),
     "check": Command(
-        "check a ModelMonitor document", "pilotfish.sidecar.settings.app", "add_check_arguments", "run_check"
+        "check a ModelMonitor document and all that it names", "pilotfish.sidecar.run.check", variables=("--file",)
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
-    "proxy": Command("relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app"),
+    "proxy": Command(
+        "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
+    ),
     "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay"),
-    "report": Command("show the report of a running sidecar", "pilotfish.sidecar.report.command.app"),
-    "run": Command("run proxy and analyzer together, for one model", "pilotfish.sidecar.run.app"),
+    "report": Command(
+        "show the report of a running sidecar",
+        "pilotfish.sidecar.report.command.app",
+        variables=("--admin", "--token-file"),
+    ),
+    "run": Command(
+        "run proxy and analyzer together, for one model", "pilotfish.sidecar.run.app", variables=None, logs=True
+    ),
     "schema": Command(
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
-        "add_schema_arguments",
-        "run_schema",
     ),
 }
 
@@ -57,9 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        print(f"pilotfish: unknown command {name[:80]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        near = _closest(name, COMMANDS)
+        hint = f"did you mean {near}? " if near else ""
+        known = ", ".join(COMMANDS)
+        print(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}", file=sys.stderr)
         return USAGE_STATUS
-    return _run(COMMANDS[name], build_parser(name).parse_args(rest))
+    return _run(name, rest, os.environ)
 
 
 def overview() -> str:
@@ -87,24 +107,83 @@ def version() -> str:
     return installed("pilotfish")
 
 
-def build_parser(name: str) -> argparse.ArgumentParser:
+class CommandParser(argparse.ArgumentParser):
+    """A parser of the words `given`. It writes its errors to the logger `logger`, if it has one."""
+
+    logger: logging.Logger | None = None
+    given: Sequence[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with USAGE_STATUS and the reason."""
+        text = "; ".join((message, *self._suggestions(), f"`{self.prog} --help` lists the options"))
+        if self.logger is not None:
+            self.logger.error("%s", text)
+        else:
+            print(f"{self.prog}: {text}", file=sys.stderr)
+        sys.exit(USAGE_STATUS)
+
+    def _suggestions(self) -> Iterator[str]:
+        known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        for word in self.given:
+            flag = word.partition("=")[0]
+            near = _closest(flag, known) if flag.startswith("--") and flag not in known else ""
+            if near:
+                yield f"{flag} is not an option, did you mean {near}?"
+
+
+def build_parser(name: str) -> CommandParser:
     """Import the module of the subcommand `name` and return its parser."""
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"pilotfish {name}", description=command.help, allow_abbrev=False)
-    add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, command.add_arguments)
+    parser = CommandParser(prog=f"pilotfish {name}", description=command.help, allow_abbrev=False)
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _lookup(command.module, "add_arguments")
     add_arguments(parser)
+    if command.variables is None:
+        parser.epilog = (
+            "Each option can also be set by an environment variable, such as --log-format by PILOTFISH_LOG_FORMAT. "
+            "The command line wins. Values of an option that can be repeated are separated by commas or spaces."
+        )
     return parser
 
 
-def _run(command: Command, args: argparse.Namespace) -> int:
-    run: Callable[[argparse.Namespace], int] = _lookup(command.module, command.run)
+def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    command, parser, logger = COMMANDS[name], build_parser(name), logging.getLogger(f"pilotfish.{name}")
+    parser.given = arguments
+    if command.logs:  # errors of the command line have the format that it asks for
+        parser.logger = logger
+        log.set_up("json" if log.wants_json(arguments, environ) else "text")
+    args, given = options.parse(parser, arguments, environ, command.variables)
+    if command.logs:
+        log.set_up(args.log_format, args.log_level)
+        for sentence in options.unknown_variables(environ, options.options_of(parser), _variables_of_all):
+            logger.warning("%s", sentence)
+    run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
         return run(args)
     except PilotfishError as error:
-        print(f"pilotfish: {error}", file=sys.stderr)
+        _show_error(given.explain(str(error)), logger if command.logs else None)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
+
+
+def _closest(word: str, known: Collection[str]) -> str:
+    """Return the most similar one of the `known` words, empty if none is similar."""
+    from difflib import get_close_matches  # only needed for an error
+
+    return "".join(get_close_matches(word, known, 1, 0.6))
+
+
+def _show_error(text: str, logger: logging.Logger | None) -> None:
+    if logger is not None:
+        logger.error("%s", text)
+    else:
+        print(f"pilotfish: {text}", file=sys.stderr)
+
+
+def _variables_of_all() -> set[str]:
+    """Return the variables of the options of all commands that run long."""
+    names = [name for name, command in COMMANDS.items() if command.logs]
+    return {variable for name in names for variable in options.options_of(build_parser(name))}
 
 
 def _lookup(module: str, function: str) -> Callable[..., Any]:

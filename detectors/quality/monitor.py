@@ -84,6 +84,12 @@ class QualityMonitor:
         }
         return {name: values for name, values in found.items() if values}
 
+    @property
+    def unknown_columns(self) -> frozenset[str]:
+        """The columns of recent and present rows that the profile does not have, `MAX_UNKNOWN_COLUMNS` per tick."""
+        parts = (self._before, self._recent, self._open)
+        return frozenset(name for part in parts for _, name in part.unknown_columns)
+
     def close_tick(self, tick: int, counts: Counts) -> tuple[Finding, ...]:
         """Add the counts of a closed tick; return the findings that are new, of all kinds."""
         closed, self._open = self._open, self._fresh()

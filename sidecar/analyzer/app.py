@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
-from ..report.schema import Report
+from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
@@ -28,10 +28,11 @@ from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
 from .actions import AuditedActions
+from .announcer import Announcer
 from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
-from .configuration import Configuration, configure, proxy_settings, redacted_document
+from .configuration import Configuration, configure, profile_wanted, proxy_settings, redacted_document
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
@@ -41,16 +42,16 @@ from .http.server import AdminServer
 from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
-from .pipeline import Pipeline
 from .profile_builder import ProfileBuilder
 from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
-from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
+from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
 from .totals_file import TOTALS_FILE, TotalsFile, open_locked
+from .visibility.readiness import Readiness, readiness
+from .visibility.readings import Reading, Setting
+from .visibility.watch import BlindSpotWatch
 from .worker import Worker, WorkerDependencies
-
-_LOG = logging.getLogger("pilotfish.analyzer")
 
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
@@ -62,15 +63,22 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
     """Compose the analyzer from `options`; without `engine_factory`, it computes effect sizes and no evidence.
 
     With a document or profile that cannot be used, the analyzer is idle and reports the reason. Raises UsageError for
-    a folder, address or file of the command line that cannot be used.
+    a folder, address or file of the command line that cannot be used, and for a memory limit that is too low to start.
     """
     memory.limit_data(options.memory_limit, used_memory()[2])
+    try:
+        return _build(options, engine_factory or effect_sizes_only)
+    except MemoryError as error:
+        raise memory.too_small(options.memory_limit, used_memory()[2]) from error
+
+
+def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
-    configured = configure(options.document, engine_factory or effect_sizes_only)
+    configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
-    saved, checkpoint_warning = load_checkpoint(options)
-    pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
+    ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
+    pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
     profile_store = ProfileStore(configured.profile_path, options.state_folder)
@@ -86,7 +94,6 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
         pipeline.notices.set("checkpoint", checkpoint_warning)
     if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", access_warning)
-        _LOG.warning("%s", access_warning)
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -125,6 +132,9 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
+        self._announcer = Announcer(configured.document)
+        self._blind_spots = BlindSpotWatch()
+        self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document) if options.document else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
@@ -134,6 +144,7 @@ class App:
         self._views = Views(
             ViewDependencies(
                 read=self._read,
+                readiness=self._readiness,
                 published=lambda: worker.published,
                 config=self._config,
                 take_labels=lambda labels: worker.submit(TakeLabels(labels)),
@@ -154,6 +165,16 @@ class App:
         """The document in force; None without a document or while it cannot be used."""
         return self._configured.document
 
+    @property
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """The blind spots of the last second."""
+        return self._blind_spots.spots
+
+    @property
+    def connected(self) -> bool:
+        """Whether a proxy is connected."""
+        return self._worker.connected
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
@@ -162,6 +183,7 @@ class App:
         """Show the control loop's `status` in report and metrics; its problem is also a warning of the report."""
         previous_problem = self._control.problem if self._control else None
         self._control = status
+        self._announcer.control(status, self.report.started_at)
         if status.problem != previous_problem:
             self.submit(Warn("control", status.problem or ""))
 
@@ -175,6 +197,9 @@ class App:
         try:
             await server.start(self._options.admin)
             self._start()
+            memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
+            self._announcer.started(self._options.document, self._options.admin)
+            self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             building = asyncio.create_task(self._builder.run())
@@ -184,6 +209,7 @@ class App:
             await asyncio.wait((building,))
             self._worker.stop()
             await finished
+            self._announcer.report(self.report)
             polling.cancel()
             return await _exit_status(polling)
         finally:
@@ -205,21 +231,25 @@ class App:
             self.submit(Warn("proxy", problem))
 
     async def _poll(self) -> int:
-        """Check memory, document and profile once a second; return the exit status when the process must end."""
+        """Check memory, files and blind spots once a second; return the exit status when the process must end."""
+        self._blind_spots.update(self._reading())
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            self._announcer.report(self.report)
             if memory.near_limit(used_memory()[2], self._options.memory_limit):
                 return RECYCLE_STATUS
             if await self._document_changed():
                 return RECYCLE_STATUS
             await self._profile_changed()
+            self._blind_spots.update(self._reading())
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""
         watcher = self._document_watcher
         if watcher is None or not await asyncio.to_thread(watcher.changed):
             return False
-        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only)
+        cluster = self._options.cluster
+        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only, cluster=cluster)
         problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
@@ -242,14 +272,34 @@ class App:
         return newest_blocks(self._options.state_folder / ROWS_FOLDER, RECENT, keep.rows) if keep else None
 
     def _read(self) -> ScrapeInput:
-        report = self.report  # read before the page: the report must not count exchanges that the page lacks
+        reading = self._reading()
+        found = readiness(reading, self._blind_spots.spots)
         return ScrapeInput(
-            report=report,
-            page=_page(self._options),
+            report=reading.report,
+            page=reading.page,
             control=self._control,
-            now=time.time(),
+            now=reading.now,
             memory_limit=self._options.memory_limit,
+            blind=found.spots,
+            ready=found.ready,
         )
+
+    def _reading(self) -> Reading:
+        snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
+        return Reading(
+            now=time.time(),
+            snapshot=snapshot,
+            page=_page(self._options),
+            connected=self.connected,
+            setting=Setting(
+                document=self._configured.document,
+                profile_wanted=profile_wanted(self._configured, self._profile_store.lost),
+                detects=self._detects,
+            ),
+        )
+
+    def _readiness(self) -> Readiness:
+        return readiness(self._reading(), self._blind_spots.spots)
 
     def _config(self) -> dict[str, object]:
         options = self._options

@@ -6,6 +6,7 @@ passes and health and metrics still answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
+from ..errors import quote_value
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
+from ..settings.jsonpath import parse_path
 from ..settings.load import load
 from ..settings.proxy import ProxySettings
+from ..settings.traffic import Decode
 from ..settings.validation import find_warnings
-from .decode import Hints
+from .decode import Columns, Hints, OwnJson, compile_template
 from .engine import EngineFactory
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
@@ -41,14 +45,17 @@ class Configuration:
     notes: tuple[str, ...] = ()
 
 
-def configure(path: Path | None, engine_factory: EngineFactory) -> Configuration:
-    """Return the configuration from the document at `path`; None stands for no document."""
+def configure(path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False) -> Configuration:
+    """Return the configuration from the document at `path`; None stands for no document.
+
+    Outside of a `cluster`, a document with settings that need one cannot be used.
+    """
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
     if path is None:
         return Configuration(document=None, settings=plain)
     try:
-        document = load(path)
-        return _configure(document, path.parent, engine_factory)
+        document = load(path, cluster=cluster)
+        return configuration_of(document, path.parent, engine_factory, cluster=cluster)
     except (SettingsError, DetectorError) as error:
         return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
 
@@ -63,7 +70,21 @@ def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
         body_limit=traffic.body_limit,
         routes=traffic.routes,
         probes=traffic.probes,
+        model=document.spec.model.name,
     )
+
+
+def profile_wanted(configuration: Configuration, lost: str) -> str:
+    """Return why a profile should be in force; empty if the document asks for none and none was `lost`."""
+    document = configuration.document
+    if lost or document is None or not document.spec.profiles:
+        return lost
+    if configuration.settings.learn is not None:
+        return "spec.profiles asks to learn one, and no learning is under way; start one with POST /rebaseline"
+    versions = ", ".join(quote_value(item.version) for item in document.spec.profiles)
+    wanted = document.spec.model.version
+    asked = f"for the version {quote_value(wanted)} of spec.model.version" if wanted else "without spec.model.version"
+    return f"spec.profiles names none {asked}, only {versions}; correct the version, or add a profile"
 
 
 def redacted_document(document: ModelMonitor | None) -> Any:
@@ -73,14 +94,20 @@ def redacted_document(document: ModelMonitor | None) -> Any:
     plain = msgspec.to_builtins(document)
     webhook = (plain["spec"].get("retrain") or {}).get("webhook")
     if webhook:
-        webhook["url"] = _strip_secrets(webhook["url"])
+        webhook["url"] = strip_secrets(webhook["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
-            source["url"] = _strip_secrets(source["url"])
+            source["url"] = strip_secrets(source["url"])
     return plain
 
 
-def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFactory) -> Configuration:
+def configuration_of(
+    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool
+) -> Configuration:
+    """Return the configuration from `document`; its relative paths are resolved against `folder`.
+
+    Raises DetectorError for settings that detection refuses.
+    """
     spec = document.spec
     source = _source(spec)
     settings = AnalyzerSettings(
@@ -88,7 +115,10 @@ def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFacto
         version=spec.model.version,
         mode=spec.mode,
         hints=Hints(
-            protocol=spec.traffic.protocol, model=spec.model.name, body_limit=MAX_EXPANSION * spec.traffic.body_limit
+            protocol=spec.traffic.protocol if spec.traffic.decode is None else "json",
+            model=spec.model.name,
+            body_limit=MAX_EXPANSION * spec.traffic.body_limit,
+            own=_own_json(spec.traffic.decode),
         ),
         drift=_drift(spec),
         feedback=spec.feedback,
@@ -98,7 +128,28 @@ def _configure(document: ModelMonitor, folder: Path, engine_factory: EngineFacto
         engine_factory=engine_factory,
     )
     path = folder / source.path if source is not None and source.path else None
-    return Configuration(document=document, settings=settings, profile_path=path, notes=tuple(find_warnings(document)))
+    notes = tuple(find_warnings(document, cluster=cluster))
+    return Configuration(document=document, settings=settings, profile_path=path, notes=notes)
+
+
+def _own_json(decode: Decode | None) -> OwnJson:
+    """Return the parsed paths of `spec.traffic.decode`."""
+    if decode is None:
+        return OwnJson()
+    rows = _columns(decode.input_columns) if decode.rows is None else parse_path(decode.rows)
+    predictions = _columns(decode.prediction_columns) if decode.predictions is None else parse_path(decode.predictions)
+    return OwnJson(
+        rows=rows,
+        one_row=decode.one_row,
+        names=parse_path(decode.names) if decode.names else None,
+        predictions=predictions or None,
+        id=parse_path(decode.id) if decode.id else None,
+        paths=tuple(map(compile_template, decode.paths)),
+    )
+
+
+def _columns(paths: Mapping[str, str]) -> Columns:
+    return tuple((name, parse_path(path)) for name, path in paths.items())
 
 
 def _source(spec: Spec) -> ProfileSource | None:
@@ -124,7 +175,7 @@ def _drift(spec: Spec) -> DriftSettings:
     )
 
 
-def _strip_secrets(url: str) -> str:
+def strip_secrets(url: str) -> str:
     """Return `url` without user, password, query and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -44,9 +44,11 @@ IDENTIFIED = CounterKind("identified")  # measured exchanges with a request id
 LABEL_LAG = CounterKind("lag", ("bucket",))
 LABEL_LAG_MS = CounterKind("lag_ms")
 LABELS = CounterKind("feedback", ("outcome",))
+LABELS_UNUSED = CounterKind("labels_unused", ("reason",))  # accepted labels without a loss
 LATE_ROWS = CounterKind("late_rows")
 MEASURED = CounterKind("measured")
 NOT_KEPT = CounterKind("not_kept", ("store",))
+PREDICTIONS_UNREAD = CounterKind("predictions_unread", ("reason",))  # measured exchanges without predictions
 REUSED_IDS = CounterKind("reused_ids")  # measured exchanges with the request id of an earlier one
 ROWS = CounterKind("rows", ("side", "model"))
 STREAM_CHANGES = CounterKind("stream_changes", ("detector",))
@@ -54,8 +56,8 @@ TICKS = CounterKind("ticks")
 UNDECODABLE = CounterKind("undecodable", ("reason",))
 
 _ALL = (
-    ALARMS, DROPPED, FINDINGS, IDENTIFIED, LABEL_LAG, LABEL_LAG_MS, LABELS, LATE_ROWS, MEASURED, NOT_KEPT,
-    REUSED_IDS, ROWS, STREAM_CHANGES, TICKS, UNDECODABLE,
+    ALARMS, DROPPED, FINDINGS, IDENTIFIED, LABEL_LAG, LABEL_LAG_MS, LABELS, LABELS_UNUSED, LATE_ROWS,
+    MEASURED, NOT_KEPT, PREDICTIONS_UNREAD, REUSED_IDS, ROWS, STREAM_CHANGES, TICKS, UNDECODABLE,
 )  # fmt: skip
 KINDS = {kind.name: kind for kind in _ALL}
 
@@ -66,10 +68,13 @@ def encode(key: CounterKey) -> str:
 
 
 def decode(name: str) -> CounterKey:
-    """Return the key of a stored name; a name of an unknown kind, from another version, becomes the kind as a whole."""
+    """Return the key of a stored name; a name of an unknown kind becomes the kind as a whole.
+
+    Such a name is of another version, or damaged.
+    """
     kind = KINDS.get(name.partition(":")[0])
     head, *labels = name.split(":", len(kind.labels) if kind else 0)
-    return CounterKey(head, tuple(labels))
+    return CounterKey(head, tuple(labels)) if kind and len(labels) == len(kind.labels) else CounterKey(name, ())
 
 
 def file_name(name: str) -> str:

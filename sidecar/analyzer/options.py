@@ -16,6 +16,7 @@ class Options:
     state         the folder for everything that must survive a restart; None means the shared folder
     token_file    a file with the bearer token, required for all paths except metrics and health; None requires none
     memory_limit  the limit on the process's data in bytes (RLIMIT_DATA); 0 sets no limit
+    cluster       whether the process runs in a pod, where settings for a cluster have an effect
     """
 
     shared: Path
@@ -24,6 +25,7 @@ class Options:
     state: Path | None = None
     token_file: Path | None = None
     memory_limit: int = 0
+    cluster: bool = False
 
     @property
     def state_folder(self) -> Path:

@@ -20,6 +20,7 @@ from ...detectors.quality.findings import Finding
 from ...detectors.quality.monitor import QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import LARGE_VALUE_KINDS
+from .column_totals import ColumnTotals, monitored_columns
 from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
 
@@ -96,7 +97,7 @@ class ProfileMonitor:
     """Counts rows against one profile. Not thread-safe: the worker is the only caller.
 
     `mismatches` counts values per feature whose type differs from the feature's; `last_counts` are the counts of the
-    tick that closed last.
+    tick that closed last; `columns` are the monitored columns of the profile.
     """
 
     def __init__(self, profile: Profile, engine: TickEngine) -> None:
@@ -107,6 +108,8 @@ class ProfileMonitor:
         self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
         self.last_counts = Counts.empty(profile)
+        self.columns = monitored_columns(profile)
+        self._closed_totals = ColumnTotals.of(profile, self.last_counts)
         self._open: dict[int, OpenTick] = {}
 
     @property
@@ -120,6 +123,14 @@ class ProfileMonitor:
     def open_counts(self) -> dict[int, Counts]:
         """The counts of the open ticks, as of the last `flush`."""
         return {tick: opened.counts for tick, opened in sorted(self._open.items())}
+
+    @property
+    def column_totals(self) -> ColumnTotals:
+        """The totals per feature since this monitor began, as of the last `flush`."""
+        total = self._closed_totals
+        for counts in self.open_counts.values():
+            total += ColumnTotals.of(self.profile, counts)
+        return total
 
     def add(self, tick: int, decoded: DecodedExchange, at: float) -> None:
         """Count the rows of one exchange of the time `at` (epoch seconds) in `tick`."""
@@ -153,6 +164,7 @@ class ProfileMonitor:
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
         self.last_counts = counts
+        self._closed_totals += ColumnTotals.of(self.profile, counts)
         self._found += self.quality.close_tick(tick, counts)
         return result
 

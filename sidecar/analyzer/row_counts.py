@@ -1,4 +1,4 @@
-"""Component that counts rows per model and side, for the report and the metric `pilotfish_rows_total`.
+"""Component that counts rows per model and side, and exchanges whose predictions could not be read.
 
 The model name comes from the request, so the number of counters must stay bounded.
 """
@@ -6,7 +6,7 @@ The model name comes from the request, so the number of counters must stay bound
 from __future__ import annotations
 
 from .component import Component
-from .counters import ROWS, CounterKey, Counters
+from .counters import PREDICTIONS_UNREAD, ROWS, CounterKey, Counters
 from .decode import DecodedExchange
 
 MAX_MODELS = 16
@@ -29,11 +29,13 @@ class RowCounts(Component):
                 counters.adopt(ROWS.key(side, model))
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
-        """Count the rows of both sides."""
+        """Count the rows of both sides, or the reason why the response has none."""
         model, outputs = exchange.model, exchange.outputs
         key = self._input_keys.get(model) or self._key(self._input_keys, "input", model)
         self._counters.add(key, exchange.inputs.count)
-        if outputs is not None:
+        if outputs is None:
+            self._counters.add(PREDICTIONS_UNREAD.key(exchange.outputs_reason or ""))
+        else:
             key = self._prediction_keys.get(model) or self._key(self._prediction_keys, "prediction", model)
             self._counters.add(key, outputs.count)
 

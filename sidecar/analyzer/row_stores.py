@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..report.schema import StoredRows
 from ..rows.log import RowLog
-from ..settings.document import KeepRows, Learn
+from ..settings.document import Learn
+from ..settings.traffic import KeepRows
 from .counters import NOT_KEPT
 from .pipeline import Pipeline
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..errors import quote_value
-from ..settings.document import Feedback, KeepRows, Learn
+from ..settings.document import Feedback, Learn
+from ..settings.traffic import KeepRows
 from .decode import Hints
 from .engine import EngineFactory
 from .errors import ProfileRefusedError

@@ -19,7 +19,8 @@ from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import convert
 from ..report import schema as report
-from .counters import ALARMS, FINDINGS, LATE_ROWS, ROWS, TICKS, Counters
+from .column_totals import ColumnTotals, MonitoredColumn
+from .counters import ALARMS, FINDINGS, LATE_ROWS, PREDICTIONS_UNREAD, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
 from .feedback import summary as feedback_summary
 from .pipeline import Pipeline
@@ -30,12 +31,19 @@ DENSITY_WARNING_RATIO = 10.0  # rows per tick relative to the reference; above i
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The report, the windows for its timeline, and the counts of the open ticks for `GET /state`."""
+    """The report, the windows of its timeline, the counts of the open ticks for `GET /state`.
+
+    `monitored` are the columns of the profile in force, `columns` the totals of its features, and `unknown_columns` the
+    names of live columns that it does not have.
+    """
 
     report: report.Report
     profile: Profile | None = None
     windows: tuple[Window, ...] = ()
     open_counts: Mapping[int, Counts] = field(default_factory=dict)
+    columns: ColumnTotals | None = None
+    unknown_columns: frozenset[str] = frozenset()
+    monitored: tuple[MonitoredColumn, ...] = ()
 
 
 class Publisher:
@@ -79,6 +87,7 @@ class Publisher:
             profile=convert.profile_info(profile) if profile else None,
             counts=_counts(counters),
             rows=_rows(counters),
+            predictions_unread={reason: amount for (reason,), amount in counters.of(PREDICTIONS_UNREAD).items()},
             type_mismatches=int(monitor.mismatches.sum()) if monitor else 0,
             ticks=_ticks(pipeline),
             families=_families(status, counters),
@@ -102,7 +111,17 @@ class Publisher:
                 *_detector_warnings(streams),
             ),
         )
-        return Snapshot(built, profile, self._windows, monitor.open_counts if monitor else {})
+        if monitor is None:
+            return Snapshot(built)
+        return Snapshot(
+            built,
+            profile,
+            self._windows,
+            monitor.open_counts,
+            monitor.column_totals,
+            monitor.quality.unknown_columns,
+            monitor.columns,
+        )
 
 
 def _performance(monitor: ProfileMonitor | None, status: MonitorStatus | None) -> report.Performance | None:

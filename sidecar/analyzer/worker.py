@@ -83,6 +83,12 @@ class Worker:
         self._open()
         threading.Thread(target=self._run, name="worker", daemon=True).start()
 
+    @property
+    def connected(self) -> bool:
+        """Whether a proxy is connected to the channel. Safe to read from any thread."""
+        receiver = self._receiver
+        return receiver is not None and receiver.connected
+
     @overload
     def submit(self, command: TakeLabels) -> Future[FeedbackResponse]: ...
 

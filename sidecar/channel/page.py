@@ -19,6 +19,7 @@ from pathlib import Path
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 from . import layout as at
+from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 ATTEMPTS = 200
@@ -97,7 +98,6 @@ class CounterPage:
         self.words = words
         self._descriptor = descriptor  # stays open because of its lock: a page has one writer
         self._backing = backing
-        self._slots = {name: slot for slot in range(at.FIRST_ROUTE, at.OTHER) if (name := _slot_name(words, slot))}
         for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
             self._set_name(slot, name)
 
@@ -105,18 +105,23 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
 
-        Raise PageError if another proxy has the page open.
+        Raise PageError if another proxy has the page open, ForeignOwnerError if folder or page belong to another user.
         """
+        secure_folder(path.parent)
         if not _is_page(path):
-            replace_file(path, bytes(at.SIZE))
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
+            check_owner(path, os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise PageError(
                 f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
             ) from error
+        except ForeignOwnerError:
+            os.close(descriptor)
+            raise
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
@@ -131,21 +136,29 @@ class CounterPage:
         words[at.AT_MAGIC] = at.MAGIC
         return cls(words, backing, descriptor)
 
-    def slot(self, route: str) -> int:
-        """Return the first word of the slot of `route`. A new route gets a free slot, or `other` if none is free."""
-        slot = self._slots.get(route)
-        if slot is None:
-            slot = at.FIRST_ROUTE + len(self._slots)
-            if slot >= at.OTHER:
-                return at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
-            self._set_name(slot, route)
-            self._slots[route] = slot
-        return at.AT_SLOTS + slot * at.SLOT_WORDS
+    def route_slots(self) -> range:
+        """Return the first words of the slots that can be assigned to routes."""
+        first = at.AT_SLOTS + at.FIRST_ROUTE * at.SLOT_WORDS
+        return range(first, at.AT_SLOTS + at.OTHER * at.SLOT_WORDS, at.SLOT_WORDS)
 
-    @property
-    def probes(self) -> int:
-        """Return the first word of the slot that counts kubelet probes and the configured probe paths."""
-        return at.AT_SLOTS + at.PROBES * at.SLOT_WORDS
+    def routes(self) -> dict[str, int]:
+        """Return the first word of each slot that has a route, by the name of the route."""
+        named = ((_slot_name(self.words, slot), slot) for slot in range(at.FIRST_ROUTE, at.OTHER))
+        return {name: at.AT_SLOTS + slot * at.SLOT_WORDS for name, slot in named if name}
+
+    def replace_route(self, base: int, name: str) -> None:
+        """Give the slot at the word `base` to another route. Its counters are added to `other`, so no sum decreases.
+
+        No exchange may be in flight in the slot.
+        """
+        words, other = self.words, at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
+        words[at.AT_LOCK] += 1
+        for word in range(at.SLOT_CODES, at.SLOT_WORDS):
+            if words[base + word]:
+                words[other + word] += words[base + word]
+                words[base + word] = 0
+        self._set_name((base - at.AT_SLOTS) // at.SLOT_WORDS, name)
+        words[at.AT_LOCK] += 1
 
     def observe(self, histogram: int, elapsed_ns: int) -> None:
         """Add one duration to the histogram that begins at the word `histogram`. Negative durations count as 0."""
@@ -169,14 +182,21 @@ class CounterPage:
         os.close(self._descriptor)
 
     def _set_name(self, slot: int, name: str) -> None:
-        raw = name.encode("utf-8", "replace")[: at.NAME_WORDS * 8].decode("utf-8", "ignore").encode()
+        raw = slot_name(name).encode()
         start = (at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_NAME) * 8
         self.words.cast("B")[start : start + at.NAME_WORDS * 8] = raw.ljust(at.NAME_WORDS * 8, b"\0")
 
 
 def read_page(path: Path) -> PageSnapshot:
-    """Return a consistent copy of the page at `path`. Raise PageError if it is missing or has another layout."""
-    if not _is_page(path):
+    """Return a consistent copy of the page at `path`.
+
+    Raise PageError if it is missing, has another layout or belongs to another user.
+    """
+    try:
+        usable = _is_page(path)
+    except ForeignOwnerError as error:
+        raise PageError(str(error)) from error
+    if not usable:
         raise PageError(
             f"counter page {quote_value(path)} is missing or has another layout; "
             "check that a proxy of the same version uses this --shared folder"
@@ -194,9 +214,15 @@ def read_page(path: Path) -> PageSnapshot:
     return _snapshot(memoryview(copy).cast("Q"))
 
 
+def slot_name(route: str) -> str:
+    """Return the name that the page stores for a route: its first 128 bytes in UTF-8."""
+    return route.encode("utf-8", "replace")[: at.NAME_WORDS * 8].decode("utf-8", "ignore")
+
+
 def _is_page(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
+            check_owner(path, os.fstat(file.fileno()))
             head = memoryview(file.read(16))
             return (
                 len(head) == 16

@@ -32,8 +32,9 @@ A reader rejects a frame of another version with `VersionError`.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..errors import PilotfishError
 
@@ -110,6 +111,9 @@ class Record(NamedTuple):
 
 
 Frame = Hello | Record
+Piece: TypeAlias = bytes | bytearray
+JOINED_BYTES = 32 * 1024  # a frame up to this size is sent as one buffer
+_REQUEST_BODY, _RESPONSE_BODY = 5, 8  # indices of the parts of a frame
 _NUMBERS = Record._fields.index("protocol")  # the number of numeric fields, which come first
 
 
@@ -118,8 +122,13 @@ def encode_hello(hello: Hello) -> bytes:
     return FRAME.pack(_HELLO.size, HELLO) + _HELLO.pack(hello.version, hello.epoch, hello.next_sequence)
 
 
-def encode_record(record: Record) -> bytes:
-    """Return the frame of `record`."""
+def encode_record(
+    record: Record, request_body: Sequence[Piece] = (), response_body: Sequence[Piece] = ()
+) -> list[Piece]:
+    """Return the frame of `record` as buffers to send one after the other.
+
+    The arguments are pieces that follow the record's own bodies. Pieces of a large frame are not copied.
+    """
     parts = (
         record.protocol.encode("latin-1"),
         record.method.encode("latin-1"),
@@ -132,9 +141,21 @@ def encode_record(record: Record) -> bytes:
         record.response_body,
         record.response_trailers,
     )
-    lengths = tuple(map(len, parts))
-    fixed = _FRAMED.pack(_FIXED.size + sum(lengths), RECORD, VERSION, *record[:_NUMBERS], *lengths)
-    return b"".join((fixed, *parts))
+    lengths = list(map(len, parts))
+    if request_body:
+        lengths[_REQUEST_BODY] += sum(map(len, request_body))
+    if response_body:
+        lengths[_RESPONSE_BODY] += sum(map(len, response_body))
+    size = _FIXED.size + sum(lengths)
+    fixed = _FRAMED.pack(size, RECORD, VERSION, *record[:_NUMBERS], *lengths)
+    before, between, after = (
+        (fixed, *parts[: _REQUEST_BODY + 1]),
+        parts[_REQUEST_BODY + 1 : _RESPONSE_BODY + 1],
+        parts[_RESPONSE_BODY + 1 :],
+    )
+    if size <= JOINED_BYTES:
+        return [b"".join((*before, *request_body, *between, *response_body, *after))]
+    return [b"".join(before), *request_body, b"".join(between), *response_body, *after]
 
 
 def decode(kind: int, payload: bytes | memoryview) -> Frame:

@@ -1,22 +1,29 @@
 """The proxy's side of the channel: a bounded queue in front of a non-blocking Unix socket. It never waits.
 
 When the reader disconnects, queued frames stay and are sent to the next reader. A partly sent frame is sent again from
-its beginning, because a reader drops an incomplete frame. The sender has no event loop: its owner, `ChannelWriter`,
-polls `fileno` and calls `flush` and `connect`.
+its beginning, because a reader drops an incomplete frame. A reader of another user gets nothing. The sender has no
+event loop: its owner, `ChannelWriter`, polls `fileno` and calls `flush` and `connect`.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
-from .record import Hello, Record, encode_hello, encode_record
+from ..errors import quote_value
+from .peers import untrusted_peer
+from .record import Hello, Piece, Record, encode_hello, encode_record
+
+_LOG = logging.getLogger("pilotfish.channel")
 
 QUEUE_BYTES = 4 * 1024 * 1024
-WRITE_BYTES = 256 * 1024
+WRITE_BYTES = 128 * 1024  # in one call of `flush`: 60 us; the proxy forwards bytes between two calls
+WRITE_BUFFERS = 64
 
 
 class Sender:
@@ -26,10 +33,11 @@ class Sender:
         self._path = path
         self._epoch = epoch
         self._limit = limit
-        self._frames: deque[tuple[int, bytes]] = deque()
+        self._frames: deque[tuple[int, int, list[Piece]]] = deque()  # sequence number, size, buffers
         self._hello = b""
         self._sent = 0  # bytes already sent of the handshake, or else of the first frame
         self._socket: socket.socket | None = None
+        self._refusal = ""  # why the last reader was refused
         self.queued_bytes = 0
 
     @property
@@ -47,15 +55,19 @@ class Sender:
         assert self._socket is not None
         return self._socket.fileno()
 
-    def offer(self, record: Record) -> bool:
-        """Queue the record. Without a reader or room in the queue, change nothing and return False."""
+    def offer(self, record: Record, request_body: Sequence[Piece] = (), response_body: Sequence[Piece] = ()) -> bool:
+        """Queue the record. Without a reader or room in the queue, change nothing and return False.
+
+        The pieces follow the record's own bodies. Large ones are not copied, so do not change them afterwards.
+        """
         if self._socket is None:
             return False
-        frame = encode_record(record)
-        if self.queued_bytes + len(frame) > self._limit:
+        frame = encode_record(record, request_body, response_body)
+        size = sum(map(len, frame))
+        if self.queued_bytes + size > self._limit:
             return False
-        self._frames.append((record.sequence, frame))
-        self.queued_bytes += len(frame)
+        self._frames.append((record.sequence, size, frame))
+        self.queued_bytes += size
         return True
 
     def connect(self, next_sequence: int) -> bool:
@@ -71,25 +83,33 @@ class Sender:
         except OSError:  # no reader listens yet, or its backlog is full: the owner tries again
             connection.close()
             return False
+        if self._refuses(connection):
+            connection.close()
+            return False
         self._socket = connection
         first = self._frames[0][0] if self._frames else next_sequence
         self._hello = encode_hello(Hello(self._epoch, first))
         self._sent = 0
         return True
 
-    def flush(self) -> bool:
-        """Write until the queue is empty or the socket is full. Return False if the reader has disconnected."""
-        while self._socket is not None and self.pending:
-            portion = self._portion()
+    def flush(self, limit: int = WRITE_BYTES) -> bool:
+        """Write until the queue is empty, the socket is full, or `limit` bytes are written.
+
+        Return False if the reader has disconnected.
+        """
+        while self._socket is not None and self.pending and limit > 0:
+            portion = self._portion(limit)
+            size = sum(map(len, portion))
             try:
-                written = self._socket.send(portion)
+                written = self._socket.sendmsg(portion)
             except (BlockingIOError, InterruptedError):
                 return True
             except OSError:
                 return False
             self._discard_sent(written)
-            if written < len(portion):
+            if written < size:
                 return True
+            limit -= written
         return True
 
     def reader_closed(self) -> bool:
@@ -111,26 +131,37 @@ class Sender:
         self._hello = b""
         self._sent = 0
 
-    def _portion(self) -> bytes | memoryview:
+    def _refuses(self, connection: socket.socket) -> bool:
+        """Return whether the reader runs as another user, and log each new reason once."""
+        problem = untrusted_peer(connection)
+        if problem and problem != self._refusal:
+            _LOG.error("records are not sent to %s: %s", quote_value(self._path), problem)
+        self._refusal = problem
+        return bool(problem)
+
+    def _portion(self, limit: int) -> list[memoryview]:
+        """Return the next bytes to write, at most `limit`, as parts of the queued buffers."""
         if self._hello:
-            return memoryview(self._hello)[self._sent :]
-        parts, size = [memoryview(self._frames[0][1])[self._sent :]], len(self._frames[0][1]) - self._sent
-        for _, frame in islice(self._frames, 1, 256):
-            size += len(frame)
-            if size > WRITE_BYTES:
+            return [memoryview(self._hello)[self._sent :]]
+        skipped, portion = self._sent, []
+        for buffer in chain.from_iterable(frame for _, _, frame in self._frames):
+            if skipped >= len(buffer):
+                skipped -= len(buffer)
+                continue
+            portion.append(memoryview(buffer)[skipped : skipped + limit])
+            limit -= len(portion[-1])
+            skipped = 0
+            if not limit or len(portion) == WRITE_BUFFERS:
                 break
-            parts.append(memoryview(frame))
-        return b"".join(parts) if len(parts) > 1 else parts[0]
+        return portion
 
     def _discard_sent(self, written: int) -> None:
+        self._sent += written
         if self._hello:
-            self._sent += written
             if self._sent == len(self._hello):
                 self._hello, self._sent = b"", 0
             return
-        written += self._sent
-        while self._frames and written >= len(self._frames[0][1]):
-            frame = self._frames.popleft()[1]
-            written -= len(frame)
-            self.queued_bytes -= len(frame)
-        self._sent = written
+        while self._frames and self._sent >= self._frames[0][1]:
+            size = self._frames.popleft()[1]
+            self._sent -= size
+            self.queued_bytes -= size

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from .observe import build_situation
 from .outbox import Outbox
 from .policy import Policy
 from .retrain import policy as retrain
+from .retrain.secret import secret_problem
 from .retrain.webhook import WebhookSender, WebhookTarget
 from .situation import Situation
 
@@ -35,8 +37,14 @@ def retrain_executor(monitor: ModelMonitor, folder: Path) -> Executor | None:
     if monitor.spec.retrain is None:
         return None
     webhook = monitor.spec.retrain.webhook
-    target = WebhookTarget(webhook.url, folder / webhook.secret_file if webhook.secret_file else None, webhook.timeout)
+    target = WebhookTarget(webhook.url, secret_path(monitor, folder), webhook.timeout)
     return WebhookSender(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
+
+
+def secret_path(monitor: ModelMonitor, folder: Path) -> Path | None:
+    """Return the path of the webhook's secret, relative to `folder`; None without one."""
+    retrain = monitor.spec.retrain
+    return folder / retrain.webhook.secret_file if retrain and retrain.webhook.secret_file else None
 
 
 # one row per kind, alphabetically
@@ -68,12 +76,16 @@ def build(
     def observe(ledger: IntentLedger, now: float) -> Situation:
         return build_situation(report(), monitor, ledger, now)
 
+    def publish_with_secret(status: ControlStatus) -> None:
+        problem = "; ".join(filter(None, (status.problem, secret_problem(secret_path(monitor, folder)))))
+        publish(replace(status, problem=problem or None))
+
     return ControlLoop(
         observe=observe,
         policies=POLICIES,
         executors=executors,
         outbox=Outbox(state / OUTBOX_FILE),
-        publish=publish,
+        publish=publish_with_secret,
         clock=time.time,
         random=Random(),
     )

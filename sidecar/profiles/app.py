@@ -131,19 +131,25 @@ def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> 
     name = _config_map(profile.model, profile.version)
     key = "profile.json.gz" if path.suffix == ".gz" else "profile.json"
     console.print(f"\n[bold]wrote[/bold] {show.escape_unprintable(str(path))} ({size:,} bytes)", soft_wrap=True)
-    lines = [f"  pilotfish profile show {shlex.quote(str(path))}"]
+    version = f"version: {_quoted(profile.version)}, " if profile.version else ""
+    here = _quoted(str(path.absolute()))
+    lines = [
+        f"  look at it       pilotfish profile show {shlex.quote(str(path))}",
+        f"  on this machine  in the document monitor.yaml: profiles: [{{{version}path: {here}}}]",
+        "                   pilotfish run -f monitor.yaml --listen 127.0.0.1:8080 --upstream 127.0.0.1:8000",
+    ]
     if size <= MAX_CONFIG_MAP:
-        lines.append(f"  kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}")
-        version = f"version: {_quoted(profile.version)}, " if profile.version else ""
-        lines.append(
-            f"  in the document: profiles: [{{{version}configMap: {name}}}], or {{path: ...}} for a local file"
-        )
-    elif path.suffix != ".gz":
-        lines.append(
-            f"  too large for a ConfigMap ({MAX_CONFIG_MAP:,} bytes); compress: --out {shlex.quote(f'{path}.gz')}"
-        )
+        lines += [
+            f"  in a cluster     kubectl create configmap {name} --from-file={key}={shlex.quote(str(path))}",
+            f"                   in the document: profiles: [{{{version}configMap: {name}}}]",
+        ]
     else:
-        lines.append(f"  too large for a ConfigMap ({MAX_CONFIG_MAP:,} bytes); mount it, or serve it and give its url")
+        remedy = (
+            "mount it, or serve it and give its url"
+            if path.suffix == ".gz"
+            else f"compress it with --out {shlex.quote(f'{path}.gz')}"
+        )
+        lines.append(f"  in a cluster     too large for a ConfigMap ({MAX_CONFIG_MAP:,} bytes); {remedy}")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -200,8 +206,8 @@ def _config_map(model: str, version: str) -> str:
     return "-".join(filter(None, [*parts, "profile"]))[:253].strip("-")
 
 
-def _quoted(version: str) -> str:
-    return '"' + version.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _console(stream: object) -> Console:

@@ -21,6 +21,7 @@ from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
 from ..errors import UsageError, quote_value
+from ..log import add_log_arguments
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
@@ -43,13 +44,13 @@ _DRAIN = (signal.SIGTERM, signal.SIGHUP)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish proxy`."""
     add_pair_arguments(parser)
+    add_log_arguments(parser)
     parser.add_argument("--shared", required=True, type=Path, metavar="DIR", help="folder shared with the analyzer")
     parser.add_argument("--health", metavar="HOST:PORT", help="address that serves GET /healthz and /readyz")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the proxy until a signal ends it. Return the exit status; raise UsageError for unusable options."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pairs = parse_pairs(args.listen, args.upstream)
     health = parse_endpoint(args.health, "--health") if args.health else None
     limits = Limits(
@@ -148,7 +149,7 @@ class Proxy:
 
     def _heartbeat(self) -> None:
         self._page.words[at.AT_HEARTBEAT] = time.time_ns()
-        self._observer.update_wall_offset()
+        self._observer.update()
         self._read_settings()
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 

@@ -46,12 +46,6 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def limit_flags(args: argparse.Namespace) -> list[str]:
-    """Return the flags that make a proxy parse the same limits."""
-    names = ("connect_wait_seconds", "drain_seconds", "max_connections")
-    return [text for name in names for text in (f"--{name.replace('_', '-')}", str(getattr(args, name)))]
-
-
 def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[Address, Address]]:
     """Return the listen/upstream pairs. Raise UsageError if their numbers differ or the proxy would call itself."""
     if len(listens) != len(upstreams):

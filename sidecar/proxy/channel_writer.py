@@ -5,15 +5,16 @@ The observer offers records; the writer queues them in `channel.sender.Sender`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from ..channel.record import Record
+from ..channel.record import Piece, Record
 from ..channel.sender import Sender
 from .reactor import FAILED, IN, OUT, SECOND, Reactor
 
 BATCH_DELAY = SECOND // 200  # ns that a record waits for others: one write costs as much CPU as parsing one exchange
 BATCH_BYTES = 64 * 1024
 RECONNECT = SECOND // 20
+HANDSHAKE_BYTES = 64
 
 
 class ChannelWriter:
@@ -48,9 +49,14 @@ class ChannelWriter:
         self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
         self._write()
 
-    def offer(self, record: Record) -> bool:
-        """Queue a record. Without a reader or room in the queue, change nothing and return False."""
-        if not self._sender.offer(record):
+    @property
+    def queued_bytes(self) -> int:
+        """The size of the records that wait to be written."""
+        return self._sender.queued_bytes
+
+    def offer(self, record: Record, request_body: Sequence[Piece], response_body: Sequence[Piece]) -> bool:
+        """Queue a record and the pieces of its bodies. Without a reader or room, change nothing and return False."""
+        if not self._sender.offer(record, request_body, response_body):
             return False
         if not self._scheduled and not self._blocked:
             self._scheduled = True
@@ -60,7 +66,7 @@ class ChannelWriter:
     def drain(self) -> None:
         """Write as much as possible now, before the process ends."""
         if self._sender.connected:
-            self._write()
+            self._sender.flush(self._sender.queued_bytes + HANDSHAKE_BYTES)
 
     def _write_batch(self) -> None:
         self._scheduled = False
@@ -78,7 +84,7 @@ class ChannelWriter:
         if not self._sender.flush():
             self._disconnected()
             return
-        blocked = self._sender.pending
+        blocked = self._sender.pending  # the socket is full, or this round has written enough
         if blocked != self._blocked:
             self._blocked = blocked
             self._reactor.modify(self._sender.fileno(), IN | OUT if blocked else IN)

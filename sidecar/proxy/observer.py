@@ -9,27 +9,30 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import Protocol
 
 from ..channel import layout as at
 from ..channel.page import CounterPage
-from ..channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ..channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Piece, Record
 from ..errors import error_location
 from ..settings.proxy import ProxySettings
+from ..wire.budget import ParseBudget
 from ..wire.exchange import Exchange, Parser
 from ..wire.routes import RouteTemplates
 from .capture import BodyCapture, CaptureBudget
 from .protocols import ProtocolDetector
+from .route_slots import RouteSlots, reserved_routes
 from .sampler import Sampler
 
 _LOG = logging.getLogger(__name__)
 
 RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
 _KUBELET_PROBE = "kube-probe/"  # the prefix of the User-Agent in a kubelet's HTTP probe
-_UNKNOWN_ROUTE = frozenset((404, 405))
 _ROUTE_CACHE_ENTRIES = 4096
 _CLOCK_STEP = 1_000_000_000
+_CLOCK_READINGS = 5
 
 # globals are faster than attributes of a module, and every exchange uses these
 _LOCK, _IN_FLIGHT = at.AT_LOCK, at.SLOT_IN_FLIGHT
@@ -37,7 +40,7 @@ _LOCK, _IN_FLIGHT = at.AT_LOCK, at.SLOT_IN_FLIGHT
 _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
-_OTHER = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
+_OTHER, _PROBES = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS, at.AT_SLOTS + at.PROBES * at.SLOT_WORDS
 _ACCEPTED = at.outcome_word("accepted")
 _RATE, _ROUTE, _METHOD = (at.outcome_word("sampled_out", reason) for reason in ("rate", "route", "method"))
 _ABORTED, _BUDGET, _FULL, _DOWNGRADED, _NO_READER = (
@@ -48,6 +51,21 @@ _OPAQUE, _OPAQUE_OPEN = at.connection("opaque"), at.connection("opaque_open")
 _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaque_bytes_out")
 
 
+def wall_offset(wall: Callable[[], int] = time.time_ns, clock: Callable[[], int] = monotonic_ns) -> int:
+    """Return the difference between wall clock and monotonic clock, in ns.
+
+    The process may be preempted between two readings, for milliseconds. So each reading of the wall clock stands
+    between two of the monotonic clock, and the closest pair of several counts.
+    """
+    readings = []
+    for _ in range(_CLOCK_READINGS):
+        before = clock()
+        now = wall()
+        after = clock()
+        readings.append((after - before, now - (before + after) // 2))
+    return min(readings)[1]
+
+
 class RecordSink(Protocol):
     """Accepts records without waiting."""
 
@@ -55,17 +73,23 @@ class RecordSink(Protocol):
     def connected(self) -> bool:
         """Return whether a reader is connected."""
 
-    def offer(self, record: Record) -> bool:
-        """Queue the record, or return False."""
+    @property
+    def queued_bytes(self) -> int:
+        """Return the size of the records that wait to be sent."""
+
+    def offer(self, record: Record, request_body: Sequence[Piece], response_body: Sequence[Piece]) -> bool:
+        """Queue the record and the pieces of its bodies, or return False."""
 
 
 class ObservedExchange(Exchange):
     """An exchange with the proxy's own attributes.
 
+    route       method and path template
     slot        first word of its route slot on the counter page
     outcome     word of the counter page that will count it, or 0 if a record may be sent
     """
 
+    route = ""
     slot = outcome = 0
 
 
@@ -75,11 +99,13 @@ class Observer:
     def __init__(self, page: CounterPage, sink: RecordSink, settings: ProxySettings) -> None:
         self.page = page
         self._sink = sink
+        self.parse_budget = ParseBudget()
         self._budget = CaptureBudget()
         self._sampler = Sampler(settings.max_records_per_second)
-        self._wall_offset = time.time_ns() - monotonic_ns()
+        self._wall_offset = wall_offset()
         self._route_cache: dict[tuple[str, str, str], tuple[str, bool]] = {}
-        self._slots: dict[str, int] = {}
+        self._slots = RouteSlots(page)
+        self._bases = self._slots.bases
         self.apply(settings)
 
     def apply(self, settings: ProxySettings) -> None:
@@ -88,11 +114,16 @@ class Observer:
         self._sampler.set_rate(settings.max_records_per_second)
         self._templates = RouteTemplates(settings.routes)
         self._probes = frozenset(settings.probes)
+        self._slots.reserve(reserved_routes(settings, self._templates))
         self._route_cache.clear()
 
-    def update_wall_offset(self) -> None:
-        """Follow steps of the wall clock and sleeps of the machine. Drift below a second is ignored."""
-        offset = time.time_ns() - monotonic_ns()
+    def update(self) -> None:
+        """Publish the memory of captured bodies, and follow steps of the wall clock and sleeps of the machine.
+
+        Drift of the clock below a second is ignored. Call this about twice a second.
+        """
+        self.page.words[at.AT_CAPTURED] = self._budget.used + self._sink.queued_bytes
+        offset = wall_offset()
         if abs(offset - self._wall_offset) > _CLOCK_STEP:
             self._wall_offset = offset
 
@@ -104,8 +135,8 @@ class Observer:
     def begin(self, exchange: ObservedExchange) -> BodyCapture | None:
         """Count a request as in flight. Return a capture if it is recorded; the body has no influence on that."""
         route, excluded = self._route(exchange)
-        base = self.page.probes if excluded else self._slots.get(route, _OTHER)
-        exchange.slot = base
+        base = _PROBES if excluded else self._bases.get(route, _OTHER)
+        exchange.route, exchange.slot = route, base
         self.page.words[base + _IN_FLIGHT] += 1
         if excluded:
             exchange.outcome = _ROUTE
@@ -120,10 +151,12 @@ class Observer:
         return None
 
     def assign_route_slot(self, exchange: ObservedExchange) -> None:
-        """Assign the slot of the route, once the status is known. Unknown paths (404, 405) stay in `other`."""
-        if exchange.slot != _OTHER or exchange.status in _UNKNOWN_ROUTE:
+        """Assign the slot of the route, once the status is known. Client errors (4xx) stay in `other`."""
+        if exchange.slot != _OTHER or 400 <= exchange.status < 500:
             return
-        slot = self._slot(self._route(exchange)[0])
+        slot = self._slots.assign(exchange.route, exchange.first_byte)
+        if slot == _OTHER:
+            return
         self.page.words[_OTHER + _IN_FLIGHT] -= 1
         self.page.words[slot + _IN_FLIGHT] += 1
         exchange.slot = slot
@@ -150,20 +183,17 @@ class Observer:
             page.observe(slot + _DURATION, exchange.ended - exchange.started)
         words[_LOCK] += 1
 
-    def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool) -> None:
-        """Count an event. `elapsed` is ns since the request for the first event, else since the previous event."""
+    def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool, events: int) -> None:
+        """Count events that arrived at once, so that the gaps between them are 0.
+
+        `elapsed` is ns since the request for the first event of the exchange, else since the previous event.
+        """
         words = self.page.words
         words[_LOCK] += 1
         self.page.observe(exchange.slot + (at.SLOT_FIRST_EVENT if first else at.SLOT_EVENT_GAP), elapsed)
+        if events > 1:
+            words[exchange.slot + at.SLOT_EVENT_GAP] += events - 1
         words[_LOCK] += 1
-
-    def _slot(self, route: str) -> int:
-        slot = self._slots.get(route)
-        if slot is None:
-            slot = self._slots[route] = self.page.slot(route)
-            if slot == _OTHER:
-                del self._slots[route]
-        return slot
 
     def _route(self, exchange: ObservedExchange) -> tuple[str, bool]:
         """Return the route, and whether it is a probe, by its path or its User-Agent."""
@@ -189,7 +219,9 @@ class Observer:
             outcome = _ABORTED
         elif capture.exhausted:
             outcome = _BUDGET
-        elif self._sink.offer(self._record(exchange, capture, listener, parser.protocol)):
+        elif self._sink.offer(
+            self._record(exchange, capture, listener, parser.protocol), capture.request_body, capture.response_body
+        ):
             outcome = _ACCEPTED
         else:
             outcome = _FULL if self._sink.connected else _NO_READER
@@ -211,12 +243,12 @@ class Observer:
             protocol,
             exchange.method,
             exchange.target,
-            self._route(exchange)[0],
+            exchange.route,
             exchange.request_headers,
-            capture.request_body,
+            b"",
             exchange.request_trailers,
             exchange.response_headers,
-            capture.response_body,
+            b"",
             exchange.response_trailers,
         )
 
@@ -246,7 +278,7 @@ class ConnectionObserver:
         self._opaque = False
         self._event_at = 0
         self.requested, self.answered = observer.begin, observer.assign_route_slot
-        self._detector = detector = ProtocolDetector(self, ObservedExchange)
+        self._detector = detector = ProtocolDetector(self, ObservedExchange, observer.parse_budget)
         self.client, self.server, self.server_ended = detector.client, detector.server, detector.server_ended
 
     @property
@@ -274,11 +306,11 @@ class ConnectionObserver:
             error_location(error),
         )
 
-    def streamed(self, exchange: ObservedExchange, now: int, first: bool) -> None:
+    def streamed(self, exchange: ObservedExchange, now: int, first: bool, events: int) -> None:
         """See `wire.exchange.ExchangeListener`."""
         if first and isinstance(exchange.bodies, BodyCapture):
             exchange.bodies.is_stream = True
-        self._observer.streamed(exchange, now - (exchange.started if first else self._event_at), first)
+        self._observer.streamed(exchange, now - (exchange.started if first else self._event_at), first, events)
         self._event_at = now
 
     def finished(self, exchange: ObservedExchange) -> None:

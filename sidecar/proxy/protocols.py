@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
+from ..wire.budget import ParseBudget
 from ..wire.exchange import E, ExchangeListener, Parser
 from ..wire.http1.tracker import Tracker
 from ..wire.opaque import OpaqueParser
@@ -20,10 +21,10 @@ class WireProtocol(NamedTuple):
     """A row of the table: `parser` creates the parser if the first bytes of the client are `preface`."""
 
     preface: bytes
-    parser: Callable[[ExchangeListener[Any], type[Any]], Parser]
+    parser: Callable[[ExchangeListener[Any], type[Any], ParseBudget], Parser]
 
 
-def _opaque(reason: str, listener: ExchangeListener[Any], _exchange_type: type[Any]) -> Parser:
+def _opaque(reason: str, listener: ExchangeListener[Any], _exchange_type: type[Any], _budget: ParseBudget) -> Parser:
     return OpaqueParser(listener, reason)
 
 
@@ -46,10 +47,11 @@ class ProtocolDetector(Generic[E]):
     call per read.
     """
 
-    __slots__ = ("_buffered", "_exchange_type", "_listener", "parser")
+    __slots__ = ("_budget", "_buffered", "_exchange_type", "_listener", "parser")
 
-    def __init__(self, listener: ExchangeListener[E], exchange_type: type[E]) -> None:
+    def __init__(self, listener: ExchangeListener[E], exchange_type: type[E], budget: ParseBudget) -> None:
         self._listener = listener
+        self._budget = budget
         self._exchange_type = exchange_type
         self._buffered: tuple[tuple[bytes, int], ...] = ()
         self.parser: Parser | None = None
@@ -103,7 +105,7 @@ class ProtocolDetector(Generic[E]):
         raise AssertionError("the last row fits everything")
 
     def _start(self, row: WireProtocol) -> Parser:
-        parser = self.parser = row.parser(self._listener, self._exchange_type)
+        parser = self.parser = row.parser(self._listener, self._exchange_type, self._budget)
         for portion, received in self._buffered:
             parser.client(memoryview(portion), received)
         self._buffered = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from .control_status import ControlStatus
-from .schema import ExchangeCount, Report
+from .schema import BlindSpot, ExchangeCount, Report
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +30,13 @@ class RouteTraffic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportResponse(Report, frozen=True, kw_only=True):
-    """The Report with traffic and control loop at the time of the request.
+    """The Report with traffic, blind spots and control loop at the time of the request.
 
-    `accounting` is None without a proxy, and `control` is None without a control loop.
+    The texts of `blind` are also the first ones of `warnings`. `accounting` is None without a proxy, and `control` is
+    None without a control loop.
     """
 
     accounting: Accounting | None = None
     routes: tuple[RouteTraffic, ...] = ()
     control: ControlStatus | None = None
+    blind: tuple[BlindSpot, ...] = ()

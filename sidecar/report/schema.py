@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from .blocks.blindness import BLIND_REASONS, BlindReason, BlindSpot
 from .blocks.drift import (
     RESTART,
     Effects,
@@ -27,9 +28,12 @@ from .blocks.learning import AuditEntry, LearningStatus, ProfileInfo, StoredRows
 from .blocks.traffic import CheckpointStatus, ExchangeCount, QualityFinding, RowCount, TickStatus, UnprofiledColumn
 
 __all__ = [
+    "BLIND_REASONS",
     "FORMAT",
     "RESTART",
     "AuditEntry",
+    "BlindReason",
+    "BlindSpot",
     "CheckpointStatus",
     "Effects",
     "EpisodeFeatureReport",
@@ -76,6 +80,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     profile: ProfileInfo | None = None
     counts: tuple[ExchangeCount, ...] = ()
     rows: tuple[RowCount, ...] = ()
+    predictions_unread: dict[str, int] = {}
     type_mismatches: int = 0
     ticks: TickStatus
     families: tuple[Family, ...] = ()

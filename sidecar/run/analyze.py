@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .app import analyzer_command
-from .arguments import add_analyzer_arguments, make_folder
+from .arguments import add_analyzer_arguments, check_analyzer_arguments, make_folder
 from .restart_policy import ANALYZER
 from .supervisor import supervise
 
@@ -19,5 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Supervise the analyzer process until a signal ends it; return 0."""
+    check_analyzer_arguments(args)
     shared = make_folder(args.shared, "--shared")
     return supervise("analyze", {ANALYZER: analyzer_command("analyze", args, shared)})

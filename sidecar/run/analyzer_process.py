@@ -12,24 +12,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ...detectors.detection.monitor import DriftMonitor
-from ...detectors.profile.profile import Profile
-from ...detectors.settings import DriftSettings
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
 from ..control import app as control_app
 from ..control.loop import ControlLoop
-from ..errors import PilotfishError
+from ..errors import PilotfishError, UsageError
+from ..log import set_up
 from ..system.limits import lower_priority
 from .arguments import add_analyzer_arguments
+from .engine import engine
+from .restart_policy import STOP_SIGNAL, USAGE
 
-USAGE_STATUS = 2
+_LOG = logging.getLogger("pilotfish.analyzer")
+
 OOM_SCORE_ADJUST = 500  # when memory is short, the kernel kills this process before the proxy
 NICENESS = 10  # otherwise a burst of records takes a CPU core from the proxy for a millisecond
 FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
@@ -42,12 +42,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shared", required=True, type=Path)
     add_analyzer_arguments(parser)
     args = parser.parse_args(argv)
+    set_up(args.log_format, args.log_level)
     lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)
     try:
         return asyncio.run(_serve(args.role, parse_options(args)))
+    except UsageError as error:
+        _LOG.error("%s", error)
+        return USAGE
     except PilotfishError as error:
-        print(f"pilotfish: {error}", file=sys.stderr)
-        return USAGE_STATUS
+        _LOG.error("%s", error)
+        return 1
 
 
 def parse_options(args: argparse.Namespace) -> Options:
@@ -59,18 +63,13 @@ def parse_options(args: argparse.Namespace) -> Options:
         state=args.state,
         token_file=args.token_file,
         memory_limit=args.memory_limit,
+        cluster=args.role == "analyze",
     )
-
-
-def engine(profile: Profile, settings: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
-    """Return the sequential detectors for `profile`, restored from `state`; new ones if `state` is empty."""
-    return DriftMonitor.from_state(profile, settings, state) if state else DriftMonitor(profile, settings)
 
 
 async def _serve(role: str, options: Options) -> int:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop.set)
     if role == "analyze":
         return await build(options).serve(stop)
     app = build(options, engine_factory=engine)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..proxy.arguments import add_pair_arguments, limit_flags, parse_pairs
-from .arguments import add_analyzer_arguments, analyzer_flags, make_folder
+from ..log import add_log_arguments
+from ..proxy.arguments import add_pair_arguments, parse_pairs
+from .arguments import add_analyzer_arguments, check_analyzer_arguments, make_folder, render_flags
 from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
 
@@ -32,22 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Supervise proxy and analyzer process until the proxy ends; return the proxy's exit status."""
     parse_pairs(args.listen, args.upstream)
+    check_analyzer_arguments(args)
     with _shared_folder(args.shared) as shared:
-        return supervise("run", {PROXY: _proxy(args, shared), ANALYZER: analyzer_command("run", args, shared)})
+        return supervise("run", {PROXY: proxy_command(args, shared), ANALYZER: analyzer_command("run", args, shared)})
 
 
 def analyzer_command(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
     """Return the command line of the analyzer process."""
-    return [*MODULE, "pilotfish.sidecar.run.analyzer_process", role, *analyzer_flags(args, shared)]
+    flags = render_flags(add_analyzer_arguments, args)
+    return [*MODULE, "pilotfish.sidecar.run.analyzer_process", role, "--shared", str(shared), *flags]
 
 
-def _proxy(args: argparse.Namespace, shared: Path) -> list[str]:
-    pairs = [
-        flag
-        for listen, upstream in zip(args.listen, args.upstream, strict=True)
-        for flag in ("--listen", listen, "--upstream", upstream)
-    ]
-    return [*MODULE, "pilotfish.sidecar.cli", "proxy", *pairs, *limit_flags(args), "--shared", str(shared)]
+def proxy_command(args: argparse.Namespace, shared: Path) -> list[str]:
+    """Return the command line of the proxy."""
+    flags = [*render_flags(add_pair_arguments, args), *render_flags(add_log_arguments, args)]
+    return [*MODULE, "pilotfish.sidecar.cli", "proxy", "--shared", str(shared), *flags]
 
 
 @contextmanager

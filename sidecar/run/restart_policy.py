@@ -1,21 +1,28 @@
 """The supervisor's decisions: events in, actions out. Pure: the caller passes the time and carries out the actions.
 
-The analyzer process runs, ends, waits until its restart time and runs again. At the end it gets SIGTERM, and SIGKILL if
-it does not stop within the grace period. The proxy is never restarted and never killed.
+The analyzer process runs, ends, waits until its restart time and runs again. At the end it gets STOP_SIGNAL, and
+SIGKILL if it does not stop within the grace period. The proxy is never restarted and never killed.
+
+If the first analyzer process cannot use its options, `run` ends: the person who gave them must see it. Later, and in
+`analyze`, the cause may pass, so the analyzer process is started again.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 from dataclasses import dataclass
 from random import Random
 
 PROXY, ANALYZER = "proxy", "analyzer"
 
+USAGE = 2  # exit status of an analyzer process that cannot use its options
 RECYCLE = 75  # exit status with which the analyzer process asks for an immediate restart (EX_TEMPFAIL)
 FIRST, LONGEST = 0.25, 30.0  # seconds: bound of the first wait before a restart, and of all later ones
 HEALTHY_SECONDS = 60.0  # an analyzer process that ran at least so long resets the backoff
 MIN_RECYCLE_SECONDS = 10.0  # a recycle request after a shorter run counts as a failure
+# stops the analyzer process; it ignores SIGTERM, which service managers send to all processes at once
+STOP_SIGNAL = signal.SIGUSR1
 STOP_GRACE_SECONDS = 5.0  # for the last checkpoint of the analyzer process
 
 
@@ -36,9 +43,10 @@ class SignalChild:
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
-    """Write a line to standard error."""
+    """Write a line to the log."""
 
     text: str
+    level: int = logging.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class SupervisorPolicy:
     def __init__(self, *, with_proxy: bool, random: Random) -> None:
         self._with_proxy = with_proxy
         self._random = random
+        self._proxy_runs = with_proxy
+        self._starts = 0  # of the analyzer process
         self._failures = 0
         self._started_at: float | None = None  # of the running analyzer process
         self._restart_at: float | None = None
@@ -75,18 +85,24 @@ class SupervisorPolicy:
 
     def on_signal(self, number: int, now: float) -> list[Action]:
         """Forward the signal to the proxy, which drains and ends; without a proxy, stop the analyzer process."""
-        if self._with_proxy and self._status is None:
+        if self._proxy_runs:
             return [SignalChild(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
         return self._stop(0, now) if self._status is None else []
 
     def on_exit(self, child: str, status: int, now: float) -> list[Action]:
         """Handle the end of a child with `status`; minus the signal's number if a signal killed it."""
         if child == PROXY:
-            return self._stop(status if status >= 0 else 128 - status, now)
+            self._proxy_runs = False
+            ended = status if status >= 0 else 128 - status
+            return self._stop(ended if self._status is None else self._status, now)
         ran = now - (now if self._started_at is None else self._started_at)
         self._started_at = self._kill_at = None
         if self._status is not None:
-            return [Exit(self._status)]
+            return [] if self._proxy_runs else [Exit(self._status)]
+        if status == USAGE and self._starts == 1 and self._proxy_runs:
+            self._status = USAGE
+            text = "the analyzer process cannot start with these options; stopping the proxy"
+            return [LogMessage(text, logging.ERROR), SignalChild(PROXY, signal.SIGTERM)]
         return self._plan_restart(status, ran, now)
 
     def on_timer(self, now: float) -> list[Action]:
@@ -105,6 +121,7 @@ class SupervisorPolicy:
 
     def _start(self, now: float) -> StartChild:
         self._started_at = now
+        self._starts += 1
         return StartChild(ANALYZER)
 
     def _stop(self, status: int, now: float) -> list[Action]:
@@ -112,12 +129,12 @@ class SupervisorPolicy:
         if self._started_at is None:
             return [Exit(status)]
         self._kill_at = now + STOP_GRACE_SECONDS
-        return [SignalChild(ANALYZER, signal.SIGTERM)]
+        return [SignalChild(ANALYZER, STOP_SIGNAL)]
 
     def _plan_restart(self, status: int, ran: float, now: float) -> list[Action]:
         if status == RECYCLE and ran >= MIN_RECYCLE_SECONDS:
             self._failures, self._restart_at = 0, now
-            return [LogMessage("restarting the analyzer process at its request")]
+            return [LogMessage("restarting the analyzer process at its request", logging.INFO)]
         self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
         wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
         self._restart_at = now + wait

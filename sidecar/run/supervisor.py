@@ -6,26 +6,29 @@ interrupts other code. As process 1 of a container, it also reaps orphaned proce
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
+from ..settings.options import without_options
 from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
 
 # signal to a child when the supervisor dies: the proxy drains; the analyzer process has a recent checkpoint
 ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: signal.SIGTERM}
+# service managers send these to all processes at once; the analyzer process must go on until the proxy has ended
+IGNORED = {ANALYZER: (signal.SIGHUP, signal.SIGINT, signal.SIGTERM), PROXY: ()}
 LONGEST_WAIT = 3600.0  # seconds
 
 
 @dataclass
 class Supervisor:
-    """Runs the commands `argv`, by name of the child, as `policy` decides, and logs to standard error."""
+    """Runs the commands `argv`, by name of the child, as `policy` decides. `name` is the command, for the log."""
 
     name: str
     argv: Mapping[str, Sequence[str]]
@@ -63,8 +66,8 @@ class Supervisor:
                         return end
                 case SignalChild(child, number) if child in self._pids:
                     os.kill(self._pids[child], number)
-                case LogMessage(text):
-                    self._log(text)
+                case LogMessage(text, level):
+                    self._log(level, text)
                 case Exit(status):
                     return status
         return None
@@ -72,10 +75,14 @@ class Supervisor:
     def _start(self, child: str) -> int | None:
         try:
             self._pids[child] = spawn(
-                self.argv[child], environment=os.environ, parent_death_signal=ON_ORPHANED[child], mask=self._mask
+                self.argv[child],
+                environment=without_options(os.environ),
+                parent_death_signal=ON_ORPHANED[child],
+                mask=self._mask,
+                ignored=IGNORED[child],
             )
         except OSError as error:  # no process or memory available; a later restart may succeed
-            self._log(f"cannot start the {child}: {error.strerror}")
+            self._log(logging.ERROR, f"cannot start the {child}: {error.strerror}")
             return self._carry_out(self.policy.on_exit(child, NOT_STARTED, time.monotonic()))
         return None
 
@@ -91,9 +98,8 @@ class Supervisor:
                 del self._pids[child]
                 yield child, os.waitstatus_to_exitcode(status)
 
-    def _log(self, text: str) -> None:
-        with suppress(OSError):  # standard error is closed; the supervisor must continue
-            print(f"pilotfish {self.name}: {text}", file=sys.stderr, flush=True)
+    def _log(self, level: int, text: str) -> None:
+        logging.getLogger(f"pilotfish.{self.name}").log(level, "%s", text)
 
 
 def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:

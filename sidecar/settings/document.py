@@ -10,47 +10,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
+
+from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance
+from .traffic import Traffic
 
 DAY = 86400.0
 
 Mode = Literal["observe", "recommend", "act"]
 
 
-def _unit(name: str) -> Meta:
-    return Meta(extra={"unit": name})
-
-
-def _form(pattern: str, words: str) -> Meta:
-    """Return the constraint of a pattern, with its meaning in words for messages."""
-    return Meta(pattern=pattern, extra={"pattern": words})
-
-
-Cores = Annotated[float, _unit("cores")]
-Duration = Annotated[float, _unit("duration")]
-Size = Annotated[int, _unit("size")]
-Tolerance = Annotated[float, Meta(ge=0, le=1)]
-DnsName = Annotated[
-    str,
-    _form(
-        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        "of lowercase letters, digits, '-' and '.', starting and ending with a letter or digit",
-    ),
-    Meta(max_length=253),
-]
-Name = Annotated[str, Meta(min_length=1, max_length=253)]
-OneLine = Annotated[str, _form(r"^[^\x00-\x1f\x7f]*$", "on one line without control characters")]
-PathTemplate = Annotated[
-    str, _form(r"^/[!-~]*$", "starting with /, of printable ASCII characters without spaces"), Meta(max_length=128)
-]
-
-
-class _Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Base class of all objects in the document."""
-
-
-class Metadata(_Block, frozen=True, kw_only=True):
+class Metadata(DocumentBlock, frozen=True, kw_only=True):
     """The name of the monitor, and the metadata that Kubernetes stores and Pilotfish ignores."""
 
     name: Annotated[DnsName, Meta(description="Name of the monitor. Events, metrics and the report show it.")]
@@ -67,7 +37,7 @@ class Metadata(_Block, frozen=True, kw_only=True):
     owner_references: Annotated[list[Any] | None, Meta(description="Set by Kubernetes.")] = None
 
 
-class TargetRef(_Block, frozen=True, kw_only=True):
+class TargetRef(DocumentBlock, frozen=True, kw_only=True):
     """The workload whose pods are monitored, in a cluster."""
 
     api_version: Annotated[Name, Meta(description="API group and version, such as `apps/v1`.")]
@@ -75,7 +45,7 @@ class TargetRef(_Block, frozen=True, kw_only=True):
     name: Annotated[Name, Meta(description="Name, in the monitor's namespace.")]
 
 
-class Model(_Block, frozen=True, kw_only=True):
+class Model(DocumentBlock, frozen=True, kw_only=True):
     """The monitored model, for servers with several models, and the version that runs."""
 
     name: Annotated[
@@ -84,56 +54,7 @@ class Model(_Block, frozen=True, kw_only=True):
     version: Annotated[OneLine, Meta(description="Version that runs. It selects the profile.", max_length=63)] = ""
 
 
-class KeepRows(_Block, frozen=True, kw_only=True):
-    """Stores the newest rows on disk, in the state folder, for reports on rows. Off without this block."""
-
-    rows: Annotated[int, Meta(description="Number of newest rows to keep.", ge=100, le=10**6)]
-    bytes: Annotated[Size, Meta(description="Maximum size on disk. The oldest rows are deleted first.")] = (
-        64 * 1024 * 1024
-    )
-    mask: Annotated[tuple[Name, ...], Meta(description="Columns that are never written to disk.", max_length=1000)] = ()
-
-
-class Traffic(_Block, frozen=True, kw_only=True):
-    """Which traffic is observed, and how much of it."""
-
-    ports: Annotated[
-        tuple[str | int, ...], Meta(description="Names or numbers of the container ports to observe, in a cluster.")
-    ] = ()
-    protocol: Annotated[
-        Literal["auto", "mlflow", "oip", "v1"],
-        Meta(
-            description="Protocol of requests and responses: `oip` (Open Inference Protocol v2), `v1` (KServe v1, "
-            "TensorFlow Serving), `mlflow` (data frames, and the forms of `v1`); `auto` detects the protocol from path "
-            "and body."
-        ),
-    ] = "auto"
-    max_records_per_second: Annotated[
-        int,
-        Meta(
-            description="Maximum number of exchanges a second to record. Further ones are only counted.", ge=0, le=10**6
-        ),
-    ] = 2000
-    body_limit: Annotated[
-        Size, Meta(description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded.")
-    ] = 1024 * 1024
-    routes: Annotated[
-        tuple[PathTemplate, ...],
-        Meta(
-            description="Your own path templates, such as `/score/{name}`. They are tried first.",
-            max_length=30,
-        ),
-    ] = ()
-    probes: Annotated[
-        tuple[PathTemplate, ...],
-        Meta(description="Paths that count as probes, in addition to kubelet probes.", max_length=30),
-    ] = ()
-    keep_rows: Annotated[
-        KeepRows | None, Meta(description="Store the newest rows on disk, for reports on rows. Off without this block.")
-    ] = None
-
-
-class Learn(_Block, frozen=True, kw_only=True):
+class Learn(DocumentBlock, frozen=True, kw_only=True):
     """Learns a profile from the first rows of the traffic. The rows are on disk until the profile exists."""
 
     rows: Annotated[int, Meta(description="Number of rows to learn from.", ge=1000, le=10**6)] = 20_000
@@ -146,7 +67,7 @@ class Learn(_Block, frozen=True, kw_only=True):
     ] = ()
 
 
-class ProfileSource(_Block, frozen=True, kw_only=True):
+class ProfileSource(DocumentBlock, frozen=True, kw_only=True):
     """The source of the profile of one model version: exactly one of path, configMap, url and learn."""
 
     version: Annotated[OneLine, Meta(description="Version of the model. Empty matches any version.", max_length=63)] = (
@@ -160,14 +81,14 @@ class ProfileSource(_Block, frozen=True, kw_only=True):
     learn: Annotated[Learn | None, Meta(description="Learn the profile from the first rows of the traffic.")] = None
 
 
-class FalseAlarms(_Block, frozen=True, kw_only=True):
+class FalseAlarms(DocumentBlock, frozen=True, kw_only=True):
     """The false-alarm budget: at most `count` in `per`, over all features, replicas and looks at the data."""
 
     count: Annotated[float, Meta(description="Maximum expected number of false alarms.", gt=0)] = 1.0
     per: Annotated[Duration, Meta(description="Period of the budget.")] = 30 * DAY
 
 
-class FeatureDrift(_Block, frozen=True, kw_only=True):
+class FeatureDrift(DocumentBlock, frozen=True, kw_only=True):
     """Settings of one feature."""
 
     tolerance: Annotated[
@@ -176,7 +97,7 @@ class FeatureDrift(_Block, frozen=True, kw_only=True):
     ignore: Annotated[bool, Meta(description="Exclude the feature from detection. It is still measured.")] = False
 
 
-class PerformanceDrift(_Block, frozen=True, kw_only=True):
+class PerformanceDrift(DocumentBlock, frozen=True, kw_only=True):
     """The tolerance for losses of labelled rows."""
 
     tolerance: Annotated[
@@ -188,7 +109,7 @@ class PerformanceDrift(_Block, frozen=True, kw_only=True):
     ] = 0.005
 
 
-class StreamDetector(_Block, frozen=True, kw_only=True):
+class StreamDetector(DocumentBlock, frozen=True, kw_only=True):
     """A River drift detector on one scalar stream. Its changes are shown and counted but raise no alarm."""
 
     type: Annotated[Name, Meta(description="`river.ADWIN`, `river.KSWIN` or `river.PageHinkley`.")]
@@ -201,10 +122,12 @@ class StreamDetector(_Block, frozen=True, kw_only=True):
             "`performance.realized`, `performance.estimated`."
         ),
     ]
-    parameters: Annotated[dict[str, Any], Meta(description="Parameters of the detector, with River's names.")] = {}
+    parameters: Annotated[dict[str, Any], Meta(description="Parameters of the detector, with River's names.")] = field(
+        default_factory=dict
+    )
 
 
-class Drift(_Block, frozen=True, kw_only=True):
+class Drift(DocumentBlock, frozen=True, kw_only=True):
     """When a change of the data raises an alarm."""
 
     tick: Annotated[Duration, Meta(description="Time unit of detection. Evidence is updated once for each tick.")] = (
@@ -218,7 +141,9 @@ class Drift(_Block, frozen=True, kw_only=True):
             "0.01 about 0.1, 0.05 about 0.22.",
         ),
     ] = 0.0025
-    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.")] = {}
+    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.")] = field(
+        default_factory=dict
+    )
     detectors: Annotated[
         tuple[StreamDetector, ...],
         Meta(description="River detectors to show beside the alarms. They need the extra `river`.", max_length=50),
@@ -226,7 +151,7 @@ class Drift(_Block, frozen=True, kw_only=True):
     performance: Annotated[PerformanceDrift, Meta(description="Losses of labelled rows.")] = PerformanceDrift()
 
 
-class Feedback(_Block, frozen=True, kw_only=True):
+class Feedback(DocumentBlock, frozen=True, kw_only=True):
     """Stored predictions that wait for their labels."""
 
     keep: Annotated[Duration, Meta(description="How long after an exchange a label can still be joined to it.")] = DAY
@@ -241,20 +166,20 @@ class Feedback(_Block, frozen=True, kw_only=True):
     ] = 100_000
 
 
-class ConcurrencySignal(_Block, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
+class ConcurrencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
     """Requests in flight for each replica."""
 
     target: Annotated[float, Meta(description="Desired number of requests in flight for each replica.", gt=0)]
 
 
-class LatencySignal(_Block, frozen=True, kw_only=True, tag_field="type", tag="latency"):
+class LatencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="latency"):
     """Time to the last byte of the response."""
 
     target: Annotated[Duration, Meta(description="Target duration of the quantile.")]
     quantile: Annotated[float, Meta(description="Quantile to compare with the target.", gt=0, lt=1)] = 0.95
 
 
-class Scaling(_Block, frozen=True, kw_only=True):
+class Scaling(DocumentBlock, frozen=True, kw_only=True):
     """Scaling of the replicas by signals, in a cluster only."""
 
     max_replicas: Annotated[int, Meta(description="Maximum number of replicas.", ge=1)]
@@ -263,25 +188,27 @@ class Scaling(_Block, frozen=True, kw_only=True):
         tuple[ConcurrencySignal | LatencySignal, ...],
         Meta(description="Each signal proposes a number of replicas. The largest applies."),
     ] = ()
-    behavior: Annotated[dict[str, Any], Meta(description="`scaleUp` and `scaleDown` as in autoscaling/v2.")] = {}
+    behavior: Annotated[dict[str, Any], Meta(description="`scaleUp` and `scaleDown` as in autoscaling/v2.")] = field(
+        default_factory=dict
+    )
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class CpuRange(_Block, frozen=True, kw_only=True):
+class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     """Bounds of the CPU request."""
 
     min: Annotated[Cores, Meta(description="Minimum number of cores.")]
     max: Annotated[Cores, Meta(description="Maximum number of cores.")]
 
 
-class MemoryRange(_Block, frozen=True, kw_only=True):
+class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     """Bounds of the memory request."""
 
     min: Annotated[Size, Meta(description="Minimum size.")]
     max: Annotated[Size, Meta(description="Maximum size.")]
 
 
-class Resources(_Block, frozen=True, kw_only=True):
+class Resources(DocumentBlock, frozen=True, kw_only=True):
     """Resizing of the CPU and memory of one container in place, in a cluster only."""
 
     container: Annotated[Name, Meta(description="Name of the container.")]
@@ -291,14 +218,14 @@ class Resources(_Block, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class SecretRef(_Block, frozen=True, kw_only=True):
+class SecretRef(DocumentBlock, frozen=True, kw_only=True):
     """A key of a Kubernetes Secret."""
 
     name: Annotated[Name, Meta(description="Name of the Secret.")]
     key: Annotated[Name, Meta(description="Key in the Secret.")] = "key"
 
 
-class Webhook(_Block, frozen=True, kw_only=True):
+class Webhook(DocumentBlock, frozen=True, kw_only=True):
     """The receiver of retraining requests."""
 
     url: Annotated[Name, Meta(description="URL that receives the CloudEvent by POST.")]
@@ -310,7 +237,7 @@ class Webhook(_Block, frozen=True, kw_only=True):
     timeout: Annotated[Duration, Meta(description="Timeout of one delivery.")] = 10.0
 
 
-class Retrain(_Block, frozen=True, kw_only=True):
+class Retrain(DocumentBlock, frozen=True, kw_only=True):
     """When and where a retraining is requested: at most once for each episode."""
 
     webhook: Annotated[Webhook, Meta(description="Receiver of the request.")]
@@ -326,7 +253,7 @@ class Retrain(_Block, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class Spec(_Block, frozen=True, kw_only=True):
+class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
     mode: Annotated[
@@ -350,7 +277,7 @@ class Spec(_Block, frozen=True, kw_only=True):
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None
 
 
-class ModelMonitor(_Block, frozen=True, kw_only=True):
+class ModelMonitor(DocumentBlock, frozen=True, kw_only=True):
     """One monitored model: the whole document."""
 
     api_version: Annotated[Literal["pilotfish.dev/v1alpha1"], Meta(description="Version of this format.")]

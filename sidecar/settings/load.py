@@ -17,28 +17,28 @@ from .validation import find_problems
 from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 
-def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None) -> ModelMonitor:
+def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, cluster: bool = True) -> ModelMonitor:
     """Return the document in `raw` (YAML or JSON) with the overrides in `environ`; raise SettingsError.
 
-    `where` names the source in messages.
+    `where` names the source in messages. Without `cluster`, settings that work in a cluster only are problems.
     """
     tree = read_tree(raw, where)
     variables = apply_environment(tree.root, environ or {})
     reader = DocumentReader(tree.lines, variables)
     monitor = reader.struct(ModelMonitor, tree.root, "$")
-    for problem in find_problems(monitor) if monitor else ():
+    for problem in find_problems(monitor, cluster=cluster) if monitor else ():
         reader.note(problem.path, problem.what, problem.remedy)
     if monitor is None or reader.problems:
         raise SettingsError(where, reader.problems)
     return monitor
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> ModelMonitor:
-    """Return the document in the file `path` with the overrides in `environ`; raise SettingsError."""
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, cluster: bool = True) -> ModelMonitor:
+    """Return the document in the file `path` with the overrides in `environ`, as `parse` does; raise SettingsError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         problem = DocumentProblem("$", f"cannot be read ({error.strerror})", "check the path and its permissions")
         raise SettingsError(str(path), [problem]) from error
-    return parse(raw, str(path), environ)
+    return parse(raw, str(path), environ, cluster=cluster)

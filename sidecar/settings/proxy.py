@@ -27,19 +27,24 @@ class ProxySettings:
     body_limit              maximum number of bytes kept of one body; a longer body is truncated
     routes                  the user's path templates, such as `/score/{name}`, tried before the built-in ones
     probes                  paths that count as probes, in addition to kubelet probes; probes are never recorded
+    model                   the document's model, whose inference paths always have a route slot; "" for none
     """
 
     max_records_per_second: int = 2000
     body_limit: int = MIB
     routes: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
+    model: str = ""
 
 
-_KEYS = {"maxRecordsPerSecond": int, "bodyLimit": int, "routes": list, "probes": list}
+_KEYS = {"maxRecordsPerSecond": int, "bodyLimit": int, "routes": list, "probes": list, "model": str}
 
 
 def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
-    """Return the settings in `raw`; raise ProxySettingsError with the key, its value and the allowed values."""
+    """Return the settings in `raw`; raise ProxySettingsError with the key, its value and the allowed values.
+
+    Unknown keys are ignored, because the analyzer that wrote the file may be newer.
+    """
     try:
         document = json.loads(raw)
     except ValueError as error:
@@ -55,6 +60,7 @@ def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
         body_limit=document.get("bodyLimit", MIB),
         routes=tuple(document.get("routes", ())),
         probes=tuple(document.get("probes", ())),
+        model=document.get("model", ""),
     )
 
 
@@ -66,21 +72,22 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
             "bodyLimit": settings.body_limit,
             "routes": list(settings.routes),
             "probes": list(settings.probes),
+            "model": settings.model,
         }
     ).encode()
 
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
     """Replace the file at `path` atomically."""
-    replace_file(path, render_proxy_settings(settings))
+    replace_file(path, render_proxy_settings(settings), mode=0o600)
 
 
 def _require(key: str, value: object, where: str) -> None:
     kind = _KEYS.get(key)
-    if kind is None:
-        raise ProxySettingsError(f"{where}: unknown key {quote_value(key)}; allowed are {', '.join(_KEYS)}")
     if kind is int and (type(value) is not int or value < 0):
         raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a whole number, 0 or more")
+    if kind is str and not isinstance(value, str):
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a text")
     if kind is list and not (
         isinstance(value, list) and all(isinstance(item, str) and item.startswith("/") for item in value)
     ):

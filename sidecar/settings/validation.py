@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ..errors import quote_value
-from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Traffic, Webhook
+from .decoding import decode_problems, template_problems
+from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Webhook
 from .errors import DocumentProblem
 from .streams import detector_problem, parse_stream
+from .traffic import Traffic
 from .units import show_duration, show_size
 
 SHORTEST_TICK = 0.1
@@ -24,9 +26,11 @@ SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
-    """Yield a problem for each impossible combination."""
+def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[DocumentProblem]:
+    """Yield a problem for each impossible combination and, outside of a `cluster`, for each setting that needs one."""
     spec = monitor.spec
+    if not cluster:
+        yield from _cluster_only(spec)
     yield from _traffic(spec.traffic)
     yield from _profiles(spec)
     yield from _stores(spec)
@@ -36,7 +40,7 @@ def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
         yield from _scaling(spec.scaling)
     if spec.resources:
         yield from _resources(spec.resources)
-    for name in ("scaling", "resources"):
+    for name in ("scaling", "resources") if cluster else ():
         if getattr(spec, name) and not spec.target_ref:
             yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
     if spec.retrain:
@@ -46,22 +50,16 @@ def find_problems(monitor: ModelMonitor) -> Iterator[DocumentProblem]:
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
     """Yield a warning for each valid setting that has no effect here, or an unexpected one."""
     spec = monitor.spec
-    if not cluster:
-        for name, value in (("targetRef", spec.target_ref), ("scaling", spec.scaling), ("resources", spec.resources)):
-            if value is not None:
-                yield f"spec.{name} works in a cluster only"
-        if spec.traffic.ports:
-            yield "spec.traffic.ports works in a cluster only; here, use --listen and --upstream"
-        for index, source in enumerate(spec.profiles):
-            if source.path is None and source.learn is None:
-                yield f"spec.profiles[{index}] works in a cluster only; here, use path"
-    elif any(source.learn for source in spec.profiles):
+    if cluster and any(source.learn for source in spec.profiles):
         yield "spec.profiles: with learn, each pod has its own profile; use configMap to add the counts of all pods"
+    decode = spec.traffic.decode
+    if decode is not None and decode.predictions is None and not decode.prediction_columns:
+        yield "spec.traffic.decode reads no predictions: give predictions, or predictionColumns"
     if not spec.profiles:
         yield "spec.profiles is empty: Pilotfish measures the traffic but not drift"
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
         yield f"no profile matches version {spec.model.version}: Pilotfish measures the traffic but not drift"
-    yield from _retrain_warnings(spec, cluster=cluster)
+    yield from _retrain_warnings(spec)
 
 
 def ticks_per_false_alarm(drift: Drift) -> float:
@@ -69,15 +67,31 @@ def ticks_per_false_alarm(drift: Drift) -> float:
     return drift.false_alarms.per / drift.tick / drift.false_alarms.count
 
 
-def _retrain_warnings(spec: Spec, *, cluster: bool) -> Iterator[str]:
+def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
+    """Yield a problem for each setting that `pilotfish run` cannot carry out, because it has no cluster."""
+    webhook = spec.retrain.webhook if spec.retrain else None
+    found: list[tuple[str, object, str]] = [
+        ("targetRef", spec.target_ref, "remove it; --upstream names the model server"),
+        ("scaling", spec.scaling, "remove it; nothing is scaled here"),
+        ("resources", spec.resources, "remove it; nothing is resized here"),
+        ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
+        ("retrain.webhook.secretRef", webhook and webhook.secret_ref, "give secretFile instead"),
+    ]
+    for index, source in enumerate(spec.profiles):
+        found.append((f"profiles[{index}].configMap", source.config_map, "give path, the file of the profile, instead"))
+        found.append((f"profiles[{index}].url", source.url, "give path, the file of the profile, instead"))
+    for name, value, remedy in found:
+        if value:
+            yield DocumentProblem(f"$.spec.{name}", "works in a cluster only", remedy)
+
+
+def _retrain_warnings(spec: Spec) -> Iterator[str]:
     if not spec.retrain:
         return
     webhook, mode = spec.retrain.webhook, spec.retrain.mode or spec.mode
     if mode != "act":
         outcome = "recorded but not sent" if mode == "recommend" else "neither recorded nor sent"
         yield f"mode is {mode}: a retraining is {outcome}"
-    if webhook.secret_ref and not cluster:
-        yield "spec.retrain.webhook.secretRef works in a cluster only; here, use secretFile"
     if not webhook.secret_ref and not webhook.secret_file:
         yield "spec.retrain.webhook has no secret: the receiver cannot verify the sender; give secretFile"
     address = urlsplit(webhook.url)
@@ -91,16 +105,8 @@ def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
         bounds = f"{show_size(SMALLEST_BODY)} to {show_size(LARGEST_BODY)}"
         yield DocumentProblem(f"{path}.bodyLimit", f"is {show_size(traffic.body_limit)}", f"give {bounds}")
     for name in ("routes", "probes"):
-        templates = getattr(traffic, name)
-        for index, template in enumerate(templates):
-            if template in templates[:index]:
-                yield DocumentProblem(
-                    f"{path}.{name}[{index}]", f"{quote_value(template)} appears twice", "keep one of them"
-                )
-            if "?" in template or "#" in template:
-                yield DocumentProblem(
-                    f"{path}.{name}[{index}]", f"is {quote_value(template)}", "give the path alone, without a query"
-                )
+        yield from template_problems(getattr(traffic, name), f"{path}.{name}")
+    yield from decode_problems(traffic)
 
 
 def _profiles(spec: Spec) -> Iterator[DocumentProblem]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, quote_value
 
+ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 belongs to Prometheus
 LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without the final NUL
 LONGEST_HOST_NAME = 253  # bytes, without the final dot
 LARGEST_PORT = 65535
@@ -84,6 +85,6 @@ def _is_host_name(text: str) -> bool:
 
 def _forms(*, any_host: bool, unix: bool) -> str:
     """Return the allowed forms, each with an example."""
-    forms = ["HOST:PORT (127.0.0.1:9090)", "[IPV6]:PORT ([::1]:9090)"]
+    forms = [f"HOST:PORT ({ADMIN_ADDRESS})", "[IPV6]:PORT ([::1]:9797)"]
     forms += [":PORT (all addresses)"] * any_host + ["unix:/path"] * unix
     return f"{', '.join(forms[:-1])} or {forms[-1]}"

@@ -12,9 +12,10 @@ from prometheus_client.metrics_core import Metric as Family
 
 from ..report.schema import Effects, FeatureReport, Report
 from . import names
+from .metric import Metric
 from .scrape import ScrapeInput
 
-EFFECTS: dict[names.Metric, Callable[[Effects], float | None]] = {
+EFFECTS: dict[Metric, Callable[[Effects], float | None]] = {
     names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,
     names.MISSING_RATIO: lambda effects: effects.missing_ratio,
     names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,

@@ -13,11 +13,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from . import control, detection, labels, traffic
+from . import blindness, control, detection, labels, traffic
 from . import process as own
 from .scrape import ScrapeInput
 
-COLLECTORS = (control.collect, detection.collect, labels.collect, own.collect, traffic.collect)
+COLLECTORS = (
+    blindness.collect,
+    control.collect,
+    detection.collect,
+    labels.collect,
+    own.collect,
+    traffic.collect,
+)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ def _feedback(feedback: FeedbackStatus) -> Iterator[Family]:
         outcomes.add_metric((item.outcome,), item.labels)
     reused.add_metric((), feedback.reused)
     pending.add_metric((), feedback.pending)
-    yield from (outcomes, reused, pending)
+    unused = names.LABELS_UNUSED.counter()
+    for reason, labels in feedback.unused.items():
+        unused.add_metric((reason,), labels)
+    yield from (outcomes, reused, pending, unused)
     for metric, value in (
         (names.FEEDBACK_COVERAGE, feedback.coverage),
         (names.REQUEST_ID_RATIO, feedback.identified_ratio),

@@ -6,37 +6,7 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-Kind = Literal["counter", "gauge", "histogram"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. `name` is the name in queries (without `_bucket`); `group` is its heading in the docs."""
-
-    name: str
-    kind: Kind
-    help: str
-    group: str
-    labels: tuple[str, ...] = ()
-    unit: str = ""
-
-    def counter(self) -> CounterMetricFamily:
-        """Return a new, empty family of this counter."""
-        return CounterMetricFamily(self.name.removesuffix("_total"), self.help, labels=self.labels, unit=self.unit)
-
-    def gauge(self) -> GaugeMetricFamily:
-        """Return a new, empty family of this gauge."""
-        return GaugeMetricFamily(self.name, self.help, labels=self.labels, unit=self.unit)
-
-    def histogram(self) -> HistogramMetricFamily:
-        """Return a new, empty family of this histogram."""
-        return HistogramMetricFamily(self.name, self.help, labels=self.labels, unit=self.unit)
-
+from .metric import Metric
 
 TRAFFIC, ACCOUNT, DRIFT, LABELS = "Traffic", "Accounting", "Drift", "Labels and performance"
 CONTROL, OWN = "Retraining", "Pilotfish itself"
@@ -150,6 +120,13 @@ EXCHANGES = Metric(
     "Exchanges by outcome (fate) and reason. Together with the queued ones they add up to those seen.",
     ACCOUNT,
     ("fate", "reason"),
+)
+PREDICTIONS_UNREAD = Metric(
+    "pilotfish_predictions_unread_total",
+    "counter",
+    "Measured exchanges whose response could not be decoded, by reason (docs/protocols.md).",
+    ACCOUNT,
+    ("reason",),
 )
 QUEUED = Metric(
     "pilotfish_exchanges_queued", "gauge", "Exchanges on the way from the proxy to the analyzer; 0 at rest.", ACCOUNT
@@ -296,6 +273,13 @@ FEEDBACK = Metric(
     LABELS,
     ("outcome",),
 )
+LABELS_UNUSED = Metric(
+    "pilotfish_feedback_unused_total",
+    "counter",
+    "Accepted labels that led to no loss, by reason (docs/feedback.md).",
+    LABELS,
+    ("reason",),
+)
 FEEDBACK_PENDING = Metric(
     "pilotfish_feedback_pending_rows", "gauge", "Stored predictions that have no label yet.", LABELS
 )
@@ -355,7 +339,16 @@ OUTBOX_DAMAGED = Metric(
 )
 
 INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
-READY = Metric("pilotfish_ready", "gauge", "1 while the analyzer counts rows, 0 while it is idle.", OWN)
+BLIND = Metric(
+    "pilotfish_blind",
+    "gauge",
+    "1 while a part of the traffic is not measured for this reason (docs/blind-spots.md), else 0.",
+    OWN,
+    ("reason",),
+)
+READY = Metric(
+    "pilotfish_ready", "gauge", "1 while the traffic is measured, at least in part, as in GET /readyz, else 0.", OWN
+)
 CHECKPOINT_TIME = Metric(
     "pilotfish_checkpoint_timestamp_seconds",
     "gauge",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..channel.page import PageSnapshot
 from ..report.control_status import ControlStatus
-from ..report.schema import Report
+from ..report.schema import BlindSpot, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class ScrapeInput:
         control: the status of the control loop; None without a loop.
         now: epoch seconds.
         memory_limit: limit of this process in bytes; 0 without a limit.
+        blind: the present blind spots.
+        ready: the same as `ready` of `GET /readyz`.
     """
 
     report: Report
@@ -26,3 +28,5 @@ class ScrapeInput:
     control: ControlStatus | None
     now: float
     memory_limit: int = 0
+    blind: tuple[BlindSpot, ...] = ()
+    ready: bool = True

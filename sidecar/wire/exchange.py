@@ -62,8 +62,8 @@ class ExchangeListener(Protocol[E_contra]):
     def answered(self, exchange: E_contra) -> None:
         """Handle the header section of the final response. Not called if the whole response arrived in one read."""
 
-    def streamed(self, exchange: E_contra, now: int, first: bool) -> None:
-        """Handle bytes of an event stream; `first` marks the first ones of the exchange."""
+    def streamed(self, exchange: E_contra, now: int, first: bool, events: int) -> None:
+        """Handle `events` portions of an event stream that arrived at once; `first` marks the exchange's first ones."""
 
     def finished(self, exchange: E_contra) -> None:
         """Handle the end of an exchange; `exchange.complete` is true if both messages were parsed to their ends."""

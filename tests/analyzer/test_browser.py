@@ -28,6 +28,6 @@ async def test_a_browser_shows_the_page_and_blocks_no_part_of_it(tmp_path: Path)
         shown, said = await asyncio.wait_for(child.communicate(), patient(45))
         await here.get("/healthz")
     assert b"Features" in shown
-    assert b"watching" in shown
+    assert b"no rows yet" in shown
     assert b"Refused" not in said
     assert b"Content Security Policy" not in said

@@ -60,10 +60,12 @@ def test_the_proxy_takes_its_settings(tmp_path: Path) -> None:
     assert found.settings.hints.body_limit >= settings.body_limit
 
 
-def test_a_profile_that_only_a_cluster_can_fetch_is_reported(tmp_path: Path) -> None:
+def test_a_profile_that_only_a_cluster_can_fetch_leaves_a_laptop_idle(tmp_path: Path) -> None:
     found = configured(tmp_path, {"profiles": [{"configMap": "m-profile"}]})
-    assert found.profile_path is None
-    assert any("cluster only" in note for note in found.notes)
+    assert (found.document, found.profile_path) == (None, None)
+    assert "$.spec.profiles[0].configMap (line 4): works in a cluster only" in found.settings.problem
+    inside = configure(tmp_path / "monitor.yaml", effect_sizes_only, cluster=True)
+    assert (inside.document is not None, inside.settings.problem) == (True, "")
 
 
 def test_addresses_are_shown_without_what_may_be_secret(tmp_path: Path) -> None:

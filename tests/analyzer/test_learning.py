@@ -22,7 +22,8 @@ from pilotfish.sidecar.analyzer.row_stores import RowStores
 from pilotfish.sidecar.analyzer.snapshot import Publisher
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.report.schema import AuditEntry, CheckpointStatus, LearningStatus
-from pilotfish.sidecar.settings.document import KeepRows, Learn
+from pilotfish.sidecar.settings.document import Learn
+from pilotfish.sidecar.settings.traffic import KeepRows
 from tests.analyzer.made import T0, drifting, pipeline, profile, record, setup
 from tests.analyzer.test_app import measured, options, running
 from tests.support.waiting import eventually

@@ -279,9 +279,11 @@ def test_models_beyond_the_bound_share_one_total() -> None:
     counters = Counters()
     counts = RowCounts(counters, "")
     for index in range(60):
-        counts.on_exchange(0, DecodedExchange(f"model-{index}", None, "oip", Rows({}, 1), None, None, None), 0.0)
+        exchange = DecodedExchange(f"model-{index}", None, "oip", Rows({}, 1), None, "event_stream", None)
+        counts.on_exchange(0, exchange, 0.0)
     assert counters.named()["rows:input:other"] == 60 - 32
-    assert len(counters.named()) == 33
+    assert counters.named()["predictions_unread:event_stream"] == 60
+    assert len(counters.named()) == 34
 
 
 def test_the_report_is_immutable_and_later_records_do_not_change_it() -> None:

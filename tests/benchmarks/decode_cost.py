@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
+from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, OwnJson, decode
+from pilotfish.sidecar.settings.jsonpath import parse_path
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
 
 FEATURES = 20
@@ -32,6 +33,20 @@ def embedding() -> tuple[bytes, str]:
     return head + values.tobytes(), f"Inference-Header-Content-Length: {len(head)}\r\n"
 
 
+def own_hints(rows: str, predictions: str) -> Hints:
+    """Return the hints of a document with these paths."""
+    own = OwnJson(rows=parse_path(rows), predictions=parse_path(predictions), id=parse_path("$.id"))
+    return Hints(protocol="json", inputs=NAMES, outputs=("score",), own=own)
+
+
+OWN = {
+    "own JSON, one object": own_hints("$.row", "$.score"),
+    "own JSON, list": own_hints("$.features", "$.score"),
+    "own JSON, 100 lists": own_hints("$.rows", "$.results[*].score"),
+    "own JSON, 100 objects": own_hints("$.rows[*]", "$.results[*].score"),
+}
+
+
 def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     """Return (path, request, response) by name."""
     row = [index + 0.123456 for index in range(FEATURES)]
@@ -40,17 +55,24 @@ def forms() -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     scores = {"outputs": [tensor("score", [100], [0.5] * 100)]}
     nested = {"name": "x", "home": {"city": "Bern", "geo": dict.fromkeys(NAMES[:18], 0.123456)}}
     floats = [index / 7 for index in range(EMBEDDING)]
+    named = dict(zip(NAMES, row, strict=True))
+    results = {"results": [{"score": 0.5}] * 100}
     tensors = [tensor(name, [1], [value]) for name, value in zip(NAMES, row, strict=True)]
     return {
         "oip, a tensor a feature": (OIP_PATH, {"id": "7", "inputs": tensors}, score),
         "oip, one tensor [1, 20]": (OIP_PATH, {"id": "7", "inputs": [tensor("x", [1, FEATURES], row)]}, score),
         "oip, 100 rows": (OIP_PATH, {"inputs": [tensor("x", [100, FEATURES], matrix)]}, scores),
-        "v1, named row": (V1_PATH, {"instances": [dict(zip(NAMES, row, strict=True))]}, {"predictions": [0.5]}),
+        "v1, named row": (V1_PATH, {"instances": [named]}, {"predictions": [0.5]}),
         "v1, list": (V1_PATH, {"instances": [row]}, {"predictions": [0.5]}),
         "v1, 100 rows": (V1_PATH, {"instances": matrix}, {"predictions": [0.5] * 100}),
+        "v1, 100 named rows": (V1_PATH, {"instances": [named] * 100}, {"predictions": [0.5] * 100}),
         "v1, nested row": (V1_PATH, {"instances": [nested]}, {"predictions": [0.5]}),
         f"v1, {EMBEDDING} numbers": (V1_PATH, {"instances": [{"emb": floats}]}, {"predictions": [0.5]}),
         "unknown path": ("/predict", {"instances": [row]}, {"predictions": [0.5]}),
+        "own JSON, one object": ("/score", {"id": "7", "row": named}, {"score": 0.5}),
+        "own JSON, list": ("/score", {"id": "7", "features": row}, {"score": 0.5}),
+        "own JSON, 100 lists": ("/score", {"id": "7", "rows": matrix}, results),
+        "own JSON, 100 objects": ("/score", {"id": "7", "rows": [named] * 100}, results),
     }
 
 
@@ -74,7 +96,7 @@ def main() -> None:
     print("| --- | --- | --- | --- |")
     for name, (path, request, response) in forms().items():
         exchange = record(request, response, path=path)
-        hints = array_hints if str(EMBEDDING) in name else plain_hints
+        hints = OWN.get(name) or (array_hints if str(EMBEDDING) in name else plain_hints)
         found = decode(exchange, hints)
         assert isinstance(found, DecodedExchange)
         assert found.outputs is not None

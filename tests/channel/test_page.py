@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel import layout as at
-from pilotfish.sidecar.channel.page import CounterPage, LatencyHistogram, PageError, read_page
+from pilotfish.sidecar.channel.page import CounterPage, LatencyHistogram, PageError, read_page, slot_name
 from tests.support.waiting import patient
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "page"
+
+
+def named(page: CounterPage, route: str) -> int:
+    """Give the first slot to a route and return its first word."""
+    page.replace_route(page.route_slots()[0], route)
+    return page.routes()[slot_name(route)]
 
 
 def test_layout_names_are_unique_and_buckets_span_the_documented_range() -> None:
@@ -27,7 +33,7 @@ def test_layout_names_are_unique_and_buckets_span_the_documented_range() -> None
 
 def test_counters_are_read_back(path: Path) -> None:
     page = CounterPage.open(path, now_ns=5)
-    slot = page.slot("POST /x")
+    slot = named(page, "POST /x")
     page.add(slot + at.SLOT_CODES + at.CODES.index("2xx"), 3)
     page.add(at.outcome_word("dropped", "channel_full"))
     page.observe(slot + at.SLOT_DURATION, 10_001)
@@ -42,7 +48,7 @@ def test_counters_are_read_back(path: Path) -> None:
 
 def test_next_proxy_continues_counters_and_resets_gauges(path: Path) -> None:
     first = CounterPage.open(path, now_ns=5)
-    slot = first.slot("POST /x")
+    slot = named(first, "POST /x")
     first.add(slot + at.SLOT_IN_FLIGHT, 2)
     first.add(slot + at.SLOT_BYTES_IN, 7)
     first.add(at.connection("open"), 4)
@@ -54,7 +60,7 @@ def test_next_proxy_continues_counters_and_resets_gauges(path: Path) -> None:
     route = next(route for route in snapshot.routes if route.route == "POST /x")
     assert (route.bytes_in, route.in_flight, snapshot.connections["open"]) == (7, 0, 0)
     assert snapshot.epoch > epoch
-    assert second.slot("POST /x") == slot
+    assert second.routes() == {"POST /x": slot}
     second.close()
 
 
@@ -74,18 +80,24 @@ def test_invalid_page_is_rejected_by_readers_and_replaced_by_a_writer(path: Path
     assert read_page(path).accepted == 0
 
 
-def test_routes_beyond_the_slots_share_the_last_one(path: Path) -> None:
+def test_counters_of_a_replaced_route_are_added_to_other(path: Path) -> None:
     page = CounterPage.open(path, now_ns=1)
-    slots = [page.slot(f"GET /{index}") for index in range(at.SLOTS + 5)]
-    other = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
-    assert slots.count(other) == at.SLOTS + 5 - (at.OTHER - at.FIRST_ROUTE)
-    assert len(set(slots)) == at.OTHER - at.FIRST_ROUTE + 1
+    for route, gone in (("GET /a", 3), ("GET /b", 4)):
+        slot = named(page, route)
+        page.add(slot + at.SLOT_CODES + at.CODES.index("2xx"), gone)
+        page.observe(slot + at.SLOT_DURATION, 10_001)
+    named(page, "GET /c")
+    routes = {route.route: route for route in read_page(path).routes}
+    assert set(routes) == {"probes", "GET /c", "other"}
+    assert (routes["GET /c"].codes["2xx"], routes["GET /c"].histograms["duration"].total) == (0, 0)
+    assert (routes["other"].codes["2xx"], routes["other"].histograms["duration"].total) == (7, 2)
+    assert page.words[at.AT_LOCK] % 2 == 0
     page.close()
 
 
 def test_long_route_names_are_truncated_between_characters(path: Path) -> None:
     page = CounterPage.open(path, now_ns=1)
-    page.slot("GET /" + "é" * 200)
+    named(page, "GET /" + "é" * 200)
     page.close()
     (route,) = [r.route for r in read_page(path).routes if r.route.startswith("GET")]
     assert route == "GET /" + "é" * 61

@@ -35,8 +35,12 @@ def record(sequence: int, body: bytes = b"{}") -> Record:
     return make_record(sequence, body)
 
 
+def encoded(record: Record) -> bytes:
+    return b"".join(encode_record(record))
+
+
 FRAMES: list[Frame] = [Hello(3, 1), record(1), record(2, b"x" * 300), record(3, b"")]
-RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encode_record(item) for item in FRAMES)
+RAW = b"".join(encode_hello(item) if isinstance(item, Hello) else encoded(item) for item in FRAMES)
 
 
 def decode_all(*pieces: bytes) -> list[Frame]:
@@ -139,7 +143,7 @@ def test_proxy_of_another_version_is_rejected_and_its_hello_is_yielded(
 ) -> None:
     with socket.socket(socket.AF_UNIX) as proxy:
         proxy.connect(str(tmp_path / "records.sock"))
-        proxy.sendall(encode_hello(Hello(3, 7, version)) + of_version(version, encode_record(record(7))))
+        proxy.sendall(encode_hello(Hello(3, 7, version)) + of_version(version, encoded(record(7))))
         assert received(receiver, 1) == [Hello(3, 7, version)]
     assert f"version {version}, this is {VERSION}" in receiver.problem
     assert (receiver.broken_total, receiver.connected) == (1, False)
@@ -154,7 +158,7 @@ def test_layout_of_hello_is_the_same_in_every_version() -> None:
 
 def test_record_of_another_version_is_rejected() -> None:
     with pytest.raises(VersionError, match="one image"):
-        decode_all(of_version(VERSION + 1, encode_record(record(1))))
+        decode_all(of_version(VERSION + 1, encoded(record(1))))
 
 
 def test_wake_ends_a_wait(receiver: Receiver) -> None:

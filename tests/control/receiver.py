@@ -32,6 +32,8 @@ class Arrival:
 class Receiver:
     """Answers by `script`: a status, `retry-after`, `redirect`, `flood`, `die` (close without an answer) or `hang`.
 
+    `raw:...` is the response itself, with `|` for a line end; the connection is closed after it.
+
     The last entry repeats. `arrivals` lists all requests.
     """
 
@@ -67,6 +69,9 @@ def receiving(script: Sequence[str] = ("200",)) -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             answer = receiver.take(dict(self.headers), body)
             if answer == "die":
+                self.close_connection = True
+            elif answer.startswith("raw:"):
+                self.wfile.write(answer.removeprefix("raw:").replace("|", "\r\n").encode("latin-1"))
                 self.close_connection = True
             elif answer == "hang":
                 receiver.release.wait(patient(20))

@@ -99,6 +99,41 @@ def test_answers(script: str, expected: DeliveryResult) -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        "raw:HTTP/1.1 200 OK|Retry-After: Tue, 14 Nov 99999999999999999999 22:14:20 GMT|Content-Length: 2||ok",
+        "raw:HTTP/1.1 200 OK|Retry-After: 99999999999999999999|Content-Length: 2||ok",
+        "raw:HTTP/1.1 200 OK|Content-Length: 5||ok",
+        "raw:HTTP/1.1 200 OK|Content-Encoding: gzip|Content-Length: 2||ok",
+        "raw:HTTP/1.1 201 |Location: ::::|Set-Cookie: a=b; expires=Tue, 14 Nov 99999 22:14:20 GMT|Content-Length: 0||",
+        "raw:HTTP/1.0 200 OK||" + "x" * 200_000,
+    ],
+)
+def test_a_2xx_settles_whatever_else_the_receiver_sends(answer: str) -> None:
+    with receiving([answer]) as receiver:
+        webhook = WebhookSender(target_of(receiver), agent="pilotfish/test", clock=lambda: NOON)
+        assert asyncio.run(webhook.apply(intent_of(EVENT), NOON)) == Done("drift")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "raw:HTTP/1.1 503 |Retry-After: Tue, 14 Nov 99999999999999999999 22:14:20 GMT|Content-Length: 0||",
+        "raw:HTTP/1.1 99999 OK||",
+        "raw:HTTP/9.9 200 OK",
+        "raw:\x00\xff|||",
+        "raw:HTTP/1.1 302 Found|Location: \x80\xff|Content-Length: 0||",
+        "raw:HTTP/1.1 500 |Content-Length: -1||",
+        "raw:HTTP/1.1 500 |" + "X: y|" * 40_000 + "|",
+    ],
+)
+def test_a_hostile_answer_is_a_failure_that_is_retried(answer: str) -> None:
+    with receiving([answer]) as receiver:
+        webhook = WebhookSender(target_of(receiver), agent="pilotfish/test", clock=lambda: NOON)
+        assert isinstance(asyncio.run(webhook.apply(intent_of(EVENT), NOON)), RetryAt)
+
+
+@pytest.mark.parametrize(
     ("script", "expected"),
     [("200", Done("drift")), ("410", Failed("http_410")), ("500", RetryAt("http_500", NOON))],
 )

@@ -92,7 +92,8 @@ def in_force(stack: Stack) -> str:
 
 def test_a_new_profile_is_put_into_force_or_refused_with_both_versions_named(stack: Stack) -> None:
     stack.start()
-    first = wait_until(lambda: in_force(stack), what="a profile in force")
+    wait_until(stack.ready)
+    first = in_force(stack)
     stack.write("profile.json", profile_of(1, version="2"))
     assert "'2'" in wait_until(lambda: warnings(stack), what="the warning")
     assert in_force(stack) == first

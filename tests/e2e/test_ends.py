@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from pilotfish.sidecar.analyzer import checkpoint
+from pilotfish.sidecar.analyzer.counters import MEASURED, encode
+from pilotfish.sidecar.analyzer.totals_file import TOTALS_FILE, TotalsFile
+from tests.e2e.load import loaded, until
 from tests.e2e.stack import Stack
 from tests.e2e.upstream import RESPONSE
 from tests.support.ports import accepts, free_port
@@ -44,13 +54,101 @@ def test_wrong_flags_are_refused_before_anything_starts(spawn: Children) -> None
     assert "nonsense" in child.errors()
 
 
-def test_traffic_passes_while_the_admin_address_is_in_use(stack: Stack) -> None:
+def test_an_admin_address_in_use_at_the_start_ends_it_with_the_reason(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.admin)):
         stack.start()
+        assert stack.run.process.wait(timeout=patient(20)) == 2
+    said = stack.run.errors()
+    assert f"cannot listen at '127.0.0.1:{stack.admin}': Address already in use; give another --admin" in said
+    assert said.count("cannot listen") == 1
+    assert not accepts(stack.listen)
+
+
+def test_traffic_passes_while_a_restarted_analyzer_cannot_use_the_admin_address(stack: Stack) -> None:
+    stack.start()
+    wait_until(lambda: accepts(stack.admin), what="the admin address")
+    stack.kill_analyzer()
+    with taken(stack.admin):
         wait_until(lambda: "the analyzer process ended with status 2" in stack.run.errors())
         assert accepts(stack.listen)
     wait_until(stack.ready, timeout=20, what="the analyzer process, once the address is free")
     assert stack.stop() == 0
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Take a port as soon as it is free, and hold it."""
+
+    def take() -> socket.socket | None:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            return None
+
+    server = wait_until(take, what="the port")
+    assert server is not None
+    with server:
+        yield
+
+
+@pytest.mark.parametrize("limit", ["16Mi", "100Mi", "150Mi"])
+def test_a_memory_limit_that_is_too_low_to_start_ends_it_with_a_usable_one(stack: Stack, limit: str) -> None:
+    stack.start("--memory-limit", limit)
+    assert stack.run.process.wait(timeout=patient(20)) == 2
+    said = stack.run.errors()
+    assert f"--memory-limit {limit}: the analyzer needs" in said
+    assert "give 256Mi or more" in said
+
+
+def test_state_of_another_run_ends_it_with_the_reason(stack: Stack, spawn: Children) -> None:
+    stack.start()
+    wait_until(lambda: accepts(stack.admin), what="the admin address")
+    second = spawn.pilotfish(
+        *("run", "--listen", f"127.0.0.1:{free_port()}", "--upstream", f"127.0.0.1:{stack.upstream}"),
+        *("--admin", f"127.0.0.1:{free_port()}", "--state", stack.folder / "state"),
+    )
+    assert second.process.wait(timeout=patient(20)) == 2
+    assert "another analyzer may use the same --state folder" in second.errors()
+    assert stack.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--state", "/dev/null/state"), ("--token-file", "/nowhere"), ("--admin", "x")]
+)
+def test_options_that_cannot_be_used_end_it_before_anything_starts(spawn: Children, flag: str, value: str) -> None:
+    child = spawn.pilotfish("run", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1", flag, value)
+    assert child.process.wait(timeout=patient(20)) == 2
+    assert value in child.errors()
+    assert "relaying" not in child.errors()
+
+
+def test_a_signal_to_all_processes_under_load_loses_no_exchange_and_no_checkpoint(stack: Stack) -> None:
+    stack.start()
+    wait_until(stack.ready)
+    analyzer, everyone = stack.pid("analyzer"), [stack.run.pid, stack.pid("proxy"), stack.pid("analyzer")]
+
+    async def signal_all() -> int:
+        async with loaded(stack.listen) as load:
+            await until(lambda: load.answered > 50, "answers")
+            for pid in everyone:
+                os.kill(pid, signal.SIGTERM)
+            await until(lambda: "draining" in stack.run.errors(), "the drain")
+            answered = load.answered
+            await until(lambda: load.answered > answered + 50, "answers while draining")
+            assert stack.pid("analyzer") == analyzer
+        assert load.failures == []
+        return load.answered
+
+    answered = asyncio.run(signal_all())
+    assert stack.run.process.wait(timeout=patient(30)) == 0
+    assert "ended with status" not in stack.run.errors()
+    file = TotalsFile(stack.folder / "shared" / TOTALS_FILE)
+    _, totals = file.read() or (0, {})
+    file.close()
+    assert totals[encode(MEASURED.key())] == answered
+    saved = checkpoint.load(stack.folder / "state" / checkpoint.CHECKPOINT_FILE)
+    assert saved is not None
+    assert saved["ledger"]["totals"][encode(MEASURED.key())] == answered
 
 
 def test_without_folders_it_uses_a_private_one_and_removes_it(stack: Stack, spawn: Children) -> None:

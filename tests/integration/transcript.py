@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from pilotfish.sidecar.proxy.protocols import ProtocolDetector
+from pilotfish.sidecar.wire.budget import ParseBudget
 from pilotfish.sidecar.wire.exchange import Exchange
 from tests.integration.case import Case
 from tests.integration.wire import Wire
@@ -87,7 +88,7 @@ class RecordingListener:
     def answered(self, exchange: Exchange) -> None:
         assert exchange.status
 
-    def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
+    def streamed(self, exchange: Exchange, now: int, first: bool, events: int) -> None:
         pass  # these tests ignore event timing
 
     def finished(self, exchange: Exchange) -> None:
@@ -107,7 +108,7 @@ class RecordingListener:
 def track(events: list[Event], *, capture: bool = True) -> RecordingListener:
     """Pass the events to a protocol detector and its parser, in the order of the relay."""
     listener = RecordingListener(capture)
-    tracker = ProtocolDetector(listener, Exchange)
+    tracker = ProtocolDetector(listener, Exchange, ParseBudget())
     for now, (side, data) in enumerate(events, 1):
         if data is None:
             if side == "server":  # the end of the client's direction ends no message

@@ -16,6 +16,7 @@ import pytest
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.profiles.files import read_profile
+from pilotfish.sidecar.settings.load import parse
 
 ROWS = 4000
 
@@ -116,6 +117,19 @@ def test_build_prints_the_commands_for_a_cluster(data: Path, capsys: pytest.Capt
         in output
     )
     assert 'profiles: [{version: "7.1", configMap: my-model-7-1-profile}]' in output
+
+
+def test_build_prints_the_lines_for_this_machine_first(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    built(data, "--exclude", "row id", "--model", "m", "--version", "7.1", out='p "q".json')
+    output = capsys.readouterr().out
+    snippet = re.search(r"in the document monitor\.yaml: (profiles: .*)", output)
+    assert snippet is not None
+    assert output.index("pilotfish run -f monitor.yaml") < output.index("kubectl")
+    spec = f"{{{snippet[1]}, model: {{version: '7.1'}}}}"
+    document = f"apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {{name: m}}\nspec: {spec}\n"
+    (source,) = parse(document.encode(), "printed", {}, cluster=False).spec.profiles
+    assert source.version == "7.1"
+    assert Path(str(source.path)) == (data.parent / 'p "q".json').absolute()
 
 
 def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Every exchange has exactly one outcome, and the totals of routes and outcomes agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
-from pilotfish.sidecar.channel.record import Record
+from pilotfish.sidecar.channel.record import Piece, Record
 from pilotfish.sidecar.proxy.observer import ConnectionObserver, Observer
 from pilotfish.sidecar.settings.proxy import ProxySettings
 
@@ -20,12 +20,13 @@ class FakeSink:
     def __init__(self) -> None:
         self.connected = True
         self.room = 10**9
+        self.queued_bytes = 0
         self.records: list[Record] = []
 
-    def offer(self, record: Record) -> bool:
+    def offer(self, record: Record, request_body: Sequence[Piece], response_body: Sequence[Piece]) -> bool:
         if not self.connected or self.room <= len(self.records):
             return False
-        self.records.append(record)
+        self.records.append(record._replace(request_body=b"".join(request_body), response_body=b"".join(response_body)))
         return True
 
 
@@ -123,6 +124,18 @@ def test_bodies_beyond_the_limit_are_flagged_and_sizes_are_complete(observer: Ob
     exchange(observer, post(b"x" * 100), OK)
     (record,) = sink.records
     assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
+
+
+def test_memory_of_captured_bodies_is_published(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
+    connection = ConnectionObserver(observer, 0)
+    connection.client(memoryview(post(b"x" * 50)[:-1]), 1)
+    sink.queued_bytes = 7
+    observer.update()
+    assert snapshot(tmp_path).captured_bytes == 49 + 7
+    sink.queued_bytes = 0
+    connection.closed(2)
+    observer.update()
+    assert snapshot(tmp_path).captured_bytes == 0
 
 
 @pytest.mark.parametrize(("status", "code"), [(100 + 1, "1xx"), (299, "2xx"), (599, "5xx"), (666, "5xx"), (999, "5xx")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pilotfish.sidecar.proxy.protocols import PROTOCOLS, ProtocolDetector
+from pilotfish.sidecar.wire.budget import ParseBudget
 from pilotfish.sidecar.wire.exchange import Exchange
 from pilotfish.sidecar.wire.http1.tracker import Tracker
 from pilotfish.sidecar.wire.opaque import OpaqueParser
@@ -31,7 +32,7 @@ class ByteCountingListener(RecordingListener):
 
 def detected(data: bytes, size: int) -> tuple[ByteCountingListener, ProtocolDetector[Exchange]]:
     listener = ByteCountingListener()
-    detector = ProtocolDetector(listener, Exchange)
+    detector = ProtocolDetector(listener, Exchange, ParseBudget())
     for at in range(0, len(data), size):
         detector.client(memoryview(data[at : at + size]), at + 1)
     return listener, detector
@@ -71,7 +72,7 @@ def test_server_that_sends_first_selects_the_last_row() -> None:
 
 
 def test_caller_receives_the_parser_as_soon_as_it_is_known() -> None:
-    detector = ProtocolDetector(ByteCountingListener(), Exchange)
+    detector = ProtocolDetector(ByteCountingListener(), Exchange, ParseBudget())
     assert detector.client(memoryview(b"P"), 1) is None
     following = detector.client(memoryview(b"UT / HTTP/1.1\r\n\r\n"), 2)
     assert detector.parser is not None

@@ -14,6 +14,8 @@ from pilotfish.sidecar.run.restart_policy import (
     PROXY,
     RECYCLE,
     STOP_GRACE_SECONDS,
+    STOP_SIGNAL,
+    USAGE,
     Action,
     Exit,
     LogMessage,
@@ -66,7 +68,7 @@ def test_a_signal_goes_to_the_proxy_alone_each_time(number: int, forwarded: int)
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (2, 2), (-signal.SIGKILL, 137), (-signal.SIGTERM, 143)])
 def test_the_whole_ends_with_the_proxys_status_after_the_analyzer_stopped(status: int, expected: int) -> None:
     policy = started()
-    assert policy.on_exit(PROXY, status, 9.0) == [SignalChild(ANALYZER, signal.SIGTERM)]
+    assert policy.on_exit(PROXY, status, 9.0) == [SignalChild(ANALYZER, STOP_SIGNAL)]
     assert policy.on_signal(signal.SIGTERM, 9.1) == []
     assert policy.on_exit(ANALYZER, 0, 9.2) == [Exit(expected)]
 
@@ -137,9 +139,9 @@ def test_the_log_has_the_reason_and_the_wait() -> None:
     assert line.text.startswith(
         "the analyzer process was killed by SIGKILL after 3.0 s; traffic is not affected; restart in "
     )
-    (line,) = started().on_exit(ANALYZER, 2, 3.0)
+    (line,) = started().on_exit(ANALYZER, 1, 3.0)
     assert isinstance(line, LogMessage)
-    assert "ended with status 2 after 3.0 s" in line.text
+    assert "ended with status 1 after 3.0 s" in line.text
     (line,) = started().on_exit(ANALYZER, RECYCLE, 3.0)
     assert isinstance(line, LogMessage)
     assert "--memory-limit" in line.text
@@ -147,7 +149,7 @@ def test_the_log_has_the_reason_and_the_wait() -> None:
 
 def test_without_a_proxy_a_signal_stops_the_analyzer() -> None:
     policy = started(with_proxy=False)
-    assert policy.on_signal(signal.SIGTERM, 1.0) == [SignalChild(ANALYZER, signal.SIGTERM)]
+    assert policy.on_signal(signal.SIGTERM, 1.0) == [SignalChild(ANALYZER, STOP_SIGNAL)]
     assert policy.on_exit(ANALYZER, 0, 1.5) == [Exit(0)]
 
 
@@ -157,3 +159,32 @@ def test_without_a_proxy_nothing_but_a_signal_ends_it() -> None:
         now += 1.0 + restart_wait(policy, status, now + 1.0)
     policy.on_exit(ANALYZER, 1, now + 1.0)
     assert policy.on_signal(signal.SIGINT, now + 1.01) == [Exit(0)]
+
+
+def test_options_that_the_first_analyzer_refuses_stop_the_proxy_and_end_with_status_2() -> None:
+    policy = started()
+    assert without_messages(policy.on_exit(ANALYZER, USAGE, 1.0)) == [SignalChild(PROXY, signal.SIGTERM)]
+    assert policy.wake_at is None
+    assert policy.on_signal(signal.SIGTERM, 1.1) == [SignalChild(PROXY, signal.SIGTERM)]
+    assert policy.on_exit(PROXY, 0, 2.0) == [Exit(USAGE)]
+
+
+def test_options_that_a_later_analyzer_refuses_are_tried_again() -> None:
+    policy = started()
+    wait = restart_wait(policy, 1, 1.0)
+    assert restart_wait(policy, USAGE, 1.0 + wait + 1.0) <= 0.5
+    assert policy.on_signal(signal.SIGTERM, 9.0) == [SignalChild(PROXY, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("status", [1, 127, RECYCLE, -signal.SIGKILL, -signal.SIGSEGV])
+def test_a_first_analyzer_that_fails_for_another_reason_is_restarted(status: int) -> None:
+    assert restart_wait(started(), status, 1.0) <= 0.25
+
+
+def test_both_fail_at_once() -> None:
+    policy = started()
+    policy.on_exit(ANALYZER, USAGE, 1.0)
+    assert policy.on_exit(PROXY, 3, 1.0) == [Exit(USAGE)]
+    policy = started()
+    policy.on_exit(PROXY, 3, 1.0)
+    assert policy.on_exit(ANALYZER, USAGE, 1.0) == [Exit(3)]

@@ -15,6 +15,7 @@ from pilotfish.sidecar.run.restart_policy import (
     PROXY,
     RECYCLE,
     STOP_GRACE_SECONDS,
+    USAGE,
     Action,
     Exit,
     SignalChild,
@@ -34,7 +35,7 @@ class SupervisorMachine(RuleBasedStateMachine):
         self.with_proxy, self.now = with_proxy, 0.0
         self.status: int | None = None
         self.running: set[str] = set()
-        self.stopping = False
+        self.stopping = self.signalled = self.refused = False
         self.killed = False
         self.policy = SupervisorPolicy(with_proxy=with_proxy, random=Random(seed))
         self.do(self.policy.start_all(0.0))
@@ -47,15 +48,18 @@ class SupervisorMachine(RuleBasedStateMachine):
                     assert child not in self.running, "no child is started twice"
                     assert child == ANALYZER or self.now == 0, "the proxy is never restarted"
                     assert not self.stopping, "no child is started while ending"
+                    assert not self.refused, "no child is started after the options were refused"
                     self.running.add(child)
                 case SignalChild(child, number):
                     assert child in self.running
                     assert not (child == PROXY and number == signal.SIGKILL), "the proxy is never killed"
                     assert not (child == ANALYZER and self.with_proxy and PROXY in self.running)
                     self.stopping |= child == ANALYZER
+                    self.refused |= child == PROXY and not self.signalled
                     self.killed |= number == signal.SIGKILL
                 case Exit(status):
                     assert not self.running
+                    assert status == USAGE or not self.refused, "refused options give their status"
                     self.status = status
 
     def alive(self) -> bool:
@@ -85,6 +89,7 @@ class SupervisorMachine(RuleBasedStateMachine):
     def signal_arrives(self, number: int) -> None:
         if not self.with_proxy:
             self.stopping = True
+        self.signalled = True
         self.do(self.policy.on_signal(number, self.now))
 
     @rule()

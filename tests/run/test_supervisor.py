@@ -60,7 +60,7 @@ def test_it_ends_with_the_proxys_status_and_stops_the_analyzer_first(
         spawn,
         tmp_path,
         f"until [ -e {ready} ]; do sleep 0.01; done; exit {status}",
-        f"trap 'echo bye > {stopped}; exit 0' TERM; touch {ready}; {FOREVER}",
+        f"trap 'echo bye > {stopped}; exit 0' USR1; touch {ready}; {FOREVER}",
     )
     assert children.wait() == status
     assert stopped.read_text() == "bye\n"
@@ -109,6 +109,35 @@ def test_a_stopped_analyzer_does_not_delay_the_end(spawn: Children, tmp_path: Pa
     os.kill(children.pid("proxy"), signal.SIGTERM)
     assert children.wait() == 0
     assert "did not stop within 5 s; killing it" in children.supervisor.errors()
+
+
+def test_an_analyzer_ignores_a_signal_to_the_whole_group_and_is_stopped_after_the_proxy(
+    spawn: Children, tmp_path: Path
+) -> None:
+    order, go = tmp_path / "order", tmp_path / "go"
+    children = SupervisedChildren(
+        spawn,
+        tmp_path,
+        f"trap 'until [ -e {go} ]; do sleep 0.01; done; echo proxy >> {order}; exit 0' TERM; SAY; {FOREVER}",
+        f"trap 'echo analyzer >> {order}; exit 0' USR1; SAY; {FOREVER}",
+    )
+    pids = [children.pid("proxy"), children.pid("analyzer"), children.supervisor.pid]
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(pids[1], number)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    assert is_running(pids[1])
+    go.touch()
+    assert children.wait() == 0
+    assert order.read_text().split() == ["proxy", "analyzer"]
+    assert children.pids("analyzer") == [pids[1]]
+
+
+def test_the_first_refusal_of_the_options_ends_everything_with_status_2(spawn: Children, tmp_path: Path) -> None:
+    children = SupervisedChildren(spawn, tmp_path, f"trap 'exit 0' TERM; SAY; {FOREVER}", "SAY; exit 2")
+    assert children.wait() == 2
+    assert len(children.pids("analyzer")) == 1
+    assert "cannot start with these options" in children.supervisor.errors()
 
 
 def test_a_missing_program_is_logged_and_tried_again(spawn: Children, tmp_path: Path) -> None:

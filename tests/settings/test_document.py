@@ -119,6 +119,58 @@ def test_yaml_and_json_give_the_same_document() -> None:
         ("{traffic: {routes: [score]}}", "$.spec.traffic.routes[0]", "is 'score'", "starting with /"),
         ("{traffic: {routes: ['/a?b=1']}}", "$.spec.traffic.routes[0]", "is '/a?b=1'", "without a query"),
         ("{traffic: {probes: [/a, /a]}}", "$.spec.traffic.probes[1]", "appears twice", "keep one"),
+        ("{traffic: {protocol: json}}", "$.spec.traffic.protocol", "is json without", "decode: {rows"),
+        ("{traffic: {protocol: v1, decode: {rows: $}}}", "$.spec.traffic.protocol", "is v1, and", "leave it at auto"),
+        ("{traffic: {decode: {}}}", "$.spec.traffic.decode", "neither rows nor inputColumns", "exactly one"),
+        ("{traffic: {decode: $.rows}}", "$.spec.traffic.decode", "is '$.rows'", "an object with rows"),
+        (
+            "{traffic: {decode: {rows: $, row: $}}}",
+            "$.spec.traffic.decode.row",
+            "not a known key",
+            "did you mean rows?",
+        ),
+        ("{traffic: {decode: {rows: 1}}}", "$.spec.traffic.decode.rows", "is 1", "text in quotes"),
+        ("{traffic: {decode: {rows: ''}}}", "$.spec.traffic.decode.rows", "is ''", "length at least 1"),
+        ("{traffic: {decode: {rows: rows}}}", "$.spec.traffic.decode.rows", "does not start with $", "$.rows[*]"),
+        ("{traffic: {decode: {rows: $..a}}}", "$.spec.traffic.decode.rows", "a descendant", "name every key"),
+        (
+            "{traffic: {decode: {rows: $, inputColumns: {a: $.a}}}}",
+            "$.spec.traffic.decode",
+            "both rows and inputColumns",
+            "exactly one",
+        ),
+        (
+            "{traffic: {decode: {rows: $, predictions: $, predictionColumns: {a: $.a}}}}",
+            "$.spec.traffic.decode",
+            "both predictions and predictionColumns",
+            "keep one",
+        ),
+        (
+            "{traffic: {decode: {inputColumns: {a: $.a-b}}}}",
+            "$.spec.traffic.decode.inputColumns.a",
+            "'$.a-b', with a character that a key after a dot cannot have at character 4",
+            "write the key as ['my-key']",
+        ),
+        (
+            "{traffic: {decode: {inputColumns: {a: $}, oneRow: true}}}",
+            "$.spec.traffic.decode.oneRow",
+            "without rows",
+            "give rows",
+        ),
+        (
+            "{traffic: {decode: {inputColumns: {a: $}, names: $.n}}}",
+            "$.spec.traffic.decode.names",
+            "without rows",
+            "give rows",
+        ),
+        ("{traffic: {decode: {rows: $, id: '$[*].id'}}}", "$.spec.traffic.decode.id", "one id", "without [*]"),
+        ("{traffic: {decode: {rows: $, paths: [/a, /a]}}}", "$.spec.traffic.decode.paths[1]", "twice", "keep one"),
+        (
+            "{traffic: {decode: {rows: $, paths: [/a?b]}}}",
+            "$.spec.traffic.decode.paths[0]",
+            "'/a?b'",
+            "without a query",
+        ),
         ("{profiles: [{version: '1'}]}", "$.spec.profiles[0]", "names 0 sources", "exactly one of path"),
         ("{profiles: [{path: a, url: 'https://x.example/a'}]}", "$.spec.profiles[0]", "names 2 sources", "exactly one"),
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
@@ -246,11 +298,33 @@ def test_a_missing_file_is_a_problem_with_a_message(tmp_path: Path) -> None:
         load(tmp_path, {})
 
 
-def test_settings_that_need_a_cluster_give_warnings_outside_of_one() -> None:
-    monitor = parse(WHOLE.encode(), "x", {})
-    outside, inside = list(find_warnings(monitor)), list(find_warnings(monitor, cluster=True))
-    assert any("spec.scaling works in a cluster only" in sentence for sentence in outside)
-    assert not any("cluster only" in sentence for sentence in inside)
+CLUSTER_ONLY = {
+    "targetRef": "targetRef: {apiVersion: apps/v1, kind: Deployment, name: m}",
+    "scaling": "scaling: {maxReplicas: 2, signals: [{type: concurrency, target: 8}]}",
+    "resources": "resources: {container: m, cpu: {min: 1, max: 2}}",
+    "traffic.ports": "traffic: {ports: [http]}",
+    "profiles[0].configMap": "profiles: [{configMap: m-profile}]",
+    "profiles[0].url": "profiles: [{url: 'https://profiles.example/m.json'}]",
+    "profiles[1].configMap": "profiles: [{version: '1', path: p.json}, {version: '2', configMap: m}]",
+    "retrain.webhook.secretRef": "retrain: {webhook: {url: 'https://t.example/', secretRef: {name: s}}}",
+}
+
+
+@pytest.mark.parametrize("path", CLUSTER_ONLY)
+def test_a_setting_that_needs_a_cluster_is_refused_outside_of_one(path: str) -> None:
+    raw = f"{HEAD}spec: {{{CLUSTER_ONLY[path]}}}\n".encode()
+    with pytest.raises(SettingsError) as caught:
+        parse(raw, "monitor.yaml", {}, cluster=False)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.what) == (f"$.spec.{path}", "works in a cluster only")
+    assert problem.remedy
+
+
+def test_all_settings_that_need_a_cluster_are_listed_and_a_cluster_takes_them() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(WHOLE.encode(), "x", {}, cluster=False)
+    assert len(caught.value.problems) == 6
+    assert parse(WHOLE.encode(), "x", {}).spec.scaling is not None
 
 
 def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
@@ -258,6 +332,14 @@ def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:
     assert "no secret" in said
     assert "https" in said
     assert "https" not in " ".join(find_warnings(spec("{retrain: {webhook: {url: 'http://127.0.0.1:80/x'}}}")))
+
+
+def test_paths_without_predictions_give_a_warning() -> None:
+    said = " ".join(find_warnings(spec("{traffic: {decode: {rows: $}}}")))
+    assert "spec.traffic.decode reads no predictions" in said
+    for predictions in ("predictions: $", "predictionColumns: {a: $}"):
+        said = " ".join(find_warnings(spec(f"{{traffic: {{protocol: json, decode: {{rows: $, {predictions}}}}}}}")))
+        assert "reads no predictions" not in said
 
 
 def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:

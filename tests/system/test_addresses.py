@@ -40,7 +40,7 @@ def test_optional_forms_need_the_permission_of_the_caller(text: str, address: Ad
 @pytest.mark.parametrize("text", WRONG)
 def test_invalid_addresses_are_refused(text: str) -> None:
     for allowed in (False, True):
-        with pytest.raises(AddressError, match=r"is not an address; write HOST:PORT \(127\.0\.0\.1:9090\)"):
+        with pytest.raises(AddressError, match=r"is not an address; write HOST:PORT \(127\.0\.0\.1:9797\)"):
             parse_address(text, any_host=allowed, unix=allowed)
 
 
@@ -61,7 +61,7 @@ def test_the_error_names_the_option_the_value_and_the_allowed_forms() -> None:
     with pytest.raises(AddressError) as raised:
         parse_address("nine", what="--admin")
     assert str(raised.value) == (
-        "--admin 'nine': is not an address; write HOST:PORT (127.0.0.1:9090) or [IPV6]:PORT ([::1]:9090)"
+        "--admin 'nine': is not an address; write HOST:PORT (127.0.0.1:9797) or [IPV6]:PORT ([::1]:9797)"
     )
     with pytest.raises(AddressError, match=r"\[IPV6\]:PORT .*, :PORT \(all addresses\) or unix:/path"):
         parse_address("nine", any_host=True, unix=True)

@@ -12,7 +12,7 @@ from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'
-
+BLIND = report.BlindSpot(reason="columns_absent", text=f"<b>{HOSTILE}</b>", since=NOW - 9, total=False)
 
 CONTROL = ControlStatus(
     intents=(
@@ -32,8 +32,8 @@ def page(path: Path) -> PageSnapshot:
     if path.exists():
         return read_page(path)
     made = CounterPage.open(path, now_ns=int(NOW * 1e9))
-    for route in ("POST /v2/models/m/infer", f"GET /{HOSTILE}"):
-        slot = made.slot(route)
+    for slot, route in zip(made.route_slots(), ("POST /v2/models/m/infer", f"GET /{HOSTILE}"), strict=False):
+        made.replace_route(slot, route)
         for milliseconds in (1, 2, 40, 200_000):
             made.add(slot + layout.SLOT_CODES + layout.CODES.index("2xx"))
             made.observe(slot + layout.SLOT_DURATION, milliseconds * 10**6)
@@ -75,6 +75,7 @@ def whole_report() -> report.Report:
         ),
         counts=(report.ExchangeCount("measured", "", 4), report.ExchangeCount("undecodable", "ragged", 1)),
         rows=(report.RowCount("m", "input", 40),),
+        predictions_unread={"content_encoding": 2},
         ticks=report.TickStatus(tick_seconds=60, open=(6,), last_closed=5, closed_total=5, late_rows=1),
         families=(report.Family(name="features", evidence_ratio=2.0, threshold=1e5, share=1.0, alarms_total=1),),
         features=(feature,),
@@ -94,6 +95,7 @@ def whole_report() -> report.Report:
             lag=report.LabelLag(3.0, 40.0),
             lag_buckets=((4.0, 60), (64.0, 29), (None, 1)),
             lag_seconds=900.0,
+            unused={"label_unusable": 4},
         ),
         performance=report.Performance(
             task="regression",
@@ -128,4 +130,6 @@ def whole_report() -> report.Report:
 
 
 def reading(path: Path) -> ScrapeInput:
-    return ScrapeInput(report=whole_report(), page=page(path), control=CONTROL, now=NOW, memory_limit=1 << 28)
+    return ScrapeInput(
+        report=whole_report(), page=page(path), control=CONTROL, now=NOW, memory_limit=1 << 28, blind=(BLIND,)
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -22,11 +23,12 @@ T = TypeVar("T")
 
 MAX_CODINGS = 3
 _WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # the first bytes of gzip and zstd
 _NESTED = frozenset((dict, list))
 _COLONS_AFTER_SPACE = (b" :", b"\t:", b"\n:", b"\r:")
 _OUT_OF_RANGE = ("Number out of range", "Integer value out of range")
 _JSON_TYPES = re.compile(
-    r"(?i)\A\s*(?:application/(?:[\w.-]+\+)?json|text/|\*/\*|application/x-www-form-urlencoded|\Z)"
+    r"(?i)\A\s*(?:application/(?:[\w.-]+\+)?json|text/(?!csv|html)|\*/\*|application/x-www-form-urlencoded|\Z)"
 )
 
 
@@ -51,20 +53,23 @@ def decompress(body: bytes, coding: str, limit: int) -> bytes:
 
 
 def parse(decoder: msgspec.json.Decoder[T], text: bytes, headers: Headers) -> T:
-    """Return `text` as parsed by `decoder`; accept NaN, Infinity and numbers beyond a double, as many servers do.
+    """Return `text` as parsed by `decoder`; accept what many servers accept beyond JSON.
+
+    These are NaN, Infinity, numbers beyond a double, and a byte order mark at the start.
 
     Raises:
         SkipExchangeError: `text` is not JSON, or does not have the structure that `decoder` expects.
     """
+    text = text.removeprefix(BOM_UTF8)
     try:
         return decoder.decode(text)
     except RecursionError:
         raise SkipExchangeError("too_deep") from None
     except UnicodeDecodeError:
-        raise SkipExchangeError(_not_json(headers)) from None
+        raise SkipExchangeError(_not_json(text, headers)) from None
     except msgspec.ValidationError as error:
         if not str(error).startswith(_OUT_OF_RANGE):
-            raise SkipExchangeError("wrong_structure") from None
+            raise SkipExchangeError(_other_structure(headers)) from None
     except msgspec.DecodeError:
         pass  # the lenient parser accepts NaN and Infinity
     return _parse_leniently(decoder, text, headers)
@@ -79,14 +84,14 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
 
     Args:
         body: the JSON text.
-        keys: the number of parsed keys.
-        tree: parsed objects with inner keys that `keys` does not include.
+        keys: the number of parsed keys outside of `tree`.
+        tree: parsed lists and objects.
     """
     colons = body.count(b":")
     if colons == keys:
         return
     if tree is not None:
-        keys += _inner_keys(tree, isinstance(tree, dict))
+        keys += _count_keys(tree, colons - keys)
         if colons == keys:
             return
     if body.count(b'":') == keys and not any(colon in body for colon in _COLONS_AFTER_SPACE):
@@ -99,14 +104,16 @@ def require_unique_keys(body: bytes, keys: int, tree: object = None) -> None:
         raise SkipExchangeError("invalid_json") from None
 
 
-def _inner_keys(value: object, depth: int) -> int:
-    """Return the number of keys in nested objects.
-
-    `depth` is 0 for a list of rows and 1 for an object of columns. Keys of the first object level are not counted.
-    """
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    own = len(value) if isinstance(value, dict) and depth > 1 else 0
-    return own + sum(_inner_keys(item, depth + 1) for item in inner if type(item) in _NESTED)
+def _count_keys(tree: object, most: int) -> int:
+    """Return the number of keys in all objects of `tree`. Stop at `most`, which the number cannot exceed."""
+    level, found = [tree], 0
+    while level:
+        found += sum(len(node) for node in level if type(node) is dict)
+        if found >= most:
+            break
+        inner = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, (dict, list)))
+        level = [value for values in inner for value in values if type(value) in _NESTED]
+    return found
 
 
 def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
@@ -133,14 +140,21 @@ def _parse_leniently(decoder: msgspec.json.Decoder[T], text: bytes, headers: Hea
     except RecursionError:
         raise SkipExchangeError("too_deep") from None
     except msgspec.ValidationError:
-        raise SkipExchangeError("wrong_structure") from None
+        raise SkipExchangeError(_other_structure(headers)) from None
     except ValueError:
-        raise SkipExchangeError(_not_json(headers)) from None
+        raise SkipExchangeError(_not_json(text, headers)) from None
 
 
-def _not_json(headers: Headers) -> str:
+def _not_json(text: bytes, headers: Headers) -> str:
+    if text.startswith(_COMPRESSED):
+        return "content_encoding"
     kind = headers.get(CONTENT_TYPE)
     return "invalid_json" if kind is None or _JSON_TYPES.match(kind) else "content_type"
+
+
+def _other_structure(headers: Headers) -> str:
+    """Return the reason for a body that parses as JSON: a row of CSV with one number does, for example."""
+    return "content_type" if headers.begins(CONTENT_TYPE, b"text/csv") else "wrong_structure"
 
 
 def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -32,7 +32,7 @@ class ScoringRequest(msgspec.Struct, gc=False):
     dataframe_split: SplitFrame | None = None
     dataframe_records: list[dict[str, Any]] | None = None
     instances: list[Any] | None = None
-    inputs: list[Any] | dict[str, Any] | None = None
+    inputs: Any = None
     params: dict[str, Any] | None = None
 
 

@@ -76,7 +76,8 @@ def decode_response(body: Body, hints: Hints) -> DecodedBody:
     given = (response.id, response.model_name, response.model_version)
     keys = 4 - given.count(None) + _keys(response.parameters)
     require_unique_keys(text, keys + _tensor_keys(response.outputs))
-    rows = _rows(response.outputs, tail, hints.outputs, hints)
+    repeats_input = len(response.outputs) == 1 and response.outputs[0].name in hints.inputs
+    rows = _rows(response.outputs, tail, () if repeats_input else hints.outputs, hints)
     return DecodedBody(rows, response.id, response.model_name, response.model_version)
 
 

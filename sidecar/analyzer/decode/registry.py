@@ -11,13 +11,25 @@ from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
 from ...wire.headers import Headers
 from . import cloudevents as events
-from . import headers, mlflow, oip, v1
+from . import headers, mlflow, oip, own_json, v1
 from .content import decompress, parse
-from .types import REASONS, Body, DecodedBody, DecodedExchange, Hints, SkipExchangeError, SkippedExchange
+from .targets import RequestTarget, parse_target
+from .types import (
+    REASONS,
+    Body,
+    Cells,
+    DecodedBody,
+    DecodedExchange,
+    Hints,
+    Rows,
+    SkipExchangeError,
+    SkippedExchange,
+)
 
 
 class Codec(Protocol):
@@ -30,7 +42,7 @@ class Codec(Protocol):
         """Return the rows of a response body; raise SkipExchangeError if it cannot be decoded."""
 
 
-PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"mlflow": mlflow, "oip": oip, "v1": v1})
+PROTOCOLS: Mapping[str, Codec] = MappingProxyType({"json": own_json, "mlflow": mlflow, "oip": oip, "v1": v1})
 
 
 class _ProtocolKeys(msgspec.Struct, gc=False):
@@ -57,7 +69,7 @@ def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
 
 
 def _decode(record: Record, hints: Hints) -> DecodedExchange:
-    target = headers.parse_target(record.target)
+    target = parse_target(record.target)
     _require_inference(record, target, hints)
     request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
     body = _body(record.request_body, request_headers, hints)
@@ -71,7 +83,7 @@ def _decode(record: Record, hints: Hints) -> DecodedExchange:
         target.version or (response and response.version) or None,
         protocol,
         request.rows,
-        response.rows if response else None,
+        _match_single(response.rows, hints) if response else None,
         reason,
         request_id,
         response_id,
@@ -93,8 +105,13 @@ def _ids(
     return first or None, second if second and second != first else None
 
 
-def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
-    if record.method != "POST" or not target.inference:
+def _require_inference(record: Record, target: RequestTarget, hints: Hints) -> None:
+    if hints.protocol == "json":
+        paths = hints.own.paths
+        expected = not paths or any(path.matches(target) for path in paths)
+    else:
+        expected = target.inference and record.method == "POST"
+    if not expected:
         raise SkipExchangeError("not_inference")
     if hints.model and target.model and target.model != hints.model:
         raise SkipExchangeError("other_model")
@@ -106,7 +123,7 @@ def _require_inference(record: Record, target: headers.RequestTarget, hints: Hin
         raise SkipExchangeError("truncated")
 
 
-def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
+def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) -> Body:
     if not raw:
         raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
@@ -115,13 +132,13 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
-        return events.unwrap_event(raw, fields)
+        return msgspec.structs.replace(events.unwrap_event(raw, fields), rows=rows)
     size = fields.get(headers.JSON_SIZE)
     if size is None:
-        return Body(raw, fields)
+        return Body(raw, fields, rows=rows)
     if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
         raise SkipExchangeError("binary_layout")
-    return Body(raw, fields, int(size))
+    return Body(raw, fields, int(size), rows=rows)
 
 
 def _response(
@@ -130,14 +147,38 @@ def _response(
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        part = codec.decode_response(_body(record.response_body, fields, hints), hints)
+        part = codec.decode_response(_body(record.response_body, fields, hints, count), hints)
     except SkipExchangeError as skipped:
         return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
 
 
+def _match_single(rows: Rows, hints: Hints) -> Rows:
+    """Give the only column of a response the name of the reference's only prediction column, whatever its name is.
+
+    The name of an input is kept: such a column repeats the request. So is a column of arrays where the reference has
+    single values, and the reverse.
+    """
+    if len(rows.columns) != 1 or len(hints.outputs) != 1:
+        return rows
+    ((name, cells),) = rows.columns.items()
+    known = hints.outputs[0]
+    if name == known or name in hints.inputs or _holds_arrays(cells) != (known in hints.arrays):
+        return rows
+    return Rows({known: cells}, rows.count)
+
+
+def _holds_arrays(cells: Cells) -> bool:
+    if isinstance(cells, np.ndarray):
+        return cells.ndim > 1
+    return any(isinstance(cell, (list, np.ndarray)) for cell in cells)
+
+
 def _sniff(body: Body) -> str:
-    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    try:
+        found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    except SkipExchangeError as skipped:  # a list or a scalar has no keys
+        raise SkipExchangeError("unknown_protocol" if skipped.reason == "wrong_structure" else skipped.reason) from None
     if bytes(found.dataframe_split) or bytes(found.dataframe_records):
         return "mlflow"
     if bytes(found.instances):

@@ -11,17 +11,19 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from numpy.typing import NDArray
 
+from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
+from .targets import PathPattern
 
 MIB = 1024 * 1024
 
-Protocol = Literal["auto", "mlflow", "oip", "v1"]
+Protocol = Literal["auto", "json", "mlflow", "oip", "v1"]
 
 REASONS = MappingProxyType(
     {
         "binary_layout": "the sizes of the binary-data extension do not match the body",
         "body_too_large": "a body is larger than the limit after decompression",
-        "content_encoding": "the content coding is unknown, or the body is not valid in this coding",
+        "content_encoding": "the content coding is unknown or not declared, or the body is not valid in this coding",
         "content_type": "the body is not JSON, according to its content type",
         "datatype": "the protocol does not define the datatype of a tensor",
         "decoder_error": "the decoder failed or ran out of memory; this is a defect, please report it",
@@ -30,8 +32,11 @@ REASONS = MappingProxyType(
         "error_status": "the model did not respond with a 2xx status",
         "event_stream": "the response is a stream of events",
         "invalid_json": "the body is not JSON in UTF-8",
+        "no_match": "a path of spec.traffic.decode selects nothing in the body",
+        "no_predictions_path": "spec.traffic.decode has no path to the predictions",
         "no_rows": "the request has no rows",
-        "not_inference": "not a prediction request: metadata, health, administration, or a method other than POST",
+        "not_inference": "not a prediction request: metadata, health, administration, a method other than POST, or a "
+        "path that decode.paths leaves out",
         "other_model": "the path names a different model than the document",
         "ragged": "rows or nested lists differ in length",
         "row_mismatch": "tensors, or request and response, have different numbers of rows",
@@ -46,6 +51,29 @@ REASONS = MappingProxyType(
 )
 
 
+Columns: TypeAlias = tuple[tuple[str, JsonPath], ...]  # the path of each column, by name
+
+
+class OwnJson(msgspec.Struct, frozen=True, kw_only=True):
+    """What `spec.traffic.decode` specifies: where the values are in a JSON body. The default is the whole body.
+
+    Attributes:
+        rows: the path of the rows in the request, or one path for each input column.
+        one_row: whether the value at `rows` is always one row.
+        names: the path of the column names in the request, for rows that are lists.
+        predictions: the same for the response; None if predictions are not read.
+        id: the path of the id of the exchange, in the request or the response.
+        paths: the requests to decode; empty for all.
+    """
+
+    rows: JsonPath | Columns = JsonPath()
+    one_row: bool = False
+    names: JsonPath | None = None
+    predictions: JsonPath | Columns | None = JsonPath()
+    id: JsonPath | None = None
+    paths: tuple[PathPattern, ...] = ()
+
+
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """What the document and the profile in force specify before decoding.
 
@@ -57,6 +85,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         outputs: the prediction columns of the reference, in order.
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
+        own: the paths of the protocol "json".
     """
 
     protocol: Protocol = "auto"
@@ -65,6 +94,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...] = ()
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
+    own: OwnJson = OwnJson()
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]
@@ -123,12 +153,14 @@ class Body(msgspec.Struct, frozen=True, gc=False):
         headers: the headers of the message.
         json_size: the length of the JSON part in bytes if a binary part follows, otherwise None.
         event_id: the id of the CloudEvent that contained the body.
+        rows: the number of rows of the request if this is the body of a response, otherwise None.
     """
 
     raw: bytes
     headers: Headers
     json_size: int | None = None
     event_id: str | None = None
+    rows: int | None = None
 
 
 class DecodedBody(msgspec.Struct, frozen=True, gc=False):

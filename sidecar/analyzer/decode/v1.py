@@ -20,7 +20,7 @@ from . import arrays
 from .content import parse, require_unique_keys
 from .types import Body, Cells, DecodedBody, Hints, Rows, SkipExchangeError
 
-Tree = list[Any] | dict[str, Any] | None
+Tree = Any  # a list in the row form, an object in the column form, a scalar for one row
 
 
 class PredictRequest(msgspec.Struct, gc=False):
@@ -67,13 +67,9 @@ def one_of(body: bytes, rows: Tree, columns: Tree, keys: int) -> list[Any] | dic
     """
     if (rows is None) == (columns is None):
         raise SkipExchangeError("wrong_structure")
-    tree = rows or columns or []
-    if type(tree) is list:
-        keys += sum(len(row) for row in tree if type(row) is dict)
-    else:
-        keys += len(tree)
+    tree = columns if rows is None else rows
     require_unique_keys(body, keys + 1, tree)
-    return tree
+    return tree if isinstance(tree, (dict, list)) else [tree]
 
 
 def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
@@ -210,6 +206,7 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
         return _named_rows([tree], known, hints)
     if any(type(value) is list and value and type(value[0]) is dict for value in tree.values()):
         return _objects_in_columns(tree, known, hints)
+    tree = _repeat_scalars(tree)
     columns: dict[str, Cells] = {}
     counts = set()
     for name, value in tree.items():
@@ -224,6 +221,15 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
     if len(counts) != 1:
         raise SkipExchangeError("row_mismatch")
     return Rows(columns, counts.pop())
+
+
+def _repeat_scalars(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return columns in which a scalar beside lists, such as a dropout rate, holds for every row."""
+    kinds = set(map(type, tree.values()))
+    if kinds == {list} or dict in kinds:
+        return tree
+    count = next(len(value) for value in tree.values() if type(value) is list)
+    return {name: value if type(value) is list else [value] * count for name, value in tree.items()}
 
 
 def _objects_in_columns(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:

@@ -6,19 +6,23 @@ with the counters, because `replay` counts only the labels after `journal_positi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ....detectors.profile.profile import Profile
 from ...settings.document import Feedback
 from ..component import Component
-from ..counters import IDENTIFIED, LABELS, REUSED_IDS, Counters
+from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, REUSED_IDS, Counters
 from ..decode import DecodedExchange
 from . import lags
 from .frames import LabelEvent, SegmentHeader
 from .joiner import LabelJoiner
 from .labels import FeedbackResponse, LabelBatch
 from .store import PredictionStore
+from .unused import UNUSED_REASONS, count_unused
 
 JournalSegment = tuple[int, list[tuple[int, bytes]]]  # number of the segment; end and bytes of each chunk of its file
 
@@ -60,7 +64,15 @@ class LabelFeedback(Component):
     def take(self, labels: LabelBatch, now: float) -> tuple[LabelEvent, FeedbackResponse]:
         """Join and count labels; return the label event and the response to the client."""
         event, response = self.joiner.join(labels, now)
-        self._count(event)
+        unused = self._count(event)
+        unscored = sum(unused.values())
+        if unscored and not response.note:
+            reasons = ", ".join(f"{amount} {reason} ({UNUSED_REASONS[reason]})" for reason, amount in unused.items())
+            response = msgspec.structs.replace(
+                response,
+                judged=response.joined + response.direct - unscored,
+                note=f"{unscored} labels are not scored: {reasons}",
+            )
         return event, response
 
     def replay(self, segments: Sequence[JournalSegment], now: float, *, count_labels: bool) -> Iterator[LabelEvent]:
@@ -94,11 +106,16 @@ class LabelFeedback(Component):
         """Set the journal position. The next checkpoint includes the labels up to this position."""
         self.journal_position = position
 
-    def _count(self, event: LabelEvent) -> None:
+    def _count(self, event: LabelEvent) -> Counter[str]:
+        """Count the labels of an event; return the accepted ones without a loss, by reason."""
         for outcome, labels in event.outcomes.items():
             self._counters.add(LABELS.key(outcome), labels)
+        unused = count_unused(event, self.joiner.profile, self.joiner.reason_key)
+        for reason, labels in unused.items():
+            self._counters.add(LABELS_UNUSED.key(reason), labels)
         for key, amount in lags.count_lags(event.lags).items():
             self._counters.add(key, amount)
+        return unused
 
     # --- the checkpoint
 

@@ -52,11 +52,13 @@ class LabelJoiner:
     Attributes:
         store: the stored predictions.
         reason: why labels are counted but not scored; empty if they are scored.
+        reason_key: the same as a key of `UNUSED_REASONS`.
     """
 
     def __init__(self, store: PredictionStore) -> None:
         self.store = store
         self.reason = NO_PROFILE
+        self.reason_key = "no_profile"
         self._profile: Profile | None = None
         self._columns: tuple[str, ...] = ()
 
@@ -65,6 +67,7 @@ class LabelJoiner:
         self._profile = profile
         performance = profile.performance if profile is not None else None
         self.reason = "" if performance else NO_LABEL if profile else NO_PROFILE
+        self.reason_key = "" if performance else "no_label_column" if profile else "no_profile"
         wanted = (performance.prediction, performance.score) if performance else ()
         self._columns = tuple(dict.fromkeys(name for name in wanted if name))
         self.store.use_header(SegmentHeader(profile.hash if profile else "", self._columns))
@@ -94,6 +97,11 @@ class LabelJoiner:
         event = batch.event()
         self.store.count(event)
         return event, batch.response(event)
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile that scores labels; None if labels are only counted."""
+        return None if self.reason else self._profile
 
     @property
     def profile_hash(self) -> str:

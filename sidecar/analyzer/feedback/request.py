@@ -7,6 +7,7 @@ as a whole. An item that cannot be read counts as invalid, and the other items a
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -66,7 +67,7 @@ def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> LabelBat
         raise TooLargeError(f"the body has {len(body)} bytes; send at most {MAX_BODY_BYTES} in one request")
     collector = _Collector()
     try:
-        for path, raw, delivery in _parts(body, content_type, headers):
+        for path, raw, delivery in _parts(body.removeprefix(BOM_UTF8), content_type, headers):
             collector.add(path, raw, delivery)
     except ItemError as error:
         raise FeedbackError(f"{error.path or 'the body'} {error.problem}") from None

@@ -17,7 +17,7 @@ from ....detectors.profile.performance import PerformanceSpec
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Windows, WindowSum
 from ...report import schema as report
-from ..counters import IDENTIFIED, LABELS, MEASURED, REUSED_IDS, Counters
+from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, MEASURED, REUSED_IDS, Counters
 from . import lags
 from .joiner import LabelJoiner
 from .labels import OUTCOMES
@@ -46,6 +46,7 @@ def feedback(joiner: LabelJoiner, counters: Counters) -> report.FeedbackStatus:
         lag_buckets=found,
         lag_seconds=lags.seconds(counters),
         reason=joiner.reason,
+        unused={reason: amount for (reason,), amount in counters.of(LABELS_UNUSED).items()},
     )
 
 

@@ -1,28 +1,110 @@
-"""The connections of the admin address. When the limit is reached, the oldest idle connection is closed.
+"""The connections of the admin address: their number, their memory, and what they may send.
 
-So idle clients cannot block a scrape or a health check. A connection with a complete request is never closed
-to make room.
+When the limit is reached, the oldest idle connection is closed, so idle clients cannot block a scrape or a health
+check. A connection with a complete request is never closed to make room. One address has at most a part of the
+connections, and all bodies together have a limit, so that strangers cannot fill the memory. The limits are lower where
+the process has few descriptors, since it needs some for its own files. `gate.py` refuses what is not a request.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from .gate import RefusedBytesError, RequestGate
+
 MAX_CONNECTIONS = 128
+MAX_PER_ADDRESS = 96  # the rest stays free for a scrape from elsewhere
+BACKLOG = 64  # connections that wait to be accepted
+UNBOUNDED = 1 << 20
+OWN_DESCRIPTORS = 32  # for files, the channel, deliveries and child processes; 16 are in use at rest
+MAX_BODIES_BYTES = 32 * 1024 * 1024  # of the bodies of all requests that are not answered yet
+READ_BYTES = 16 * 1024  # of one read; asyncio would read 256 KiB
 HEAD_SECONDS = 5.0  # the time limit for the head of a connection's first request
 BAD_REQUEST = "cannot parse this as an HTTP request"
 INTERNAL_ERROR = "the analyzer failed to answer this request"
 
 
+def share_descriptors(limit: int) -> tuple[int, int]:
+    """Return the backlog, and how many connections `limit` descriptors allow; a negative limit allows any number.
+
+    asyncio accepts a whole backlog before the first of these connections can be closed, so it needs a share, too.
+    """
+    if limit < 0:
+        return BACKLOG, UNBOUNDED
+    room = max(2, limit - OWN_DESCRIPTORS)
+    backlog = min(BACKLOG, room // 2)
+    return backlog, room - backlog
+
+
 class AdminConnection(web.RequestHandler):
     """One connection. Its error responses contain neither the request nor internal details."""
+
+    def __init__(self, manager: AdminConnections, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._connections = manager
+        self._gate = RequestGate()
+        self._paused_reading = False
+        self.address = ""
+
+    @property
+    def body_bytes(self) -> int:
+        """Return the number of bytes of the current request's body that have arrived."""
+        return self._gate.body_bytes
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the connection with small reads."""
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's socket transports
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what the gate passes on; answer and close if it refuses the bytes."""
+        if data:
+            self._pass_on(self._gate.receive(data))
+        else:  # aiohttp continues with bytes that its parser holds
+            super().data_received(data)
+
+    def answered(self) -> None:
+        """Continue with the next request, after the current one has been answered."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._gate.last:
+            self.force_close()
+            return
+        self._pass_on(self._gate.answered())
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Answer with an error and close the connection."""
+        if self.transport is not None:
+            body = msgspec.json.encode({"error": reason}) + b"\n"
+            head = (
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json; charset=utf-8\r\n"
+                f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.force_close()
+
+    def _pass_on(self, portions: Iterable[bytes]) -> None:
+        try:
+            for portion in portions:
+                super().data_received(portion)
+        except RefusedBytesError as refused:
+            self.refuse(refused.status, str(refused))
+            return
+        self._connections.bound_bodies()
+        if self._gate.holds != self._paused_reading and self.transport is not None:
+            self._paused_reading = self._gate.holds
+            (self.transport.pause_reading if self._paused_reading else self.transport.resume_reading)()
 
     def handle_error(
         self,
@@ -41,19 +123,22 @@ class AdminConnection(web.RequestHandler):
 
 
 class AdminConnections(web.Server):
-    """All open connections. At MAX_CONNECTIONS, a new connection closes the one that has been idle for longest.
+    """All open connections. At the limit, a new connection closes the one that has been idle for longest.
 
-    A connection is idle until its request is complete, and again after the response is sent. When no connection is
-    idle, the new one is closed.
+    The limit is MAX_CONNECTIONS, or `allowed` if that is lower. One address has at most MAX_PER_ADDRESS, or three
+    quarters of `allowed`; at this limit, its new connection closes its own oldest one. A connection is idle until its
+    request is complete, and again after the response is sent. When no connection is idle, the new one is closed.
     """
 
-    def __init__(self, handler: Any, request_factory: Any, **options: Any) -> None:
+    def __init__(self, handler: Any, request_factory: Any, allowed: int, **options: Any) -> None:
         super().__init__(handler, request_factory=request_factory, **options)
+        self._allowed = allowed
         self._options = options
-        self._heads: dict[web.RequestHandler, asyncio.TimerHandle] = {}  # connections without a first head
-        self._open: set[web.RequestHandler] = set()
-        self._idle: dict[web.RequestHandler, None] = {}
-        self._busy: set[web.RequestHandler] = set()
+        self._heads: dict[AdminConnection, asyncio.TimerHandle] = {}  # connections without a first head
+        self._open: set[AdminConnection] = set()
+        self._addresses: Counter[str] = Counter()
+        self._idle: dict[AdminConnection, None] = {}
+        self._busy: set[AdminConnection] = set()
 
     def __call__(self) -> AdminConnection:
         """Return the protocol of a new connection."""
@@ -62,17 +147,17 @@ class AdminConnections(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Register a new connection; at the limit, close the oldest idle one."""
         super().connection_made(handler, transport)
-        if len(self._open) >= MAX_CONNECTIONS:
-            evicted = next(iter(self._idle), handler)
-            self._drop(evicted)
-            if evicted is handler:
-                return
+        assert isinstance(handler, AdminConnection)
+        if not self._make_room(handler):
+            return
         self._open.add(handler)
+        self._addresses[handler.address] += 1
         self._idle[handler] = None
         self._heads[handler] = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._drop, handler)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Remove a closed connection."""
+        assert isinstance(handler, AdminConnection)
         self._remove(handler)
         super().connection_lost(handler, exc)
 
@@ -80,6 +165,7 @@ class AdminConnections(web.Server):
     def serving(self, request: web.BaseRequest) -> Iterator[None]:
         """Protect the request's connection from being closed while its complete request is answered."""
         handler = request.protocol
+        assert isinstance(handler, AdminConnection)
         if (timer := self._heads.pop(handler, None)) is not None:
             timer.cancel()
         self._busy.add(handler)
@@ -91,20 +177,45 @@ class AdminConnections(web.Server):
             if handler in self._open:
                 self._idle.pop(handler, None)
                 self._idle[handler] = None  # last in the order, because it has just been active
+                handler.answered()
 
-    def _request_complete(self, handler: web.RequestHandler) -> None:
+    def bound_bodies(self) -> None:
+        """Refuse the largest body if all bodies together exceed MAX_BODIES_BYTES."""
+        if sum(handler.body_bytes for handler in self._open) > MAX_BODIES_BYTES:
+            largest = max(self._open, key=lambda handler: handler.body_bytes)
+            largest.refuse(503, "too many bodies are under way; send this one again later")
+            self._remove(largest)
+
+    def _make_room(self, handler: AdminConnection) -> bool:
+        """Close the oldest idle connection if a limit is reached; return whether the new one `handler` may stay."""
+        candidates: Iterable[AdminConnection] = ()
+        if self._addresses[handler.address] >= min(MAX_PER_ADDRESS, max(1, self._allowed * 3 // 4)):
+            candidates = (idle for idle in self._idle if idle.address == handler.address)
+        elif len(self._open) >= min(MAX_CONNECTIONS, self._allowed):
+            candidates = self._idle
+        else:
+            return True
+        evicted = next(iter(candidates), handler)
+        self._drop(evicted)
+        return evicted is not handler
+
+    def _request_complete(self, handler: AdminConnection) -> None:
         if handler in self._busy:
             self._idle.pop(handler, None)
 
-    def _drop(self, handler: web.RequestHandler) -> None:
+    def _drop(self, handler: AdminConnection) -> None:
         self._remove(handler)
         transport = handler.transport
         handler.force_close()
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
-    def _remove(self, handler: web.RequestHandler) -> None:
-        self._open.discard(handler)
+    def _remove(self, handler: AdminConnection) -> None:
+        if handler in self._open:
+            self._open.discard(handler)
+            self._addresses[handler.address] -= 1
+            if not self._addresses[handler.address]:
+                del self._addresses[handler.address]
         self._idle.pop(handler, None)
         if (timer := self._heads.pop(handler, None)) is not None:
             timer.cancel()

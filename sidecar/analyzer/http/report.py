@@ -1,4 +1,4 @@
-"""Builds the response of `GET /report`: the report, the current traffic of the proxy, and the control loop's status."""
+"""Builds the response of `GET /report`: the report, blind spots, current traffic, and the control loop's status."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ...telemetry.scrape import ScrapeInput
 
 
 def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
-    """Return `report` with the traffic and the control status of `reading`.
+    """Return `report` with the traffic, the blind spots and the control status of `reading`.
 
     `reading` must be read after `report`, or the accounting could count more exchanges than the proxy has seen.
     """
     fields: dict[str, Any] = {name: getattr(report, name) for name in report.__struct_fields__}
+    fields["warnings"] = (*(spot.text for spot in reading.blind), *report.warnings)
     if reading.page is None:
-        return ReportResponse(**fields, control=reading.control)
+        return ReportResponse(**fields, control=reading.control, blind=reading.blind)
     routes = tuple(map(_route, reading.page.routes))
     accounting = _accounting(reading.page, report)
-    return ReportResponse(**fields, accounting=accounting, routes=routes, control=reading.control)
+    return ReportResponse(**fields, accounting=accounting, routes=routes, control=reading.control, blind=reading.blind)
 
 
 def _accounting(page: PageSnapshot, report: Report) -> Accounting:

@@ -29,6 +29,7 @@ from ..errors import RefusedError
 from ..feedback import request as body
 from ..feedback.labels import FeedbackResponse, LabelBatch
 from ..snapshot import Snapshot
+from ..visibility.readiness import Readiness
 from . import access
 from .report import build_response
 
@@ -40,7 +41,8 @@ EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 class ViewDependencies:
     """The collaborators of the views.
 
-    read         returns report, counter page and control status of this moment
+    read         returns report, counter page, blind spots and control status of this moment
+    readiness    returns whether the traffic is measured at this moment
     published    returns the latest snapshot
     config       returns the options and the document in force, as plain values without secrets
     take_labels  submits labels to the worker
@@ -51,6 +53,7 @@ class ViewDependencies:
     """
 
     read: Callable[[], ScrapeInput]
+    readiness: Callable[[], Readiness]
     published: Callable[[], Snapshot]
     config: Callable[[], Mapping[str, object]]
     take_labels: Callable[[LabelBatch], Future[FeedbackResponse]]
@@ -116,11 +119,17 @@ class Views:
         return _json({"alive": alive}, 200 if alive else 503)
 
     async def ready(self, _: web.BaseRequest) -> web.Response:
-        """Return 200 while exchanges are counted, 503 with the reason while idle."""
-        report = self._sources.published().report
-        ready = report.state != "idle"
-        detail = {"ready": ready, "state": report.state, "reason": report.reason, "warnings": report.warnings}
-        return _json(detail, 200 if ready else 503)
+        """Return 200 while the traffic is measured, at least in part, otherwise 503 with the status and the reasons."""
+        report, found = self._sources.published().report, self._sources.readiness()
+        detail = {
+            "ready": found.ready,
+            "status": found.status,
+            "state": report.state,
+            "reason": report.reason,
+            "blind": found.spots,
+            "warnings": (*(spot.text for spot in found.spots), *report.warnings),
+        }
+        return _json(detail, 200 if found.ready else 503)
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
         """Return the metrics in the format that the scraper accepts."""

@@ -51,6 +51,6 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # such as a year, day or zone that does not exist
         return None
-    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -17,10 +18,10 @@ from ..intent import Intent
 from ..reasons import Reason
 from .delivery import DeliveryResult, outcome_of, parse_retry_after
 from .event import CONTENT_TYPE
+from .secret import SecretError, read_secret
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 MAX_RESPONSE_BYTES = 64 * 1024  # of a response that are read, so that a usual response ends with an orderly close
-MAX_SECRET_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class WebhookSender:
         body = event.encode()
         try:
             headers = self._headers(id_, body)
-        except (OSError, ValueError):
+        except SecretError:
             return DeliveryResult(None, Reason.SECRET)
         try:
             return await self._post(body, headers)
@@ -72,14 +73,14 @@ class WebhookSender:
             aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session,
             session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
-            asked = parse_retry_after(response.headers.get("Retry-After"), self._clock())
-            answer = DeliveryResult(response.status, retry_after=asked)
+            answer = DeliveryResult(response.status)
             if not answer.accepted:
-                return answer
-            try:
+                return replace(
+                    answer, retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock())
+                )
+            # a 2xx status is enough: the receiver has accepted the event, whatever it sends after that
+            with suppress(aiohttp.ClientError, OSError, ValueError):
                 await response.content.read(MAX_RESPONSE_BYTES)
-            except (aiohttp.ClientError, TimeoutError):
-                return answer  # a 2xx status is enough: the receiver has accepted the event
             return answer
 
     def _headers(self, id_: str, body: bytes) -> dict[str, str]:
@@ -89,12 +90,3 @@ class WebhookSender:
             headers[TIMESTAMP_HEADER] = timestamp
             headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, body)
         return headers
-
-
-def read_secret(path: Path) -> bytes:
-    """Return the secret in the file at `path`, without white space around it; ValueError if it is empty or too long."""
-    with path.open("rb") as file:
-        secret = file.read(MAX_SECRET_BYTES + 1).strip()
-    if not 0 < len(secret) <= MAX_SECRET_BYTES:
-        raise ValueError(f"secret file {path}: holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
-    return secret

@@ -33,6 +33,7 @@ class FeedbackStatus(msgspec.Struct, frozen=True, kw_only=True):
         lag_buckets: (upper bound in seconds, labels) pairs; a bound of None means no limit.
         lag_seconds: sum of all lags.
         reason: why labels are only counted; empty if they are scored.
+        unused: accepted labels without a loss, by reason.
     """
 
     labels: tuple[LabelOutcome, ...] = ()
@@ -44,6 +45,7 @@ class FeedbackStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_buckets: tuple[tuple[float | None, int], ...] = ()
     lag_seconds: float = 0.0
     reason: str = ""
+    unused: dict[str, int] = {}
 
 
 class LossEstimate(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from ...errors import escape_unprintable
+from ...system.addresses import ADMIN_ADDRESS
 from ..pages import page, summary
 from ..pages.writing import write
 from . import evidently
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--admin",
-        default="127.0.0.1:9090",
+        default=ADMIN_ADDRESS,
         metavar="HOST:PORT",
         help="of a running sidecar (default %(default)s)",
     )

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from ..response import ReportResponse
-from ..schema import EpisodeReport, FalseAlarmBudget
+from ..schema import BlindSpot, EpisodeReport, FalseAlarmBudget
 from ..timeline.schema import Timeline
 from . import evidence
 from .markup import Clock, name, period, section, text, time, whole
 from .markup import evidence as evidence_text
 from .meter import meter
 
-STATES = {"idle": "idle", "unprofiled": "no profile", "watching": "monitoring"}
+STATES = {
+    "blind": "blind",
+    "idle": "idle",
+    "partly_blind": "partly blind",
+    "unprofiled": "no profile",
+    "waiting": "no rows yet",
+    "watching": "monitoring",
+}
+NO_ROWS = '<span class="soft">no rows yet</span>'
 NAMED = 8  # features that a sentence names
 
 
@@ -19,28 +27,74 @@ def title(answer: ReportResponse) -> str:
     return f"{answer.model or 'Model'} {answer.version}".strip()
 
 
+def window_title(answer: ReportResponse) -> str:
+    """Return the title of the window as plain text; blindness comes first, so that it shows in a narrow tab."""
+    word = {"blind": "Blind: ", "idle": "Idle: ", "partly_blind": "Partly blind: "}.get(state(answer), "")
+    return f"{word}{title(answer)} · Pilotfish"
+
+
+def state(answer: ReportResponse) -> str:
+    """Return a key of STATES: blind spots come before the state of the analyzer."""
+    if answer.state == "idle":
+        return "idle"
+    if answer.blind:
+        return "blind" if any(spot.total for spot in answer.blind) else "partly_blind"
+    return answer.state if answer.state == "unprofiled" or has_measured(answer) else "waiting"
+
+
+def has_measured(answer: ReportResponse) -> bool:
+    """Return whether any row was measured; `rows` may be empty in a report on stored rows."""
+    return bool(input_rows(answer) or answer.ticks.closed_total)
+
+
+def input_rows(answer: ReportResponse) -> int:
+    """Return the measured rows."""
+    return sum(item.rows for item in answer.rows if item.side == "input")
+
+
 def head(answer: ReportResponse) -> str:
     """Return title, state, and the time of the report."""
-    drifting = any(episode.open for episode in answer.episodes)
-    state, words = ("open", "drift") if drifting else (answer.state, STATES[answer.state])
+    key = state(answer)
+    badges = ['<span class="badge open">drift</span>'] if any(item.open for item in answer.episodes) else []
+    if not badges or answer.blind:
+        badges.append(f'<span class="badge {key}">{STATES[key]}</span>')
     mode = f" · mode {text(answer.mode)}" if answer.mode else ""
     since = f" · since {time(answer.started_at)}" if answer.started_at < answer.made_at else ""
     return (
-        f'<h1>{name(title(answer))} <span class="badge {state}">{words}</span></h1>'
+        f"<h1>{name(title(answer))} {' '.join(badges)}</h1>"
         f'<p class="soft">as of {time(answer.made_at)}{mode}{since}</p>'
     )
 
 
 def notices(answer: ReportResponse) -> str:
-    """Return open drift, the reason of the state, and warnings, as sentences."""
+    """Return blind spots, open drift, the reason of the state, and warnings, as sentences.
+
+    The absence of drift is shown as good news only if rows were measured and nothing is blind.
+    """
     clock = Clock.of(answer.ticks)
-    lines = [_drift(episode, clock) for episode in answer.episodes if episode.open]
-    if answer.state == "watching" and not lines and answer.families:
-        lines.append('<p class="notice calm">No open drift episode.</p>')
-    if answer.reason:
+    lines = [_blind(spot) for spot in answer.blind]
+    drifts = [_drift(episode, clock) for episode in answer.episodes if episode.open]
+    lines += drifts
+    if answer.state == "watching" and not drifts and not answer.blind and answer.families:
+        lines.append(
+            '<p class="notice calm">No open drift episode.</p>'
+            if has_measured(answer)
+            else '<p class="notice">No rows have been measured yet, so nothing is known about drift.</p>'
+        )
+    if answer.reason and not any(spot.reason in ("idle", "no_profile") for spot in answer.blind):
         lines.append(f'<p class="notice {answer.state}">{text(answer.reason)}</p>')
-    lines += [f'<p class="notice">{text(words)}</p>' for words in answer.warnings]
+    texts = {spot.text for spot in answer.blind}
+    lines += [f'<p class="notice">{text(words)}</p>' for words in answer.warnings if words not in texts]
     return "".join(lines)
+
+
+def _blind(spot: BlindSpot) -> str:
+    """Return the banner of a blind spot."""
+    kind, word = ("blind", "Blind") if spot.total else ("partly_blind", "Partly blind")
+    return (
+        f'<p class="notice {kind}" role="alert"><b>{word}</b>: {text(spot.text)} '
+        f"<small>({text(spot.reason)}, since {time(spot.since)})</small></p>"
+    )
 
 
 def _drift(episode: EpisodeReport, clock: Clock) -> str:
@@ -53,8 +107,7 @@ def _drift(episode: EpisodeReport, clock: Clock) -> str:
 
 def tiles(answer: ReportResponse) -> str:
     """Return the key figures."""
-    rows = sum(item.rows for item in answer.rows if item.side == "input")
-    found = [("rows measured", whole(rows)), ("ticks closed", whole(answer.ticks.closed_total))]
+    found = [("rows measured", whole(input_rows(answer))), ("ticks closed", whole(answer.ticks.closed_total))]
     if answer.accounting is not None:
         queued = sum(item.exchanges for item in answer.accounting.fates if item.fate == "queued")
         found = [("exchanges seen", whole(answer.accounting.seen)), *found, ("queued", whole(queued))]
@@ -74,7 +127,9 @@ def families(answer: ReportResponse, timeline: Timeline) -> str:
     rows = [
         (
             text(item.name),
-            f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}",
+            f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}"
+            if has_measured(answer)
+            else NO_ROWS,
             f"{item.share:.0%}".replace("%", " %"),
             whole(item.alarms_total),
         )

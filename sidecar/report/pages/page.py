@@ -45,7 +45,7 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(META_POLICY)}">'
-        f"<title>{escape(overview.title(answer))} · Pilotfish</title>"
+        f"<title>{escape(overview.window_title(answer))}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
     )

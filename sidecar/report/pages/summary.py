@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
-from .overview import STATES, title
-from .tables import ranked
+from .overview import STATES, has_measured, input_rows, state, title
+from .tables import ranked, without_values
 
 LISTED = 10
 NAMED = 5
@@ -18,10 +18,12 @@ WIDTH = 32
 def lines(answer: ReportResponse) -> Iterator[str]:
     """Yield the lines. They contain foreign text, so the caller must escape unprintable characters."""
     clock = Clock.of(answer.ticks)
-    yield f"{title(answer)}: {STATES[answer.state]}" + (f", mode {answer.mode}" if answer.mode else "")
+    yield f"{title(answer)}: {STATES[state(answer)]}" + (f", mode {answer.mode}" if answer.mode else "")
+    for spot in answer.blind:
+        yield f"{'BLIND' if spot.total else 'PARTLY BLIND'} ({spot.reason}): {spot.text}"
     if answer.reason:
         yield f"  {answer.reason}"
-    rows = sum(item.rows for item in answer.rows if item.side == "input")
+    rows = input_rows(answer)
     seen = f"{answer.accounting.seen:,} exchanges seen, " if answer.accounting else ""
     yield f"{seen}{rows:,} rows measured, {answer.ticks.closed_total:,} ticks closed"
     for family in answer.families:
@@ -29,14 +31,20 @@ def lines(answer: ReportResponse) -> Iterator[str]:
     for episode in answer.episodes:
         if episode.open:
             yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
-    if answer.families and not any(episode.open for episode in answer.episodes):
-        yield "no open drift episode"
+    if answer.families and not answer.blind and not any(episode.open for episode in answer.episodes):
+        yield (
+            "no open drift episode"
+            if has_measured(answer)
+            else "no rows have been measured yet, so nothing is known about drift"
+        )
     found = answer.performance
     if found is not None and found.realized is not None:
         yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"
     yield from _table(answer)
+    texts = {spot.text for spot in answer.blind}
     for words in answer.warnings:
-        yield f"warning: {words}"
+        if words not in texts:
+            yield f"warning: {words}"
 
 
 def _names(episode: EpisodeReport) -> str:
@@ -56,7 +64,9 @@ def _table(answer: ReportResponse) -> Iterator[str]:
 
 def _feature(feature: FeatureReport) -> str:
     short = feature.name if len(feature.name) <= WIDTH else feature.name[: WIDTH - 1] + "…"
-    ratio = "" if feature.evidence_ratio is None else f"{min(feature.evidence_ratio, 9999):.2g}"
+    ratio = ""
+    if feature.evidence_ratio is not None and not without_values(feature):
+        ratio = f"{min(feature.evidence_ratio, 9999):.2g}"
     effects = feature.effects
     psi, missing = (f"{effects.psi.value:.3f}", f"{effects.missing_ratio:.1%}") if effects else ("", "")
     return f"{short:<{WIDTH}} {ratio:>9} {psi:>7} {missing:>8}"

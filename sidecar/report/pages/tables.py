@@ -29,6 +29,14 @@ def ranked(answer: ReportResponse) -> list[FeatureReport]:
     return sorted(answer.features, key=rank)
 
 
+def without_values(feature: FeatureReport) -> bool:
+    """Return whether no recent row has a value, so that no evidence means nothing.
+
+    Relations have effect sizes in an episode only.
+    """
+    return feature.effects is None and feature.family != "multivariate" and not feature.episode_id
+
+
 def features(answer: ReportResponse, timeline: Timeline) -> str:
     """Return the table of features, the largest evidence first."""
     known = {feature.name: feature for feature in timeline.features}
@@ -63,7 +71,9 @@ def _feature(feature: FeatureReport, answer: ReportResponse, known: FeatureSerie
     if feature.new_values:
         label += f"<br><small>new: {', '.join(name(item.value) for item in feature.new_values[:NEW_VALUES])}</small>"
     ratio = ""
-    if answer.families and feature.evidence_ratio is not None:
+    if without_values(feature):
+        ratio = '<span class="soft">no values</span>'
+    elif answer.families and feature.evidence_ratio is not None:
         ratio = f'<span class="fixed">{meter(feature.evidence_ratio, 80)}{evidence(feature.evidence_ratio)}</span>'
     if feature.onset_tick is not None and feature.episode_id:
         ratio += f"<br><small>since {Clock.of(answer.ticks).start(feature.onset_tick)}</small>"
@@ -199,6 +209,8 @@ def accounting(answer: ReportResponse, live: bool) -> str:
         return f"<section><h2>Accounting</h2><p>{words}</p></section>" if live else ""
     rows = [(text(item.fate), text(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
     rows.append(("<b>seen</b>", "", f"<b>{whole(found.seen)}</b>"))
+    unread = sorted(answer.predictions_unread.items())
+    rows += [("measured without predictions", text(reason), whole(amount)) for reason, amount in unread if amount]
     note = (
         '<p class="soft">Every exchange has one outcome, so seen = measured + sampled out + dropped + '
         "undecodable + queued.</p>"
@@ -226,6 +238,7 @@ def profile(answer: ReportResponse) -> str:
 KNOWN = frozenset(
     [
         "accounting",
+        "blind",
         "budget",
         "checkpoint",
         "columns",
@@ -245,6 +258,7 @@ KNOWN = frozenset(
         "mode",
         "model",
         "performance",
+        "predictions_unread",
         "profile",
         "reason",
         "routes",

@@ -54,6 +54,8 @@ HINTS = st.builds(
     Hints,
     protocol=st.sampled_from(["auto", *PROTOCOLS]),
     inputs=st.sampled_from([(), ("a",), ("a", "b"), ("a", "b", "c")]),
+    outputs=st.sampled_from([(), ("p",), ("p", "q")]),
+    arrays=st.sampled_from([frozenset(), frozenset(["a", "p"])]),
 )
 HEADERS = st.sampled_from(["", "Content-Encoding: gzip\r\n", "Inference-Header-Content-Length: 9\r\n"])
 PATHS = st.sampled_from([OIP_PATH, V1_PATH, "/invocations", "/predict"])

@@ -12,7 +12,7 @@ import pytest
 from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
 from pilotfish.sidecar.analyzer.decode.types import MIB, Protocol
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
-from pilotfish.sidecar.settings.document import Traffic
+from pilotfish.sidecar.settings.traffic import Traffic
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
 from tests.generate import ROOT
 
@@ -47,7 +47,8 @@ def test_exchanges_without_a_prediction_are_skipped(more: dict[str, Any], why: s
         (b"{", "invalid_json"),
         (b"\xff\xfe", "invalid_json"),
         (b'{"inputs":[{"name":"\xff","shape":[1],"datatype":"FP32","data":[1]}]}', "invalid_json"),
-        (b'\xef\xbb\xbf{"inputs":[]}', "invalid_json"),
+        (b"\xef\xbb\xbf", "invalid_json"),
+        (b'\xef\xbb\xbf\xef\xbb\xbf{"inputs":[]}', "invalid_json"),
         (json.dumps(OIP).encode("utf-16"), "invalid_json"),
         (b'{"inputs":[{"name":"\\ud800","shape":[1],"datatype":"BYTES","data":["\\ud800"]}]}', "invalid_json"),
         (b"[" * 200_000, "wrong_structure"),
@@ -77,6 +78,16 @@ def test_numbers_beyond_json_that_servers_accept_keep_their_value(text: str, val
     assert found != found if value is None else float(str(found)) == float(value)
 
 
+@pytest.mark.parametrize("body", [OIP, V1, {"dataframe_records": [{"a": 1}]}])
+def test_a_byte_order_mark_before_the_json_is_ignored(body: Any) -> None:
+    mark = b"\xef\xbb\xbf"
+    path, answer = (OIP_PATH, ANSWERS[OIP_PATH]) if body is OIP else ("/invocations", ANSWERS[V1_PATH])
+    found = decoded(mark + json.dumps(body).encode(), mark + answer, path=path)
+    assert found.inputs.count == 1
+    assert found.outputs is not None
+    assert reason(mark + b'{"instances":[{"a":1,"a":2}]}', path=V1_PATH) == "duplicate_name"
+
+
 def test_auto_detects_the_protocol_by_path_then_by_body() -> None:
     assert decoded(OIP).protocol == "oip"
     assert decoded(V1, path=V1_PATH).protocol == "v1"
@@ -88,7 +99,8 @@ def test_auto_detects_the_protocol_by_path_then_by_body() -> None:
     ):
         assert decoded(body, answer, path="/predict").protocol == protocol
     assert reason({"user": "me"}, path="/login") == "unknown_protocol"
-    assert reason([1], path="/login") == "wrong_structure"
+    assert reason([1], path="/login") == "unknown_protocol"
+    assert reason(b"1", path="/login") == "unknown_protocol"
 
 
 def test_a_fixed_protocol_is_not_detected() -> None:
@@ -155,6 +167,15 @@ def test_a_body_beyond_the_limit_is_not_parsed() -> None:
         ({"outputs": [tensor("p", [2], [1, 2])]}, {}, "row_mismatch"),
         (None, {"flags": RESPONSE_TRUNCATED}, "truncated"),
         (b"x", {"response_headers": "Content-Encoding: br\r\n"}, "content_encoding"),
+        (b"x", {"response_headers": "Content-Encoding: zstd\r\n"}, "content_encoding"),
+        (gzip.compress(ANSWERS[OIP_PATH], mtime=0), {}, "content_encoding"),
+        (gzip.compress(ANSWERS[OIP_PATH], mtime=0), {"response_headers": ""}, "content_encoding"),
+        (b"\x28\xb5\x2f\xfd\x04", {}, "content_encoding"),
+        (b'{"result":[0.5]}', {}, "wrong_structure"),
+        (b"score\n0.5\n", {"response_headers": "Content-Type: text/csv; charset=utf-8\r\n"}, "content_type"),
+        (b"0.5", {"response_headers": "Content-Type: text/csv\r\n"}, "content_type"),
+        (b"<html>", {"response_headers": "Content-Type: text/html\r\n"}, "content_type"),
+        (b"ok", {"response_headers": "Content-Type: text/plain\r\n"}, "invalid_json"),
         (b'{"x":' * 200_000, {}, "too_deep"),
     ],
 )

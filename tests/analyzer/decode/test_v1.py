@@ -66,6 +66,22 @@ def test_the_column_form() -> None:
     assert decoded({"inputs": {"a": 1, "b": "x"}}).inputs.columns == {"a": [1], "b": ["x"]}
 
 
+@pytest.mark.parametrize("scalar", [1.0, False, "x", None])
+def test_a_scalar_beside_columns_holds_for_every_row(scalar: object) -> None:
+    found = decoded({"inputs": {"x": [[1, 2], [3, 4]], "keep_prob": scalar}}, {"outputs": [[0.5], [0.5]]})
+    assert found.inputs.columns == {"x[0]": [1, 3], "x[1]": [2, 4], "keep_prob": [scalar, scalar]}
+    assert found.outputs is not None
+
+
+@pytest.mark.parametrize("scalar", [5.0, 0, "", False])
+def test_a_scalar_in_place_of_a_list_is_one_row(scalar: object) -> None:
+    found = decoded({"inputs": scalar}, {"outputs": scalar})
+    assert found.inputs.columns == {"inputs": [scalar]}
+    assert found.outputs is not None
+    assert found.outputs.columns == {"predictions": [scalar]}
+    assert reason({"inputs": None}) == "wrong_structure"
+
+
 def test_base64_is_decoded_to_its_text() -> None:
     wrapped = {"b64": base64.b64encode(b"hello").decode()}
     assert decoded({"instances": [wrapped]}).inputs.columns == {"inputs": ["hello"]}
@@ -106,7 +122,7 @@ def test_responses(response: Any, expected: object) -> None:
         ({"instances": [[1, 2], 3]}, "ragged"),
         ({"instances": [1, {"a": 2}]}, "ragged"),
         ({"inputs": {"a": [1, 2], "b": [1]}}, "row_mismatch"),
-        ({"inputs": {"a": [1, 2], "b": 1}}, "row_mismatch"),
+        ({"inputs": {"a": [1, 2], "b": {"c": 1}}}, "row_mismatch"),
         ({"instances": [{f"k{i}": 1} for i in range(5000)]}, "too_many_values"),
         ({"instances": [[[[[[[[[[[1]]]]]]]]]]]}, "too_deep"),
         (b'{"instances":[{"a":1,"a":2}]}', "duplicate_name"),

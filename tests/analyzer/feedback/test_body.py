@@ -50,7 +50,10 @@ def problem(item: object) -> tuple[str, str]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_all_forms_are_equivalent(form: str) -> None:
-    assert read(*FORMS[form]) == LabelBatch((LABEL,))
+    content, kind, headers = FORMS[form]
+    assert read(content, kind, headers) == LabelBatch((LABEL,))
+    with_byte_order_mark = b"\xef\xbb\xbf" + json.dumps(content).encode()
+    assert read(with_byte_order_mark, kind, headers) == LabelBatch((LABEL,))
 
 
 def test_lines_are_items() -> None:

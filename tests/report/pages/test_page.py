@@ -201,3 +201,50 @@ def test_the_terminal_shows_drift_and_features() -> None:
     lines = list(summary.lines(made))
     assert lines[0] == "m 7: monitoring"
     assert any(line.startswith("DRIFT of features since 2023-") and "amount" in line for line in lines)
+
+
+BLIND = report.BlindSpot(reason="undecoded", text="None of the last 20 <b>exchanges</b>", since=NOW, total=True)
+PARTLY = report.BlindSpot(reason="columns_absent", text="1 column", since=NOW, total=False)
+
+
+def without_drift(**changes: object) -> ReportResponse:
+    made, _ = both(ticks=40)
+    return msgspec.structs.replace(made, episodes=(), **changes)
+
+
+@pytest.mark.parametrize(("spots", "badge"), [((BLIND, PARTLY), "blind"), ((PARTLY,), "partly_blind")])
+def test_a_saved_page_of_a_blind_sidecar_is_red_and_not_calm(spots: tuple[report.BlindSpot, ...], badge: str) -> None:
+    made = without_drift(blind=spots, warnings=tuple(spot.text for spot in spots))
+    text = page.render(made, both(ticks=40)[1])
+    check(text)
+    assert f'<span class="badge {badge}">' in text
+    assert text.count('role="alert"') == len(spots) == text.count("since 2023-11-14 22:13:20 UTC)</small>")
+    assert "No open drift episode" not in text
+    assert "<b>exchanges</b>" not in text
+    assert text.count("1 column") == 1, "the warning repeats the banner"
+    assert f"<title>{'Blind' if badge == 'blind' else 'Partly blind'}: m 7" in text
+
+
+def test_the_terminal_shows_blind_spots_instead_of_the_absence_of_drift() -> None:
+    calm = list(summary.lines(without_drift()))
+    assert "no open drift episode" in calm
+    lines = list(summary.lines(without_drift(blind=(BLIND,), warnings=(BLIND.text,))))
+    assert lines[0] == "m 7: blind"
+    assert lines[1].startswith("BLIND (undecoded): None of the last 20")
+    assert "no open drift episode" not in lines
+    assert not any(line.startswith("warning") for line in lines)
+
+
+def test_drift_and_blindness_are_both_shown() -> None:
+    made, timeline = both()
+    text = page.render(msgspec.structs.replace(made, blind=(PARTLY,)), timeline)
+    assert '<span class="badge open">drift</span> <span class="badge partly_blind">' in text
+
+
+def test_without_rows_nothing_is_called_calm() -> None:
+    made = without_drift()
+    empty = msgspec.structs.replace(made, rows=(), ticks=msgspec.structs.replace(made.ticks, closed_total=0))
+    text = page.render(empty, both(ticks=40)[1])
+    assert "No open drift" not in text
+    assert "No rows have been measured yet" in text
+    assert "no rows yet" in text

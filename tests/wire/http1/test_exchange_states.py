@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.proxy.protocols import ProtocolDetector
+from pilotfish.sidecar.wire.budget import ParseBudget
 from pilotfish.sidecar.wire.exchange import Exchange
 from pilotfish.sidecar.wire.http1.exchange_states import INITIAL, TRANSITIONS, ExchangeState, state_of
 from tests.integration import cases_ends, cases_http, cases_opaque
@@ -67,7 +68,7 @@ class Listener:
     def answered(self, exchange: Traced) -> None:
         pass
 
-    def streamed(self, exchange: Traced, now: int, first: bool) -> None:
+    def streamed(self, exchange: Traced, now: int, first: bool, events: int) -> None:
         pass
 
     def finished(self, exchange: Traced) -> None:
@@ -83,7 +84,7 @@ class Listener:
 def paths(events: list[Event]) -> list[list[ExchangeState]]:
     """Return the states of each exchange that the tracker finds in the events."""
     listener = Listener()
-    parser = ProtocolDetector(listener, Traced)
+    parser = ProtocolDetector(listener, Traced, ParseBudget())
     for now, (side, data) in enumerate(events, 1):
         if data is not None:
             (parser.client if side == "client" else parser.server)(memoryview(data), now)

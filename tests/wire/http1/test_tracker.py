@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel.layout import DOWNGRADES
+from pilotfish.sidecar.wire.budget import ParseBudget
 from pilotfish.sidecar.wire.exchange import Exchange
 from pilotfish.sidecar.wire.http1.framer import HEAD_LIMIT, TRAILER_LIMIT
 from pilotfish.sidecar.wire.http1.tracker import PIPELINE_LIMIT, Tracker
@@ -36,7 +37,7 @@ class RecordingListener:
     def answered(self, exchange: Exchange) -> None:
         assert exchange.status
 
-    def streamed(self, exchange: Exchange, now: int, first: bool) -> None:
+    def streamed(self, exchange: Exchange, now: int, first: bool, events: int) -> None:
         assert exchange.started <= now
 
     def finished(self, exchange: Exchange) -> None:
@@ -104,7 +105,7 @@ def test_conversation_written_by_h11_is_parsed_correctly(
     conversation: list[tuple[list[bytes], bool, list[bytes], bool, int, bool]], cuts: list[int], pipelined: bool
 ) -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     written = [wire_of(message) for message in conversation]
     requests, responses = [w[0] for w in written], [w[1] for w in written]
     turns = [(b"".join(requests), b"".join(responses))] if pipelined else list(zip(requests, responses, strict=True))
@@ -124,7 +125,7 @@ def test_conversation_written_by_h11_is_parsed_correctly(
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=400)), max_size=30))
 def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions: list[tuple[bool, bytes]]) -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     start = (
         b"POST /x HTTP/1.1\r\nContent-Length: 40\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -140,7 +141,7 @@ def test_random_bytes_end_in_known_reasons_and_every_exchange_ends_once(portions
 
 def test_head_without_end_is_bounded() -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     tracker.client(memoryview(b"GET / HTTP/1.1\r\n"), 1)
     for _ in range(HEAD_LIMIT // 1000 + 1):
         tracker.client(memoryview(b"X: " + b"y" * 995 + b"\r\n"), 2)
@@ -149,7 +150,7 @@ def test_head_without_end_is_bounded() -> None:
 
 def test_pipelined_requests_without_an_answer_are_bounded() -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     for now in range(PIPELINE_LIMIT + 1):
         tracker.client(memoryview(b"GET / HTTP/1.1\r\n\r\n"), now)
     assert listener.opaque == ["too_large"]
@@ -159,7 +160,7 @@ def test_pipelined_requests_without_an_answer_are_bounded() -> None:
 
 def test_tunnel_is_complete_with_its_bytes_and_its_duration() -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     tracker.client(memoryview(b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), 10)
     tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\nabc"), 20)
     tracker.client(memoryview(b"12345"), 30)
@@ -173,7 +174,7 @@ def test_tunnel_is_complete_with_its_bytes_and_its_duration() -> None:
 
 def test_tunnel_opened_within_a_request_body_finishes_once() -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     tracker.client(memoryview(b"POST /ws HTTP/1.1\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\nab"), 10)
     tracker.server(memoryview(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), 20)
     tracker.client(memoryview(b"cde"), 30)
@@ -190,7 +191,7 @@ def message(*trailers: bytes) -> bytes:
 @given(st.lists(st.integers(0, 5000), max_size=12))
 def test_trailers_of_both_messages_are_kept(cuts: list[int]) -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     request = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for up, down in ((b"X-Up: 1\r\n", b"X-Down: 2\r\nX-Sum: 3\n"), (b"", b"")):
@@ -205,7 +206,7 @@ def test_trailers_of_both_messages_are_kept(cuts: list[int]) -> None:
 
 def test_trailers_are_bounded() -> None:
     listener = RecordingListener()
-    tracker = Tracker(listener, Exchange)
+    tracker = Tracker(listener, Exchange, ParseBudget())
     line = b"X: " + b"y" * 1000 + b"\r\n"
     tracker.client(memoryview(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + message(*[line] * 50)), 1)
     tracker.server(memoryview(b"HTTP/1.1 204 No Content\r\n\r\n"), 2)

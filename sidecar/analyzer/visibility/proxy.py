@@ -1,0 +1,57 @@
+"""Conditions about the processes: idle analyzer, proxy, its connections to analyzer and model."""
+
+from __future__ import annotations
+
+from .blindness import Blindness
+from .readings import View
+
+
+def idle(view: View) -> Blindness | None:
+    """Report that nothing is decoded, because document or profile cannot be used."""
+    report = view.reading.report
+    if report.state != "idle":
+        return None
+    return Blindness(f"Nothing is measured: {report.reason}", total=True)
+
+
+def no_proxy(view: View) -> Blindness | None:
+    """Report that no proxy of this version writes the counter page."""
+    reading = view.reading
+    if reading.proxy is not None:
+        return None
+    if reading.page is None:
+        what = "the --shared folder has no counter page of this version"
+        return Blindness(
+            f"Nothing is measured: {what}; start pilotfish proxy of the same release with the same --shared folder",
+            total=True,
+        )
+    age = reading.now - reading.page.heartbeat_ns / 1e9
+    return Blindness(
+        f"Nothing is measured: the proxy has shown no sign of life for {age:.0f} s; start it again", total=True
+    )
+
+
+def no_reader(view: View) -> Blindness | None:
+    """Report that the proxy runs and has no connection to the analyzer."""
+    reading, proxy = view.reading, view.reading.proxy
+    if proxy is None or reading.report.state == "idle" or (proxy.has_reader and reading.connected):
+        return None
+    return Blindness(
+        "Nothing is measured: the proxy is not connected to the analyzer and drops every record (no_reader); "
+        "start both with the same --shared folder",
+        total=True,
+    )
+
+
+def upstream_unreachable(view: View) -> Blindness | None:
+    """Report that the proxy cannot connect to the model."""
+    proxy = view.reading.proxy
+    unreachable = proxy.connections["upstreams_unreachable"] if proxy is not None else 0
+    if proxy is None or not unreachable:
+        return None
+    upstreams = max(unreachable, proxy.connections["upstreams"])
+    return Blindness(
+        f"The proxy cannot connect to the model: {unreachable} of {upstreams:,} upstream addresses "
+        "did not answer the last attempt; start the model, and check --upstream",
+        total=unreachable == upstreams,
+    )

@@ -1,0 +1,220 @@
+"""Conditions about exchanges: opaque, not recorded, not decoded, without a prediction that can be read, late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..decode import REASONS
+from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
+from .history import Totals
+from .readings import View
+from .shares import FIRST, MANY, RECENT, unmeasured
+
+OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
+
+DROPS: Mapping[str, str] = {
+    "aborted": "the client or the model ended the exchange early",
+    "capture_budget": "the memory for captured bodies is used up; lower spec.traffic.bodyLimit",
+    "channel_full": "the analyzer reads too slowly; give it more CPU or lower spec.traffic.maxRecordsPerSecond",
+    "downgraded": "the connection became opaque",
+    "rate": "spec.traffic.maxRecordsPerSecond is 0",
+    "version_mismatch": "proxy and analyzer are of different versions; use the same release",
+}
+OVER = ("analyzer_restart", "no_reader", "proxy_restart")  # the condition no_reader reports the present
+LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
+DOWNGRADES: Mapping[str, str] = {
+    "connect": "CONNECT tunnels",
+    "http2": "HTTP/2, such as gRPC",
+    "internal": "a defect of the parser; please report it",
+    "malformed": "HTTP with errors",
+    "not_http": "no HTTP",
+    "tls": "TLS; put a TLS terminator before Pilotfish",
+    "too_costly": "parsing them costs too much",
+    "too_large": "heads that are too large",
+    "unmatched": "responses without a request",
+    "upgrade": "upgrades, such as WebSocket",
+}
+_OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
+_SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
+REMEDIES: Mapping[str, str] = {
+    "body_too_large": "raise spec.traffic.bodyLimit",
+    "content_type": _SEND_JSON,
+    "error_status": "look at the model's log",
+    "invalid_json": _SEND_JSON,
+    "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "other_model": "correct spec.model.name, or leave it out",
+    "row_mismatch": _OWN_JSON,
+    "truncated": "raise spec.traffic.bodyLimit",
+    "unknown_protocol": _OWN_JSON,
+    "wrong_structure": _OWN_JSON,
+}
+OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
+
+
+def measured(totals: Totals) -> int:
+    """Return the measured exchanges."""
+    return totals.of("outcome", "measured", "")
+
+
+def undecodable(totals: Totals) -> dict[str, int]:
+    """Return the exchanges that could not be decoded, by reason."""
+    return reasons(totals.kind("outcome", "undecodable"))
+
+
+def _failed(totals: Totals) -> int:
+    """Return the exchanges that could not be decoded for a reason that is not everyday."""
+    return sum(amount for reason, amount in undecodable(totals).items() if reason not in EVERYDAY)
+
+
+def undecoded(view: View) -> Blindness | None:
+    """Report that most or all of the recent exchanges could not be decoded."""
+    if not measured(view.history.now):
+        return _never_decoded(view)
+    found = unmeasured(view, "undecoded", measured, _failed)
+    if found is not None:
+        bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
+        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+    return _everyday_only(view)
+
+
+def _everyday_only(view: View) -> Blindness | None:
+    """Return a partial blindness if everyday reasons are all that comes: errors, or requests for something else.
+
+    Requests to other models do not count: beside them, the document's own model may be quiet.
+    """
+
+    def own(totals: Totals) -> dict[str, int]:
+        return {reason: amount for reason, amount in undecodable(totals).items() if reason != "other_model"}
+
+    for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
+        found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
+        if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
+            return _undecoded(own(found), sum(own(found).values()), total=False)
+    return None
+
+
+def _never_decoded(view: View) -> Blindness | None:
+    now = view.history.now
+    found = undecodable(now)
+    recorded = sum(found.values())
+    if _failed(now) < FIRST and recorded < RECENT:
+        return None
+    return _undecoded(found, recorded, total=True)
+
+
+def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
+    failed = sum(found.values())
+    what = "None" if failed == recorded else f"Only {recorded - failed:,}"
+    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
+    return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
+
+
+def opaque(view: View) -> Blindness | None:
+    """Report that traffic passes without being parsed."""
+
+    def units(totals: Totals) -> int:
+        return totals.of("opaque", "units")
+
+    def exchanges(totals: Totals) -> int:
+        return measured(totals) + sum(undecodable(totals).values())
+
+    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE)
+    if found is None:
+        return None
+    total = not measured(found)
+    causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
+    beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
+    return Blindness(
+        f"Traffic passes that cannot be parsed: {number(found.of('opaque', 'connections'), 'new connection')}, "
+        f"{beside}. The causes: {explained(causes, DOWNGRADES)}; send HTTP/1.1 without TLS through the proxy",
+        total,
+    )
+
+
+def not_recorded(view: View) -> Blindness | None:
+    """Report that the proxy saw exchanges, and most of them or all did not arrive at the analyzer."""
+    setting = view.reading.setting.document
+    closed = setting is not None and not setting.spec.traffic.max_records_per_second
+
+    def lost(totals: Totals) -> dict[str, int]:
+        dropped = reasons(totals.kind("outcome", "dropped"))
+        found = {reason: amount for reason, amount in dropped.items() if reason not in OVER}
+        rate = totals.of("outcome", "sampled_out", "rate")
+        return {**found, "rate": rate} if closed and rate else found
+
+    def arrived(totals: Totals) -> int:
+        return totals.of("accepted") - sum(totals.of("outcome", "dropped", reason) for reason in LOST_LATER)
+
+    found = unmeasured(view, "not_recorded", arrived, lambda totals: sum(lost(totals).values()))
+    if found is None:
+        return None
+    gone, rest = lost(found), arrived(found)
+    amount = sum(gone.values())
+    what = "None" if not rest else f"Only {rest:,}"
+    return Blindness(
+        f"{what} of the last {number(amount + rest, 'exchange')} reached the analyzer: {explained(gone, DROPS)}",
+        total=not rest,
+    )
+
+
+def no_prediction_requests(view: View) -> Blindness | None:
+    """Report that every request so far used a method that carries no inputs."""
+    now = view.history.now
+    other = now.of("outcome", "sampled_out", "method")
+    probes = now.of("outcome", "sampled_out", "route")
+    if other < RECENT or now.of("accepted") or sum(now.kind("outcome").values()) > other + probes:
+        return None
+    return Blindness(
+        f"No prediction request has come so far: {number(other, 'request')} used a method other than POST, "
+        f"and Pilotfish reads inputs from the body of a POST only ({PROTOCOLS_PAGE})",
+        total=False,
+    )
+
+
+def predictions_unread(view: View) -> Blindness | None:
+    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
+    profile = view.reading.snapshot.profile
+    if profile is not None and not profile.prediction_columns:
+        return None  # nothing of the responses is monitored
+
+    def causes(totals: Totals) -> dict[str, int]:
+        found = reasons(totals.kind("unread"))
+        if profile is None:
+            found.pop("no_predictions_path", None)  # the document asks for no predictions, and no profile needs them
+        return found
+
+    def unread(totals: Totals) -> int:
+        return sum(causes(totals).values())
+
+    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    if found is None:
+        return None
+    failed = unread(found)
+    what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
+    remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
+    if causes(found).get("no_match"):
+        remedy = "correct the paths in spec.traffic.decode.predictions"
+    return Blindness(
+        f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
+        f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
+        total=False,
+    )
+
+
+def late_rows(view: View) -> Blindness | None:
+    """Report that most of the recent rows came after their tick had closed."""
+    found = unmeasured(
+        view,
+        "late_rows",
+        lambda totals: totals.of("rows", "input") - totals.of("late"),
+        lambda totals: totals.of("late"),
+    )
+    if found is None or found.of("rows", "input") < MANY:
+        return None
+    return Blindness(
+        f"{found.of('late'):,} of the last {number(found.of('rows', 'input'), 'row')} arrived after their tick had "
+        "closed and count in a later one; synchronise the clocks, or give the analyzer more CPU",
+        total=False,
+    )

@@ -1,0 +1,76 @@
+"""The command `pilotfish check`: opens a document and all that it names, and prints what `run` would report.
+
+It starts nothing, connects to nothing and needs no HTTP library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..analyzer.inspection import inspect
+from ..control.retrain.secret import secret_problem
+from ..errors import escape_unprintable
+from ..settings.document import ModelMonitor
+from ..settings.effective import budget_sentence, settings_in_force
+from ..settings.environment import VARIABLES
+from ..settings.errors import SettingsError
+from .engine import engine
+
+INVALID_STATUS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `pilotfish check`."""
+    parser.add_argument("-f", "--file", type=Path, required=True, help="the ModelMonitor document, YAML or JSON")
+    parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="check the document for use in a cluster, where its files may lie elsewhere",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the settings in force and the warnings, or all problems; return 0 without a problem, else 1."""
+    try:
+        found = inspect(args.file, engine, cluster=args.cluster)
+    except SettingsError as error:
+        return _refuse(error.where, [str(problem) for problem in error.problems])
+    problems = [*found.problems, *_secret(args.file.parent, found.document, cluster=args.cluster)]
+    if problems:
+        return _refuse(str(args.file), problems)
+    print(*_in_force(args.file, found.document), sep="\n")
+    if found.warnings:
+        print("\nwarnings", *(escape_unprintable(f"  - {sentence}") for sentence in found.warnings), sep="\n")
+    return 0
+
+
+def _refuse(where: str, problems: list[str]) -> int:
+    print(f"{where}: {len(problems)} problem{'' if len(problems) == 1 else 's'}", file=sys.stderr)
+    print(*(escape_unprintable(f"  {problem}") for problem in problems), sep="\n", file=sys.stderr)
+    return INVALID_STATUS
+
+
+def _secret(folder: Path, document: ModelMonitor, *, cluster: bool) -> Iterator[str]:
+    retrain = document.spec.retrain
+    name = retrain.webhook.secret_file if retrain else None
+    if name is not None and not (cluster and not (folder / name).exists()):
+        yield from filter(None, [secret_problem(folder / name)])
+
+
+def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
+    settings = settings_in_force(monitor)
+    width = max(len(setting.path) for setting in settings)
+    column = min(max(len(setting.value) for setting in settings), 40)
+    yield f"{path}: in force ({', '.join(_variables()) or 'no environment variable is set'})"
+    for setting in settings:
+        note = "default" if setting.default else ""
+        yield escape_unprintable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
+    yield f"\n{budget_sentence(monitor)}"
+
+
+def _variables() -> list[str]:
+    return [f"{name} is set" for name in VARIABLES if os.environ.get(name)]
