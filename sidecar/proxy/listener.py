@@ -16,7 +16,8 @@ from .connecting import Refusal, UpstreamConnect
 from .connections import ConnectionManager
 from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
-from .relay import Relay, reset_socket
+from .relay import Relay
+from .socket_state import reset_socket
 from .upstream import NO_DESCRIPTOR, Upstream
 
 ACCEPTS_PER_ROUND = 64
