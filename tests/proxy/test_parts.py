@@ -235,7 +235,7 @@ def test_health_address_pauses_while_no_descriptor_is_free() -> None:
 
 
 class WithoutDescriptors:
-    """A listening socket that accepts no one, because no descriptor is free. It stops the loop at the third try."""
+    """A listening socket whose `accept` fails, because no descriptor is free. It stops the loop at the third try."""
 
     def __init__(self, sock: socket.socket, reactor: Reactor, tries: list[int]) -> None:
         self.fileno = sock.fileno
