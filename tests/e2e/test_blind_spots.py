@@ -96,7 +96,7 @@ def stack_of(folder: Path, spawn: Children, profile: bytes) -> Iterator[Stack]:
         stack.write("profile.json", profile)
         stack.write("token", "a-token-of-tests")
         stack.start()
-        wait_until(stack.ready)
+        wait_until(stack.ready, timeout=20)
         yield stack
         assert stack.stop(signal.SIGINT) >= 0
 
@@ -175,7 +175,7 @@ def test_once_it_is_ready_no_exchange_is_lost(tmp_path: Path, spawn: Children, p
         wait_until(lambda: total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") == 5, what="5 measured")
         stack.kill_analyzer()
         wait_until(lambda: not stack.ready(), what="the end of the analyzer process")
-        wait_until(stack.ready, what="the next analyzer process")
+        wait_until(stack.ready, timeout=20, what="the next analyzer process")
         post(stack, GOOD_PATH, GOOD, 5)
         wait_until(
             lambda: total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") == 10, what="10 measured"
