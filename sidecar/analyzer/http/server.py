@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ...errors import quote_value
 from ...system.addresses import AddressError, parse_address
-from .connections import AdminConnections
+from .connections import AdminConnections, share_descriptors
 from .gate import MAX_BODY_BYTES
 
 REQUEST_SECONDS = 30.0
@@ -28,6 +30,11 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+# raised for what a client sent, or because it left; they are answered or dropped, and not logged
+FAULTS_OF_CLIENTS = (OSError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -60,9 +67,11 @@ class AdminServer:
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when the address cannot be bound."""
         host, port = parse_address(address).pair
+        backlog, allowed = share_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._http = AdminConnections(
             self._serve,
             _make_request,
+            allowed,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=2.0,
@@ -70,7 +79,7 @@ class AdminServer:
         )
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._http, host, port, backlog=64)
+            self._server = await loop.create_server(self._http, host, port, backlog=backlog)
         except OSError as error:
             raise AddressError(
                 f"cannot listen at {quote_value(address)}: {_reason(error)}; give another --admin address"
@@ -97,6 +106,11 @@ class AdminServer:
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError(f"the request took more than {REQUEST_SECONDS:g} s") from None
+        except FAULTS_OF_CLIENTS:
+            raise
+        except Exception:
+            _LOG.exception("a request to the admin address failed")  # the log shows the place, never the text
+            raise
         return response
 
 
