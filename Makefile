@@ -22,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo test test-long test-real bench bench-detection check lock format generate clean
+.PHONY: help venv demo test test-long test-real soak bench bench-detection check licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -54,7 +54,7 @@ test-long: venv ## the long simulations, the whole kill matrix, and every proper
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
-	.ci/extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
+	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(BIN)/python -m pytest -m real
 
@@ -76,10 +76,20 @@ format: venv ## format the code
 generate: venv ## write the generated files anew
 	$(BIN)/python -m tests.generate
 
+licenses: venv ## the licences of the runtime dependencies; fails for one that is not allowed
+	$(BIN)/python .ci/supply licenses
+
+sbom: venv ## build/sbom.json: what the runtime contains (CycloneDX)
+	$(BIN)/python .ci/supply sbom
+
+audit: venv ## known vulnerabilities of the runtime dependencies; needs a vulnerability service
+	$(BIN)/python .ci/supply audit
+
 lock: venv ## resolve the dependencies anew, into .ci/locks
 	$(COMPILE) --upgrade --output-file .ci/locks/runtime.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
+	$(COMPILE) --upgrade --output-file .ci/locks/audit.txt .ci/locks/audit.in
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra river --extra evidently --output-file .ci/locks/extras.txt pyproject.toml
 
 clean: ## remove what was built

@@ -2,7 +2,7 @@
 
     proxy  --(stores)-->  page          exact counters and histograms; readers copy it     page.py, layout.py
     proxy  --(frames)-->  records.sock  sampled exchanges; bounded, the proxy never waits  record.py, sender.py,
-                                                                                           receiver.py
+                                                                                           receiver.py, peers.py
     analyzer --(replaces)--> proxy.json  the proxy's settings                            settings/proxy.py
 
 Glossary
@@ -14,6 +14,7 @@ Glossary
     frame            a length-prefixed message on the socket: a handshake (`Hello`) or a record
     handshake        the first frame of a connection: version, epoch, next sequence number
     reader           the process at the other end of the socket: the analyzer
+    peer             the process at the other end of the socket, seen from either side. It must be this user or root
     outcome          sampled_out, accepted (by the channel) or dropped, with a reason. Fields and metrics call it `fate`
 
 More terms: docs/glossary.md

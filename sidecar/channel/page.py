@@ -19,6 +19,7 @@ from pathlib import Path
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 from . import layout as at
+from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 ATTEMPTS = 200
@@ -104,18 +105,23 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
 
-        Raise PageError if another proxy has the page open.
+        Raise PageError if another proxy has the page open, ForeignOwnerError if folder or page belong to another user.
         """
+        secure_folder(path.parent)
         if not _is_page(path):
-            replace_file(path, bytes(at.SIZE))
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
+            check_owner(path, os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise PageError(
                 f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
             ) from error
+        except ForeignOwnerError:
+            os.close(descriptor)
+            raise
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
@@ -182,8 +188,15 @@ class CounterPage:
 
 
 def read_page(path: Path) -> PageSnapshot:
-    """Return a consistent copy of the page at `path`. Raise PageError if it is missing or has another layout."""
-    if not _is_page(path):
+    """Return a consistent copy of the page at `path`.
+
+    Raise PageError if it is missing, has another layout or belongs to another user.
+    """
+    try:
+        usable = _is_page(path)
+    except ForeignOwnerError as error:
+        raise PageError(str(error)) from error
+    if not usable:
         raise PageError(
             f"counter page {quote_value(path)} is missing or has another layout; "
             "check that a proxy of the same version uses this --shared folder"
@@ -209,6 +222,7 @@ def slot_name(route: str) -> str:
 def _is_page(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
+            check_owner(path, os.fstat(file.fileno()))
             head = memoryview(file.read(16))
             return (
                 len(head) == 16

@@ -1,7 +1,7 @@
 """The analyzer's side of the channel: a listening socket, and a sans-IO decoder that splits its bytes into frames.
 
 The receiver never writes to the socket. When a connection ends within a frame, it drops the incomplete frame, because
-the proxy sends the whole frame again on its next connection.
+the proxy sends the whole frame again on its next connection. It accepts connections of its own user and of root only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
+from .peers import FILE_MODE, secure_folder, untrusted_peer
 from .record import FRAME, MAX_FRAME, Frame, FrameError, VersionError, decode
 
 READ_BYTES = 64 * 1024
@@ -65,9 +66,9 @@ class Receiver:
     """Listens on a Unix socket for one proxy.
 
     A second connection replaces the first one, after everything that the first one sent has been read. `broken_total`
-    counts the connections that were closed because of invalid frames; `problem` is the reason of the last one. The
-    `Hello` of a proxy of another version is yielded before its connection is closed, so that the lost records can be
-    counted.
+    counts the connections that were closed because of invalid frames, `refused_total` those of other users; `problem`
+    is the reason of the last one. A refused connection replaces nothing. The `Hello` of a proxy of another version is
+    yielded before its connection is closed, so that the lost records can be counted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,6 +81,7 @@ class Receiver:
         self._poll.register(self._wake, select.POLLIN)
         self._poll.register(self._listener, select.POLLIN)
         self.broken_total = 0
+        self.refused_total = 0
         self.problem = ""
 
     @property
@@ -143,6 +145,11 @@ class Receiver:
             connection, _ = self._listener.accept()
         except OSError:  # the proxy disconnected before it was accepted
             return
+        if problem := untrusted_peer(connection):
+            connection.close()
+            self.refused_total += 1
+            self.problem = problem
+            return
         self._disconnect()
         connection.setblocking(False)
         self._connection = connection
@@ -157,16 +164,24 @@ class Receiver:
 
 
 def _listen(path: Path) -> socket.socket:
-    """Return a listening socket at `path`. It replaces the socket file of a dead process."""
+    """Return a listening socket at `path`, with mode 0600. It replaces the socket file of a dead process."""
+    try:
+        secure_folder(path.parent)
+        return _bind(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {quote_value(path)}: {error.strerror or error}; use a --shared folder with a short path"
+        ) from error
+
+
+def _bind(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         path.unlink(missing_ok=True)
         listener.bind(str(path))
-        path.chmod(0o600)
+        path.chmod(FILE_MODE)  # before it listens, so that no other user can connect earlier
         listener.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise UsageError(
-            f"cannot listen on {quote_value(path)}: {error.strerror or error}; use a --shared folder with a short path"
-        ) from error
+        raise
     return listener

@@ -1,12 +1,13 @@
 """The proxy's side of the channel: a bounded queue in front of a non-blocking Unix socket. It never waits.
 
 When the reader disconnects, queued frames stay and are sent to the next reader. A partly sent frame is sent again from
-its beginning, because a reader drops an incomplete frame. The sender has no event loop: its owner, `ChannelWriter`,
-polls `fileno` and calls `flush` and `connect`.
+its beginning, because a reader drops an incomplete frame. A reader of another user gets nothing. The sender has no
+event loop: its owner, `ChannelWriter`, polls `fileno` and calls `flush` and `connect`.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -14,7 +15,11 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
+from ..errors import quote_value
+from .peers import untrusted_peer
 from .record import Hello, Piece, Record, encode_hello, encode_record
+
+_LOG = logging.getLogger("pilotfish.channel")
 
 QUEUE_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = 128 * 1024  # in one call of `flush`: 60 us; the proxy forwards bytes between two calls
@@ -32,6 +37,7 @@ class Sender:
         self._hello = b""
         self._sent = 0  # bytes already sent of the handshake, or else of the first frame
         self._socket: socket.socket | None = None
+        self._refusal = ""  # why the last reader was refused
         self.queued_bytes = 0
 
     @property
@@ -75,6 +81,9 @@ class Sender:
         try:
             connection.connect(str(self._path))
         except OSError:  # no reader listens yet, or its backlog is full: the owner tries again
+            connection.close()
+            return False
+        if self._refuses(connection):
             connection.close()
             return False
         self._socket = connection
@@ -121,6 +130,14 @@ class Sender:
         self._socket = None
         self._hello = b""
         self._sent = 0
+
+    def _refuses(self, connection: socket.socket) -> bool:
+        """Return whether the reader runs as another user, and log each new reason once."""
+        problem = untrusted_peer(connection)
+        if problem and problem != self._refusal:
+            _LOG.error("records are not sent to %s: %s", quote_value(self._path), problem)
+        self._refusal = problem
+        return bool(problem)
 
     def _portion(self, limit: int) -> list[memoryview]:
         """Return the next bytes to write, at most `limit`, as parts of the queued buffers."""

@@ -43,7 +43,12 @@ def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
         return None
     id_ = entry.id if entry is not None else intent.id
     state, reason = _state_and_reason(intent, id_, situation)
-    if entry is not None and (entry.state, entry.reason) == (state, reason) and _same_desired(entry, intent):
+    if (
+        entry is not None
+        and (entry.state, entry.reason) == (state, reason)
+        and _same_desired(entry, intent)
+        and entry.decided_at <= situation.now  # else the clock was set back, and the cooldown needs a start
+    ):
         return None
     return GuardDecision(id_, intent, state, reason)
 
@@ -75,8 +80,10 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
     The cooldown starts at the decision. For ONCE it covers the model with all its versions and profiles, so that a new
     version is not retrained at once. For LEVEL it covers the key. A superseded entry counts if it was sent, since its
     response may have been lost. In the modes `observe` and `recommend`, recommendations count as if they had been
-    carried out. The result never exceeds the cooldown, even if the clock was set back. The entry `id_` is the one under
-    decision and does not count.
+    carried out. The entry `id_` is the one under decision and does not count.
+
+    A start in the future shows that the clock was set back. The cooldown then starts when it first refused the entry
+    `id_`, so that it ends after its length at most, and not when the clock reaches the old time.
     """
     rules = situation.rules.get(intent.kind)
     cooldown, mode = (rules.cooldown, rules.mode) if rules else (0.0, OBSERVE)
@@ -89,8 +96,16 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
         and (intent.nature is Nature.ONCE or entry.key == intent.key)
         and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
     )
-    remaining = (cooldown - (situation.now - start) for start in starts)
-    return max((min(seconds, cooldown) for seconds in remaining), default=0.0)
+    refused_at = _refused_at(situation.ledger.entries.get(id_), situation.now)
+    remaining = (cooldown - (situation.now - (start if start <= situation.now else refused_at)) for start in starts)
+    return max(remaining, default=0.0)
+
+
+def _refused_at(entry: LedgerEntry | None, now: float) -> float:
+    """Return when a cooldown first refused `entry` by the present clock; `now` if none did."""
+    if entry is None or (entry.state, entry.reason) != (REFUSED, Reason.COOLDOWN):
+        return now
+    return min(entry.decided_at, now)
 
 
 def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:

@@ -79,7 +79,7 @@ def render_proxy_settings(settings: ProxySettings) -> bytes:
 
 def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
     """Replace the file at `path` atomically."""
-    replace_file(path, render_proxy_settings(settings))
+    replace_file(path, render_proxy_settings(settings), mode=0o600)
 
 
 def _require(key: str, value: object, where: str) -> None:

@@ -118,6 +118,22 @@ DECISIONS = {
         (PENDING, "drift"),
     ),
     "clock-set-back": (situation(episode(), done=[other(DELIVERED, -1000 * HOUR)]), (REFUSED, "cooldown")),
+    "clock-set-back-and-refused-before": (
+        situation(episode(), done=[other(DELIVERED, -1000 * HOUR), own(REFUSED, "cooldown", at=NOON + 999 * HOUR)]),
+        (REFUSED, "cooldown"),
+    ),
+    "clock-set-back-and-refused-since": (
+        situation(episode(), done=[other(DELIVERED, -1000 * HOUR), own(REFUSED, "cooldown", at=NOON - 23 * HOUR)]),
+        None,
+    ),
+    "clock-set-back-a-cooldown-ago": (
+        situation(episode(), done=[other(DELIVERED, -1000 * HOUR), own(REFUSED, "cooldown", at=NOON - 24 * HOUR)]),
+        (PENDING, "drift"),
+    ),
+    "clock-set-back-after-a-refusal-by-mode": (
+        situation(episode(), done=[other(DELIVERED, -1000 * HOUR), own(REFUSED, "mode", at=NOON - 24 * HOUR)]),
+        (REFUSED, "cooldown"),
+    ),
 }
 
 

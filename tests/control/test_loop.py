@@ -137,6 +137,20 @@ def test_the_cooldown_outlives_a_restart_and_then_ends(world: World) -> None:
     assert [intent.key for intent in again.sent] == ["e2"]
 
 
+@pytest.mark.parametrize("step", [HOUR, 365 * 24 * HOUR], ids=["hour", "year"])
+def test_the_cooldown_ends_after_its_length_although_the_clock_was_set_back(world: World, step: float) -> None:
+    world.answers = [DeliveryResult(200), DeliveryResult(200)]
+    world.situation = situation(episode())
+    world.cycle()
+    world.situation = situation(episode("e2"))
+    world.cycle(after=HOUR)
+    world.cycle(after=-step)
+    world.cycle(after=23 * HOUR)
+    assert [intent.key for intent in world.sent] == ["e1"]
+    world.cycle(after=HOUR)
+    assert [intent.key for intent in world.sent] == ["e1", "e2"]
+
+
 def test_an_outbox_of_an_earlier_version_is_continued(world: World) -> None:
     shutil.copy(OLD_OUTBOX, world.folder / "outbox.jsonl")
     world.situation = situation(episode("e1"), episode("e3", at=NOON + 120))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -18,9 +18,14 @@ ROWS = 5
 
 @dataclass
 class Load:
-    """The results of the clients; `shift` moves the column `a` of later requests, in standard deviations."""
+    """The results of the clients; `shift` moves the column `a` of later requests, in standard deviations.
+
+    With `reconnect`, a client whose connection breaks opens another one, and `interrupted` counts these breaks.
+    """
 
     port: int
+    reconnect: bool = False
+    interrupted: int = 0
     shift: float = 0.0
     answered: int = 0
     failures: list[str] = field(default_factory=list)
@@ -43,9 +48,20 @@ class Load:
         return head.encode() + body
 
     async def client(self, stop: asyncio.Event) -> None:
-        """Send requests on one connection, one at a time, until `stop` is set."""
+        """Send requests, one at a time, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                await self._connection(stop)
+            except (OSError, EOFError, TimeoutError) as error:
+                if not self.reconnect:
+                    self.failures.append(repr(error))
+                    return
+                self.interrupted += 1
+                await asyncio.sleep(PAUSE)
+
+    async def _connection(self, stop: asyncio.Event) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             while not stop.is_set():
                 writer.write(self.request())
                 answer = await asyncio.wait_for(reader.readexactly(len(RESPONSE)), patient(10))
@@ -53,16 +69,16 @@ class Load:
                     self.failures.append(repr(answer[:60]))
                 self.answered += 1
                 await asyncio.sleep(PAUSE)
+        finally:
             writer.close()
-            await writer.wait_closed()
-        except (OSError, EOFError, TimeoutError) as error:
-            self.failures.append(repr(error))
+            with suppress(OSError):  # the connection is broken already
+                await writer.wait_closed()
 
 
 @asynccontextmanager
-async def loaded(port: int, clients: int = 4) -> AsyncIterator[Load]:
+async def loaded(port: int, clients: int = 4, *, reconnect: bool = False) -> AsyncIterator[Load]:
     """Run `clients` within the block; on exit, each request that was sent has been answered."""
-    load, stop = Load(port), asyncio.Event()
+    load, stop = Load(port, reconnect), asyncio.Event()
     tasks = [asyncio.create_task(load.client(stop)) for _ in range(clients)]
     try:
         yield load

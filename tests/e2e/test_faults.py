@@ -6,56 +6,15 @@ import asyncio
 import os
 import resource
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from tests.control.receiver import Receiver
 from tests.e2e.load import loaded, until
-from tests.e2e.stack import Samples, Stack, accounted, requests_total, total
+from tests.e2e.scrapes import ScrapeChecker
+from tests.e2e.stack import Stack, accounted, requests_total, total
 from tests.support.waiting import wait_until
-
-MONOTONE = ("pilotfish_requests_total", "pilotfish_exchanges_total", "pilotfish_exchanges_seen_total", "pilotfish_rows")
-
-
-class ScrapeChecker:
-    """Scrapes in a thread, and checks each scrape against the accounting identity and the previous scrape."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.scrapes = 0
-        self.faults: list[str] = []
-
-    def _run(self) -> None:
-        before: Samples = {}
-        while not self._stop.wait(0.05):
-            samples = self._stack.metrics()
-            if samples:
-                self.scrapes += 1
-                self._check(samples, before)
-                before = samples
-
-    def _check(self, samples: Samples, before: Samples) -> None:
-        seen = total(samples, "pilotfish_exchanges_seen_total")
-        if seen != accounted(samples):
-            self.faults.append(f"seen {seen}, accounted {accounted(samples)}")
-        if total(samples, "pilotfish_exchanges_queued") < 0:
-            self.faults.append("queued is negative")
-        for key, value in before.items():
-            if key.startswith(MONOTONE) and samples.get(key, 0.0) < value:
-                self.faults.append(f"{key} went from {value} to {samples.get(key)}")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 def all_accounted(stack: Stack, answered: int) -> bool:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-SAID = Path("build/extras")  # by .ci/extras
+SAID = Path("build/extras")  # by .ci/environment
 
 
 def extras_python() -> str:
     """Return its Python; skip the test, loudly, where there is none."""
     python = SAID.read_text().strip() if SAID.exists() else ""
     if not python or not Path(python).exists():
-        pytest.skip("no environment with River and Evidently; `.ci/extras > build/extras` makes it")
+        pytest.skip("no environment with River and Evidently; `.ci/environment extras > build/extras` makes it")
     return python

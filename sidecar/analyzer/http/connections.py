@@ -2,8 +2,8 @@
 
 When the limit is reached, the oldest idle connection is closed, so idle clients cannot block a scrape or a health
 check. A connection with a complete request is never closed to make room. One address has at most a part of the
-connections, and all bodies together have a limit, so that strangers cannot fill the memory. `gate.py` refuses what is
-not a request.
+connections, and all bodies together have a limit, so that strangers cannot fill the memory. The limits are lower where
+the process has few descriptors, since it needs some for its own files. `gate.py` refuses what is not a request.
 """
 
 from __future__ import annotations
@@ -23,11 +23,26 @@ from .gate import RefusedBytesError, RequestGate
 
 MAX_CONNECTIONS = 128
 MAX_PER_ADDRESS = 96  # the rest stays free for a scrape from elsewhere
+BACKLOG = 64  # connections that wait to be accepted
+UNBOUNDED = 1 << 20
+OWN_DESCRIPTORS = 32  # for files, the channel, deliveries and child processes; 16 are in use at rest
 MAX_BODIES_BYTES = 32 * 1024 * 1024  # of the bodies of all requests that are not answered yet
 READ_BYTES = 16 * 1024  # of one read; asyncio would read 256 KiB
 HEAD_SECONDS = 5.0  # the time limit for the head of a connection's first request
 BAD_REQUEST = "cannot parse this as an HTTP request"
 INTERNAL_ERROR = "the analyzer failed to answer this request"
+
+
+def share_descriptors(limit: int) -> tuple[int, int]:
+    """Return the backlog, and how many connections `limit` descriptors allow; a negative limit allows any number.
+
+    asyncio accepts a whole backlog before the first of these connections can be closed, so it needs a share, too.
+    """
+    if limit < 0:
+        return BACKLOG, UNBOUNDED
+    room = max(2, limit - OWN_DESCRIPTORS)
+    backlog = min(BACKLOG, room // 2)
+    return backlog, room - backlog
 
 
 class AdminConnection(web.RequestHandler):
@@ -108,14 +123,16 @@ class AdminConnection(web.RequestHandler):
 
 
 class AdminConnections(web.Server):
-    """All open connections. At MAX_CONNECTIONS, a new connection closes the one that has been idle for longest.
+    """All open connections. At the limit, a new connection closes the one that has been idle for longest.
 
-    The same holds at MAX_PER_ADDRESS for the connections of one address. A connection is idle until its request is
-    complete, and again after the response is sent. When no connection is idle, the new one is closed.
+    The limit is MAX_CONNECTIONS, or `allowed` if that is lower. One address has at most MAX_PER_ADDRESS, or three
+    quarters of `allowed`; at this limit, its new connection closes its own oldest one. A connection is idle until its
+    request is complete, and again after the response is sent. When no connection is idle, the new one is closed.
     """
 
-    def __init__(self, handler: Any, request_factory: Any, **options: Any) -> None:
+    def __init__(self, handler: Any, request_factory: Any, allowed: int, **options: Any) -> None:
         super().__init__(handler, request_factory=request_factory, **options)
+        self._allowed = allowed
         self._options = options
         self._heads: dict[AdminConnection, asyncio.TimerHandle] = {}  # connections without a first head
         self._open: set[AdminConnection] = set()
@@ -172,9 +189,9 @@ class AdminConnections(web.Server):
     def _make_room(self, handler: AdminConnection) -> bool:
         """Close the oldest idle connection if a limit is reached; return whether the new one `handler` may stay."""
         candidates: Iterable[AdminConnection] = ()
-        if self._addresses[handler.address] >= MAX_PER_ADDRESS:
+        if self._addresses[handler.address] >= min(MAX_PER_ADDRESS, max(1, self._allowed * 3 // 4)):
             candidates = (idle for idle in self._idle if idle.address == handler.address)
-        elif len(self._open) >= MAX_CONNECTIONS:
+        elif len(self._open) >= min(MAX_CONNECTIONS, self._allowed):
             candidates = self._idle
         else:
             return True

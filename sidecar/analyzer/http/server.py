@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ...errors import quote_value
 from ...system.addresses import AddressError, parse_address
-from .connections import AdminConnections
+from .connections import AdminConnections, share_descriptors
 from .gate import MAX_BODY_BYTES
 
 REQUEST_SECONDS = 30.0
@@ -66,9 +67,11 @@ class AdminServer:
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when the address cannot be bound."""
         host, port = parse_address(address).pair
+        backlog, allowed = share_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._http = AdminConnections(
             self._serve,
             _make_request,
+            allowed,
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             lingering_time=2.0,
@@ -76,7 +79,7 @@ class AdminServer:
         )
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._http, host, port, backlog=64)
+            self._server = await loop.create_server(self._http, host, port, backlog=backlog)
         except OSError as error:
             raise AddressError(
                 f"cannot listen at {quote_value(address)}: {_reason(error)}; give another --admin address"

@@ -1,0 +1,95 @@
+"""The wall clock steps by an hour and by a year, in both directions: everything goes on, and drift is still found."""
+
+from __future__ import annotations
+
+import asyncio
+from glob import glob
+from pathlib import Path
+
+import pytest
+
+from tests.control.receiver import Receiver
+from tests.e2e.conftest import profile_of
+from tests.e2e.load import Load, loaded, until
+from tests.e2e.scrapes import ScrapeChecker
+from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
+from tests.e2e.soak.sizes import progress, size
+from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
+from tests.support.waiting import patient, wait_until
+
+LIBRARIES = [*glob("/usr/lib*/*/faketime/libfaketimeMT.so.1"), *glob("/usr/lib*/faketime/libfaketimeMT.so.1")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(patient(180)),
+    pytest.mark.skipif(not LIBRARIES, reason="not installed: libfaketime (Debian: faketime)"),
+]
+
+HOUR, YEAR = 3600, 365 * 86400
+STEPS = {"hour": (HOUR, 0, -HOUR), "year": (YEAR, 0, -YEAR)}  # offsets from the true time, in seconds
+REQUESTS = size(300, 3000)
+
+
+class Clock:
+    """The clock of the processes under test: the true time and an offset, which a file contains."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._file = folder / "clock"
+        self.set(0)
+        for name, value in {
+            "LD_PRELOAD": LIBRARIES[0],
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+
+    def set(self, offset: int) -> None:
+        """Step the clock to `offset` seconds from the true time."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{offset:+d}\n")
+        fresh.replace(self._file)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_clock_steps_by(
+    steps: str, stack: Stack, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(tmp_path, monkeypatch)
+    stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("cooldown: 1h", "cooldown: 1s"))
+    stack.start()
+    wait_until(stack.ready, timeout=30, what="the analyzer")
+    pids = stack.pid("proxy"), stack.pid("analyzer")
+
+    async def step_and_drift() -> Load:
+        async with loaded(stack.listen) as load:
+            load.shift = 3.0
+            await until(stack.episodes, "an episode before the steps", timeout=40)
+            for number, offset in enumerate(STEPS[steps]):
+                measured, answered = total(stack.metrics(), "pilotfish_rows_total"), load.answered
+                clock.set(offset)
+                await until(lambda before=answered: load.answered > before + REQUESTS, "traffic", timeout=60)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                await until(
+                    lambda before=measured: total(stack.metrics(), "pilotfish_rows_total") > before,  # type: ignore[misc]  # see above
+                    "rows after the step",
+                )
+                before = {episode["id"] for episode in stack.episodes()}
+                profile = await asyncio.to_thread(profile_of, 100 + number)
+                assert stack.get("/profile", "PUT", profile)[0] == 200
+                await until(
+                    lambda before=before: {episode["id"] for episode in stack.episodes()} - before,  # type: ignore[misc]  # see above
+                    "an episode after the step",
+                    timeout=40,
+                )
+                await until(lambda: delivered_all(stack, receiver), "the event after the step", timeout=40)
+                progress(f"clock at {offset:+d} s: {load.answered} requests, {len(receiver.ids)} events")
+        return load
+
+    with ScrapeChecker(stack) as checker:
+        load = asyncio.run(step_and_drift())
+        wait_until(lambda: requests_total(stack.metrics()) == load.answered, what="every request to be counted")
+    assert load.failures == []
+    assert checker.faults == []
+    assert (stack.pid("proxy"), stack.pid("analyzer")) == pids, stack.run.errors()
+    assert_one_event_per_episode(receiver)
+    assert stack.stop() == 0
+    assert "Traceback" not in stack.run.errors()

@@ -1,0 +1,104 @@
+"""Random SIGKILLs under load: no request fails, no counter decreases, and each episode sends one event."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from random import Random
+
+import pytest
+
+from tests.control.receiver import Receiver
+from tests.e2e.conftest import profile_of
+from tests.e2e.load import Load, loaded, until
+from tests.e2e.scrapes import ScrapeChecker
+from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
+from tests.e2e.soak.parts import ANALYZER, PROXY, Parts
+from tests.e2e.soak.sizes import progress, size
+from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
+from tests.support.waiting import patient, wait_until
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(patient(size(180, 3000)))]
+
+KILLS = size(8, 50)
+KILLS_OF_SUPERVISED = size(3, 50)  # the supervisor's backoff reaches 30 s
+LONGEST_LIFE = 1.5  # seconds between two kills; an analyzer needs about one to start
+ANSWERS = ("200", "200", "500", "die")  # of the receiver
+
+
+def prepare(stack: Stack, receiver: Receiver, random: Random) -> None:
+    """Let each episode send its own event, so that many events are on their way while processes are killed."""
+    stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("cooldown: 1h", "cooldown: 1s"))
+    receiver.script[:] = [*(random.choice(ANSWERS) for _ in range(2 * KILLS)), "200"]
+
+
+async def open_another_episode(stack: Stack, number: int) -> None:
+    """Put a profile that the traffic does not match: a new episode opens under it."""
+    await until(stack.ready, "the analyzer", timeout=60)
+    profile = await asyncio.to_thread(profile_of, 100 + number)
+    await asyncio.to_thread(stack.get, "/profile", "PUT", profile)  # a kill may cut it off: then the old one stays
+
+
+@pytest.mark.parametrize("parts", [(ANALYZER,), (PROXY,), (ANALYZER, PROXY)], ids="+".join)
+def test_random_kills_of(parts: tuple[str, ...], stack: Stack, receiver: Receiver) -> None:
+    random, processes = Random(len(parts)), Parts(stack)
+    prepare(stack, receiver, random)
+    processes.start_both()
+    proxy_lives = PROXY not in parts
+
+    async def kill_under_load() -> Load:
+        async with loaded(stack.listen, reconnect=not proxy_lives) as load:
+            load.shift = 3.0
+            for number in range(KILLS):
+                if number % 2:  # else it may be killed during its start
+                    await open_another_episode(stack, number)
+                await asyncio.sleep(random.uniform(0, LONGEST_LIFE))  # the moment of the kill is the subject
+                part = random.choice(parts)
+                await asyncio.to_thread(processes.kill, part)
+                progress(f"kill {number + 1} of {KILLS}: {part}; {load.answered} requests, {load.interrupted} broken")
+            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=60)
+        return load
+
+    with ScrapeChecker(stack, exact=proxy_lives) as checker:
+        load = asyncio.run(kill_under_load())
+        wait_until(lambda: total(stack.metrics(), "pilotfish_exchanges_queued") == 0, what="an empty channel")
+    assert load.failures == []
+    assert checker.faults == []
+    assert checker.scrapes
+    counted = requests_total(stack.metrics())
+    if proxy_lives:
+        assert counted == load.answered
+    else:
+        assert load.answered <= counted <= load.answered + load.interrupted, "a proxy that is killed loses no count"
+    assert_one_event_per_episode(receiver)
+
+
+def test_random_kills_of_a_supervised_analyzer(stack: Stack, receiver: Receiver) -> None:
+    random = Random(1)
+    prepare(stack, receiver, random)
+    stack.start()
+    proxy = stack.pid("proxy")
+
+    async def kill_under_load() -> Load:
+        async with loaded(stack.listen) as load:
+            load.shift = 3.0
+            for number in range(KILLS_OF_SUPERVISED):
+                started = time.monotonic()
+                await open_another_episode(stack, number)
+                waited = time.monotonic() - started
+                await asyncio.sleep(random.uniform(0, LONGEST_LIFE))  # the moment of the kill is the subject
+                await asyncio.to_thread(stack.kill_analyzer)
+                progress(
+                    f"kill {number + 1} of {KILLS_OF_SUPERVISED}: ready after {waited:.1f} s; {load.answered} requests"
+                )
+            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=60)
+        return load
+
+    with ScrapeChecker(stack) as checker:
+        load = asyncio.run(kill_under_load())
+        wait_until(lambda: requests_total(stack.metrics()) == load.answered, what="every request to be counted")
+    assert load.failures == []
+    assert checker.faults == []
+    assert stack.pid("proxy") == proxy
+    assert_one_event_per_episode(receiver)
+    assert stack.stop() == 0
