@@ -31,7 +31,7 @@ class Parts:
         else:
             flags = {"--shared": "shared", "--file": "monitor.yaml", "--state": "state", "--token-file": "token"}
             paths = [part for flag, name in flags.items() for part in (flag, str(folder / name))]
-            module = (sys.executable, "-m", "pilotfish.sidecar.run.analyzer_process")
+            module = (sys.executable, "-m", "pilotfish.sidecar.run.child")
             child = stack.spawn(*module, "run", "--admin", f"127.0.0.1:{stack.admin}", *paths)
         self.children[part] = child
 
@@ -48,5 +48,5 @@ class Parts:
         assert child.running(), f"{part} ended with {child.process.returncode}: {child.errors()[-2000:]}"
         child.process.send_signal(signal.SIGKILL)
         child.process.wait()
-        assert "Traceback" not in child.errors(), child.errors()[-2000:]
+        assert not child.crashed(), child.errors()[-2000:]
         self.start(part)
