@@ -8,7 +8,8 @@
     app.py analyze.py     the two commands                          arguments.py         their flags
     restart_policy.py     events to actions; pure                   supervisor.py        signals and children
     spawn.py              starts a child                            analyzer_process.py  composes the analyzer process
-    check.py              the command `check`                       engine.py            the sequential detectors
+    child.py              the program of the analyzer process       engine.py            the sequential detectors
+    check.py              the command `check`
 
 The supervisor and the proxy use only the standard library, so that they keep running when memory is short. Only
 analyzer_process.py, engine.py and check.py may import more.

@@ -1,8 +1,6 @@
 """The analyzer process: analyzer, detection and control loop, in a process of their own that may fail.
 
-The supervisor starts it; it is not a command for users:
-
-    python -m pilotfish.sidecar.run.analyzer_process run|analyze --shared DIR --admin HOST:PORT ...
+child.py imports this module, with all that is large, after it has set up log and priority.
 
 `run` runs analyzer, sequential detection and control loop in one event loop. `analyze` runs the analyzer alone, as in a
 pod, where detection runs elsewhere on the counts of all replicas. A failure here must never affect the proxy.
@@ -12,46 +10,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
 from ..control import app as control_app
 from ..control.loop import ControlLoop
-from ..errors import PilotfishError, UsageError
-from ..log import set_up
-from ..system.limits import lower_priority
-from .arguments import add_analyzer_arguments
 from .engine import engine
-from .restart_policy import STOP_SIGNAL, USAGE
+from .restart_policy import STOP_SIGNAL
 
-_LOG = logging.getLogger("pilotfish.analyzer")
-
-OOM_SCORE_ADJUST = 500  # when memory is short, the kernel kills this process before the proxy
-NICENESS = 10  # otherwise a burst of records takes a CPU core from the proxy for a millisecond
 FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the analyzer process for the role `argv[0]`; return its exit status."""
-    parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
-    parser.add_argument("role", choices=("analyze", "run"))
-    parser.add_argument("--shared", required=True, type=Path)
-    add_analyzer_arguments(parser)
-    args = parser.parse_args(argv)
-    set_up(args.log_format, args.log_level)
-    lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)
-    try:
-        return asyncio.run(_serve(args.role, parse_options(args)))
-    except UsageError as error:
-        _LOG.error("%s", error)
-        return USAGE
-    except PilotfishError as error:
-        _LOG.error("%s", error)
-        return 1
+def serve(args: argparse.Namespace) -> int:
+    """Serve until the supervisor stops the process or it must be recycled; return the exit status."""
+    return asyncio.run(_serve(args.role, parse_options(args)))
 
 
 def parse_options(args: argparse.Namespace) -> Options:
@@ -101,7 +73,3 @@ def build_control_loop(app: App, options: Options) -> ControlLoop | None:
         report=lambda: app.report,
         publish=app.set_control,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

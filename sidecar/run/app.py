@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 def analyzer_command(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
     """Return the command line of the analyzer process."""
     flags = render_flags(add_analyzer_arguments, args)
-    return [*MODULE, "pilotfish.sidecar.run.analyzer_process", role, "--shared", str(shared), *flags]
+    return [*MODULE, "pilotfish.sidecar.run.child", role, "--shared", str(shared), *flags]
 
 
 def proxy_command(args: argparse.Namespace, shared: Path) -> list[str]:

@@ -147,6 +147,8 @@ def _describe_exit(status: int) -> str:
         return "asked for a restart (is --memory-limit too low?)"
     if status >= 0:
         return f"ended with status {status}"
+    if status == -signal.SIGKILL:
+        return "was killed by SIGKILL (by the kernel, if memory was short)"
     try:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:

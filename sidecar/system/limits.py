@@ -21,6 +21,12 @@ def limit_data(size: int) -> None:
     _lower(resource.RLIMIT_DATA, size)
 
 
+def data_limit() -> int:
+    """Return the soft limit of this process's data in bytes, 0 without one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return 0 if soft == UNLIMITED else soft
+
+
 def limit_processor(seconds: int) -> None:
     """End this process (SIGXCPU) after `seconds` of CPU time; 0 sets no limit."""
     _lower(resource.RLIMIT_CPU, seconds)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +99,20 @@ def test_a_memory_limit_that_is_too_low_to_start_ends_it_with_a_usable_one(stack
     said = stack.run.errors()
     assert f"--memory-limit {limit}: the analyzer needs" in said
     assert "give 256Mi or more" in said
+
+
+@pytest.mark.parametrize("kibibytes", [20_000, 120_000])
+def test_a_limit_from_outside_that_is_too_low_to_load_the_analyzer_is_named(
+    stack: Stack, spawn: Children, kibibytes: int
+) -> None:
+    arguments = (
+        f"--listen 127.0.0.1:{stack.listen} --upstream 127.0.0.1:{stack.upstream} --admin 127.0.0.1:{stack.admin}"
+    )
+    command = f"ulimit -d {kibibytes}; exec {sys.executable} -m pilotfish.sidecar.cli run {arguments}"
+    child = spawn("sh", "-c", command)
+    assert child.process.wait(timeout=patient(20)) == 2
+    said = f"this process may use {kibibytes >> 10} MiB of data (RLIMIT_DATA, set outside of Pilotfish)"
+    assert said in child.errors()
 
 
 def test_state_of_another_run_ends_it_with_the_reason(stack: Stack, spawn: Children) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from pilotfish.sidecar.report.schema import BLIND_REASONS
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.names import METRICS
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
@@ -124,3 +125,15 @@ def test_a_stopped_proxy_is_not_up(tmp_path: Path) -> None:
     later = ScrapeInput(report=whole.report, page=whole.page, control=None, now=NOW + 60)
     found = families(Exposition(lambda: later).render("")[0].decode())
     assert found["pilotfish_proxy_up"].samples[0].value == 0
+
+
+def test_the_alert_rules_of_the_docs_name_metrics_that_exist() -> None:
+    text = (Path(__file__).parents[2] / "docs/blind-spots.md").read_text()
+    named = set(re.findall(r"\bpilotfish_\w+", text))
+    assert named <= {metric.name for metric in METRICS}
+    assert {"pilotfish_blind", "pilotfish_ready"} <= named
+
+
+def test_every_reason_for_blindness_has_a_sample_so_that_alerts_resolve(text: str) -> None:
+    found = {sample.labels["reason"]: sample.value for sample in families(text)["pilotfish_blind"].samples}
+    assert found == {reason: float(reason == "columns_absent") for reason in BLIND_REASONS}

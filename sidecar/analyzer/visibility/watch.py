@@ -47,7 +47,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "late_rows": traffic.late_rows,
     }
 )
-DELAYED = frozenset(["no_proxy", "no_reader"])
+DELAYED = frozenset(["no_proxy", "no_reader", "upstream_unreachable"])
 
 
 class BlindSpotWatch:

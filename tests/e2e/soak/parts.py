@@ -31,7 +31,7 @@ class Parts:
         else:
             flags = {"--shared": "shared", "--file": "monitor.yaml", "--state": "state", "--token-file": "token"}
             paths = [part for flag, name in flags.items() for part in (flag, str(folder / name))]
-            module = (sys.executable, "-m", "pilotfish.sidecar.run.analyzer_process")
+            module = (sys.executable, "-m", "pilotfish.sidecar.run.child")
             child = stack.spawn(*module, "run", "--admin", f"127.0.0.1:{stack.admin}", *paths)
         self.children[part] = child
 
