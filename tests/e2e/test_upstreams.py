@@ -90,6 +90,7 @@ def test_a_model_whose_address_changes_is_found_again(named: Stack) -> None:
             assert named.stop() == 0
 
 
+@pytest.mark.long
 def test_a_name_that_resolves_late_is_found(named: Stack) -> None:
     named.start(document=False)
     check_is_seen(named, UNREACHABLE)
