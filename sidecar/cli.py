@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from . import log
-from .errors import PilotfishError
+from .errors import PilotfishError, quote_value
 from .settings import options
 
 USAGE_STATUS = 2
@@ -74,7 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        print(f"pilotfish: unknown command {name[:80]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        near = _closest(name, COMMANDS)
+        hint = f"did you mean {near}? " if near else ""
+        known = ", ".join(COMMANDS)
+        print(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}", file=sys.stderr)
         return USAGE_STATUS
     return _run(name, rest, os.environ)
 
@@ -120,13 +123,12 @@ class CommandParser(argparse.ArgumentParser):
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
-        from difflib import get_close_matches
-
         known = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         for word in self.given:
             flag = word.partition("=")[0]
-            near = get_close_matches(flag, known, 1, 0.6) if flag.startswith("--") and flag not in known else []
-            yield from (f"{flag} is not an option, did you mean {found}?" for found in near)
+            near = _closest(flag, known) if flag.startswith("--") and flag not in known else ""
+            if near:
+                yield f"{flag} is not an option, did you mean {near}?"
 
 
 def build_parser(name: str) -> CommandParser:
@@ -146,13 +148,13 @@ def build_parser(name: str) -> CommandParser:
 def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     command, parser, logger = COMMANDS[name], build_parser(name), logging.getLogger(f"pilotfish.{name}")
     parser.given = arguments
-    if command.logs and log.wants_json(arguments, environ):
+    if command.logs:  # errors of the command line have the format that it asks for
         parser.logger = logger
-        log.set_up("json")
+        log.set_up("json" if log.wants_json(arguments, environ) else "text")
     args, given = options.parse(parser, arguments, environ, command.variables)
     if command.logs:
         log.set_up(args.log_format, args.log_level)
-        for sentence in options.unknown_variables(environ, lambda: _variables(name)):
+        for sentence in options.unknown_variables(environ, options.options_of(parser), _variables_of_all):
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
@@ -164,6 +166,13 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
         return 130  # 128 + SIGINT, as a shell reports it
 
 
+def _closest(word: str, known: Collection[str]) -> str:
+    """Return the most similar one of the `known` words, empty if none is similar."""
+    from difflib import get_close_matches  # only needed for an error
+
+    return "".join(get_close_matches(word, known, 1, 0.6))
+
+
 def _show_error(text: str, logger: logging.Logger | None) -> None:
     if logger is not None:
         logger.error("%s", text)
@@ -171,10 +180,10 @@ def _show_error(text: str, logger: logging.Logger | None) -> None:
         print(f"pilotfish: {text}", file=sys.stderr)
 
 
-def _variables(name: str) -> set[str]:
-    """Return the variables of the options of the command `name`, and of the others that run long."""
-    found = {name: None} | {other: None for other, command in COMMANDS.items() if command.logs}
-    return {variable for one in found for variable in options.options_of(build_parser(one))}
+def _variables_of_all() -> set[str]:
+    """Return the variables of the options of all commands that run long."""
+    names = [name for name, command in COMMANDS.items() if command.logs]
+    return {variable for name in names for variable in options.options_of(build_parser(name))}
 
 
 def _lookup(module: str, function: str) -> Callable[..., Any]:

@@ -15,8 +15,8 @@ from zlib import crc32
 
 import numpy as np
 
+from .. import schema
 from ..batch import Column, Ints, is_missing
-from ..errors import ProfileError, shown
 
 MAX_NAMED = 63  # categories with a bin of their own
 BUCKETS = 16  # hash buckets for the other categories
@@ -127,13 +127,17 @@ class CategoryBins:
 
     @classmethod
     def from_document(cls, document: dict[str, Any], where: str) -> CategoryBins:
-        names = tuple(document["names"])
-        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-            raise ProfileError(
-                f"{where}.names must be distinct strings, not {shown(document['names'])}; build the profile again"
-            )
-        tail = np.array([int(key) for key in document["tail"]], dtype=np.int64)
-        return cls(names, tail, bool(document["open"]))
+        known = _DOCUMENT(document, where)
+        tail = np.array(known["tail"], dtype=np.int64)
+        schema.ascending(tail, f"{where}.tail")
+        return cls(known["names"], tail, known["open"])
+
+
+_DOCUMENT = schema.fields(
+    names=schema.names(0, MAX_NAMED),
+    open=schema.flag,
+    tail=schema.listed(schema.whole(0, 2**32 - 1), 0, MAX_KNOWN_TAIL),
+)
 
 
 def category_text(value: object) -> str | None:

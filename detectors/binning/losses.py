@@ -7,10 +7,11 @@ loss, so the bin of a row must determine its loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Floats, Ints
 from .categories import CategoryBins
 from .numeric import FIRST_VALUE_BIN, NumericBins
@@ -60,6 +61,20 @@ class LossBins(NumericBins):
 
     def document(self) -> dict[str, Any]:
         return {**super().document(), "loss": True}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], where: str) -> Self:
+        if document.get("loss") is not True:
+            raise schema.unfit(f"{where}.loss", "true", document.get("loss"))
+        return super().from_document({key: value for key, value in document.items() if key != "loss"}, where)
+
+    @classmethod
+    def _check_atoms(cls, atoms: Floats, cuts: Floats, where: str) -> None:
+        """Raise ProfileError unless each atom, a mean with its rounding error, lies in its bin and in [0, 1]."""
+        low, high = np.maximum(cuts[1:-2], 0.0) - EDGE, np.minimum(cuts[2:-1], 1.0) + EDGE
+        wrong = np.flatnonzero(~((atoms >= low) & (atoms <= high)))
+        if len(wrong):
+            raise schema.unfit(f"{where}[{wrong[0]}]", "the mean loss of its bin", atoms[wrong[0]].item())
 
 
 def tested_bins(bins: NumericBins | CategoryBins) -> slice:

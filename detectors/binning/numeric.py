@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
-from ..errors import ProfileError, shown
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
@@ -25,6 +25,8 @@ NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 FIRST_VALUE_BIN = 3  # the bin of the first value, after -inf, far below and below
 RELATIVE_TOLERANCE = 1e-6  # a value that went through float32 is still the same value
 LARGEST_VALUE = 1e300  # reference values are clipped to it, so that no cut overflows
+LARGEST_CUT = 10 * LARGEST_VALUE  # the outermost cuts lie beyond the values; differences of cuts stay finite
+MOST_BINS = 4096  # of a feature; `from_values` makes about 150 at most, and losses by score six times as many
 
 
 @dataclass(frozen=True)
@@ -125,19 +127,31 @@ class NumericBins:
         }  # fmt: skip
 
     @classmethod
-    def from_document(cls, document: dict[str, Any], where: str) -> NumericBins:
-        cuts = np.array([float(cut) for cut in document["cuts"]])
-        atoms = np.array([np.nan if atom is None else float(atom) for atom in document["atoms"]])
-        if len(cuts) < 4 or not np.all(np.isfinite(cuts)) or np.any(np.diff(cuts) <= 0):
-            raise ProfileError(
-                f"{where}.cuts must be at least 4 ascending finite numbers, not {shown(document['cuts'])}; "
-                "build the profile again"
-            )
-        if len(atoms) != len(cuts) - 3:
-            raise ProfileError(
-                f"{where}.atoms has {len(atoms)} entries for {len(cuts) - 3} value bins; build the profile again"
-            )
-        return cls(cuts, atoms, bool(document["discrete"]), float(document["centre"]), float(document["spread"]))
+    def from_document(cls, document: dict[str, Any], where: str) -> Self:
+        known = _DOCUMENT(document, where)
+        cuts = schema.ascending(known["cuts"], f"{where}.cuts")
+        atoms = np.array([np.nan if atom is None else atom for atom in known["atoms"]])
+        cls._check_atoms(schema.sized(atoms, len(cuts) - 3, f"{where}.atoms"), cuts, f"{where}.atoms")
+        centre = schema.real(float(cuts[0]), float(cuts[-1]))(known["centre"], f"{where}.centre")
+        spread = schema.real(0, float(cuts[-1] - cuts[0]))(known["spread"], f"{where}.spread")
+        return cls(cuts, atoms, known["discrete"], centre, spread)
+
+    @classmethod
+    def _check_atoms(cls, atoms: Floats, cuts: Floats, where: str) -> None:
+        """Raise ProfileError unless each atom lies in its bin."""
+        wrong = np.flatnonzero((atoms < cuts[1:-2]) | (atoms >= cuts[2:-1]))
+        if len(wrong):
+            at = int(wrong[0])
+            raise schema.unfit(f"{where}[{at}]", f"from {cuts[1 + at]} to {cuts[2 + at]}", atoms[at].item())
+
+
+_DOCUMENT = schema.fields(
+    atoms=schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS),
+    centre=schema.anything,
+    cuts=schema.reals(-LARGEST_CUT, LARGEST_CUT, fewest=4, longest=MOST_BINS),
+    discrete=schema.flag,
+    spread=schema.anything,
+)
 
 
 def to_floats(column: Column) -> tuple[Floats, int]:

@@ -14,13 +14,14 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from .. import schema
 from ..batch import Column, Floats, is_missing, missing_mask
 from ..binning.categories import category_text
 from ..binning.numeric import to_floats
-from ..errors import ProfileError, shown
 from .task import Task
 
 TRUTHS = {"true": "1", "false": "0"}
+LEAST_SCALE = 1e-300  # of an absolute error
 WHOLE = re.compile(r"-?\d+\.0+")
 
 
@@ -171,16 +172,19 @@ def loss_from(task: Task, document: Mapping[str, Any], where: str) -> LossFuncti
     Raises:
         ProfileError: a value is out of range; the message names its path.
     """
-    if task == "classification":
-        return ZeroOneLoss()
-    if task == "regression":
-        scale = float(document["scale"])
-        if not (np.isfinite(scale) and scale > 0):
-            raise ProfileError(
-                f"{where}.scale must be a positive number, not {shown(document['scale'])}; build the profile again"
-            )
-        return AbsoluteLoss(scale)
-    grids = [np.array([float(score) for score in document[key]]) for key in ("positives", "negatives")]
-    if not all(len(one) and np.all(np.isfinite(one)) and np.all(np.diff(one) >= 0) for one in grids):
-        raise ProfileError(f"{where}.positives and negatives must be ascending numbers; build the profile again")
-    return RankingLoss(str(document["positive"]), str(document["negative"]), *grids)
+    made: LossFunction = _LOSSES[task](document, where)
+    if isinstance(made, RankingLoss):
+        schema.ascending(made.positives, f"{where}.positives", strictly=False)
+        schema.ascending(made.negatives, f"{where}.negatives", strictly=False)
+        if made.positive == made.negative:
+            raise schema.unfit(f"{where}.negative", "another class than the positive one", made.negative)
+    return made
+
+
+_CLASS = schema.text(0, schema.LONGEST_NAME)
+_SCORES = schema.reals(fewest=1, longest=MAX_SCORES)
+_LOSSES: Mapping[Task, schema.Check[Any]] = {
+    "classification": schema.record(ZeroOneLoss),
+    "ranking": schema.record(RankingLoss, negative=_CLASS, negatives=_SCORES, positive=_CLASS, positives=_SCORES),
+    "regression": schema.record(AbsoluteLoss, scale=schema.real(LEAST_SCALE)),
+}

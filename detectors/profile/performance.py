@@ -6,14 +6,13 @@ document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
-from typing import Any, get_args
+from typing import Any
 
-from ..errors import ProfileError, shown
+from .. import schema
+from ..losses.functions import LEAST_SCALE
 from ..losses.task import Task
-from .keys import field_names, require_keys
+from ..transforms.loss import MOST_LEVELS
 
 
 @dataclass(frozen=True)
@@ -63,35 +62,20 @@ class PerformanceSpec:
         """Return plain JSON values."""
         return {**asdict(self), "levels": list(self.levels)}
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any] | None, where: str) -> PerformanceSpec | None:
-        """Return the specification in a document, None for None.
 
-        Raises:
-            ProfileError: a value is wrong; the message names its path.
-        """
-        if document is None:
-            return None
-        known = require_keys(document, field_names(cls), where)
-        if known["task"] not in get_args(Task):
-            raise ProfileError(f"{where}.task must be one of {get_args(Task)}, not {shown(known['task'])}")
-        known["calibration"] = _calibration(known["calibration"], f"{where}.calibration")
-        known["levels"] = tuple(float(level) for level in known["levels"])
-        texts = [known["label"], known["prediction"], known["score"] or ""]
-        numbers = [known["rows"], known["scale"] or 0.0, known["rows_at_once"] or 0.0, *known["levels"]]
-        if not all(type(text) is str for text in texts) or not all(map(_is_number, numbers)):
-            raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
-        return cls(**known)
-
-
-def _calibration(document: Mapping[str, Any] | None, where: str) -> ScoreCalibration | None:
-    if document is None:
-        return None
-    known = require_keys(document, field_names(ScoreCalibration), where)
-    if type(known["of"]) is not str or not _is_number(known["error"]) or type(known["calibrated"]) is not bool:
-        raise ProfileError(f"{where} holds a value of the wrong type in {shown(known)}; build it again")
-    return ScoreCalibration(**known)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in {int, float} and isfinite(value)  # type: ignore[arg-type]  # it is one of the two
+_NAME = schema.text(0, schema.LONGEST_NAME)
+CALIBRATION = schema.record(
+    ScoreCalibration, calibrated=schema.flag, error=schema.number(0, 1), of=schema.text(0, schema.LONGEST_TEXT)
+)
+PERFORMANCE = schema.record(
+    PerformanceSpec,
+    calibration=schema.optional(CALIBRATION),
+    label=_NAME,
+    levels=schema.listed(schema.real(0, 1), 0, MOST_LEVELS),
+    prediction=_NAME,
+    rows=schema.whole(1),
+    rows_at_once=schema.optional(schema.number(1, schema.LARGEST_COUNT)),
+    scale=schema.optional(schema.number(LEAST_SCALE)),
+    score=schema.optional(_NAME),
+    task=schema.one_of(Task),
+)

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .. import schema
+from ..batch import Family
+
 Order: TypeAlias = Literal["time", "rows", "exchangeable"]
+Split: TypeAlias = Literal["days", "rows"]
+SHORTEST_TICK, LONGEST_TICK = 1e-6, 1e9  # seconds
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0  # epoch seconds of the years 1 to 9999
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class ReferenceSummary:
     rows: int
     ticks: int
     order: Order
-    split: Literal["days", "rows"]
+    split: Split
     tick_seconds: float | None
     rows_per_tick: float | None
     first_time: float | None
@@ -69,3 +75,33 @@ class HeldOutTrial:
     rows: int
     ticks: int
     alarms: tuple[HeldOutAlarm, ...]
+
+
+_TIME = schema.optional(schema.number(EARLIEST, LATEST))
+EXCLUDED = schema.record(ExcludedColumn, name=schema.text(0, schema.LONGEST_DERIVED), reason=schema.text())
+HELD_OUT = schema.record(
+    HeldOutTrial,
+    alarms=schema.listed(
+        schema.record(
+            HeldOutAlarm,
+            family=schema.one_of(Family),
+            features=schema.names(longest=schema.LONGEST_DERIVED),
+            row=schema.whole(),
+        )
+    ),
+    rows=schema.whole(),
+    ticks=schema.whole(),
+)
+REFERENCE = schema.record(
+    ReferenceSummary,
+    duplicate_ratio=schema.number(0, 1),
+    first_time=_TIME,
+    last_time=_TIME,
+    longest_block=schema.whole(),
+    order=schema.one_of(Order),
+    rows=schema.whole(1),
+    rows_per_tick=schema.optional(schema.number(1, schema.LARGEST_COUNT)),
+    split=schema.one_of(Split),
+    tick_seconds=schema.optional(schema.number(SHORTEST_TICK, LONGEST_TICK)),
+    ticks=schema.whole(1),
+)

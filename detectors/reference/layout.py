@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import schema
 from ..batch import Bools, ColumnData, Floats, Ints, length
 from ..errors import ProfileError, shown
-from ..profile.provenance import Order, ReferenceSummary
+from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary
 from ..profile.slots import slots_of
 from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
 
@@ -65,14 +66,29 @@ def row_count(columns: Mapping[str, ColumnData], times: Floats | None, named: li
         sizes["(times)"] = len(times)
         if not np.all(np.isfinite(times)):
             raise ProfileError(f"{int((~np.isfinite(times)).sum())} times are missing or infinite; drop those rows")
+        if len(times) and not EARLIEST <= np.min(times) <= np.max(times) <= LATEST:
+            raise ProfileError(
+                f"the times {shown((float(np.min(times)), float(np.max(times))))} are not all in the years 1 to 9999; "
+                "give epoch seconds"
+            )
     if not columns or min(sizes.values()) == 0:
         raise ProfileError(f"a reference needs at least one column and one row, not {shown(sizes)}; give more data")
     if len(set(sizes.values())) > 1:
         raise ProfileError(f"reference columns differ in length: {shown(sizes)}; give each column one entry per row")
+    for name in columns:
+        check_column_name(name)
     unknown = sorted(set(named) - set(columns))
     if unknown:
         raise ProfileError(f"no column is named {shown(unknown)}; the columns are {shown(sorted(columns))}")
     return next(iter(sizes.values()))
+
+
+def check_column_name(name: str) -> None:
+    """Raise ProfileError for a name that a profile cannot hold."""
+    try:
+        schema.text(0, schema.LONGEST_NAME)(name, "the name of a column")
+    except ProfileError as error:
+        raise ProfileError(f"cannot build a profile: {error}; rename the column") from error
 
 
 def lay_out(
@@ -83,8 +99,11 @@ def lay_out(
     Raises:
         ProfileError: `tick_seconds` or `per_tick` is out of range.
     """
-    if not (np.isfinite(tick_seconds) and tick_seconds > 0):
-        raise ProfileError(f"tick_seconds must be a positive number, not {shown(tick_seconds)}")
+    if not SHORTEST_TICK <= tick_seconds <= LONGEST_TICK:
+        raise ProfileError(
+            f"tick_seconds must be a positive number from {SHORTEST_TICK:g} to {LONGEST_TICK:g}, not "
+            f"{shown(tick_seconds)}"
+        )
     if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
         raise ProfileError(f"rows_per_tick must be at least 1, not {shown(per_tick)}")
     order = None if times is None else np.argsort(times, kind="stable")

@@ -33,6 +33,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ProfileError, shown
+from ..schema import unfit
 from .arrays import ArrayTransform, ListTransform
 from .base import Block, Transform, countable_rows, sampled_rows
 from .cosines import RandomFourierFeatures
@@ -63,6 +64,8 @@ def from_document(document: Mapping[str, Any], where: str) -> Transform:
     Raises:
         ProfileError: the kind is unknown, or the document is damaged.
     """
+    if not isinstance(document, Mapping):
+        raise unfit(where, "an object", document)
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in TRANSFORMS:
         raise ProfileError(

@@ -6,7 +6,6 @@ rows of a block.
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,15 +15,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
-from ..errors import ProfileError, shown
 from ..splitmix import splitmix64
 from .base import Block
+from .linear import packed, unpacked
 from .rows import ReferenceRows
-from .single import SingleColumnTransform, column_of
+from .single import COLUMN, SIDE, SingleColumnTransform, column_of
 
 FOLDED = 512  # longer arrays are folded to this length
 DIRECTIONS = 6
+LONGEST_PACKED = 20_000  # characters of 6 directions of 512 numbers
 FITTED_ROWS = 4096
 CHUNK_NUMBERS = 2**16  # numbers processed together; they fit the cache
 LONGEST_OF_ALL = 2**14  # longer arrays are processed for a share of the rows only
@@ -87,14 +88,18 @@ class ArrayTransform(SingleColumnTransform):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        length = document["length"]
-        if type(length) is not int or not 0 < length < 2**31:
-            raise ProfileError(f"{where}.length must be a whole number from 1, not {shown(length)}; build it again")
-        width = min(length, FOLDED)
-        centre, directions = _unpacked(document["centre"]), _unpacked(document["directions"])
-        if len(centre) != width or len(directions) % width or not np.isfinite([centre.sum(), directions.sum()]).all():
-            raise ProfileError(f"{where} needs a centre and directions of {width} finite numbers each; build it again")
-        return super().from_document(document, where)
+        made = schema.record(
+            cls,
+            centre=schema.text(most=LONGEST_PACKED),
+            column=COLUMN,
+            directions=schema.text(most=LONGEST_PACKED),
+            length=schema.whole(1, 2**31 - 1),
+            side=SIDE,
+        )(document, where)
+        width = min(made.length, FOLDED)
+        unpacked(made.centre, (width,), f"{where}.centre")
+        _unpacked_rows(made.directions, width, f"{where}.directions")
+        return made
 
     def _described(self, arrays: Floats) -> Floats:
         """Return the outputs [rows, outputs] of arrays [rows, length]."""
@@ -110,11 +115,11 @@ class ArrayTransform(SingleColumnTransform):
 
     @cached_property
     def _centre(self) -> Floats:
-        return _unpacked(self.centre)
+        return unpacked(self.centre, (min(self.length, FOLDED),), "centre")
 
     @cached_property
     def _directions(self) -> Floats:
-        return _unpacked(self.directions).reshape(-1, len(self._centre))
+        return _unpacked_rows(self.directions, len(self._centre), "directions")
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,10 @@ class ListTransform(SingleColumnTransform):
         counts[missing] = np.nan
         return {self.outputs[0]: column_of(counts, ~missing & np.isnan(counts))}
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        return schema.record(cls, column=COLUMN, side=SIDE)(document, where)
+
 
 def fit_arrays(reference: ReferenceRows) -> list[ArrayTransform | ListTransform]:
     """Return a transform for each array column: of arrays if nearly all have one length, else of lists."""
@@ -153,10 +162,16 @@ def fit_arrays(reference: ReferenceRows) -> list[ArrayTransform | ListTransform]
             length = _common_length(reference.columns[name])
             if length:
                 centre, directions = _main_directions(reference.columns[name], length)
-                made.append(ArrayTransform(name, side, length, _packed(centre), _packed(directions)))
+                made.append(ArrayTransform(name, side, length, packed(centre), packed(directions)))
             else:
                 made.append(ListTransform(name, side))
     return made
+
+
+def _unpacked_rows(text: str, width: int, where: str) -> Floats:
+    """Return the directions [at most DIRECTIONS, width]; their number follows from the size of the text."""
+    found = min(len(text) * 3 // 4 // (4 * width), DIRECTIONS)
+    return unpacked(text, (found, width), where)
 
 
 def folded(arrays: Floats) -> Floats:
@@ -263,11 +278,3 @@ def _principal(rows: Floats) -> Floats:
 
 
 _LARGEST = 1e37  # within the range of float32
-
-
-def _packed(numbers: Floats) -> str:
-    return base64.b64encode(np.ascontiguousarray(numbers, dtype="<f4").tobytes()).decode()
-
-
-def _unpacked(text: str) -> Floats:
-    return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float64)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Column, Family, Floats, Side
 from .base import Block
 from .linear import (
@@ -21,7 +22,6 @@ from .linear import (
     MOST_COLUMNS,
     Standardizer,
     matrix,
-    names_of,
     packed,
     rounded_to_grid,
     share_of,
@@ -29,6 +29,7 @@ from .linear import (
 )
 
 MOST_COSINES = 64
+LARGEST_DIRECTION = 1e6  # of a direction or phase; correlations are shrunken, so directions stay below about 1000
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,22 @@ class RandomFourierFeatures:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        inputs = names_of(document["inputs"], f"{where}.inputs", MOST_COLUMNS)
-        outputs = names_of(document["outputs"], f"{where}.outputs", MOST_COSINES)
-        return cls(
-            inputs=inputs,
-            outputs=outputs,
-            share=share_of(document["share"], f"{where}.share"),
-            scales=Standardizer.from_document(document["scales"], len(inputs), f"{where}.scales"),
-            directions=unpacked(document["directions"], (len(outputs), len(inputs)), f"{where}.directions"),
-            phases=unpacked(document["phases"], (len(outputs),), f"{where}.phases"),
-        )
+        known = _DOCUMENT(document, where)
+        inputs, outputs = known["inputs"], known["outputs"]
+        shapes = {"directions": (len(outputs), len(inputs)), "phases": (len(outputs),)}
+        arrays = {
+            name: unpacked(known[name], shape, f"{where}.{name}", most=LARGEST_DIRECTION)
+            for name, shape in shapes.items()
+        }
+        scales = Standardizer.from_document(known["scales"], len(inputs), f"{where}.scales")
+        return cls(**{**known, **arrays, "scales": scales})
+
+
+_DOCUMENT = schema.fields(
+    directions=schema.anything,
+    inputs=schema.names(1, MOST_COLUMNS),
+    outputs=schema.names(1, MOST_COSINES),
+    phases=schema.anything,
+    scales=schema.anything,
+    share=share_of,
+)

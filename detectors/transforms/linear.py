@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import schema
 from ..batch import Bools, Floats
 from ..binning.numeric import to_floats
 from ..errors import ProfileError, shown
@@ -97,14 +98,23 @@ class Standardizer:
         Raises:
             ProfileError: an array is damaged, a width is not positive, or a range is empty.
         """
+        known = _SCALES(document, where)
         arrays = {
-            name: unpacked(document[name], (columns,), f"{where}.{name}", "<f8") for name in cls.__dataclass_fields__
+            name: unpacked(known[name], (columns,), f"{where}.{name}", "<f8", most) for name, most in _MOST.items()
         }
         heavy = arrays.pop("heavy") > 0
         made = cls(heavy=heavy, **arrays)
         if not (np.all(made.spread > 0) and np.all(made.sd > 0) and np.all(made.low < made.high)):
             raise ProfileError(f"{where} has a width that is not positive; build the profile again")
         return made
+
+
+_FURTHEST = 1e30  # largest standardised value: products of two of them are finite
+_MOST = {
+    "centre": schema.LARGEST, "heavy": 1.0, "high": _FURTHEST, "low": _FURTHEST,
+    "mean": schema.LARGEST, "sd": schema.LARGEST, "spread": schema.LARGEST,
+}  # fmt: skip
+_SCALES = schema.fields(**dict.fromkeys(_MOST, schema.anything))
 
 
 def _scale(values: Floats) -> tuple[float, ...] | None:
@@ -152,11 +162,13 @@ def packed(values: Floats, type_: str = "<f4") -> str:
     return base64.b64encode(np.ascontiguousarray(values).astype(type_).tobytes()).decode("ascii")
 
 
-def unpacked(text: object, shape: tuple[int, ...], where: str, type_: str = "<f4") -> Floats:
+def unpacked(
+    text: object, shape: tuple[int, ...], where: str, type_: str = "<f4", most: float = schema.LARGEST
+) -> Floats:
     """Return the array of `packed` as float64.
 
     Raises:
-        ProfileError: the text is not base64, or the array has another size or a number that is not finite.
+        ProfileError: the text is not base64, or the array has another size or a number beyond +-`most`.
     """
     size = int(np.prod(shape)) * np.dtype(type_).itemsize
     try:
@@ -166,30 +178,11 @@ def unpacked(text: object, shape: tuple[int, ...], where: str, type_: str = "<f4
     if len(raw) != size:
         raise ProfileError(f"{where} must be an array of {shape} numbers, not {shown(text)}; build the profile again")
     out = np.frombuffer(raw, dtype=type_).astype(np.float64).reshape(shape)
-    if not np.all(np.isfinite(out)):
-        raise ProfileError(f"{where} holds a number that is not finite; build the profile again")
+    wrong = np.flatnonzero(~(np.abs(out) <= most))  # also NaN
+    if len(wrong):
+        raise schema.unfit(f"{where}[{wrong[0]}]", f"from -{most:g} to {most:g}", out.flat[wrong[0]].item())
     return out
 
 
-def names_of(value: object, where: str, most: int) -> tuple[str, ...]:
-    """Return distinct column names, at most `most`.
-
-    Raises:
-        ProfileError: the value is something else.
-    """
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ProfileError(f"{where} must be a list of names, not {shown(value)}; build the profile again")
-    if not 1 <= len(value) <= most or len(set(value)) != len(value):
-        raise ProfileError(f"{where} must be 1 to {most} distinct names, not {shown(value)}; build the profile again")
-    return tuple(value)
-
-
-def share_of(value: object, where: str) -> float:
-    """Return a share in (0, 1].
-
-    Raises:
-        ProfileError: the value is something else.
-    """
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 1:
-        raise ProfileError(f"{where} must be above 0 and at most 1, not {shown(value)}; build the profile again")
-    return float(value)
+LEAST_SHARE = 2.0**-32  # of the live rows; smaller ones count no rows
+share_of = schema.real(LEAST_SHARE, 1.0)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Column, Family, Floats, Side
 from ..binning.losses import integer_bins
 from ..binning.numeric import NumericBins
-from ..errors import ProfileError, shown
 from ..losses.functions import LossFunction, loss_from
 from ..losses.task import BY_SCORE, LOSS, Task
 from .base import Block
+
+MOST_LEVELS = 16  # `performance.fit` makes 6 at most
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,26 @@ class LossTransform:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        if document["task"] not in get_args(Task):
-            raise ProfileError(f"{where}.task must be one of {get_args(Task)}, not {shown(document['task'])}")
-        loss = loss_from(document["task"], document["loss"], f"{where}.loss")
-        by = document["by_score"]
-        by_score = None if by is None else _by_score(by, f"{where}.by_score")
-        return cls(loss, str(document["prediction"]), str(document["label"]), by_score)
+        known = _DOCUMENT(document, where)
+        loss = loss_from(known["task"], known["loss"], f"{where}.loss")
+        return cls(loss, known["prediction"], known["label"], known["by_score"])
 
 
 def _by_score(document: Mapping[str, Any], where: str) -> LossByScore:
-    borders = np.array([float(border) for border in document["borders"]])
-    if not (np.all(np.isfinite(borders)) and np.all(np.diff(borders) > 0)):
-        raise ProfileError(f"{where}.borders must be ascending numbers; build the profile again")
-    return LossByScore(str(document["score"]), NumericBins.from_document(document["bins"], f"{where}.bins"), borders)
+    made = schema.record(
+        LossByScore,
+        bins=NumericBins.from_document,
+        borders=schema.reals(0, 1, longest=MOST_LEVELS - 1),
+        score=schema.text(0, schema.LONGEST_NAME),
+    )(document, where)
+    schema.ascending(made.borders, f"{where}.borders")
+    return made
+
+
+_DOCUMENT = schema.fields(
+    by_score=schema.optional(_by_score),
+    label=schema.text(0, schema.LONGEST_NAME),
+    loss=schema.anything,
+    prediction=schema.text(0, schema.LONGEST_NAME),
+    task=schema.one_of(Task),
+)

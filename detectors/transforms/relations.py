@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Bools, Column, Family, Floats, Side
 from ..errors import ProfileError, shown
 from .base import Block
@@ -28,7 +29,6 @@ from .linear import (
     MOST_COLUMNS,
     Standardizer,
     matrix,
-    names_of,
     packed,
     rounded_to_grid,
     share_of,
@@ -41,6 +41,9 @@ ERROR = "pca_error"
 MAX_PARTNERS = 3  # partners that are named for a residual
 LEAST_PARTNER_CORRELATION = 0.1  # least partial correlation of a partner
 LEAST_DEPENDENCE = 0.1  # least partial correlation through which a change is noticeable
+LARGEST_PRECISION = 1e12  # correlations are shrunken, so entries of P stay below about 1000
+LARGEST_COMPONENT = 1.001  # components are orthonormal up to rounding
+LEAST_PRECISION = 1e-6  # of the diagonal, which is at least 1 up to rounding
 
 
 @dataclass(frozen=True)
@@ -152,26 +155,37 @@ class RelationTransform:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        inputs = names_of(document["inputs"], f"{where}.inputs", MOST_COLUMNS)
+        known = _DOCUMENT(document, where)
+        inputs, outputs = known["inputs"], known["outputs"]
         columns = len(inputs)
-        outputs = names_of(document["outputs"], f"{where}.outputs", columns + 2)
         unknown = sorted(set(outputs) - {DISTANCE, ERROR, *(RESIDUAL + name for name in inputs)})
         if unknown:
             raise ProfileError(f"{where}.outputs holds {shown(unknown)}, which do not exist; build the profile again")
-        flat = unpacked(document["precision"], (columns * (columns + 1) // 2,), f"{where}.precision")
+        size = (columns * (columns + 1) // 2,)
+        flat = unpacked(known["precision"], size, f"{where}.precision", most=LARGEST_PRECISION)
         precision = np.zeros((columns, columns))
         precision[np.triu_indices(columns)] = flat
         precision += np.triu(precision, 1).T
-        if np.any(np.diag(precision) <= 0):
+        if np.any(np.diag(precision) < LEAST_PRECISION):
             raise ProfileError(f"{where}.precision has a diagonal that is not positive; build the profile again")
         return cls(
             inputs=inputs,
             outputs=outputs,
-            share=share_of(document["share"], f"{where}.share"),
-            scales=Standardizer.from_document(document["scales"], columns, f"{where}.scales"),
+            share=known["share"],
+            scales=Standardizer.from_document(known["scales"], columns, f"{where}.scales"),
             precision=precision,
-            components=_components(document["components"], columns, f"{where}.components"),
+            components=_components(known["components"], columns, f"{where}.components"),
         )
+
+
+_DOCUMENT = schema.fields(
+    components=schema.anything,
+    inputs=schema.names(1, MOST_COLUMNS),
+    outputs=schema.names(1, MOST_COLUMNS + 2, schema.LONGEST_DERIVED),
+    precision=schema.anything,
+    scales=schema.anything,
+    share=share_of,
+)
 
 
 def _components(text: object, columns: int, where: str) -> Floats:
@@ -179,4 +193,4 @@ def _components(text: object, columns: int, where: str) -> Floats:
     size = len(text) * 3 // 4 // (4 * columns) if isinstance(text, str) else 0
     if not 1 <= size <= columns:
         raise ProfileError(f"{where} must hold 1 to {columns} components, not {shown(text)}; build the profile again")
-    return unpacked(text, (columns, size), where)
+    return unpacked(text, (columns, size), where, most=LARGEST_COMPONENT)

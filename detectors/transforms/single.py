@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal
 
 import numpy as np
 
+from .. import schema
 from ..batch import Bools, Column, Family, Floats, Side
-from ..errors import ProfileError, shown
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,9 @@ class SingleColumnTransform(ABC):
     def document(self) -> dict[str, Any]:
         return asdict(self)
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        column, side = document["column"], document["side"]
-        if type(column) is not str or side not in {"input", "prediction"}:
-            raise ProfileError(
-                f"{where} has the column {shown(column)} and the side {shown(side)}, which do not fit; "
-                "build the profile again"
-            )
-        return cls(**document)
+
+COLUMN = schema.text(0, schema.LONGEST_NAME)
+SIDE = schema.one_of(Literal["input", "prediction"])  # labels are compared, not described
 
 
 def column_of(values: Floats, wrong: Bools) -> Column:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .. import schema
 from ..batch import Array, Column, Floats, missing_mask
 from .base import Block
 from .rows import ReferenceRows
-from .single import SingleColumnTransform, column_of
+from .single import COLUMN, SIDE, SingleColumnTransform, column_of
 
 READ_CHARACTERS = 4096  # characters of a text that are classified
 CHUNK_CHARACTERS = 2**17  # characters classified together, which bounds the memory
@@ -60,6 +61,10 @@ class TextTransform(SingleColumnTransform):
             whole[found] = counted
             made[name] = column_of(whole, wrong)
         return made
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
+        return schema.record(cls, column=COLUMN, side=SIDE)(document, where)
 
 
 def fit_text(reference: ReferenceRows) -> list[TextTransform]:

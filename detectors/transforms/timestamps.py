@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
+from .. import schema
 from ..batch import Column, Floats
 from ..columns.inference import is_monotone_in_time
-from ..columns.timestamps import UNITS, epoch_seconds, unit_of
-from ..errors import ProfileError, shown
+from ..columns.timestamps import epoch_seconds, unit_of
 from .base import Block
 from .rows import ReferenceRows
-from .single import SingleColumnTransform, column_of
+from .single import COLUMN, SIDE, SingleColumnTransform, column_of
 
 DAY = 86_400.0
 DAYS = 2  # days that times must span to cover all hours of a day
-FORMS = ("datetime", "number", "text")
+Form: TypeAlias = Literal["datetime", "number", "text"]
+Unit: TypeAlias = Literal["", "s", "ms", "us", "ns"]
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,15 @@ class TimestampTransform(SingleColumnTransform):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
-        if document["form"] not in FORMS or document["unit"] not in {"", *UNITS}:
-            raise ProfileError(
-                f"{where} has the form {shown(document['form'])} and the unit {shown(document['unit'])}, which are "
-                "unknown; build the profile again"
-            )
-        return super().from_document(document, where)
+        return schema.record(
+            cls,
+            column=COLUMN,
+            form=schema.one_of(Form),
+            hour=schema.flag,
+            lag=schema.flag,
+            side=SIDE,
+            unit=schema.one_of(Unit),
+        )(document, where)
 
 
 def fit_timestamps(reference: ReferenceRows) -> list[TimestampTransform]:

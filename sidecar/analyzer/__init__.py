@@ -29,6 +29,8 @@ Data flow. One thread, the worker, does steps 1 to 7. Step 8 runs in an asyncio 
         profile_store.py     the files that the profile in force comes from
         profile_builder.py   stored rows --> a child process --> a learned profile
         actions.py           decisions about profiles and episodes; audit.py records them
+        announcer.py         logs each event once
+        inspection.py        opens all that a document names, for `pilotfish check`
         memory.py            the memory limit
 
 Glossary

@@ -31,7 +31,7 @@ from .commands import (
     UpdateLearning,
     Warn,
 )
-from .errors import LearningRefusedError, RefusedError, StoppingError
+from .errors import LearningRefusedError, ProfileRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
 
@@ -123,11 +123,16 @@ class AuditedActions:
     async def set_learned_profile(self, learning: LearningStatus, raw: bytes, rows: int) -> None:
         """Put the profile in `raw`, built by `learning`, into force; store it and remove the learning's rows.
 
-        The learning ends last. After a crash at any step, it builds the same profile again from the same rows.
+        The learning ends last. After a crash at any step, it builds the same profile again from the same rows. A
+        profile that is refused is a failed build.
         """
-        profile = await asyncio.to_thread(parse_profile, raw, "the learned profile")
         before = self._read()
-        await self._submit_and_wait(SetProfile(profile, learning_id=learning.id))
+        try:
+            profile = await asyncio.to_thread(parse_profile, raw, "the learned profile")
+            await self._submit_and_wait(SetProfile(profile, learning_id=learning.id))
+        except ProfileRefusedError as error:
+            await self.record_failed_build(learning, str(error))
+            return
         if not any(entry.action == learning.kind and entry.new == profile.hash for entry in self._audit.newest):
             await self._record(
                 learning.kind, "in_force", before, new=profile.hash, rows=rows, by=learning.by, reason=learning.reason

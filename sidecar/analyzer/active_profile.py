@@ -20,7 +20,7 @@ from ..report.schema import RESTART, EpisodeReport
 from .component import Component
 from .counters import ALARMS, FINDINGS, TICKS, Counters
 from .decode import DecodedExchange, Rows
-from .errors import ProfileRefusedError, UnknownEpisodeError
+from .errors import ProfileRefusedError, UnknownEpisodeError, describe
 from .feedback.frames import LabelEvent
 from .notices import Notices
 from .profile_monitor import ProfileMonitor
@@ -159,14 +159,15 @@ class ActiveProfile(Component):
             try:
                 monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]))
                 monitor.resume(state)
-            except (DetectorError, KeyError, TypeError, ValueError, AttributeError) as error:
-                self._notices.set("checkpoint", f"evidence starts from zero, the checkpoint does not fit: {error}")
+            except Exception as error:
+                note = f"evidence starts from zero, the checkpoint does not fit: {describe(error)}"
+                self._notices.set("checkpoint", note)
             else:
                 return monitor
         try:
             return ProfileMonitor(profile, factory(profile, drift, None))
-        except DetectorError as error:
-            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {error}") from error
+        except Exception as error:  # a profile must not end the worker, whatever it contains
+            raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {describe(error)}") from error
 
     def _closed_episodes(self, saved: Mapping[str, Any], by: str) -> tuple[EpisodeReport, ...]:
         """Return the checkpoint's episodes with all open ones closed by `by`; a resumed monitor has them open still."""

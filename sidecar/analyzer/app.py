@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
@@ -41,12 +42,11 @@ from .http.server import AdminServer
 from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
-from .pipeline import Pipeline
 from .profile_builder import ProfileBuilder
 from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
-from .startup import check_options, load_checkpoint, load_first_profile, resume_learning
+from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
 from .totals_file import TOTALS_FILE, TotalsFile, open_locked
 from .visibility.readiness import Readiness, readiness
 from .visibility.readings import Reading, Setting
@@ -77,8 +77,8 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
-    saved, checkpoint_warning = load_checkpoint(options)
-    pipeline = Pipeline(configured.settings, ExchangeLedger.of_file(totals_file.read(), new_ledger_id()), saved)
+    ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
+    pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
     profile_store = ProfileStore(configured.profile_path, options.state_folder)

@@ -20,6 +20,7 @@ from ..system.gunzip import ZLIB, DecompressionError, inflate
 from . import checkpoint_v1
 
 CHECKPOINT_FILE = "checkpoint"
+REFUSED_FILE = "checkpoint.refused"
 VERSION = 2
 MAX_BYTES = 256 * 1024 * 1024
 _SEALED = Sealed(b"PLTFCKPT", VERSION, oldest=1)
@@ -42,19 +43,17 @@ def parse(raw: bytes, where: str) -> State:
     try:
         version, payload = _SEALED.unwrap(raw)
     except FramingError as error:
-        raise CheckpointError(f"{where}: cannot use this checkpoint: {error}; it will be replaced") from error
+        raise CheckpointError(f"{where}: cannot use this checkpoint: {error}") from error
     try:
         state = msgspec.msgpack.decode(inflate(payload, MAX_BYTES, ZLIB), type=State)
     except DecompressionError as error:
-        raise CheckpointError(f"{where}: cannot use this checkpoint: it is {error}; it will be replaced") from error
+        raise CheckpointError(f"{where}: cannot use this checkpoint: it is {error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{where}: cannot decode this checkpoint: {error}; it will be replaced") from error
+        raise CheckpointError(f"{where}: cannot decode this checkpoint: {error}") from error
     try:
         return checkpoint_v1.upgrade(state) if version == 1 else state
     except KeyError as error:
-        raise CheckpointError(
-            f"{where}: this checkpoint of version 1 lacks the key {error}; it will be replaced"
-        ) from error
+        raise CheckpointError(f"{where}: this checkpoint of version 1 lacks the key {error}") from error
 
 
 def save(path: Path, raw: bytes) -> None:
@@ -67,13 +66,21 @@ def save(path: Path, raw: bytes) -> None:
         ) from error
 
 
+def set_aside(path: Path) -> str:
+    """Rename the file at `path`, so that no start reads it again; return a text with the new path."""
+    refused = path.with_name(REFUSED_FILE)
+    try:
+        path.replace(refused)
+    except OSError as error:
+        return f"it cannot be renamed: {error.strerror}"
+    return f"it was renamed to {quote_value(refused)}"
+
+
 def load(path: Path) -> State | None:
     """Return the state in the file at `path`, None without a file; raise CheckpointError for a damaged one."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(
-                f"{quote_value(path)}: this checkpoint is larger than {MAX_BYTES} bytes; it will be replaced"
-            )
+            raise CheckpointError(f"{quote_value(path)}: this checkpoint is larger than {MAX_BYTES} bytes")
         return parse(path.read_bytes(), str(path))
     except FileNotFoundError:
         return None

@@ -5,16 +5,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ...detectors.batch import Ints, Side
+from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 
+FEWEST_ROWS = 20
+ALWAYS_PRESENT = 0.99  # share of present values from which consecutive missing ones are no chance
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True)
+class MonitoredColumn:
+    """A column of the profile, with the positions of its features: its own, or what is derived from it alone.
+
+    `rows_needed` is the number of rows after which a column without a value is absent, and not just missing as in the
+    reference. It is larger for a column that is often missing there, in runs.
+    """
+
+    name: str
+    side: Side
+    positions: tuple[int, ...]
+    rows_needed: int
+
+
+@dataclass(frozen=True, eq=False)
 class ColumnTotals:
     """Totals of the profile with the hash `profile_hash`.
 
@@ -40,6 +60,19 @@ class ColumnTotals:
         rows: dict[Side, int] = {side: counts.rows(side) for side in ("input", "prediction", "label")}
         return cls(profile.hash, rows, present, counts.absent, counts.mismatches)
 
+    @cached_property
+    def seen(self) -> list[bool]:
+        """For each feature, whether a row had a usable value."""
+        found: list[bool] = (self.present > 0).tolist()
+        return found
+
+    def causes(self, column: MonitoredColumn) -> Counter[str]:
+        """Return the rows without a usable value by cause: absent, mismatches or null."""
+        positions = list(column.positions)
+        absent, mismatches = int(self.absent[positions].max()), int(self.mismatches[positions].max())
+        null = max(0, self.rows[column.side] - absent - mismatches)
+        return Counter(absent=absent, mismatches=mismatches, null=null)
+
     def __add__(self, other: ColumnTotals) -> ColumnTotals:
         """Return the sum of two totals of the same profile."""
         rows = {side: amount + other.rows[side] for side, amount in self.rows.items()}
@@ -63,3 +96,24 @@ class ColumnTotals:
             self.absent - base.absent,
             self.mismatches - base.mismatches,
         )
+
+
+def monitored_columns(profile: Profile) -> tuple[MonitoredColumn, ...]:
+    """Return the columns of inputs and predictions in the order of their features; relations are left out."""
+    found: dict[tuple[Side, str], list[int]] = {}
+    for position, feature in enumerate(profile.features):
+        made = profile.column_transforms.get(feature.name)
+        if feature.side != "label" and (made is not None or feature.name not in profile.derived):
+            found.setdefault((feature.side, made.column if made is not None else feature.name), []).append(position)
+    return tuple(
+        MonitoredColumn(name, side, tuple(positions), min(_rows_needed(profile.features[at]) for at in positions))
+        for (side, name), positions in found.items()
+    )
+
+
+def _rows_needed(feature: Feature) -> int:
+    counts = feature.reference_counts
+    share = float(counts[:-1].sum() / max(1, counts.sum()))
+    if share >= ALWAYS_PRESENT:
+        return FEWEST_ROWS
+    return int(np.ceil(FEWEST_ROWS * feature.design_effect / max(share, 1e-6)))

@@ -81,15 +81,10 @@ def profile_wanted(configuration: Configuration, lost: str) -> str:
         return lost
     if configuration.settings.learn is not None:
         return "spec.profiles asks to learn one, and no learning is under way; start one with POST /rebaseline"
-    source = _source(document.spec)
-    if source is None:
-        versions = ", ".join(quote_value(item.version) for item in document.spec.profiles)
-        wanted = document.spec.model.version
-        asked = (
-            f"for the version {quote_value(wanted)} of spec.model.version" if wanted else "without spec.model.version"
-        )
-        return f"spec.profiles names none {asked}, only {versions}; correct the version, or add a profile"
-    return "spec.profiles names a source that works in a cluster only; here, use path"
+    versions = ", ".join(quote_value(item.version) for item in document.spec.profiles)
+    wanted = document.spec.model.version
+    asked = f"for the version {quote_value(wanted)} of spec.model.version" if wanted else "without spec.model.version"
+    return f"spec.profiles names none {asked}, only {versions}; correct the version, or add a profile"
 
 
 def redacted_document(document: ModelMonitor | None) -> Any:

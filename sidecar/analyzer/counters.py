@@ -68,10 +68,13 @@ def encode(key: CounterKey) -> str:
 
 
 def decode(name: str) -> CounterKey:
-    """Return the key of a stored name; a name of an unknown kind, from another version, becomes the kind as a whole."""
+    """Return the key of a stored name; a name of an unknown kind becomes the kind as a whole.
+
+    Such a name is of another version, or damaged.
+    """
     kind = KINDS.get(name.partition(":")[0])
     head, *labels = name.split(":", len(kind.labels) if kind else 0)
-    return CounterKey(head, tuple(labels))
+    return CounterKey(head, tuple(labels)) if kind and len(labels) == len(kind.labels) else CounterKey(name, ())
 
 
 def file_name(name: str) -> str:

@@ -5,7 +5,8 @@ A refused request changes nothing. The text of the error is sent to the client, 
 
 from __future__ import annotations
 
-from ..errors import PilotfishError
+from ...detectors.errors import DetectorError
+from ..errors import PilotfishError, error_location
 
 
 class RefusedError(PilotfishError):
@@ -42,3 +43,15 @@ class StoppingError(RefusedError):
     """The analyzer is stopping, or its worker has stopped."""
 
     status = 503
+
+
+def describe(error: Exception) -> str:
+    """Return the message of an error that this package raises on purpose; for any other error, its type and place.
+
+    The message of another error could quote a value of a row.
+    """
+    if isinstance(error, (PilotfishError, DetectorError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "it needs more memory than --memory-limit allows"
+    return f"{type(error).__name__} at {error_location(error)}; this is a defect, please report it"

@@ -20,7 +20,7 @@ from ...detectors.quality.findings import Finding
 from ...detectors.quality.monitor import QualityMonitor
 from ...detectors.summaries.counts import Counts, TickCounts
 from ...detectors.transforms import LARGE_VALUE_KINDS
-from .column_totals import ColumnTotals
+from .column_totals import ColumnTotals, monitored_columns
 from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
 
@@ -97,7 +97,7 @@ class ProfileMonitor:
     """Counts rows against one profile. Not thread-safe: the worker is the only caller.
 
     `mismatches` counts values per feature whose type differs from the feature's; `last_counts` are the counts of the
-    tick that closed last.
+    tick that closed last; `columns` are the monitored columns of the profile.
     """
 
     def __init__(self, profile: Profile, engine: TickEngine) -> None:
@@ -108,6 +108,7 @@ class ProfileMonitor:
         self.quality = QualityMonitor(profile)
         self._found: list[Finding] = []
         self.last_counts = Counts.empty(profile)
+        self.columns = monitored_columns(profile)
         self._closed_totals = ColumnTotals.of(profile, self.last_counts)
         self._open: dict[int, OpenTick] = {}
 

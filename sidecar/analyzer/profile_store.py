@@ -1,8 +1,9 @@
-"""The profile store: the document's profile file, and the profile stored after `PUT /profile` or after learning.
+"""The profile store: the document's profile file, and the profiles stored after `PUT /profile` or after learning.
 
 The stored profile takes precedence until the document's file changes. So the profile of a retrained model survives a
-restart, and an edit of the file takes effect. The stored file therefore begins with the digest of the document's file
-that it replaces.
+restart, and an edit of the file takes effect. The stored file therefore holds the digest of the document's file that it
+replaces, and the profile as it was sent, with a checksum over both. The stored profile before the last one is kept,
+too: it takes over if the last one cannot be used.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from pathlib import Path
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
 from ..errors import quote_value
+from ..system.files import replace_file
+from ..system.framing import FramingError, Sealed
 from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_gzip
-from .checkpoint import save
+from .checkpoint import CheckpointError, save
 from .errors import ProfileRefusedError
 
 STORED_FILE = "profile"
+PREVIOUS_FILE = "profile.previous"
 REFUSED_FILE = "profile.refused"
-_DIGEST = re.compile(rb"(?:[0-9a-f]{64})?")
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
 MAX_FILE = MAX_PROFILE_BYTES + 1024  # the stored file has one more line
+_SEALED = Sealed(b"PLTFPROF", 1)
+_UNSEALED = re.compile(rb"(?:[0-9a-f]{64})?\n")
 MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 
 
@@ -72,6 +77,7 @@ class ProfileStore:
     def __init__(self, source: Path | None, folder: Path) -> None:
         self.source = source
         self._stored = folder / STORED_FILE
+        self._previous = folder / PREVIOUS_FILE
         self._refused = folder / REFUSED_FILE
         self._digest = ""
         self._not_in_force = True
@@ -91,13 +97,14 @@ class ProfileStore:
         content, problem = _read(self._stored)
         if problem:
             raise ProfileRefusedError(f"{where}: {problem}")
-        replaces, line_end, raw = content.partition(b"\n")
-        if not line_end or not _DIGEST.fullmatch(replaces):
-            raise ProfileRefusedError(f"{where}: it is damaged")
-        if replaces.decode("ascii") != self._digest:
+        digest, raw = _unsealed(content, where)
+        if digest != self._digest:
             self._outdated = self.source is None
             return None
         profile = parse_profile(raw, where)
+        if not content.startswith(_SEALED.magic):  # of an earlier version, without a checksum
+            with suppress(CheckpointError):
+                save(self._stored, self._sealed(raw))
         self._not_in_force = False
         return profile
 
@@ -131,6 +138,14 @@ class ProfileStore:
         with suppress(OSError):
             self._refused.unlink(missing_ok=True)
 
+    def restore_previous(self) -> bool:
+        """Make the profile that was stored before the last one the stored profile; return whether there is one."""
+        try:
+            self._previous.replace(self._stored)
+        except OSError:
+            return False
+        return True
+
     def load_changed(self) -> Profile | None:
         """Return the file's profile; None when it is already in force or the document names no file.
 
@@ -148,8 +163,9 @@ class ProfileStore:
     def confirm(self) -> None:
         """Record that the profile from `load_changed` is in force, and remove the stored profile."""
         self._not_in_force = False
-        with suppress(OSError):  # if it stays, its digest is of another file, so it is ignored
-            self._stored.unlink(missing_ok=True)
+        for path in (self._stored, self._previous):
+            with suppress(OSError):  # if it stays, its digest is of another file, so it is ignored
+                path.unlink(missing_ok=True)
 
     def changed(self) -> bool:
         """Return whether the document's file has changed since the last call."""
@@ -157,9 +173,17 @@ class ProfileStore:
 
     def store(self, raw: bytes) -> None:
         """Store the profile in `raw` durably, so that it survives a restart; raise CheckpointError on a full disk."""
-        save(self._stored, self._digest.encode() + b"\n" + raw)
+        content = self._sealed(raw)
+        before, _ = _read(self._stored)
+        if before and before != content:
+            with suppress(OSError):  # then the document's profile takes over if the new one cannot be used
+                replace_file(self._previous, before, durable=True)
+        save(self._stored, content)
         self.forget_lost()
         self._not_in_force = False
+
+    def _sealed(self, raw: bytes) -> bytes:
+        return _SEALED.wrap(self._digest.encode() + b"\n" + raw)
 
 
 def _read(path: Path) -> tuple[bytes, str]:
@@ -169,6 +193,21 @@ def _read(path: Path) -> tuple[bytes, str]:
             return file.read(MAX_FILE), ""
     except OSError as error:
         return b"", error.strerror or str(error)
+
+
+def _unsealed(content: bytes, where: str) -> tuple[str, bytes]:
+    """Return the digest of the replaced file, and the profile; raise ProfileRefusedError if the content is damaged.
+
+    A file of an earlier version is a line with the digest, and the profile.
+    """
+    payload = content
+    if not _UNSEALED.match(content):
+        try:
+            _, payload = _SEALED.unwrap(content)
+        except FramingError as error:
+            raise ProfileRefusedError(f"{where}: {error}") from error
+    digest, _, raw = payload.partition(b"\n")
+    return digest.decode("ascii", "replace"), raw
 
 
 def _digest(raw: bytes) -> str:

@@ -19,7 +19,7 @@ from ...detectors.summaries.counts import Counts
 from ...detectors.summaries.windows import Window
 from ..report import convert
 from ..report import schema as report
-from .column_totals import ColumnTotals
+from .column_totals import ColumnTotals, MonitoredColumn
 from .counters import ALARMS, FINDINGS, LATE_ROWS, PREDICTIONS_UNREAD, ROWS, TICKS, Counters
 from .exchange_ledger import OUTCOMES
 from .feedback import summary as feedback_summary
@@ -33,8 +33,8 @@ DENSITY_WARNING_RATIO = 10.0  # rows per tick relative to the reference; above i
 class Snapshot:
     """The report, the windows of its timeline, the counts of the open ticks for `GET /state`.
 
-    `columns` are the totals per feature of the profile in force, and `unknown_columns` the names of live columns that
-    it does not have.
+    `monitored` are the columns of the profile in force, `columns` the totals of its features, and `unknown_columns` the
+    names of live columns that it does not have.
     """
 
     report: report.Report
@@ -43,6 +43,7 @@ class Snapshot:
     open_counts: Mapping[int, Counts] = field(default_factory=dict)
     columns: ColumnTotals | None = None
     unknown_columns: frozenset[str] = frozenset()
+    monitored: tuple[MonitoredColumn, ...] = ()
 
 
 class Publisher:
@@ -119,6 +120,7 @@ class Publisher:
             monitor.open_counts,
             monitor.column_totals,
             monitor.quality.unknown_columns,
+            monitor.columns,
         )
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 
 from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
+from ..system.ownership import require_own
 from ..system.tokens import read_token
 from . import checkpoint
-from .errors import ProfileRefusedError
+from .errors import describe
+from .exchange_ledger import ExchangeLedger
 from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
+from .settings import AnalyzerSettings
 
 
 def check_options(options: Options) -> None:
@@ -24,9 +28,10 @@ def check_options(options: Options) -> None:
     parse_address(options.admin, what="--admin")
     if options.token_file is not None:
         read_token(options.token_file)
-    for folder in (options.shared, options.state_folder):
+    for flag, folder in {"--shared": options.shared, "--state": options.state_folder}.items():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_own(folder, flag)
         except OSError as error:
             raise UsageError(
                 f"cannot use the folder {quote_value(folder)}: {error.strerror}; give a writable folder"
@@ -38,30 +43,50 @@ def load_checkpoint(options: Options) -> tuple[State | None, str]:
     try:
         return checkpoint.load(options.state_folder / checkpoint.CHECKPOINT_FILE), ""
     except checkpoint.CheckpointError as error:
-        return None, f"evidence starts from zero: {error}"
+        return None, _without_checkpoint(options, error)
+
+
+def resume_pipeline(
+    settings: AnalyzerSettings, ledger: Callable[[], ExchangeLedger], options: Options
+) -> tuple[Pipeline, str]:
+    """Return the pipeline that resumes from the checkpoint, and a warning; a new one if the checkpoint does not fit."""
+    saved, warning = load_checkpoint(options)
+    try:
+        return Pipeline(settings, ledger(), saved), warning
+    except Exception as error:  # a checkpoint must not end each start
+        return Pipeline(settings, ledger()), _without_checkpoint(options, error)
+
+
+def _without_checkpoint(options: Options, error: Exception) -> str:
+    aside = checkpoint.set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
+    return f"evidence starts from zero: {describe(error)}; {aside}"
 
 
 def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
-    """Set the stored profile or, without one, the document's; stay idle when neither can be used.
+    """Set the stored profile, the one stored before it, or the document's; stay idle when none can be used.
 
-    Returns a warning about a stored profile that cannot be used; the document's profile then replaces it.
+    Returns a warning about a stored profile that cannot be used. It was renamed, so the next start does not read it.
     """
     if pipeline.settings.problem:
         return ""
     note = ""
-    try:
-        if (stored := profile_store.load_stored()) is not None:
-            pipeline.set_profile(stored, resumed=True)
-            return ""
-        note = profile_store.lost
-    except ProfileRefusedError as error:
-        note = f"{error}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
+    more = True
+    while more:
+        try:
+            if (stored := profile_store.load_stored()) is not None:
+                pipeline.set_profile(stored, resumed=True)
+                return note or profile_store.lost
+            note = note or profile_store.lost
+            break
+        except Exception as error:  # a stored profile must not end each start
+            note = f"{describe(error)}; {profile_store.quarantine()}; send it again with PUT /profile to restore it"
+            more = profile_store.restore_previous()
     try:
         if (own := profile_store.load_changed()) is not None:
             pipeline.set_profile(own, resumed=True)
             profile_store.confirm()
-    except ProfileRefusedError as error:
-        pipeline.stay_idle(str(error))
+    except Exception as error:
+        pipeline.stay_idle(describe(error))
     return note
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
+from ..system.files import replace_file
 from .counters import FILE_NAME_BYTES, file_name
 
 TOTALS_FILE = "fates"
@@ -23,6 +24,7 @@ MAGIC, VERSION = 0x4641_5445_5346_4C50, 1
 AT_MAGIC, AT_VERSION, AT_ID, AT_USED = range(4)
 HEADER_WORDS, SLOT_WORDS, NAME_BYTES = 8, 8, FILE_NAME_BYTES
 SIZE = 16384
+LARGEST = 2**62  # a larger total is damage
 SLOTS = (SIZE // 8 - HEADER_WORDS) // SLOT_WORDS
 
 
@@ -30,7 +32,7 @@ class TotalsFile:
     """The open file: `read` it once at the start, `write` it after each checkpoint, `close` it at the end."""
 
     def __init__(self, path: Path) -> None:
-        """Open and lock the file at `path`; clear it when its content is not valid.
+        """Open and lock the file at `path`; set its content aside and clear it when it is damaged.
 
         Raises UsageError when another analyzer holds the lock.
         """
@@ -39,16 +41,17 @@ class TotalsFile:
         self._words = memoryview(self._backing).cast("Q")
         self._slots: dict[str, int] = {}
         self._left_out: set[str] = set()
-        if (self._words[AT_MAGIC], self._words[AT_VERSION]) != (MAGIC, VERSION) or self._words[AT_USED] > SLOTS:
+        self._damage = self._set_aside(path) if self._is_damaged() else ""
+        if self._damage or (self._words[AT_MAGIC], self._words[AT_VERSION]) != (MAGIC, VERSION):
             self._backing[:] = bytes(SIZE)
         for slot in range(self._words[AT_USED]):
             self._slots[self._name(slot)] = slot
 
     @property
     def problem(self) -> str:
-        """Why some totals are only in the checkpoint; empty when the file holds all."""
+        """Why totals are missing, or only in the checkpoint; empty when the file holds all."""
         if not self._left_out:
-            return ""
+            return self._damage
         example = quote_value(next(iter(self._left_out)))
         return (
             f"{len(self._left_out)} totals, such as {example}, do not fit into the file {TOTALS_FILE}, "
@@ -99,9 +102,37 @@ class TotalsFile:
         self._words[AT_USED] = slot + 1
         return slot
 
+    def _is_damaged(self) -> bool:
+        """Return whether the file holds something, but not what `write` leaves there."""
+        words = self._words
+        if (words[AT_MAGIC], words[AT_VERSION]) == (0, 0):  # new, or a crash came before the first `write` was done
+            return False
+        used = words[AT_USED]
+        if (words[AT_MAGIC], words[AT_VERSION]) != (MAGIC, VERSION) or used > SLOTS or not 0 < words[AT_ID] < 2**63:
+            return True
+        try:
+            for slot in range(used):
+                self._raw_name(slot).decode()
+        except UnicodeDecodeError:
+            return True
+        return any(words[_total(slot)] > LARGEST for slot in range(used))
+
+    def _set_aside(self, path: Path) -> str:
+        """Copy the damaged content to another file; return the problem."""
+        copy = path.with_name(f"{path.name}.refused")
+        try:
+            replace_file(copy, bytes(self._backing), mode=0o600)
+            where = f"it was copied to {quote_value(copy)}"
+        except OSError as error:
+            where = f"it cannot be copied: {error.strerror}"
+        return f"the file {quote_value(path)} is damaged: totals start from zero; {where}"
+
     def _name(self, slot: int) -> str:
+        return self._raw_name(slot).decode("utf-8", "replace")
+
+    def _raw_name(self, slot: int) -> bytes:
         start = (HEADER_WORDS + slot * SLOT_WORDS) * 8
-        return self._backing[start : start + NAME_BYTES].rstrip(b"\0").decode("utf-8", "replace")
+        return self._backing[start : start + NAME_BYTES].rstrip(b"\0")
 
 
 def _total(slot: int) -> int:
@@ -115,7 +146,7 @@ def open_locked(path: Path, flag: str, size: int = 0) -> int:
     cannot be opened or another process holds the lock.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UsageError(f"cannot open {quote_value(path)}: {error}; give a writable {flag} folder") from error
     try:

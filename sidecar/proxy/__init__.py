@@ -33,6 +33,7 @@ More terms: docs/glossary.md
     lookup.py          names, resolved in a thread     sockets.py      listening, socket options, addresses
     relay.py           forwarding, FIN and RST         drain.py        connections after SIGTERM
     observer.py        exchanges to page and channel   protocols.py    first bytes to parser
+    route_slots.py     which routes have counters
     sampler.py         selects exchanges to record     capture.py      bodies of recorded exchanges
     channel_writer.py  the sender in the event loop    health.py       the proxy's own health
     arguments.py       options of the pairs            app.py          composition, signals

@@ -23,9 +23,10 @@ class Refusal(Enum):
 
 
 class UpstreamConnect:
-    """The attempts to connect for one client. They end in `on_connected(socket)` or `on_refused(why)`.
+    """The attempts to connect for one client. They end with `on_connected(socket)` or `on_refused(why)`.
 
-    The client's bytes wait in the kernel. A client that sent bytes and then FIN still expects the answer.
+    The client's bytes stay in the kernel until then. A client that sent bytes and then FIN still expects an answer; one
+    that sent FIN alone, or RST, is released at once.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class UpstreamConnect:
         self._end()
         self._on_connected(server)
 
-    def give_up_unless_patient(self) -> None:
+    def refuse_unless_patient(self) -> None:
         """Refuse the client, unless it may wait longer."""
         if self._reactor.now() >= self._retry_until:
             self.cancel()
@@ -108,7 +109,7 @@ class UpstreamConnect:
             self._refuse(Refusal.UPSTREAM)
 
     def _on_client_event(self, events: int) -> None:
-        """Let a client go that has left. If the upstream has accepted it just before, the relay forwards its end."""
+        """Release a client that has left. If the upstream has just accepted it, the relay forwards its end instead."""
         if self._attempt is not None and self._attempt.settle():
             return
         is_unix = self._client.family == socket.AF_UNIX

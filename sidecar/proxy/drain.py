@@ -25,7 +25,7 @@ _LAST_PART = 4  # in the last quarter of the drain, a connection is closed as so
 class Drain:
     """Closes connections as they become idle, and all that are left after `limit` ns; then calls `on_deadline`.
 
-    It learns of bytes through the relays' observers, which it wraps: a proxy that does not drain pays nothing for it.
+    It wraps the relays' observers to record the times of bytes, so that relaying costs nothing more before a drain.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class Drain:
         self._connections = connections
         self._limit = limit
         self._on_deadline = on_deadline
-        self._hurry_at = 0
+        self._last_part_at = 0
         self._active_at: dict[Relay, int] = {}
 
     def start(self) -> None:
         """Start to drain."""
         now = self._reactor.now()
-        self._hurry_at = now + self._limit - self._limit // _LAST_PART
+        self._last_part_at = now + self._limit - self._limit // _LAST_PART
         self._reactor.call_at(now + self._limit, self._end)
-        self._reactor.call_at(self._hurry_at, self._sweep_last)
+        self._reactor.call_at(self._last_part_at, self._sweep_last)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -71,7 +71,7 @@ class Drain:
             nonlocal observe
             self._active_at[relay] = now
             observe = observe(view, now) or observe
-            if now >= self._hurry_at:
+            if now >= self._last_part_at:
                 self._reactor.call_later(0, partial(self._close_if_idle, relay))
 
         return mark

@@ -81,7 +81,9 @@ def _lookup(address: Address, flags: int) -> tuple[Target, ...]:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+    if not isinstance(error, OSError):
+        return "not a valid host name"
+    return (error.strerror or str(error)).partition(" (while attempting")[0]  # `create_server` adds the address
 
 
 def _listen_tcp(address: Address) -> socket.socket:

@@ -38,14 +38,14 @@ class WaitingClient(Protocol):
     def adopt(self, server: socket.socket) -> None:
         """Use a connection that a probe has opened."""
 
-    def give_up_unless_patient(self) -> None:
+    def refuse_unless_patient(self) -> None:
         """Refuse the client, unless it may wait longer."""
 
 
 class Upstream:
     """The model server at `address`. `wait` is how long a client waits for one that has not been reached yet, in ns.
 
-    `resolve` looks up a name; it blocks and is called in a thread. An address of figures needs no lookup.
+    `resolve` looks up a name. It may block, because it is called in a thread. IP addresses and paths need no lookup.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Upstream:
     def patience(self) -> int:
         """Return how long a new client may wait between attempts, in ns.
 
-        This is 0 if the upstream was reached before, because then its own answer is a refusal, or if it has not been
-        reached for so long that waiting is no use.
+        This is 0 if the upstream was reached before: then a refusal is its own answer. It is also 0 if the upstream has
+        been unreachable for longer than the limit.
         """
         state = self.reachability
         return 0 if state.has_connected or self._reactor.now() - state.since >= self._wait else self._wait
@@ -165,7 +165,7 @@ class Upstream:
     def _found(self, targets: tuple[Target, ...]) -> None:
         if targets == self._last_found:
             for client in list(self._waiting):
-                client.give_up_unless_patient()
+                client.refuse_unless_patient()
             return
         self.targets = self._last_found = targets
         self._schedule_probe(0)
@@ -175,7 +175,7 @@ class Upstream:
     def _not_found(self, error: OSError) -> None:
         self.reachability.failed(f"the name does not resolve: {error.strerror or error}")
         for client in list(self._waiting):
-            client.give_up_unless_patient()
+            client.refuse_unless_patient()
         self._schedule_probe(RETRY if self._waiting else PROBE)
 
     def _take_waiting(self) -> list[WaitingClient]:

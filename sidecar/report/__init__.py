@@ -16,6 +16,7 @@ Glossary
     SavedReport      a ReportResponse with its Timeline, as `pilotfish report --json` prints it
 
 `convert.py` makes blocks of the detectors' results. `accounting.py` adds up the outcomes of all exchanges.
+`announcements.py` makes the lines of the log from two reports.
 
 Do not import other parts of the sidecar in the schema: analyzer, control, telemetry and profiles all import it. Pages
 need neither a network nor a clock. Only `command` connects to a sidecar.

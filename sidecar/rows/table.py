@@ -14,6 +14,7 @@ import numpy as np
 
 from ...detectors.batch import Column as MaskedColumn
 from ...detectors.batch import ColumnData, Floats, Side
+from ...detectors.schema import LONGEST_NAME
 from .blocks import RowBlock
 
 MAX_COLUMNS = 2000
@@ -74,8 +75,13 @@ class _TableBuilder:
     def _add(self, columns: dict[str, list[Any]], side: Side, first: int, capacity: int) -> None:
         for name, values in columns.items():
             if name not in self._values:
-                if len(self._values) >= MAX_COLUMNS:
-                    self._left_out[name[:80]] = f"more than {MAX_COLUMNS} columns"
+                problem = ""
+                if len(name) > LONGEST_NAME:
+                    problem = f"its name has more than {LONGEST_NAME} characters"
+                elif len(self._values) >= MAX_COLUMNS:
+                    problem = f"more than {MAX_COLUMNS} columns"
+                if problem:
+                    self._left_out[name[:80]] = problem
                     continue
                 self._values[name], self._sides[name] = [], side
             if self._sides[name] != side:

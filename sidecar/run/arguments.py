@@ -16,7 +16,8 @@ from ..system.addresses import ADMIN_ADDRESS, parse_address
 from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
-_SIZE = re.compile(r"(\d{1,12})(Ki|Mi|Gi)?\Z")
+LARGEST_LIMIT = 1 << 60  # bytes; more than any machine has, and less than RLIM_INFINITY
+_SIZE = re.compile(r"([0-9]{1,19})(Ki|Mi|Gi)?\Z")
 _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
@@ -43,9 +44,10 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
 def memory_size(text: str) -> int:
     """Return the size `text` in bytes: a whole number, optionally with Ki, Mi or Gi."""
     match = _SIZE.match(text)
-    if match is None:
+    size = int(match[1]) * _UNITS[match[2]] if match is not None else -1
+    if not 0 <= size <= LARGEST_LIMIT:
         raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a size; write 0, 536870912 or 512Mi")
-    return int(match[1]) * _UNITS[match[2]]
+    return size
 
 
 def check_analyzer_arguments(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@
 
     effective.py  the settings in force, as text
     schema.py     the JSON schema, committed as docs/modelmonitor.schema.json
+    options.py    options of commands from environment variables; standard library only
     proxy.py      the proxy's settings, a file in the shared folder; standard library only
 
 A document is parsed once and refused as a whole if it has a problem. Nothing else in Pilotfish reads YAML settings.

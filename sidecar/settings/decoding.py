@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import quote_value
 from .errors import DocumentProblem
-from .jsonpath import JsonPath, JsonPathError, parse_path
+from .jsonpath import JsonPathError, parse_path
 from .traffic import Decode, Traffic
 
 _DECODE = "$.spec.traffic.decode"
@@ -25,19 +25,15 @@ def decode_problems(traffic: Traffic) -> Iterator[DocumentProblem]:
         what = f"is {protocol}, and traffic.decode describes another form"
         yield DocumentProblem("$.spec.traffic.protocol", what, "leave it at auto, or remove decode")
     yield from _sources(decode)
-    parsed: dict[str, JsonPath] = {}
     for path, text in _paths(decode):
         try:
-            parsed[path] = parse_path(text)
+            many = parse_path(text).many
         except JsonPathError as error:
             yield DocumentProblem(path, error.what, error.remedy)
-    many = {path for path, found in parsed.items() if found.many}
-    if decode.one_row and f"{_DECODE}.rows" in many:
-        what = "is true, and rows selects several values with [*]"
-        yield DocumentProblem(f"{_DECODE}.oneRow", what, "give rows without [*], or remove oneRow")
-    if f"{_DECODE}.id" in many:
-        what = "selects several values with [*], but an exchange has one id"
-        yield DocumentProblem(f"{_DECODE}.id", what, "give a path without [*]; labels name rows by their number")
+            continue
+        if many and path == f"{_DECODE}.id":
+            what = "selects several values with [*], but an exchange has one id"
+            yield DocumentProblem(path, what, "give a path without [*]; labels name rows by their number")
     yield from template_problems(decode.paths, f"{_DECODE}.paths")
 
 

@@ -26,12 +26,15 @@ class DocumentProblem:
 
 
 class SettingsError(PilotfishError):
-    """The document has problems. `problems` holds all of them; the message shows the first `MOST_SHOWN`."""
+    """The document has problems. `problems` holds all of them; the message, one line, the first `MOST_SHOWN`."""
 
     def __init__(self, where: str, problems: Iterable[DocumentProblem]) -> None:
         self.where = where
         self.problems = tuple(problems)
-        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
-        if len(self.problems) > MOST_SHOWN:
-            lines.append(f"and {len(self.problems) - MOST_SHOWN} more")
-        super().__init__(f"{where}: " + ("\n  " if len(lines) > 1 else "") + "\n  ".join(lines))
+        count = len(self.problems)
+        if count == 1:
+            super().__init__(f"{where}: {self.problems[0]}")
+            return
+        shown = [f"({number}) {problem}" for number, problem in enumerate(self.problems[:MOST_SHOWN], 1)]
+        more = [f"and {count - MOST_SHOWN} more"] if count > MOST_SHOWN else []
+        super().__init__(f"{where}: {count} problems: {', '.join([*shown, *more])}")

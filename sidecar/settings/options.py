@@ -99,21 +99,24 @@ def without_options(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def unknown_variables(environ: Mapping[str, str], list_options: Callable[[], set[str]]) -> list[str]:
+def unknown_variables(
+    environ: Mapping[str, str], own: Collection[str], list_others: Callable[[], Collection[str]]
+) -> list[str]:
     """Return a sentence for each variable of `environ` with our prefix that sets nothing.
 
-    `list_options` returns the variables of all options. It is called only if there may be an unknown one.
+    `own` has the variables of the command. `list_others` returns those of other commands, which may share an
+    environment with this one. It is called only if a variable is not the command's own.
     """
-    ours = sorted(name for name, value in environ.items() if name.startswith(PREFIX) and _is_option(name, value))
-    if not ours:
+    candidates = {name for name, value in environ.items() if name.startswith(PREFIX) and _is_option(name, value)}
+    if candidates <= set(own):
         return []
     from difflib import get_close_matches  # not needed by most proxies
 
-    options = list_options()
-    names = sorted({*options, *VARIABLES})
+    others = list_others()
+    names = sorted({*own, *VARIABLES})
     found = []
-    for name in ours:
-        if name not in options:
+    for name in sorted(candidates):
+        if name not in own and name not in others:
             near = get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in names], 1, 0.6)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else f"known are {', '.join(names)}"
             found.append(f"the environment variable {quote_value(name)} sets nothing; {hint}")

@@ -35,7 +35,7 @@ class Decode(DocumentBlock, frozen=True, kw_only=True):
     one_row: Annotated[
         bool,
         Meta(
-            description="The value at `rows` is one row, even if it has the form of several, such as an image or an "
+            description="What `rows` selects is one row, even if it has the form of several, such as an image or an "
             "embedding."
         ),
     ] = False

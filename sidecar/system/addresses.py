@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from dataclasses import dataclass
 
 from ..errors import UsageError, quote_value
 
 ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 belongs to Prometheus
 LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without the final NUL
+LONGEST_HOST_NAME = 253  # bytes, without the final dot
 LARGEST_PORT = 65535
 _UNIX = "unix:"
 _TCP = re.compile(r"(?:\[([^\[\]/@\s]+)\]|([^:\[\]/@\s]*)):([0-9]{1,5})\Z")
@@ -58,7 +60,27 @@ def parse_address(text: str, *, what: str = "address", any_host: bool = False, u
         raise AddressError(
             f"{what} {quote_value(text)}: is not an address; write {_forms(any_host=any_host, unix=unix)}"
         )
-    return Address(match[1] or match[2], int(match[3]))
+    host = match[1] or match[2]
+    if host and not (_is_ipv6(match[1]) if match[1] else _is_host_name(host)):
+        raise AddressError(f"{what} {quote_value(text)}: {quote_value(host)} not a host name or IP address; correct it")
+    return Address(host, int(match[3]))
+
+
+def _is_ipv6(text: str) -> bool:
+    """Return whether `text` is an IPv6 address, possibly with a scope such as %eth0 (RFC 4007, 11)."""
+    try:
+        socket.inet_pton(socket.AF_INET6, text.partition("%")[0])
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _is_host_name(text: str) -> bool:
+    """Return whether DNS can look up `text`: labels of 1 to 63 bytes, at most 253 in total (RFC 1035, 2.3.4)."""
+    try:
+        return len(text.encode("idna")) <= LONGEST_HOST_NAME
+    except UnicodeError:  # also a label that is empty or too long
+        return False
 
 
 def _forms(*, any_host: bool, unix: bool) -> str:

@@ -33,7 +33,7 @@ def staged(path: Path, *, durable: bool = False, mode: int | None = None) -> Ite
     """
     fresh = staged_path(path)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         os.close(os.open(fresh, flags, DEFAULT_MODE if mode is None else mode))
         if mode is not None:
             os.chmod(fresh, mode)  # a file left by an earlier crash would keep its mode

@@ -18,25 +18,26 @@ MICROSECOND = 1_000
 # An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 100
 # chunks, or a head of 500 fields. It is about the CPU time that the kernel needs to forward the read.
 FREE = 60 * MICROSECOND
-# 0.5 ms pays for 800 chunks or 180 pipelined requests in one read. A stream of tokens (130 bytes an event) that was
-# held up for a while costs 0.3 ms per 64 KiB.
-READ_LIMIT = 500 * MICROSECOND
+# 1 ms pays for 1600 chunks or 400 pipelined requests in one read. A stream of tokens (130 bytes an event) that was held
+# up for a while costs 0.3 ms per 64 KiB.
+READ_LIMIT = 1_000 * MICROSECOND
 # What all connections may draw at once: about the longest delay that expensive reads cause in one round of the loop.
-BURST = 2_000 * MICROSECOND
+BURST = 3_000 * MICROSECOND
 # A quarter of the elapsed time is added to the budget, so that three quarters of a core are left for forwarding.
 REFILL_DIVISOR = 4
 QUANTUM = 10 * MICROSECOND
 
 # The prices of the steps. Clients that pipeline repeat their heads, which are then found in a cache, so a head has the
 # price of a known one. A new head costs twice as much; the limit of pipelined requests bounds their number.
-STEP = 800  # anything that calls a handler: a part of a body, a line of a trailer section
+STEP = 600  # anything that calls a handler: a part of a body, a line of a trailer section
 CHUNK = 600  # a chunk that lies whole in the read
 HEAD = 1_000  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
 LINE = 60  # a field line of a head
-SEGMENT = 150  # a segment of a target, which the search for its route examines
+SEGMENT = 150  # a segment of a target beyond the usual number; the search for its route examines all
 ESCAPE = 300  # a percent-encoded character of a target
 EMPTY_LINE = 12  # a byte of the empty lines before a head: 64 KiB of them are too many
 SCAN = 3  # a byte that a regular expression scans
+_SEGMENTS = 8
 _TARGET = 512  # bytes: `routes` examines no more of a target
 
 
@@ -62,5 +63,5 @@ class ParseBudget:
 def head_cost(raw: bytes) -> int:
     """Return the nominal cost of a head, with what the listener does for its exchange."""
     line = min(raw.find(b"\n"), _TARGET)
-    target = SEGMENT * raw.count(b"/", 0, line) + ESCAPE * raw.count(b"%", 0, line)
+    target = SEGMENT * max(0, raw.count(b"/", 0, line) - _SEGMENTS) + ESCAPE * raw.count(b"%", 0, line)
     return HEAD + LINE * raw.count(b"\n") + SCAN * len(raw) + target

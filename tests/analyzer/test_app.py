@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pilotfish.sidecar.analyzer import app as analyzer
-from pilotfish.sidecar.analyzer import memory
+from pilotfish.sidecar.analyzer import checkpoint, memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.channel.sender import Sender
@@ -161,7 +161,7 @@ async def test_proxy_settings_that_cannot_be_written_are_reported(tmp_path: Path
 
 
 def test_a_memory_limit_below_the_initial_use_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="256Mi"):
+    with pytest.raises(UsageError, match=r"give \d+Mi or more"):
         build(Options(shared=tmp_path, admin="127.0.0.1:0", memory_limit=10 << 20))
 
 
@@ -178,6 +178,34 @@ async def test_a_damaged_checkpoint_is_replaced_and_reported(tmp_path: Path) -> 
 async def put(folder: Path, raw: bytes) -> None:
     async with running(folder) as (made, _, _):
         await made._actions.set_profile(raw)
+
+
+@pytest.mark.asyncio
+async def test_a_learned_profile_that_is_refused_is_a_failed_build(tmp_path: Path) -> None:
+    async with running(tmp_path) as (made, _, _):
+        learning = await made._actions.rebaseline(b'{"by": "ann", "reason": "test"}')
+        await made._actions.set_learned_profile(learning, b"{}", 5)
+        await eventually(
+            lambda: made.report.learning is not None and "format is None" in made.report.learning.problem,
+            what="the problem of the build",
+        )
+        assert made.report.profile is not None
+        assert made.report.profile.hash == profile().hash
+        assert made.report.decisions[-1].outcome.startswith("gathering_anew")
+
+
+@pytest.mark.asyncio
+async def test_a_checkpoint_that_does_not_fit_is_set_aside(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        (await send(tmp_path, 1, 5)).disconnect()
+    path = tmp_path / "shared" / "checkpoint"
+    path.write_bytes(checkpoint.render({"ledger": {}, "ticks": {"tick_ns": "many"}}))
+    async with running(tmp_path) as (made, _, _):
+        assert measured(made) == 5  # from the totals file
+        assert any("checkpoint.refused" in text for text in made.report.warnings)
+    async with running(tmp_path) as (made, _, _):
+        assert measured(made) == 5
+        assert not any("checkpoint.refused" in text for text in made.report.warnings)
 
 
 @pytest.mark.asyncio

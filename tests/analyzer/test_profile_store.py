@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer import profile_store as profiles
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
+from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
+from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.profile_store import FileWatcher, ProfileStore, parse_profile
-from tests.analyzer.made import profile
+from pilotfish.sidecar.analyzer.startup import load_first_profile
+from tests.analyzer.made import monitor, pipeline, profile, setup
 
 
 def first(profile_store: ProfileStore) -> Profile | None:
@@ -141,6 +148,86 @@ def test_a_damaged_stored_profile_is_quarantined(tmp_path: Path) -> None:
     own = first(again)
     assert own is not None
     assert own.hash == profile().hash
+
+
+def test_the_profile_stored_before_a_damaged_one_takes_over_once(tmp_path: Path) -> None:
+    profile_store = ProfileStore(None, tmp_path)
+    for seed in (1, 2, 3):
+        profile_store.store(profile(seed).to_bytes())
+    old = b"\n" + profile(3).to_bytes().replace(b'"rows":3000', b'"rows":0')  # as an earlier version stored it
+    (tmp_path / profiles.STORED_FILE).write_bytes(old)
+    made = pipeline()
+    note = load_first_profile(made, ProfileStore(None, tmp_path))
+    assert made.active.profile_hash == profile(2).hash
+    assert "reference.rows must be a whole number from 1" in note
+    assert profiles.REFUSED_FILE in note
+    assert (tmp_path / profiles.REFUSED_FILE).exists()
+    again = pipeline()
+    assert profiles.REFUSED_FILE in load_first_profile(again, ProfileStore(None, tmp_path))
+    assert again.active.profile_hash == profile(2).hash
+    assert (tmp_path / profiles.REFUSED_FILE).read_bytes() == old
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("secret"), MemoryError(), RecursionError("secret")])
+def test_any_error_of_a_stored_profile_sets_it_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
+    profile_store.store(profile(1).to_bytes())
+
+    def factory(given: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> DriftMonitor:
+        if given.hash == profile(1).hash:
+            raise error
+        return monitor(given, drift, state)
+
+    made = Pipeline(setup(engine_factory=factory), ExchangeLedger(1))
+    note = load_first_profile(made, ProfileStore(source, tmp_path))
+    assert made.active.profile_hash == profile().hash
+    assert "cannot be used" in note
+    assert "secret" not in note
+    assert not (tmp_path / profiles.STORED_FILE).exists()
+
+
+def test_a_profile_stored_by_an_earlier_version_is_read_and_gets_a_checksum(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    digest = hashlib.sha256(profile().to_bytes()).hexdigest()
+    stored = tmp_path / profiles.STORED_FILE
+    stored.write_bytes(f"{digest}\n".encode() + profile(1).to_bytes())
+    for _ in range(2):
+        found = first(ProfileStore(source, tmp_path))
+        assert found is not None
+        assert found.hash == profile(1).hash
+        assert stored.read_bytes().startswith(b"PLTFPROF")
+
+
+def test_no_flipped_bit_of_a_stored_profile_is_ignored(tmp_path: Path) -> None:
+    profile_store = ProfileStore(None, tmp_path)
+    profile_store.store(profile().to_bytes())
+    stored = tmp_path / profiles.STORED_FILE
+    raw = stored.read_bytes()
+    for place in (*range(90), *range(90, len(raw), 97)):
+        changed = bytearray(raw)
+        changed[place] ^= 1 << place % 8
+        stored.write_bytes(changed)
+        with pytest.raises(ProfileRefusedError, match="stored profile"):
+            ProfileStore(None, tmp_path).load_stored()
+
+
+def test_a_profile_of_a_changed_file_removes_the_stored_ones(tmp_path: Path) -> None:
+    source = tmp_path / "profile.json"
+    source.write_bytes(profile().to_bytes())
+    profile_store = ProfileStore(source, tmp_path)
+    first(profile_store)
+    profile_store.store(profile(1).to_bytes())
+    profile_store.store(profile(2).to_bytes())
+    source.write_bytes(profile(3).to_bytes())
+    assert profile_store.load_changed() is not None
+    profile_store.confirm()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["profile.json"]
 
 
 def test_a_profile_is_stored_in_its_original_encoding(tmp_path: Path) -> None:

@@ -51,3 +51,38 @@ def test_names_beyond_the_capacity_are_left_out(tmp_path: Path) -> None:
         found = fates.read()
         assert found is not None
         assert len(found[1]) == SLOTS
+
+
+@pytest.mark.parametrize(
+    ("place", "word"), [(1, 9), (2, 0), (2, 2**64 - 1), (3, SLOTS + 1), (15, 2**63), (8, 0xFFFF_FFFF_FFFF_FFFF)]
+)
+def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, place: int, word: int) -> None:
+    path = tmp_path / "fates"
+    with closing(TotalsFile(path)) as fates:
+        fates.write(5, {"measured": 3})
+        assert fates.problem == ""
+    raw = bytearray(path.read_bytes())
+    raw[8 * place : 8 * place + 8] = word.to_bytes(8, "little")
+    path.write_bytes(raw)
+    with closing(TotalsFile(path)) as fates:
+        assert fates.read() is None
+        assert "fates.refused" in fates.problem
+        fates.write(1, {"measured": 1})
+    assert (tmp_path / "fates.refused").read_bytes() == raw
+    with closing(TotalsFile(path)) as fates:
+        assert fates.problem == ""
+
+
+def test_any_name_of_a_model_is_read_back(tmp_path: Path) -> None:
+    totals = {"rows:input:m\n\x1b": 1, "rows:input:\u200b": 2, "rows:input:\ufffd": 3}
+    with closing(TotalsFile(tmp_path / "fates")) as fates:
+        fates.write(5, totals)
+    with closing(TotalsFile(tmp_path / "fates")) as fates:
+        assert fates.read() == (5, totals)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "fates").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="cannot open"):
+        TotalsFile(tmp_path / "fates")
+    assert not (tmp_path / "elsewhere").exists()

@@ -9,11 +9,15 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import analyzer_section, proxy_section
+from tests.benchmarks import analyzer_section, attacks_section, proxy_section
 from tests.support.programs import missing
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-SECTIONS = {"analyzer": analyzer_section.section, "proxy": proxy_section.section}
+SECTIONS = {
+    "analyzer": analyzer_section.section,
+    "attacks": attacks_section.section,
+    "proxy": proxy_section.section,
+}
 
 
 def machine() -> str:
@@ -42,7 +46,7 @@ def main() -> int:
     names = arguments.section or list(SECTIONS)
     if unknown := set(names) - set(SECTIONS):
         parser.error(f"unknown section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    if "proxy" in names and (absent := missing(*proxy_section.PROGRAMS)):
+    if {"attacks", "proxy"} & set(names) and (absent := missing(*proxy_section.PROGRAMS)):
         parser.error(f"{', '.join(absent)} not found: install Debian's packages nginx-light, haproxy and wrk")
     for name in names:
         text = f"{machine()}; {SECTIONS[name](quick=arguments.quick)}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel.record import (
@@ -18,7 +18,8 @@ from pilotfish.sidecar.channel.record import (
     encode_hello,
     encode_record,
 )
-from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.channel.sender import WRITE_BYTES, Sender
+from tests.support.examples import examples
 from tests.support.records import make_record
 
 text = st.text(max_size=20)
@@ -122,6 +123,62 @@ def test_reader_receives_the_handshake_and_then_every_record_in_order(tmp_path: 
         assert frames(drain(reader)) == [Hello(9, 5), record(5), record(6), record(7)]
     assert (sender.pending, sender.queued_bytes) == (False, 0)
     sender.disconnect()
+
+
+def test_one_flush_writes_a_bounded_number_of_bytes(tmp_path: Path, listener: socket.socket) -> None:
+    sender = Sender(tmp_path / "s", epoch=9)
+    sender.connect(1)
+    reader, _ = listener.accept()
+    pieces = [bytes([number]) * 60_000 for number in range(20)]
+    assert sender.offer(record(1), pieces[:10], pieces[10:])
+    data, flushes = b"", 0
+    with reader:
+        while sender.pending:
+            assert sender.flush()
+            portion = drain(reader)
+            assert len(portion) <= WRITE_BYTES + 64
+            data, flushes = data + portion, flushes + 1
+    assert flushes >= 1_200_000 // WRITE_BYTES
+    (_, received) = frames(data)
+    assert isinstance(received, Record)
+    assert (received.request_body, received.response_body) == (bytes(10) + b"".join(pieces[:10]), b"".join(pieces[10:]))
+    assert sender.queued_bytes == 0
+    sender.disconnect()
+
+
+@given(st.lists(st.lists(st.integers(0, 300_000), max_size=4), min_size=1, max_size=6), st.data())
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_records_arrive_whole_and_in_order_whatever_each_reader_takes(
+    tmp_path: Path, sizes: list[list[int]], data: st.DataObject
+) -> None:
+    path = tmp_path / "p"
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        sender = Sender(path, epoch=9, limit=1 << 30)
+        sender.connect(1)
+        for sequence, pieces in enumerate(sizes, 1):
+            assert sender.offer(record(sequence), [bytes([sequence]) * size for size in pieces])
+        seen: list[Frame] = []
+        while sender.pending:
+            reader, _ = listener.accept()
+            with reader:
+                received = b""
+                for _ in range(data.draw(st.integers(1, 12))):
+                    sender.flush(data.draw(st.sampled_from([1000, 100_000, WRITE_BYTES])))
+                    received += drain(reader)
+                (hello, *found) = frames(received)
+                assert hello == Hello(9, len(seen) + 1)
+                seen += found
+            if sender.pending:
+                sender.disconnect()
+                sender.connect(len(sizes) + 1)
+        assert [frame.sequence for frame in seen if isinstance(frame, Record)] == list(range(1, len(sizes) + 1))
+        for frame, pieces in zip(seen, sizes, strict=True):
+            assert isinstance(frame, Record)
+            assert frame.request_body == bytes(10) + bytes([frame.sequence]) * sum(pieces)
+        sender.disconnect()
 
 
 def test_full_queue_drops_records_until_the_reader_continues(tmp_path: Path, listener: socket.socket) -> None:

@@ -26,6 +26,28 @@ def test_an_unknown_command_lists_the_valid_ones(capsys: pytest.CaptureFixture[s
     assert ", ".join(sorted(cli.COMMANDS)) in said
 
 
+def test_an_unknown_command_or_option_names_the_closest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["rnu"]) == cli.USAGE_STATUS
+    assert "did you mean run?" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["report", "--htm=out.html"])
+    assert ended.value.code == cli.USAGE_STATUS
+    said = capsys.readouterr().err
+    assert "--htm is not an option, did you mean --html?" in said
+    assert said.count("\n") == 1
+
+
+def test_a_report_takes_its_address_from_the_environment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILOTFISH_ADMIN", "nonsense")
+    monkeypatch.setenv("PILOTFISH_FILE", "monitor.yaml")  # of `run`; for `report`, --file is a saved report
+    assert cli.main(["report"]) == cli.USAGE_STATUS
+    said = capsys.readouterr().err
+    assert "--admin 'nonsense'" in said
+    assert "--admin is set by PILOTFISH_ADMIN" in said
+
+
 def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"pilotfish {cli.version()}\n"

@@ -11,7 +11,8 @@ import pytest
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.settings.load import parse
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [
     line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("pilotfish ")
@@ -27,3 +28,8 @@ def test_commands_parse(line: str) -> None:
 @pytest.mark.parametrize("document", [text for kind, text in BLOCKS if kind == "yaml"])
 def test_documents_are_valid(document: str) -> None:
     assert parse(document.encode(), "README.md", {}).kind == "ModelMonitor"
+
+
+def test_the_document_is_the_one_of_the_example() -> None:
+    (document,) = [text for kind, text in BLOCKS if kind == "yaml"]
+    assert document == (ROOT / "docs/examples/fastapi/monitor.yaml").read_text()

@@ -45,6 +45,7 @@ class Stack:
     listen: int
     admin: int
     upstream: int
+    upstream_host: str = "127.0.0.1"
     child: Child | None = None
 
     @property
@@ -67,7 +68,7 @@ class Stack:
             "--listen",
             f"127.0.0.1:{self.listen}",
             "--upstream",
-            f"127.0.0.1:{self.upstream}",
+            f"{self.upstream_host}:{self.upstream}",
             "--admin",
             f"127.0.0.1:{self.admin}",
             "--state",

@@ -1,190 +1,222 @@
-"""Traffic that `pilotfish run` cannot measure: said in log, /readyz, report, page and metrics, until it is measured."""
+"""Each way in which a new user's traffic is not measured is seen in the log, the metrics, `/readyz` and on the page."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.e2e.stack import Stack, total
+from pilotfish.detectors.reference.build import build_profile
+from tests.e2e.model import Answer, serving
+from tests.e2e.seen import Expected, check_has_ended, check_is_seen, readyz
+from tests.e2e.stack import TOKEN, Stack, total
 from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
-DOCUMENT = """
-apiVersion: pilotfish.dev/v1alpha1
-kind: ModelMonitor
-metadata: {name: m}
-spec:
-  model: {name: m, version: "1"}
-  profiles: [{version: "1", path: profile.json}]
-  drift: {tick: 200ms, falseAlarms: {count: 1, per: 1d}}
-"""
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-TLS_HELLO = bytes.fromhex("1603010200010001fc0303") + bytes(520)
+REQUESTS = 40
+PREDICT = "/v1/models/m:predict"
+ROWS = [{"a": 0.3, "b": -1.2}, {"a": -0.6, "b": 0.4}]
+TYPE = "Content-Type"
+JSON = {TYPE: "application/json"}
+BROTLI = {**JSON, "Content-Encoding": "br"}
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"
+CLIENT_HELLO = b"\x16\x03\x01\0\xf8\x01\0\0\xf4\x03\x03" + bytes(240)
+Act = Callable[[Stack], None]
 
 
-@dataclass
-class Model:
-    """A model server; `answer` returns the headers and the body of a response to a path."""
-
-    answer: Callable[[str], tuple[dict[str, str], bytes]]
-    port: int = field(init=False)
-
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        model = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                headers, body = model.answer(self.path)
-                self.send_response(200)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        self.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-
-JSON = {"Content-Type": "application/json"}
-GOOD = {"inputs": [{"name": name, "datatype": "FP64", "shape": [1], "data": [0.1]} for name in "ab"]}
-GOOD_PATH = "/v2/models/m/infer"
-
-
-def own_json(path: str) -> tuple[dict[str, str], bytes]:
-    """Answer in the Open Inference Protocol on its path, and in a form of its own elsewhere."""
-    if path == GOOD_PATH:
-        output = {"name": "y", "datatype": "FP64", "shape": [1], "data": [0.5]}
-        return JSON, json.dumps({"model_name": "m", "outputs": [output]}).encode()
-    return JSON, b'{"results": [{"score": 0.5}]}'
+@pytest.fixture(scope="module")
+def profile() -> bytes:
+    """Return a profile of two inputs, a prediction and its label."""
+    random = np.random.default_rng(5)
+    columns = {name: random.normal(size=2000) for name in ("a", "b", "y")}
+    columns["truth"] = columns["y"] + random.normal(0, 0.1, 2000)
+    sides: Any = {"y": "prediction", "truth": "label"}
+    return build_profile(columns, sides=sides, model="m", version="1", exchangeable=True, tick_seconds=0.2).to_bytes()
 
 
 @contextmanager
-def stack_of(folder: Path, spawn: Children, profile: bytes) -> Iterator[Stack]:
-    model = Model(own_json)
-    with model.serving():
-        stack = Stack(folder, spawn, free_port(), free_port(), model.port)
-        stack.write("monitor.yaml", DOCUMENT)
-        stack.write("profile.json", profile)
-        stack.write("token", "a-token-of-tests")
+def watched(stack: Stack, profile: bytes, answer: Answer, features: str = "{}") -> Iterator[None]:
+    """Run Pilotfish in front of a model that always gives the same answer."""
+    stack.write("profile.json", profile)
+    stack.write("token", TOKEN)
+    spec = {"model": {"name": "m", "version": "1"}, "profiles": [{"path": "profile.json"}]}
+    drift = {"tick": "200ms", "features": json.loads(features)}
+    head = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "m"}}
+    stack.write("monitor.yaml", json.dumps({**head, "spec": {**spec, "mode": "observe", "drift": drift}}))
+    with serving(lambda _: answer, port=stack.upstream):
         stack.start()
-        wait_until(stack.ready)
-        yield stack
-        assert stack.stop(signal.SIGINT) >= 0
+        wait_until(stack.ready, what="Pilotfish to be ready")
+        yield
+        assert stack.stop() == 0
 
 
-def post(stack: Stack, path: str, body: object, times: int = 1, **headers: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
+@pytest.fixture
+def stack(tmp_path: Path, spawn: Children) -> Stack:
+    return Stack(tmp_path, spawn, free_port(), free_port(), free_port())
+
+
+def post(body: object, headers: dict[str, str] = JSON, path: str = PREDICT, method: str = "POST") -> Act:
+    """Return an act that sends the same request many times."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    for _ in range(times):
-        connection.request("POST", path, raw, {**JSON, **headers})
-        response = connection.getresponse()
-        response.read()
-        assert response.status == 200
-    connection.close()
+
+    def act(stack: Stack) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
+        for _ in range(REQUESTS):
+            connection.request(method, path, raw if method == "POST" else None, headers)
+            connection.getresponse().read()
+        connection.close()
+
+    return act
 
 
-def send_raw(stack: Stack, raw: bytes, times: int) -> None:
-    for _ in range(times):
-        with socket.create_connection(("127.0.0.1", stack.listen), timeout=patient(10)) as connection:
-            connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(65536):
-                pass
+def send(first: bytes) -> Act:
+    """Return an act that opens many connections, each of which starts with the bytes `first`."""
+
+    def act(stack: Stack) -> None:
+        for _ in range(REQUESTS):
+            with socket.create_connection(("127.0.0.1", stack.listen), timeout=patient(10)) as connection:
+                connection.sendall(first)
+                connection.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionError):
+                    connection.recv(1)
+
+    return act
 
 
-def readyz(stack: Stack) -> tuple[int, dict[str, Any]]:
-    status, body = stack.get("/readyz")
-    return status, json.loads(body) if body else {}
+def label(text: str) -> Act:
+    """Return an act that sends predictions, and then the label `text` for each row."""
+
+    def act(stack: Stack) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", stack.listen, timeout=patient(10))
+        names = [f"r{number}" for number in range(REQUESTS)]
+        for name in names:
+            connection.request("POST", PREDICT, json.dumps({"instances": ROWS}), {**JSON, "X-Request-Id": name})
+            connection.getresponse().read()
+        connection.close()
+        items = {"feedback": [{"id": name, "labels": [text, text]} for name in names]}
+
+        def sent() -> bool:
+            status, body = stack.get("/v1/feedback", "POST", json.dumps(items).encode(), content_type=JSON[TYPE])
+            return status == 200 and not json.loads(body)["unknown"]
+
+        wait_until(sent, what="the labels to be accepted")
+
+    return act
 
 
-TRAFFIC: dict[str, tuple[str, str, Callable[[Stack], None]]] = {
-    "own JSON": ("undecoded", "unknown_protocol", lambda stack: post(stack, "/score", {"rows": [{"a": 1}]}, 25)),
-    "brotli": (
-        "undecoded",
-        "content_encoding",
-        lambda stack: post(stack, GOOD_PATH, b"\x0b\x02\x80abc\x03", 25, **{"Content-Encoding": "br"}),
+RIGHT = Answer({"predictions": [0.5, 0.7]})
+GOOD = post({"instances": ROWS})
+CASES: dict[str, tuple[Act, Answer, Expected]] = {
+    "json of its own": (
+        post({"rows": ROWS}, path="/score"),
+        Answer({"results": [{"score": 0.5}, {"score": 0.7}]}),
+        Expected("undecoded", "unknown_protocol", total=True),
     ),
-    "CSV": (
-        "undecoded",
-        "invalid_json",
-        lambda stack: post(stack, "/score", b"a,b\n", 25, **{"Content-Type": "text/csv"}),
+    "csv": (
+        post(b"a,b\n0.3,-1.2\n", {TYPE: "text/csv"}, "/invocations"),
+        RIGHT,
+        Expected("undecoded", "content_type", total=True),
     ),
-    "another model": ("undecoded", "other_model", lambda stack: post(stack, "/v2/models/n/infer", GOOD, 25)),
-    "HTTP/2": ("opaque", "HTTP/2", lambda stack: send_raw(stack, PREFACE, 8)),
-    "TLS": ("opaque", "TLS", lambda stack: send_raw(stack, TLS_HELLO, 8)),
+    "a request in brotli": (
+        post(b"\x0b\x02\x80abc\x03", BROTLI),
+        RIGHT,
+        Expected("undecoded", "content_encoding", total=True),
+    ),
+    "a form": (
+        post(b"a=0.3&b=-1.2", {TYPE: "application/x-www-form-urlencoded"}),  # curl -d sends JSON with this type, too
+        RIGHT,
+        Expected("undecoded", "invalid_json", total=True),
+    ),
+    "another model": (
+        post({"instances": ROWS}, path="/v1/models/n:predict"),
+        RIGHT,
+        Expected("undecoded", "other_model", total=True),
+    ),
+    "errors only": (GOOD, Answer({"error": "no"}, 500), Expected("undecoded", "error_status", total=True)),
+    "GET only": (
+        post(b"", path="/score?a=0.3", method="GET"),
+        RIGHT,
+        Expected("no_prediction_requests", "POST", total=False),
+    ),
+    "HTTP/2, as of gRPC": (send(PREFACE), RIGHT, Expected("opaque", "HTTP/2", total=True)),
+    "TLS": (send(CLIENT_HELLO), RIGHT, Expected("opaque", "TLS", total=True)),
+    "other columns": (post({"instances": [{"x": 1, "z": 2}] * 2}), RIGHT, Expected("inputs_absent", "'a'", total=True)),
+    "a column that never comes": (
+        post({"instances": [{"a": 0.3}, {"a": -0.6}]}),
+        RIGHT,
+        Expected("columns_absent", "'b'", total=False),
+    ),
+    "an answer in brotli": (
+        GOOD,
+        Answer(b"\x0b\x02\x80abc\x03", headers=BROTLI),
+        Expected("predictions_unread", "content_encoding", total=False),
+    ),
+    "predictions under another key": (
+        GOOD,
+        Answer({"result": [0.5, 0.7]}),
+        Expected("predictions_unread", "wrong_structure", total=False),
+    ),
+    "predictions with other names": (
+        GOOD,
+        Answer({"predictions": [{"p": 0.5, "q": 0.5}] * 2}),
+        Expected("predictions_absent", "'y'", total=False),
+    ),
+    "labels of another type": (label("late"), RIGHT, Expected("labels_unused", "not a number", total=False)),
 }
+FAST = {"json of its own", "predictions under another key", "TLS"}
 
 
-@pytest.mark.parametrize("kind", TRAFFIC)
-def test_traffic_that_cannot_be_measured_is_said_everywhere_until_it_is(
-    tmp_path: Path, spawn: Children, profile: bytes, kind: str
-) -> None:
-    reason, word, send = TRAFFIC[kind]
-    with stack_of(tmp_path, spawn, profile) as stack:
-        send(stack)
-        wait_until(lambda: readyz(stack)[1].get("status") == "blind", what="the status blind")
-        status, body = readyz(stack)
-        assert status == 503
-        (spot,) = body["blind"]
-        assert (spot["reason"], spot["total"]) == (reason, True)
-        assert word in spot["text"]
-        assert total(stack.metrics(), "pilotfish_blind", reason=reason) == 1
-        assert stack.report()["blind"][0]["text"] == spot["text"]
-        page = stack.get("/report", accept="text/html")[1].decode()
-        assert '<p class="notice blind"' in page
-        assert "No open drift" not in page
-        assert stack.run.errors().count(f"blind ({reason})") == 1
-        post(stack, GOOD_PATH, GOOD, 40)
-        wait_until(lambda: reason not in {item["reason"] for item in readyz(stack)[1]["blind"]}, what="its end")
-        assert stack.ready()
-        assert total(stack.metrics(), "pilotfish_blind", reason=reason) == 0
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.long], id=name) for name in CASES]
+)
+def test_a_blind_spot_is_seen(case: str, stack: Stack, profile: bytes) -> None:
+    act, answer, expected = CASES[case]
+    with watched(stack, profile, answer):
+        act(stack)
+        check_is_seen(stack, expected)
 
 
-def test_once_it_is_ready_no_exchange_is_lost(tmp_path: Path, spawn: Children, profile: bytes) -> None:
-    with stack_of(tmp_path, spawn, profile) as stack:
-        post(stack, GOOD_PATH, GOOD, 5)
-        wait_until(lambda: total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") == 5, what="5 measured")
+def test_a_feature_that_the_profile_lacks_is_named(stack: Stack, profile: bytes) -> None:
+    with watched(stack, profile, RIGHT, features='{"bb": {"ignore": true}}'):
+        check_is_seen(stack, Expected("unknown_names", "spec.drift.features.bb", total=False))
+
+
+@pytest.mark.long
+def test_a_blind_spot_ends_with_traffic_that_is_measured(stack: Stack, profile: bytes) -> None:
+    with watched(stack, profile, RIGHT):
+        post({"rows": ROWS}, path="/score")(stack)
+        check_is_seen(stack, Expected("undecoded", "unknown_protocol", total=True))
+        for _ in range(3):
+            GOOD(stack)
+        check_has_ended(stack, "undecoded")
+
+
+def exchanges(stack: Stack, fate: str) -> float:
+    return total(stack.metrics(), "pilotfish_exchanges_total", fate=fate)
+
+
+def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> None:
+    with watched(stack, profile, RIGHT):
+        GOOD(stack)
+        wait_until(lambda: exchanges(stack, "measured") == REQUESTS, what="all measured")
         stack.kill_analyzer()
         wait_until(lambda: not stack.ready(), what="the end of the analyzer process")
         wait_until(stack.ready, what="the next analyzer process")
-        post(stack, GOOD_PATH, GOOD, 5)
-        wait_until(
-            lambda: total(stack.metrics(), "pilotfish_exchanges_total", fate="measured") == 10, what="10 measured"
-        )
-        assert total(stack.metrics(), "pilotfish_exchanges_total", fate="dropped") == 0
+        GOOD(stack)
+        wait_until(lambda: exchanges(stack, "measured") == 2 * REQUESTS, what="all measured again")
+        assert exchanges(stack, "dropped") == 0
 
 
-def test_a_killed_proxy_is_not_ready(tmp_path: Path, spawn: Children, profile: bytes) -> None:
-    with stack_of(tmp_path, spawn, profile) as stack:
-        (tmp_path / "shared" / "page").unlink()
+def test_without_a_counter_page_it_is_not_ready(stack: Stack, profile: bytes) -> None:
+    with watched(stack, profile, RIGHT):
+        (stack.folder / "shared" / "page").unlink()
         status, body = readyz(stack)
         assert (status, body["status"]) == (503, "no_proxy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from pilotfish.sidecar.wire.http1.tracker import PIPELINE_LIMIT
 from tests.integration.case import PATH, Case, answer, bare, chunked, head, post
 from tests.integration.cases_http import H2C, INPUT, OUTPUT, P200, TE
 from tests.integration.wire import Wire
@@ -231,10 +232,10 @@ CASES = (
     Case(response_without_a_request, downgrade="unmatched", clean=False),
     Case(server_speaks_first, downgrade="any", clean=False),
     Case(space_before_the_colon, downgrade="any", clean=False),
-    Case(thousands_of_pipelined_requests, aborted=1024, downgrade="too_large", clean=False, lockstep=False),
+    Case(thousands_of_pipelined_requests, aborted=PIPELINE_LIMIT, downgrade="too_large", clean=False, lockstep=False),
     Case(tls, downgrade="tls", clean=False),
     Case(tls_reset, downgrade="tls", clean=False),
-    Case(trailers_that_never_end, aborted=1, clean=False, lockstep=False),
+    Case(trailers_that_never_end, aborted=1, downgrade="too_costly", clean=False, lockstep=False),
     Case(two_responses_to_one_request, (P200,), downgrade="unmatched", clean=False),
     Case(websocket_after_an_exchange, (P200,), downgrade="upgrade", clean=False),
     Case(websocket_taken, downgrade="upgrade", clean=False),

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pilotfish.sidecar.channel import PAGE_FILE
-from pilotfish.sidecar.channel.page import read_page
+from pilotfish.sidecar.channel.page import PageError, read_page
 from tests.integration.case import answer, bare, post
 from tests.integration.health import health
-from tests.integration.process import PILOTFISH, Proxy, answers, format_address, running_proxy
+from tests.integration.process import PILOTFISH, Proxy, format_address, running_proxy
 from tests.integration.test_limits import assert_relays, exchange
 from tests.integration.wire import connected, ending, listening
 from tests.support.ports import free_port
@@ -170,6 +170,14 @@ def test_busy_connection_ends_between_two_exchanges(tmp_path: Path) -> None:
         assert sum(route.codes["2xx"] for route in page.routes) == served
 
 
+def has_reached_upstream(page: Path) -> bool:
+    """Return whether a proxy with this page listens and has connected to its upstream."""
+    with suppress(PageError):
+        connections = read_page(page).connections
+        return connections["upstreams"] == 1 and connections["upstreams_unreachable"] == 0
+    return False
+
+
 def test_sigterm_to_the_process_group_cuts_nothing(tmp_path: Path) -> None:
     """What systemd does by default to `pilotfish run`: all of its processes get the signal."""
     address, admin = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())
@@ -182,14 +190,13 @@ def test_sigterm_to_the_process_group_cuts_nothing(tmp_path: Path) -> None:
             subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as group,
         ):
             try:
-                wait_until(lambda: answers(address), what="the proxy to listen")
+                page = tmp_path / "shared" / PAGE_FILE
+                wait_until(lambda: has_reached_upstream(page), what="the proxy to probe its upstream")
                 with connected(listener, address) as wire:
                     wire.up(post(b"begun"))
                     os.killpg(group.pid, signal.SIGTERM)
                     os.killpg(group.pid, signal.SIGTERM)
-                    wait_until(
-                        lambda: read_page(tmp_path / "shared" / PAGE_FILE).draining_ns, what="the drain to begin"
-                    )
+                    wait_until(lambda: read_page(page).draining_ns, what="the drain to begin")
                     wire.down(answer(b"done"))
                     assert ending(wire.client) == "fin"
                 assert group.wait(patient(20)) == 0

@@ -118,7 +118,7 @@ def test_clients_that_leave_without_a_byte_free_their_connections(tmp_path: Path
             for _ in range(50):
                 end(dial(proxy.address))
         wait_until(
-            lambda: connections(proxy, "accepted") == 100 and connections(proxy, "open") == 0, what="all to be let go"
+            lambda: connections(proxy, "accepted") == 100 and connections(proxy, "open") == 0, what="all to be released"
         )
         assert connections(proxy, "refused_upstream") == 0
 
@@ -148,7 +148,7 @@ def test_reset_of_a_waiting_client_that_sent_bytes_frees_its_connection(tmp_path
         client.shutdown(socket.SHUT_WR)
         wait_until(lambda: connections(proxy, "open") == 1, what="the client to be accepted")
         reset(client)
-        wait_until(lambda: connections(proxy, "open") == 0, what="the client to be let go")
+        wait_until(lambda: connections(proxy, "open") == 0, what="the client to be released")
         assert connections(proxy, "reset") == 1
 
 
@@ -160,7 +160,7 @@ def test_client_of_a_unix_listener_that_sent_bytes_and_closed_is_delivered(tmp_p
             leaver.sendall(post(b"fire and forget"))
         dial(outer).close()
         wait_until(
-            lambda: connections(proxy, "accepted") == 2 and connections(proxy, "open") == 1, what="one to be let go"
+            lambda: connections(proxy, "accepted") == 2 and connections(proxy, "open") == 1, what="one to be released"
         )
         with listening(socket.AF_UNIX, inner) as listener:
             server, _ = listener.accept()

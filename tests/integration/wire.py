@@ -157,7 +157,7 @@ class ScriptedListener(socket.socket):
     """A listening socket that skips the proxy's probes: connections that ended before they were accepted, empty."""
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Return the next connection that is no probe."""
+        """Return the next connection that is not a probe."""
         while True:
             stream, address = super().accept()
             if not _has_ended_empty(stream):

@@ -126,6 +126,18 @@ def test_bodies_beyond_the_limit_are_flagged_and_sizes_are_complete(observer: Ob
     assert (len(record.request_body), record.request_bytes, record.flags) == (64, 100, 1)
 
 
+def test_memory_of_captured_bodies_is_published(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
+    connection = ConnectionObserver(observer, 0)
+    connection.client(memoryview(post(b"x" * 50)[:-1]), 1)
+    sink.queued_bytes = 7
+    observer.update()
+    assert snapshot(tmp_path).captured_bytes == 49 + 7
+    sink.queued_bytes = 0
+    connection.closed(2)
+    observer.update()
+    assert snapshot(tmp_path).captured_bytes == 0
+
+
 @pytest.mark.parametrize(("status", "code"), [(100 + 1, "1xx"), (299, "2xx"), (599, "5xx"), (666, "5xx"), (999, "5xx")])
 def test_every_status_is_counted_in_a_class(observer: Observer, tmp_path: Path, status: int, code: str) -> None:
     exchange(observer, post(b""), b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status).closed(3)

@@ -74,6 +74,16 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
     assert shared.used == 0
 
 
+def test_capture_keeps_large_reads_as_they_are_and_joins_small_ones() -> None:
+    capture = BodyCapture(CaptureBudget(), 1 << 20)
+    read = bytes(64 * 1024)
+    for data in (read, *[b"x"] * 40_000, read):
+        capture.request(data)
+    pieces = capture.request_body
+    assert b"".join(pieces) == read + b"x" * 40_000 + read
+    assert (pieces[0] is read, pieces[-1] is read, len(pieces)) == (True, True, 5)
+
+
 def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     budget = CaptureBudget()
     capture = BodyCapture(budget, 1 << 20)
@@ -225,7 +235,7 @@ def test_health_address_pauses_while_no_descriptor_is_free() -> None:
 
 
 class WithoutDescriptors:
-    """A listening socket that accepts no one, because no descriptor is free. It stops the loop at the third try."""
+    """A listening socket whose `accept` fails, because no descriptor is free. It stops the loop at the third try."""
 
     def __init__(self, sock: socket.socket, reactor: Reactor, tries: list[int]) -> None:
         self.fileno = sock.fileno

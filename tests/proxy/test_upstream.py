@@ -230,11 +230,11 @@ def test_failures_are_counted_and_logged_once(loop: Loop, caplog: pytest.LogCapt
     ]
 
 
-def test_socket_that_connects_to_itself_is_no_upstream(loop: Loop) -> None:
-    with socket.socket() as narcissus:
-        narcissus.bind(("127.0.0.1", 0))
-        narcissus.connect(narcissus.getsockname())
-        assert is_connected_to_itself(narcissus)
+def test_connection_of_a_socket_to_itself_is_recognised() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(sock.getsockname())
+        assert is_connected_to_itself(sock)
     with server() as (_, target), socket.create_connection(("127.0.0.1", target.address[1])) as stream:
         assert not is_connected_to_itself(stream)
 
@@ -253,7 +253,7 @@ def test_attempt_is_cancelled_without_a_call(loop: Loop) -> None:
     assert ends == []
 
 
-def test_figures_and_paths_need_no_lookup() -> None:
+def test_ip_addresses_and_paths_need_no_lookup() -> None:
     assert literal_targets(Address("127.0.0.1", 80)) == (Target(socket.AF_INET, ("127.0.0.1", 80)),)
     assert literal_targets(Address("::1", 80)) == (Target(socket.AF_INET6, ("::1", 80, 0, 0)),)
     assert literal_targets(Address("", 0, "/run/x")) == (Target(socket.AF_UNIX, "/run/x"),)

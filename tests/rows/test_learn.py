@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.rows.blocks import RowBlock
 from pilotfish.sidecar.rows.learn import instability, learn, main
 from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
@@ -92,3 +93,11 @@ def test_missing_rows_and_too_little_memory_are_reported(tmp_path: Path) -> None
         [*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=patient(50)
     )
     assert done.returncode != 0 or b"memory" in done.stdout
+
+
+def test_a_column_with_a_name_that_no_profile_can_hold_is_left_out() -> None:
+    long = "x" * (LONGEST_NAME + 1)
+    block = RowBlock([1.0, 2.0], {"a": [1, 2], long: [3, 4]}, {})
+    table = build_table([block], 10)
+    assert list(table.columns) == ["a"]
+    assert table.left_out == {long[:80]: "its name has more than 1000 characters"}

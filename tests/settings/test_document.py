@@ -152,12 +152,6 @@ def test_yaml_and_json_give_the_same_document() -> None:
             "write the key as ['my-key']",
         ),
         (
-            "{traffic: {decode: {rows: '$.a[*]', oneRow: true}}}",
-            "$.spec.traffic.decode.oneRow",
-            "selects several values",
-            "without [*]",
-        ),
-        (
             "{traffic: {decode: {inputColumns: {a: $}, oneRow: true}}}",
             "$.spec.traffic.decode.oneRow",
             "without rows",

@@ -105,16 +105,19 @@ def test_every_option_of_a_command_that_runs_long_has_a_variable_of_its_own(comm
     assert "PILOTFISH_LOG_FORMAT" in found
 
 
-def known() -> set[str]:
-    return {"PILOTFISH_LISTEN", "PILOTFISH_UPSTREAM", "PILOTFISH_LOG_LEVEL"}
+OWN = {"PILOTFISH_LISTEN", "PILOTFISH_UPSTREAM", "PILOTFISH_LOG_LEVEL"}
+
+
+def unknown(environ: dict[str, str]) -> list[str]:
+    return options.unknown_variables(environ, OWN, lambda: {"PILOTFISH_HEALTH"})
 
 
 def test_an_unknown_variable_is_named_with_the_closest_known_one() -> None:
-    (sentence,) = options.unknown_variables({"PILOTFISH_UPSTREEM": "x", "PILOTFISH_LISTEN": "y", "HOME": "z"}, known)
+    (sentence,) = unknown({"PILOTFISH_UPSTREEM": "x", "PILOTFISH_LISTEN": "y", "HOME": "z"})
     assert "'PILOTFISH_UPSTREEM' sets nothing; did you mean PILOTFISH_UPSTREAM?" in sentence
-    (sentence,) = options.unknown_variables({"PILOTFISH_MODEL_NAM": "x"}, known)
+    (sentence,) = unknown({"PILOTFISH_MODEL_NAM": "x"})
     assert "did you mean PILOTFISH_MODEL_NAME?" in sentence
-    (sentence,) = options.unknown_variables({"PILOTFISH_ZZZZZ": "x"}, known)
+    (sentence,) = unknown({"PILOTFISH_ZZZZZ": "x"})
     assert "known are PILOTFISH_LISTEN, " in sentence
 
 
@@ -134,12 +137,21 @@ def test_an_unknown_variable_is_named_with_the_closest_known_one() -> None:
     ],
 )
 def test_variables_that_are_for_others_give_no_warning(name: str, value: str) -> None:
-    assert options.unknown_variables({name: value}, known) == []
+    assert unknown({name: value}) == []
     assert options.without_options({name: value}) == {name: value}
 
 
+def test_variables_of_other_commands_are_looked_up_only_if_one_is_not_the_commands_own() -> None:
+    assert unknown({"PILOTFISH_HEALTH": ":1", "PILOTFISH_LISTEN": ":2"}) == []
+
+    def fail() -> set[str]:
+        raise AssertionError
+
+    assert options.unknown_variables({"PILOTFISH_LISTEN": ":2", "PILOTFISH_MODE": "act"}, OWN, fail) == []
+
+
 def test_a_port_that_kubernetes_did_not_set_gives_a_warning() -> None:
-    assert options.unknown_variables({"PILOTFISH_PORT": "8080"}, known)
+    assert unknown({"PILOTFISH_PORT": "8080"})
 
 
 def test_a_child_process_gets_no_variable_of_an_option() -> None:
@@ -149,7 +161,7 @@ def test_a_child_process_gets_no_variable_of_an_option() -> None:
 
 @given(st.dictionaries(st.from_regex(r"PILOTFISH_[A-Z_0-9]{0,30}", fullmatch=True), st.text(max_size=20), max_size=5))
 def test_any_variables_are_used_named_or_ignored(environ: dict[str, str]) -> None:
-    sentences = options.unknown_variables(environ, known)
+    sentences = unknown(environ)
     for name in environ:
         assert sum(repr(name) in sentence for sentence in sentences) <= 1
     assert all(sentence.isprintable() for sentence in sentences)

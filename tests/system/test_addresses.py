@@ -44,6 +44,19 @@ def test_invalid_addresses_are_refused(text: str) -> None:
             parse_address(text, any_host=allowed, unix=allowed)
 
 
+@pytest.mark.parametrize(
+    "host", ["x" * 64, "a..b", ".", "x." * 127 + "x", "\udcff", "[nowhere]", "[127.0.0.1]", "[::1::]", "[:1%eth0]"]
+)
+def test_hosts_that_no_lookup_can_find_are_refused(host: str) -> None:
+    with pytest.raises(AddressError, match="not a host name or IP address"):
+        parse_address(f"{host}:80")
+
+
+@pytest.mark.parametrize("host", ["x" * 63, "a.b.", "model_server", "bücher.example", "x." * 126 + "x", "10.0.0.1"])
+def test_hosts_that_dns_can_look_up_are_accepted(host: str) -> None:
+    assert parse_address(f"{host}:80").host == host
+
+
 def test_the_error_names_the_option_the_value_and_the_allowed_forms() -> None:
     with pytest.raises(AddressError) as raised:
         parse_address("nine", what="--admin")

@@ -75,8 +75,8 @@ def filled(unit: bytes, size: int = READ) -> bytes:
 CLIENT_ATTACKS = {
     "one-byte chunks": CHUNKED + filled(b"1\r\nx\r\n"),
     "one-byte chunks with LF": CHUNKED + filled(b"1\nx\n"),
-    "empty lines": filled(b"\n"),
-    "empty lines with CRLF": filled(b"\r\n"),
+    "empty lines": filled(b"\n") * 5,
+    "empty lines with CRLF": filled(b"\r\n") * 5,
     "chunk extensions": CHUNKED + filled(b"1;a\r\nx\r\n"),
     "header lines": b"GET / HTTP/1.1\r\n" + filled(b"a:\n", READ - 100) + b"\n",
     "folded lines": b"GET / HTTP/1.1\r\na:\n" + filled(b" \n", READ - 100) + b"\n",

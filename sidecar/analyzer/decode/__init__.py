@@ -1,12 +1,13 @@
 """Decode a record into rows. One module per protocol, selected from one table. `decode` never raises an exception.
 
-    Record --> headers.py      read the path, and only the headers that decoding needs
+    Record --> targets.py      read protocol, model and version from the path
+           --> headers.py      read the ids, and only the headers that decoding needs
            --> content.py      decompress within a bound, parse JSON, reject duplicate keys
                cloudevents.py  extract the data of a CloudEvent in structured mode
            --> oip.py          Open Inference Protocol v2 over REST, with its binary-data extension (binary.py)
                v1.py           KServe v1 and TensorFlow Serving over REST, row and column form
                mlflow.py       scoring server of MLflow: data frames, and the forms of v1
-               own_json.py     JSON of the user's own form: the paths of spec.traffic.decode
+               own_json.py     JSON of the user's own form: the paths of spec.traffic.decode (selection.py)
                arrays.py       nested lists to columns, for all protocols
            --> DecodedExchange(inputs, outputs) | SkippedExchange(reason)
 
@@ -25,8 +26,8 @@ measured without outputs, and `outputs_reason` gives the reason.
 More terms: docs/glossary.md
 """
 
-from .headers import compile_template
 from .registry import PROTOCOLS, decode
+from .targets import compile_template
 from .types import REASONS, Cells, Columns, DecodedExchange, Hints, OwnJson, Rows, SkippedExchange
 
 __all__ = [

@@ -9,7 +9,6 @@ Never drop a row that lacks a value: later predictions would move to other rows.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -17,11 +16,11 @@ import msgspec
 from ...settings.jsonpath import JsonPath
 from . import arrays, v1
 from .content import parse, require_unique_keys
+from .selection import ABSENT, select, select_one
 from .types import Body, Columns, DecodedBody, Hints, SkipExchangeError
 
 _TREE: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _NESTED = frozenset((dict, list))
-_ABSENT: Any = object()
 
 
 def decode_request(body: Body, hints: Hints) -> DecodedBody:
@@ -47,51 +46,6 @@ def decode_response(body: Body, hints: Hints) -> DecodedBody:
     return DecodedBody(v1.rows_of(rows, base, hints.outputs, hints), _id(own.id, tree))
 
 
-def select(path: JsonPath, tree: Any, most: int = arrays.MAX_VALUES) -> list[Any]:
-    """Return the values that `path` selects in `tree`: one value without a wildcard, else one per element.
-
-    A value that an element lacks is None, so that values and elements stay aligned.
-
-    Raises:
-        SkipExchangeError: the path selects nothing, or more than `most` values, or a wildcard stands for something
-            other than a list.
-    """
-    if not path.many:
-        value = _single(path, tree)
-        if value is _ABSENT:
-            raise SkipExchangeError("no_match")
-        return [value]
-    values = [tree]
-    for step in path.steps:
-        if step is not None:
-            values = [_child(value, step) for value in values]
-        elif all(type(value) is list for value in values):
-            values = list(chain.from_iterable(values))
-            if len(values) > most:
-                raise SkipExchangeError("too_many_values")
-        else:
-            raise SkipExchangeError("no_match")
-    absent = sum(value is _ABSENT for value in values)
-    if not absent:
-        return values
-    if absent == len(values):
-        raise SkipExchangeError("no_match")
-    return [None if value is _ABSENT else value for value in values]
-
-
-def _single(path: JsonPath, tree: Any) -> Any:
-    """Return the value that a path without a wildcard selects, or `_ABSENT`."""
-    for step in path.steps:
-        tree = _child(tree, step)
-    return tree
-
-
-def _child(value: Any, step: str | int | None) -> Any:
-    if type(value) is dict:
-        return value.get(step, _ABSENT)
-    return value[step] if type(value) is list and type(step) is int and step < len(value) else _ABSENT
-
-
 def _parse(body: Body) -> Any:
     tree = parse(_TREE, body.raw, body.headers)
     require_unique_keys(body.raw, 0, tree)
@@ -104,10 +58,11 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     if path.many:
         if all(value is None for value in values):
             raise SkipExchangeError("no_rows")
-        return _fill(values)
+        return [values] if hints.own.one_row else _fill(values)
     value = _without_id(values[0], path, hints.own.id)
     if hints.own.one_row:
         return [value]
+    value = _without_row_numbers(value)
     if type(value) is dict:
         return value if _is_columns(value, hints) else [value]
     if type(value) is list and (not value or not _NESTED.isdisjoint(map(type, value))):
@@ -115,6 +70,26 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     if value is None:
         raise SkipExchangeError("no_rows")
     return [value]
+
+
+def _without_row_numbers(value: Any, count: int | None = None) -> Any:
+    """Return lists in place of objects whose keys are row numbers ("0", "1", ...), as `to_json` of pandas writes them.
+
+    The numbers are the keys of each column, or of rows that are objects. In a response with `count` predictions, they
+    may be the keys of scalars. Any other value is returned unchanged.
+    """
+    if type(value) is not dict:
+        return value
+    kinds = set(map(type, value.values()))
+    if kinds == {dict} and all(map(_is_numbered, value.values())):
+        return {name: list(cells.values()) for name, cells in value.items()}
+    if _is_numbered(value) and (kinds == {dict} or (len(value) == count and _NESTED.isdisjoint(kinds))):
+        return list(value.values())
+    return value
+
+
+def _is_numbered(value: dict[str, Any]) -> bool:
+    return "0" in value and all(key == str(index) for index, key in enumerate(value))
 
 
 def _is_columns(value: dict[str, Any], hints: Hints) -> bool:
@@ -129,7 +104,7 @@ def _response_rows(path: JsonPath, tree: Any, count: int, id_path: JsonPath | No
     values = select(path, tree)
     if path.many:
         return _fill(values)
-    value = _without_id(values[0], path, id_path)
+    value = _without_row_numbers(_without_id(values[0], path, id_path), count)
     if type(value) is list and (count > 1 or not _NESTED.isdisjoint(map(type, value))):
         return _fill(value)
     if type(value) is dict and count > 1:
@@ -154,7 +129,7 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
         except SkipExchangeError as skipped:
             if skipped.reason != "no_match":
                 raise
-            constants[name] = _ABSENT
+            constants[name] = ABSENT
             continue
         if path.many:
             series[name] = values
@@ -164,14 +139,14 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
             series[name] = values[0]
         else:
             raise SkipExchangeError("row_mismatch")
-    if not series and all(value is _ABSENT for value in constants.values()):
+    if not series and all(value is ABSENT for value in constants.values()):
         raise SkipExchangeError("no_match")
     lengths = set(map(len, series.values())) or {1}
     rows = lengths.pop()
     if lengths or (count is not None and rows != count):
         raise SkipExchangeError("row_mismatch")
     cells = {
-        name: series[name] if name in series else [None if constants[name] is _ABSENT else constants[name]] * rows
+        name: series[name] if name in series else [None if constants[name] is ABSENT else constants[name]] * rows
         for name, _ in columns
     }
     return [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
@@ -220,5 +195,5 @@ def _without_id(value: Any, path: JsonPath, id_path: JsonPath | None) -> Any:
 
 def _id(path: JsonPath | None, tree: Any) -> str | None:
     """Return the id at `path`: a text or a whole number; None without one."""
-    value = None if path is None else _single(path, tree)
+    value = None if path is None else select_one(path, tree)
     return str(value) if type(value) in (int, str) else None

@@ -18,6 +18,7 @@ from ...wire.headers import Headers
 from . import cloudevents as events
 from . import headers, mlflow, oip, own_json, v1
 from .content import decompress, parse
+from .targets import RequestTarget, parse_target
 from .types import (
     REASONS,
     Body,
@@ -68,7 +69,7 @@ def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
 
 
 def _decode(record: Record, hints: Hints) -> DecodedExchange:
-    target = headers.parse_target(record.target)
+    target = parse_target(record.target)
     _require_inference(record, target, hints)
     request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
     body = _body(record.request_body, request_headers, hints)
@@ -104,7 +105,7 @@ def _ids(
     return first or None, second if second and second != first else None
 
 
-def _require_inference(record: Record, target: headers.RequestTarget, hints: Hints) -> None:
+def _require_inference(record: Record, target: RequestTarget, hints: Hints) -> None:
     if hints.protocol == "json":
         paths = hints.own.paths
         expected = not paths or any(path.matches(target) for path in paths)
@@ -122,7 +123,7 @@ def _require_inference(record: Record, target: headers.RequestTarget, hints: Hin
         raise SkipExchangeError("truncated")
 
 
-def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
+def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) -> Body:
     if not raw:
         raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
@@ -131,13 +132,13 @@ def _body(raw: bytes, fields: Headers, hints: Hints) -> Body:
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
-        return events.unwrap_event(raw, fields)
+        return msgspec.structs.replace(events.unwrap_event(raw, fields), rows=rows)
     size = fields.get(headers.JSON_SIZE)
     if size is None:
-        return Body(raw, fields)
+        return Body(raw, fields, rows=rows)
     if not (size.isascii() and size.isdigit() and len(size) < 12 and int(size) <= len(raw)):
         raise SkipExchangeError("binary_layout")
-    return Body(raw, fields, int(size))
+    return Body(raw, fields, int(size), rows=rows)
 
 
 def _response(
@@ -146,8 +147,7 @@ def _response(
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        body = _body(record.response_body, fields, hints)
-        part = codec.decode_response(msgspec.structs.replace(body, rows=count), hints)
+        part = codec.decode_response(_body(record.response_body, fields, hints, count), hints)
     except SkipExchangeError as skipped:
         return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
@@ -175,7 +175,10 @@ def _holds_arrays(cells: Cells) -> bool:
 
 
 def _sniff(body: Body) -> str:
-    found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    try:
+        found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
+    except SkipExchangeError as skipped:  # a list or a scalar has no keys
+        raise SkipExchangeError("unknown_protocol" if skipped.reason == "wrong_structure" else skipped.reason) from None
     if bytes(found.dataframe_split) or bytes(found.dataframe_records):
         return "mlflow"
     if bytes(found.instances):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
-from .headers import PathPattern
+from .targets import PathPattern
 
 MIB = 1024 * 1024
 
@@ -35,7 +35,8 @@ REASONS = MappingProxyType(
         "no_match": "a path of spec.traffic.decode selects nothing in the body",
         "no_predictions_path": "spec.traffic.decode has no path to the predictions",
         "no_rows": "the request has no rows",
-        "not_inference": "not a prediction request: metadata, health, administration, or a method other than POST",
+        "not_inference": "not a prediction request: metadata, health, administration, a method other than POST, or a "
+        "path that decode.paths leaves out",
         "other_model": "the path names a different model than the document",
         "ragged": "rows or nested lists differ in length",
         "row_mismatch": "tensors, or request and response, have different numbers of rows",

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ...errors import quote_value
 from ...system.addresses import AddressError, parse_address
@@ -29,6 +30,11 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+# raised for what a client sent, or because it left; they are answered or dropped, and not logged
+FAULTS_OF_CLIENTS = (OSError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -100,6 +106,11 @@ class AdminServer:
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError(f"the request took more than {REQUEST_SECONDS:g} s") from None
+        except FAULTS_OF_CLIENTS:
+            raise
+        except Exception:
+            _LOG.exception("a request to the admin address failed")  # the log shows the place, never the text
+            raise
         return response
 
 

@@ -1,28 +1,24 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
-A column counts as absent after `RECENT` exchanges and `RECENT` rows that the reference would have filled; the exchanges
-are not needed while it has never come. A column that is often missing in the reference, in runs, needs more rows.
+A column counts as absent after `RECENT` exchanges and `rows_needed` rows without it; the exchanges are not needed while
+it has never come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from functools import lru_cache
 
 from ....detectors.batch import Side
-from ....detectors.profile.feature import Feature
-from ....detectors.profile.profile import Profile
 from ...errors import quote_value
-from ..column_totals import ColumnTotals
+from ..column_totals import ColumnTotals, MonitoredColumn
 from .blindness import Blindness, number, quoted
 from .history import Totals
 from .readings import View
 from .shares import RECENT, unmeasured
 from .traffic import measured
-
-ALWAYS_PRESENT = 0.99  # share of present values from which consecutive missing ones are no chance
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class AbsentColumns:
 
 
 def inputs_absent(view: View) -> Blindness | None:
-    """None of the profile's input columns has a usable value."""
+    """Report that none of the profile's input columns has a usable value."""
     found = absent_columns(view, "input")
     if found is None or not found.every:
         return None
@@ -66,7 +62,7 @@ def inputs_absent(view: View) -> Blindness | None:
 
 
 def columns_absent(view: View) -> Blindness | None:
-    """Some of the profile's columns have no usable value."""
+    """Report that some of the profile's columns have no usable value."""
     found = [absent for side in ("input", "prediction") if (absent := absent_columns(view, side)) is not None]
     partly = [absent for absent in found if absent.names and not absent.every]
     if not partly:
@@ -81,7 +77,7 @@ def columns_absent(view: View) -> Blindness | None:
 
 
 def predictions_absent(view: View) -> Blindness | None:
-    """Responses are decoded, and none of the profile's prediction columns has a usable value."""
+    """Report that responses are decoded, and none of the profile's prediction columns has a usable value."""
     found = absent_columns(view, "prediction")
     if found is None or not found.every:
         return None
@@ -94,7 +90,7 @@ def predictions_absent(view: View) -> Blindness | None:
 
 
 def profile_mismatch(view: View) -> Blindness | None:
-    """Most or all of the recent rows are of another model than the profile's."""
+    """Report that most or all of the recent rows are of another model than the profile's."""
     profile = view.reading.snapshot.profile
     if profile is None or not profile.model:
         return None
@@ -116,31 +112,31 @@ def profile_mismatch(view: View) -> Blindness | None:
     )
 
 
+@lru_cache(maxsize=4)  # three conditions ask for both sides of one view
 def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     """Return the columns of a side without a usable value in the recent rows; None without enough rows."""
-    profile, now = view.reading.snapshot.profile, view.history.now.columns
-    if profile is None or now is None or now.profile_hash != profile.hash:
+    snapshot, now = view.reading.snapshot, view.history.now.columns
+    if snapshot.profile is None or now is None or now.profile_hash != snapshot.profile.hash:
         return None
-    names: list[str] = []
-    causes = {"absent": 0, "mismatches": 0, "null": 0}
-    columns = dict(_columns(profile, side))
-    newest: ColumnTotals | None = None
-    for name, features in columns.items():
-        positions = [profile.index[feature.name] for feature in features]
-        events = _rows_of(side, exchanges=RECENT if now.present[positions].any() else 1)
-        found = view.history.recent(events, _rows_needed(features))
+    columns = [column for column in snapshot.monitored if column.side == side]
+    ever = now.seen
+    windows: dict[tuple[int, int], Totals | None] = {}
+    absent: list[tuple[MonitoredColumn, ColumnTotals]] = []
+    for column in columns:
+        window = RECENT if any(ever[position] for position in column.positions) else 1, column.rows_needed
+        if window not in windows:
+            windows[window] = view.history.recent(_rows_of(side, exchanges=window[0]), window[1])
+        found = windows[window]
         recent = found.columns if found is not None else None
-        if recent is None or recent.present[positions].any():
-            continue
-        names.append(name)
-        newest = newest if newest is not None and newest.rows[side] <= recent.rows[side] else recent
-        absent, mismatches = int(recent.absent[positions].max()), int(recent.mismatches[positions].max())
-        causes["absent"] += absent
-        causes["mismatches"] += mismatches
-        causes["null"] += max(0, recent.rows[side] - absent - mismatches)
-    if newest is None:
+        if recent is not None and not any(recent.seen[position] for position in column.positions):
+            absent.append((column, recent))
+    if not absent:
         return None
-    return AbsentColumns(tuple(names), len(columns), newest.rows[side], causes)
+    causes: Counter[str] = Counter()
+    for column, recent in absent:
+        causes += recent.causes(column)
+    rows = min(recent.rows[side] for _, recent in absent)
+    return AbsentColumns(tuple(column.name for column, _ in absent), len(columns), rows, causes)
 
 
 def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:
@@ -150,23 +146,3 @@ def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:
         return totals.columns.rows[side] if totals.columns is not None and measured(totals) >= exchanges else 0
 
     return rows
-
-
-def _columns(profile: Profile, side: Side) -> Iterator[tuple[str, list[Feature]]]:
-    """Yield each column of a side with its features: itself, or what a transform derives from it alone."""
-    found: dict[str, list[Feature]] = {}
-    for feature in profile.features:
-        made = profile.column_transforms.get(feature.name)
-        if feature.side == side and (made is not None or feature.name not in profile.derived):
-            found.setdefault(made.column if made is not None else feature.name, []).append(feature)
-    yield from found.items()
-
-
-def _rows_needed(features: list[Feature]) -> int:
-    """Return the rows after which a column without a value is absent, and not just missing as in the reference."""
-    feature = max(features, key=lambda item: int(item.reference_counts[:-1].sum()))
-    counts = feature.reference_counts
-    share = float(counts[:-1].sum() / max(1, counts.sum()))
-    if share >= ALWAYS_PRESENT:
-        return RECENT
-    return int(np.ceil(RECENT * feature.design_effect / max(share, 1e-6)))

@@ -47,6 +47,7 @@ class History:
 
     def __init__(self) -> None:
         self._entries: list[Totals] = [ZERO]
+        self._differences: dict[int, Totals] = {}  # to the entry of that number, until the next `add`
         self.now = ZERO
 
     def __len__(self) -> int:
@@ -60,15 +61,30 @@ class History:
         elif totals == self.now:
             return
         self.now = totals
+        self._differences.clear()
         self._entries.append(totals)
         if len(self._entries) > MAX_ENTRIES:
             older = self._entries[: MAX_ENTRIES // 2]
             self._entries = older[:1] + older[1::2] + self._entries[MAX_ENTRIES // 2 :]
 
     def recent(self, events: Measure, at_least: int) -> Totals | None:
-        """Return the differences over the shortest window with `at_least` events; None if there were never so many."""
-        for base in reversed(self._entries):
-            found = self.now.since(base)
-            if events(found) >= at_least:
-                return found
-        return None
+        """Return the differences over the shortest window with `at_least` events; None if there were never so many.
+
+        `events` must not decrease when a window grows; the window is found by bisection.
+        """
+        low, high = 0, len(self._entries) - 1
+        if events(self._since(low)) < at_least:
+            return None
+        while low < high:
+            middle = (low + high + 1) // 2
+            if events(self._since(middle)) >= at_least:
+                low = middle
+            else:
+                high = middle - 1
+        return self._since(low)
+
+    def _since(self, entry: int) -> Totals:
+        found = self._differences.get(entry)
+        if found is None:
+            found = self._differences[entry] = self.now.since(self._entries[entry])
+        return found

@@ -17,7 +17,7 @@ UNMATCHED = {
 
 
 def labels_unused(view: View) -> Blindness | None:
-    """Most or all of the recent labels led to no loss."""
+    """Report that most or all of the recent labels led to no loss."""
     found = unmeasured(
         view,
         "labels_unused",

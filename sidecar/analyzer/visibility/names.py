@@ -6,20 +6,21 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from ....detectors.profile.profile import Profile
+from ....detectors.quality.monitor import MAX_UNKNOWN_COLUMNS
 from ...errors import quote_value
 from ...settings.document import ModelMonitor, Spec
 from ...settings.streams import parse_stream
 from ..snapshot import Snapshot
+from ..unprofiled import MAX_COLUMNS
 from .blindness import LISTED, Blindness
 from .readings import View
 
 MANY_ROWS = 100  # rows after which a column that no row has is called unknown
-MAX_COLUMNS = 200  # the analyzer lists no more columns by name without a profile
 SIMILARITY = 0.6
 
 
 def no_profile(view: View) -> Blindness | None:
-    """The document asks for a profile and none is in force."""
+    """Report that the document asks for a profile and none is in force."""
     reading = view.reading
     report, wanted = reading.report, reading.setting.profile_wanted
     learning = report.learning
@@ -33,7 +34,7 @@ def no_profile(view: View) -> Blindness | None:
 
 
 def nothing_watched(view: View) -> Blindness | None:
-    """No feature of the profile can raise an alarm."""
+    """Report that no feature of the profile can raise an alarm."""
     profile, document = view.reading.snapshot.profile, view.reading.setting.document
     if profile is None or not view.reading.setting.detects:
         return None
@@ -48,7 +49,7 @@ def nothing_watched(view: View) -> Blindness | None:
 
 
 def unknown_names(view: View) -> Blindness | None:
-    """The document names features or columns that neither the profile nor the traffic has."""
+    """Report that the document names features or columns that neither the profile nor the traffic has."""
     document, profile = view.reading.setting.document, view.reading.snapshot.profile
     if document is None:
         return None
@@ -84,13 +85,15 @@ def _masks(document: ModelMonitor, view: View) -> Iterator[str]:
     reading = view.reading
     if sum(item.rows for item in reading.report.rows if item.side == "input") < MANY_ROWS:
         return
-    live = _live_columns(reading.snapshot)
-    if len(live) >= MAX_COLUMNS:  # more columns may exist than are known by name
-        return
+    snapshot = reading.snapshot
+    if len(snapshot.report.columns) >= MAX_COLUMNS or len(snapshot.unknown_columns) >= MAX_UNKNOWN_COLUMNS:
+        return  # more columns may exist than are known by name
+    live = _live_columns(snapshot)
+    known = snapshot.profile.input_columns if snapshot.profile is not None else ()  # no names of clients
     for path, names in masked_columns(document.spec):
         for name in names:
             if name not in live:
-                yield unknown_name(path, f"no request has the column {quote_value(name)}", name, ())
+                yield unknown_name(path, f"no request has the column {quote_value(name)}", name, known)
 
 
 def masked_columns(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ from .readings import View
 
 
 def idle(view: View) -> Blindness | None:
-    """Nothing is decoded, because document or profile cannot be used."""
+    """Report that nothing is decoded, because document or profile cannot be used."""
     report = view.reading.report
     if report.state != "idle":
         return None
@@ -15,7 +15,7 @@ def idle(view: View) -> Blindness | None:
 
 
 def no_proxy(view: View) -> Blindness | None:
-    """No proxy of this version writes the counter page."""
+    """Report that no proxy of this version writes the counter page."""
     reading = view.reading
     if reading.proxy is not None:
         return None
@@ -32,7 +32,7 @@ def no_proxy(view: View) -> Blindness | None:
 
 
 def no_reader(view: View) -> Blindness | None:
-    """The proxy runs and has no connection to the analyzer."""
+    """Report that the proxy runs and has no connection to the analyzer."""
     reading, proxy = view.reading, view.reading.proxy
     if proxy is None or reading.report.state == "idle" or (proxy.has_reader and reading.connected):
         return None
@@ -44,7 +44,7 @@ def no_reader(view: View) -> Blindness | None:
 
 
 def upstream_unreachable(view: View) -> Blindness | None:
-    """The proxy cannot connect to the model."""
+    """Report that the proxy cannot connect to the model."""
     proxy = view.reading.proxy
     unreachable = proxy.connections["upstreams_unreachable"] if proxy is not None else 0
     if proxy is None or not unreachable:

@@ -79,7 +79,7 @@ class Reading:
         return Totals(counters, self.snapshot.columns)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """The argument of each condition: the present reading, the counters of earlier ones, the reasons found before."""
 

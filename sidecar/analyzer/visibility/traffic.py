@@ -35,6 +35,22 @@ DOWNGRADES: Mapping[str, str] = {
     "unmatched": "responses without a request",
     "upgrade": "upgrades, such as WebSocket",
 }
+_OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
+_SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
+REMEDIES: Mapping[str, str] = {
+    "body_too_large": "raise spec.traffic.bodyLimit",
+    "content_type": _SEND_JSON,
+    "error_status": "look at the model's log",
+    "invalid_json": _SEND_JSON,
+    "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "other_model": "correct spec.model.name, or leave it out",
+    "row_mismatch": _OWN_JSON,
+    "truncated": "raise spec.traffic.bodyLimit",
+    "unknown_protocol": _OWN_JSON,
+    "wrong_structure": _OWN_JSON,
+}
+OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
 
 def measured(totals: Totals) -> int:
@@ -53,16 +69,29 @@ def _failed(totals: Totals) -> int:
 
 
 def undecoded(view: View) -> Blindness | None:
-    """Most or all of the recent exchanges could not be decoded."""
+    """Report that most or all of the recent exchanges could not be decoded."""
     if not measured(view.history.now):
         return _never_decoded(view)
     found = unmeasured(view, "undecoded", measured, _failed)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
         return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
-    found = view.history.recent(lambda totals: measured(totals) + sum(undecodable(totals).values()), RECENT)
-    if found is not None and not measured(found) and undecodable(found).get("error_status", 0) >= RECENT:
-        return _undecoded(undecodable(found), sum(undecodable(found).values()), total=False)
+    return _everyday_only(view)
+
+
+def _everyday_only(view: View) -> Blindness | None:
+    """Return a partial blindness if everyday reasons are all that comes: errors, or requests for something else.
+
+    Requests to other models do not count: beside them, the document's own model may be quiet.
+    """
+
+    def own(totals: Totals) -> dict[str, int]:
+        return {reason: amount for reason, amount in undecodable(totals).items() if reason != "other_model"}
+
+    for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
+        found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
+        if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
+            return _undecoded(own(found), sum(own(found).values()), total=False)
     return None
 
 
@@ -79,26 +108,11 @@ def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blind
     failed = sum(found.values())
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
     text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
-    return Blindness(f"{text}; {_remedy(max(found, key=found.__getitem__))}", total)
-
-
-def _remedy(reason: str) -> str:
-    remedies = {
-        "content_type": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
-        "invalid_json": f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
-        "error_status": "look at the model's log",
-        "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
-        "other_model": "correct spec.model.name, or leave it out",
-        "truncated": "raise spec.traffic.bodyLimit",
-    }
-    own = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
-    if reason in ("unknown_protocol", "wrong_structure", "row_mismatch"):
-        return own
-    return remedies.get(reason, f"compare the requests with {PROTOCOLS_PAGE}")
+    return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
 
 
 def opaque(view: View) -> Blindness | None:
-    """Traffic passes without being parsed."""
+    """Report that traffic passes without being parsed."""
 
     def units(totals: Totals) -> int:
         return totals.of("opaque", "units")
@@ -120,7 +134,7 @@ def opaque(view: View) -> Blindness | None:
 
 
 def not_recorded(view: View) -> Blindness | None:
-    """The proxy saw exchanges, and most of them or all did not arrive at the analyzer."""
+    """Report that the proxy saw exchanges, and most of them or all did not arrive at the analyzer."""
     setting = view.reading.setting.document
     closed = setting is not None and not setting.spec.traffic.max_records_per_second
 
@@ -146,7 +160,7 @@ def not_recorded(view: View) -> Blindness | None:
 
 
 def no_prediction_requests(view: View) -> Blindness | None:
-    """Every request so far used a method that carries no inputs."""
+    """Report that every request so far used a method that carries no inputs."""
     now = view.history.now
     other = now.of("outcome", "sampled_out", "method")
     probes = now.of("outcome", "sampled_out", "route")
@@ -160,29 +174,37 @@ def no_prediction_requests(view: View) -> Blindness | None:
 
 
 def predictions_unread(view: View) -> Blindness | None:
-    """Inputs are measured, and most or all of the recent responses could not be decoded."""
+    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
 
+    def causes(totals: Totals) -> dict[str, int]:
+        found = reasons(totals.kind("unread"))
+        if profile is None:
+            found.pop("no_predictions_path", None)  # the document asks for no predictions, and no profile needs them
+        return found
+
     def unread(totals: Totals) -> int:
-        return sum(totals.kind("unread").values())
+        return sum(causes(totals).values())
 
     found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
     if found is None:
         return None
-    causes, failed = reasons(found.kind("unread")), unread(found)
+    failed = unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
     remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
+    if causes(found).get("no_match"):
+        remedy = "correct the paths in spec.traffic.decode.predictions"
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes, REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
+        f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
         total=False,
     )
 
 
 def late_rows(view: View) -> Blindness | None:
-    """Most of the recent rows came after their tick had closed."""
+    """Report that most of the recent rows came after their tick had closed."""
     found = unmeasured(
         view,
         "late_rows",

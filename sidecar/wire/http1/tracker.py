@@ -19,7 +19,7 @@ from .framer import Framer
 from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_response
 
 PROTOCOL = "http/1.1"
-PIPELINE_LIMIT = 128  # when a connection ends or becomes opaque, all of them end at once, in 3 us each
+PIPELINE_LIMIT = 256  # when a connection ends or becomes opaque, all of them end at once, in 3 us each
 _METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _LONGEST_METHOD = 32
 _SPECIAL_METHODS = frozenset(("CONNECT", "HEAD"))

@@ -94,6 +94,8 @@ def outputs(response: Any, predictions: Any, count: int, **more: Any) -> dict[st
             {"people": [{"a": {"x": 41}, "c": "Bern"}, {"a": {"x": 33}, "c": "Basel"}]},
             {"age": "$.people[*].a.x", "city": "$.people[*].c"},
         ),
+        ({"age": {"0": 41, "1": 33}, "city": {"0": "Bern", "1": "Basel"}}, "$"),
+        ({"frame": {"0": ROW, "1": ROWS[1]}}, "$.frame"),
         ({"ages": [41, 33], "cities": ["Bern", "Basel"]}, {"age": "$.ages[*]", "city": "$.cities[*]"}),
     ],
 )
@@ -157,6 +159,24 @@ def test_a_wildcard_makes_each_scalar_a_row_and_a_single_value_makes_one_row() -
     assert inputs({"x": [1, 2, 3]}, "$.x") == {"x[0]": [1], "x[1]": [2], "x[2]": [3]}
 
 
+def test_keys_that_are_no_row_numbers_are_names() -> None:
+    assert inputs({"0": [1, 2], "1": [3, 4]}, "$") == {"0": [1, 2], "1": [3, 4]}
+    assert inputs({"0": 1, "1": 2}, "$") == {"0": [1], "1": [2]}
+    assert inputs({"sales": {"2023": 1, "2024": 2}}, "$") == {"sales.2023": [1], "sales.2024": [2]}
+    assert inputs({"a": {"0": 1}, "b": 2}, "$") == {"a.0": [1], "b": [2]}
+    assert inputs({"a": {"0": 1, "1": 2}}, "$", one_row=True) == {"a.0": [1], "a.1": [2]}
+    assert inputs({"a": {"0": 1, "1": 2}, "b": {"0": 1}}, "$") == "row_mismatch"
+
+
+def test_the_data_of_a_cloud_event_is_decoded() -> None:
+    event = {"specversion": "1.0", "id": "e-7", "source": "s", "type": "t", "data": {"rows": ROWS}}
+    found = decoded(
+        event, [0.1, 0.2], hints("$.rows[*]"), request_headers="Content-Type: application/cloudevents+json\r\n"
+    )
+    assert (found.inputs.columns, found.request_id) == (COLUMNS, "e-7")
+    assert found.outputs is not None
+
+
 def test_an_object_of_scalars_and_lists_is_one_row() -> None:
     assert inputs({"age": 41, "tags": ["a", "b"]}, "$") == {"age": [41], "tags[0]": ["a"], "tags[1]": ["b"]}
 
@@ -172,6 +192,12 @@ def test_an_object_of_arrays_is_one_row_if_the_profile_or_the_document_says_so()
     image = {"image": [[0] * 28] * 28}
     assert inputs(image, "$", one_row=True) == {"image": [[0] * 784]}
     assert inputs(image, "$.image", one_row=True) == {"image": [[0] * 784]}
+
+
+def test_all_values_that_a_wildcard_selects_are_one_row_if_the_document_says_so() -> None:
+    body = {"features": [{"name": "city", "value": "Bern"}, {"name": "age", "value": 41}]}
+    found = inputs(body, "$.features[*].value", names="$.features[*].name", one_row=True)
+    assert found == {"city": ["Bern"], "age": [41]}
 
 
 def test_a_row_without_a_value_keeps_its_place() -> None:
@@ -210,6 +236,11 @@ def test_a_row_without_a_value_keeps_its_place() -> None:
         ),
         ({"label": "a", "p": [0.1, 0.9]}, {"label": "$.label", "score": "$.p[1]"}, 1, {"label": ["a"], "score": [0.9]}),
         ({"label": "a"}, {"label": "$.label", "score": "$.p"}, 1, {"label": ["a"], "score": [None]}),
+        ({"0": 0.1, "1": 0.2}, "$", 2, {"predictions": [0.1, 0.2]}),
+        ({"p": {"0": 0.1, "1": 0.2}}, "$", 2, {"p": [0.1, 0.2]}),
+        ({"0": {"p": 0.1}, "1": {"p": 0.2}}, "$", 2, {"p": [0.1, 0.2]}),
+        ({"0": [0.1, 0.2]}, "$", 2, {"0": [0.1, 0.2]}),
+        ({"1": 0.1, "0": 0.2}, "$", 2, "row_mismatch"),
         ({"scores": [0.1, 0.2, 0.3]}, "$.scores", 2, "row_mismatch"),
         ({"scores": [0.1, 0.2, 0.3]}, "$.scores[*]", 1, "row_mismatch"),
         ({"score": 0.1}, "$.score", 2, "row_mismatch"),

@@ -99,7 +99,8 @@ def test_auto_detects_the_protocol_by_path_then_by_body() -> None:
     ):
         assert decoded(body, answer, path="/predict").protocol == protocol
     assert reason({"user": "me"}, path="/login") == "unknown_protocol"
-    assert reason([1], path="/login") == "wrong_structure"
+    assert reason([1], path="/login") == "unknown_protocol"
+    assert reason(b"1", path="/login") == "unknown_protocol"
 
 
 def test_a_fixed_protocol_is_not_detected() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode.headers import compile_template, parse_target
+from pilotfish.sidecar.analyzer.decode.targets import compile_template, parse_target
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,25 @@ def test_every_encoding_of_a_path_names_the_same_model(model: str, version: str,
         ("/models/{name}:run", "/models/m:stop", False),
         ("/sc%6Fre", "/score", True),
         ("/a.c", "/abc", False),
+        ("/{a}-{b}-c", "/1-2-c", True),
+        ("/{a}-{b}-c", "/1-2-3-c", True),
+        ("/{a}-{b}-c", "/--c", False),
+        ("/{a}-{b}-c", "/1--c", False),
+        ("/{a}{b}", "/1", False),
+        ("/{a}{b}", "/12", True),
+        ("/x{a}x", "/x", False),
+        ("/x{a}x", "/xx", False),
+        ("/x{a}x", "/xxx", True),
+        ("/", "/?x", True),
     ],
 )
 def test_templates_are_compared_with_decoded_segments(template: str, target: str, matches: bool) -> None:
     assert compile_template(template).matches(parse_target(target)) is matches
+
+
+@given(
+    st.lists(st.sampled_from(["{x}", "a", "b", "-"]), min_size=1, max_size=5), st.text("ab-", min_size=1, max_size=8)
+)
+def test_a_field_of_a_template_is_one_or_more_characters(parts: list[str], segment: str) -> None:
+    expected = re.fullmatch("".join(".+" if part == "{x}" else re.escape(part) for part in parts), segment)
+    assert compile_template("/" + "".join(parts)).matches(parse_target("/" + segment)) is (expected is not None)

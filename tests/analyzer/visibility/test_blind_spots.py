@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,20 @@ class Case:
     status: str = "blind"
     spec: str = SPEC
     used: Callable[[], Profile] = profile
-    ready_before: bool = True
-    parts: dict[str, Any] = field(default_factory=dict)
 
 
 def step(*records: Record, age: float = 0.0) -> Step:
     async def send(here: Served) -> None:
         await here.proxy.send(*records, age=age)
+
+    return send
+
+
+def after_measured(*records: Record) -> Step:
+    async def send(here: Served) -> None:
+        await here.proxy.send(record(1))
+        await eventually(lambda: here.app.report.rows, what="a measured row")
+        await here.proxy.send(*records)
 
     return send
 
@@ -150,7 +157,7 @@ def labels(*, known: bool, value: object) -> Step:
 
 
 CASES = [
-    Case("idle", nothing, ("drift.tick", "ten"), status="idle", spec=SPEC.replace("1s", "ten"), ready_before=False),
+    Case("idle", nothing, ("drift.tick", "ten"), status="idle", spec=SPEC.replace("1s", "ten")),
     Case("no_proxy", stale, ("no sign of life",), fresh, status="no_proxy"),
     Case("no_reader", words_of_page(AT_READER=0), ("no_reader",), words_of_page(AT_READER=1), status="no_reader"),
     Case(
@@ -198,11 +205,21 @@ CASES = [
         GOOD,
         total=False,
     ),
+    Case("undecoded", after_measured(*many(25, status=503)), ("error_status",), GOOD, total=False),
+    Case(
+        "undecoded", after_measured(*many(120, target="/v1/models/m:classify")), ("not_inference",), GOOD, total=False
+    ),
     Case("no_prediction_requests", dropped("sampled_out", "method"), ("other than POST",), step(*many(1)), total=False),
     Case(
         "no_profile", nothing, ("'8'", "'7'"), spec='  model: {version: "8"}\n  profiles: [{version: "7", path: p}]\n'
     ),
-    Case("no_profile", nothing, ("cluster only",), spec="  profiles: [{configMap: cm}]\n"),
+    Case(
+        "idle",
+        nothing,
+        ("cluster only",),
+        status="idle",
+        spec="  profiles: [{configMap: cm}]\n",
+    ),
     Case(
         "nothing_watched",
         nothing,
@@ -373,8 +390,8 @@ async def test_a_quiet_service_and_everyday_traffic_are_not_blind(tmp_path: Path
         await GOOD(here)
         await here.proxy.send(*many(19, status=400))
         here.proxy.count("sampled_out", "method", 500)
-        await here.proxy.send(*many(30, target="/v2/models/other/infer"), *many(30, target="/v2/models/m/explain"))
-        await eventually(lambda: sum(item.exchanges for item in here.app.report.counts) == 119, what="all outcomes")
+        await here.proxy.send(*many(130, target="/v2/models/other/infer"), *many(30, target="/v2/models/m/explain"))
+        await eventually(lambda: sum(item.exchanges for item in here.app.report.counts) == 219, what="all outcomes")
         assert json.loads((await here.get("/readyz"))[1])["status"] == "ready"
 
 

@@ -18,7 +18,7 @@ from pilotfish.sidecar.analyzer.snapshot import Snapshot
 from pilotfish.sidecar.analyzer.visibility import watch
 from pilotfish.sidecar.analyzer.visibility.readiness import readiness
 from pilotfish.sidecar.analyzer.visibility.readings import Reading, View
-from pilotfish.sidecar.analyzer.visibility.traffic import DOWNGRADES, EVERYDAY
+from pilotfish.sidecar.analyzer.visibility.traffic import DOWNGRADES, DROPS, EVERYDAY, LOST_LATER, REMEDIES
 from pilotfish.sidecar.analyzer.visibility.watch import BlindSpotWatch
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import PageSnapshot
@@ -141,8 +141,10 @@ def test_twenty_exchanges_without_a_measured_one_are_never_ready(
     assert f"{failed} {reason}" in found.spots[0].text
 
 
-def test_every_downgrade_has_words() -> None:
+def test_the_words_are_about_reasons_that_exist() -> None:
     assert DOWNGRADES.keys() == set(layout.DOWNGRADES)
+    assert REMEDIES.keys() <= REASONS.keys()
+    assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 
 def test_a_defect_of_a_condition_is_logged_once_and_ends_nothing(

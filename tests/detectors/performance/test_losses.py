@@ -92,12 +92,12 @@ def test_a_profile_with_losses_survives_its_document(task: str) -> None:
     ("path", "value", "says"),
     [
         (("performance", "task"), "guessing", "performance.task must be one of"),
-        (("performance", "rows"), "many", "performance holds a value of the wrong type"),
-        (("performance", "extra"), 1, "missing or unknown keys"),
-        (("performance", "levels"), [0.0, 0.5, 1.0], "'loss:by_score' has"),
-        (("performance", "score"), "other", "performance.score needs its feature"),
+        (("performance", "rows"), "many", "performance.rows must be a whole number"),
+        (("performance", "extra"), 1, r"performance has unknown keys: \['extra'\]"),
+        (("performance", "levels"), [0.0, 0.5, 1.0], "performance.levels has 3 entries for 2"),
+        (("performance", "score"), "other", "performance.score is 'other', but"),
         (("transforms", 0, "task"), "guessing", "task must be one of"),
-        (("transforms", 0, "by_score", "borders"), [1, 0], "must be ascending"),
+        (("transforms", 0, "by_score", "borders"), [1, 0], r"by_score.borders\[1\] must be in ascending order"),
     ],
 )
 def test_a_damaged_document_is_refused_with_its_path(path: tuple[str | int, ...], value: object, says: str) -> None:

@@ -52,16 +52,16 @@ def _feature(document: dict[str, Any]) -> dict[str, Any]:
 
 DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another format": (lambda d: d.update(format="v9"), "format is 'v9'"),
-    "a key missing": (lambda d: d.pop("model"), "lacks the key 'model'"),
-    "no features": (lambda d: d.pop("features"), "lacks the key 'features'"),
+    "a key missing": (lambda d: d.pop("model"), r"lacks the keys \['model'\]"),
+    "no features": (lambda d: d.pop("features"), r"lacks the keys \['features'\]"),
     "a feature's key missing": (lambda d: _feature(d).pop("inflation"), r"features\[0\].*inflation"),
     "an unknown key": (lambda d: _feature(d).update(extra=1), r"features\[0\].*extra"),
     "too few counts": (lambda d: _feature(d)["shaping"].pop(), r"shaping must be \d+ counts"),
-    "a negative count": (lambda d: _feature(d)["bounding"].__setitem__(0, -1), "bounding must be"),
-    "a fraction for a count": (lambda d: _feature(d)["bounding"].__setitem__(0, 1.5), "bounding must be"),
-    "cuts out of order": (lambda d: _feature(d)["bins"]["cuts"].reverse(), "ascending"),
-    "cuts that are text": (lambda d: _feature(d)["bins"].update(cuts="no"), "wrong type|ascending"),
-    "an inflation below one": (lambda d: _feature(d)["inflation"].__setitem__(0, 0.5), "inflation must be"),
+    "a negative count": (lambda d: _feature(d)["bounding"].__setitem__(0, -1), r"bounding\[0\] must be"),
+    "a fraction for a count": (lambda d: _feature(d)["bounding"].__setitem__(0, 1.5), r"bounding\[0\] must be"),
+    "cuts out of order": (lambda d: _feature(d)["bins"]["cuts"].reverse(), r"cuts\[1\] must be in ascending order"),
+    "cuts that are text": (lambda d: _feature(d)["bins"].update(cuts="no"), "cuts must be a list"),
+    "an inflation below one": (lambda d: _feature(d)["inflation"].__setitem__(0, 0.5), r"inflation\[0\] must be"),
     "an unknown kind": (lambda d: _feature(d).update(kind="matrix"), "'matrix'"),
     "an unknown order": (lambda d: d["reference"].update(order="sideways"), "reference.order"),
     "one name twice": (lambda d: d["features"].append(_feature(d)), "have the same name"),
@@ -69,7 +69,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an infinite number": (lambda d: _feature(d).update(n_eff=float("inf")), "Infinity is not a finite number"),
     "a number that is text": (lambda d: _feature(d).update(delay_rows="3"), "delay_rows must be a number"),
     "half a row": (lambda d: d["reference"].update(rows=0.5), "rows must be a whole number"),
-    "features that are no list": (lambda d: d.update(features=3), "wrong type"),
+    "features that are no list": (lambda d: d.update(features=3), "features must be a list"),
 }
 
 

@@ -1,0 +1,128 @@
+"""The unit of systemd and the files of Docker Compose are valid, and `pilotfish run` understands their variables."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pilotfish.sidecar.telemetry.names import METRICS
+from tests.e2e.pasted import EXAMPLES
+from tests.e2e.stack import TOKEN, Stack
+from tests.support.processes import Children
+from tests.support.programs import find, needs
+from tests.support.waiting import patient, wait_until
+
+COMPOSE: dict[str, Any] = yaml.safe_load((EXAMPLES / "docker-compose/compose.yaml").read_text())
+UNIT = EXAMPLES / "systemd/pilotfish.service"
+
+
+def unit_variables() -> dict[str, str]:
+    """Return the environment of the unit."""
+    return dict(re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE))
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return the alert rules."""
+    found: list[dict[str, Any]] = yaml.safe_load((EXAMPLES / "docker-compose/alerts.yml").read_text())["groups"][0][
+        "rules"
+    ]
+    return found
+
+
+def filled(text: str, labels: dict[str, str]) -> str:
+    """Return an annotation with the labels of its alert."""
+    return re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
+
+
+def own(value: str, stack: Stack) -> str:
+    """Return the value of a variable with the paths and ports of `stack`."""
+    folders = {"/etc/pilotfish": "", "/run/secrets/pilotfish-token": "token", "/var/lib/pilotfish": "state"}
+    for folder, name in {**folders, "%S/pilotfish": "state"}.items():
+        value = value.replace(folder, str(stack.folder / name))
+    for port, mine in {"8000": stack.upstream, "8080": stack.listen, "9797": stack.admin}.items():
+        value = re.sub(rf".*:{port}$", f"127.0.0.1:{mine}", value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "variables", [COMPOSE["services"]["pilotfish"]["environment"], unit_variables()], ids=["compose", "systemd"]
+)
+def test_the_variables_start_pilotfish(variables: dict[str, str], stack: Stack, spawn: Children) -> None:
+    stack.write("token", TOKEN)
+    stack.child = spawn.pilotfish("run", env={name: own(value, stack) for name, value in variables.items()})
+    wait_until(lambda: stack.ready() or not stack.run.running(), timeout=20, what="Pilotfish to be ready")
+    assert stack.report()["profile"]["model"] == "m", "the document is in force"
+    assert (stack.folder / "state").is_dir()
+    assert stack.stop() == 0
+
+
+def test_the_paths_of_compose_exist() -> None:
+    folder = EXAMPLES / "docker-compose"
+    services = COMPOSE["services"]
+    contexts = [service["build"]["context"] for service in services.values() if "build" in service]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    for path in [*contexts, *(path for path in mounted if path not in COMPOSE["volumes"])]:
+        assert (folder / path).exists(), path
+    assert (folder / services["pilotfish"]["build"]["context"] / "Dockerfile").is_file()
+
+
+def test_the_alert_rules_name_metrics_that_exist() -> None:
+    named = {name for rule in rules() for name in re.findall(r"pilotfish_\w+", rule["expr"])}
+    assert named
+    assert named <= {metric.name for metric in METRICS}
+
+
+def checked(*argv: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=patient(30))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.real
+@needs("promtool")
+def test_prometheus_accepts_its_files() -> None:
+    checked(find("promtool") or "", "check", "config", "--lint=all", str(EXAMPLES / "docker-compose/prometheus.yml"))
+
+
+SERIES = {
+    "ModelDrift": 'pilotfish_episodes_open{instance="x",model="loans"}',
+    "ModelUnreachable": 'pilotfish_upstreams_unreachable{instance="x"}',
+    "PilotfishBlind": 'pilotfish_blind{instance="x",reason="undecoded"}',
+    "PilotfishDown": 'up{instance="x",job="pilotfish"}',
+}  # what each alert looks at; all but `up` are bad when they are 1
+
+
+@pytest.mark.real
+@needs("promtool")
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_fires_for_its_condition_only(rule: dict[str, Any], tmp_path: Path) -> None:
+    series, alert = SERIES[rule["alert"]], rule["alert"]
+    values = {"bad": 0, "good": 1} if alert == "PilotfishDown" else {"bad": 1, "good": 0}
+    labels = dict(re.findall(r'(\w+)="(\w+)"', series))
+    found = {key: filled(text, labels) for key, text in rule["annotations"].items()}
+    cases = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": f"{values[name]}x9"}],
+            "alert_rule_test": [{"eval_time": "6m", "alertname": alert, "exp_alerts": expected}],
+        }
+        for name, expected in {"bad": [{"exp_labels": labels, "exp_annotations": found}], "good": []}.items()
+    ]
+    test = tmp_path / "alerts_test.yml"
+    test.write_text(yaml.safe_dump({"rule_files": [str(EXAMPLES / "docker-compose/alerts.yml")], "tests": cases}))
+    checked(find("promtool") or "", "test", "rules", str(test))
+
+
+@pytest.mark.real
+@needs("systemd-analyze")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    program = shutil.which("pilotfish", path=str(Path(sys.executable).parent)) or ""
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("/opt/pilotfish/bin/pilotfish", program))
+    checked(find("systemd-analyze") or "", "verify", "--man=no", str(copy))
