@@ -9,6 +9,7 @@ partly counted. Every group of stores that belong together must stand between tw
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
 import os
 import time
@@ -22,7 +23,10 @@ from . import layout as at
 from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
+_LOG = logging.getLogger("pilotfish.proxy")
+
 ATTEMPTS = 200
+LARGEST = 2**62  # a larger counter is damage
 RETRY_SECONDS = 0.0002
 
 
@@ -105,6 +109,8 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
 
+        A damaged page is copied to another file, and counters start from zero.
+
         Raise PageError if another proxy has the page open, ForeignOwnerError if folder or page belong to another user.
         """
         secure_folder(path.parent)
@@ -124,6 +130,9 @@ class CounterPage:
             raise
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
+        if _is_damaged(words):
+            _set_aside(path, backing[:])
+            backing[:] = bytes(at.SIZE)
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
         words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
@@ -231,6 +240,25 @@ def _is_page(path: Path) -> bool:
             )
     except FileNotFoundError:
         return False
+
+
+def _is_damaged(words: memoryview) -> bool:
+    """Return whether a word holds a number that no counter reaches. A store of a larger one would raise."""
+    used = [range(at.AT_LOCK, at.AT_SLOTS)]
+    for slot in range(at.SLOTS):
+        base = at.AT_SLOTS + slot * at.SLOT_WORDS
+        used.append(range(base + at.SLOT_NAME + at.NAME_WORDS, base + at.SLOT_WORDS))
+    return any(max(words[part.start : part.stop]) > LARGEST for part in used if part)
+
+
+def _set_aside(path: Path, content: bytes) -> None:
+    copy = path.with_name(f"{path.name}.refused")
+    try:
+        replace_file(copy, content, mode=FILE_MODE)
+        where = f"it was copied to {quote_value(copy)}"
+    except OSError as error:
+        where = f"it cannot be copied: {error.strerror}"
+    _LOG.warning("the counter page %s is damaged: counters start from zero; %s", quote_value(path), where)
 
 
 def _slot_name(words: memoryview, slot: int) -> str:

@@ -14,9 +14,9 @@ import struct
 from pathlib import Path
 
 from ..errors import PilotfishError, quote_value
+from ..system.ownership import is_trusted
 from . import PAGE_FILE, SETTINGS_FILE
 
-ROOT = 0
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OPEN_TO_OTHERS = 0o077
 _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
@@ -24,11 +24,6 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
 class ForeignOwnerError(PilotfishError):
     """A file or a folder of the channel belongs to another user."""
-
-
-def is_trusted(uid: int) -> bool:
-    """Return whether `uid` is this user or root."""
-    return uid in (ROOT, os.geteuid())
 
 
 def untrusted_peer(connection: socket.socket) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from pilotfish.sidecar.channel.page import CounterPage, PageError, read_page
-from pilotfish.sidecar.channel.peers import ForeignOwnerError, is_trusted, secure_folder
+from pilotfish.sidecar.channel.peers import ForeignOwnerError, secure_folder
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.system.ownership import is_trusted
 from tests.channel import stranger
 from tests.support.users import NOBODY, needs_root
 
