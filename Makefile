@@ -18,6 +18,7 @@ TYPINGS := build/typings/.ready
 # The modules, and their folders: a folder's time changes when a module is removed.
 MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d -o -name '*.py' \) -print)
 WORKERS ?= auto
+HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
@@ -49,8 +50,13 @@ demo: venv ## the closed loop on real data, on this machine
 test: venv ## the tests that need nothing beyond PyPI
 	$(PYTEST) -m "not real and not long"
 
-test-long: venv ## the long simulations, the whole kill matrix, and every property-based test with all its examples
+test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with all their examples
+	.ci/programs
 	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
+
+soak: venv ## faults in full: 50 kills of each process, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
+	.ci/programs
+	PILOTFISH_SOAK=1 PILOTFISH_SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs

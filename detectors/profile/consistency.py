@@ -67,7 +67,8 @@ def _check_reference(reference: ReferenceSummary) -> None:
             "$.reference.rows_per_tick",
             f"is {reference.rows_per_tick}, which does not fit the order {reference.order!r}",
         )
-    if None in timed and (reference.order == "time" or set(timed) != {None}):
+    known = sum(value is not None for value in timed)  # without an order, rows may have times or not
+    if known not in {"exchangeable": (0, len(timed)), "rows": (0,), "time": (len(timed),)}[reference.order]:
         raise _unfit(
             "$.reference", f"has the order {reference.order!r} and tick_seconds, first_time, last_time {shown(timed)}"
         )
@@ -135,6 +136,8 @@ def _check_counts(feature: Feature, reference: ReferenceSummary, where: str) -> 
     ):
         if not np.array_equal(by_slot.sum(axis=0), whole):
             raise _unfit(f"$.{where}.slots.{part}", f"does not add up to {part}")
+        if not whole.any():
+            raise _unfit(f"$.{where}.slots.{part}", "has no rows")
 
 
 def _check_source(

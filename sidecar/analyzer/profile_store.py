@@ -22,7 +22,7 @@ from ..system.files import replace_file
 from ..system.framing import FramingError, Sealed
 from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_gzip
 from .checkpoint import CheckpointError, save
-from .errors import ProfileRefusedError
+from .errors import ProfileRefusedError, describe
 
 STORED_FILE = "profile"
 PREVIOUS_FILE = "profile.previous"
@@ -42,8 +42,8 @@ def parse_profile(raw: bytes, where: str) -> Profile:
                 f"{where}: the profile is larger than {MAX_PROFILE_BYTES >> 20} MiB; build it with fewer features"
             )
         return Profile.from_bytes(_decompress(raw, where))
-    except ProfileError as error:
-        raise ProfileRefusedError(f"{where}: {error}") from error
+    except (ProfileError, MemoryError) as error:
+        raise ProfileRefusedError(f"{where}: {describe(error)}") from error
 
 
 @dataclass

@@ -190,7 +190,7 @@ class Proxy:
         elif not self._draining and any(number in numbers for number in _DRAIN):
             self._draining = True
             self._page.words[at.AT_DRAINING] = time.time_ns()
-            _LOG.info("draining: %d connections are open", self._connections.count)
+            _LOG.info("draining; open connections: %d", self._connections.count)
             self._drain.start()
             self._stop_if_drained()
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 from .attempt import ConnectAttempt
 from .reactor import ERR, HUP, RDHUP, Reactor
-from .relay import unread_bytes
+from .socket_state import unread_bytes
 from .sockets import Target
 from .upstream import NO_DESCRIPTOR, Upstream
 

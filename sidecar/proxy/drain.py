@@ -82,7 +82,7 @@ class Drain:
 
     def _end(self) -> None:
         """Close the connections that are left: the quiet ones with FIN, all others with RST."""
-        _LOG.warning("drain: the time is over; %d open connections are closed", self._connections.count)
+        _LOG.warning("the drain is over; closing the connections that are still open: %d", self._connections.count)
         quiet_since = self._reactor.now() - QUIET
         for relay in self._connections.relays():
             if self._active_at.get(relay, quiet_since + 1) <= quiet_since:

@@ -74,7 +74,7 @@ class Reachability:
             _LOG.info("upstream %s accepts connections", self._address)
         else:
             _LOG.warning(
-                "upstream %s is unreachable: %s; Pilotfish keeps trying and refuses clients meanwhile",
+                "upstream %s is unreachable: %s; Pilotfish keeps trying to connect",
                 self._address,
                 self.reason,
             )

@@ -13,23 +13,18 @@ a FIN, the send fails with ECONNRESET.
 from __future__ import annotations
 
 import errno
-import fcntl
 import socket
-import struct
-import termios
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from time import monotonic_ns
 from typing import Protocol, TypeAlias
 
 from .reactor import ERR, FAILED, IN, OUT, SECOND, Reactor
+from .socket_state import queued_bytes, reset_socket, unacknowledged_bytes, unread_bytes
 
 BUFFER_BYTES = 64 * 1024
 _BUFFER = bytearray(BUFFER_BYTES)  # shared by all relays: bytes that are not sent at once are copied
 _VIEW = memoryview(_BUFFER)
-_LINGER_RESET = struct.pack("ii", 1, 0)
-_INT = struct.Struct("i")
 RESET_TIMEOUT = 5 * SECOND  # ns without progress after which the bytes before an RST are not delivered any more
 _RESET_POLL, _LONGEST_RESET_POLL = SECOND // 200, SECOND // 4  # doubles from the first to the second
 
@@ -334,7 +329,7 @@ class Relay:
         """Close with RST once the kernel has delivered all bytes that were sent on `sink`, and its FIN."""
         if self.is_closed:
             return
-        if sink.read_failed or not _unacknowledged(sink.sock):
+        if sink.read_failed or not unacknowledged_bytes(sink.sock):
             self.abort()
         else:
             sink.update_events()
@@ -367,28 +362,7 @@ class Relay:
         self._on_close(self, was_reset)
 
 
-def reset_socket(sock: socket.socket) -> None:
-    """Close `sock` with RST, if its address family supports it."""
-    with suppress(OSError):  # a dead socket needs no RST
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-    sock.close()
-
-
-def unread_bytes(sock: socket.socket) -> int:
-    """Return the number of received bytes that have not been read (SIOCINQ)."""
-    return _query(sock, termios.FIONREAD)
-
-
-def _unacknowledged(sock: socket.socket) -> int:
-    """Return the number of sent bytes, and FIN, that the peer has not acknowledged (SIOCOUTQ)."""
-    return 0 if sock.family == socket.AF_UNIX else _query(sock, termios.TIOCOUTQ)
-
-
 def _undelivered(sink: Endpoint) -> int:
     """Return the number of bytes on their way to the peer of `sink`, within this machine."""
     held = 0 if sink.outgoing is None else len(sink.outgoing)
-    return unread_bytes(sink.peer.sock) + held + _query(sink.sock, termios.TIOCOUTQ)
-
-
-def _query(sock: socket.socket, request: int) -> int:
-    return int(_INT.unpack(fcntl.ioctl(sock.fileno(), request, bytes(_INT.size)))[0])
+    return unread_bytes(sink.peer.sock) + held + queued_bytes(sink.sock)

@@ -16,6 +16,8 @@ from .errors import RowsError
 MAGIC = b"PLTFROW1"
 MAX_BLOCK = 64 * 1024 * 1024
 FRAMES = BinaryFrames(MAGIC, noted=True, largest=MAX_BLOCK)
+_SHORT_LIST = 0x90  # MessagePack: a list of 0 to 15 entries
+_LIST_SIZES = {0xDC: 2, 0xDD: 4}  # MessagePack: bytes that hold the length of a longer list
 _MAX_INTEGER, _MIN_INTEGER = 2**64 - 1, -(2**63)
 
 Columns = dict[str, list[Any]]
@@ -57,6 +59,18 @@ def render(block: RowBlock) -> bytes:
     if len(payload) > MAX_BLOCK:
         raise RowsError(f"a block of {len(payload)} bytes is too large; the limit is {MAX_BLOCK}")
     return FRAMES.frame(payload, len(block.at))
+
+
+def count_rows(payload: bytes) -> int:
+    """Return the number of rows in `payload`, 0 if `render` cannot have written it.
+
+    The checksum of a frame covers the payload, but not the number of rows beside it.
+    """
+    kind = payload[1] if len(payload) > 1 else 0  # of the second MessagePack value, the list `at`
+    if _SHORT_LIST <= kind < _SHORT_LIST + 16:
+        return kind - _SHORT_LIST
+    size = _LIST_SIZES.get(kind, 0)
+    return int.from_bytes(payload[2 : 2 + size], "big")
 
 
 def parse(payload: bytes) -> RowBlock:

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import quote_value
 from ..system.framing import Damage, FramedRecord
 from ..system.logfile import ForeignFileError, LogFile, read_records
-from .blocks import FRAMES, MAGIC, RowBlock, parse, render
+from .blocks import FRAMES, MAGIC, RowBlock, count_rows, parse, render
 from .errors import RowsError
 
 SEGMENTS = 8
@@ -35,7 +35,7 @@ class LogSegment:
     def count(self, found: FramedRecord | Damage) -> None:
         """Add the rows of an intact record; ignore damage."""
         if isinstance(found, FramedRecord):
-            self.rows += found.note
+            self.rows += count_rows(found.payload)
 
 
 class RowLog:

@@ -15,14 +15,14 @@ from .errors import ProtocolError
 
 MICROSECOND = 1_000
 
-# An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 100
+# An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 75
 # chunks, or a head of 500 fields. It is about the CPU time that the kernel needs to forward the read.
 FREE = 60 * MICROSECOND
-# 1 ms pays for 1600 chunks or 400 pipelined requests in one read. A stream of tokens (130 bytes an event) that was held
-# up for a while costs 0.3 ms per 64 KiB.
+# 1 ms pays for 1250 chunks or 400 pipelined requests in one read. A stream of tokens (130 bytes an event) that was held
+# up for a while costs 0.4 ms per 64 KiB.
 READ_LIMIT = 1_000 * MICROSECOND
 # What all connections may draw at once: about the longest delay that expensive reads cause in one round of the loop.
-BURST = 3_000 * MICROSECOND
+BURST = 2_000 * MICROSECOND
 # A quarter of the elapsed time is added to the budget, so that three quarters of a core are left for forwarding.
 REFILL_DIVISOR = 4
 QUANTUM = 10 * MICROSECOND
@@ -30,8 +30,10 @@ QUANTUM = 10 * MICROSECOND
 # The prices of the steps. Clients that pipeline repeat their heads, which are then found in a cache, so a head has the
 # price of a known one. A new head costs twice as much; the limit of pipelined requests bounds their number.
 STEP = 600  # anything that calls a handler: a part of a body, a line of a trailer section
-CHUNK = 600  # a chunk that lies whole in the read
-HEAD = 1_000  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
+CHUNK = 800  # a chunk that lies whole in the read
+HEAD = 1_500  # a head, in addition to its step, with what the listener does at the start or the end of an exchange
+FINISH = 2_000  # the end of an exchange that was still open when its connection ended or became opaque
+USUALLY_OPEN = 8  # such exchanges of one connection that cost nothing
 LINE = 60  # a field line of a head
 SEGMENT = 150  # a segment of a target beyond the usual number; the search for its route examines all
 ESCAPE = 300  # a percent-encoded character of a target
@@ -58,6 +60,13 @@ class ParseBudget:
         if self._credit < QUANTUM:
             raise ProtocolError("too_costly")
         self._credit -= QUANTUM
+
+    def charge_ends(self, exchanges: int) -> None:
+        """Draw for exchanges that end at once with their connection.
+
+        They cannot be refused, so the budget may go below 0.
+        """
+        self._credit -= FINISH * max(0, exchanges - USUALLY_OPEN)
 
 
 def head_cost(raw: bytes) -> int:

@@ -53,6 +53,15 @@ def test_a_profile_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) 
         parse_profile(bytes(1001), "x")
 
 
+def test_a_profile_that_needs_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: bytes) -> Profile:
+        raise MemoryError
+
+    monkeypatch.setattr(Profile, "from_bytes", fail)
+    with pytest.raises(ProfileRefusedError, match="x: it needs more memory than --memory-limit allows"):
+        parse_profile(b"{}", "x")
+
+
 def test_the_watcher_detects_a_replaced_a_missing_and_a_new_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     watcher = FileWatcher(path)

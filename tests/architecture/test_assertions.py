@@ -15,7 +15,6 @@ WAITS = {"wait": 0, "join": 0, "settimeout": 0, "poll": 0, "result": 0, "wait_fo
 BENCHMARKS = ("tests", "benchmarks")  # they measure times themselves, and no test runs them
 ALLOWED = {
     "tests/integration/test_hostile.py": "a receive after the end of the stream; it returns at once",
-    "tests/e2e/test_faults.py": "the pause between two scrapes",
     "tests/control/test_webhook.py": "the timeout is what the test expects",
     "tests/control/test_executors.py": "the timeout is what the test expects",
 }  # files with a bare limit, and the reason

@@ -46,7 +46,7 @@ QUIET = "nobody else"
 PATTERNS = {
     "plain uploads": Pattern(_UPLOAD, bytes(READ)),
     "plain uploads, new connections": Pattern(_UPLOAD, bytes(READ), renewed=True),
-    "64 KiB of LF, then single bytes": Pattern(_filled(b"\n"), b"\n", interval=0.01),
+    "64 KiB of LF, then single bytes": Pattern(_filled(b"\n", 65_000) + b"GET /", b"a", interval=0.01),
     "a head byte by byte": Pattern(b"GET / HTTP/1.1\r\nX: " + _filled(b"x", 60_000), b"x", interval=0.01),
     "one-byte chunks": Pattern(_CHUNKED, _filled(b"1\r\nx\r\n")),
     "one-byte chunks, new connections": Pattern(_CHUNKED, _filled(b"1\r\nx\r\n"), renewed=True),

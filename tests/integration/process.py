@@ -151,4 +151,6 @@ def running_proxy(
         finally:
             process.kill()
     text = log.read_text()
-    assert not any(fault in text for fault in ("Traceback", "handler failed", "timer failed", "observer failed")), text
+    assert not any(
+        fault in text for fault in ("Traceback", " CRITICAL ", "handler failed", "timer failed", "observer failed")
+    ), text

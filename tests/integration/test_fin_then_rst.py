@@ -11,7 +11,7 @@ import socket
 import struct
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -92,7 +92,9 @@ def test_response_and_fin_arrive_at_a_client_that_reads_late(tmp_path: Path) -> 
         while unacknowledged(wire.server):  # until the proxy has the rest
             early += len(wire.client.recv(16 * KIB))
         wire.server.close()
-        assert fill(wire.client, bytes(64 * KIB)) > 0
+        with suppress(ConnectionError):  # the proxy has refused these bytes already, as the server would
+            fill(wire.client, bytes(64 * KIB))
+        wire.client.settimeout(DEADLINE)
         rest, end = drained(wire.client)
         assert (early + rest, end) == (sent, "fin")
 

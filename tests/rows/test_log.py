@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, RowBlock, parse, render
+from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, RowBlock, count_rows, parse, render
 from pilotfish.sidecar.rows.buffer import RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
@@ -143,3 +143,17 @@ def test_no_payload_crashes_the_parser(payload: Any) -> None:
     (found,) = scanned(file)
     with suppress(RowsError):  # refusing is correct
         parse(found.payload)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 300, 70_000])
+def test_the_number_of_rows_is_read_from_the_checked_part_of_a_block(tmp_path: Path, rows: int) -> None:
+    raw = bytearray(render(RowBlock([1.0] * rows, {"a": [0] * rows}, {})))
+    raw[4] ^= 0xFF  # the number of rows beside the checksum
+    (tmp_path / "recent.000000000001.rows").write_bytes(MAGIC + raw)
+    log = RowLog(tmp_path, "recent", most_rows=100_000, most_bytes=1 << 30, newest=True)
+    assert log.rows == rows
+
+
+@given(st.binary(max_size=40))
+def test_counting_rows_of_any_bytes_never_raises(payload: bytes) -> None:
+    assert count_rows(payload) >= 0

@@ -201,6 +201,14 @@ def test_control_characters_of_a_profile_do_not_reach_the_terminal(
     assert "\x1b" not in "".join(refused(folder, SPEC, capsys))
 
 
+def test_the_document_can_be_named_by_the_variable_of_run(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILOTFISH_FILE", write(folder, HEAD + SPEC))
+    assert cli.main(["check"]) == 0
+    assert "monitor.yaml: in force" in capsys.readouterr().out
+
+
 def test_it_needs_no_http_library(folder: Path) -> None:
     code = "import sys, pilotfish.sidecar.run.check; print({'aiohttp', 'asyncio'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

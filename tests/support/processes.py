@@ -39,6 +39,10 @@ class Child:
         """Return what it has written to standard error so far."""
         return self.stderr.read_text(errors="replace")
 
+    def crashed(self) -> bool:
+        """Return whether an exception ended it, or one of its children: with a traceback, or with a line in the log."""
+        return any(word in self.errors() for word in ("Traceback", " CRITICAL ", '"level": "critical"'))
+
 
 @dataclass
 class Children:

@@ -34,6 +34,7 @@ class Tracker(Generic[E]):
     protocol = PROTOCOL
 
     __slots__ = (
+        "_budget",
         "_exchange_type",
         "_listener",
         "_now",
@@ -49,6 +50,7 @@ class Tracker(Generic[E]):
     def __init__(self, listener: ExchangeListener[E], exchange_type: type[E], budget: ParseBudget) -> None:
         self._listener = listener
         self._exchange_type = exchange_type
+        self._budget = budget
         self._requests = Framer(self._request_head, self._request_end, budget)
         self._responses = Framer(self._response_head, self._response_end, budget)
         self._pending: deque[E] = deque()
@@ -284,6 +286,7 @@ class Tracker(Generic[E]):
             self._requesting.request_bytes = self._requests.body_bytes
         self._responding = self._requesting = self._tunnel = None
         self._pending.clear()
+        self._budget.charge_ends(len(still_open))
         for exchange in dict.fromkeys(still_open):
             if exchange is not None:
                 self._finish(exchange)

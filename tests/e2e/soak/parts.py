@@ -48,5 +48,5 @@ class Parts:
         assert child.running(), f"{part} ended with {child.process.returncode}: {child.errors()[-2000:]}"
         child.process.send_signal(signal.SIGKILL)
         child.process.wait()
-        assert "Traceback" not in child.errors(), child.errors()[-2000:]
+        assert not child.crashed(), child.errors()[-2000:]
         self.start(part)

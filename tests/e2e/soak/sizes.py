@@ -7,6 +7,7 @@ import sys
 import time
 
 FULL = bool(os.environ.get("PILOTFISH_SOAK"))
+SLOW = 60.0  # seconds for what takes a restart, or several ticks; `until` multiplies it by the patience
 _STARTED = time.monotonic()
 
 

@@ -14,11 +14,11 @@ from tests.control.receiver import Receiver
 from tests.e2e.load import loaded, until
 from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.caged import start_behind
-from tests.e2e.soak.sizes import progress, size
+from tests.e2e.soak.sizes import SLOW, progress, size
 from tests.e2e.stack import Stack, requests_total, total
 from tests.support.waiting import patient, wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(patient(180))]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 1800))]
 
 DESCRIPTORS = 64
 STRANGERS = 200
@@ -60,7 +60,7 @@ def test_strangers_at_both_addresses_take_no_descriptor_from_clients(stack: Stac
                     f"{STRANGERS} strangers at port {port}: {load.answered} requests; {used:.0f} descriptors in use"
                 )
             load.shift = 3.0
-            await until(lambda: receiver.arrivals, "the event", timeout=40)
+            await until(lambda: receiver.arrivals, "the event", timeout=SLOW)
         assert load.failures == []
         return load.answered
 
@@ -70,4 +70,4 @@ def test_strangers_at_both_addresses_take_no_descriptor_from_clients(stack: Stac
     assert checker.faults == []
     assert stack.pid("analyzer") == analyzer, stack.run.errors()
     assert stack.stop() == 0
-    assert "Traceback" not in stack.run.errors()
+    assert not stack.run.crashed()

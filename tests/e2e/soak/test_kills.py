@@ -14,14 +14,15 @@ from tests.e2e.load import Load, loaded, until
 from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
 from tests.e2e.soak.parts import ANALYZER, PROXY, Parts
-from tests.e2e.soak.sizes import progress, size
+from tests.e2e.soak.sizes import SLOW, progress, size
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(patient(size(180, 3000)))]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 3000))]
 
 KILLS = size(8, 50)
 KILLS_OF_SUPERVISED = size(3, 50)  # the supervisor's backoff reaches 30 s
+CLIENTS = 4
 LONGEST_LIFE = 1.5  # seconds between two kills; an analyzer needs about one to start
 ANSWERS = ("200", "200", "500", "die")  # of the receiver
 
@@ -34,7 +35,7 @@ def prepare(stack: Stack, receiver: Receiver, random: Random) -> None:
 
 async def open_another_episode(stack: Stack, number: int) -> None:
     """Put a profile that the traffic does not match: a new episode opens under it."""
-    await until(stack.ready, "the analyzer", timeout=60)
+    await until(stack.ready, "the analyzer", timeout=SLOW)
     profile = await asyncio.to_thread(profile_of, 100 + number)
     await asyncio.to_thread(stack.get, "/profile", "PUT", profile)  # a kill may cut it off: then the old one stays
 
@@ -47,7 +48,7 @@ def test_random_kills_of(parts: tuple[str, ...], stack: Stack, receiver: Receive
     proxy_lives = PROXY not in parts
 
     async def kill_under_load() -> Load:
-        async with loaded(stack.listen, reconnect=not proxy_lives) as load:
+        async with loaded(stack.listen, clients=CLIENTS, reconnect=not proxy_lives) as load:
             load.shift = 3.0
             for number in range(KILLS):
                 if number % 2:  # else it may be killed during its start
@@ -56,7 +57,7 @@ def test_random_kills_of(parts: tuple[str, ...], stack: Stack, receiver: Receive
                 part = random.choice(parts)
                 await asyncio.to_thread(processes.kill, part)
                 progress(f"kill {number + 1} of {KILLS}: {part}; {load.answered} requests, {load.interrupted} broken")
-            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=60)
+            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=SLOW)
         return load
 
     with ScrapeChecker(stack, exact=proxy_lives) as checker:
@@ -69,7 +70,10 @@ def test_random_kills_of(parts: tuple[str, ...], stack: Stack, receiver: Receive
     if proxy_lives:
         assert counted == load.answered
     else:
-        assert load.answered <= counted <= load.answered + load.interrupted, "a proxy that is killed loses no count"
+        # The proxy forwards a response before it counts it: a kill between the two loses at most what is in flight.
+        lost = load.answered - counted
+        progress(f"{lost:.0f} of {load.answered} answered requests were not counted")
+        assert -load.interrupted <= lost <= KILLS * CLIENTS
     assert_one_event_per_episode(receiver)
 
 
@@ -91,7 +95,7 @@ def test_random_kills_of_a_supervised_analyzer(stack: Stack, receiver: Receiver)
                 progress(
                     f"kill {number + 1} of {KILLS_OF_SUPERVISED}: ready after {waited:.1f} s; {load.answered} requests"
                 )
-            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=60)
+            await until(lambda: delivered_all(stack, receiver), "the event of the last episode", timeout=SLOW)
         return load
 
     with ScrapeChecker(stack) as checker:
