@@ -11,6 +11,7 @@ from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
 DROPS: Mapping[str, str] = {
@@ -43,7 +44,7 @@ REMEDIES: Mapping[str, str] = {
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
     "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
-    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
     "other_model": "correct spec.model.name, or leave it out",
     "row_mismatch": _OWN_JSON,
     "truncated": "raise spec.traffic.bodyLimit",
@@ -69,10 +70,10 @@ def _failed(totals: Totals) -> int:
 
 
 def undecoded(view: View) -> Blindness | None:
-    """Report that most or all of the recent exchanges could not be decoded."""
+    """Report that some or all of the recent exchanges could not be decoded."""
     if not measured(view.history.now):
         return _never_decoded(view)
-    found = unmeasured(view, "undecoded", measured, _failed)
+    found = unmeasured(view, "undecoded", measured, _failed, UNDECODED_SHARE)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
         return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
@@ -96,18 +97,25 @@ def _everyday_only(view: View) -> Blindness | None:
 
 
 def _never_decoded(view: View) -> Blindness | None:
+    """Report the first exchange that cannot be decoded, since a new user sends one; a few of them are total.
+
+    Exchanges that were lost on the way count as well: nothing is measured, whatever the mixture of causes.
+    """
     now = view.history.now
     found = undecodable(now)
-    recorded = sum(found.values())
-    if _failed(now) < FIRST and recorded < RECENT:
+    failed, recorded = _failed(now), sum(found.values())
+    if not failed and recorded < RECENT:
         return None
-    return _undecoded(found, recorded, total=True)
+    lost = sum(count for reason, count in reasons(now.kind("outcome", "dropped")).items() if reason not in OVER)
+    return _undecoded(found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
 
 
 def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
     failed = sum(found.values())
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
     text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
+    if recorded == 1:
+        text = f"The only recorded exchange could not be measured: {explained(found, REASONS)}"
     return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
 
 
@@ -174,7 +182,7 @@ def no_prediction_requests(view: View) -> Blindness | None:
 
 
 def predictions_unread(view: View) -> Blindness | None:
-    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
+    """Report that inputs are measured, and some or all of the recent responses could not be decoded."""
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
@@ -188,14 +196,17 @@ def predictions_unread(view: View) -> Blindness | None:
     def unread(totals: Totals) -> int:
         return sum(causes(totals).values())
 
-    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    found = unmeasured(
+        view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread, UNDECODED_SHARE
+    )
     if found is None:
         return None
     failed = unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
-    remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
-    if causes(found).get("no_match"):
-        remedy = "correct the paths in spec.traffic.decode.predictions"
+    document = view.reading.setting.document
+    remedy = "set rows and predictions in spec.traffic.decode if this is a JSON form of your own"
+    if document is not None and document.spec.traffic.decode is not None:
+        remedy = "correct predictions in spec.traffic.decode"
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
         f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
