@@ -19,8 +19,9 @@ from pathlib import Path
 
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
+from ..system.ownership import is_own
 from . import layout as at
-from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
+from .peers import FILE_MODE, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 _LOG = logging.getLogger("pilotfish.proxy")
@@ -111,23 +112,19 @@ class CounterPage:
 
         A damaged page is copied to another file, and counters start from zero.
 
-        Raise PageError if another proxy has the page open, ForeignOwnerError if folder or page belong to another user.
+        Raise PageError if another proxy has the page open, UsageError if folder or page belong to another user.
         """
         secure_folder(path.parent)
         if not _is_page(path):
             replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            check_owner(path, os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise PageError(
                 f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
             ) from error
-        except ForeignOwnerError:
-            os.close(descriptor)
-            raise
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
         if _is_damaged(words):
@@ -201,11 +198,7 @@ def read_page(path: Path) -> PageSnapshot:
 
     Raise PageError if it is missing, has another layout or belongs to another user.
     """
-    try:
-        usable = _is_page(path)
-    except ForeignOwnerError as error:
-        raise PageError(str(error)) from error
-    if not usable:
+    if not _is_page(path):
         raise PageError(
             f"counter page {quote_value(path)} is missing or has another layout; "
             "check that a proxy of the same version uses this --shared folder"
@@ -231,13 +224,14 @@ def slot_name(route: str) -> str:
 def _is_page(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
-            check_owner(path, os.fstat(file.fileno()))
+            status = os.fstat(file.fileno())
+            if not is_own(status.st_uid):
+                raise PageError(
+                    f"counter page {quote_value(path)} belongs to user {status.st_uid}, and Pilotfish runs as user "
+                    f"{os.geteuid()}; run proxy and analyzer as one user"
+                )
             head = memoryview(file.read(16))
-            return (
-                len(head) == 16
-                and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT)
-                and os.fstat(file.fileno()).st_size == at.SIZE
-            )
+            return len(head) == 16 and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT) and status.st_size == at.SIZE
     except FileNotFoundError:
         return False
 

@@ -13,12 +13,10 @@ from pathlib import Path
 
 from ..errors import UsageError, quote_value
 
-ROOT = 0
 
-
-def is_trusted(uid: int) -> bool:
+def is_own(uid: int) -> bool:
     """Return whether `uid` is this user or root, who can read the memory of this process in any case."""
-    return uid in (ROOT, os.geteuid())
+    return uid in {0, os.geteuid()}
 
 
 def require_own(folder: Path, flag: str) -> None:
@@ -28,7 +26,7 @@ def require_own(folder: Path, flag: str) -> None:
     Raises OSError if the folder cannot be read.
     """
     for path, found in _entries(folder):
-        if not is_trusted(found.st_uid):
+        if not is_own(found.st_uid):
             raise UsageError(
                 f"cannot use the {flag} folder {quote_value(folder)}: {quote_value(path)} belongs to user "
                 f"{found.st_uid}, and Pilotfish runs as user {os.geteuid()}; change its owner, or give another folder"
