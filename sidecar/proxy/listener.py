@@ -33,6 +33,7 @@ _REFUSED = {
     Refusal.CLIENT_RESET: _RESET,
     Refusal.DESCRIPTORS: _DESCRIPTORS,
     Refusal.UPSTREAM: _UPSTREAM,
+    Refusal.UPSTREAM_RESET: _RESET,
 }
 
 
