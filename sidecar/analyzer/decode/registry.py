@@ -28,6 +28,7 @@ from .types import (
     DecodedBody,
     DecodedExchange,
     Hints,
+    OwnJson,
     Rows,
     SkipExchangeError,
     SkippedExchange,
@@ -172,15 +173,16 @@ def _match_single(rows: Rows, hints: Hints) -> Rows:
     known = hints.outputs[0]
     if name == known or name in hints.inputs or _holds_arrays(cells) != (known in hints.arrays):
         return rows
-    if _is_error(name, hints.own.predictions):
+    if _is_error(name, hints.own):
         return rows
     return Rows({known: cells}, rows.count)
 
 
-def _is_error(name: str, path: object) -> bool:
-    """Return whether servers give this name to errors, such as `error.message`, and `path` does not ask for it."""
-    asked = isinstance(path, JsonPath) and path.name == name
-    return not asked and _ERROR_NAME.fullmatch(name) is not None
+def _is_error(name: str, own: OwnJson) -> bool:
+    """Return whether servers give this name to errors, such as `error.message`, and the document does not name it."""
+    asked = own.predictions or ()
+    names = (asked.name,) if isinstance(asked, JsonPath) else [column for column, _ in asked]
+    return name not in names and _ERROR_NAME.fullmatch(name) is not None
 
 
 def _holds_arrays(cells: Cells) -> bool:

@@ -80,9 +80,10 @@ def test_an_error_is_not_a_prediction(name: str) -> None:
 
 
 def test_a_prediction_may_have_the_name_of_an_error_if_its_path_is_given() -> None:
-    own = OwnJson(rows=parse_path("$.instances[*]"), predictions=parse_path("$.code"))
-    given = Hints(protocol="json", inputs=("age", "x"), outputs=("churn",), own=own)
-    assert columns(V1, {"code": [3, 4]}, given, "/score") == {"churn": [3, 4]}
+    for predictions in (parse_path("$.code"), (("code", parse_path("$.code")),)):
+        own = OwnJson(rows=parse_path("$.instances[*]"), predictions=predictions)
+        given = Hints(protocol="json", inputs=("age", "x"), outputs=("churn",), own=own)
+        assert columns(V1, {"code": [3, 4]}, given, "/score") == {"churn": [3, 4]}
 
 
 def test_arrays_and_single_values_are_never_confused() -> None:
