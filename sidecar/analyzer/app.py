@@ -23,7 +23,7 @@ from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
-from ..system.addresses import parse_address
+from ..system.addresses import local_address, parse_address
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
@@ -198,7 +198,8 @@ class App:
             await server.start(self._options.admin)
             self._start()
             memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
-            self._announcer.started(self._options.document, self._options.admin)
+            admin = local_address(parse_address(self._options.admin), server.port)
+            self._announcer.started(self._options.document, admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())

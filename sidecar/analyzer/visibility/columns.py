@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ....detectors.batch import Side
-from ...errors import quote_value
+from ...errors import number, quote_value
 from ..column_totals import ColumnTotals, MonitoredColumn
-from .blindness import Blindness, number, quoted
+from .blindness import Blindness, quoted
 from .history import Totals
 from .readings import View
 from .shares import RECENT, unmeasured

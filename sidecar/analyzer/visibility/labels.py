@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ...errors import number
 from ..feedback.labels import DUPLICATE, INVALID, LATE, UNKNOWN
 from ..feedback.unused import UNUSED_REASONS
-from .blindness import Blindness, explained, number, reasons
+from .blindness import Blindness, explained, reasons
 from .history import Totals
 from .readings import View
 from .shares import unmeasured

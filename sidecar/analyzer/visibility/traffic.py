@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...errors import number
 from ..decode import REASONS
-from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
+from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured

@@ -355,8 +355,8 @@ def test_every_reason_is_provoked() -> None:
 
 
 @pytest.mark.asyncio
-async def test_measured_traffic_is_ready_and_calm(tmp_path: Path) -> None:
-    async with served(tmp_path, HEAD + SPEC) as here:
+async def test_measured_traffic_is_ready_and_not_called_calm_before_a_tick_closes(tmp_path: Path) -> None:
+    async with served(tmp_path, HEAD + SPEC.replace("tick: 1s", "tick: 1h").replace("per: 1d", "per: 90d")) as here:
         page = (await here.get("/report", Accept="text/html"))[1]
         assert "No open drift" not in page
         assert "No rows have been measured yet" in page
@@ -364,7 +364,9 @@ async def test_measured_traffic_is_ready_and_calm(tmp_path: Path) -> None:
         await eventually(lambda: here.app.report.rows, what="rows")
         code, text, _ = await here.get("/readyz")
         assert (code, json.loads(text)["status"], json.loads(text)["blind"]) == (200, "ready", [])
-        assert "No open drift episode." in (await here.get("/report", Accept="text/html"))[1]
+        page = (await here.get("/report", Accept="text/html"))[1]
+        assert "No open drift" not in page
+        assert "Nothing was compared with the reference yet" in page
 
 
 @pytest.mark.asyncio
