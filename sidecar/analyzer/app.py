@@ -16,6 +16,7 @@ from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
@@ -221,12 +222,16 @@ class App:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        self._write_proxy_settings()  # before the socket exists: the proxy reads them when it connects
         self._worker.start()
+
+    def _write_proxy_settings(self) -> None:
         if self._configured.settings.problem:
             return
+        shared = self._options.shared
         try:
-            path = self._options.shared / SETTINGS_FILE
-            write_proxy_settings(path, proxy_settings(self._configured.document))
+            secure_folder(shared)
+            write_proxy_settings(shared / SETTINGS_FILE, proxy_settings(self._configured.document))
         except OSError as error:
             problem = f"cannot write spec.traffic for the proxy: {error}; the proxy keeps its previous settings"
             self.submit(Warn("proxy", problem))
