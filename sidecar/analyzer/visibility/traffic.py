@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import number
-from ..decode import REASONS
 from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
+from .paths import decode_of, skip_meanings
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
@@ -77,7 +77,7 @@ def undecoded(view: View) -> Blindness | None:
     found = unmeasured(view, "undecoded", measured, _failed, UNDECODED_SHARE)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+        return _undecoded(view, bad, _failed(found) + measured(found), total=not measured(found))
     return _everyday_only(view)
 
 
@@ -93,7 +93,7 @@ def _everyday_only(view: View) -> Blindness | None:
     for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
         found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
         if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
-            return _undecoded(own(found), sum(own(found).values()), total=False)
+            return _undecoded(view, own(found), sum(own(found).values()), total=False)
     return None
 
 
@@ -108,15 +108,15 @@ def _never_decoded(view: View) -> Blindness | None:
     if not failed and recorded < RECENT:
         return None
     lost = sum(count for reason, count in reasons(now.kind("outcome", "dropped")).items() if reason not in OVER)
-    return _undecoded(found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
+    return _undecoded(view, found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
 
 
-def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
-    failed = sum(found.values())
+def _undecoded(view: View, found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
+    failed, causes = sum(found.values()), explained(found, skip_meanings(view, "input"))
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
-    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
+    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {causes}"
     if recorded == 1:
-        text = f"The only recorded exchange could not be measured: {explained(found, REASONS)}"
+        text = f"The only recorded exchange could not be measured: {causes}"
     return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
 
 
@@ -204,13 +204,12 @@ def predictions_unread(view: View) -> Blindness | None:
         return None
     failed = unread(found)
     what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
-    document = view.reading.setting.document
     remedy = "set rows and predictions in spec.traffic.decode if this is a JSON form of your own"
-    if document is not None and document.spec.traffic.decode is not None:
+    if decode_of(view) is not None:
         remedy = "correct predictions in spec.traffic.decode"
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
+        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {remedy} ({PROTOCOLS_PAGE})",
         total=False,
     )
 
