@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ....detectors.batch import Side
-from ...errors import quote_value
+from ...errors import number, quote_value
 from ..column_totals import ColumnTotals, MonitoredColumn
-from .blindness import Blindness, number, quoted
+from .blindness import Blindness, quoted
 from .history import Totals
+from .paths import why_absent
 from .readings import View
 from .shares import RECENT, unmeasured
 from .traffic import measured
@@ -28,6 +29,7 @@ class AbsentColumns:
     `causes` counts rows by cause: lack the column, another type, null.
     """
 
+    side: Side
     names: tuple[str, ...]
     known: int
     rows: int
@@ -38,11 +40,10 @@ class AbsentColumns:
         """Whether no monitored column of the side has a usable value."""
         return bool(self.known) and len(self.names) == self.known
 
-    @property
-    def why(self) -> str:
-        """The causes as text."""
+    def why(self, view: View) -> str:
+        """Return the causes as text: the paths, if the document gives one per column, else the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
-        return {
+        return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
             "mismatches": "their values are of another type than in the reference",
         }.get(most, "the rows lack them, or their values are null")
@@ -55,7 +56,7 @@ def inputs_absent(view: View) -> Blindness | None:
         return None
     return Blindness(
         f"None of the {found.known} input columns of the profile has a usable value in the last "
-        f"{number(found.rows, 'row')}, such as {quoted(found.names)}: {found.why}; "
+        f"{number(found.rows, 'row')}, such as {quoted(found.names)}: {found.why(view)}; "
         "compare the names of requests and profile (findings in /report lists what arrives)",
         total=True,
     )
@@ -71,7 +72,7 @@ def columns_absent(view: View) -> Blindness | None:
     rows = min(absent.rows for absent in partly)
     return Blindness(
         f"{number(len(names), 'column')} of the profile had no usable value in the last {number(rows, 'row')}: "
-        f"{quoted(names)}; {partly[0].why}; send them under the profile's names, or build a new profile",
+        f"{quoted(names)}; {partly[0].why(view)}; send them under the profile's names, or build a new profile",
         total=False,
     )
 
@@ -83,7 +84,7 @@ def predictions_absent(view: View) -> Blindness | None:
         return None
     return Blindness(
         f"The last {number(found.rows, 'row')} of decoded responses have no usable value in the profile's prediction "
-        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why}; name the prediction in the "
+        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; name the prediction in the "
         "response as in the profile, or build the profile with the server's name",
         total=False,
     )
@@ -136,7 +137,7 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     for column, recent in absent:
         causes += recent.causes(column)
     rows = min(recent.rows[side] for _, recent in absent)
-    return AbsentColumns(tuple(column.name for column, _ in absent), len(columns), rows, causes)
+    return AbsentColumns(side, tuple(column.name for column, _ in absent), len(columns), rows, causes)
 
 
 def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..decode import REASONS
-from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
+from ...errors import number
+from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
+from .paths import skip_meanings
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
@@ -93,7 +94,7 @@ def undecoded(view: View) -> Blindness | None:
     found = unmeasured(view, "undecoded", measured, _failed, UNDECODED_SHARE)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+        return _undecoded(view, bad, _failed(found) + measured(found), total=not measured(found))
     return _everyday_only(view)
 
 
@@ -109,7 +110,7 @@ def _everyday_only(view: View) -> Blindness | None:
     for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
         found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
         if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
-            return _undecoded(own(found), sum(own(found).values()), total=False)
+            return _undecoded(view, own(found), sum(own(found).values()), total=False)
     return None
 
 
@@ -124,15 +125,15 @@ def _never_decoded(view: View) -> Blindness | None:
     if not failed and recorded < RECENT:
         return None
     lost = sum(count for reason, count in reasons(now.kind("outcome", "dropped")).items() if reason not in OVER)
-    return _undecoded(found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
+    return _undecoded(view, found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
 
 
-def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
-    failed = sum(found.values())
+def _undecoded(view: View, found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
+    failed, causes = sum(found.values()), explained(found, skip_meanings(view, "input"))
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
-    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
+    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {causes}"
     if recorded == 1:
-        text = f"The only recorded exchange could not be measured: {explained(found, REASONS)}"
+        text = f"The only recorded exchange could not be measured: {causes}"
     return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
 
 
@@ -224,7 +225,7 @@ def predictions_unread(view: View) -> Blindness | None:
     most = max(causes(found), key=causes(found).__getitem__)
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes(found), REASONS)}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
+        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
         total=False,
     )
 
