@@ -84,8 +84,8 @@ def predictions_absent(view: View) -> Blindness | None:
         return None
     return Blindness(
         f"The last {number(found.rows, 'row')} of decoded responses have no usable value in the profile's prediction "
-        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; name the prediction in the "
-        "response as in the profile, or build the profile with the server's name",
+        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
+        "name the prediction in the response as in the profile, or build the profile with the server's name",
         total=False,
     )
 
