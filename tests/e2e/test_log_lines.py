@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 import asyncio
 import json
 import re
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
 from tests.control.receiver import Receiver
