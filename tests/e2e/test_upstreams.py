@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
-UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model", total=True)
+UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model server", total=True)
 HOSTS = Path(__file__).parent / "hosts"
 NAME = "model.test"
 

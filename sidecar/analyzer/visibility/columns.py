@@ -1,7 +1,7 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
 A column counts as absent after `RECENT` exchanges and `rows_needed` rows without it; the exchanges are not needed while
-it has never come.
+it has never had a value.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class AbsentColumns:
         return bool(self.known) and len(self.names) == self.known
 
     def why(self, view: View) -> str:
-        """Return the causes as text: the paths, if the document gives one per column, else the rows."""
+        """Return why the columns are absent: from the document's paths, if it has one per column, else from the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
         return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
