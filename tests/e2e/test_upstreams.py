@@ -70,7 +70,7 @@ def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
 
 @pytest.fixture
 def named(absent: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """A stack that is not started, whose model has a name; the file `hosts` says where it is."""
+    """A stack that is not started, whose model has a name; the file `hosts` has its address."""
     monkeypatch.setenv("PYTHONPATH", str(HOSTS))
     monkeypatch.setenv("PILOTFISH_TEST_HOSTS", str(absent.folder / "hosts"))
     absent.upstream_host = NAME
