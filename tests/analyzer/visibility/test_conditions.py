@@ -1,4 +1,4 @@
-"""Laws of all conditions: any counters give well-formed blind spots, and the status is never `ready` if nothing is measured."""
+"""Laws of all conditions: any counters give well-formed blind spots, and `ready` requires measured traffic."""
 
 from __future__ import annotations
 
