@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .blindness import Blindness
+from ...errors import number
+from .blindness import LISTED, Blindness
 from .readings import View
 
 
@@ -50,8 +51,9 @@ def upstream_unreachable(view: View) -> Blindness | None:
     if proxy is None or not unreachable:
         return None
     upstreams = max(unreachable, proxy.connections["upstreams"])
+    named = ", ".join(f"{item.address} ({item.reason})" for item in view.reading.unreachable[:LISTED])
     return Blindness(
-        f"The proxy cannot connect to the model: {unreachable} of {upstreams:,} upstream addresses "
-        "did not answer the last attempt; start the model, and check --upstream",
+        f"The proxy cannot connect to the model: {unreachable:,} of {number(upstreams, 'upstream')} did not answer the "
+        f"last attempt{': ' if named else ''}{named}; start the model, and check --upstream",
         total=unreachable == upstreams,
     )
