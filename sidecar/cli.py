@@ -108,14 +108,18 @@ def version() -> str:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser of the words `given`. It writes its errors to the logger `logger`, if it has one."""
+    """A parser of the words `given`. It writes its errors to the logger `logger`, if it has one.
+
+    `unknown` has a sentence for each environment variable that sets nothing.
+    """
 
     logger: logging.Logger | None = None
     given: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         """End the process with USAGE_STATUS and the reason."""
-        text = "; ".join((message, *self._suggestions(), f"`{self.prog} --help` lists the options"))
+        text = "; ".join((message, *self._suggestions(), *self.unknown, f"`{self.prog} --help` lists the options"))
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
@@ -151,10 +155,11 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
     if command.logs:  # errors of the command line have the format that it asks for
         parser.logger = logger
         log.set_up("json" if log.wants_json(arguments, environ) else "text")
+        parser.unknown = options.unknown_variables(environ, options.options_of(parser), _variables_of_all)
     args, given = options.parse(parser, arguments, environ, command.variables)
     if command.logs:
         log.set_up(args.log_format, args.log_level)
-        for sentence in options.unknown_variables(environ, options.options_of(parser), _variables_of_all):
+        for sentence in parser.unknown:
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:

@@ -346,6 +346,12 @@ BLIND = Metric(
     OWN,
     ("reason",),
 )
+WARNINGS = Metric(
+    "pilotfish_warnings",
+    "gauge",
+    "Warnings of GET /report that are no blind spot, such as a changed document that cannot be used, or a full disk.",
+    OWN,
+)
 READY = Metric(
     "pilotfish_ready", "gauge", "1 while the traffic is measured, at least in part, as in GET /readyz, else 0.", OWN
 )

@@ -58,6 +58,7 @@ def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) 
     assert absent.stop() == 0
 
 
+@pytest.mark.long
 def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)

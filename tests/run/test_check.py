@@ -147,6 +147,10 @@ def test_the_profiles_of_other_versions_are_opened_too(folder: Path, capsys: pyt
         ("  drift: {detectors: [{type: river.ADWIN, stream: feature.amout.psi}]}", "did you mean 'amount'?"),
         ("  drift: {detectors: [{type: river.ADWIN, stream: performance.realized}]}", "no label column"),
         (
+            "  traffic: {decode: {inputColumns: {Amount: $.a}}}",
+            "decode.inputColumns.Amount: the profile has no such input",
+        ),
+        (
             "  traffic: {keepRows: {rows: 1000, mask: [ammount]}}",
             "keepRows.mask: the profile has no column 'ammount'; did",
         ),

@@ -46,7 +46,7 @@ class AbsentColumns:
         return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
             "mismatches": "their values are of another type than in the reference",
-        }.get(most, "their values are null, or cannot be used")
+        }.get(most, "the rows lack them, or their values are null")
 
 
 def inputs_absent(view: View) -> Blindness | None:
@@ -55,7 +55,7 @@ def inputs_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"None of the {found.known} input columns of the profile has a value in the last "
+        f"None of the {found.known} input columns of the profile has a usable value in the last "
         f"{number(found.rows, 'row')}, such as {quoted(found.names)}: {found.why(view)}; "
         "compare the names of requests and profile (findings in /report lists what arrives)",
         total=True,
@@ -71,8 +71,8 @@ def columns_absent(view: View) -> Blindness | None:
     names = [name for absent in partly for name in absent.names]
     rows = min(absent.rows for absent in partly)
     return Blindness(
-        f"{len(names)} of the profile's columns have no value in the last {number(rows, 'row')}: {quoted(names)}; "
-        f"{partly[0].why(view)}; send them under the profile's names, or build a new profile",
+        f"{number(len(names), 'column')} of the profile had no usable value in the last {number(rows, 'row')}: "
+        f"{quoted(names)}; {partly[0].why(view)}; send them under the profile's names, or build a new profile",
         total=False,
     )
 
@@ -83,7 +83,7 @@ def predictions_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"The last {number(found.rows, 'row')} of decoded responses have no value in the profile's prediction "
+        f"The last {number(found.rows, 'row')} of decoded responses have no usable value in the profile's prediction "
         f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
         "name the prediction in the response as in the profile, or build the profile with the server's name",
         total=False,

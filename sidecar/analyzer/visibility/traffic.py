@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ...errors import number
 from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
-from .paths import decode_of, skip_meanings
+from .paths import skip_meanings
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
@@ -37,11 +37,20 @@ DOWNGRADES: Mapping[str, str] = {
     "unmatched": "responses without a request",
     "upgrade": "upgrades, such as WebSocket",
 }
+_SEND_PLAIN = "send HTTP/1.1 without TLS through the proxy"
+OPAQUE_REMEDIES: Mapping[str, str] = {
+    "connect": "send requests without a tunnel through the proxy",
+    "too_costly": "send requests with fewer, longer lines and chunks",
+    "too_large": "send shorter heads",
+    "upgrade": "messages of a WebSocket are not measured; send predictions as HTTP requests",
+}
 _OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
 _SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
 REMEDIES: Mapping[str, str] = {
     "body_too_large": "raise spec.traffic.bodyLimit",
+    "content_encoding": f"send bodies without a content coding, or with gzip or deflate ({PROTOCOLS_PAGE})",
     "content_type": _SEND_JSON,
+    "event_stream": "request whole responses: predictions in a stream are not measured",
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
     "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
@@ -51,6 +60,14 @@ REMEDIES: Mapping[str, str] = {
     "truncated": "raise spec.traffic.bodyLimit",
     "unknown_protocol": _OWN_JSON,
     "wrong_structure": _OWN_JSON,
+}
+_OWN_RESPONSE = f"set rows and predictions in spec.traffic.decode for a JSON form of your own ({PROTOCOLS_PAGE})"
+UNREAD_REMEDIES: Mapping[str, str] = {
+    **{reason: REMEDIES[reason] for reason in ("body_too_large", "content_encoding", "event_stream", "truncated")},
+    "content_type": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+    "empty_body": "look at the model's log",
+    "invalid_json": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+    "no_match": f"correct the paths in spec.traffic.decode.predictions ({PROTOCOLS_PAGE})",
 }
 OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
@@ -137,7 +154,8 @@ def opaque(view: View) -> Blindness | None:
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
         f"Traffic passes that cannot be parsed: {number(found.of('opaque', 'connections'), 'new connection')}, "
-        f"{beside}. The causes: {explained(causes, DOWNGRADES)}; send HTTP/1.1 without TLS through the proxy",
+        f"{beside}. The causes: {explained(causes, DOWNGRADES)}; "
+        f"{OPAQUE_REMEDIES.get(max(causes, key=causes.__getitem__, default=''), _SEND_PLAIN)}",
         total,
     )
 
@@ -203,13 +221,11 @@ def predictions_unread(view: View) -> Blindness | None:
     if found is None:
         return None
     failed = unread(found)
-    what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
-    remedy = "set rows and predictions in spec.traffic.decode if this is a JSON form of your own"
-    if decode_of(view) is not None:
-        remedy = "correct predictions in spec.traffic.decode"
+    what = "No prediction" if failed >= measured(found) else f"Only {number(measured(found) - failed, 'prediction')}"
+    most = max(causes(found), key=causes(found).__getitem__)
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {remedy} ({PROTOCOLS_PAGE})",
+        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
         total=False,
     )
 

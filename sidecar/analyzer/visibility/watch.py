@@ -64,8 +64,9 @@ class BlindSpotWatch:
         since = {spot.reason: spot.since for spot in self.spots}
         view = View(reading, self._history, frozenset(since))
         self.spots = blind_spots(CONDITIONS, view, since)
+        known_down = not DELAYED.isdisjoint(self._logged)  # no process is starting: one reason follows another
         for spot in self.spots:
-            starting = spot.reason in DELAYED and reading.now - spot.since < GRACE_SECONDS
+            starting = spot.reason in DELAYED and not known_down and reading.now - spot.since < GRACE_SECONDS
             known = spot.reason in self._logged and self._logged[spot.reason] >= spot.total
             if not starting and not known:
                 self._logged[spot.reason] = spot.total

@@ -18,7 +18,15 @@ from pilotfish.sidecar.analyzer.snapshot import Snapshot
 from pilotfish.sidecar.analyzer.visibility import watch
 from pilotfish.sidecar.analyzer.visibility.readiness import readiness
 from pilotfish.sidecar.analyzer.visibility.readings import Reading, View
-from pilotfish.sidecar.analyzer.visibility.traffic import DOWNGRADES, DROPS, EVERYDAY, LOST_LATER, REMEDIES
+from pilotfish.sidecar.analyzer.visibility.traffic import (
+    DOWNGRADES,
+    DROPS,
+    EVERYDAY,
+    LOST_LATER,
+    OPAQUE_REMEDIES,
+    REMEDIES,
+    UNREAD_REMEDIES,
+)
 from pilotfish.sidecar.analyzer.visibility.watch import BlindSpotWatch
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import PageSnapshot
@@ -159,9 +167,26 @@ def test_a_tenth_that_cannot_be_decoded_is_said(quiet: PageSnapshot, failed: int
     assert readiness(reading, made.spots).status == status
 
 
+def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
+    quiet: PageSnapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for seconds in range(20):
+        reading = counting.reading(EMPTY, NOW + seconds)
+        page_now = replace(quiet, heartbeat_ns=int(NOW * 1e9))
+        made.update(replace(reading, page=page_now, connected=seconds < 2))
+    assert [line.split(":")[0] for line in caplog.messages] == [
+        "blind (no_reader)",
+        "blind (no_proxy)",
+        "no longer blind (no_reader)",
+    ]
+
+
 def test_the_words_are_about_reasons_that_exist() -> None:
     assert DOWNGRADES.keys() == set(layout.DOWNGRADES)
-    assert REMEDIES.keys() <= REASONS.keys()
+    assert OPAQUE_REMEDIES.keys() <= DOWNGRADES.keys()
+    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() <= REASONS.keys()
     assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 
