@@ -200,7 +200,7 @@ CASES = [
     Case(
         "undecoded",
         step(*((*many(1), *many(3, request=JSON_BODY, target="/score")) * 10)),
-        ("Only 10 of the last 40",),
+        ("Only 10 of the last 40", "spec.traffic.probes"),
         GOOD,
         total=False,
     ),
