@@ -28,10 +28,14 @@ def labels_unused(view: View) -> Blindness | None:
         return None
     causes, labels = _causes(found), _labels(found)
     failed = sum(causes.values())
+    feedback = view.reading.report.feedback
+    anonymous = UNKNOWN in causes and feedback.identified_ratio == 0
     what = "None" if failed >= labels else f"Only {labels - failed:,}"
     return Blindness(
         f"{what} of the last {number(labels, 'label')} could be used: "
-        f"{explained(causes, {**UNUSED_REASONS, **UNMATCHED})}; see docs/feedback.md",
+        f"{explained(causes, {**UNUSED_REASONS, **UNMATCHED})}; "
+        + ("no exchange so far had an id: send X-Request-Id, or correct spec.traffic.decode.id; " if anonymous else "")
+        + "see docs/feedback.md",
         total=False,
     )
 

@@ -137,15 +137,15 @@ def answered(name: str, *, body: bytes | None = None, **headers: str) -> tuple[R
     return (record(1)._replace(response_body=raw, response_headers=HEADERS + lines.encode()),) * 30
 
 
-def labels(*, known: bool, value: object) -> Step:
-    """Send 30 exchanges with ids, then a label for each."""
+def labels(*, known: bool, value: object, identified: bool = True) -> Step:
+    """Send 30 exchanges, with ids if they are `identified`, then a label for each."""
 
     async def send(here: Served) -> None:
         request = json.dumps({"inputs": [tensor("amount", [0.5])]}).encode()
         answer = json.dumps({"outputs": [tensor("score", [0.5])]}).encode()
         first = here.proxy.sent
         ids = [f"r{first + number}" for number in range(30)]
-        heads = [f"x-request-id: {name}\r\n".encode() for name in ids]
+        heads = [f"x-request-id: {name}\r\n".encode() if identified else b"" for name in ids]
         await here.proxy.send(*(make_record(1, request, answer, request_headers=HEADERS + head) for head in heads))
         items = [{"id": name if known else f"no-{name}", "label": value} for name in ids]
         status, text = await here.send(
@@ -260,6 +260,13 @@ CASES = [
         labels(known=False, value=0.5),
         ("unknown",),
         labels(known=True, value=0.5),
+        total=False,
+        used=labelled,
+    ),
+    Case(
+        "labels_unused",
+        labels(known=False, value=0.5, identified=False),
+        ("no exchange so far had an id", "decode.id"),
         total=False,
         used=labelled,
     ),
