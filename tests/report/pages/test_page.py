@@ -125,7 +125,7 @@ def test_unknown_blocks_are_shown_as_plain_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "\"'&amp;]]>", "x" * 5000, "\u202e\x00\x1b[31m\n", "عربى", " "]
+    "name", ["<script>alert(1)</script>", "\"'&amp;]]>", "x" * 1000, "\u202e\x00\x1b[31m\n", "عربى", " "]
 )
 def test_hostile_names_stay_text_everywhere(name: str) -> None:
     made, line = both(name)
