@@ -16,6 +16,7 @@ from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
@@ -23,7 +24,7 @@ from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
-from ..system.addresses import parse_address
+from ..system.addresses import local_address, parse_address
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
@@ -198,7 +199,8 @@ class App:
             await server.start(self._options.admin)
             self._start()
             memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
-            self._announcer.started(self._options.document, self._options.admin)
+            admin = local_address(parse_address(self._options.admin), server.port)
+            self._announcer.started(self._options.document, admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
@@ -220,12 +222,16 @@ class App:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        self._write_proxy_settings()  # before the socket exists: the proxy reads them when it connects
         self._worker.start()
+
+    def _write_proxy_settings(self) -> None:
         if self._configured.settings.problem:
             return
+        shared = self._options.shared
         try:
-            path = self._options.shared / SETTINGS_FILE
-            write_proxy_settings(path, proxy_settings(self._configured.document))
+            secure_folder(shared)
+            write_proxy_settings(shared / SETTINGS_FILE, proxy_settings(self._configured.document))
         except OSError as error:
             problem = f"cannot write spec.traffic for the proxy: {error}; the proxy keeps its previous settings"
             self.submit(Warn("proxy", problem))

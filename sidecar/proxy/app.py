@@ -154,6 +154,8 @@ class Proxy:
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _set_reader(self, connected: bool) -> None:
+        if connected:
+            self._read_settings()  # the analyzer writes them before it listens
         self._page.words[at.AT_READER] = int(connected)
 
     def _read_settings(self) -> None:

@@ -111,7 +111,8 @@ class ConnectAttempt:
         self._fail(errno.ETIMEDOUT)
 
     def _fail(self, failure: int) -> None:
-        targets = self._left[1:]
+        # a target that was reset had accepted before, so the others are not tried
+        targets = [] if failure == errno.ECONNRESET else self._left[1:]
         self.cancel()
         self._left = targets
         if targets:

@@ -16,7 +16,7 @@ from .errors import ProtocolError
 MICROSECOND = 1_000
 
 # An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 75
-# chunks, or a head of 500 fields. It is about the CPU time that the kernel needs to forward the read.
+# chunks, or a head of 140 fields. It is about the CPU time that the kernel needs to forward the read.
 FREE = 60 * MICROSECOND
 # 1 ms pays for 1250 chunks or 400 pipelined requests in one read. A stream of tokens (130 bytes an event) that was held
 # up for a while costs 0.4 ms per 64 KiB.
@@ -35,12 +35,16 @@ HEAD = 1_500  # a head, in addition to its step, with what the listener does at 
 FINISH = 2_000  # the end of an exchange that was still open when its connection ended or became opaque
 USUALLY_OPEN = 8  # such exchanges of one connection that cost nothing
 LINE = 60  # a field line of a head
+FURTHER_LINE = 400  # a line beyond the usual number, which may be a field that the parser reads, in capitals or not
 SEGMENT = 150  # a segment of a target beyond the usual number; the search for its route examines all
-ESCAPE = 300  # a percent-encoded character of a target
+ESCAPE = 450  # a percent-encoded character of a target
+RAW = 40  # a byte of a target that is not ASCII: its route has it percent-encoded
 EMPTY_LINE = 12  # a byte of the empty lines before a head: 64 KiB of them are too many
 SCAN = 3  # a byte that a regular expression scans
 _SEGMENTS = 8
+_LINES = 8
 _TARGET = 512  # bytes: `routes` examines no more of a target
+_ASCII = bytes(range(128))
 
 
 class ParseBudget:
@@ -71,6 +75,10 @@ class ParseBudget:
 
 def head_cost(raw: bytes) -> int:
     """Return the nominal cost of a head, with what the listener does for its exchange."""
-    line = min(raw.find(b"\n"), _TARGET)
-    target = SEGMENT * max(0, raw.count(b"/", 0, line) - _SEGMENTS) + ESCAPE * raw.count(b"%", 0, line)
-    return HEAD + LINE * raw.count(b"\n") + SCAN * len(raw) + target
+    lines = raw.count(b"\n")
+    examined = min(raw.find(b"\n"), _TARGET)
+    cost = HEAD + SCAN * len(raw) + SEGMENT * max(0, raw.count(b"/", 0, examined) - _SEGMENTS)
+    cost += LINE * lines if lines <= _LINES else LINE * _LINES + FURTHER_LINE * (lines - _LINES)
+    if not raw.isascii():
+        cost += RAW * len(raw[:examined].translate(None, _ASCII))
+    return cost + ESCAPE * raw.count(b"%", 0, examined)

@@ -47,6 +47,7 @@ def absent(tmp_path: Path, spawn: Children) -> Stack:
     return Stack(tmp_path, spawn, free_port(), free_port(), free_port())
 
 
+@pytest.mark.long
 def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)
@@ -57,6 +58,7 @@ def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) 
     assert absent.stop() == 0
 
 
+@pytest.mark.long
 def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)

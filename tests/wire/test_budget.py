@@ -80,6 +80,9 @@ CLIENT_ATTACKS = {
     "chunk extensions": CHUNKED + filled(b"1;a\r\nx\r\n"),
     "header lines": b"GET / HTTP/1.1\r\n" + filled(b"a:\n", READ - 100) + b"\n",
     "folded lines": b"GET / HTTP/1.1\r\na:\n" + filled(b" \n", READ - 100) + b"\n",
+    "lines of one field": b"GET / HTTP/1.1\r\n" + filled(b"User-Agent:\n", READ - 100) + b"\n",
+    "heads with lines of one field": filled(b"GET / HTTP/1.1\r\n" + filled(b"User-Agent:\n", 4000) + b"\n"),
+    "paths that are not ASCII": filled(b"GET /" + filled(b"\xe9", 490) + b" HTTP/1.1\r\n\r\n"),
     "trailer lines": CHUNKED + b"0\r\n" + filled(b"a:\n"),
     "empty chunked requests": filled(b"POST / HTTP/1.1\r\nTransfer-Encoding:chunked\r\n\r\n0\r\n\r\n", 4000) * 4,
 }
@@ -150,6 +153,13 @@ def test_connections_cannot_add_up_their_costs() -> None:
     assert opaque >= 200 - BURST // (300 * 1000)
     ordinary = Connection(budget).client(GET).server(OK)
     assert (ordinary.listener.reason, ordinary.listener.finished_count) == ("", 1)
+
+
+def test_expensive_head_that_is_a_whole_read_is_charged() -> None:
+    budget = ParseBudget()
+    head = b"GET / HTTP/1.1\r\n" + filled(b"upgrade:\n", 4000) + b"\r\n\r\n"
+    reasons = [Connection(budget).client(head).listener.reason for _ in range(50)]  # in the same nanosecond
+    assert "too_costly" in reasons
 
 
 @given(st.lists(st.integers(0, SECOND // 100), max_size=300))

@@ -37,6 +37,23 @@ def test_user_templates_have_precedence_in_their_order() -> None:
     assert templates.route("POST", "/aXb/c") == "POST /aXb/c"
 
 
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/v1/a:b:predict", "/v1/{model}:predict"),
+        ("/v1/a/x/b", "/v1/{model}/x/{row}"),
+        ("/v1/a/x", "/v1/a/x"),
+        ("/v1//x/b", "/v1//x/b"),
+        ("/caf%C3%a9/7", "/caf\xc3\xa9/{row}"),
+        ("/caf\xc3\xa9/7", "/caf\xc3\xa9/{row}"),
+        ("/tea%20pot/7", "/tea pot/{row}"),
+    ],
+)
+def test_fields_of_templates_match_within_a_segment(path: str, route: str) -> None:
+    templates = ("/v1/{model}:predict", "/v1/{model}/x/{row}", "/caf\xc3\xa9/{row}", "/tea pot/{row}")
+    assert RouteTemplates(templates).route("POST", path) == f"POST {route}"
+
+
 @given(st.text(max_size=3000))
 def test_any_target_has_a_route_of_bounded_length(target: str) -> None:
     assert len(RouteTemplates(("/x/{y}",)).route("GET", target)) <= 100

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ....detectors.batch import Side
-from ...errors import quote_value
+from ...errors import number, quote_value
 from ..column_totals import FEWEST_ROWS, ColumnTotals, MonitoredColumn
-from .blindness import Blindness, number, quoted
+from .blindness import Blindness, quoted
 from .history import Totals
+from .paths import why_absent
 from .readings import View
 from .shares import RECENT, unmeasured
 from .traffic import measured
@@ -33,6 +34,7 @@ class AbsentColumns:
     that are not back yet.
     """
 
+    side: Side
     names: tuple[str, ...]
     known: int
     rows: int
@@ -49,11 +51,10 @@ class AbsentColumns:
         """Whether no monitored column of the side has a usable value."""
         return bool(self.known) and len(self.names) == self.known
 
-    @property
-    def why(self) -> str:
-        """The causes as text."""
+    def why(self, view: View) -> str:
+        """Return the causes as text: the paths, if the document gives one per column, else the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
-        return {
+        return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
             "mismatches": "their values are of another type than in the reference",
         }.get(most, "the rows lack them, or their values are null")
@@ -66,7 +67,7 @@ def inputs_absent(view: View) -> Blindness | None:
         return None
     return Blindness(
         f"The {number(found.known, 'input column')} of the profile had {found.amount} usable value in the last "
-        f"{number(found.rows, 'row')} ({quoted(found.names)}): {found.why}; "
+        f"{number(found.rows, 'row')} ({quoted(found.names)}): {found.why(view)}; "
         "compare the names of requests and profile (findings in /report lists what arrives)",
         total=True,
     )
@@ -82,7 +83,7 @@ def columns_absent(view: View) -> Blindness | None:
     rows = min(absent.rows for absent in partly)
     return Blindness(
         f"{number(len(names), 'column')} of the profile had {partly[0].amount} usable value in the last "
-        f"{number(rows, 'row')}: {quoted(names)}; {partly[0].why}; "
+        f"{number(rows, 'row')}: {quoted(names)}; {partly[0].why(view)}; "
         "send them under the profile's names, or build a new profile",
         total=False,
     )
@@ -95,7 +96,7 @@ def predictions_absent(view: View) -> Blindness | None:
         return None
     return Blindness(
         f"The last {number(found.rows, 'row')} of decoded responses have {found.amount} usable value in the profile's "
-        f"prediction {'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why}; "
+        f"prediction {'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
         "name the prediction in the response as in the profile, or build the profile with the server's name",
         total=False,
     )
@@ -154,7 +155,7 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     for column, recent in absent:
         causes += recent.causes(column)
     rows = min(recent.rows[side] for _, recent in absent)
-    return AbsentColumns(tuple(column.name for column, _ in absent), len(columns), rows, causes, few)
+    return AbsentColumns(side, tuple(column.name for column, _ in absent), len(columns), rows, causes, few)
 
 
 def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..decode import REASONS
-from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
+from ...errors import number
+from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
+from .paths import skip_meanings
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
 DROPS: Mapping[str, str] = {
@@ -52,14 +54,14 @@ REMEDIES: Mapping[str, str] = {
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
     "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
-    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
     "other_model": "correct spec.model.name, or leave it out",
     "row_mismatch": _OWN_JSON,
     "truncated": "raise spec.traffic.bodyLimit",
     "unknown_protocol": _OWN_JSON,
     "wrong_structure": _OWN_JSON,
 }
-_OWN_RESPONSE = f"set spec.traffic.decode.predictions if the response is a JSON form of your own ({PROTOCOLS_PAGE})"
+_OWN_RESPONSE = f"set rows and predictions in spec.traffic.decode for a JSON form of your own ({PROTOCOLS_PAGE})"
 UNREAD_REMEDIES: Mapping[str, str] = {
     **{reason: REMEDIES[reason] for reason in ("body_too_large", "content_encoding", "event_stream", "truncated")},
     "content_type": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
@@ -91,13 +93,13 @@ def _failed(totals: Totals) -> int:
 
 
 def undecoded(view: View) -> Blindness | None:
-    """Report that most or all of the recent exchanges could not be decoded."""
+    """Report that some or all of the recent exchanges could not be decoded."""
     if not measured(view.history.now):
         return _never_decoded(view)
-    found = unmeasured(view, "undecoded", measured, _failed)
+    found = unmeasured(view, "undecoded", measured, _failed, UNDECODED_SHARE)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+        return _undecoded(view, bad, _failed(found) + measured(found), total=not measured(found))
     return _everyday_only(view)
 
 
@@ -113,23 +115,30 @@ def _everyday_only(view: View) -> Blindness | None:
     for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
         found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
         if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
-            return _undecoded(own(found), sum(own(found).values()), total=False)
+            return _undecoded(view, own(found), sum(own(found).values()), total=False)
     return None
 
 
 def _never_decoded(view: View) -> Blindness | None:
+    """Report the first exchange that cannot be decoded, since a new user sends one; a few of them are total.
+
+    Exchanges that were lost on the way count as well: nothing is measured, whatever the mixture of causes.
+    """
     now = view.history.now
     found = undecodable(now)
-    recorded = sum(found.values())
-    if _failed(now) < FIRST and recorded < RECENT:
+    failed, recorded = _failed(now), sum(found.values())
+    if not failed and recorded < RECENT:
         return None
-    return _undecoded(found, recorded, total=True)
+    lost = sum(count for reason, count in reasons(now.kind("outcome", "dropped")).items() if reason not in OVER)
+    return _undecoded(view, found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
 
 
-def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
-    failed = sum(found.values())
+def _undecoded(view: View, found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
+    failed, causes = sum(found.values()), explained(found, skip_meanings(view, "input"))
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
-    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
+    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {causes}"
+    if recorded == 1:
+        text = f"The only recorded exchange could not be measured: {causes}"
     most = max(found, key=found.__getitem__)
     others = "" if total else OTHER_ENDPOINTS.get(most, "")
     return Blindness(f"{text}; {REMEDIES.get(most, OTHER_REMEDY)}{others}", total)
@@ -199,7 +208,7 @@ def no_prediction_requests(view: View) -> Blindness | None:
 
 
 def predictions_unread(view: View) -> Blindness | None:
-    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
+    """Report that inputs are measured, and some or all of the recent responses could not be decoded."""
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
@@ -213,7 +222,9 @@ def predictions_unread(view: View) -> Blindness | None:
     def unread(totals: Totals) -> int:
         return sum(causes(totals).values())
 
-    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    found = unmeasured(
+        view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread, UNDECODED_SHARE
+    )
     if found is None:
         return None
     failed = unread(found)
@@ -221,7 +232,7 @@ def predictions_unread(view: View) -> Blindness | None:
     most = max(causes(found), key=causes(found).__getitem__)
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes(found), REASONS)}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
+        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
         total=False,
     )
 

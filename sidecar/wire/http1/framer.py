@@ -18,6 +18,8 @@ HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * 1024
 TRAILER_LIMIT = 4 * 1024  # bytes of a trailer section that are kept, in whole lines
 USUAL_HEAD = 4 * 1024  # bytes; searching more for the end of a head is charged to the parse budget
+USUAL_LINES = 64  # lines of a head that is parsed at no charge: 25 us
+FEW_LINES = 512  # bytes of a head whose lines need not be counted
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"(?:\n++|\r\n)*+")  # allowed before a start line (RFC 9112, 2.2)
@@ -100,10 +102,12 @@ class Framer:
         self._remaining = 0
 
     def whole_head(self, data: bytes) -> int:
-        """Return the end of the head if `data` begins a message and contains its whole head of usual size, else 0."""
+        """Return the end of the head if `data` begins a message and contains its whole head, of usual cost; else 0."""
         if self.state or self._unparsed or self.paused:
             return 0
         end = data.find(b"\r\n\r\n", 0, USUAL_HEAD)
+        if end > FEW_LINES and data.count(b"\n", 0, end) > USUAL_LINES:
+            return 0
         return end + 4 if end > 0 else 0
 
     @property

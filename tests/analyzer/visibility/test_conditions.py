@@ -150,6 +150,24 @@ def test_twenty_exchanges_without_a_measured_one_are_never_ready(
     assert f"{failed} {reason}" in found.spots[0].text
 
 
+def test_the_first_exchange_that_cannot_be_decoded_is_said_and_some_of_them_are_total(quiet: PageSnapshot) -> None:
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for failed, ready in ((1, "partly_blind"), (1, "partly_blind"), (3, "blind")):
+        reading = counting.reading({**EMPTY, "undecodable": {"unknown_protocol": failed}}, NOW)
+        made.update(reading)
+        assert readiness(reading, made.spots).status == ready
+
+
+@pytest.mark.parametrize(("failed", "status"), [(15, "partly_blind"), (4, "ready")])
+def test_a_tenth_that_cannot_be_decoded_is_said(quiet: PageSnapshot, failed: int, status: str) -> None:
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for _ in range(5):
+        step = {**EMPTY, "undecodable": {"unknown_protocol": failed}, "measured": 100 - failed}
+        reading = counting.reading(step, NOW)
+        made.update(reading)
+    assert readiness(reading, made.spots).status == status
+
+
 def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
     quiet: PageSnapshot, caplog: pytest.LogCaptureFixture
 ) -> None:
