@@ -24,6 +24,7 @@ from pilotfish.sidecar.analyzer.visibility.traffic import (
     EVERYDAY,
     LOST_LATER,
     OPAQUE_REMEDIES,
+    OTHER_ENDPOINTS,
     REMEDIES,
     UNREAD_REMEDIES,
 )
@@ -186,7 +187,7 @@ def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
 def test_the_words_are_about_reasons_that_exist() -> None:
     assert DOWNGRADES.keys() == set(layout.DOWNGRADES)
     assert OPAQUE_REMEDIES.keys() <= DOWNGRADES.keys()
-    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() <= REASONS.keys()
+    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() | OTHER_ENDPOINTS.keys() <= REASONS.keys()
     assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 
