@@ -1,8 +1,8 @@
 """The command `pilotfish`: a table of subcommands, each in a module of its own.
 
 The module of a subcommand is imported only when that subcommand runs, so that the proxy never loads the statistics.
-It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status. Commands
-that run long log to standard error, and take each of their options from the environment, too.
+It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status.
+Long-running commands log to standard error, and also take each of their options from the environment.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ USAGE_STATUS = 2
 class Command(NamedTuple):
     """One subcommand: its line in the help, and its module.
 
-    `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command runs
-    long and writes its errors to the log.
+    `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command is
+    long-running and writes its errors to the log.
     """
 
     help: str
@@ -40,7 +40,9 @@ COMMANDS = {
         "analyze the traffic that a proxy records", "pilotfish.sidecar.run.analyze", variables=None, logs=True
     ),
     "check": Command(
-        "check a ModelMonitor document and all that it names", "pilotfish.sidecar.run.check", variables=("--file",)
+        "check a ModelMonitor document and the files that it names",
+        "pilotfish.sidecar.run.check",
+        variables=("--file",),
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
@@ -186,7 +188,7 @@ def _show_error(text: str, logger: logging.Logger | None) -> None:
 
 
 def _variables_of_all() -> set[str]:
-    """Return the variables of the options of all commands that run long."""
+    """Return the variables of the options of all long-running commands."""
     names = [name for name, command in COMMANDS.items() if command.logs]
     return {variable for name in names for variable in options.options_of(build_parser(name))}
 

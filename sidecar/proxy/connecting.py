@@ -117,7 +117,7 @@ class UpstreamConnect:
         if self._attempt is not None and self._attempt.settle():
             return
         is_unix = self._client.family == socket.AF_UNIX
-        if events & ERR or (events & HUP and not is_unix):  # HUP of a Unix socket is no reset: its bytes can be read
+        if events & ERR or (events & HUP and not is_unix):  # HUP of a Unix socket is not a reset: its bytes can be read
             self._refuse(Refusal.CLIENT_RESET)
         elif not unread_bytes(self._client):
             self._refuse(Refusal.CLIENT_LEFT)

@@ -1,8 +1,8 @@
-"""What the log says about a change of the report: (level, sentence) pairs from two states. Pure.
+"""Log lines for the changes between two states of the report: (level, sentence) pairs. Pure.
 
 The analyzer process calls `report_lines` once a second and at its end, and `control_lines` whenever the control loop
-publishes its status. Each event gives one line, however often the functions are called. Blind spots, also an idle
-analyzer, are logged by `analyzer/visibility`. Foreign text is truncated here and escaped by the log.
+publishes its status. Each event gives one line, however often the functions are called. `analyzer/visibility` logs
+blind spots, also an idle analyzer. This module truncates foreign text, and the log escapes it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command `pilotfish check`: opens a document and all that it names, and prints what `run` would report.
+"""The command `pilotfish check`: opens a document and the files that it names, and prints what `run` would report.
 
 It starts nothing, connects to nothing and needs no HTTP library.
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, quote_value
 
-ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 belongs to Prometheus
+ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 is the port of Prometheus
 LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without the final NUL
 LONGEST_HOST_NAME = 253  # bytes, without the final dot
 LARGEST_PORT = 65535
@@ -53,7 +53,7 @@ def parse_address(
 ) -> Address:
     """Return the address `text`; raise AddressError, which begins with `what` and lists the valid forms.
 
-    `any_host` allows `:PORT` and says what it stands for, `unix` allows `unix:/path`; `example` is a HOST:PORT.
+    `any_host` allows `:PORT` and describes its meaning, `unix` allows `unix:/path`; `example` is a HOST:PORT.
     """
     if unix and text.startswith(_UNIX):
         path = text.removeprefix(_UNIX)
@@ -80,7 +80,7 @@ def local_address(address: Address, port: int) -> Address:
 
 
 def _is_unspecified(host: str) -> bool:
-    """Return whether an IP address stands for all addresses of this machine."""
+    """Return whether an IP address means all addresses of this machine."""
     try:
         packed = socket.inet_pton(socket.AF_INET6, host) if ":" in host else socket.inet_aton(host)
     except (OSError, ValueError):

@@ -62,7 +62,7 @@ CONNECTIONS = Metric(
     "pilotfish_connections_total",
     "counter",
     "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors), and failed "
-    "attempts to connect to the model (connect_failures).",
+    "attempts to connect to the model server (connect_failures).",
     TRAFFIC,
     ("event",),
 )
@@ -91,7 +91,7 @@ DOWNGRADES = Metric(
 UPSTREAMS_UNREACHABLE = Metric(
     "pilotfish_upstreams_unreachable",
     "gauge",
-    "Addresses of the model that the proxy could not connect to at its last attempt.",
+    "Addresses of the model server that the proxy could not connect to at its last attempt.",
     TRAFFIC,
 )
 CAPTURED_BYTES = Metric(
@@ -349,7 +349,7 @@ BLIND = Metric(
 WARNINGS = Metric(
     "pilotfish_warnings",
     "gauge",
-    "Warnings of GET /report that are no blind spot, such as a changed document that cannot be used, or a full disk.",
+    "Warnings of GET /report that are not blind spots, such as a changed document that cannot be used, or a full disk.",
     OWN,
 )
 READY = Metric(

@@ -126,7 +126,7 @@ KNOWN = [
     (place("excluded"), {}, r"\$\.excluded must be a list"),
     (place("transforms", 1), "x", r"\$\.transforms\[1\] must be an object"),
     (place("reference", "order"), "rows", r"\$\.reference has the order 'rows' and tick_seconds"),
-    (place("input_columns", 0), "other", r"\$\.features\[0\] .*\.name is no column"),
+    (place("input_columns", 0), "other", r"\$\.features\[0\] .*\.name is not a column"),
 ]
 
 

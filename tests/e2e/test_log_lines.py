@@ -1,4 +1,4 @@
-"""What the log of `pilotfish run` says, in both formats, and a start from environment variables alone."""
+"""The log lines of `pilotfish run`, in both formats, and a start from environment variables alone."""
 
 from __future__ import annotations
 

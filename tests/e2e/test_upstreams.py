@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
-UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model", total=True)
+UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model server", total=True)
 HOSTS = Path(__file__).parent / "hosts"
 NAME = "model.test"
 
@@ -74,7 +74,7 @@ def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
 
 @pytest.fixture
 def named(absent: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """A stack that is not started, whose model has a name; the file `hosts` says where it is."""
+    """A stack that is not started, whose model has a name; the file `hosts` has its address."""
     monkeypatch.setenv("PYTHONPATH", str(HOSTS))
     monkeypatch.setenv("PILOTFISH_TEST_HOSTS", str(absent.folder / "hosts"))
     absent.upstream_host = NAME

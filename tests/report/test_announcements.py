@@ -1,4 +1,4 @@
-"""The lines that the log gets: one for each event between two reports, however often they are compared."""
+"""The lines of the log: one for each event between two reports, however often they are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pilotfish check` opens all that a document names, and refuses it with the words of a running analyzer."""
+"""`pilotfish check` opens the files that a document names, and refuses it with the same text as a running analyzer."""
 
 from __future__ import annotations
 

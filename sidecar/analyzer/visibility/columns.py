@@ -1,8 +1,8 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
 A column counts as absent after `RECENT` exchanges and `rows_needed` rows without it; the exchanges are not needed while
-it has never come. Absent columns are back when they have a tenth of the values of the reference, so that a column that
-comes rarely does not open and close a blind spot again and again.
+it has never had a value. Absent columns are back when they have a tenth of the values of the reference, so that a rare
+column does not open and close a blind spot again and again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class AbsentColumns:
         return bool(self.known) and len(self.names) == self.known
 
     def why(self, view: View) -> str:
-        """Return the causes as text: the paths, if the document gives one per column, else the rows."""
+        """Return why the columns are absent: because of the document's paths, if there is one per column, or the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
         return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",

@@ -1,4 +1,4 @@
-"""Conditions about the document beside the profile in force: a profile that is missing, names that nothing has."""
+"""Conditions about the document: a profile that is missing, and names that neither profile nor traffic has."""
 
 from __future__ import annotations
 

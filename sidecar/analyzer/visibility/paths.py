@@ -1,4 +1,4 @@
-"""What the texts of blind spots say about the paths of `spec.traffic.decode`.
+"""Texts about the paths of `spec.traffic.decode`, for blind spots.
 
 The paths come from the document, so they may be shown.
 """

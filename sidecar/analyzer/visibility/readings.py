@@ -1,4 +1,4 @@
-"""One reading: everything that the conditions look at, at one moment."""
+"""One reading: the values of one moment that the conditions compare."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The rule of all conditions about a share of events (exchanges, rows, labels) that are not measured.
 
-    blind          none of the last RECENT events is measured (FIRST, while nothing has ever been)
+    blind          none of the last RECENT events is measured (FIRST, if nothing has ever been measured)
     partly blind   among the last MANY events, the share that is not measured reaches a bound
     over           all of the last RECENT events are measured (SETTLED, if the bound is below a half), or the share is
                    below half the bound

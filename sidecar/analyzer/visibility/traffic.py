@@ -23,7 +23,11 @@ DROPS: Mapping[str, str] = {
     "rate": "spec.traffic.maxRecordsPerSecond is 0",
     "version_mismatch": "proxy and analyzer are of different versions; use the same release",
 }
-OVER = ("analyzer_restart", "no_reader", "proxy_restart")  # the condition no_reader reports the present
+OVER = (
+    "analyzer_restart",
+    "no_reader",
+    "proxy_restart",
+)  # in the past; the condition no_reader reports the present state
 LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
 DOWNGRADES: Mapping[str, str] = {
     "connect": "CONNECT tunnels",
@@ -104,7 +108,7 @@ def undecoded(view: View) -> Blindness | None:
 
 
 def _everyday_only(view: View) -> Blindness | None:
-    """Return a partial blindness if everyday reasons are all that comes: errors, or requests for something else.
+    """Return a partial blindness if all recent exchanges have everyday reasons: errors, or requests of another kind.
 
     Requests to other models do not count: beside them, the document's own model may be quiet.
     """
@@ -120,9 +124,9 @@ def _everyday_only(view: View) -> Blindness | None:
 
 
 def _never_decoded(view: View) -> Blindness | None:
-    """Report the first exchange that cannot be decoded, since a new user sends one; a few of them are total.
+    """Report already the first exchange that cannot be decoded, if nothing was decoded before; a few of them are total.
 
-    Exchanges that were lost on the way count as well: nothing is measured, whatever the mixture of causes.
+    Exchanges that were lost on the way count as well: the mixture of causes does not matter if nothing is measured.
     """
     now = view.history.now
     found = undecodable(now)

@@ -1,6 +1,6 @@
 """The table of conditions, and the watch that evaluates it once a second and logs each blind spot once.
 
-To add a condition: write it in one of the modules beside, add a line to `CONDITIONS`, and its reason to
+To add a condition: write it in one of the modules of this package, add a line to `CONDITIONS`, and its reason to
 `BLIND_REASONS`. A condition must be pure and cheap; it runs in the event loop.
 """
 

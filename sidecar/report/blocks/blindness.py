@@ -116,8 +116,8 @@ BLIND_REASONS = MappingProxyType(
             "Correct the names. The text suggests the nearest one.",
         ),
         "upstream_unreachable": BlindReason(
-            "The proxy cannot connect to the model, or its name does not resolve.",
-            "Start the model, and check `--upstream`.",
+            "The proxy cannot connect to the model server, or its name does not resolve.",
+            "Start the model server, and check `--upstream`.",
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""Accepted labels that lead to no loss: counted by reason, and said in the response."""
+"""Accepted labels that lead to no loss: counted by reason, and reported in the response."""
 
 from __future__ import annotations
 

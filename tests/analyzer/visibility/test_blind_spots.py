@@ -162,7 +162,7 @@ def labels(*, known: bool, value: object, header: str = "x-request-id") -> Step:
 
 CASES = [
     Case("idle", nothing, ("drift.tick", "ten"), status="idle", spec=SPEC.replace("1s", "ten")),
-    Case("no_proxy", stale, ("no sign of life",), fresh, status="no_proxy"),
+    Case("no_proxy", stale, ("the heartbeat of the proxy is",), fresh, status="no_proxy"),
     Case("no_reader", words_of_page(AT_READER=0), ("no_reader",), words_of_page(AT_READER=1), status="no_reader"),
     Case(
         "upstream_unreachable",

@@ -1,4 +1,4 @@
-"""Laws of all conditions: any counters give well-formed blind spots, and nothing measured is never called ready."""
+"""Laws of all conditions: any counters give well-formed blind spots, and the status is never `ready` if nothing is measured."""
 
 from __future__ import annotations
 

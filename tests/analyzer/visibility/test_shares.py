@@ -26,7 +26,7 @@ def bad(totals: Totals) -> int:
 
 
 class Judged:
-    """Feeds events, one reading each, and remembers what the rule said last."""
+    """Feeds events, one reading each, and keeps the last result of the rule."""
 
     def __init__(self, bound: float = HALF) -> None:
         self.bound = bound
