@@ -56,7 +56,7 @@ test-long: venv ## long simulations, the kill matrix, faults in short, property-
 
 soak: venv ## faults in full: 50 kills of each process, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
-	PILOTFISH_SOAK=1 PILOTFISH_SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
+	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs

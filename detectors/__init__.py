@@ -13,6 +13,7 @@ summaries        integer counts of a tick, and windows of the past; counts of se
 detection        evidence, alarms within the false-alarm budget, episodes
 comparisons      effect sizes, for people
 performance      realized and estimated loss
+schema           checks of the values in a JSON document
 quality          findings about rows, which are not alarms
 conformance      checks that hold for every class of a kind
 

@@ -166,7 +166,7 @@ def ascending(values: Array, where: str, *, strictly: bool = True) -> Array:
 
 
 def counts(size: int, most: int = LARGEST_COUNT) -> Check[Ints]:
-    """Accept a list of `size` whole numbers from 0, of which the sum is at most `most`; return int64 [size]."""
+    """Accept a list of `size` whole numbers from 0 with a sum of at most `most`; return int64 [size]."""
     accepted = listed(whole(0, most), 0, size)
 
     def check(value: object, where: str) -> Ints:

@@ -1,8 +1,8 @@
 """The command `pilotfish`: a table of subcommands, each in a module of its own.
 
 The module of a subcommand is imported only when that subcommand runs, so that the proxy never loads the statistics.
-It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status. Commands
-that run long log to standard error, and take each of their options from the environment, too.
+It has the functions `add_arguments(parser)` and `run(args) -> int`; the result of `run` is the exit status.
+Long-running commands log to standard error, and also take each of their options from the environment.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ USAGE_STATUS = 2
 class Command(NamedTuple):
     """One subcommand: its line in the help, and its module.
 
-    `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command runs
-    long and writes its errors to the log.
+    `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command is
+    long-running and writes its errors to the log.
     """
 
     help: str
@@ -40,7 +40,9 @@ COMMANDS = {
         "analyze the traffic that a proxy records", "pilotfish.sidecar.run.analyze", variables=None, logs=True
     ),
     "check": Command(
-        "check a ModelMonitor document and all that it names", "pilotfish.sidecar.run.check", variables=("--file",)
+        "check a ModelMonitor document and the files that it names",
+        "pilotfish.sidecar.run.check",
+        variables=("--file",),
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
@@ -108,14 +110,18 @@ def version() -> str:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser of the words `given`. It writes its errors to the logger `logger`, if it has one."""
+    """A parser of the words `given`. It writes its errors to the logger `logger`, if it has one.
+
+    `unknown` has a sentence for each environment variable that sets nothing.
+    """
 
     logger: logging.Logger | None = None
     given: Sequence[str] = ()
+    unknown: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         """End the process with USAGE_STATUS and the reason."""
-        text = "; ".join((message, *self._suggestions(), f"`{self.prog} --help` lists the options"))
+        text = "; ".join((message, *self._suggestions(), *self.unknown, f"`{self.prog} --help` lists the options"))
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
@@ -151,10 +157,11 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
     if command.logs:  # errors of the command line have the format that it asks for
         parser.logger = logger
         log.set_up("json" if log.wants_json(arguments, environ) else "text")
+        parser.unknown = options.unknown_variables(environ, options.options_of(parser), _variables_of_all)
     args, given = options.parse(parser, arguments, environ, command.variables)
     if command.logs:
         log.set_up(args.log_format, args.log_level)
-        for sentence in options.unknown_variables(environ, options.options_of(parser), _variables_of_all):
+        for sentence in parser.unknown:
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
@@ -181,7 +188,7 @@ def _show_error(text: str, logger: logging.Logger | None) -> None:
 
 
 def _variables_of_all() -> set[str]:
-    """Return the variables of the options of all commands that run long."""
+    """Return the variables of the options of all long-running commands."""
     names = [name for name, command in COMMANDS.items() if command.logs]
     return {variable for name in names for variable in options.options_of(build_parser(name))}
 

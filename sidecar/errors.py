@@ -1,4 +1,4 @@
-"""The base classes of Pilotfish's errors, and functions that quote values in messages.
+"""The base classes of Pilotfish's errors, and functions that write values into messages.
 
 A message has the form `what failed: the value (truncated); why; what to do`. It must never contain a body or a secret.
 """
@@ -27,6 +27,11 @@ def quote_value(value: object, limit: int = MAX_QUOTED) -> str:
         return _quote_path(value, limit)
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def number(amount: int, word: str) -> str:
+    """Return `3 rows` or `1 row`."""
+    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
 
 
 def error_location(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Logging of the processes that run long: one line per event on standard error, as text or as JSON.
+"""Logging of the long-running processes: one line per event on standard error, as text or as JSON.
 
     logging.getLogger("pilotfish.PART").info(...)  -->  set_up(format, level)  -->  standard error
 
@@ -74,7 +74,7 @@ def set_up(log_format: str = DEFAULT_FORMAT, level: str = DEFAULT_LEVEL) -> None
     root.setLevel(LEVELS[level])
     logging.captureWarnings(capture=True)
     sys.excepthook = lambda _, error, __: _log_uncaught("the process ends", error)
-    sys.unraisablehook = lambda found: _log_uncaught("an object's end failed", found.exc_value)
+    sys.unraisablehook = lambda found: _log_uncaught("a finalizer failed", found.exc_value)
     threading.excepthook = lambda found: _log_uncaught("a thread ends", found.exc_value)
 
 
@@ -143,7 +143,7 @@ class LineHandler(logging.Handler):
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line of `record`; a standard error that is closed or full is no error."""
+        """Write the line of `record`; a closed or full standard error is ignored."""
         try:
             if self._lost and self._write(self.format(_lost_record(self._lost))):
                 self._lost = 0

@@ -15,6 +15,8 @@ Data flow
 ---------
 `reference.build_profile` -> `Profile` -> `to_bytes` -> file -> `from_bytes` -> `detection`, `summaries`, `comparisons`
 
+`parsing` checks each value of a document, `consistency` what the values must satisfy together.
+
 The bytes are canonical, and their SHA-256 identifies the profile: counts and checkpoints of another hash are refused.
 Terms of the whole package: docs/glossary.md.
 """

@@ -146,7 +146,7 @@ def _check_source(
     """Raise ProfileError unless a feature is a column of its side, or a transform of its side derives it."""
     made = derived.get(feature.name)
     if made is None and feature.name not in columns[feature.side]:
-        raise _unfit(f"$.{where}.name", f"is no column of the side {feature.side!r}, and no transform derives it")
+        raise _unfit(f"$.{where}.name", f"is not a column of the side {feature.side!r}, and no transform derives it")
     if made is not None and (made.side, made.family) != (feature.side, feature.family):
         raise _unfit(
             f"$.{where}", f"has side and family {shown((feature.side, feature.family))}, not those of its transform"
@@ -184,7 +184,7 @@ def _check_labels(
 
 
 def _check_spec(performance: PerformanceSpec, made: LossTransform, reference: ReferenceSummary) -> None:
-    """Raise ProfileError unless the specification says of the loss what its transform says."""
+    """Raise ProfileError unless the specification describes the loss as its transform does."""
     by_score = made.by_score
     pairs = {
         "label": (performance.label, made.label),

@@ -30,7 +30,9 @@ Data flow. One thread, the worker, does steps 1 to 7. Step 8 runs in an asyncio 
         profile_builder.py   stored rows --> a child process --> a learned profile
         actions.py           decisions about profiles and episodes; audit.py records them
         announcer.py         logs each event once
-        inspection.py        opens all that a document names, for `pilotfish check`
+        inspection.py        opens the files that a document names, for `pilotfish check`
+        visibility/          blind spots: what cannot be measured, and the status of /readyz
+        column_totals.py     rows with a usable value, by feature, for visibility/
         memory.py            the memory limit
 
 Glossary

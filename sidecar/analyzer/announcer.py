@@ -10,6 +10,7 @@ from ..report.announcements import control_lines, report_lines
 from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..settings.document import ModelMonitor
+from ..system.addresses import Address
 from .configuration import strip_secrets
 
 _LOG = logging.getLogger("pilotfish.analyzer")
@@ -26,8 +27,8 @@ class Announcer:
         self._report: Report | None = None
         self._control: ControlStatus | None = None
 
-    def started(self, path: Path | None, address: str) -> None:
-        """Log the document in force and the admin address."""
+    def started(self, path: Path | None, address: Address) -> None:
+        """Log the document in force and where this machine reaches the admin address."""
         if self._document is not None:
             spec = self._document.spec
             model = " version ".join(quote_value(part) for part in (spec.model.name, spec.model.version) if part)

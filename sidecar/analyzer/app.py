@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
 
-from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver
+from ..channel.upstreams import UnreachableUpstream, read_unreachable
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
-from ..system.addresses import parse_address
+from ..system.addresses import local_address, parse_address
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
@@ -198,7 +200,8 @@ class App:
             await server.start(self._options.admin)
             self._start()
             memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
-            self._announcer.started(self._options.document, self._options.admin)
+            admin = local_address(parse_address(self._options.admin), server.port)
+            self._announcer.started(self._options.document, admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
@@ -220,12 +223,16 @@ class App:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+        self._write_proxy_settings()  # before the socket exists: the proxy reads them when it connects
         self._worker.start()
+
+    def _write_proxy_settings(self) -> None:
         if self._configured.settings.problem:
             return
+        shared = self._options.shared
         try:
-            path = self._options.shared / SETTINGS_FILE
-            write_proxy_settings(path, proxy_settings(self._configured.document))
+            secure_folder(shared)
+            write_proxy_settings(shared / SETTINGS_FILE, proxy_settings(self._configured.document))
         except OSError as error:
             problem = f"cannot write spec.traffic for the proxy: {error}; the proxy keeps its previous settings"
             self.submit(Warn("proxy", problem))
@@ -286,10 +293,12 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
+        page = _page(self._options)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
-            page=_page(self._options),
+            page=page,
+            unreachable=_unreachable(self._options, page),
             connected=self.connected,
             setting=Setting(
                 document=self._configured.document,
@@ -316,6 +325,12 @@ def _page(options: Options) -> PageSnapshot | None:
         return read_page(options.shared / PAGE_FILE)
     except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
         return None
+
+
+def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:
+    if page is None or not page.connections["upstreams_unreachable"]:
+        return ()
+    return read_unreachable(options.shared / UPSTREAMS_FILE, page.epoch)
 
 
 async def _exit_status(polling: asyncio.Task[int]) -> int:

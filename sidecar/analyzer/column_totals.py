@@ -1,6 +1,6 @@
 """Totals per feature of one profile: rows that had a usable value, since the profile came into force.
 
-`profile_monitor.py` adds the counts of each closed tick. `visibility/columns.py` finds the columns that never come.
+`profile_monitor.py` adds the counts of each closed tick. `visibility/columns.py` finds the absent columns.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ...detectors.profile.profile import Profile
 from ...detectors.summaries.counts import Counts
 
 FEWEST_ROWS = 20
-ALWAYS_PRESENT = 0.99  # share of present values from which consecutive missing ones are no chance
+ALWAYS_PRESENT = 0.99  # above this share of present values, a run of missing ones is not random
 
 
 @dataclass(frozen=True, slots=True)
 class MonitoredColumn:
-    """A column of the profile, with the positions of its features: its own, or what is derived from it alone.
+    """A column of the profile, with the positions of its own feature or of those derived from it alone.
 
     `rows_needed` is the number of rows after which a column without a value is absent, and not just missing as in the
     reference. It is larger for a column that is often missing there, in runs.

@@ -46,7 +46,7 @@ class Configuration:
 
 
 def configure(path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False) -> Configuration:
-    """Return the configuration from the document at `path`; None stands for no document.
+    """Return the configuration from the document at `path`; None means that there is no document.
 
     Outside of a `cluster`, a document with settings that need one cannot be used.
     """

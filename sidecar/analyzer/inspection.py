@@ -1,4 +1,4 @@
-"""Opens everything that a document names, as `pilotfish check` does, and returns what a running analyzer would report.
+"""Opens the files that a document names, for `pilotfish check`, and returns what a running analyzer would report.
 
 It uses the functions of the start (`configure`, `ProfileStore`, `Pipeline.set_profile`), so the words are the same.
 """

@@ -9,6 +9,7 @@ partly counted. Every group of stores that belong together must stand between tw
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
 import os
 import time
@@ -18,11 +19,15 @@ from pathlib import Path
 
 from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
+from ..system.ownership import is_own
 from . import layout as at
-from .peers import FILE_MODE, ForeignOwnerError, check_owner, secure_folder
+from .peers import FILE_MODE, secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
+_LOG = logging.getLogger("pilotfish.proxy")
+
 ATTEMPTS = 200
+LARGEST = 2**62  # a larger counter is damage
 RETRY_SECONDS = 0.0002
 
 
@@ -105,25 +110,26 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
 
-        Raise PageError if another proxy has the page open, ForeignOwnerError if folder or page belong to another user.
+        A damaged page is copied to another file, and counters start from zero.
+
+        Raise PageError if another proxy has the page open, UsageError if folder or page belong to another user.
         """
         secure_folder(path.parent)
         if not _is_page(path):
             replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            check_owner(path, os.fstat(descriptor))
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise PageError(
                 f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
             ) from error
-        except ForeignOwnerError:
-            os.close(descriptor)
-            raise
         backing = mmap.mmap(descriptor, at.SIZE)
         words = memoryview(backing).cast("Q")
+        if _is_damaged(words):
+            _set_aside(path, backing[:])
+            backing[:] = bytes(at.SIZE)
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
         words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
@@ -192,11 +198,7 @@ def read_page(path: Path) -> PageSnapshot:
 
     Raise PageError if it is missing, has another layout or belongs to another user.
     """
-    try:
-        usable = _is_page(path)
-    except ForeignOwnerError as error:
-        raise PageError(str(error)) from error
-    if not usable:
+    if not _is_page(path):
         raise PageError(
             f"counter page {quote_value(path)} is missing or has another layout; "
             "check that a proxy of the same version uses this --shared folder"
@@ -222,15 +224,35 @@ def slot_name(route: str) -> str:
 def _is_page(path: Path) -> bool:
     try:
         with open(path, "rb") as file:
-            check_owner(path, os.fstat(file.fileno()))
+            status = os.fstat(file.fileno())
+            if not is_own(status.st_uid):
+                raise PageError(
+                    f"counter page {quote_value(path)} belongs to user {status.st_uid}, and Pilotfish runs as user "
+                    f"{os.geteuid()}; run proxy and analyzer as one user"
+                )
             head = memoryview(file.read(16))
-            return (
-                len(head) == 16
-                and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT)
-                and os.fstat(file.fileno()).st_size == at.SIZE
-            )
+            return len(head) == 16 and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT) and status.st_size == at.SIZE
     except FileNotFoundError:
         return False
+
+
+def _is_damaged(words: memoryview) -> bool:
+    """Return whether a word holds a number that no counter reaches. A store of a larger one would raise."""
+    used = [range(at.AT_LOCK, at.AT_SLOTS)]
+    for slot in range(at.SLOTS):
+        base = at.AT_SLOTS + slot * at.SLOT_WORDS
+        used.append(range(base + at.SLOT_NAME + at.NAME_WORDS, base + at.SLOT_WORDS))
+    return any(max(words[part.start : part.stop]) > LARGEST for part in used if part)
+
+
+def _set_aside(path: Path, content: bytes) -> None:
+    copy = path.with_name(f"{path.name}.refused")
+    try:
+        replace_file(copy, content, mode=FILE_MODE)
+        where = f"it was copied to {quote_value(copy)}"
+    except OSError as error:
+        where = f"it cannot be copied: {error.strerror}"
+    _LOG.warning("the counter page %s is damaged: counters start from zero; %s", quote_value(path), where)
 
 
 def _slot_name(words: memoryview, slot: int) -> str:

@@ -25,7 +25,7 @@ from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
-from ..errors import UsageError, quote_value
+from ..errors import UsageError, number, quote_value
 from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
 from .build import ColumnRoles, read_table, row_times
@@ -233,8 +233,8 @@ def _effect(effects: Mapping[str, Any] | None) -> str:
 
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
-    alarms = "1 alarm" if event["alarms"] == 1 else f"{event['alarms']} alarms"
-    yield f"{event['rows']:,} rows in {event['ticks']:,} ticks: {alarms}"
+    rows, ticks, alarms = (number(event[f"{word}s"], word) for word in ("row", "tick", "alarm"))
+    yield f"{rows} in {ticks}: {alarms}"
     yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:

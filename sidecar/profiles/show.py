@@ -49,14 +49,16 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
     named = " version ".join(filter(None, (profile.model, profile.version)))
     yield "profile", " ".join(filter(None, (named, f"sha256 {profile.hash[:16]}…", profile.created)))
     order = {"time": "by time", "rows": "the order of the rows counts as time", "exchangeable": "without an order"}
-    ticks = f"{reference.ticks:,} ticks" + (f" of {reference.tick_seconds:g} s" if reference.tick_seconds else "")
-    yield "reference", f"{reference.rows:,} rows in {ticks}, {order[reference.order]}"
+    ticks = errors.number(reference.ticks, "tick") + (
+        f" of {reference.tick_seconds:g} s" if reference.tick_seconds else ""
+    )
+    yield "reference", f"{errors.number(reference.rows, 'row')} in {ticks}, {order[reference.order]}"
     if reference.first_time is not None and reference.last_time is not None:
         yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
     if reference.rows_per_tick is not None:
         yield "", f"rows per tick: {reference.rows_per_tick:,.0f}; the evidence of fuller live ticks is scaled down"
     yield "split", f"by {reference.split}: 30 % training, 70 % calibration"
-    sides = [f"{len(profile.names('input'))} inputs", f"{len(profile.names('prediction'))} predictions"]
+    sides = [errors.number(len(profile.names(side)), side) for side in ("input", "prediction")]
     yield "monitored", ", ".join(sides)
     yield from _relation_lines(profile)
     yield from performance_lines(profile)
@@ -69,7 +71,7 @@ def performance_lines(profile: Profile) -> Iterator[tuple[str, str]]:
         return
     feature = profile.feature(LOSS)
     rows, mean, _ = loss_moments(feature.bins, feature.reference_counts)
-    yield "performance", f"{spec.task}: {_loss_text(spec)}; {mean:.4g} over {rows:,} labelled rows"
+    yield "performance", f"{spec.task}: {_loss_text(spec)}; {mean:.4g} over {errors.number(rows, 'labelled row')}"
     delay = (
         "cannot be detected"
         if feature.delay_rows is None
@@ -108,7 +110,10 @@ def _relation_lines(profile: Profile) -> Iterator[tuple[str, str]]:
         return
     related = [(name.partition(":")[2], profile.partners[name]) for name in joint if name in profile.partners]
     columns = {name for made in profile.transforms if made.family == "multivariate" for name in made.inputs}
-    yield "relations", f"{len(columns)} columns, {len(joint)} measures; related columns:"
+    yield (
+        "relations",
+        f"{errors.number(len(columns), 'column')}, {errors.number(len(joint), 'measure')}; related columns:",
+    )
     for column, partners in related[:MAX_LISTED]:
         yield "", column + (f" with {', '.join(partners)}" if partners else "")
     if len(related) > MAX_LISTED:

@@ -15,6 +15,7 @@ CONNECTION_LIMIT = 10_000
 CONNECT_WAIT_SECONDS = 5
 DRAIN_SECONDS = 20  # within the grace period of Kubernetes, 30 s, with time left for the last checkpoint
 _LONGEST_SECONDS = 1e6
+_EXAMPLES = {"--health": "127.0.0.1:8081", "--listen": "127.0.0.1:8080", "--upstream": "127.0.0.1:8000"}
 _ALL_HOSTS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 _OWN_HOSTS = (*_ALL_HOSTS, "127.0.0.1", "::1", "localhost")
 
@@ -66,7 +67,8 @@ def parse_pairs(listens: Sequence[str], upstreams: Sequence[str]) -> list[tuple[
 
 def parse_endpoint(text: str, option: str) -> Address:
     """Return the address in the value of `option`: HOST:PORT, :PORT or unix:/PATH."""
-    return parse_address(text, what=option, any_host=True, unix=True)
+    any_host = "this machine" if option == "--upstream" else "all addresses"
+    return parse_address(text, what=option, any_host=any_host, unix=True, example=_EXAMPLES[option])
 
 
 def _accepts(listener: Address, target: Address) -> bool:

@@ -111,7 +111,8 @@ class ConnectAttempt:
         self._fail(errno.ETIMEDOUT)
 
     def _fail(self, failure: int) -> None:
-        targets = self._left[1:]
+        # a target that was reset had accepted before, so the others are not tried
+        targets = [] if failure == errno.ECONNRESET else self._left[1:]
         self.cancel()
         self._left = targets
         if targets:
@@ -137,7 +138,7 @@ class ConnectAttempt:
 def is_connected_to_itself(sock: socket.socket) -> bool:
     """Return whether a TCP socket is its own peer, by simultaneous open (RFC 9293, 3.5).
 
-    A connect to an ephemeral port of this machine that nobody listens on may pick the same port as its source. The
+    A connect to an ephemeral port of this machine without a listener may pick the same port as its source. The
     connection then succeeds, and keeps the model server from binding its port.
     """
     try:

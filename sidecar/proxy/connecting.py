@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from enum import Enum
@@ -20,6 +21,7 @@ class Refusal(Enum):
     DESCRIPTORS = "descriptors"  # this process has no descriptor for a connection
     CLIENT_LEFT = "client left"  # it sent FIN and no byte
     CLIENT_RESET = "client reset"
+    UPSTREAM_RESET = "upstream reset"  # it accepted and sent RST at once
 
 
 class UpstreamConnect:
@@ -96,6 +98,8 @@ class UpstreamConnect:
         self._upstream.failed(error)
         if error.errno in NO_DESCRIPTOR:
             self._refuse(Refusal.DESCRIPTORS)
+        elif error.errno == errno.ECONNRESET:
+            self._refuse(Refusal.UPSTREAM_RESET)
         else:
             self._wait_or_refuse()
 
@@ -113,7 +117,7 @@ class UpstreamConnect:
         if self._attempt is not None and self._attempt.settle():
             return
         is_unix = self._client.family == socket.AF_UNIX
-        if events & ERR or (events & HUP and not is_unix):  # HUP of a Unix socket is no reset: its bytes can be read
+        if events & ERR or (events & HUP and not is_unix):  # HUP of a Unix socket is not a reset: its bytes can be read
             self._refuse(Refusal.CLIENT_RESET)
         elif not unread_bytes(self._client):
             self._refuse(Refusal.CLIENT_LEFT)

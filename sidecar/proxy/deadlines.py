@@ -1,4 +1,4 @@
-"""Deadlines that usually do not pass: for connects in progress, of which thousands may start and succeed each second.
+"""Deadlines that usually do not pass: for connects in progress. Thousands may start and succeed each second.
 
 A timer for each of them would stay in the reactor's heap until its time. Here one timer serves all.
 """

@@ -33,6 +33,7 @@ _REFUSED = {
     Refusal.CLIENT_RESET: _RESET,
     Refusal.DESCRIPTORS: _DESCRIPTORS,
     Refusal.UPSTREAM: _UPSTREAM,
+    Refusal.UPSTREAM_RESET: _RESET,
 }
 
 
@@ -94,8 +95,7 @@ class Listener:
 
         def refused(why: Refusal) -> None:
             reset_socket(client)
-            page.add(_OPEN, -1)
-            page.add(_REFUSED[why])
+            self._count_end(_REFUSED[why])
             self._connections.remove(connecting)
 
         connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
@@ -108,10 +108,16 @@ class Listener:
         relay.start()
 
     def _closed(self, relay: Relay, was_reset: bool) -> None:
-        page = self._connections.page
-        page.add(_OPEN, -1)
-        page.add(_RESET if was_reset else _ENDED)
+        self._count_end(_RESET if was_reset else _ENDED)
         self._connections.remove(relay)
+
+    def _count_end(self, how: int) -> None:
+        """Count a connection as no longer open and as ended in the way of the word `how`, in one group of stores."""
+        words = self._connections.page.words
+        words[at.AT_LOCK] += 1
+        words[_OPEN] -= 1
+        words[how] += 1
+        words[at.AT_LOCK] += 1
 
     def _refuse_without_descriptor(self) -> None:
         """Use the reserved descriptor to refuse one client with RST, then pause accepting for `_PAUSE` ns."""

@@ -54,8 +54,8 @@ _OPAQUE_IN, _OPAQUE_OUT = at.connection("opaque_bytes_in"), at.connection("opaqu
 def wall_offset(wall: Callable[[], int] = time.time_ns, clock: Callable[[], int] = monotonic_ns) -> int:
     """Return the difference between wall clock and monotonic clock, in ns.
 
-    The process may be preempted between two readings, for milliseconds. So each reading of the wall clock stands
-    between two of the monotonic clock, and the closest pair of several counts.
+    The process may be preempted between two readings, for milliseconds. So the wall clock is read between two readings
+    of the monotonic clock, several times, and the closest pair is used.
     """
     readings = []
     for _ in range(_CLOCK_READINGS):

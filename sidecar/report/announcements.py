@@ -1,8 +1,8 @@
-"""What the log says about a change of the report: (level, sentence) pairs from two states. Pure.
+"""Log lines for the changes between two states of the report: (level, sentence) pairs. Pure.
 
 The analyzer process calls `report_lines` once a second and at its end, and `control_lines` whenever the control loop
-publishes its status. Each event gives one line, however often the functions are called. Blind spots, also an idle
-analyzer, are logged by `analyzer/visibility`. Foreign text is truncated here and escaped by the log.
+publishes its status. Each event gives one line, however often the functions are called. `analyzer/visibility` logs
+blind spots, also an idle analyzer. This module truncates foreign text, and the log escapes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 
-from ..errors import quote_value
+from ..errors import number, quote_value
 from ..log import rfc3339
 from .control_status import ControlStatus, IntentStatus
 from .schema import EpisodeReport, LearningStatus, ProfileInfo, Report
@@ -51,11 +51,9 @@ def _profile(before: ProfileInfo | None, now: ProfileInfo | None) -> Iterator[Li
     if now is None or (before is not None and before.hash == now.hash):
         return
     name = " version ".join(quote_value(part) for part in (now.model, now.version) if part) or "without a name"
-    excluded = f", {len(now.excluded)} columns excluded" if now.excluded else ""
-    yield (
-        INFO,
-        f"the profile {name} is in force: sha256 {now.hash[:12]}, {now.rows:,} rows, {now.features} features{excluded}",
-    )
+    excluded = f", {number(len(now.excluded), 'column')} excluded" if now.excluded else ""
+    size = f"{number(now.rows, 'row')}, {number(now.features, 'feature')}{excluded}"
+    yield INFO, f"the profile {name} is in force: sha256 {now.hash[:12]}, {size}"
 
 
 def _learning(previous: Report | None, current: Report) -> Iterator[Line]:
@@ -124,7 +122,7 @@ def _warnings(previous: Report | None, current: Report) -> Iterator[Line]:
 
 def _intent(last: IntentStatus | None, intent: IntentStatus, receiver: str) -> Iterator[Line]:
     event = f"{intent.kind} event {intent.id} (episode {intent.episode})"
-    attempts = f"{intent.attempts} attempt{'' if intent.attempts == 1 else 's'}"
+    attempts = number(intent.attempts, "attempt")
     why = _short(intent.error or intent.reason)
     lines = {
         "recommended": (INFO, f"{event}: recommended only, not sent: {why}"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import UsageError
 from ..log import add_log_arguments
 from ..proxy.arguments import add_pair_arguments, parse_pairs
 from .arguments import add_analyzer_arguments, check_analyzer_arguments, make_folder, render_flags
@@ -57,7 +58,13 @@ def _shared_folder(given: Path | None) -> Iterator[Path]:
         yield make_folder(given, "--shared")
         return
     parent = next((folder for folder in MEMORY_FOLDERS if os.access(folder, os.W_OK | os.X_OK)), None)
-    fresh = Path(tempfile.mkdtemp(prefix="pilotfish-", dir=parent))
+    try:
+        fresh = Path(tempfile.mkdtemp(prefix="pilotfish-", dir=parent))
+    except OSError as error:
+        raise UsageError(
+            "cannot make a folder for --shared: neither /dev/shm nor a temporary folder is writable "
+            f"({error.strerror}); give --shared DIR on a writable volume, in memory if possible"
+        ) from error
     try:
         yield fresh
     finally:

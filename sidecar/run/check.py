@@ -1,4 +1,4 @@
-"""The command `pilotfish check`: opens a document and all that it names, and prints what `run` would report.
+"""The command `pilotfish check`: opens a document and the files that it names, and prints what `run` would report.
 
 It starts nothing, connects to nothing and needs no HTTP library.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..analyzer.inspection import inspect
 from ..control.retrain.secret import secret_problem
-from ..errors import escape_unprintable
+from ..errors import escape_unprintable, number
 from ..settings.document import ModelMonitor
 from ..settings.effective import budget_sentence, settings_in_force
 from ..settings.environment import VARIABLES
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse(where: str, problems: list[str]) -> int:
-    print(f"{where}: {len(problems)} problem{'' if len(problems) == 1 else 's'}", file=sys.stderr)
+    print(f"{where}: {number(len(problems), 'problem')}", file=sys.stderr)
     print(*(escape_unprintable(f"  {problem}") for problem in problems), sep="\n", file=sys.stderr)
     return INVALID_STATUS
 

@@ -4,8 +4,8 @@ The supervisor starts it; it is not a command for users:
 
     python -m pilotfish.sidecar.run.child run|analyze --shared DIR --admin HOST:PORT ...
 
-Only the standard library is imported first. So the second in which numpy and aiohttp load takes no processor from the
-proxy, and a failure to load them is logged like any other.
+Only the standard library is imported first. numpy and aiohttp take a second to load, which must happen at the
+low priority and with the log set up: the proxy keeps its CPU time, and a failure is logged like any other.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class SupervisorPolicy:
         self._with_proxy = with_proxy
         self._random = random
         self._proxy_runs = with_proxy
+        self._signalled = False
         self._starts = 0  # of the analyzer process
         self._failures = 0
         self._started_at: float | None = None  # of the running analyzer process
@@ -85,6 +86,7 @@ class SupervisorPolicy:
 
     def on_signal(self, number: int, now: float) -> list[Action]:
         """Forward the signal to the proxy, which drains and ends; without a proxy, stop the analyzer process."""
+        self._signalled = True
         if self._proxy_runs:
             return [SignalChild(PROXY, signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)]
         return self._stop(0, now) if self._status is None else []
@@ -94,7 +96,10 @@ class SupervisorPolicy:
         if child == PROXY:
             self._proxy_runs = False
             ended = status if status >= 0 else 128 - status
-            return self._stop(ended if self._status is None else self._status, now)
+            crashed = self._status is None and not self._signalled and status not in {0, USAGE}
+            text = f"the proxy {_describe_exit(status)}, and traffic does not pass any more; ending with status {ended}"
+            message = [LogMessage(text, logging.ERROR)] if crashed else []
+            return [*message, *self._stop(ended if self._status is None else self._status, now)]
         ran = now - (now if self._started_at is None else self._started_at)
         self._started_at = self._kill_at = None
         if self._status is not None:

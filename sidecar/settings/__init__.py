@@ -6,6 +6,8 @@
           --> validation.py   impossible combinations (problems) and surprising ones (warnings)
           --> ModelMonitor    frozen; load.py is the entry point
 
+    blocks.py     types of values, and the base class of all objects
+    traffic.py    spec.traffic; decoding.py checks its block decode, jsonpath.py parses the paths in it
     effective.py  the settings in force, as text
     schema.py     the JSON schema, committed as docs/modelmonitor.schema.json
     options.py    options of commands from environment variables; standard library only

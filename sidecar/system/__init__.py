@@ -10,6 +10,7 @@ that logfile uses files and framing. They import nothing from the sidecar but `e
     gunzip         decompress with a limit on the result; a truncated input is an error
     limits         memory, CPU time, descriptors and priority of this process
     logfile        an append-only file of framed records: recover, append, fsync, rewrite, rotate
+    ownership      files of a folder belong to this user or root, and none is a symbolic link
     parent_death   end when the parent process ends; also a wrapper for other programs
     tokens         read the bearer token from a file
 

@@ -12,11 +12,16 @@ from dataclasses import dataclass
 
 from ..errors import UsageError, quote_value
 
-ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 belongs to Prometheus
+ADMIN_ADDRESS = "127.0.0.1:9797"  # the default of --admin; 9090 is the port of Prometheus
 LONGEST_SOCKET_PATH = 107  # bytes; sun_path of sockaddr_un without the final NUL
 LONGEST_HOST_NAME = 253  # bytes, without the final dot
 LARGEST_PORT = 65535
 _UNIX = "unix:"
+_MISTAKES = (
+    (re.compile(r"(?i)https?://"), ("is a URL and not an address", "leave out http:// and the path, and write")),
+    (re.compile(r"[A-Za-z][\w.-]*\Z|[\d.]+\.\d+\Z|\[[\da-fA-F:.]+\]\Z"), ("has no port", "write")),
+)
+_NO_ADDRESS = ("is not an address", "write")
 _TCP = re.compile(r"(?:\[([^\[\]/@\s]+)\]|([^:\[\]/@\s]*)):([0-9]{1,5})\Z")
 
 
@@ -43,10 +48,12 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_address(text: str, *, what: str = "address", any_host: bool = False, unix: bool = False) -> Address:
+def parse_address(
+    text: str, *, what: str = "address", any_host: str = "", unix: bool = False, example: str = ADMIN_ADDRESS
+) -> Address:
     """Return the address `text`; raise AddressError, which begins with `what` and lists the valid forms.
 
-    `any_host` allows `:PORT`, `unix` allows `unix:/path`.
+    `any_host` allows `:PORT` and describes its meaning, `unix` allows `unix:/path`; `example` is a HOST:PORT.
     """
     if unix and text.startswith(_UNIX):
         path = text.removeprefix(_UNIX)
@@ -57,13 +64,28 @@ def parse_address(text: str, *, what: str = "address", any_host: bool = False, u
         return Address("", 0, path)
     match = _TCP.match(text)
     if match is None or int(match[3]) > LARGEST_PORT or not (match[1] or match[2] or any_host):
-        raise AddressError(
-            f"{what} {quote_value(text)}: is not an address; write {_forms(any_host=any_host, unix=unix)}"
-        )
+        why, remedy = next((words for pattern, words in _MISTAKES if pattern.match(text)), _NO_ADDRESS)
+        raise AddressError(f"{what} {quote_value(text)}: {why}; {remedy} {_forms(any_host, example, unix=unix)}")
     host = match[1] or match[2]
     if host and not (_is_ipv6(match[1]) if match[1] else _is_host_name(host)):
         raise AddressError(f"{what} {quote_value(text)}: {quote_value(host)} not a host name or IP address; correct it")
     return Address(host, int(match[3]))
+
+
+def local_address(address: Address, port: int) -> Address:
+    """Return where this machine reaches a server that listens at `address` on `port`: no browser opens 0.0.0.0."""
+    if not address.host or _is_unspecified(address.host):
+        return Address("::1" if ":" in address.host else "127.0.0.1", port)
+    return Address(address.host, port)
+
+
+def _is_unspecified(host: str) -> bool:
+    """Return whether an IP address means all addresses of this machine."""
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, host) if ":" in host else socket.inet_aton(host)
+    except (OSError, ValueError):
+        return False
+    return not any(packed)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -83,8 +105,8 @@ def _is_host_name(text: str) -> bool:
         return False
 
 
-def _forms(*, any_host: bool, unix: bool) -> str:
+def _forms(any_host: str, example: str, *, unix: bool) -> str:
     """Return the allowed forms, each with an example."""
-    forms = [f"HOST:PORT ({ADMIN_ADDRESS})", "[IPV6]:PORT ([::1]:9797)"]
-    forms += [":PORT (all addresses)"] * any_host + ["unix:/path"] * unix
+    forms = [f"HOST:PORT ({example})", f"[IPV6]:PORT ([::1]:{example.rpartition(':')[2]})"]
+    forms += [f":PORT ({any_host})"] * bool(any_host) + ["unix:/path"] * unix
     return f"{', '.join(forms[:-1])} or {forms[-1]}"

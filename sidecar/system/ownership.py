@@ -14,15 +14,19 @@ from pathlib import Path
 from ..errors import UsageError, quote_value
 
 
+def is_own(uid: int) -> bool:
+    """Return whether `uid` is this user or root, who can read the memory of this process in any case."""
+    return uid in {0, os.geteuid()}
+
+
 def require_own(folder: Path, flag: str) -> None:
     """Raise UsageError unless this user or root owns the folder and its files, and no file is a symbolic link.
 
     `flag` is the option that names the folder. A link that leads to the folder may exist if this user or root owns it.
     Raises OSError if the folder cannot be read.
     """
-    owners = {0, os.geteuid()}
     for path, found in _entries(folder):
-        if found.st_uid not in owners:
+        if not is_own(found.st_uid):
             raise UsageError(
                 f"cannot use the {flag} folder {quote_value(folder)}: {quote_value(path)} belongs to user "
                 f"{found.st_uid}, and Pilotfish runs as user {os.geteuid()}; change its owner, or give another folder"

@@ -15,7 +15,9 @@ def read_token(path: Path) -> bytes:
         with path.open("rb") as file:
             token = file.read(MAX_TOKEN_BYTES + 1).strip()
     except OSError as error:
-        raise UsageError(f"cannot read the token file {quote_value(path)}: {error}") from error
+        raise UsageError(
+            f"cannot read the token file {quote_value(path)}: {error.strerror}; check its path and its permissions"
+        ) from error
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise UsageError(f"the token file {quote_value(path)} holds {len(token)} bytes; give 1 to {MAX_TOKEN_BYTES}")
     return token

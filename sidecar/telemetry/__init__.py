@@ -1,7 +1,7 @@
 """Expose the metrics of a Pilotfish process in Prometheus text formats.
 
     counter page --+
-    Report --------+--> ScrapeInput --> traffic.py, detection.py, labels.py, control.py, process.py
+    Report --------+--> ScrapeInput --> traffic.py, detection.py, labels.py, control.py, blindness.py, process.py
     ControlStatus -+                            --> exposition.py --> GET /metrics
 
 Glossary

@@ -1,4 +1,4 @@
-"""Convert blind spots, and responses whose predictions were not read, to metrics."""
+"""Convert blind spots, warnings, and responses whose predictions were not read, to metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from .scrape import ScrapeInput
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
-    """Yield one sample per reason, so that an alert resolves, and the responses that were not read."""
+    """Yield one sample per reason, so that an alert resolves, the warnings, and the responses that were not read."""
     present = {spot.reason for spot in reading.blind}
     blind, unread = names.BLIND.gauge(), names.PREDICTIONS_UNREAD.counter()
     for reason in BLIND_REASONS:
         blind.add_metric((reason,), float(reason in present))
     for reason, exchanges in reading.report.predictions_unread.items():
         unread.add_metric((reason,), exchanges)
-    yield from (blind, unread)
+    warnings = names.WARNINGS.gauge()
+    warnings.add_metric((), len(reading.report.warnings))
+    yield from (blind, unread, warnings)

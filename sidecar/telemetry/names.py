@@ -62,7 +62,7 @@ CONNECTIONS = Metric(
     "pilotfish_connections_total",
     "counter",
     "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors), and failed "
-    "attempts to connect to the model (connect_failures).",
+    "attempts to connect to the model server (connect_failures).",
     TRAFFIC,
     ("event",),
 )
@@ -91,7 +91,7 @@ DOWNGRADES = Metric(
 UPSTREAMS_UNREACHABLE = Metric(
     "pilotfish_upstreams_unreachable",
     "gauge",
-    "Addresses of the model that the proxy could not connect to at its last attempt.",
+    "Addresses of the model server that the proxy could not connect to at its last attempt.",
     TRAFFIC,
 )
 CAPTURED_BYTES = Metric(
@@ -345,6 +345,12 @@ BLIND = Metric(
     "1 while a part of the traffic is not measured for this reason (docs/blind-spots.md), else 0.",
     OWN,
     ("reason",),
+)
+WARNINGS = Metric(
+    "pilotfish_warnings",
+    "gauge",
+    "Warnings of GET /report that are not blind spots, such as a changed document that cannot be used, or a full disk.",
+    OWN,
 )
 READY = Metric(
     "pilotfish_ready", "gauge", "1 while the traffic is measured, at least in part, as in GET /readyz, else 0.", OWN

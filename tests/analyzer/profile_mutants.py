@@ -150,7 +150,7 @@ KEPT = 3  # entries of a long list of numbers that are mutated: the first, a mid
 
 
 def mutants(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield a name, which tells path and change, and a changed copy of the document."""
+    """Yield a name, which contains path and change, and a changed copy of the document."""
     for path, value in _places(document, ()):
         for what, changed in _changes(value):
             yield f"{_text(path)} {what}", _with(document, path, changed)

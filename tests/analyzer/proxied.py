@@ -15,7 +15,7 @@ LATER = 3600  # seconds: the heartbeat lies in the future, so that no test is to
 
 
 class FakeProxy:
-    """A proxy that counts what it is told to; close it after the analyzer."""
+    """A proxy whose counters the test sets; close it after the analyzer."""
 
     def __init__(self, shared: Path, sender: Sender | None = None) -> None:
         shared.mkdir(exist_ok=True)

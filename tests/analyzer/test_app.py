@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from pilotfish.sidecar.analyzer import app as analyzer
 from pilotfish.sidecar.analyzer import checkpoint, memory
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.options import Options
+from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report.control_status import ControlStatus
@@ -151,6 +155,34 @@ async def test_a_second_analyzer_of_the_same_state_is_refused(tmp_path: Path) ->
         other = Options(shared=tmp_path / "other", state=tmp_path / "shared", admin="127.0.0.1:0")
         with pytest.raises(UsageError, match="--state"):
             build(other)
+
+
+@pytest.mark.asyncio
+async def test_proxy_settings_are_written_before_a_proxy_can_connect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+
+    def opened(path: Path) -> Receiver:
+        found.append((path.parent / "proxy.json").exists())
+        return Receiver(path)
+
+    monkeypatch.setattr(analyzer, "Receiver", opened)
+    async with running(tmp_path):
+        assert found == [True]
+
+
+@pytest.mark.asyncio
+async def test_the_log_names_the_address_and_port_that_a_browser_opens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    made, stop = build(replace(options(tmp_path), admin="0.0.0.0:0"), monitor), asyncio.Event()
+    serving = asyncio.create_task(made.serve(stop))
+    await eventually(lambda: "the report is at" in caplog.text or serving.done(), what="the line")
+    stop.set()
+    await serving
+    assert re.search(r"the report is at http://127\.0\.0\.1:[1-9]\d*/report, ", caplog.text)
 
 
 @pytest.mark.asyncio

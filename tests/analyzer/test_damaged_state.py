@@ -1,4 +1,4 @@
-"""A state file with flipped bits, cut or overwritten: the analyzer starts, says so, and shows no wrong evidence."""
+"""A state file with flipped bits, cut or overwritten: the analyzer starts, reports it, and shows no wrong evidence."""
 
 from __future__ import annotations
 

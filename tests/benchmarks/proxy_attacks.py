@@ -1,7 +1,7 @@
 """Attackers that send bytes which are expensive to parse, through the same proxy as the measured neighbour.
 
 As a program, `proxy_attacks.py PORT UPSTREAM PATTERN SECONDS`, it plays both ends: the attacking clients on PORT and
-the model server behind them on UPSTREAM, which reads everything and sends what the pattern says.
+the model server behind them on UPSTREAM, which reads everything and sends what the pattern requires.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage, LatencyHistogram, PageError, read_page, slot_name
+from tests.support.examples import examples
 from tests.support.waiting import patient
 
 
@@ -142,3 +143,40 @@ def test_reader_in_another_process_never_reads_half_a_group(path: Path) -> None:
         writer.join(patient(20))
     assert writer.exitcode == 0
     assert outcomes["accepted", ""] > 0
+
+
+@pytest.mark.parametrize("word", [at.AT_EPOCH, at.AT_LOCK, at.connection("accepted"), at.AT_SLOTS + at.SLOT_CODES])
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1])
+def test_a_damaged_page_is_set_aside_and_counted_on(
+    path: Path, word: int, number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    CounterPage.open(path, now_ns=5).close()
+    raw = bytearray(path.read_bytes())
+    raw[8 * word : 8 * word + 8] = number.to_bytes(8, "little")
+    path.write_bytes(raw)
+    page = CounterPage.open(path, now_ns=6)
+    page.add(at.connection("accepted"))
+    page.close()
+    assert "page.refused" in caplog.text
+    assert path.with_name("page.refused").read_bytes() == raw
+    assert read_page(path).connections["accepted"] == 1
+    CounterPage.open(path, now_ns=7).close()
+    assert len(caplog.records) == 1
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(place=st.integers(16, at.SIZE - 1), content=st.binary(min_size=1, max_size=200))
+def test_no_bytes_in_a_page_stop_reader_or_writer(
+    place: int, content: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "page"
+    CounterPage.open(path, now_ns=5).close()
+    raw = bytearray(path.read_bytes())
+    raw[place : place + len(content)] = content[: at.SIZE - place]
+    path.write_bytes(raw)
+    read_page(path)
+    page = CounterPage.open(path, now_ns=6)
+    page.add(at.outcome_word("accepted"))
+    page.observe(at.AT_SLOTS + at.SLOT_DURATION, 10_001)
+    page.close()
+    read_page(path)

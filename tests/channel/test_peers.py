@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from pilotfish.sidecar.channel.page import CounterPage, PageError, read_page
-from pilotfish.sidecar.channel.peers import ForeignOwnerError, is_trusted, secure_folder
+from pilotfish.sidecar.channel.peers import secure_folder
 from pilotfish.sidecar.channel.receiver import Receiver
 from pilotfish.sidecar.channel.record import Hello
 from pilotfish.sidecar.channel.sender import Sender
+from pilotfish.sidecar.errors import UsageError
 from tests.channel import stranger
 from tests.support.users import NOBODY, needs_root
 
@@ -50,10 +51,6 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
     made = Receiver(tmp_path / "records.sock")
     yield made
     made.close()
-
-
-def test_only_root_and_this_user_are_trusted() -> None:
-    assert [uid for uid in (0, os.geteuid(), os.geteuid() + 1, NOBODY) if is_trusted(uid)] == [0, os.geteuid()]
 
 
 def test_folder_and_socket_are_closed_to_other_users(tmp_path: Path) -> None:
@@ -116,9 +113,9 @@ def test_a_folder_of_another_user_is_refused_by_both_sides(tmp_path: Path) -> No
     folder = tmp_path / "shared"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
-    with pytest.raises(ForeignOwnerError, match=f"belongs to user {NOBODY}"):
+    with pytest.raises(UsageError, match=f"belongs to user {NOBODY}"):
         Receiver(folder / "records.sock")
-    with pytest.raises(ForeignOwnerError, match=f"belongs to user {NOBODY}"):
+    with pytest.raises(UsageError, match=f"belongs to user {NOBODY}"):
         CounterPage.open(folder / "page", now_ns=1)
 
 
@@ -129,7 +126,7 @@ def test_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "real")
     secure_folder(link)
     os.lchown(link, NOBODY, NOBODY)
-    with pytest.raises(ForeignOwnerError):
+    with pytest.raises(UsageError):
         secure_folder(link)
 
 
@@ -140,5 +137,5 @@ def test_a_page_of_another_user_is_neither_read_nor_written(tmp_path: Path) -> N
     os.chown(path, NOBODY, NOBODY)
     with pytest.raises(PageError, match=f"belongs to user {NOBODY}"):
         read_page(path)
-    with pytest.raises(ForeignOwnerError):
+    with pytest.raises(UsageError):
         CounterPage.open(path, now_ns=2)

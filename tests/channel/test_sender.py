@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -153,10 +154,11 @@ def test_records_arrive_whole_and_in_order_whatever_each_reader_takes(
 ) -> None:
     path = tmp_path / "p"
     path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as stack:
         listener.bind(str(path))
         listener.listen()
         sender = Sender(path, epoch=9, limit=1 << 30)
+        stack.callback(sender.disconnect)  # also when Hypothesis stops an example
         sender.connect(1)
         for sequence, pieces in enumerate(sizes, 1):
             assert sender.offer(record(sequence), [bytes([sequence]) * size for size in pieces])
@@ -178,7 +180,6 @@ def test_records_arrive_whole_and_in_order_whatever_each_reader_takes(
         for frame, pieces in zip(seen, sizes, strict=True):
             assert isinstance(frame, Record)
             assert frame.request_body == bytes(10) + bytes([frame.sequence]) * sum(pieces)
-        sender.disconnect()
 
 
 def test_full_queue_drops_records_until_the_reader_continues(tmp_path: Path, listener: socket.socket) -> None:

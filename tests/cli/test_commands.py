@@ -37,6 +37,18 @@ def test_an_unknown_command_or_option_names_the_closest_one(capsys: pytest.Captu
     assert said.count("\n") == 1
 
 
+def test_an_error_of_the_options_names_variables_that_set_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILOTFISH_UPSTRAEM", "127.0.0.1:8000")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "--listen", "127.0.0.1:8080"])
+    assert ended.value.code == cli.USAGE_STATUS
+    said = capsys.readouterr().err
+    assert "--upstream" in said
+    assert "'PILOTFISH_UPSTRAEM' sets nothing; did you mean PILOTFISH_UPSTREAM?" in said
+
+
 def test_a_report_takes_its_address_from_the_environment(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

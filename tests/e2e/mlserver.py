@@ -1,4 +1,4 @@
-"""What MLServer 1.7 answers, without MLServer: `python mlserver.py train FOLDER`, `python mlserver.py serve PORT`."""
+"""The responses of MLServer 1.7, without MLServer: `python mlserver.py train FOLDER`, `python mlserver.py serve PORT`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model server in the test's own process, which answers as the test says."""
+"""A model server in the test's own process, which answers as the test requires."""
 
 from __future__ import annotations
 

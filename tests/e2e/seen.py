@@ -46,9 +46,13 @@ def reported(stack: Stack) -> set[str]:
 def check_is_seen(stack: Stack, expected: Expected) -> None:
     """Wait until a blind spot is reported, and check each place where a person or an alert rule looks."""
     wait_until(lambda: expected.reason in reported(stack), what=f"the blind spot {expected.reason}")
-    spot = wait_until(lambda: blind(stack).get(expected.reason, {}), what="the report of it")
+
+    def found() -> dict[str, Any]:
+        spot = blind(stack).get(expected.reason, {})
+        return spot if spot.get("total") is expected.total else {}
+
+    spot = wait_until(found, what=f"a report of it, total: {expected.total}")  # it may begin partial
     assert expected.text in spot["text"]
-    assert spot["total"] is expected.total
     wait_until(lambda: expected.reason in logged(stack), what="the log line")
     assert total(stack.metrics(), "pilotfish_blind", reason=expected.reason) == 1
     status, body = readyz(stack)

@@ -53,7 +53,7 @@ def watched(stack: Stack, profile: bytes, answer: Answer, features: str = "{}") 
     stack.write("monitor.yaml", json.dumps({**head, "spec": {**spec, "mode": "observe", "drift": drift}}))
     with serving(lambda _: answer, port=stack.upstream):
         stack.start()
-        wait_until(stack.ready, what="Pilotfish to be ready")
+        wait_until(stack.ready, timeout=30, what="Pilotfish to be ready")
         yield
         assert stack.stop() == 0
 
@@ -209,7 +209,7 @@ def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> N
         wait_until(lambda: exchanges(stack, "measured") == REQUESTS, what="all measured")
         stack.kill_analyzer()
         wait_until(lambda: not stack.ready(), what="the end of the analyzer process")
-        wait_until(stack.ready, what="the next analyzer process")
+        wait_until(stack.ready, timeout=30, what="the next analyzer process")
         GOOD(stack)
         wait_until(lambda: exchanges(stack, "measured") == 2 * REQUESTS, what="all measured again")
         assert exchanges(stack, "dropped") == 0

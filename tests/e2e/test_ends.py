@@ -65,6 +65,7 @@ def test_an_admin_address_in_use_at_the_start_ends_it_with_the_reason(stack: Sta
     assert not accepts(stack.listen)
 
 
+@pytest.mark.long
 def test_traffic_passes_while_a_restarted_analyzer_cannot_use_the_admin_address(stack: Stack) -> None:
     stack.start()
     wait_until(lambda: accepts(stack.admin), what="the admin address")
@@ -92,7 +93,9 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("limit", ["16Mi", "100Mi", "150Mi"])
+@pytest.mark.parametrize(
+    "limit", [pytest.param("16Mi", marks=pytest.mark.long), "100Mi", pytest.param("150Mi", marks=pytest.mark.long)]
+)
 def test_a_memory_limit_that_is_too_low_to_start_ends_it_with_a_usable_one(stack: Stack, limit: str) -> None:
     stack.start("--memory-limit", limit)
     assert stack.run.process.wait(timeout=patient(20)) == 2
@@ -115,6 +118,7 @@ def test_a_limit_from_outside_that_is_too_low_to_load_the_analyzer_is_named(
     assert said in child.errors()
 
 
+@pytest.mark.long
 def test_state_of_another_run_ends_it_with_the_reason(stack: Stack, spawn: Children) -> None:
     stack.start()
     wait_until(lambda: accepts(stack.admin), what="the admin address")

@@ -1,4 +1,4 @@
-"""What the log of `pilotfish run` says, in both formats, and a start from environment variables alone."""
+"""The log lines of `pilotfish run`, in both formats, and a start from environment variables alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE
 from tests.control.receiver import Receiver
@@ -76,6 +78,7 @@ def test_a_start_from_variables_logs_each_event_once_as_json(stack: Stack, recei
     assert sum("delivered to" in text and "failed" not in text for text in messages) == 1
 
 
+@pytest.mark.long
 def test_files_that_cannot_be_used_are_logged_when_that_begins_and_ends(stack: Stack, receiver: Receiver) -> None:
     stack.start("--log-format=json")
     wait_until(stack.ready)
@@ -93,6 +96,7 @@ def test_files_that_cannot_be_used_are_logged_when_that_begins_and_ends(stack: S
     assert sum(item["message"].startswith("no longer: ") for item in logged(stack)) == 3
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_cannot_be_written_is_logged_once_until_it_can(stack: Stack) -> None:
     stack.start("--log-format=json")
     wait_until(stack.ready)

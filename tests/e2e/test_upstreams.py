@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
-UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model", total=True)
+UNREACHABLE = Expected("upstream_unreachable", "cannot connect to the model server", total=True)
 HOSTS = Path(__file__).parent / "hosts"
 NAME = "model.test"
 
@@ -47,6 +47,7 @@ def absent(tmp_path: Path, spawn: Children) -> Stack:
     return Stack(tmp_path, spawn, free_port(), free_port(), free_port())
 
 
+@pytest.mark.long
 def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)
@@ -57,9 +58,14 @@ def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) 
     assert absent.stop() == 0
 
 
+@pytest.mark.long
 def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)
+    wait_until(
+        lambda: f"127.0.0.1:{absent.upstream} (Connection refused)" in readyz(absent)[1]["blind"][0]["text"],
+        what="address and reason in the text",
+    )
     with serving(model, port=absent.upstream):
         wait_until(lambda: ask(absent) == 200, what="an answer of the late model")
         check_has_ended(absent, UNREACHABLE.reason)
@@ -68,7 +74,7 @@ def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
 
 @pytest.fixture
 def named(absent: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """A stack that is not started, whose model has a name; the file `hosts` says where it is."""
+    """A stack that is not started, whose model has a name; the file `hosts` has its address."""
     monkeypatch.setenv("PYTHONPATH", str(HOSTS))
     monkeypatch.setenv("PILOTFISH_TEST_HOSTS", str(absent.folder / "hosts"))
     absent.upstream_host = NAME

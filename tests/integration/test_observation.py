@@ -98,6 +98,21 @@ def test_captured_bodies_share_one_budget(tmp_path: Path) -> None:
         wait_until(lambda: harness.proxy.page().accepted == outcomes["accepted", ""] + 1, what="the next record")
 
 
+def test_settings_are_in_force_when_the_reader_is_connected(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    with listening() as listener, running_proxy(listener.getsockname(), shared) as proxy:
+        (shared / "proxy.json").write_text('{"maxRecordsPerSecond": 0}')
+        with reading(shared) as reader:
+            wait_until(lambda: reader.hellos, what="the handshake")
+            with connected(listener, proxy.address) as wire:
+                wire.up(post(b"x"))
+                wire.down(answer(b"y"))
+                wire.end()
+            wait_until(lambda: seen(proxy.page()) == 1, what="the exchange to be counted")
+            assert proxy.page().outcomes["sampled_out", "rate"] == 1
+
+
 def test_rate_bounds_the_records(tmp_path: Path) -> None:
     with (
         observed(tmp_path, '{"maxRecordsPerSecond": 20}') as harness,

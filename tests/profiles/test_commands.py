@@ -244,6 +244,14 @@ def test_parquet_without_pyarrow_says_what_to_install(
     assert "pip install 'pilotfish[parquet]'" in output
 
 
+def test_show_counts_one_thing_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,score\n" + "".join(f"{row % 7},{row % 5}\n" for row in range(1000)))
+    built(path, "--prediction", "score")
+    assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
+    assert re.search(r"monitored +1 input, 1 prediction\n", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("columns", [60, 100, 160])
 def test_show_fits_the_terminal(
     profile: Path, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_pairs
+from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.channel_writer import ChannelWriter
 from pilotfish.sidecar.proxy.connections import ConnectionManager
@@ -114,7 +114,7 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     ],
 )
 def test_address_round_trips_through_text(text: str, address: Address) -> None:
-    assert parse_address(text, any_host=True, unix=True) == address
+    assert parse_address(text, any_host="all addresses", unix=True) == address
     assert str(address) == text
 
 
@@ -123,7 +123,7 @@ def test_address_round_trips_through_text(text: str, address: Address) -> None:
 )
 def test_invalid_address_is_rejected_with_the_expected_format(text: str) -> None:
     with pytest.raises(UsageError, match="address"):
-        parse_address(text, any_host=True, unix=True)
+        parse_address(text, any_host="all addresses", unix=True)
 
 
 def test_listening_on_a_used_address_or_a_file_is_rejected(tmp_path: Path) -> None:
@@ -160,8 +160,21 @@ def test_listening_on_a_host_that_is_not_here_is_rejected(host: str) -> None:
         listen(Address(host, 0))
 
 
+@pytest.mark.parametrize(
+    ("option", "example"),
+    [
+        ("--health", r"127\.0\.0\.1:8081\).* :PORT \(all addresses\)"),
+        ("--listen", r"127\.0\.0\.1:8080\).* :PORT \(all addresses\)"),
+        ("--upstream", r"127\.0\.0\.1:8000\).* :PORT \(this machine\)"),
+    ],
+)
+def test_each_option_has_its_own_example(option: str, example: str) -> None:
+    with pytest.raises(UsageError, match=rf"{option} 'localhost': has no port; write HOST:PORT \({example}"):
+        parse_endpoint("localhost", option)
+
+
 def test_used_address_is_rejected_although_all_addresses_are_wanted() -> None:
-    with listen(Address("", 0)) as sock, pytest.raises(UsageError, match="in use"):
+    with listen(Address("", 0)) as sock, pytest.raises(UsageError, match=r"on :\d+: Address already in use; choose"):
         listen(Address("", sock.getsockname()[1]))
 
 

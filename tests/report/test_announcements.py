@@ -1,4 +1,4 @@
-"""The lines that the log gets: one for each event between two reports, however often they are compared."""
+"""The lines of the log: one for each event between two reports, however often they are compared."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_profile_in_force_is_logged_at_the_start_and_when_it_changes() -> No
         "the profile 'delays' version '7' is in force: sha256 a1b2c3d4e5f6, 20,000 rows, 12 features",
     )
     assert "sha256 ffffffffffff" in second[1]
-    assert "1 columns excluded" in second[1]
+    assert "1 column excluded" in second[1]
 
 
 def test_an_alarm_has_family_features_onset_and_episode() -> None:

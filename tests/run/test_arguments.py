@@ -62,7 +62,7 @@ def test_both_children_get_all_flags_that_they_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--admin=nonsense"], "--admin 'nonsense': is not an address"),
+        (["--admin=nonsense"], "--admin 'nonsense': has no port"),
         (["--token-file=/nowhere"], "/nowhere"),
         (["--state=/dev/null/x"], "--state '/dev/null/x' cannot be used"),
     ],

@@ -1,4 +1,4 @@
-"""`pilotfish check` opens all that a document names, and refuses it with the words of a running analyzer."""
+"""`pilotfish check` opens the files that a document names, and refuses it with the same text as a running analyzer."""
 
 from __future__ import annotations
 
@@ -146,6 +146,10 @@ def test_the_profiles_of_other_versions_are_opened_too(folder: Path, capsys: pyt
         ("  drift: {features: {zzz: {tolerance: 0.1}}}", "spec.drift.features.zzz: the profile has no such feature"),
         ("  drift: {detectors: [{type: river.ADWIN, stream: feature.amout.psi}]}", "did you mean 'amount'?"),
         ("  drift: {detectors: [{type: river.ADWIN, stream: performance.realized}]}", "no label column"),
+        (
+            "  traffic: {decode: {inputColumns: {Amount: $.a}}}",
+            "decode.inputColumns.Amount: the profile has no such input",
+        ),
         (
             "  traffic: {keepRows: {rows: 1000, mask: [ammount]}}",
             "keepRows.mask: the profile has no column 'ammount'; did",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from random import Random
 
@@ -68,9 +69,32 @@ def test_a_signal_goes_to_the_proxy_alone_each_time(number: int, forwarded: int)
 @pytest.mark.parametrize(("status", "expected"), [(0, 0), (2, 2), (-signal.SIGKILL, 137), (-signal.SIGTERM, 143)])
 def test_the_whole_ends_with_the_proxys_status_after_the_analyzer_stopped(status: int, expected: int) -> None:
     policy = started()
-    assert policy.on_exit(PROXY, status, 9.0) == [SignalChild(ANALYZER, STOP_SIGNAL)]
+    assert without_messages(policy.on_exit(PROXY, status, 9.0)) == [SignalChild(ANALYZER, STOP_SIGNAL)]
     assert policy.on_signal(signal.SIGTERM, 9.1) == []
     assert policy.on_exit(ANALYZER, 0, 9.2) == [Exit(expected)]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(-signal.SIGKILL, "killed by SIGKILL"), (-signal.SIGSEGV, "SIGSEGV"), (1, "ended with status 1")],
+)
+def test_a_proxy_that_dies_is_an_error_in_the_log(status: int, words: str) -> None:
+    first, *_ = started().on_exit(PROXY, status, 9.0)
+    assert isinstance(first, LogMessage)
+    assert first.level == logging.ERROR
+    assert "the proxy" in first.text
+    assert words in first.text
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_a_proxy_that_ends_or_has_named_its_problem_is_not_reported_again(status: int) -> None:
+    assert started().on_exit(PROXY, status, 9.0) == [SignalChild(ANALYZER, STOP_SIGNAL)]
+
+
+def test_a_proxy_that_ends_after_a_signal_is_no_error() -> None:
+    policy = started()
+    policy.on_signal(signal.SIGTERM, 8.0)
+    assert policy.on_exit(PROXY, -signal.SIGTERM, 9.0) == [SignalChild(ANALYZER, STOP_SIGNAL)]
 
 
 def test_an_analyzer_that_does_not_stop_is_killed() -> None:
@@ -86,7 +110,7 @@ def test_an_analyzer_that_does_not_stop_is_killed() -> None:
 def test_the_proxy_ends_while_the_analyzer_waits_for_its_restart() -> None:
     policy = started()
     policy.on_exit(ANALYZER, 1, 1.0)
-    assert policy.on_exit(PROXY, 3, 1.01) == [Exit(3)]
+    assert without_messages(policy.on_exit(PROXY, 3, 1.01)) == [Exit(3)]
     assert policy.wake_at is None
 
 

@@ -1,4 +1,4 @@
-"""The subset of JSONPath: what it accepts, and what it says about everything else."""
+"""The subset of JSONPath: what it accepts, and the errors for everything else."""
 
 from __future__ import annotations
 

@@ -134,6 +134,10 @@ def test_the_alert_rules_of_the_docs_name_metrics_that_exist() -> None:
     assert {"pilotfish_blind", "pilotfish_ready"} <= named
 
 
+def test_the_warnings_of_the_report_are_counted(text: str) -> None:
+    assert families(text)["pilotfish_warnings"].samples[0].value == len(whole_report().warnings) == 1
+
+
 def test_every_reason_for_blindness_has_a_sample_so_that_alerts_resolve(text: str) -> None:
     found = {sample.labels["reason"]: sample.value for sample in families(text)["pilotfish_blind"].samples}
     assert found == {reason: float(reason == "columns_absent") for reason in BLIND_REASONS}

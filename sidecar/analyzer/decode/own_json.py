@@ -156,7 +156,7 @@ def _with_names(rows: list[Any] | dict[str, Any], path: JsonPath | None, tree: A
     """Return rows of lists as objects, with the names at `path`. Without names in the body, position identifies them.
 
     Raises:
-        SkipExchangeError: a name is no text or occurs twice, or a row has a different number of values.
+        SkipExchangeError: a name is not a text or occurs twice, or a row has a different number of values.
     """
     if path is None or isinstance(rows, dict) or set(map(type, rows)) != {list}:
         return rows
@@ -187,7 +187,7 @@ def _fill(values: list[Any]) -> list[Any]:
 
 
 def _without_id(value: Any, path: JsonPath, id_path: JsonPath | None) -> Any:
-    """Return an object of values without the id of the exchange, which is no feature."""
+    """Return an object of values without the id of the exchange, which is not a feature."""
     if id_path is None or type(value) is not dict or id_path.steps[:-1] != path.steps:
         return value
     return {name: cell for name, cell in value.items() if name != id_path.name}

@@ -6,6 +6,7 @@ of the record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -14,6 +15,7 @@ import msgspec
 import numpy as np
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
 from . import cloudevents as events
 from . import headers, mlflow, oip, own_json, v1
@@ -26,6 +28,7 @@ from .types import (
     DecodedBody,
     DecodedExchange,
     Hints,
+    OwnJson,
     Rows,
     SkipExchangeError,
     SkippedExchange,
@@ -52,6 +55,11 @@ class _ProtocolKeys(msgspec.Struct, gc=False):
     instances: msgspec.Raw = msgspec.Raw()
 
 
+_ERROR_NAME = re.compile(
+    r"(?:details?|errors?|exception|fault|message|msg|reason|status|(?:error|status)?[_-]?code|error[_-]?message)"
+    r"(?:[.\[].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 _SKIPS = {reason: SkippedExchange(reason) for reason in REASONS}
 _SNIFF = msgspec.json.Decoder(_ProtocolKeys)
 
@@ -117,8 +125,6 @@ def _require_inference(record: Record, target: RequestTarget, hints: Hints) -> N
         raise SkipExchangeError("other_model")
     if not 200 <= record.status < 300:
         raise SkipExchangeError("error_status")
-    if record.flags & EVENT_STREAM:
-        raise SkipExchangeError("event_stream")
     if record.flags & REQUEST_TRUNCATED:
         raise SkipExchangeError("truncated")
 
@@ -144,6 +150,8 @@ def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) ->
 def _response(
     record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
 ) -> tuple[DecodedBody | None, str | None]:
+    if record.flags & EVENT_STREAM:
+        return None, "event_stream"
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
@@ -156,8 +164,8 @@ def _response(
 def _match_single(rows: Rows, hints: Hints) -> Rows:
     """Give the only column of a response the name of the reference's only prediction column, whatever its name is.
 
-    The name of an input is kept: such a column repeats the request. So is a column of arrays where the reference has
-    single values, and the reverse.
+    The name of an input is kept: such a column repeats the request. The name of an error is kept: such a response has
+    no prediction. A column of arrays keeps its name where the reference has single values, and the reverse.
     """
     if len(rows.columns) != 1 or len(hints.outputs) != 1:
         return rows
@@ -165,7 +173,16 @@ def _match_single(rows: Rows, hints: Hints) -> Rows:
     known = hints.outputs[0]
     if name == known or name in hints.inputs or _holds_arrays(cells) != (known in hints.arrays):
         return rows
+    if _is_error(name, hints.own):
+        return rows
     return Rows({known: cells}, rows.count)
+
+
+def _is_error(name: str, own: OwnJson) -> bool:
+    """Return whether servers give this name to errors, such as `error.message`, and the document does not name it."""
+    asked = own.predictions or ()
+    names = (asked.name,) if isinstance(asked, JsonPath) else [column for column, _ in asked]
+    return name not in names and _ERROR_NAME.fullmatch(name) is not None
 
 
 def _holds_arrays(cells: Cells) -> bool:

@@ -6,8 +6,8 @@
     store, LabelEvent  --> frames.py --> journal.py   appended and synced before the response, replayed at the start
     counters, store, profile --> summary.py           the blocks `feedback` and `performance` of the report
 
-`component.py` connects this package to the pipeline. Only `journal.py` does I/O: the time is an argument, and the other
-modules return the bytes to write.
+`unused.py` counts accepted labels that have no loss, by reason. `component.py` connects this package to the pipeline.
+Only `journal.py` does I/O: the time is an argument, and the other modules return the bytes to write.
 
 Glossary
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ....detectors.profile.profile import Profile
+from ...errors import number
 from ...settings.document import Feedback
 from ..component import Component
 from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, REUSED_IDS, Counters
@@ -71,7 +72,7 @@ class LabelFeedback(Component):
             response = msgspec.structs.replace(
                 response,
                 judged=response.joined + response.direct - unscored,
-                note=f"{unscored} labels are not scored: {reasons}",
+                note=f"{number(unscored, 'label')} {'is' if unscored == 1 else 'are'} not scored: {reasons}",
             )
         return event, response
 
@@ -81,10 +82,10 @@ class LabelFeedback(Component):
         These labels are counted again, unless `count_labels` is False. Call it after `resume`.
         """
         store = self.joiner.store
-        for number, chunks in segments:
-            found = store.replay(number, [raw for _, raw in chunks])
+        for segment, chunks in segments:
+            found = store.replay(segment, [raw for _, raw in chunks])
             for (end, _), labels in zip(chunks, found, strict=False):
-                for event in labels if count_labels and (number, end) > self.journal_position else ():
+                for event in labels if count_labels and (segment, end) > self.journal_position else ():
                     self._count(event)
                     yield event
         store.expire(now)

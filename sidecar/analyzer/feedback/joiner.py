@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ....detectors.profile.profile import Profile
+from ...errors import number
 from ..decode import DecodedExchange
 from .frames import LabelEvent, SegmentHeader, StoredExchange
 from .labels import (
@@ -183,12 +184,10 @@ class JoinBatch:
             return LATE, LATE_TEXT
         rows = lookup.exchange.rows
         if label.whole and label.whole != rows:
-            return (
-                INVALID,
-                f"{label.whole} labels for a request of {rows} rows; give one per row, null if there is none",
-            )
+            given = f"{number(label.whole, 'label')} for a request of {number(rows, 'row')}"
+            return INVALID, f"{given}; give one per row, null if there is none"
         if label.row >= rows:
-            return INVALID, f"row {label.row} of a request of {rows} rows; rows are numbered from 0"
+            return INVALID, f"row {label.row} of a request of {number(rows, 'row')}; rows are numbered from 0"
         return JOINED, ""
 
     def _count(self, label: Label, lookup: Lookup | None, row_key: int) -> None:

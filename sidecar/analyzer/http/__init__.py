@@ -2,6 +2,7 @@
 
     request --> server.py        time and size limits, response headers
                 connections.py   at most MAX_CONNECTIONS; closes the oldest idle connection at the limit
+                gate.py          passes on one request at a time; refuses what is not HTTP or too large
             --> views.py         access.py checks token and origin; then one view per path:
                                      reads    Snapshot --> report.py, timeline, pages --> response
                                      changes  ../actions.py --> ../command_queue.py --> worker

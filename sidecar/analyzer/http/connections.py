@@ -2,8 +2,9 @@
 
 When the limit is reached, the oldest idle connection is closed, so idle clients cannot block a scrape or a health
 check. A connection with a complete request is never closed to make room. One address has at most a part of the
-connections, and all bodies together have a limit, so that strangers cannot fill the memory. The limits are lower where
-the process has few descriptors, since it needs some for its own files. `gate.py` refuses what is not a request.
+connections, and all bodies together have a limit, so that clients without a token cannot fill the memory. The limits
+are lower where the process has few descriptors, since it needs some for its own files. `gate.py` refuses what is not a
+request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decides which bytes of a connection reach the HTTP parser: one request at a time, with a bounded head and body.
 
-The parser of aiohttp keeps a head of any size, and what it cannot parse stays in memory with its error. So strangers
-could fill the memory of the analyzer without a token. The gate refuses such bytes before they are parsed. It is free of
+The parser of aiohttp keeps a head of any size, and what it cannot parse stays in memory with its error. So clients
+without a token could fill the memory of the analyzer. The gate refuses such bytes before they are parsed. It is free of
 I/O: `connections.py` feeds it and answers for it.
 """
 

@@ -127,7 +127,7 @@ class Views:
             "state": report.state,
             "reason": report.reason,
             "blind": found.spots,
-            "warnings": (*(spot.text for spot in found.spots), *report.warnings),
+            "warnings": report.warnings,  # without the texts of `blind`
         }
         return _json(detail, 200 if found.ready else 503)
 

@@ -1,12 +1,14 @@
-"""Blind spots: finds what of the traffic cannot be measured, so that no report is calm over nothing.
+"""Finds blind spots: the parts of the traffic that cannot be measured.
 
-The analyzer's event loop reads all counters once a second. Each condition compares the counters of now with earlier
-ones. Everything in this package is a pure function of its arguments, apart from the log lines in `watch.py`.
+The absence of alarms has a meaning only without blind spots. The analyzer's event loop reads all counters once a
+second. Each condition compares the present counters with earlier ones. Everything in this package is a pure function of
+its arguments, apart from the log lines in `watch.py`.
 
 Data flow
 
     Snapshot, counter page --> readings.py: Reading --> history.py: History --> View
-    View --> conditions of proxy.py, traffic.py, columns.py, labels.py, names.py --> Blindness or None
+    View --> conditions of proxy.py, traffic.py, columns.py, labels.py, names.py --> Blindness or None (blindness.py)
+             shares.py decides about shares of events, paths.py writes texts about spec.traffic.decode
     watch.py: table of conditions, Blindness --> BlindSpot (report, metrics, page), log lines
     Reading, blind spots --> readiness.py --> status of GET /readyz
 

@@ -23,11 +23,6 @@ class Blindness:
 Condition = Callable[[View], Blindness | None]
 
 
-def number(amount: int, word: str) -> str:
-    """Return `3 rows` or `1 row`."""
-    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
-
-
 def quoted(names: Iterable[str]) -> str:
     """Return the first names in quotation marks, and how many more there are."""
     found = list(names)

@@ -1,7 +1,8 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
 A column counts as absent after `RECENT` exchanges and `rows_needed` rows without it; the exchanges are not needed while
-it has never come.
+it has never had a value. Absent columns are back when they have a tenth of the values of the reference, so that a rare
+column does not open and close a blind spot again and again.
 """
 
 from __future__ import annotations
@@ -12,40 +13,51 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ....detectors.batch import Side
-from ...errors import quote_value
-from ..column_totals import ColumnTotals, MonitoredColumn
-from .blindness import Blindness, number, quoted
+from ...errors import number, quote_value
+from ..column_totals import FEWEST_ROWS, ColumnTotals, MonitoredColumn
+from .blindness import Blindness, quoted
 from .history import Totals
+from .paths import why_absent
 from .readings import View
 from .shares import RECENT, unmeasured
 from .traffic import measured
+
+BACK = 0.1  # of the values of the reference
+ABSENT = frozenset(["inputs_absent", "columns_absent", "predictions_absent"])
 
 
 @dataclass(frozen=True)
 class AbsentColumns:
     """The columns of one side without a usable value, of `known` monitored ones, in the last `rows` rows.
 
-    `causes` counts rows by cause: lack the column, another type, null.
+    `causes` counts rows by cause: lack the column, another type, null. `values` counts the few usable values of columns
+    that are not back yet.
     """
 
+    side: Side
     names: tuple[str, ...]
     known: int
     rows: int
     causes: Mapping[str, int]
+    values: int
+
+    @property
+    def amount(self) -> str:
+        """How many usable values there were, as text."""
+        return "almost no" if self.values else "no"
 
     @property
     def every(self) -> bool:
         """Whether no monitored column of the side has a usable value."""
         return bool(self.known) and len(self.names) == self.known
 
-    @property
-    def why(self) -> str:
-        """The causes as text."""
+    def why(self, view: View) -> str:
+        """Return why the columns are absent: because of the document's paths, if there is one per column, or the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
-        return {
+        return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
             "mismatches": "their values are of another type than in the reference",
-        }.get(most, "their values are null, or cannot be used")
+        }.get(most, "the rows lack them, or their values are null")
 
 
 def inputs_absent(view: View) -> Blindness | None:
@@ -54,8 +66,8 @@ def inputs_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"None of the {found.known} input columns of the profile has a value in the last "
-        f"{number(found.rows, 'row')}, such as {quoted(found.names)}: {found.why}; "
+        f"The {number(found.known, 'input column')} of the profile had {found.amount} usable value in the last "
+        f"{number(found.rows, 'row')} ({quoted(found.names)}): {found.why(view)}; "
         "compare the names of requests and profile (findings in /report lists what arrives)",
         total=True,
     )
@@ -70,8 +82,9 @@ def columns_absent(view: View) -> Blindness | None:
     names = [name for absent in partly for name in absent.names]
     rows = min(absent.rows for absent in partly)
     return Blindness(
-        f"{len(names)} of the profile's columns have no value in the last {number(rows, 'row')}: {quoted(names)}; "
-        f"{partly[0].why}; send them under the profile's names, or build a new profile",
+        f"{number(len(names), 'column')} of the profile had {partly[0].amount} usable value in the last "
+        f"{number(rows, 'row')}: {quoted(names)}; {partly[0].why(view)}; "
+        "send them under the profile's names, or build a new profile",
         total=False,
     )
 
@@ -82,9 +95,9 @@ def predictions_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"The last {number(found.rows, 'row')} of decoded responses have no value in the profile's prediction "
-        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why}; name the prediction in the "
-        "response as in the profile, or build the profile with the server's name",
+        f"The last {number(found.rows, 'row')} of decoded responses have {found.amount} usable value in the profile's "
+        f"prediction {'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
+        "name the prediction in the response as in the profile, or build the profile with the server's name",
         total=False,
     )
 
@@ -122,21 +135,27 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     ever = now.seen
     windows: dict[tuple[int, int], Totals | None] = {}
     absent: list[tuple[MonitoredColumn, ColumnTotals]] = []
+    missed, few = not view.present.isdisjoint(ABSENT), 0
     for column in columns:
         window = RECENT if any(ever[position] for position in column.positions) else 1, column.rows_needed
         if window not in windows:
             windows[window] = view.history.recent(_rows_of(side, exchanges=window[0]), window[1])
         found = windows[window]
         recent = found.columns if found is not None else None
-        if recent is not None and not any(recent.seen[position] for position in column.positions):
+        if recent is None:
+            continue
+        least = recent.rows[side] * FEWEST_ROWS / column.rows_needed * BACK if missed else 1
+        values = max(int(recent.present[position]) for position in column.positions)
+        if values < max(1, least):
             absent.append((column, recent))
+            few += values
     if not absent:
         return None
     causes: Counter[str] = Counter()
     for column, recent in absent:
         causes += recent.causes(column)
     rows = min(recent.rows[side] for _, recent in absent)
-    return AbsentColumns(tuple(column.name for column, _ in absent), len(columns), rows, causes)
+    return AbsentColumns(side, tuple(column.name for column, _ in absent), len(columns), rows, causes, few)
 
 
 def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:

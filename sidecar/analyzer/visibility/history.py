@@ -1,4 +1,4 @@
-"""The counters of earlier readings, bounded, and the difference to those of now.
+"""The counters of earlier readings, bounded, and their differences to the present ones.
 
 A window is the shortest one that has enough events (exchanges, rows, labels), so its length in time does not matter.
 """
@@ -55,7 +55,7 @@ class History:
         return len(self._entries)
 
     def add(self, totals: Totals) -> None:
-        """Add the totals of now; begin again when a counter decreased, because a new proxy started to count."""
+        """Add the present totals; begin again when a counter decreased, because a new proxy started to count."""
         if any(totals.of(*key) < amount for key, amount in self.now.counters.items()):
             self._entries = [ZERO]
         elif totals == self.now:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ...errors import number, quote_value
 from ..feedback.labels import DUPLICATE, INVALID, LATE, UNKNOWN
 from ..feedback.unused import UNUSED_REASONS
-from .blindness import Blindness, explained, number, reasons
+from .blindness import Blindness, explained, reasons
 from .history import Totals
+from .paths import decode_of
 from .readings import View
 from .shares import unmeasured
 
@@ -31,9 +33,17 @@ def labels_unused(view: View) -> Blindness | None:
     what = "None" if failed >= labels else f"Only {labels - failed:,}"
     return Blindness(
         f"{what} of the last {number(labels, 'label')} could be used: "
-        f"{explained(causes, {**UNUSED_REASONS, **UNMATCHED})}; see docs/feedback.md",
+        f"{explained(causes, {**UNUSED_REASONS, **UNMATCHED, **_id_path(view)})}; see docs/feedback.md",
         total=False,
     )
+
+
+def _id_path(view: View) -> dict[str, str]:
+    """Return the reason of unknown ids, with the path of the ids if no exchange had one."""
+    decode = decode_of(view)
+    if decode is None or decode.id is None or view.reading.report.feedback.identified_ratio:
+        return {}
+    return {UNKNOWN: f"{UNMATCHED[UNKNOWN]}: spec.traffic.decode.id selects no id: {quote_value(decode.id)}"}
 
 
 def _causes(totals: Totals) -> dict[str, int]:

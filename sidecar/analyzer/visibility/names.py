@@ -1,4 +1,4 @@
-"""Conditions about the document beside the profile in force: a profile that is missing, names that nothing has."""
+"""Conditions about the document: a profile that is missing, and names that neither profile nor traffic has."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def unknown_features(document: ModelMonitor, profile: Profile) -> Iterator[str]:
         known = set(profile.index) | (columns if item.ignore else set())
         if name not in known:
             yield unknown_name(f"spec.drift.features.{name}", "the profile has no such feature", name, known)
+    yield from _unknown_decode_columns(document, profile)
     for index, detector in enumerate(drift.detectors):
         try:
             feature = parse_stream(detector.stream).feature
@@ -78,6 +79,25 @@ def unknown_features(document: ModelMonitor, profile: Profile) -> Iterator[str]:
             yield unknown_name(path, f"the profile has no feature {quote_value(feature)}", feature, profile.index)
         elif not feature and profile.performance is None:
             yield f"{path}: the profile has no label column, so it has no losses"
+
+
+def _unknown_decode_columns(document: ModelMonitor, profile: Profile) -> Iterator[str]:
+    """Yield the columns of spec.traffic.decode that the profile lacks; a single prediction needs no certain name."""
+    decode = document.spec.traffic.decode
+    if decode is None:
+        return
+    single = len(decode.prediction_columns) == len(profile.prediction_columns) == 1
+    sides = [
+        ("inputColumns", decode.input_columns, profile.input_columns, "input"),
+        ("predictionColumns", {} if single else decode.prediction_columns, profile.prediction_columns, "prediction"),
+    ]
+    for setting, columns, known, side in sides:
+        for name in columns:
+            parts = (f"{name}.", f"{name}[")  # an object or a list becomes several columns
+            if name not in known and not any(column.startswith(parts) for column in known):
+                yield unknown_name(
+                    f"spec.traffic.decode.{setting}.{name}", f"the profile has no such {side} column", name, known
+                )
 
 
 def _masks(document: ModelMonitor, view: View) -> Iterator[str]:

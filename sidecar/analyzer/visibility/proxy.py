@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .blindness import Blindness
+from ...errors import number
+from .blindness import LISTED, Blindness
 from .readings import View
 
 
@@ -26,9 +27,7 @@ def no_proxy(view: View) -> Blindness | None:
             total=True,
         )
     age = reading.now - reading.page.heartbeat_ns / 1e9
-    return Blindness(
-        f"Nothing is measured: the proxy has shown no sign of life for {age:.0f} s; start it again", total=True
-    )
+    return Blindness(f"Nothing is measured: the heartbeat of the proxy is {age:.0f} s old; start it again", total=True)
 
 
 def no_reader(view: View) -> Blindness | None:
@@ -44,14 +43,15 @@ def no_reader(view: View) -> Blindness | None:
 
 
 def upstream_unreachable(view: View) -> Blindness | None:
-    """Report that the proxy cannot connect to the model."""
+    """Report that the proxy cannot connect to the model server."""
     proxy = view.reading.proxy
     unreachable = proxy.connections["upstreams_unreachable"] if proxy is not None else 0
     if proxy is None or not unreachable:
         return None
     upstreams = max(unreachable, proxy.connections["upstreams"])
+    named = ", ".join(f"{item.address} ({item.reason})" for item in view.reading.unreachable[:LISTED])
     return Blindness(
-        f"The proxy cannot connect to the model: {unreachable} of {upstreams:,} upstream addresses "
-        "did not answer the last attempt; start the model, and check --upstream",
+        f"The proxy cannot connect to the model server: {unreachable} of {number(upstreams, 'upstream address')} refused "
+        f"the last attempt or did not answer{': ' if named else ''}{named}; start the model server, and check --upstream",
         total=unreachable == upstreams,
     )

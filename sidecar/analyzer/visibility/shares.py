@@ -1,10 +1,12 @@
 """The rule of all conditions about a share of events (exchanges, rows, labels) that are not measured.
 
-    blind          none of the last RECENT events is measured (FIRST, while nothing has ever been)
+    blind          none of the last RECENT events is measured (FIRST, if nothing has ever been measured)
     partly blind   among the last MANY events, the share that is not measured reaches a bound
-    over           all of the last RECENT events are measured, or the share is below half the bound
+    over           all of the last RECENT events are measured (SETTLED, if the bound is below a half), or the share is
+                   below half the bound
 
-The distance between the two bounds keeps mixed traffic from opening and closing a blind spot again and again.
+The distance between the two bounds keeps mixed traffic from opening and closing a blind spot again and again. With a
+bound of a tenth, 20 measured events in a row are frequent beside unmeasured ones, and SETTLED are not.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from .readings import View
 
 FIRST = 5
 RECENT = 20
+SETTLED = 50
 MANY = 100
 HALF = 0.5
 
@@ -30,10 +33,13 @@ def unmeasured(view: View, reason: str, good: Measure, bad: Measure, bound: floa
 
     history = view.history
     last = history.recent(events, RECENT if good(history.now) else FIRST)
-    if last is None or not bad(last):
+    if last is None:
         return None
     if not good(last):
         return last
+    settled = last if bound >= HALF else history.recent(events, SETTLED) or history.now
+    if not bad(settled):
+        return None
     window = history.recent(events, MANY) or history.now
     bound = bound / 2 if reason in view.present else bound
     return window if events(window) >= RECENT and bad(window) >= bound * events(window) else None

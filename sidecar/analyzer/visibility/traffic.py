@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..decode import REASONS
-from .blindness import PROTOCOLS_PAGE, Blindness, explained, number, reasons
+from ...errors import number
+from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
 from .history import Totals
+from .paths import skip_meanings
 from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
 DROPS: Mapping[str, str] = {
@@ -21,7 +23,11 @@ DROPS: Mapping[str, str] = {
     "rate": "spec.traffic.maxRecordsPerSecond is 0",
     "version_mismatch": "proxy and analyzer are of different versions; use the same release",
 }
-OVER = ("analyzer_restart", "no_reader", "proxy_restart")  # the condition no_reader reports the present
+OVER = (
+    "analyzer_restart",
+    "no_reader",
+    "proxy_restart",
+)  # in the past; the condition no_reader reports the present state
 LOST_LATER = ("analyzer_restart", "proxy_restart", "version_mismatch")  # records that the channel had accepted
 DOWNGRADES: Mapping[str, str] = {
     "connect": "CONNECT tunnels",
@@ -35,20 +41,42 @@ DOWNGRADES: Mapping[str, str] = {
     "unmatched": "responses without a request",
     "upgrade": "upgrades, such as WebSocket",
 }
+_SEND_PLAIN = "send HTTP/1.1 without TLS through the proxy"
+OPAQUE_REMEDIES: Mapping[str, str] = {
+    "connect": "send requests without a tunnel through the proxy",
+    "too_costly": "send requests with fewer, longer lines and chunks",
+    "too_large": "send shorter heads",
+    "upgrade": "messages of a WebSocket are not measured; send predictions as HTTP requests",
+}
 _OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
 _SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
 REMEDIES: Mapping[str, str] = {
     "body_too_large": "raise spec.traffic.bodyLimit",
+    "content_encoding": f"send bodies without a content coding, or with gzip or deflate ({PROTOCOLS_PAGE})",
     "content_type": _SEND_JSON,
+    "event_stream": "request whole responses: predictions in a stream are not measured",
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
     "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
-    "not_inference": f"use a prediction path and POST ({PROTOCOLS_PAGE})",
+    "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
     "other_model": "correct spec.model.name, or leave it out",
     "row_mismatch": _OWN_JSON,
     "truncated": "raise spec.traffic.bodyLimit",
     "unknown_protocol": _OWN_JSON,
     "wrong_structure": _OWN_JSON,
+}
+_OWN_RESPONSE = f"set rows and predictions in spec.traffic.decode for a JSON form of your own ({PROTOCOLS_PAGE})"
+UNREAD_REMEDIES: Mapping[str, str] = {
+    **{reason: REMEDIES[reason] for reason in ("body_too_large", "content_encoding", "event_stream", "truncated")},
+    "content_type": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+    "empty_body": "look at the model's log",
+    "invalid_json": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
+    "no_match": f"correct the paths in spec.traffic.decode.predictions ({PROTOCOLS_PAGE})",
+}
+_PROBES = ", or list the paths of other endpoints in spec.traffic.probes"
+OTHER_ENDPOINTS: Mapping[str, str] = {  # beside measured traffic, they are the likely cause
+    **dict.fromkeys(("content_type", "invalid_json", "unknown_protocol"), _PROBES),
+    "no_match": ", or leave out other endpoints with spec.traffic.decode.paths",
 }
 OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
@@ -69,18 +97,18 @@ def _failed(totals: Totals) -> int:
 
 
 def undecoded(view: View) -> Blindness | None:
-    """Report that most or all of the recent exchanges could not be decoded."""
+    """Report that some or all of the recent exchanges could not be decoded."""
     if not measured(view.history.now):
         return _never_decoded(view)
-    found = unmeasured(view, "undecoded", measured, _failed)
+    found = unmeasured(view, "undecoded", measured, _failed, UNDECODED_SHARE)
     if found is not None:
         bad = {reason: amount for reason, amount in undecodable(found).items() if reason not in EVERYDAY}
-        return _undecoded(bad, _failed(found) + measured(found), total=not measured(found))
+        return _undecoded(view, bad, _failed(found) + measured(found), total=not measured(found))
     return _everyday_only(view)
 
 
 def _everyday_only(view: View) -> Blindness | None:
-    """Return a partial blindness if everyday reasons are all that comes: errors, or requests for something else.
+    """Return a partial blindness if all recent exchanges have everyday reasons: errors, or requests of another kind.
 
     Requests to other models do not count: beside them, the document's own model may be quiet.
     """
@@ -91,24 +119,33 @@ def _everyday_only(view: View) -> Blindness | None:
     for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
         found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
         if found is not None and not measured(found) and own(found).get(decisive, 0) >= least:
-            return _undecoded(own(found), sum(own(found).values()), total=False)
+            return _undecoded(view, own(found), sum(own(found).values()), total=False)
     return None
 
 
 def _never_decoded(view: View) -> Blindness | None:
+    """Report already the first exchange that cannot be decoded, if nothing was decoded before; a few of them are total.
+
+    Exchanges that were lost on the way count as well: the mixture of causes does not matter if nothing is measured.
+    """
     now = view.history.now
     found = undecodable(now)
-    recorded = sum(found.values())
-    if _failed(now) < FIRST and recorded < RECENT:
+    failed, recorded = _failed(now), sum(found.values())
+    if not failed and recorded < RECENT:
         return None
-    return _undecoded(found, recorded, total=True)
+    lost = sum(count for reason, count in reasons(now.kind("outcome", "dropped")).items() if reason not in OVER)
+    return _undecoded(view, found, recorded, total=failed + lost >= FIRST or recorded >= RECENT)
 
 
-def _undecoded(found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
-    failed = sum(found.values())
+def _undecoded(view: View, found: Mapping[str, int], recorded: int, *, total: bool) -> Blindness:
+    failed, causes = sum(found.values()), explained(found, skip_meanings(view, "input"))
     what = "None" if failed == recorded else f"Only {recorded - failed:,}"
-    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {explained(found, REASONS)}"
-    return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
+    text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {causes}"
+    if recorded == 1:
+        text = f"The only recorded exchange could not be measured: {causes}"
+    most = max(found, key=found.__getitem__)
+    others = "" if total else OTHER_ENDPOINTS.get(most, "")
+    return Blindness(f"{text}; {REMEDIES.get(most, OTHER_REMEDY)}{others}", total)
 
 
 def opaque(view: View) -> Blindness | None:
@@ -128,7 +165,8 @@ def opaque(view: View) -> Blindness | None:
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
         f"Traffic passes that cannot be parsed: {number(found.of('opaque', 'connections'), 'new connection')}, "
-        f"{beside}. The causes: {explained(causes, DOWNGRADES)}; send HTTP/1.1 without TLS through the proxy",
+        f"{beside}. The causes: {explained(causes, DOWNGRADES)}; "
+        f"{OPAQUE_REMEDIES.get(max(causes, key=causes.__getitem__, default=''), _SEND_PLAIN)}",
         total,
     )
 
@@ -174,7 +212,7 @@ def no_prediction_requests(view: View) -> Blindness | None:
 
 
 def predictions_unread(view: View) -> Blindness | None:
-    """Report that inputs are measured, and most or all of the recent responses could not be decoded."""
+    """Report that inputs are measured, and some or all of the recent responses could not be decoded."""
     profile = view.reading.snapshot.profile
     if profile is not None and not profile.prediction_columns:
         return None  # nothing of the responses is monitored
@@ -188,17 +226,17 @@ def predictions_unread(view: View) -> Blindness | None:
     def unread(totals: Totals) -> int:
         return sum(causes(totals).values())
 
-    found = unmeasured(view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread)
+    found = unmeasured(
+        view, "predictions_unread", lambda totals: measured(totals) - unread(totals), unread, UNDECODED_SHARE
+    )
     if found is None:
         return None
     failed = unread(found)
-    what = "No prediction" if failed >= measured(found) else f"Only {measured(found) - failed:,} predictions"
-    remedy = "set spec.traffic.decode.predictions if the response is a JSON form of your own"
-    if causes(found).get("no_match"):
-        remedy = "correct the paths in spec.traffic.decode.predictions"
+    what = "No prediction" if failed >= measured(found) else f"Only {number(measured(found) - failed, 'prediction')}"
+    most = max(causes(found), key=causes(found).__getitem__)
     return Blindness(
         f"{what} could be read from the last {number(measured(found), 'measured exchange')}: "
-        f"{explained(causes(found), REASONS)}; {remedy} ({PROTOCOLS_PAGE})",
+        f"{explained(causes(found), skip_meanings(view, 'prediction'))}; {UNREAD_REMEDIES.get(most, _OWN_RESPONSE)}",
         total=False,
     )
 

@@ -1,6 +1,6 @@
 """The table of conditions, and the watch that evaluates it once a second and logs each blind spot once.
 
-To add a condition: write it in one of the modules beside, add a line to `CONDITIONS`, and its reason to
+To add a condition: write it in one of the modules of this package, add a line to `CONDITIONS`, and its reason to
 `BLIND_REASONS`. A condition must be pure and cheap; it runs in the event loop.
 """
 
@@ -64,8 +64,9 @@ class BlindSpotWatch:
         since = {spot.reason: spot.since for spot in self.spots}
         view = View(reading, self._history, frozenset(since))
         self.spots = blind_spots(CONDITIONS, view, since)
+        known_down = not DELAYED.isdisjoint(self._logged)  # no process is starting: one reason follows another
         for spot in self.spots:
-            starting = spot.reason in DELAYED and reading.now - spot.since < GRACE_SECONDS
+            starting = spot.reason in DELAYED and not known_down and reading.now - spot.since < GRACE_SECONDS
             known = spot.reason in self._logged and self._logged[spot.reason] >= spot.total
             if not starting and not known:
                 self._logged[spot.reason] = spot.total

@@ -2,6 +2,7 @@
 
     traffic    exchanges, rows, ticks, checkpoints, data quality, columns without a profile
     drift      families, features, effect sizes, episodes, the false-alarm budget
+    blindness  blind spots, and the table of their reasons
     labels     outcomes of labels, losses, performance
     learning   the profile in force, a profile that is being built, the audit log, stored rows, stream detectors
 

@@ -97,7 +97,7 @@ BLIND_REASONS = MappingProxyType(
             "name that the server uses.",
         ),
         "predictions_unread": BlindReason(
-            "Inputs are measured, and most or all of the recent responses could not be decoded.",
+            "Inputs are measured, and some or all of the recent responses could not be decoded.",
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "
             "`spec.traffic.decode.predictions`.",
         ),
@@ -106,7 +106,7 @@ BLIND_REASONS = MappingProxyType(
             "Set `spec.model.name`, or put the profile of the model that runs into force.",
         ),
         "undecoded": BlindReason(
-            "Exchanges are recorded, and most or all of the recent ones could not be decoded.",
+            "Exchanges are recorded, and some or all of the recent ones could not be decoded.",
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "
             "`spec.traffic.decode`.",
         ),
@@ -116,8 +116,8 @@ BLIND_REASONS = MappingProxyType(
             "Correct the names. The text suggests the nearest one.",
         ),
         "upstream_unreachable": BlindReason(
-            "The proxy cannot connect to the model, or its name does not resolve.",
-            "Start the model, and check `--upstream`.",
+            "The proxy cannot connect to the model server, or its name does not resolve.",
+            "Start the model server, and check `--upstream`.",
         ),
     }
 )

@@ -47,6 +47,16 @@ def has_measured(answer: ReportResponse) -> bool:
     return bool(input_rows(answer) or answer.ticks.closed_total)
 
 
+def not_compared(answer: ReportResponse) -> str:
+    """Return why no row was compared with the reference yet, as a sentence; empty if a tick has closed."""
+    if not has_measured(answer):
+        return "No rows have been measured yet, so nothing is known about drift."
+    if not answer.ticks.closed_total:
+        tick = period(answer.ticks.tick_seconds)
+        return f"Nothing was compared with the reference yet, because no tick has closed; a tick lasts {tick}."
+    return ""
+
+
 def input_rows(answer: ReportResponse) -> int:
     """Return the measured rows."""
     return sum(item.rows for item in answer.rows if item.side == "input")
@@ -69,17 +79,16 @@ def head(answer: ReportResponse) -> str:
 def notices(answer: ReportResponse) -> str:
     """Return blind spots, open drift, the reason of the state, and warnings, as sentences.
 
-    The absence of drift is shown as good news only if rows were measured and nothing is blind.
+    The absence of drift is shown as good news only if rows were compared and nothing is blind.
     """
     clock = Clock.of(answer.ticks)
     lines = [_blind(spot) for spot in answer.blind]
     drifts = [_drift(episode, clock) for episode in answer.episodes if episode.open]
     lines += drifts
     if answer.state == "watching" and not drifts and not answer.blind and answer.families:
+        unknown = not_compared(answer)
         lines.append(
-            '<p class="notice calm">No open drift episode.</p>'
-            if has_measured(answer)
-            else '<p class="notice">No rows have been measured yet, so nothing is known about drift.</p>'
+            f'<p class="notice">{unknown}</p>' if unknown else '<p class="notice calm">No open drift episode.</p>'
         )
     if answer.reason and not any(spot.reason in ("idle", "no_profile") for spot in answer.blind):
         lines.append(f'<p class="notice {answer.state}">{text(answer.reason)}</p>')

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import number
 from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
-from .overview import STATES, has_measured, input_rows, state, title
+from .overview import STATES, input_rows, not_compared, state, title
 from .tables import ranked, without_values
 
 LISTED = 10
@@ -24,19 +25,16 @@ def lines(answer: ReportResponse) -> Iterator[str]:
     if answer.reason:
         yield f"  {answer.reason}"
     rows = input_rows(answer)
-    seen = f"{answer.accounting.seen:,} exchanges seen, " if answer.accounting else ""
-    yield f"{seen}{rows:,} rows measured, {answer.ticks.closed_total:,} ticks closed"
+    seen = f"{number(answer.accounting.seen, 'exchange')} seen, " if answer.accounting else ""
+    yield f"{seen}{number(rows, 'row')} measured, {number(answer.ticks.closed_total, 'tick')} closed"
     for family in answer.families:
-        yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {family.alarms_total} alarms"
+        yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {number(family.alarms_total, 'alarm')}"
     for episode in answer.episodes:
         if episode.open:
             yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
     if answer.families and not answer.blind and not any(episode.open for episode in answer.episodes):
-        yield (
-            "no open drift episode"
-            if has_measured(answer)
-            else "no rows have been measured yet, so nothing is known about drift"
-        )
+        unknown = not_compared(answer).removesuffix(".")
+        yield unknown[:1].lower() + unknown[1:] or "no open drift episode"
     found = answer.performance
     if found is not None and found.realized is not None:
         yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"

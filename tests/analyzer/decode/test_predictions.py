@@ -69,6 +69,23 @@ def test_a_repeated_input_is_not_a_prediction() -> None:
     assert columns(OIP, {"outputs": [tensor("x", [2], [3, 4])]}, REFERENCE, OIP_PATH) == {"x": [3, 4]}
 
 
+@pytest.mark.parametrize("name", ["error", "errorCode", "status-code", "Detail", "message", "error.code", "code"])
+def test_an_error_is_not_a_prediction(name: str) -> None:
+    errors = [{name: 3}, {name: 4}]
+    own = OwnJson(rows=parse_path("$.instances[*]"), predictions=parse_path("$"))
+    several = Hints(protocol="json", inputs=("age", "x"), outputs=("churn",), own=own)
+    assert columns(V1, {"predictions": errors}, REFERENCE, V1_PATH) == {name: [3, 4]}
+    assert columns(V1, errors, several, "/score") == {name: [3, 4]}
+    assert columns(V1, {"predictions": errors}, Hints(inputs=("age", "x"), outputs=(name,)), V1_PATH) == {name: [3, 4]}
+
+
+def test_a_prediction_may_have_the_name_of_an_error_if_its_path_is_given() -> None:
+    for predictions in (parse_path("$.code"), (("code", parse_path("$.code")),)):
+        own = OwnJson(rows=parse_path("$.instances[*]"), predictions=predictions)
+        given = Hints(protocol="json", inputs=("age", "x"), outputs=("churn",), own=own)
+        assert columns(V1, {"code": [3, 4]}, given, "/score") == {"churn": [3, 4]}
+
+
 def test_arrays_and_single_values_are_never_confused() -> None:
     array = Hints(inputs=("age", "x"), outputs=("emb",), arrays=frozenset(["emb"]))
     assert columns(V1, {"predictions": [[1, 2], [3, 4]]}, array, V1_PATH) == {"emb": [[1, 2], [3, 4]]}

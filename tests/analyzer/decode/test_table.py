@@ -11,7 +11,7 @@ import pytest
 
 from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
 from pilotfish.sidecar.analyzer.decode.types import MIB, Protocol
-from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
+from pilotfish.sidecar.channel.record import REQUEST_TRUNCATED, RESPONSE_TRUNCATED
 from pilotfish.sidecar.settings.traffic import Traffic
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
 from tests.generate import ROOT
@@ -32,7 +32,6 @@ JSON_TYPE = "Content-Type: application/json\r\n"
         ({"path": "/v2/repository/models/m/load"}, "not_inference"),
         ({"path": "/v1/models/m:explain"}, "not_inference"),
         ({"path": "/v2"}, "not_inference"),
-        ({"flags": EVENT_STREAM}, "event_stream"),
         ({"flags": REQUEST_TRUNCATED}, "truncated"),
     ],
 )

@@ -75,7 +75,7 @@ def test_unknown_late_and_invalid_rows_have_different_outcomes() -> None:
     answer = made.take_labels(labels(("never", 0, 1), ("a", 7, 1), ("a", 0, "blue")), T0 + 1)
     assert outcomes(answer) == {"unknown": 1, "invalid": 1, "joined": 1, "judged": 1}
     assert [item.index for item in answer.problems] == [0, 1]
-    assert "row 7 of a request of 1 rows" in answer.problems[1].problem
+    assert "row 7 of a request of 1 row;" in answer.problems[1].problem
     made.handle_record(exchange(2, "b"), T0)
     assert outcomes(made.take_labels(labels(("b", 0, "blue")), T0 + 61 * SECOND)) == {"late": 1}
 

@@ -1,4 +1,4 @@
-"""Accepted labels that lead to no loss: counted by reason, and said in the response."""
+"""Accepted labels that lead to no loss: counted by reason, and reported in the response."""
 
 from __future__ import annotations
 
@@ -80,11 +80,15 @@ def test_a_missing_prediction_is_named() -> None:
 def test_without_a_profile_or_its_label_column_all_are_unused() -> None:
     made = pipeline()
     served(made, [0.1])
-    assert taken(made, 0.3).judged == 0
+    answer = taken(made, 0.3)
+    assert (answer.joined, answer.judged) == (1, 0)
+    assert "no profile" in answer.note
     assert unused(made) == {"no_profile": 1}
     made = pipeline(profile())
     served(made, [0.1])
-    assert "label column" in taken(made, 0.3).note
+    answer = taken(made, 0.3)
+    assert (answer.joined, answer.judged) == (1, 0)
+    assert "label column" in answer.note
     assert unused(made) == {"no_label_column": 1}
 
 

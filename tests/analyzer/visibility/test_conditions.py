@@ -1,4 +1,4 @@
-"""Laws of all conditions: any counters give well-formed blind spots, and nothing measured is never called ready."""
+"""Laws of all conditions: any counters give well-formed blind spots, and the status is never `ready` if nothing is measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from pilotfish.sidecar.analyzer.snapshot import Snapshot
 from pilotfish.sidecar.analyzer.visibility import watch
 from pilotfish.sidecar.analyzer.visibility.readiness import readiness
 from pilotfish.sidecar.analyzer.visibility.readings import Reading, View
-from pilotfish.sidecar.analyzer.visibility.traffic import DOWNGRADES, DROPS, EVERYDAY, LOST_LATER, REMEDIES
+from pilotfish.sidecar.analyzer.visibility.traffic import (
+    DOWNGRADES,
+    DROPS,
+    EVERYDAY,
+    LOST_LATER,
+    OPAQUE_REMEDIES,
+    OTHER_ENDPOINTS,
+    REMEDIES,
+    UNREAD_REMEDIES,
+)
 from pilotfish.sidecar.analyzer.visibility.watch import BlindSpotWatch
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import PageSnapshot
@@ -141,9 +150,44 @@ def test_twenty_exchanges_without_a_measured_one_are_never_ready(
     assert f"{failed} {reason}" in found.spots[0].text
 
 
+def test_the_first_exchange_that_cannot_be_decoded_is_said_and_some_of_them_are_total(quiet: PageSnapshot) -> None:
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for failed, ready in ((1, "partly_blind"), (1, "partly_blind"), (3, "blind")):
+        reading = counting.reading({**EMPTY, "undecodable": {"unknown_protocol": failed}}, NOW)
+        made.update(reading)
+        assert readiness(reading, made.spots).status == ready
+
+
+@pytest.mark.parametrize(("failed", "status"), [(15, "partly_blind"), (4, "ready")])
+def test_a_tenth_that_cannot_be_decoded_is_said(quiet: PageSnapshot, failed: int, status: str) -> None:
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for _ in range(5):
+        step = {**EMPTY, "undecodable": {"unknown_protocol": failed}, "measured": 100 - failed}
+        reading = counting.reading(step, NOW)
+        made.update(reading)
+    assert readiness(reading, made.spots).status == status
+
+
+def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
+    quiet: PageSnapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    for seconds in range(20):
+        reading = counting.reading(EMPTY, NOW + seconds)
+        page_now = replace(quiet, heartbeat_ns=int(NOW * 1e9))
+        made.update(replace(reading, page=page_now, connected=seconds < 2))
+    assert [line.split(":")[0] for line in caplog.messages] == [
+        "blind (no_reader)",
+        "blind (no_proxy)",
+        "no longer blind (no_reader)",
+    ]
+
+
 def test_the_words_are_about_reasons_that_exist() -> None:
     assert DOWNGRADES.keys() == set(layout.DOWNGRADES)
-    assert REMEDIES.keys() <= REASONS.keys()
+    assert OPAQUE_REMEDIES.keys() <= DOWNGRADES.keys()
+    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() | OTHER_ENDPOINTS.keys() <= REASONS.keys()
     assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 

@@ -15,6 +15,7 @@ from pilotfish.sidecar.settings.load import parse
 from tests.analyzer.made import profile
 from tests.telemetry.made import NOW, whole_report
 
+DECODE = "  traffic: {{decode: {{inputColumns: {{{inputs}}}, predictionColumns: {{{predictions}}}}}}}\n"
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: m}\nspec:\n"
 
 
@@ -47,6 +48,15 @@ def text(of: View) -> str:
         ("  traffic: {keepRows: {rows: 100, mask: [color]}}\n", ()),
         ("  traffic: {keepRows: {rows: 100, mask: [colour]}}\n", ("keepRows.mask", "did you mean 'color'?")),
         ("  profiles: [{learn: {rows: 1000, mask: [mail]}}]\n", ()),
+        (DECODE.format(inputs="amount: $.a, color: $.c", predictions="result: $.s"), ()),
+        (
+            DECODE.format(inputs="Amount: $.a, color: $.c", predictions="score: $.s"),
+            ("inputColumns.Amount", "'amount'?"),
+        ),
+        (
+            DECODE.format(inputs="amount: $.a", predictions="scores: $.s, label: $.l"),
+            ("predictionColumns.scores", "'score'?", "predictionColumns.label"),
+        ),
         ("  profiles: [{learn: {rows: 1000, mask: [e-mail]}}]\n", ("learn.mask", "'e-mail'")),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.visibility.history import History, Totals
 from pilotfish.sidecar.analyzer.visibility.readings import Reading, View
-from pilotfish.sidecar.analyzer.visibility.shares import FIRST, MANY, RECENT, unmeasured
+from pilotfish.sidecar.analyzer.visibility.shares import FIRST, HALF, MANY, RECENT, SETTLED, unmeasured
 from tests.support.examples import examples
 
 NO_READING = cast("Reading", None)  # the rule looks at counters only
@@ -26,9 +26,10 @@ def bad(totals: Totals) -> int:
 
 
 class Judged:
-    """Feeds events, one reading each, and remembers what the rule said last."""
+    """Feeds events, one reading each, and keeps the last result of the rule."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: float = HALF) -> None:
+        self.bound = bound
         self.history, self.good, self.bad = History(), 0, 0
         self.found: Totals | None = None
         self.opened = 0
@@ -39,7 +40,7 @@ class Judged:
             self.history.add(Totals({("good",): self.good, ("bad",): self.bad}))
             before = self.found
             present = frozenset(["x"]) if before is not None else frozenset[str]()
-            self.found = unmeasured(View(NO_READING, self.history, present), "x", good, bad)
+            self.found = unmeasured(View(NO_READING, self.history, present), "x", good, bad, self.bound)
             self.opened += before is None and self.found is not None
         return "clear" if self.found is None else "partly" if good(self.found) else "blind"
 
@@ -83,8 +84,16 @@ def test_measured_traffic_is_never_blind(events: list[bool]) -> None:
     assert Judged().feed(*events) == "clear"
 
 
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.8, 0.9])
-def test_mixed_traffic_does_not_flicker(share: float) -> None:
-    judged, random = Judged(), Random(1)
+def test_a_tenth_of_the_traffic_makes_it_partly_blind_until_all_is_measured() -> None:
+    judged = Judged(bound=0.1)
+    assert judged.feed(*[*[True] * 4, False] * 20) == "partly"
+    assert judged.feed(*[*[True] * 13, False] * 20) == "partly", "the bound is lower now"
+    assert judged.feed(*[True] * (SETTLED + 1)) == "clear"
+
+
+@pytest.mark.parametrize("bound", [0.1, HALF])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.6, 0.8, 0.9])
+def test_mixed_traffic_does_not_flicker(share: float, bound: float) -> None:
+    judged, random = Judged(bound), Random(1)
     judged.feed(*(random.random() >= share for _ in range(30 * MANY)))
     assert judged.opened <= 3

@@ -69,7 +69,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an infinite number": (lambda d: _feature(d).update(n_eff=float("inf")), "Infinity is not a finite number"),
     "a number that is text": (lambda d: _feature(d).update(delay_rows="3"), "delay_rows must be a number"),
     "half a row": (lambda d: d["reference"].update(rows=0.5), "rows must be a whole number"),
-    "features that are no list": (lambda d: d.update(features=3), "features must be a list"),
+    "features that are not a list": (lambda d: d.update(features=3), "features must be a list"),
 }
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-FULL = bool(os.environ.get("PILOTFISH_SOAK"))
+FULL = bool(os.environ.get("SOAK"))
 SLOW = 60.0  # seconds for what takes a restart, or several ticks; `until` multiplies it by the patience
 _STARTED = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""With 64 descriptors, idle strangers at both addresses: the clients that have a connection lose nothing."""
+"""With 64 descriptors, idle clients at both addresses: the clients that have a connection lose nothing."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.e2e.stack import Stack, requests_total
 from tests.integration.process import resident_kib
 from tests.support.waiting import wait_until
 
-SECONDS = size(60, int(3600 * float(os.environ.get("PILOTFISH_SOAK_HOURS", "1"))))
+SECONDS = size(60, int(3600 * float(os.environ.get("SOAK_HOURS", "1"))))
 SAMPLES = 60
 ALLOWED_KIB = 4096  # growth of the median from the second to the last third; a leak of 10 bytes per request shows more
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.analyzer.http.report import build_response
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
@@ -125,7 +126,7 @@ def test_unknown_blocks_are_shown_as_plain_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "\"'&amp;]]>", "x" * 5000, "\u202e\x00\x1b[31m\n", "عربى", " "]
+    "name", ["<script>alert(1)</script>", "\"'&amp;]]>", "x" * LONGEST_NAME, "\u202e\x00\x1b[31m\n", "عربى", " "]
 )
 def test_hostile_names_stay_text_everywhere(name: str) -> None:
     made, line = both(name)
@@ -248,3 +249,14 @@ def test_without_rows_nothing_is_called_calm() -> None:
     assert "No open drift" not in text
     assert "No rows have been measured yet" in text
     assert "no rows yet" in text
+
+
+def test_rows_without_a_closed_tick_are_not_called_calm() -> None:
+    made = without_drift(rows=(report.RowCount("m", "input", 10),))
+    early = msgspec.structs.replace(made, ticks=msgspec.structs.replace(made.ticks, closed_total=0))
+    text = page.render(early, both(ticks=40)[1])
+    assert "No open drift" not in text
+    assert "Nothing was compared with the reference yet, because no tick has closed" in text
+    lines = list(summary.lines(early))
+    assert "no open drift episode" not in lines
+    assert any(line.startswith("nothing was compared with the reference yet") for line in lines)
