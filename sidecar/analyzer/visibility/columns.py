@@ -52,7 +52,7 @@ class AbsentColumns:
         return bool(self.known) and len(self.names) == self.known
 
     def why(self, view: View) -> str:
-        """Return why the columns are absent: because of the document's paths, if there is one per column, or the rows."""
+        """Return why the columns are absent: the paths of the document, if each column has one, or the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
         return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
