@@ -51,7 +51,7 @@ def upstream_unreachable(view: View) -> Blindness | None:
     upstreams = max(unreachable, proxy.connections["upstreams"])
     named = ", ".join(f"{item.address} ({item.reason})" for item in view.reading.unreachable[:LISTED])
     return Blindness(
-        f"The proxy cannot connect to the model server: {unreachable} of {number(upstreams, 'upstream')} refused the last "
-        f"attempt or did not answer{': ' if named else ''}{named}; start the model server, and check --upstream",
+        f"The proxy cannot connect to the model server: {unreachable} of {number(upstreams, 'upstream')} refused the "
+        f"last attempt or did not answer{': ' if named else ''}{named}; start the model server, and check --upstream",
         total=unreachable == upstreams,
     )

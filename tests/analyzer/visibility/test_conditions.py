@@ -1,4 +1,4 @@
-"""Laws of all conditions: any counters give well-formed blind spots, and the status is never `ready` if nothing is measured."""
+"""Blind spots from counters: when they begin and end, and laws for any counters."""
 
 from __future__ import annotations
 
