@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
 
-from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver
+from ..channel.upstreams import UnreachableUpstream, read_unreachable
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
@@ -292,10 +293,12 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
+        page = _page(self._options)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
-            page=_page(self._options),
+            page=page,
+            unreachable=_unreachable(self._options, page),
             connected=self.connected,
             setting=Setting(
                 document=self._configured.document,
@@ -322,6 +325,12 @@ def _page(options: Options) -> PageSnapshot | None:
         return read_page(options.shared / PAGE_FILE)
     except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
         return None
+
+
+def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:
+    if page is None or not page.connections["upstreams_unreachable"]:
+        return ()
+    return read_unreachable(options.shared / UPSTREAMS_FILE, page.epoch)
 
 
 async def _exit_status(polling: asyncio.Task[int]) -> int:

@@ -1,8 +1,9 @@
-"""The interface between the proxy and the analyzer: two files and a socket in a shared folder.
+"""The interface between the proxy and the analyzer: three files and a socket in a shared folder.
 
     proxy  --(stores)-->  page          exact counters and histograms; readers copy it     page.py, layout.py
     proxy  --(frames)-->  records.sock  sampled exchanges; bounded, the proxy never waits  record.py, sender.py,
                                                                                            receiver.py, peers.py
+    proxy  --(replaces)-->  upstreams.json  unreachable upstreams and why             upstreams.py
     analyzer --(replaces)--> proxy.json  the proxy's settings                            settings/proxy.py
 
 Glossary
@@ -25,3 +26,4 @@ The proxy must never wait for the reader. When the channel is full or has no rea
 PAGE_FILE = "page"
 SOCKET_FILE = "records.sock"
 SETTINGS_FILE = "proxy.json"
+UPSTREAMS_FILE = "upstreams.json"

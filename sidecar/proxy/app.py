@@ -13,13 +13,15 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
 from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
+from ..channel.upstreams import UnreachableUpstream, write_unreachable
 from ..errors import UsageError, quote_value
 from ..log import add_log_arguments
 from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
@@ -96,6 +98,7 @@ class Proxy:
         self._shared = shared
         self._draining = False
         self._settings_version: tuple[int, int] | None = None
+        self._unreachable: list[UnreachableUpstream] | None = None  # as in the file
         self._reactor = reactor = Reactor()
         self._install_signal_handlers()  # before any client can connect
         self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
@@ -151,12 +154,23 @@ class Proxy:
         self._page.words[at.AT_HEARTBEAT] = time.time_ns()
         self._observer.update()
         self._read_settings()
+        self._write_unreachable()
         self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _set_reader(self, connected: bool) -> None:
         if connected:
             self._read_settings()  # the analyzer writes them before it listens
         self._page.words[at.AT_READER] = int(connected)
+
+    def _write_unreachable(self) -> None:
+        """Write the unreachable upstreams for the analyzer if they changed. The next heartbeat repeats a failed try."""
+        states = [(str(upstream.address), upstream.reachability.reason) for upstream in self._upstreams]
+        found = [UnreachableUpstream(address, reason) for address, reason in states if reason is not None]
+        if found == self._unreachable:
+            return
+        with suppress(OSError):  # the counter page has their number, and the log the reasons
+            write_unreachable(self._shared / UPSTREAMS_FILE, self._page.words[at.AT_EPOCH], found)
+            self._unreachable = found
 
     def _read_settings(self) -> None:
         """Apply the settings file if it changed. An invalid file leaves the old settings in force."""

@@ -1,4 +1,4 @@
-"""MLServer's responses (1.7), without MLServer: `python mlserver.py train FOLDER`, `python mlserver.py serve PORT`."""
+"""The responses of MLServer 1.7, without MLServer: `mlserver.py train FOLDER`, `mlserver.py serve PORT`."""
 
 from __future__ import annotations
 

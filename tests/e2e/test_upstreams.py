@@ -62,6 +62,10 @@ def test_a_model_that_never_comes_is_said_and_clients_get_an_end(absent: Stack) 
 def test_a_model_that_comes_late_is_found(absent: Stack) -> None:
     absent.start(document=False)
     check_is_seen(absent, UNREACHABLE)
+    wait_until(
+        lambda: f"127.0.0.1:{absent.upstream} (Connection refused)" in readyz(absent)[1]["blind"][0]["text"],
+        what="address and reason in the text",
+    )
     with serving(model, port=absent.upstream):
         wait_until(lambda: ask(absent) == 200, what="an answer of the late model")
         check_has_ended(absent, UNREACHABLE.reason)

@@ -5,7 +5,8 @@ import errno
 import json
 import socket
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.channel import layout as at
+from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.channel_writer import ChannelWriter
+from pilotfish.sidecar.proxy.connections import ConnectionManager
 from pilotfish.sidecar.proxy.health import PATHS, HealthServer
+from pilotfish.sidecar.proxy.listener import Listener
 from pilotfish.sidecar.proxy.reactor import SECOND, Reactor
 from pilotfish.sidecar.proxy.sampler import BURST_SECONDS, Sampler
 from pilotfish.sidecar.proxy.sockets import KEEPALIVE, listen
@@ -304,3 +309,21 @@ def test_health_answers_only_get_and_head_on_its_paths(request_head: bytes, stat
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
     assert (body == b"") == request_head.startswith(b"HEAD") or json.loads(body)
+
+
+def test_clients_in_a_backlog_are_accepted_in_portions(tmp_path: Path) -> None:
+    """Open connections wait while the listener accepts, so that one round of the loop accepts only a few."""
+    page = CounterPage.open(tmp_path / "page", now_ns=1)
+    sock = listen(Address("127.0.0.1", 0))
+    full = ConnectionManager(page, 0, lambda: None)  # refuses every client
+    listener = Listener(Reactor(), sock, cast("Any", None), cast("Any", None), full, 0)
+    with closing(sock), ExitStack() as clients:
+        for _ in range(20):
+            clients.enter_context(socket.create_connection(sock.getsockname()))
+        counts = [0]
+        for _ in range(20):
+            listener.accept_waiting()
+            counts.append(page.words[at.connection("accepted")])
+        assert max(after - before for before, after in pairwise(counts)) <= 8
+        assert (counts[-1], page.words[at.connection("refused_limit")]) == (20, 20)
+    page.close()

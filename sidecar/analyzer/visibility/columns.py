@@ -1,7 +1,8 @@
 """Conditions about the columns of the profile in force: which of them have had no usable value in the recent rows.
 
 A column counts as absent after `RECENT` exchanges and `rows_needed` rows without it; the exchanges are not needed while
-it has never had a value.
+it has never had a value. Absent columns are back when they have a tenth of the values of the reference, so that a rare
+column does not open and close a blind spot again and again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 
 from ....detectors.batch import Side
 from ...errors import number, quote_value
-from ..column_totals import ColumnTotals, MonitoredColumn
+from ..column_totals import FEWEST_ROWS, ColumnTotals, MonitoredColumn
 from .blindness import Blindness, quoted
 from .history import Totals
 from .paths import why_absent
@@ -21,12 +22,16 @@ from .readings import View
 from .shares import RECENT, unmeasured
 from .traffic import measured
 
+BACK = 0.1  # of the values of the reference
+ABSENT = frozenset(["inputs_absent", "columns_absent", "predictions_absent"])
+
 
 @dataclass(frozen=True)
 class AbsentColumns:
     """The columns of one side without a usable value, of `known` monitored ones, in the last `rows` rows.
 
-    `causes` counts rows by cause: lack the column, another type, null.
+    `causes` counts rows by cause: lack the column, another type, null. `values` counts the few usable values of columns
+    that are not back yet.
     """
 
     side: Side
@@ -34,6 +39,12 @@ class AbsentColumns:
     known: int
     rows: int
     causes: Mapping[str, int]
+    values: int
+
+    @property
+    def amount(self) -> str:
+        """How many usable values there were, as text."""
+        return "almost no" if self.values else "no"
 
     @property
     def every(self) -> bool:
@@ -41,7 +52,7 @@ class AbsentColumns:
         return bool(self.known) and len(self.names) == self.known
 
     def why(self, view: View) -> str:
-        """Return why the columns are absent: from the document's paths if each column has one, else from the rows."""
+        """Return why the columns are absent: the paths of the document, if each column has one, or the rows."""
         most = max(self.causes, key=self.causes.__getitem__, default="")
         return why_absent(view, self.side, self.names) or {
             "absent": "the rows lack them",
@@ -55,8 +66,8 @@ def inputs_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"None of the {found.known} input columns of the profile has a usable value in the last "
-        f"{number(found.rows, 'row')}, such as {quoted(found.names)}: {found.why(view)}; "
+        f"The {number(found.known, 'input column')} of the profile had {found.amount} usable value in the last "
+        f"{number(found.rows, 'row')} ({quoted(found.names)}): {found.why(view)}; "
         "compare the names of requests and profile (findings in /report lists what arrives)",
         total=True,
     )
@@ -71,8 +82,9 @@ def columns_absent(view: View) -> Blindness | None:
     names = [name for absent in partly for name in absent.names]
     rows = min(absent.rows for absent in partly)
     return Blindness(
-        f"{number(len(names), 'column')} of the profile had no usable value in the last {number(rows, 'row')}: "
-        f"{quoted(names)}; {partly[0].why(view)}; send them under the profile's names, or build a new profile",
+        f"{number(len(names), 'column')} of the profile had {partly[0].amount} usable value in the last "
+        f"{number(rows, 'row')}: {quoted(names)}; {partly[0].why(view)}; "
+        "send them under the profile's names, or build a new profile",
         total=False,
     )
 
@@ -83,8 +95,8 @@ def predictions_absent(view: View) -> Blindness | None:
     if found is None or not found.every:
         return None
     return Blindness(
-        f"The last {number(found.rows, 'row')} of decoded responses have no usable value in the profile's prediction "
-        f"{'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
+        f"The last {number(found.rows, 'row')} of decoded responses have {found.amount} usable value in the profile's "
+        f"prediction {'column' if found.known == 1 else 'columns'} {quoted(found.names)}: {found.why(view)}; "
         "name the prediction in the response as in the profile, or build the profile with the server's name",
         total=False,
     )
@@ -123,21 +135,27 @@ def absent_columns(view: View, side: Side) -> AbsentColumns | None:
     ever = now.seen
     windows: dict[tuple[int, int], Totals | None] = {}
     absent: list[tuple[MonitoredColumn, ColumnTotals]] = []
+    missed, few = not view.present.isdisjoint(ABSENT), 0
     for column in columns:
         window = RECENT if any(ever[position] for position in column.positions) else 1, column.rows_needed
         if window not in windows:
             windows[window] = view.history.recent(_rows_of(side, exchanges=window[0]), window[1])
         found = windows[window]
         recent = found.columns if found is not None else None
-        if recent is not None and not any(recent.seen[position] for position in column.positions):
+        if recent is None:
+            continue
+        least = recent.rows[side] * FEWEST_ROWS / column.rows_needed * BACK if missed else 1
+        values = max(int(recent.present[position]) for position in column.positions)
+        if values < max(1, least):
             absent.append((column, recent))
+            few += values
     if not absent:
         return None
     causes: Counter[str] = Counter()
     for column, recent in absent:
         causes += recent.causes(column)
     rows = min(recent.rows[side] for _, recent in absent)
-    return AbsentColumns(side, tuple(column.name for column, _ in absent), len(columns), rows, causes)
+    return AbsentColumns(side, tuple(column.name for column, _ in absent), len(columns), rows, causes, few)
 
 
 def _rows_of(side: Side, exchanges: int) -> Callable[[Totals], int]:

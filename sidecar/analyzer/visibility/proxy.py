@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .blindness import Blindness
+from ...errors import number
+from .blindness import LISTED, Blindness
 from .readings import View
 
 
@@ -48,8 +49,9 @@ def upstream_unreachable(view: View) -> Blindness | None:
     if proxy is None or not unreachable:
         return None
     upstreams = max(unreachable, proxy.connections["upstreams"])
+    named = ", ".join(f"{item.address} ({item.reason})" for item in view.reading.unreachable[:LISTED])
     return Blindness(
-        f"The proxy cannot connect to the model server: {unreachable} of {upstreams:,} upstream addresses "
-        "refused the last attempt or did not answer; start the model server, and check --upstream",
+        f"The proxy cannot connect to the model server: {unreachable} of {number(upstreams, 'upstream')} refused the "
+        f"last attempt or did not answer{': ' if named else ''}{named}; start the model server, and check --upstream",
         total=unreachable == upstreams,
     )

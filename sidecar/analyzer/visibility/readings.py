@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...channel.page import PageSnapshot
+from ...channel.upstreams import UnreachableUpstream
 from ...report.accounting import account_exchanges
 from ...report.schema import Report
 from ...settings.document import ModelMonitor
@@ -38,12 +39,14 @@ class Reading:
     Attributes:
         page: the counter page; None if it is missing or has another layout.
         connected: whether the analyzer's socket has a connection.
+        unreachable: the upstreams that the proxy cannot reach, as far as it has written them.
     """
 
     now: float
     snapshot: Snapshot
     page: PageSnapshot | None
     connected: bool = True
+    unreachable: tuple[UnreachableUpstream, ...] = ()
     setting: Setting = field(default_factory=Setting)
 
     @property

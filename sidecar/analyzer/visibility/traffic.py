@@ -73,6 +73,11 @@ UNREAD_REMEDIES: Mapping[str, str] = {
     "invalid_json": f"respond with JSON; other forms are not decoded ({PROTOCOLS_PAGE})",
     "no_match": f"correct the paths in spec.traffic.decode.predictions ({PROTOCOLS_PAGE})",
 }
+_PROBES = ", or list the paths of other endpoints in spec.traffic.probes"
+OTHER_ENDPOINTS: Mapping[str, str] = {  # beside measured traffic, they are the likely cause
+    **dict.fromkeys(("content_type", "invalid_json", "unknown_protocol"), _PROBES),
+    "no_match": ", or leave out other endpoints with spec.traffic.decode.paths",
+}
 OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
 
@@ -138,7 +143,9 @@ def _undecoded(view: View, found: Mapping[str, int], recorded: int, *, total: bo
     text = f"{what} of the last {number(recorded, 'recorded exchange')} could be measured: {causes}"
     if recorded == 1:
         text = f"The only recorded exchange could not be measured: {causes}"
-    return Blindness(f"{text}; {REMEDIES.get(max(found, key=found.__getitem__), OTHER_REMEDY)}", total)
+    most = max(found, key=found.__getitem__)
+    others = "" if total else OTHER_ENDPOINTS.get(most, "")
+    return Blindness(f"{text}; {REMEDIES.get(most, OTHER_REMEDY)}{others}", total)
 
 
 def opaque(view: View) -> Blindness | None:

@@ -20,6 +20,8 @@ from .heads import BODILESS, SWITCHING, ResponseHead, parse_request, parse_respo
 
 PROTOCOL = "http/1.1"
 PIPELINE_LIMIT = 256  # when a connection ends or becomes opaque, all of them end at once, in 3 us each
+PIPELINE_BYTES = 256 * 1024  # of the heads that wait for their responses; the limits of one head allow 16 MiB
+_SMALL_HEAD = PIPELINE_BYTES // PIPELINE_LIMIT
 _METHOD_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _LONGEST_METHOD = 32
 _SPECIAL_METHODS = frozenset(("CONNECT", "HEAD"))
@@ -142,7 +144,7 @@ class Tracker(Generic[E]):
             head = parse_request(raw)
         except ProtocolError:  # the framer parses it again and raises with the precise reason
             return False
-        if head.may_switch_protocol or head.length != len(data) - end or len(self._pending) >= PIPELINE_LIMIT:
+        if head.may_switch_protocol or head.length != len(data) - end or (self._pending and not self._has_room(end)):
             return False
         exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, self._now)
         exchange.request_bytes = head.length
@@ -180,13 +182,20 @@ class Tracker(Generic[E]):
             self._listener.finished(exchange)
         return True
 
+    def _has_room(self, size: int) -> bool:
+        """Return whether a request with a head of `size` bytes may wait for its response, too."""
+        if len(self._pending) >= PIPELINE_LIMIT:
+            return False
+        waiting = 0 if size <= _SMALL_HEAD else sum(len(exchange.request_headers) for exchange in self._pending)
+        return size + waiting <= PIPELINE_BYTES
+
     def _request_head(self, raw: bytes) -> int:
         try:
             head = parse_request(raw)
         except ProtocolError:
             _check_request_start(raw)  # may raise with a more precise reason
             raise
-        if len(self._pending) >= PIPELINE_LIMIT:
+        if self._pending and not self._has_room(len(raw)):
             raise ProtocolError("too_large")
         started = self._requests.started
         exchange = self._exchange_type(head.method, head.target, head.user_agent, head.headers, started)

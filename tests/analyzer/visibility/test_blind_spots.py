@@ -239,7 +239,7 @@ CASES = [
     Case(
         "undecoded",
         step(*((*many(1), *many(3, request=JSON_BODY, target="/score")) * 10)),
-        ("Only 10 of the last 40",),
+        ("Only 10 of the last 40", "spec.traffic.probes"),
         GOOD,
         total=False,
     ),
@@ -350,6 +350,22 @@ async def appears(here: Served, reason: str, total: bool) -> dict[str, Any]:
     found = await spot_of(here, reason)
     assert found is not None
     return found
+
+
+@pytest.mark.asyncio
+async def test_a_column_that_comes_rarely_does_not_open_and_close_a_blind_spot(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pilotfish.visibility")
+    async with served(tmp_path, HEAD + SPEC, used=profile()) as here:
+        without = many(request=named(amount=[1.0]))
+        await here.proxy.send(*without)
+        await appears(here, "columns_absent", total=False)
+        await here.proxy.send(*without[:10], record(1), *without[:10])
+        await eventually(lambda: any("almost no" in spot.text for spot in here.app.blind_spots), what="few values")
+        await GOOD(here)
+        await eventually(lambda: not here.app.blind_spots, what="the end")
+        assert sum("(columns_absent)" in line for line in caplog.messages) == 2, caplog.messages
 
 
 async def check_everywhere(here: Served, case: Case, found: dict[str, Any]) -> None:

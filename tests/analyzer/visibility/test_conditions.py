@@ -1,4 +1,4 @@
-"""Laws of all conditions: any counters give well-formed blind spots, and `ready` requires measured traffic."""
+"""Blind spots from counters: when they begin and end, and laws for any counters."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from pilotfish.sidecar.analyzer.visibility.traffic import (
     EVERYDAY,
     LOST_LATER,
     OPAQUE_REMEDIES,
+    OTHER_ENDPOINTS,
     REMEDIES,
     UNREAD_REMEDIES,
 )
@@ -186,7 +187,7 @@ def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
 def test_the_words_are_about_reasons_that_exist() -> None:
     assert DOWNGRADES.keys() == set(layout.DOWNGRADES)
     assert OPAQUE_REMEDIES.keys() <= DOWNGRADES.keys()
-    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() <= REASONS.keys()
+    assert REMEDIES.keys() | UNREAD_REMEDIES.keys() | OTHER_ENDPOINTS.keys() <= REASONS.keys()
     assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 

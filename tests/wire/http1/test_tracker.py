@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import h11
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from pilotfish.sidecar.channel.layout import DOWNGRADES
 from pilotfish.sidecar.wire.budget import ParseBudget
 from pilotfish.sidecar.wire.exchange import Exchange
 from pilotfish.sidecar.wire.http1.framer import HEAD_LIMIT, TRAILER_LIMIT
-from pilotfish.sidecar.wire.http1.tracker import PIPELINE_LIMIT, Tracker
+from pilotfish.sidecar.wire.http1.tracker import PIPELINE_BYTES, PIPELINE_LIMIT, Tracker
 
 
 @dataclass
@@ -156,6 +157,18 @@ def test_pipelined_requests_without_an_answer_are_bounded() -> None:
     assert listener.opaque == ["too_large"]
     assert len(listener.finished_exchanges) == PIPELINE_LIMIT
     assert not any(exchange.complete for exchange in listener.finished_exchanges)
+
+
+@pytest.mark.parametrize("size", [3000, 60_000])
+def test_heads_that_wait_for_their_responses_are_bounded_together(size: int) -> None:
+    listener = RecordingListener()
+    tracker = Tracker(listener, Exchange, ParseBudget())
+    head = b"GET / HTTP/1.1\r\nX: " + b"y" * size + b"\r\n\r\n"
+    for second in range(1, PIPELINE_LIMIT + 2):
+        tracker.client(memoryview(head), second * 1_000_000_000)
+    assert listener.opaque == ["too_large"]
+    kept = [len(exchange.request_headers) for exchange in listener.finished_exchanges]
+    assert PIPELINE_BYTES - 2 * len(head) < sum(kept) <= PIPELINE_BYTES
 
 
 def test_tunnel_is_complete_with_its_bytes_and_its_duration() -> None:
