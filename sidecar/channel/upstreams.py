@@ -1,7 +1,7 @@
 """The upstreams that the proxy cannot reach, with the reasons: a small file beside the counter page.
 
 The page has their number only, because it holds no text. The proxy replaces the file when they change, and the analyzer
-reads it when the page counts one. The epoch in the file tells whether it is of the present proxy.
+reads it when the page counts one. The epoch in the file identifies the proxy that wrote it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .errors import ProtocolError
 MICROSECOND = 1_000
 
 # An ordinary read costs 2 to 10 us: one head, a part of a body, a few chunks. 60 us pays for 20 pipelined requests, 75
-# chunks, or a head of 130 short fields. It is about the CPU time that the kernel needs to forward the read.
+# chunks, or a head of 140 short fields. It is about the CPU time that the kernel needs to forward the read.
 FREE = 60 * MICROSECOND
 # 1 ms pays for 1250 chunks or 400 pipelined requests in one read. A stream of tokens (130 bytes an event) that was held
 # up for a while costs 0.4 ms per 64 KiB.

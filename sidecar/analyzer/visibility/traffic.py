@@ -124,7 +124,7 @@ def _everyday_only(view: View) -> Blindness | None:
 
 
 def _never_decoded(view: View) -> Blindness | None:
-    """Report already the first exchange that cannot be decoded, if nothing was decoded before; a few of them are total.
+    """Report even the first exchange that cannot be decoded, if none was decoded before; a few of them are total.
 
     Exchanges that were lost on the way count as well: the mixture of causes does not matter if nothing is measured.
     """

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -477,11 +478,18 @@ async def test_a_damaged_stored_profile_is_blind_at_every_start(tmp_path: Path) 
         assert (await here.get("/readyz"))[0] == 200
 
 
+def replaced_by_folder(path: Path) -> bool:
+    """Put a folder in the place of a file; return False if the analyzer has written the file again in between."""
+    path.unlink(missing_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir()
+    return path.is_dir()
+
+
 @pytest.mark.asyncio
 async def test_a_full_disk_is_a_warning_of_readyz(tmp_path: Path) -> None:
     async with served(tmp_path, HEAD + SPEC) as here:
-        (tmp_path / "shared" / "checkpoint").unlink(missing_ok=True)
-        (tmp_path / "shared" / "checkpoint").mkdir()
+        await eventually(lambda: replaced_by_folder(tmp_path / "shared" / "checkpoint"), what="a folder in its place")
         await GOOD(here)
         await eventually(lambda: here.app.report.checkpoint.error, what="a failed checkpoint")
         assert any("cannot write" in text for text in json.loads((await here.get("/readyz"))[1])["warnings"])
