@@ -91,7 +91,7 @@ DOWNGRADES = Metric(
 UPSTREAMS_UNREACHABLE = Metric(
     "pilotfish_upstreams_unreachable",
     "gauge",
-    "Addresses of the model server that the proxy could not connect to at its last attempt.",
+    "Upstreams (model servers, one per listener) that the proxy could not connect to at its last attempt.",
     TRAFFIC,
 )
 CAPTURED_BYTES = Metric(
