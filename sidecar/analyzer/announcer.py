@@ -34,7 +34,9 @@ class Announcer:
             model = " version ".join(quote_value(part) for part in (spec.model.name, spec.model.version) if part)
             _LOG.info("the document %s is in force: model %s, mode %s", quote_value(path), model or "any", spec.mode)
         elif path is None:
-            _LOG.info("there is no document: the traffic is measured, drift is not; write one and give it with --file")
+            _LOG.info(
+                "there is no document: traffic is measured, drift is not detected; write one and give it with --file"
+            )
         _LOG.info("the report is at http://%s/report, metrics are at http://%s/metrics", address, address)
 
     def report(self, report: Report) -> None:

@@ -100,7 +100,7 @@ def _opened(episode: EpisodeReport, report: Report, *, resumed: bool) -> str:
     onset = rfc3339(episode.onset_tick * report.ticks.tick_seconds)
     verb = "is open since an earlier run" if resumed else "ALARM"
     part = f", part of episode {episode.part_of}" if episode.part_of else ""
-    what = f"{_kind(episode)} {verb}: {episode.family}: {shown or 'no feature by itself'}"
+    what = f"{_kind(episode)} {verb}: {episode.family}: {shown or 'no single feature'}"
     return f"{what}; onset {onset}, episode {episode.id}{part}"
 
 

@@ -39,7 +39,7 @@ class Reading:
     Attributes:
         page: the counter page; None if it is missing or has another layout.
         connected: whether the analyzer's socket has a connection.
-        unreachable: the upstreams that the proxy cannot reach, as far as it has written them.
+        unreachable: the upstreams that the proxy cannot reach; empty before it has written them.
     """
 
     now: float

@@ -164,7 +164,8 @@ def opaque(view: View) -> Blindness | None:
     causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
-        f"Traffic passes that cannot be parsed: {number(found.of('opaque', 'connections'), 'new connection')}, "
+        f"Pilotfish cannot parse {'the traffic' if total else 'a part of the traffic'}: "
+        f"{number(found.of('opaque', 'connections'), 'new connection')}, "
         f"{beside}. The causes: {explained(causes, DOWNGRADES)}; "
         f"{OPAQUE_REMEDIES.get(max(causes, key=causes.__getitem__, default=''), _SEND_PLAIN)}",
         total,

@@ -43,7 +43,7 @@ class Parts:
         wait_until(self.stack.ready, timeout=30, what="the analyzer")
 
     def kill(self, part: str) -> None:
-        """Kill one part and start it again. It must have run until then: a part never ends by itself."""
+        """Kill one part and start it again. It must have run until then: a part never ends without a signal."""
         child = self.children[part]
         assert child.running(), f"{part} ended with {child.process.returncode}: {child.errors()[-2000:]}"
         child.process.send_signal(signal.SIGKILL)
