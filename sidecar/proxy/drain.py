@@ -85,7 +85,7 @@ class Drain:
         _LOG.warning("the drain is over; closing the connections that are still open: %d", self._connections.count)
         quiet_since = self._reactor.now() - QUIET
         for relay in self._connections.relays():
-            if self._active_at.get(relay, quiet_since + 1) <= quiet_since:
+            if self._active_at.get(relay, quiet_since + 1) <= quiet_since and relay.is_still:
                 relay.close()
             else:
                 relay.abort()

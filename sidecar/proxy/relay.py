@@ -250,13 +250,6 @@ class Relay:
             self.observer.on_error(error)
             return False
 
-    def close(self) -> None:
-        """Close both sockets with FIN, if that loses no byte; else with RST."""
-        if self.is_still:
-            self._close()
-        else:
-            self.abort()
-
     def end(self, source: Endpoint) -> None:
         """Forward a FIN of `source`, after the bytes before it. After a reset that came without a FIN, forward that."""
         if source.reset_first:
@@ -282,7 +275,7 @@ class Relay:
         sink.fin_sent = True
         source = sink.peer
         if source.fin_sent and not source.write_failed:
-            self._close()
+            self.close()
             return
         try:
             sink.sock.shutdown(socket.SHUT_WR)
@@ -350,7 +343,8 @@ class Relay:
         except Exception as error:
             self.observer.on_error(error)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close both sockets with FIN. Bytes are lost unless the connection is still."""
         for endpoint in (self.client, self.server):
             endpoint.unregister()
             endpoint.sock.close()

@@ -107,11 +107,17 @@ def test_clients_of_a_flapping_upstream_all_end_and_are_counted(tmp_path: Path) 
             for worker in workers:
                 worker.join()
             server.stop.set()
-            wait_until(lambda: proxy.page().connections["open"] == 0, what="all connections to end")
+            wait_until(lambda: all_have_ended(proxy), what="all connections to end")
             check(proxy)
         finally:
             server.end.set()
             server.thread.join()
+
+
+def all_have_ended(proxy: Proxy) -> bool:
+    """Return whether the proxy has accepted all clients, the last ones from its backlog, and none is open."""
+    connections = proxy.page().connections
+    return connections["accepted"] == CLIENTS and not connections["open"]
 
 
 def check(proxy: Proxy) -> None:
