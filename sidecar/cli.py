@@ -165,7 +165,12 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
-        return run(args)
+        status = run(args)
+        print(end="", flush=True)
+        return status
+    except BrokenPipeError:  # the reader of the output has ended, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports it again at the exit
+        return 141  # 128 + SIGPIPE, as a shell reports it
     except PilotfishError as error:
         _show_error(given.explain(str(error)), logger if command.logs else None)
         return USAGE_STATUS

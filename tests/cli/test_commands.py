@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pilotfish.sidecar import cli
+from tests.support.waiting import patient
 
 
 def test_help_has_one_line_for_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +63,15 @@ def test_a_report_takes_its_address_from_the_environment(
     said = capsys.readouterr().err
     assert "--admin 'nonsense'" in said
     assert "--admin is set by PILOTFISH_ADMIN" in said
+
+
+def test_a_reader_that_ends_early_ends_the_command_without_a_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    program = [sys.executable, "-m", "pilotfish.sidecar.cli", "schema"]
+    ended = subprocess.run(program, stdout=write_end, stderr=subprocess.PIPE, check=False, timeout=patient(30))
+    os.close(write_end)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
