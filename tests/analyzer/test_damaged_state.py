@@ -38,7 +38,7 @@ FILES = (
     "state/profile", "state/profile.previous", "state/rows/recent.000000000001.rows",
 )  # fmt: skip
 ALWAYS_SAID = ("state/checkpoint", "state/profile")  # they have a checksum over all
-SHORT, LONG = 6, 400  # changes of each file
+SHORT, LONG = 6, 50  # changes of each file
 
 
 @contextmanager

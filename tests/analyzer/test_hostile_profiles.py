@@ -24,7 +24,7 @@ NAMES_THE_PLACE = re.compile(
     r"^\$\.|^the profile's format is|^the profile was built for|^the profile is not a JSON document|"
     r"feature .* has \d+ variance inflations"
 )
-ONE_OF_SHORT, ONE_OF_LONG = 500, 12  # mutants that are tried
+ONE_OF_SHORT, ONE_OF_LONG = 500, 50  # mutants that are tried
 
 
 def check(case: Case, raw: bytes, factory: EngineFactory) -> str:
