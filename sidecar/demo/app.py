@@ -108,11 +108,16 @@ async def _follow(
             fresh = on_report(state, item) if isinstance(item, Report) else on_message(state, item)
             screen.show(state, fresh)
             state = fresh
-            if picture is not None and state.phase == "retraining" and isinstance(item, Report):
+            if picture is not None and isinstance(item, Report) and _shows_drift(state, item):
                 save_picture(state, picture)
     finally:
         looking.cancel()
     return state
+
+
+def _shows_drift(state: DemoState, report: Report) -> bool:
+    """Return whether an episode is open; the last reports of the retraining may have the new profile already."""
+    return state.phase == "retraining" and any(episode.open for episode in report.episodes)
 
 
 async def _look(queue: Queue, processes: DemoProcesses, client: aiohttp.ClientSession) -> None:
