@@ -92,7 +92,10 @@ class Stack:
         """Return the pid of the process `role`, "proxy" or "analyzer"; 0 while it does not run."""
         children = Path(f"/proc/{self.run.pid}/task/{self.run.pid}/children").read_text().split()
         for pid in map(int, children):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):  # it has just ended
+                continue
             if (b"proxy" in words) == (role == "proxy"):
                 return pid
         return 0
