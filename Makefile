@@ -17,7 +17,8 @@ LINKS := build/tree/pilotfish
 TYPINGS := build/typings/.ready
 # The modules, and their folders: a folder's time changes when a module is removed.
 MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d -o -name '*.py' \) -print)
-WORKERS ?= auto
+# Tests often wait for processes, so one worker more than there are cores keeps the cores busy.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \

@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Act, Answer, Expected]] = {
     ),
     "labels of another type": (label("late"), RIGHT, Expected("labels_unused", "not a number", total=False)),
 }
-FAST = {"json of its own", "predictions under another key", "TLS"}
+FAST = {"json of its own"}
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,7 @@ def exchanges(stack: Stack, fate: str) -> float:
     return total(stack.metrics(), "pilotfish_exchanges_total", fate=fate)
 
 
+@pytest.mark.long
 def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> None:
     with watched(stack, profile, RIGHT):
         GOOD(stack)
@@ -215,6 +216,7 @@ def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> N
         assert exchanges(stack, "dropped") == 0
 
 
+@pytest.mark.long
 def test_without_a_counter_page_it_is_not_ready(stack: Stack, profile: bytes) -> None:
     with watched(stack, profile, RIGHT):
         (stack.folder / "shared" / "page").unlink()

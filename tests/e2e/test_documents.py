@@ -54,6 +54,7 @@ def test_a_bad_document_at_the_start_leaves_it_idle_until_it_is_fixed(stack: Sta
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 def test_a_bad_document_later_leaves_the_previous_one_in_force(stack: Stack, receiver: Receiver) -> None:
     stack.start()
     wait_until(stack.ready)
@@ -90,6 +91,7 @@ def in_force(stack: Stack) -> str:
     return str((stack.report().get("profile") or {}).get("hash", ""))
 
 
+@pytest.mark.long
 def test_a_new_profile_is_put_into_force_or_refused_with_both_versions_named(stack: Stack) -> None:
     stack.start()
     wait_until(stack.ready)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.control.receiver import Receiver
 from tests.e2e.load import loaded, until
 from tests.e2e.scrapes import ScrapeChecker
@@ -60,6 +62,7 @@ def test_a_killed_or_stopped_analyzer_loses_no_request_and_no_count(stack: Stack
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 def test_evidence_and_outbox_survive_a_killed_analyzer(stack: Stack, receiver: Receiver) -> None:
     receiver.script[:] = ["500", "die", "200"]
     stack.start()
@@ -98,6 +101,7 @@ def full_disk(pid: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_reported_and_has_no_other_effect(stack: Stack, receiver: Receiver) -> None:
     stack.start()
     wait_until(stack.ready)

@@ -87,6 +87,7 @@ def labels_with_error(error: float) -> list[float]:
     return [value + error for value in PREDICTED]
 
 
+@pytest.mark.long
 def test_labels_survive_a_crash_and_count_once(labelled: Stack) -> None:
     stack = labelled
     start_counting(stack)

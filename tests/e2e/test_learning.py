@@ -37,6 +37,7 @@ def audit(stack: Stack) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.timeout(150)  # seconds; two builds at the lowest priority, on processors that other tests use
+@pytest.mark.long
 def test_a_first_profile_is_learned_and_a_new_one_on_request(stack: Stack) -> None:
     stack.write("monitor.yaml", DOCUMENT)
     stack.start()

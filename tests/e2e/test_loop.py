@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from tests.control.receiver import Receiver
 from tests.e2e.conftest import profile_of
 from tests.e2e.load import Load, loaded, until
@@ -58,6 +60,7 @@ def test_an_alarm_requests_one_retraining_and_a_new_profile_closes_it(stack: Sta
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 def test_a_person_closes_an_episode(stack: Stack, receiver: Receiver) -> None:
     stack.start()
 

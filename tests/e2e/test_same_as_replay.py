@@ -56,6 +56,7 @@ def predictions() -> list[float]:
     return found
 
 
+@pytest.mark.long
 def test_live_traffic_raises_the_alarm_of_a_replay(
     stack: Stack, profile: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,7 @@ def as_nested(rows: list[Row]) -> tuple[str, bytes, dict[str, str]]:
     return "/v1/models/m:predict", json.dumps({"instances": instances}).encode(), {}
 
 
+@pytest.mark.long
 def test_drift_in_every_type_is_found_live_under_its_name(stack: Stack) -> None:
     stack.start()
     wait_until(stack.ready, 20, "the analyzer process")

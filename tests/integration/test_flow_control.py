@@ -171,6 +171,7 @@ def test_client_that_closes_frees_its_connection(running: tuple[socket.socket, P
     wait_until(lambda: proxy.page().connections["open"] == 0, what="all connections to end")
 
 
+@pytest.mark.long
 def test_reset_closes_connections_whose_other_end_never_reads(running: tuple[socket.socket, Proxy]) -> None:
     listener, proxy = running
     with connected(listener, proxy.address) as uploading, connected(listener, proxy.address) as downloading:

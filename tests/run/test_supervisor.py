@@ -103,6 +103,7 @@ def test_no_orphan_remains_when_the_supervisor_is_killed(spawn: Children, tmp_pa
     assert drained.exists()
 
 
+@pytest.mark.long
 def test_a_stopped_analyzer_does_not_delay_the_end(spawn: Children, tmp_path: Path) -> None:
     children = SupervisedChildren(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; SAY; wait $!", SLEEP)
     os.kill(children.pid("analyzer"), signal.SIGSTOP)
