@@ -14,7 +14,7 @@ import pytest
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.system.children import ChildOutputError, ChildTimeoutError, run_bounded
-from pilotfish.sidecar.system.tokens import MAX_TOKEN_BYTES, read_token
+from pilotfish.sidecar.system.tokens import MAX_SECRET_BYTES, read_token
 from tests.support.waiting import patient
 
 LIMITS = "from pilotfish.sidecar.system import limits; import resource, os; "
@@ -128,7 +128,7 @@ def test_a_token_is_read_without_white_space(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_bytes(b"\n secret \n")
     assert read_token(path) == b"secret"
-    for content in (b"", b" \n", b"x" * (MAX_TOKEN_BYTES + 1)):
+    for content in (b"", b" \n", b"x" * (MAX_SECRET_BYTES + 1)):
         path.write_bytes(content)
         with pytest.raises(UsageError, match=r"holds [0-9]+ bytes; give 1 to 4096"):
             read_token(path)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import PilotfishError, quote_value
-
-MAX_SECRET_BYTES = 4096
+from ...system.tokens import read_secret_file
 
 
 class SecretError(PilotfishError):
@@ -16,15 +15,13 @@ class SecretError(PilotfishError):
 def read_secret(path: Path) -> bytes:
     """Return the secret in the file at `path`, without white space around it; raise SecretError."""
     try:
-        with path.open("rb") as file:
-            secret = file.read(MAX_SECRET_BYTES + 1).strip()
+        return read_secret_file(path)
     except OSError as error:
         raise SecretError(
             f"secret file {quote_value(path)}: {error.strerror}; check spec.retrain.webhook.secretFile"
         ) from error
-    if not 0 < len(secret) <= MAX_SECRET_BYTES:
-        raise SecretError(f"secret file {quote_value(path)}: holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
-    return secret
+    except ValueError as error:
+        raise SecretError(f"secret file {quote_value(path)}: {error}") from error
 
 
 def secret_problem(path: Path | None) -> str:
