@@ -87,7 +87,5 @@ class Drain:
         for relay in self._connections.relays():
             if self._active_at.get(relay, quiet_since + 1) <= quiet_since and relay.is_still:
                 relay.close()
-            else:
-                relay.abort()
         self._connections.abort_all()
         self._on_deadline()
