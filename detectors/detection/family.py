@@ -273,8 +273,8 @@ class FamilyDetector:
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                scale = self.table.live_variance_inflation(rows, bin_counts)
-                if self._recoveries.has_recovered(tick, member, table, counts, steps[:, table.alternatives], scale):
+                density = self.table.density_of(rows, bin_counts)
+                if self._recoveries.has_recovered(tick, member, table, counts, steps[:, table.alternatives], density):
                     member.closed_tick = tick
                     self._monitor_again(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))

@@ -22,7 +22,7 @@ from ..transforms.loss import LossTransform
 from .feature import Feature
 from .performance import PerformanceSpec
 from .provenance import ReferenceSummary
-from .slots import SLOTS
+from .slots import SLOTS, time_zone
 
 MOST_CELLS = 2**27  # likelihood ratios of all features, alternatives by bins; a cell takes 4 bytes while it is in use
 FAMILIES: Mapping[Side, frozenset[Family]] = {
@@ -72,6 +72,12 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit(
             "$.reference", f"has the order {reference.order!r} and tick_seconds, first_time, last_time {shown(timed)}"
         )
+    widths = [size.seconds for size in reference.tick_sizes]
+    if widths != sorted(set(widths)) or bool(widths) != (reference.order == "time"):
+        raise _unfit(
+            "$.reference.tick_sizes", f"must be ascending, and empty unless the order is time: {shown(widths)}"
+        )
+    time_zone(reference.timezone)
     first, last = reference.first_time, reference.last_time
     if first is not None and last is not None and first > last:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")

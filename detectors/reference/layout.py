@@ -14,12 +14,19 @@ import numpy as np
 from .. import schema
 from ..batch import Bools, ColumnData, Floats, Ints, length
 from ..errors import ProfileError, shown
-from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary
-from ..profile.slots import slots_of
+from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary, TickSize
+from ..profile.slots import UTC, slots_of, time_zone
 from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
 
 TICKS_WANTED = 500  # of a reference in row order whose live traffic is unknown
 LARGEST_TICK = 1000  # rows
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+TICK_WIDTHS = (  # seconds; usual widths of a live tick
+    *(1, 2, 5, 10, 15, 20, 30),
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 20, 30)),
+    *(hours * HOUR for hours in (1, 2, 3, 4, 6, 8, 12)),
+    *(days * DAY for days in (1, 2, 7)),
+)
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,21 @@ def check_column_name(name: str) -> None:
 
 
 def lay_out(
-    rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool
+    rows: int,
+    times: Floats | None,
+    tick_seconds: float,
+    per_tick: float | None,
+    exchangeable: bool,
+    *,
+    tolerance: float = 0.0,
+    timezone: str = UTC,
 ) -> RowLayout:
     """Return the layout of the reference rows; the arguments are those of `build_profile`.
 
     Raises:
-        ProfileError: `tick_seconds` or `per_tick` is out of range.
+        ProfileError: `tick_seconds` or `per_tick` is out of range, or the time zone is not known.
     """
+    time_zone(timezone)
     if not SHORTEST_TICK <= tick_seconds <= LONGEST_TICK:
         raise ProfileError(
             f"tick_seconds must be a positive number from {SHORTEST_TICK:g} to {LONGEST_TICK:g}, not "
@@ -129,6 +144,18 @@ def lay_out(
         first_time=None if by_time is None else float(by_time[0]),
         last_time=None if by_time is None else float(by_time[-1]),
         longest_block=partitions[-1].length if partitions else 0,
+        tick_sizes=() if by_time is None or exchangeable else _tick_sizes(by_time, tick_seconds),
+        tolerance=tolerance,
+        timezone=timezone,
     )
-    slots = slots_of(ticks, tick_seconds) if kind == "time" else None
+    slots = slots_of(ticks, tick_seconds, timezone) if kind == "time" else None
     return RowLayout(order, ticks, partitions, training, reference, slots)
+
+
+def _tick_sizes(times: Floats, tick_seconds: float) -> tuple[TickSize, ...]:
+    """Return the sizes of ticks of usual widths, and of the reference's own width."""
+    widths = sorted({*map(float, TICK_WIDTHS), float(tick_seconds)})
+    return tuple(
+        TickSize(width, round(size_biased_rows_per_tick(np.floor(times / width).astype(np.int64)), 3))
+        for width in widths
+    )
