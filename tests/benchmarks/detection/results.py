@@ -85,6 +85,13 @@ def poisson_upper(count: int) -> float:
     return _root(lambda mean: _poisson_below(count, mean) - (1 - CONFIDENCE), 0.0, 20.0 + 4 * count)
 
 
+def poisson_lower(count: int) -> float:
+    """The smallest mean under which so many as `count` events are not rarer than one in a hundred (Garwood)."""
+    return (
+        _root(lambda mean: 1 - _poisson_below(count - 1, mean) - (1 - CONFIDENCE), 0.0, 1.0 + count) if count else 0.0
+    )
+
+
 def binomial_lower(good: int, runs: int) -> float:
     if good == 0:
         return 0.0
