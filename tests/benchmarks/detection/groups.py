@@ -8,6 +8,7 @@ from tests.benchmarks.detection import (
     episodes,
     hours,
     independent,
+    inflation,
     injected,
     merging,
     real,
@@ -15,13 +16,14 @@ from tests.benchmarks.detection import (
     relations,
     serial,
     speed,
+    summer,
 )
 from tests.benchmarks.detection.runner import Group
 
 RECURRING = (
-    "Alarms over what the budget allows. Reference and live traffic come from the same process, a fresh one in each run: "
-    "60 days of reference and 90 live ones, ticks of 10 minutes, 10 rows each, tolerance .0025, unless a line differs. "
-    "Beside them the rows until a shift of 1 sd is found in a column with trouble, and in the last one, without trouble."
+    "Alarms over what the budget allows. Reference and live traffic come from the same process, fresh in each run: 60 "
+    "days of reference and 90 live ones, ticks of 10 minutes, 10 rows each, tolerance .0025, unless a line differs. "
+    "Beside them the rows until a shift of 1 sd is found in a column with trouble, and in the last one, which has none."
 )
 
 GROUPS: dict[str, Group] = {
@@ -66,7 +68,7 @@ GROUPS: dict[str, Group] = {
     ),
     "clumps": Group(
         "Categories that come in clumps",
-        f"{RECURRING} New values in a tenth of the rows of an hour, once in 5 days; or a rare one in a fifth of an "
+        f"{RECURRING} New values in a tenth of the rows of an hour, once in 10 days; or a rare one in a fifth of an "
         "hour's rows, once in 3 days; in all columns but the last.",
         recurring.clumps,
     ),
@@ -77,6 +79,19 @@ GROUPS: dict[str, Group] = {
         f"{RECURRING} Hour effects are levels of .3 sd that are drawn again every hour; with them the reference has 6 "
         "rows an hour where live traffic is 20 x denser.",
         recurring.density,
+    ),
+    "inflation": Group(
+        "Variance inflation of independent rows",
+        "Ten columns of independent rows: log-normal, Pareto, counts, a hundred categories, missing values; 14 days, a "
+        "fresh reference in each run.",
+        inflation.cases,
+    ),
+    "summer": Group(
+        "Summer time",
+        "Two columns whose mean swings by 1.5 sd with the time of day in Berlin, ticks of 15 minutes, 10 rows each, 60 "
+        "days of reference and 60 live ones with the change of the clocks among them, tolerance .0025, one alarm in 30 "
+        "days.",
+        summer.cases,
     ),
     "hours": Group(
         "A daily cycle",

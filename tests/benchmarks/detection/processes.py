@@ -152,11 +152,11 @@ def holidays(clock: Clock, rng: Generator) -> Recording:
 
 
 def new_categories(clock: Clock, rng: Generator) -> Recording:
-    """In each troubled column, at random times, once in 5 days, a tenth of an hour's rows holds a new category."""
+    """In each troubled column, at random times, once in 10 days, a tenth of an hour's rows holds a new category."""
     columns = []
     for number in range(clock.columns):
         values = rng.choice(CATEGORIES, p=SHARES, size=clock.shape).astype("U12")
-        for clump, start in enumerate(clock.starts(5, rng).tolist() if number < clock.columns - 1 else ()):
+        for clump, start in enumerate(clock.starts(10, rng).tolist() if number < clock.columns - 1 else ()):
             hour = values[start : start + clock.length(1)]
             hour[rng.random(hour.shape) < 0.1] = f"new{clump}"
         columns.append(values)

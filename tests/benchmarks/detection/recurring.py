@@ -21,7 +21,7 @@ from pilotfish.detectors.reference.build import TOLERANCE, build_profile
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts
 from tests.benchmarks.detection.processes import DAY, HOUR, PROCESSES, Clock, Recording
-from tests.benchmarks.detection.results import Judged, false_alarms, mean_at_most, poisson_lower
+from tests.benchmarks.detection.results import Judged, false_alarms, mean_at_most, with_lower_bound
 from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.traffic import columns_only
 
@@ -132,21 +132,21 @@ def delay(profile: Profile, shifted: Recording, plan: Plan) -> int:
 
 def judge(outcomes: Sequence[dict[str, Any]], plan: Plan) -> Judged:
     """Met where the upper bound of every budget keeps it, missed where a lower bound exceeds it."""
-    texts, bounds, figures, verdicts = [], [], {}, []
-    for budget in plan.budget_days:
-        found = [outcome["alarms"][budget] for outcome in outcomes]
-        alarms = false_alarms(found, plan.live_days / budget)
-        least = poisson_lower(sum(found)) / alarms.figures["allowed"]
+    texts, figures = [], {}
+    budgets = [
+        with_lower_bound(false_alarms([outcome["alarms"][budget] for outcome in outcomes], plan.live_days / budget))
+        for budget in plan.budget_days
+    ]
+    for budget, alarms in zip(plan.budget_days, budgets, strict=True):
         texts.append(f"1 in {budget:.0f} days: {alarms.measured}")
-        bounds.append(f"{least:.2f} - {alarms.figures['upper']:.2f}")
-        verdicts.append(False if least > 1 else alarms.met or None)
-        figures[f"{budget:.0f}"] = {**alarms.figures, "lower": least}
+        figures[f"{budget:.0f}"] = alarms.figures
     for column, name in enumerate(("the troubled column", "the last column")):
         rows = mean_at_most([outcome["delays"][column] for outcome in outcomes], None, "rows")
         texts.append(f"1 sd in {name} after {rows.measured}")
         figures[name] = rows.figures
-    met = False if False in verdicts else None if None in verdicts else True
-    return Judged("; ".join(texts), "; ".join(bounds), met, figures)
+    verdicts = {alarms.met for alarms in budgets}
+    met = next(verdict for verdict in (False, None, True) if verdict in verdicts)
+    return Judged("; ".join(texts), "; ".join(alarms.bound for alarms in budgets), met, figures)
 
 
 def case(name: str, plan: Plan, quick: bool, runs: int = 6, cause: str = "") -> Case:

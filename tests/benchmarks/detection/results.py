@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -37,6 +37,14 @@ def false_alarms(outcomes: Sequence[int], allowed: float, most: float | None = 1
     figures = {"alarms": total, "allowed": allowed * runs, "ratio": ratio, "upper": bound}
     text = f"{ratio:.2f} ({total} where {allowed * runs:.3g} were allowed)"
     return Judged(text, f"<= {bound:.2f}", None if most is None else bound <= most, figures)
+
+
+def with_lower_bound(alarms: Judged) -> Judged:
+    """Return what `false_alarms` found as missed only if the lower bound exceeds 1, and as met only if the upper keeps it."""
+    least = poisson_lower(alarms.figures["alarms"]) / alarms.figures["allowed"]
+    met = False if least > 1 else alarms.met or None
+    bound = f"{least:.2f} - {alarms.figures['upper']:.2f}"
+    return replace(alarms, bound=bound, met=met, figures={**alarms.figures, "lower": least})
 
 
 def mean_ratio(outcomes: Sequence[float], least: float, most: float | None, unit: str = "rows") -> Judged:
