@@ -22,7 +22,7 @@ from tests.benchmarks.detection.runner import Group
 
 RECURRING = (
     "Alarms over what the budget allows. Reference and live traffic come from the same process, fresh in each run: 60 "
-    "days of reference and 90 live ones, ticks of 10 minutes, 10 rows each, tolerance .0025, unless a line differs. "
+    "days of reference and 90 live ones, ticks of 20 minutes, 10 rows each, tolerance .0025, unless a line differs. "
     "Beside them the rows until a shift of 1 sd is found in a column with trouble, and in the last one, which has none."
 )
 

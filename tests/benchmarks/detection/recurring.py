@@ -44,7 +44,7 @@ class Plan:
     process: str
     columns: int = 5
     rows: int = 10
-    tick_seconds: float = 600.0
+    tick_seconds: float = 1200.0
     reference_days: int = 60
     live_days: int = 90
     budget_days: tuple[float, ...] = (MONTH_DAYS,)

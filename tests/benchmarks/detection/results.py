@@ -40,7 +40,7 @@ def false_alarms(outcomes: Sequence[int], allowed: float, most: float | None = 1
 
 
 def with_lower_bound(alarms: Judged) -> Judged:
-    """Return what `false_alarms` found as missed only if the lower bound exceeds 1, and as met only if the upper keeps it."""
+    """Return what `false_alarms` found with both bounds: missed above 1, met below, undecided around 1."""
     least = poisson_lower(alarms.figures["alarms"]) / alarms.figures["allowed"]
     met = False if least > 1 else alarms.met or None
     bound = f"{least:.2f} - {alarms.figures['upper']:.2f}"
