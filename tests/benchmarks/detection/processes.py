@@ -32,15 +32,15 @@ class Recording:
     def between(self, first_day: float, last_day: float) -> Recording:
         """Return the rows from one day to another."""
         first, last = np.searchsorted(self.times, [first_day * DAY, last_day * DAY])
-        return self._taken(slice(first, last))
+        return self.taken(slice(first, last))
 
     def repeated(self, copies: Array) -> Recording:
         """Return each row `copies` [rows] times, at its time."""
-        return self._taken(np.repeat(np.arange(len(self.times)), copies))
+        return self.taken(np.repeat(np.arange(len(self.times)), copies))
 
     def sampled(self, share: float, rng: Generator) -> Recording:
         """Return each row with the probability `share`."""
-        return self if share == 1 else self._taken(rng.random(len(self.times)) < share)
+        return self if share == 1 else self.taken(rng.random(len(self.times)) < share)
 
     def shifted(self, name: str, rng: Generator) -> Recording:
         """Return the rows with one column shifted by 1 sd; of categories, half the rows become the commonest one."""
@@ -51,7 +51,8 @@ class Recording:
             moved = values + 1.0
         return Recording(self.times, {**self.columns, name: moved})
 
-    def _taken(self, rows: Array | slice) -> Recording:
+    def taken(self, rows: Array | slice) -> Recording:
+        """Return some rows."""
         return Recording(self.times[rows], {name: values[rows] for name, values in self.columns.items()})
 
 
