@@ -8,7 +8,7 @@ without trouble wherever a process says "each troubled column".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -175,6 +175,17 @@ def rare_categories(clock: Clock, rng: Generator) -> Recording:
     return clock.recording(columns, rng)
 
 
+def outages(clock: Clock, rng: Generator) -> Recording:
+    """In each troubled column, at random times, once in 5 days, one common category is absent for two hours."""
+    columns = []
+    for number in range(clock.columns):
+        values = rng.choice(CATEGORIES, p=SHARES, size=clock.shape)
+        if number < clock.columns - 1:
+            values[clock.spells(5, 2, rng) & (values == CATEGORIES[1])] = CATEGORIES[0]
+        columns.append(values)
+    return clock.recording(columns, rng)
+
+
 def heavy_bursts(clock: Clock, rng: Generator) -> Recording:
     """Each troubled column moves at random times, once in 2 days, up or down.
 
@@ -194,6 +205,20 @@ def batch_job(clock: Clock, rng: Generator) -> Recording:
     of_job = weekly & (rng.random(clock.shape) < 0.5)
     columns = clock.moved(lambda: 2.0 * of_job, rng)
     return clock.recording(columns, rng).repeated(np.where(np.repeat(weekly, clock.rows), 2, 1))
+
+
+def month_ends(clock: Clock, rng: Generator) -> Recording:
+    """All columns but the last are larger by .5 sd for a day, every 30 days."""
+    day = clock.spells(30, 24, rng, periodic=True)
+    return clock.recording(clock.moved(lambda: 0.5 * day, rng), rng)
+
+
+def sales(clock: Clock, rng: Generator) -> Recording:
+    """At random times, once in 10 days, for 3 hours: ten times the rows, .5 sd larger in all columns but the last."""
+    dense = replace(clock, rows=10 * clock.rows)
+    hours = dense.spells(10, 3, rng)
+    whole = dense.recording(dense.moved(lambda: 0.5 * hours, rng), rng)
+    return whole.taken((hours | (rng.random(dense.shape) < 0.1)).ravel())
 
 
 def stuck(clock: Clock, rng: Generator) -> Recording:
@@ -228,7 +253,7 @@ def skewed(clock: Clock, rng: Generator) -> Recording:
     """Independent rows of skewed columns: log-normal, counts, many categories, and 1 % missing values."""
     shares = 1 / np.arange(1, 101) ** 1.3
     kinds: tuple[Callable[[], Array], ...] = (
-        lambda: rng.choice([f"d{i}" for i in range(100)], p=shares / shares.sum(), size=clock.shape),
+        lambda: rng.choice([f"c{i}" for i in range(100)], p=shares / shares.sum(), size=clock.shape),
         lambda: np.exp(1.5 * rng.normal(size=clock.shape)),
         lambda: rng.poisson(0.3, size=clock.shape).astype(np.float64),
         lambda: np.where(rng.random(clock.shape) < 0.01, np.nan, rng.normal(size=clock.shape)),
@@ -274,13 +299,16 @@ PROCESSES: Mapping[str, Process] = {
     "incidents": incidents,
     "incidents at random times": partial(incidents, periodic=False),
     "missing": missing,
+    "month ends": month_ends,
     "new categories": new_categories,
+    "outages": outages,
     "outliers": outliers,
     "outliers at random times": partial(outliers, periodic=False),
     "quiet": quiet,
     "rare categories": rare_categories,
     "regimes": regimes,
     "retries": retries,
+    "sales": sales,
     "skewed": skewed,
     "stuck": stuck,
     "week": week,

@@ -214,6 +214,9 @@ def bursts(quick: bool) -> list[Case]:
     return [
         case("bursts with Pareto's lengths and sizes", Plan("heavy bursts"), quick),
         case("a weekly job of 20 minutes", Plan("batch job"), quick),
+        case("sales with ten times the rows", Plan("sales"), quick),
+        case("a day at the end of each month", Plan("month ends"), quick),
+        case("a category that is absent for two hours", Plan("outages"), quick),
         case("a sensor that is stuck", Plan("stuck"), quick),
         case("missing values", Plan("missing"), quick),
         case("rows sent again, 20 times", Plan("retries"), quick),
