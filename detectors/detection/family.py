@@ -200,11 +200,19 @@ class FamilyDetector:
         return episode
 
     def _confirm_and_join(self, tick: int, windows: Windows) -> list[EpisodeChange]:
-        """While an episode is open, confirm its features, and add those that drifted before its alarm."""
+        """While an episode is open, confirm its features, and add those that drifted before its alarm.
+
+        The confirmed features are those of this tick. The false discovery rate holds at each tick, but not for the
+        union of the lists of many ticks.
+        """
         changes: list[EpisodeChange] = []
         if self.episode_evidence is None:
             return changes
-        for position in self._confirmed():
+        confirmed = self._confirmed()
+        for episode in self.history.open:
+            for member in episode.active:
+                member.confirmed = False
+        for position in confirmed:
             episode = self.history.of(self._name(position))
             if episode is not None:
                 episode.members[self._name(position)].confirmed = True

@@ -13,22 +13,17 @@ variance inflation, and if they find a shift of one standard deviation sooner.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..errors import ProfileError, shown
+from ..timezones import UTC, local_seconds
 
 SLOTS = 24
 SLOT_SECONDS = 3600.0
 FEWEST_DAYS = 8
 DAY_SECONDS = SLOTS * SLOT_SECONDS
-OFFSET_SECONDS = 900.0  # clocks differ from UTC by multiples of it, and change at multiples of it
-UTC = "UTC"
 
 
 @dataclass(frozen=True)
@@ -57,21 +52,6 @@ class Slots:
             "inflation": self.variance_inflation.tolist(),
             "shaping": self.training.tolist(),
         }
-
-
-@lru_cache(maxsize=8)
-def time_zone(name: str) -> ZoneInfo:
-    """Return a time zone by its IANA name.
-
-    Raises:
-        ProfileError: the name is not known on this machine.
-    """
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, LookupError) as error:
-        raise ProfileError(
-            f"the time zone {shown(name)} is not known; give a name of the IANA database, such as Europe/Berlin"
-        ) from error
 
 
 def slot_of(tick: int, tick_seconds: float, timezone: str = UTC) -> int | None:
@@ -105,20 +85,6 @@ def slot_shares(first: int, last: int, tick_seconds: float, timezone: str = UTC)
 
 def _hours(ticks: Ints, tick_seconds: float, timezone: str) -> Ints:
     """Return the hour of the day in which each tick begins."""
-    seconds = ticks * tick_seconds
-    if timezone != UTC:
-        zone = time_zone(timezone)
-        quarters, position = np.unique(np.floor(seconds / OFFSET_SECONDS), return_inverse=True)
-        offsets = [_offset(quarter * OFFSET_SECONDS, zone) for quarter in quarters.tolist()]
-        seconds = seconds + np.array(offsets)[position]
+    seconds = local_seconds(ticks * tick_seconds, timezone)
     hours: Ints = np.floor(seconds / SLOT_SECONDS).astype(np.int64) % SLOTS
     return hours
-
-
-def _offset(seconds: float, zone: ZoneInfo) -> float:
-    """Return the seconds by which the clocks of a zone are ahead of UTC; 0 in years that calendars do not have."""
-    try:
-        offset = datetime.fromtimestamp(seconds, zone).utcoffset()
-    except (OSError, OverflowError, ValueError):
-        return 0.0
-    return 0.0 if offset is None else offset.total_seconds()

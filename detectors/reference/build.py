@@ -25,8 +25,8 @@ from ..columns.inference import infer_kind, infer_type
 from ..evalues.bank import BANK_VERSION
 from ..performance.roles import LabelOptions, infer_roles
 from ..profile.profile import Profile
-from ..profile.slots import UTC
 from ..quality.duplicates import duplicate_ratio
+from ..timezones import UTC
 from ..transforms.rows import ReferenceRows
 from .builder import FeatureBuilder, Progress
 from .layout import RowLayout, lay_out, row_count

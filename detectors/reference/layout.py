@@ -15,7 +15,8 @@ from .. import schema
 from ..batch import Bools, ColumnData, Floats, Ints, length
 from ..errors import ProfileError, shown
 from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary, TickSize
-from ..profile.slots import UTC, slots_of, time_zone
+from ..profile.slots import slots_of
+from ..timezones import UTC, time_zone
 from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
 
 TICKS_WANTED = 500  # of a reference in row order whose live traffic is unknown
@@ -111,7 +112,8 @@ def lay_out(
     """Return the layout of the reference rows; the arguments are those of `build_profile`.
 
     Raises:
-        ProfileError: `tick_seconds` or `per_tick` is out of range, or the time zone is not known.
+        ProfileError: `tick_seconds` or `per_tick` is out of range.
+        DetectorError: the time zone is not known.
     """
     time_zone(timezone)
     if not SHORTEST_TICK <= tick_seconds <= LONGEST_TICK:

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..batch import Floats
 
-LOG_SLACK = float(__import__("os").environ.get("SLACK","1"))
+LOG_SLACK = float(__import__("os").environ.get("SLACK", "1"))
 FIXED_POINT_STEPS = 20
 
 

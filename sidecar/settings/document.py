@@ -134,6 +134,13 @@ class Drift(DocumentBlock, frozen=True, kw_only=True):
         60.0
     )
     false_alarms: Annotated[FalseAlarms, Meta(description="The false-alarm budget.")] = FalseAlarms()
+    timezone: Annotated[
+        Name,
+        Meta(
+            description="Time zone of a daily cycle, an IANA name such as `Europe/Berlin`. A learned profile compares "
+            "the hours of this zone; a profile that was built has the zone of `profile build --timezone`."
+        ),
+    ] = "UTC"
     tolerance: Annotated[
         Tolerance,
         Meta(
