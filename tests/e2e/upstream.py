@@ -25,7 +25,7 @@ class ModelServer(asyncio.Protocol):
         assert self._transport is not None
         self._data += data
         while (end := self._data.find(b"\r\n\r\n")) >= 0:
-            length = int(self._data[:end].lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            length = int(self._data[:end].lower().partition(b"content-length:")[2].split(b"\r\n")[0] or b"0")
             if len(self._data) < end + 4 + length:
                 return
             del self._data[: end + 4 + length]
