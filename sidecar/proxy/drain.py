@@ -23,28 +23,36 @@ _LAST_PART = 4  # in the last quarter of the drain, a connection is closed as so
 
 
 class Drain:
-    """Closes connections as they become idle, and all that are left after `limit` ns; then calls `on_deadline`.
+    """Closes connections as they become idle, and all that are left at the deadline; then calls `on_deadline`.
 
     It wraps the relays' observers to record the times of bytes, so that relaying costs nothing more before a drain.
     """
 
-    def __init__(
-        self, reactor: Reactor, connections: ConnectionManager, limit: int, on_deadline: Callable[[], None]
-    ) -> None:
+    def __init__(self, reactor: Reactor, connections: ConnectionManager, on_deadline: Callable[[], None]) -> None:
         self._reactor = reactor
         self._connections = connections
-        self._limit = limit
         self._on_deadline = on_deadline
+        self._deadline: int | None = None  # None until the drain has begun
         self._last_part_at = 0
         self._active_at: dict[Relay, int] = {}
 
-    def start(self) -> None:
-        """Start to drain."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether connections are being drained."""
+        return self._deadline is not None
+
+    def start(self, limit: int) -> None:
+        """Start to drain, for `limit` ns at most. A drain that has begun can be shortened, but not extended."""
         now = self._reactor.now()
-        self._last_part_at = now + self._limit - self._limit // _LAST_PART
-        self._reactor.call_at(now + self._limit, self._end)
+        if self._deadline is not None and self._deadline <= now + limit:
+            return
+        is_first = self._deadline is None
+        self._deadline = now + limit
+        self._last_part_at = self._deadline - limit // _LAST_PART
+        self._reactor.call_at(self._deadline, self._end)
         self._reactor.call_at(self._last_part_at, self._sweep_last)
-        self._sweep()
+        if is_first:
+            self._sweep()
 
     def _sweep(self) -> None:
         now = self._reactor.now()

@@ -14,6 +14,14 @@ from tests.support.waiting import patient
 SHOWN = 8000  # the last bytes of an output that a failure report shows
 
 
+def is_running(pid: int) -> bool:
+    """Return whether the process `pid` runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 @dataclass
 class Child:
     """A running child; `process` is the usual Popen, its outputs go to the files `stdout` and `stderr`."""

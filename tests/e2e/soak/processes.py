@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from tests.e2e.stack import Stack
@@ -34,8 +33,3 @@ class Usage:
 def pids_of(stack: Stack) -> dict[str, int]:
     """Return the pid of each process of the stack."""
     return {"supervisor": stack.run.pid, **{role: stack.pid(role) for role in ROLES}}
-
-
-def children_of(pid: int) -> set[int]:
-    """Return the children of the process `pid`."""
-    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}

@@ -71,9 +71,11 @@ async def watch(stack: Stack, pids: dict[str, int], samples: Samples, checker: S
                 samples[role].append((time.monotonic() - started, Usage.of(pid)))
             if (number + 1) * LINES // SAMPLES > number * LINES // SAMPLES:
                 used = "; ".join(f"{role} {values[-1][1]}" for role, values in samples.items())
-                failed = len(load.failures) + len(group.failures) + len(checker.faults)
+                failed = [*load.failures, *group.failures, *checker.faults]
                 requests = load.answered + sum(group.sent.values())
-                progress(f"{requests} requests, {failed} failed; {used}; {FIGURES.kills} kills so far")
+                progress(f"{requests} requests, {len(failed)} failed; {used}; {FIGURES.kills} kills so far")
+                for failure in failed[-3:]:
+                    progress(f"    {failure[:300]}")
     return load, group
 
 
