@@ -114,7 +114,7 @@ class Proxy:
         self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence, self._set_reader)
         self._observer = Observer(self._page, self._channel_writer, ProxySettings())
         self._connections = ConnectionManager(self._page, connection_limit(limits.connections), self._stop_if_drained)
-        self._drain = Drain(reactor, self._connections, reactor.stop)
+        self._drain = Drain(reactor, self._connections, self._stop_unless_clients_wait, reactor.stop)
         self._drain_limit = limits.drain
         sockets = [after_predecessor(partial(listen, listen_at)) for listen_at, _ in pairs]
         self._upstreams = [Upstream(reactor, self._page, address, limits.connect_wait) for _, address in pairs]
@@ -232,8 +232,9 @@ class Proxy:
             self._reactor.call_later(0, self._stop_unless_clients_wait)
 
     def _stop_unless_clients_wait(self) -> None:
+        """Stop if no client waits. The sockets close first: the end of the process would reset clients that wait then."""
         for listener in self._listeners:
-            listener.accept_waiting()
+            listener.close()
         if not self._connections.count:
             self._reactor.stop()
 

@@ -20,17 +20,27 @@ _LOG = logging.getLogger("pilotfish.proxy")
 QUIET = SECOND  # ns without a byte after which an idle connection is closed
 _SWEEP = QUIET // 4
 _LAST_PART = 4  # in the last quarter of the drain, a connection is closed as soon as its exchange has ended
+_REFUSING_PART = 16  # in the last part, new clients are refused: at the deadline, their exchanges would be reset
 
 
 class Drain:
     """Closes connections as they become idle, and all that are left at the deadline; then calls `on_deadline`.
 
+    Shortly before the deadline it calls `refuse`, after which no client may be accepted.
+
     It wraps the relays' observers to record the times of bytes, so that relaying costs nothing more before a drain.
     """
 
-    def __init__(self, reactor: Reactor, connections: ConnectionManager, on_deadline: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        connections: ConnectionManager,
+        refuse: Callable[[], None],
+        on_deadline: Callable[[], None],
+    ) -> None:
         self._reactor = reactor
         self._connections = connections
+        self._refuse = refuse
         self._on_deadline = on_deadline
         self._deadline: int | None = None  # None until the drain has begun
         self._last_part_at = 0
@@ -51,6 +61,7 @@ class Drain:
         self._last_part_at = self._deadline - limit // _LAST_PART
         self._reactor.call_at(self._deadline, self._end)
         self._reactor.call_at(self._last_part_at, self._sweep_last)
+        self._reactor.call_at(self._deadline - limit // _REFUSING_PART, self._refuse)
         if is_first:
             self._sweep()
 

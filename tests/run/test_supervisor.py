@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Child, Children, is_running
+from tests.support.processes import Child, Children, is_running, stop
 from tests.support.waiting import patient, wait_until
 
 SUPERVISED = Path(__file__).with_name("supervised.py")
@@ -98,7 +98,7 @@ def test_no_orphan_remains_when_the_supervisor_is_killed(spawn: Children, tmp_pa
 @pytest.mark.long
 def test_a_stopped_analyzer_does_not_delay_the_end(spawn: Children, tmp_path: Path) -> None:
     children = SupervisedChildren(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; SAY; wait $!", SLEEP)
-    os.kill(children.pid("analyzer"), signal.SIGSTOP)
+    stop(children.pid("analyzer"))
     os.kill(children.pid("proxy"), signal.SIGTERM)
     assert children.wait() == 0
     assert "did not stop within 5 s; killing it" in children.supervisor.errors()
