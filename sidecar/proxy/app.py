@@ -232,7 +232,7 @@ class Proxy:
             self._reactor.call_later(0, self._stop_unless_clients_wait)
 
     def _stop_unless_clients_wait(self) -> None:
-        """Stop if no client waits. The sockets close first: the end of the process would reset clients that wait then."""
+        """Stop if no client waits. The sockets close first: a client in the backlog of an ending process is reset."""
         for listener in self._listeners:
             listener.close()
         if not self._connections.count:
