@@ -237,7 +237,7 @@ def _live(pipeline: Pipeline, tick: int, rows: Rows) -> Snapshot:
     render(pipeline)
     start = T0 + tick * int(2 * TICK * SECOND)
     for sequence, now in enumerate((start, start + int(TICK * SECOND)), 2 * tick + 1):
-        pipeline.handle_record(_record(sequence, now, rows), now)
+        pipeline.handle_record(live_record(sequence, now, rows), now)
         columns: dict[str, list[object]] = {name: rows[name] for name in SIDES if name in rows}
         event = LabelEvent(
             at=now / SECOND, outcomes={}, profile=pipeline.active.profile_hash, rows=ROWS, columns=columns
@@ -247,7 +247,7 @@ def _live(pipeline: Pipeline, tick: int, rows: Rows) -> Snapshot:
     return render(pipeline)
 
 
-def _record(sequence: int, at_ns: int, rows: Rows) -> Any:
+def live_record(sequence: int, at_ns: int, rows: Rows) -> Any:
     names = [name for name in rows if name not in SIDES]
     instances = [{name: rows[name][row] for name in names} for row in range(ROWS)]
     said = [name for name in rows if SIDES.get(name) == "prediction"]
