@@ -25,7 +25,7 @@ from tests.support.examples import examples
 BARE, NOTED, LINES = BinaryFrames(largest=10_000), BinaryFrames(b"MAGIC123", noted=True), LineFrames()
 CHECKED = [BARE, NOTED, LINES]
 SEALED = Sealed(b"PLTFTEST", 3)
-PAYLOADS = st.lists(st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b" ")), max_size=6)
+PAYLOADS = st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b" ")), max_size=6)
 
 
 def scanned(framing: Framing, raw: bytes, start: int = 0) -> list[FramedRecord | Damage]:
@@ -66,7 +66,7 @@ def test_a_note_is_read() -> None:
 
 @pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
 def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framing) -> None:
-    items = [b"first", b"", b"third record"]
+    items = [b"first", b"2", b"third record"]
     frames = framed(framing, items)
     raw = b"".join(frames)
     for length in range(len(raw)):
@@ -102,16 +102,44 @@ def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
     assert payloads(LINES, raw) == [b"one", b"four"]
 
 
-def test_reading_binary_records_ends_at_a_damaged_one_and_names_its_place() -> None:
+def test_after_damaged_binary_records_the_next_whole_one_is_read() -> None:
+    frames = [BARE.frame(b"%d" % index * 5) for index in range(5)]
+    raw = bytearray(b"".join(frames))
+    for damaged in (1, 2, 4):
+        raw[13 * damaged + 9] ^= 1
+    assert scanned(BARE, bytes(raw), 100) == [
+        FramedRecord(b"00000", 113),
+        Damage("byte 113", 139),
+        FramedRecord(b"33333", 152),
+        Damage("byte 152", 165),
+    ]
+
+
+def test_reading_ends_at_a_damaged_length_and_names_all_that_is_lost() -> None:
     raw = bytearray(BARE.frame(b"one") + BARE.frame(b"two") + BARE.frame(b"three"))
-    raw[20] ^= 1
-    assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 111)]
+    raw[11 + 3] ^= 255
+    assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 135)]
+
+
+def test_a_record_hidden_in_a_damaged_one_is_not_read() -> None:
+    raw = bytearray(BARE.frame(b"text: " + BARE.frame(b"forged")) + BARE.frame(b"true"))
+    for bit in range(8 * 14):
+        damaged = bytearray(raw)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert b"forged" not in payloads(BARE, bytes(damaged))
+
+
+def test_a_file_that_is_filled_with_zeros_is_damaged_and_read_at_once() -> None:
+    raw = NOTED.frame(b"one") + bytes(10_000_000)
+    assert scanned(NOTED, raw) == [FramedRecord(b"one", 15), Damage("byte 15", len(raw))]
+    with pytest.raises(FramingError, match="0 bytes"):
+        NOTED.frame(b"")
 
 
 def test_a_damaged_length_reserves_no_memory() -> None:
     for length in (2**32 - 1, 2**31, 10_001):
         raw = struct.pack("<II", length, 0) + b"some bytes"
-        assert scanned(BARE, raw) == [Damage("byte 0", 0)]
+        assert scanned(BARE, raw) == [Damage("byte 0", len(raw))]
         assert scanned(BinaryFrames(), raw) == []
 
 

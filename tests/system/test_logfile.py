@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.errors import quote_value
+from pilotfish.sidecar.system.files import is_unusable
 from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, LineFrames, PlainLines
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
 from tests.support.examples import examples
@@ -95,10 +98,67 @@ def test_damaged_records_are_named_and_other_lines_are_kept(tmp_path: Path) -> N
     path = tmp_path / "log"
     path.write_bytes(LINES.frame(b"one") + b"nonsense\n" + LINES.frame(b"three"))
     log = LogFile(path, LINES)
+    before = path.read_bytes()
     log.open()
-    assert ([item.place for item in log.damaged], log.cut) == (["line 2"], 0)
+    assert ([item.place for item in log.damaged], log.cut, log.lost) == (["line 2"], 0, 9)
     log.append(b"four")
     assert contents(path, LINES) == [b"one", b"three", b"four"]
+    assert log.damage == f"it was renamed to {quote_value(tmp_path / 'log.refused')}"
+    assert (tmp_path / "log.refused").read_bytes() == before
+    again = LogFile(path, LINES)
+    again.open()
+    assert (again.damaged, again.damage) == ((), ""), "it is set aside once"
+
+
+def test_records_after_a_damaged_one_are_kept_and_the_log_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = filled(path, BINARY, [b"one", b"two", b"three", b"four"])
+    log.close()
+    raw = bytearray(path.read_bytes())
+    for damaged in (b"two", b"four"):
+        raw[raw.index(damaged)] ^= 1
+    path.write_bytes(raw)
+    log = LogFile(path, BINARY, exclusive=True)
+    log.open()
+    assert (log.lost, log.size) == (15 + 16, path.stat().st_size)
+    log.append(b"five")
+    with pytest.raises(OSError, match="another process has locked it"):
+        LogFile(path, BINARY, exclusive=True).open()
+    log.close()
+    assert contents(path, BINARY) == [b"one", b"three", b"five"]
+    assert (tmp_path / "log.refused").read_bytes() == raw
+
+
+@BOTH
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_damaged_log_is_continued_even_if_no_new_file_can_be_written(
+    tmp_path: Path, framing: Framing, at: int
+) -> None:
+    path = tmp_path / "log"
+    payloads = [b"%d" % index * 40 for index in range(3)]
+    filled(path, framing, payloads).close()
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(payloads[at])] ^= 1
+    path.write_bytes(raw)
+    log = LogFile(path, framing)
+    with largest_file(20):
+        log.open()
+    assert log.damage.startswith("it cannot be renamed: File too large")
+    log.append(b"new")
+    log.close()
+    assert contents(path, framing) == [*(item for item in payloads if item != payloads[at]), b"new"]
+    assert not (tmp_path / "log.new").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "log"
+    make(path)
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory") as raised:
+        LogFile(path, LINES).open()
+    assert is_unusable(raised.value)
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+        list(read_records(path, LINES))
 
 
 @BOTH
