@@ -49,6 +49,7 @@ from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
+from .state_files import LOCK_FILE, remove_unfinished
 from .totals_file import TOTALS_FILE, TotalsFile, open_locked
 from .visibility.readiness import Readiness, readiness
 from .visibility.readings import Reading, Setting
@@ -57,7 +58,6 @@ from .worker import Worker, WorkerDependencies
 
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
-LOCK_FILE = "lock"
 GC_THRESHOLD = 20_000  # allocations; records live briefly and in thousands, so Python's 700 would collect for nothing
 
 
@@ -80,6 +80,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = open_locked(options.state_folder / LOCK_FILE, "--state")
     ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
+    remove_unfinished(options)
     pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
@@ -113,6 +114,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
+    worker.submit(Warn("audit_damage", audit.damage))
     return App(options, configured, profile_store, audit, worker, lock)
 
 

@@ -8,6 +8,7 @@ read of a FIFO would wait for ever, and one of a device would never end.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,17 @@ _MOST_REFUSED = 9  # names for files set aside, if the first name belongs to a f
 READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _IN_THE_WAY = frozenset((errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST))
 _UNUSABLE = frozenset(
-    (errno.EACCES, errno.EFBIG, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENODEV, errno.ENXIO, errno.EPERM)
+    (
+        errno.EACCES,
+        errno.EFBIG,
+        errno.EINVAL,
+        errno.EIO,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.EPERM,
+    )
 )
 
 
@@ -47,6 +58,14 @@ def read_file(path: Path, most: int, *, follow: bool = False) -> bytes:
     descriptor = os.open(path, READ_FLAGS | (0 if follow else os.O_NOFOLLOW))
     with open(descriptor, "rb") as file:
         require_regular(descriptor, most)
+        return file.read(most)
+
+
+def read_tail(path: Path, most: int, *, largest: int) -> bytes:
+    """Return the last bytes of the regular file `path`, at most `most`; raise OSError for one larger than `largest`."""
+    descriptor = os.open(path, READ_FLAGS | os.O_NOFOLLOW)
+    with open(descriptor, "rb") as file:
+        file.seek(max(0, require_regular(descriptor, largest) - most))
         return file.read(most)
 
 
@@ -83,7 +102,7 @@ def move_aside(path: Path, successor: Path | None = None) -> Path:
 
 
 def remove_staged(folder: Path, patterns: Iterable[str]) -> None:
-    """Remove what a killed process left of new files whose names match `patterns`; a folder of such a name is set aside.
+    """Remove what a killed process left of new files whose names match `patterns`; set a folder of such a name aside.
 
     Call it while no other process writes these files.
     """
@@ -147,6 +166,24 @@ def write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:  # after a partial write on a full disk, the next call raises the error
         rest = rest[os.write(descriptor, rest) :]
+
+
+def write_at(descriptor: int, content: bytes, place: int) -> None:
+    """Write all of `content` at the offset `place`; raise OSError if the disk accepts only a part."""
+    rest = memoryview(content)
+    while rest:
+        written = os.pwrite(descriptor, rest, place)
+        rest, place = rest[written:], place + written
+
+
+def lock_file(descriptor: int, path: Path) -> None:
+    """Lock an open file until it is closed; raise OSError if another process has locked or replaced it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another process has locked it") from error
+    if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
+        raise OSError(errno.ESTALE, "another process replaced it during opening")
 
 
 def sync_path(path: Path) -> None:

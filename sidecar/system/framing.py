@@ -2,7 +2,7 @@ r"""Record formats that stay readable after a kill, a full disk or a flipped bit
 
 BinaryFrames   u32 length [u32 note] u32 CRC-32 payload     little endian; no payload is empty
 LineFrames     CRC-32 in hex, length, payload, line break
-PlainLines     payload, line break                          for files that people read; no checksum
+JsonLines      {..., "crc32": "1c291ca3"}, line break       for files that people read
 Sealed         magic, u16 version, u32 CRC-32, u64 length, payload: a whole file that is one record
 
 A damaged record is reported, and reading continues after it. Reading ends where a binary record has a damaged length:
@@ -14,6 +14,7 @@ These formats are on users' disks. Change one only together with a reader of the
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -161,22 +162,33 @@ def _checked(line: bytes) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLines:
-    """One record per line, without a checksum."""
+class JsonLines:
+    r"""`{"time":1,"crc32":"1c291ca3"}\n`: a JSON object per line, whose last member is the CRC-32 of the others.
+
+    A line without this member is read without a check: a person or an earlier version wrote it.
+    """
 
     magic: bytes = b""
 
     def frame(self, payload: bytes, note: int = 0) -> bytes:  # noqa: ARG002  # lines have no note
-        """Return the line."""
-        return payload + b"\n"
+        """Return the line; `payload` is a JSON object with at least one member."""
+        return payload[:-1] + b',"crc32":"%08x"}\n' % zlib.crc32(payload)
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield the lines up to the last line break."""
-        for line in file:
+        """Yield the lines up to the last line break, without the checksum; a Damage names its line by number."""
+        for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             start += len(line)
-            yield FramedRecord(line[:-1], start)
+            found = _CHECKED_OBJECT.fullmatch(line[:-1])
+            payload = found[1] + b"}" if found else line[:-1]
+            if found and found[2] != b"%08x" % zlib.crc32(payload):
+                yield Damage(f"line {number}", start, line[:-1])
+            else:
+                yield FramedRecord(payload, start)
+
+
+_CHECKED_OBJECT = re.compile(rb'(.*),"crc32":"([^"]*)"\}', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

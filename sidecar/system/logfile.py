@@ -8,7 +8,6 @@ the file. The caller keeps or drops records that could not be written.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import quote_value
-from .files import move_aside, require_regular, staged_path, sync_path, write_all
+from .files import lock_file, move_aside, require_regular, staged_path, sync_path, write_all
 from .framing import Damage, FramedRecord, Framing
 
 MODE = 0o600
@@ -167,7 +166,7 @@ class LogFile:
                 os.unlink(fresh)
             descriptor = os.open(fresh, FLAGS | os.O_CREAT | os.O_EXCL, MODE)
             if self._exclusive:
-                _lock(descriptor, fresh)  # before the rename, so that no other process can lock it first
+                lock_file(descriptor, fresh)  # before the rename, so that no other process can lock it first
             for part in parts:
                 write_all(descriptor, part)
             os.fsync(descriptor)
@@ -189,7 +188,7 @@ class LogFile:
             self._folder_unsynced = True
         require_regular(self._descriptor, self._largest)
         if self._exclusive:
-            _lock(self._descriptor, self.path)
+            lock_file(self._descriptor, self.path)
 
     def _recover(self, take: Take | None) -> None:
         length = require_regular(self._descriptor, self._largest)
@@ -293,12 +292,3 @@ def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
             for found in framing.scan(file, len(framing.magic)):
                 if isinstance(found, FramedRecord):
                     yield found
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OSError(error.errno, "another process has locked it") from error
-    if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
-        raise OSError(errno.ESTALE, "another process replaced it during opening")

@@ -16,8 +16,8 @@ from pilotfish.sidecar.system.framing import (
     FramedRecord,
     Framing,
     FramingError,
+    JsonLines,
     LineFrames,
-    PlainLines,
     Sealed,
 )
 from tests.support.examples import examples
@@ -36,6 +36,11 @@ def payloads(framing: Framing, raw: bytes) -> list[bytes]:
     return [found.payload for found in scanned(framing, raw) if isinstance(found, FramedRecord)]
 
 
+def fitting(framing: Framing, items: list[bytes]) -> list[bytes]:
+    """The payloads, as JSON objects if the framing needs them."""
+    return [b'{"x":"%s"}' % item.hex().encode() for item in items] if isinstance(framing, JsonLines) else items
+
+
 def framed(framing: Framing, items: list[bytes]) -> list[bytes]:
     return [framing.frame(item) for item in items]
 
@@ -45,14 +50,15 @@ def test_the_formats_equal_those_on_users_disks() -> None:
     assert BARE.frame(b"payload") == struct.pack("<II", 7, crc) + b"payload"
     assert NOTED.frame(b"payload", 42) == struct.pack("<III", 7, 42, crc) + b"payload"
     assert LINES.frame(b"payload") == b"%08x 7 payload\n" % crc
-    assert PlainLines().frame(b"payload") == b"payload\n"
+    assert JsonLines().frame(b'{"a":1}') == b'{"a":1,"crc32":"%08x"}\n' % zlib.crc32(b'{"a":1}')
     assert SEALED.wrap(b"payload") == b"PLTFTEST" + struct.pack("<HIQ", 3, crc, 7) + b"payload"
     assert (BARE.overhead, NOTED.overhead) == (8, 12)
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 @given(items=PAYLOADS, start=st.integers(0, 1000))
 def test_framed_payloads_are_read_with_their_ends(framing: Framing, items: list[bytes], start: int) -> None:
+    items = fitting(framing, items)
     frames = framed(framing, items)
     found = scanned(framing, b"".join(frames), start)
     ends = [start + sum(map(len, frames[: index + 1])) for index in range(len(frames))]
@@ -64,9 +70,9 @@ def test_a_note_is_read() -> None:
     assert found == FramedRecord(b"x", 13, 7)
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framing) -> None:
-    items = [b"first", b"2", b"third record"]
+    items = fitting(framing, [b"first", b"2", b"third record"])
     frames = framed(framing, items)
     raw = b"".join(frames)
     for length in range(len(raw)):
@@ -79,7 +85,7 @@ def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framin
 
 @pytest.mark.parametrize("framing", CHECKED)
 def test_a_flipped_bit_loses_no_earlier_record_and_adds_none(framing: Framing) -> None:
-    items = [b"first", b"second", b"third"]
+    items = fitting(framing, [b"first", b"second", b"third"])
     frames = framed(framing, items)
     raw = b"".join(frames)
     for bit in range(len(raw) * 8):
@@ -92,6 +98,16 @@ def test_a_flipped_bit_loses_no_earlier_record_and_adds_none(framing: Framing) -
             kept = [item for item in kept if item.note == 0]
         assert [item.payload for item in kept][:hit] == items[:hit]
         assert all(item.payload in items for item in kept)
+
+
+def test_a_json_line_without_a_checksum_is_read_and_one_with_a_wrong_one_is_named() -> None:
+    framing = JsonLines()
+    raw = b'{"by":"hand"}\n' + framing.frame(b'{"a":1}').replace(b"1", b"2", 1) + framing.frame(b'{"b":1}')
+    assert [item.payload if isinstance(item, FramedRecord) else item.place for item in scanned(framing, raw)] == [
+        b'{"by":"hand"}',
+        "line 2",
+        b'{"b":1}',
+    ]
 
 
 def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
@@ -153,7 +169,7 @@ def test_a_record_that_is_too_large_is_refused() -> None:
         BARE.frame(bytes(10_001))
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 @given(raw=st.binary(max_size=300))
 @settings(max_examples=examples(200))
 def test_any_bytes_can_be_scanned(framing: Framing, raw: bytes) -> None:

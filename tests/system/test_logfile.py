@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.errors import quote_value
 from pilotfish.sidecar.system.files import is_unusable
-from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, LineFrames, PlainLines
+from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, JsonLines, LineFrames
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
 from tests.support.examples import examples
 from tests.support.limits import largest_file
@@ -260,21 +260,22 @@ def test_without_room_for_a_rewritten_file_the_old_one_stays_in_use(tmp_path: Pa
 
 
 def test_a_rotated_log_starts_empty(tmp_path: Path) -> None:
-    log = filled(tmp_path / "log", PlainLines(), [b"old"])
+    log = filled(tmp_path / "log", JsonLines(), [b'{"x":1}'])
     log.rotate(tmp_path / "log.1")
-    log.append(b"new")
-    assert ((tmp_path / "log.1").read_bytes(), (tmp_path / "log").read_bytes()) == (b"old\n", b"new\n")
+    log.append(b'{"x":2}')
+    assert b'"x":1' in (tmp_path / "log.1").read_bytes()
+    assert b'"x":2' in (tmp_path / "log").read_bytes()
 
 
 def test_a_kept_tail_is_completed_with_a_line_break(tmp_path: Path) -> None:
-    path = tmp_path / "log"
+    path, (first, second) = tmp_path / "log", [JsonLines().frame(b'{"x":%d}' % number) for number in (1, 2)]
     path.write_bytes(b"whole\nhalf")
-    log = LogFile(path, PlainLines(), keep_tail=True)
-    log.append(b"next")
+    log = LogFile(path, JsonLines(), keep_tail=True)
+    log.append(b'{"x":1}')
     with path.open("ab") as file:  # an edit by hand
         file.write(b"by hand")
-    log.append(b"last")
-    assert path.read_bytes() == b"whole\nhalf\nnext\nby hand\nlast\n"
+    log.append(b'{"x":2}')
+    assert path.read_bytes() == b"whole\nhalf\n" + first + b"by hand\n" + second
 
 
 def test_a_file_that_is_too_large_or_of_another_kind_stays_unchanged(tmp_path: Path) -> None:
