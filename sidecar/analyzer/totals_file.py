@@ -11,15 +11,16 @@ Version 1 was one bank without a checksum; it is read, too.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from ..errors import PilotfishError, UsageError, quote_value
-from ..system.files import is_unusable, lock_file, require_regular, set_aside, write_at
+from ..system.files import write_at
+from ..system.lockedfile import open_locked, reopen_new
 from .counters import FILE_NAME_BYTES, file_name
 
 TOTALS_FILE = "fates"
@@ -48,15 +49,14 @@ class TotalsFile:
         Raises UsageError when another analyzer holds the lock.
         """
         self._path = path
-        self._descriptor = open_locked(path, "--shared", SIZE)
+        self._descriptor = lock_folder_file(path, "--shared")
         self._damage = self._problem = ""
         self._left_out: set[str] = set()
         self._found, reason = _read(self._descriptor)
         if reason:
             lost = "the other copy is used" if self._found else "totals start from zero"
-            self._damage = f"the file {quote_value(path)} is damaged: {reason}: {lost}; {set_aside(path)}"
-            os.close(self._descriptor)
-            self._descriptor = open_locked(path, "--shared", SIZE)
+            self._descriptor, where = reopen_new(path, self._descriptor)
+            self._damage = f"the file {quote_value(path)} is damaged: {reason}: {lost}; {where}"
 
     @property
     def problem(self) -> str:
@@ -137,46 +137,12 @@ def _read(descriptor: int) -> tuple[Bank | None, str]:
     return banks[0] if banks else None, reason  # the first bank is written first
 
 
-def open_locked(path: Path, flag: str, size: int = 0) -> int:
-    """Open the file at `path`, lock it, and reserve `size` bytes; return its descriptor.
-
-    Closing the descriptor releases the lock. What is no regular file, such as a folder, is set aside. Raises
-    UsageError, which names the command-line `flag`, when the file cannot be opened or another process holds the lock.
-    """
+def lock_folder_file(path: Path, flag: str) -> int:
+    """Open and lock the file at `path`, as `open_locked` does; raise UsageError, which names the option `flag`."""
     try:
-        descriptor = _open(path)
+        return open_locked(path)
     except OSError as error:
-        raise UsageError(f"cannot open {quote_value(path)}: {error}; give a writable {flag} folder") from error
-    try:
-        lock_file(descriptor, path)
-        if size:
-            with suppress(OSError):  # on a full disk, `write` reports it
-                os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
-        os.close(descriptor)
-        raise UsageError(
-            f"cannot lock {quote_value(path)}: {error.strerror}; another analyzer may use the same {flag} folder"
-        ) from error
-    return descriptor
-
-
-def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    for _ in range(2):
-        try:
-            descriptor = os.open(path, flags, 0o600)
-        except PermissionError:  # another process may hold the lock of this file, so it is not set aside
-            os.chmod(path, 0o600)
-            continue
-        except OSError as error:
-            if not is_unusable(error) or path.is_symlink():
-                raise
-        else:
-            try:
-                require_regular(descriptor)
-            except OSError:
-                os.close(descriptor)
-            else:
-                return descriptor
-        set_aside(path)
-    return os.open(path, flags, 0o600)
+        locked = error.errno in (errno.EAGAIN, errno.ESTALE)
+        remedy = f"give each analyzer its own {flag} folder" if locked else f"give a writable {flag} folder"
+        what = "another analyzer uses it" if locked else error.strerror
+        raise UsageError(f"cannot lock {quote_value(path)}: {what}; {remedy}") from error
