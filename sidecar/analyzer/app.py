@@ -17,7 +17,7 @@ from functools import partial
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
 from ..channel.page import PageError, PageSnapshot, read_page
 from ..channel.peers import secure_folder
-from ..channel.receiver import Receiver
+from ..channel.receiver import Receiver, check_handshake
 from ..channel.upstreams import UnreachableUpstream, read_unreachable
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
@@ -49,7 +49,8 @@ from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
-from .totals_file import TOTALS_FILE, TotalsFile, open_locked
+from .state_files import LOCK_FILE, remove_unfinished
+from .totals_file import TOTALS_FILE, TotalsFile, lock_folder_file
 from .visibility.readiness import Readiness, readiness
 from .visibility.readings import Reading, Setting
 from .visibility.watch import BlindSpotWatch
@@ -57,7 +58,6 @@ from .worker import Worker, WorkerDependencies
 
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
-LOCK_FILE = "lock"
 GC_THRESHOLD = 20_000  # allocations; records live briefly and in thousands, so Python's 700 would collect for nothing
 
 
@@ -78,8 +78,9 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
     configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
-    lock = open_locked(options.state_folder / LOCK_FILE, "--state")
+    lock = lock_folder_file(options.state_folder / LOCK_FILE, "--state")
     ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
+    remove_unfinished(options)
     pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
@@ -108,11 +109,14 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
         pipeline=pipeline,
         persistence=persistence,
         stores=stores,
-        open_receiver=lambda: Receiver(options.shared / SOCKET_FILE),
+        open_receiver=lambda: Receiver(
+            options.shared / SOCKET_FILE, partial(check_handshake, options.shared / PAGE_FILE)
+        ),
         now=time.time,
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
+    worker.submit(Warn("audit_damage", audit.damage))
     return App(options, configured, profile_store, audit, worker, lock)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
+from ..system.files import set_aside
 from ..system.ownership import require_own
 from ..system.tokens import read_token
 from . import checkpoint
@@ -58,7 +59,7 @@ def resume_pipeline(
 
 
 def _without_checkpoint(options: Options, error: Exception) -> str:
-    aside = checkpoint.set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
+    aside = set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
     return f"evidence starts from zero: {describe(error)}; {aside}"
 
 

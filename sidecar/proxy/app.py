@@ -162,7 +162,7 @@ class Proxy:
         }
 
     def _heartbeat(self) -> None:
-        self._page.words[at.AT_HEARTBEAT] = time.time_ns()
+        self._page.beat(time.time_ns())
         self._observer.update()
         self._read_settings()
         self._write_unreachable()
