@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 from aiohttp import web
 
 from ...settings.units import show_size
+from ..decode.content import decompress
+from ..decode.types import SkipExchangeError
 from ..errors import RefusedError
 
 SMALL_BYTES = 32 * 1024  # of a body that needs no turn
@@ -32,6 +35,10 @@ class BusyError(RefusedError):
     status = 503
 
 
+class CodingError(RefusedError):
+    """The body is not what its Content-Encoding says, or the coding is unknown."""
+
+
 class SlowBodyError(RefusedError):
     """The body did not arrive in time."""
 
@@ -48,7 +55,7 @@ class BodyReader:
     async def read(self, request: web.BaseRequest, limit: int) -> AsyncIterator[bytes]:
         """Yield the decompressed body of at most `limit` bytes; use it inside the block only.
 
-        Raises BodyTooLargeError, BusyError and SlowBodyError, and web.RequestPayloadError for a damaged body.
+        Raises BodyTooLargeError, BusyError, CodingError and SlowBodyError, and web.RequestPayloadError for bad chunks.
         """
         if (request.content_length or 0) > limit:
             raise BodyTooLargeError(_too_large(limit))
@@ -74,19 +81,34 @@ def is_small(request: web.BaseRequest) -> bool:
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:
-    """Return the whole body. `request.read` would decompress all that has arrived at once."""
-    body = bytearray()
+    raw = await _receive(request, limit)
+    coding = request.headers.get("Content-Encoding", "")
+    return await asyncio.to_thread(_decode, raw, coding, limit) if coding else raw
+
+
+async def _receive(request: web.BaseRequest, limit: int) -> bytes:
+    """Return the whole body as it was sent."""
+    body = BytesIO()  # its value is not copied
     try:
         async with asyncio.timeout(READ_SECONDS):
             while chunk := await request.content.readany():
-                body += chunk
-                if len(body) > limit:
+                body.write(chunk)
+                if body.tell() > limit:
                     raise BodyTooLargeError(_too_large(limit))
     except TimeoutError:
         raise SlowBodyError(f"the body took more than {READ_SECONDS:g} s; send it faster, or a smaller one") from None
     except RuntimeError as error:  # aiohttp raises it if the client has left
         raise ConnectionResetError("the client left before its body was complete") from error
-    return bytes(body)
+    return body.getvalue()
+
+
+def _decode(raw: bytes, coding: str, limit: int) -> bytes:
+    try:
+        return decompress(raw, coding, limit)
+    except SkipExchangeError as error:
+        if error.reason == "body_too_large":
+            raise BodyTooLargeError(_too_large(limit)) from None
+        raise CodingError("cannot decode the body with its Content-Encoding; send it without, or as gzip") from None
 
 
 def _too_large(limit: int) -> str:

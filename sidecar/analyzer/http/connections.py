@@ -126,9 +126,21 @@ class AdminConnection(web.RequestHandler):
         except RefusedBytesError as refused:
             self.refuse(refused.status, str(refused))
             return
-        if self._gate.holds != self._paused_reading and self.transport is not None:
-            self._paused_reading = self._gate.holds
-            (self.transport.pause_reading if self._paused_reading else self.transport.resume_reading)()
+        self._hold_reading()
+
+    def resume_reading(self, *options: Any, **more: Any) -> None:
+        """Continue to read, after a view has taken a part of the body; aiohttp calls it."""
+        super().resume_reading(*options, **more)
+        self._hold_reading()
+
+    def _hold_reading(self) -> None:
+        """Read nothing while the gate holds bytes behind the current request, whatever aiohttp asks for."""
+        if self.transport is not None and self._gate.holds:
+            self._paused_reading = True
+            self.transport.pause_reading()
+        elif self.transport is not None and self._paused_reading:
+            self._paused_reading = False
+            self.transport.resume_reading()
 
     def handle_error(
         self,

@@ -65,6 +65,7 @@ class AdminServer:
             _make_request,
             allowed,
             access_log=None,
+            auto_decompress=False,  # `bodies.py` does it; aiohttp would decompress also what nobody reads
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=2.0,
             logger=_null_logger(),

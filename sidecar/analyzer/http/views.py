@@ -109,7 +109,7 @@ class Views:
             headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 503 else {}
             return _json({"error": str(error)}, error.status, headers)
         except web.RequestPayloadError:
-            return _json({"error": "cannot decode the body with its Content-Encoding"}, 400)
+            return _json({"error": "cannot read the chunks of the body"}, 400)
 
     async def root(self, _: web.BaseRequest) -> web.Response:
         """Redirect to the report page."""
