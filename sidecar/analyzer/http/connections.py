@@ -67,8 +67,8 @@ class AdminConnection(web.RequestHandler):
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's socket transports
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        self.bound_time(HEAD_SECONDS)
         super().connection_made(transport)
+        self.bound_time(HEAD_SECONDS)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the timer with the connection."""

@@ -23,6 +23,7 @@ from .gate import MAX_BODY_BYTES
 from .headers import HEADERS
 
 REQUEST_SECONDS = 30.0
+LINGER_SECONDS = 2.0  # to read and drop the rest of a refused body, so that the client reads the answer
 
 # raised for what a client sent, or because it left; they are answered or dropped, and not logged
 FAULTS_OF_CLIENTS = (OSError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
@@ -67,7 +68,7 @@ class AdminServer:
             access_log=None,
             auto_decompress=False,  # `bodies.py` does it; aiohttp would decompress also what nobody reads
             keepalive_timeout=IDLE_SECONDS,
-            lingering_time=2.0,
+            lingering_time=LINGER_SECONDS,
             logger=_null_logger(),
         )
         loop = asyncio.get_running_loop()

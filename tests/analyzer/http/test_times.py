@@ -21,6 +21,7 @@ SOON = 0.05
 @pytest.mark.parametrize("sent", [b"", b"GET /x HTT", GET[:-2], b"\r\n\r\n"])
 async def test_the_first_head_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", SOON)
+    monkeypatch.setattr(server, "IDLE_SECONDS", 3600.0)
     async with serving(ok) as port, connected(port) as (reader, writer):
         writer.write(sent)
         assert await until_closed(reader) == b""
@@ -36,21 +37,10 @@ async def test_a_later_head_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, se
 
 
 @pytest.mark.asyncio
-async def test_bytes_one_at_a_time_do_not_prolong_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", SOON)
-    async with serving(ok) as port, connected(port) as (reader, writer):
-        closed = asyncio.create_task(until_closed(reader))
-        writer.write(b"GET /x HTTP/1.1\r\nX: ")
-        while not closed.done():
-            writer.write(b"a")
-            await asyncio.sleep(0)
-        assert closed.result().count(b"HTTP/1.1 200") == 0
-
-
-@pytest.mark.asyncio
 @pytest.mark.parametrize("size", [100, 100_000])
 async def test_a_body_has_a_time_limit(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(bodies, "READ_SECONDS", SOON)
+    monkeypatch.setattr(server, "LINGER_SECONDS", SOON)
     reader_ = BodyReader()
 
     async def take(request: web.BaseRequest) -> web.Response:
