@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import PilotfishError, escape_unprintable
+from ..errors import PilotfishError, escape_unprintable, redact_urls
 
 MOST_SHOWN = 20
 
@@ -20,7 +20,7 @@ class DocumentProblem:
     line: int = 0
 
     def __str__(self) -> str:
-        path = escape_unprintable(self.path)
+        path = escape_unprintable(redact_urls(self.path))
         at = f"{path} (line {self.line})" if self.line else path
         return f"{at}: {self.what}; {self.remedy}"
 
