@@ -26,6 +26,7 @@ from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import local_address, parse_address
+from ..system.tokens import token_warning
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
@@ -39,7 +40,7 @@ from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .feedback.journal import LabelJournal
-from .http.access import open_access_warning
+from .http.access import Access, open_access_warning
 from .http.server import AdminServer
 from .http.views import ViewDependencies, Views
 from .options import Options
@@ -97,6 +98,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
         pipeline.notices.set("checkpoint", checkpoint_warning)
     if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", access_warning)
+    pipeline.notices.set("token", token_warning(options.token_file))
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -138,6 +140,7 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
+        self._token_warning = token_warning(options.token_file)
         self._announcer = Announcer(configured.document)
         self._blind_spots = BlindSpotWatch()
         self._detects = configured.settings.engine_factory is not effect_sizes_only
@@ -157,7 +160,7 @@ class App:
                 actions=self._actions,
                 rows=self._rows,
                 alive=lambda: not worker.finished.done(),
-                token_file=options.token_file,
+                access=Access(parse_address(options.admin).host, options.token_file, options.admin_hosts),
             )
         )
 
@@ -252,6 +255,7 @@ class App:
             if await self._document_changed():
                 return RECYCLE_STATUS
             await self._profile_changed()
+            await self._check_token()
             self._blind_spots.update(self._reading())
 
     async def _document_changed(self) -> bool:
@@ -266,6 +270,13 @@ class App:
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
         )
         return not problem and found.document != self._configured.document
+
+    async def _check_token(self) -> None:
+        """Warn in report and log when the token file cannot be used any more; it can be replaced at any time."""
+        found = await asyncio.to_thread(token_warning, self._options.token_file)
+        if found != self._token_warning:
+            self._token_warning = found
+            self.submit(Warn("token", found))
 
     async def _profile_changed(self) -> None:
         if not await asyncio.to_thread(self._profile_store.changed):
@@ -319,7 +330,8 @@ class App:
         paths = {"shared": options.shared, "state": options.state_folder, "document": options.document}
         return {
             "options": {name: str(path) if path else None for name, path in paths.items()}
-            | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
+            | {"admin": options.admin, "admin_hosts": options.admin_hosts}
+            | {"token": options.token_file is not None, "memory_limit": options.memory_limit},
             "document": redacted_document(self._configured.document),
         }
 
