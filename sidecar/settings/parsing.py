@@ -161,6 +161,8 @@ class DocumentReader:
             value = float(value)
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             return self._wrong(annotation, value, path)
+        if kind is str and not _is_unicode(value):
+            return self.note(path, f"is {quote_value(value)}", "give text in UTF-8")
         return value
 
     def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
@@ -205,6 +207,11 @@ class DocumentReader:
         what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
         mistaken = how and value is not None and (kind is str) != isinstance(value, str)
         return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether `text` has no lone surrogate: Python puts one for each byte of a variable that is not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bounds(metas: Sequence[msgspec.Meta]) -> list[str]:

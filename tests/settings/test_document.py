@@ -344,3 +344,8 @@ def test_paths_without_predictions_give_a_warning() -> None:
 
 def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in str(only_problem('{"\\x1b[31mtick": 1}'))
+
+
+def test_a_variable_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PILOTFISH_MODEL_NAME; give text in UTF-8"):
+        parse(WHOLE.encode(), "x", {"PILOTFISH_MODEL_NAME": "m\udcff"})
