@@ -248,7 +248,7 @@ def try_extreme(what: str, name: str) -> None:
     assert check(CASES[name], raw_of(document), monitor) == ""
 
 
-@pytest.mark.parametrize("new", ["", "x" * 1000, 'a\x00\n"<b>\\{}\u202e\U0001f600', "loss", "city:length"])
+@pytest.mark.parametrize("new", ["", "x" * 1000, 'a\x00\n"<b>\\{}\u202e\U0001f600', "loss", "city:length", "CITY"])
 def test_a_profile_with_any_name_of_a_column_works(new: str) -> None:
     case = CASES["types"]
     document = renamed(case.document, "note", new)
