@@ -33,6 +33,7 @@ def parse_options(args: argparse.Namespace) -> Options:
         admin=args.admin,
         document=args.document,
         state=args.state,
+        admin_hosts=tuple(args.admin_host),
         token_file=args.token_file,
         memory_limit=args.memory_limit,
         cluster=args.role == "analyze",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import PilotfishError, escape_unprintable
+from ..errors import PilotfishError, escape_unprintable, redact_urls
 
 MOST_PROBLEMS = 100  # that are collected: each takes memory and a comparison with the known keys
 MOST_SHOWN = 20
@@ -22,7 +22,8 @@ class DocumentProblem:
     line: int = 0
 
     def __str__(self) -> str:
-        path = escape_unprintable(self.path if len(self.path) <= LONGEST_PATH else f"{self.path[:LONGEST_PATH]}…")
+        path = redact_urls(self.path)
+        path = escape_unprintable(path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…")
         at = f"{path} (line {self.line})" if self.line else path
         return f"{at}: {self.what}; {self.remedy}"
 
