@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, read
-from pilotfish.sidecar.analyzer.http.access import is_authorized, is_cross_site
+from pilotfish.sidecar.analyzer.http.access import Access
 from pilotfish.sidecar.control.retrain.delivery import parse_retry_after
 from pilotfish.sidecar.control.retrain.signature import verify
 from pilotfish.sidecar.telemetry.exposition import Exposition
@@ -80,10 +80,15 @@ def take_feedback(name: str, value: bytes) -> None:
 
 def take_admin(name: str, value: bytes) -> None:
     token = Path(__file__)  # any file that is not a token refuses everybody
-    headers = CIMultiDict({name: as_text(value)})
-    for method in ("GET", "POST"):
-        assert not is_authorized("/report", headers, token)
-        is_cross_site(method, headers)
+    given = CIMultiDict({"Host": "127.0.0.1", name: as_text(value)})
+    given.add(name, as_text(value))
+    for headers in (
+        CIMultiDictProxy(CIMultiDict({"Host": "127.0.0.1", name: as_text(value)})),
+        CIMultiDictProxy(given),
+    ):
+        for method in ("GET", "POST"):
+            assert Access("127.0.0.1", token).refusal(method, "/report", headers) is not None
+            Access("127.0.0.1").refusal(method, "/report", headers)
 
 
 READING = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
@@ -115,6 +120,7 @@ READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "content-encoding": (decode_both,),
     "content-length": (track_both,),
     "content-type": (track_both, decode_both, take_feedback),
+    "host": (take_admin,),
     "idempotency-key": (take_feedback,),
     "inference-header-content-length": (decode_both,),
     "origin": (take_admin,),
@@ -129,13 +135,15 @@ READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "user-agent": (track_both,),
     "x-request-id": (decode_both,),
 }
-OTHERS = ("connection", "expect", "host", "if-none-match", "range", "te", "trailer", "x-forwarded-for")
+OTHERS = ("connection", "expect", "if-none-match", "range", "te", "trailer", "x-forwarded-for")
 
 
 def test_the_table_names_every_header_that_the_code_reads() -> None:
     files = [path for path in sorted(SOURCES.rglob("*.py")) if "demo" not in path.parts]
     text = re.sub(r"(?m)^ *>>>.*", "", "\n".join(path.read_text() for path in files))
-    found = re.findall(r'headers(?:\.get\(|\[)f?"([A-Za-z-]+)"', text)  # headers.get("Accept"), headers["ce-id"]
+    found = re.findall(
+        r'headers(?:\.get\(|\.getall\(|\[)f?"([A-Za-z-]+)"', text
+    )  # headers.get("Accept"), headers["ce-id"]
     found += re.findall(r'"([A-Za-z-]+)" in headers', text)
     found += re.findall(r'^[A-Z_]+ = "([a-z]+-[a-z-]+|traceparent|(?:Pilotfish-)\w+)"$', text, re.MULTILINE)
     found += re.findall(r'REQUEST_IDS = \("([a-z-]+)", "([a-z-]+)"\)', text)[0]
