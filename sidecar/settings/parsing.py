@@ -183,9 +183,10 @@ class DocumentReader:
         tags = {kind.__struct_config__.tag: kind for kind in kinds}
         if not isinstance(value, dict):
             return self.note(path, f"is {quote_value(value)}", "give an object")
-        if value.get("type") not in tags:
-            return self._choice(tuple(tags), value.get("type"), f"{path}.type")
-        return self._struct(tags[value["type"]], value, path)
+        tag = value.get("type")
+        if not isinstance(tag, str) or tag not in tags:
+            return self._choice(tuple(tags), tag, f"{path}.type")
+        return self._struct(tags[tag], value, path)
 
     def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
         near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
