@@ -15,8 +15,8 @@ from dataclasses import dataclass
 class Watchdog:
     """Limits in seconds: `hang` for one round of the event loop, `end` for the end of the process; `beat` is below."""
 
-    hang: float = 60.0  # longer than the loop waits on an overloaded machine
-    end: float = 10.0  # for the last checkpoint
+    hang: float = 300.0  # longer than one step takes on an overloaded machine, at the lowest priority
+    end: float = 30.0  # for the last checkpoint
     beat: float = 5.0
 
     async def watch(self, ending: asyncio.Event) -> None:
