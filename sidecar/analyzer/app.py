@@ -297,11 +297,12 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
-        page = _page(self._options)
+        page, page_problem = _page(self._options)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
             page=page,
+            page_problem=page_problem,
             unreachable=_unreachable(self._options, page),
             connected=self.connected,
             setting=Setting(
@@ -324,11 +325,12 @@ class App:
         }
 
 
-def _page(options: Options) -> PageSnapshot | None:
+def _page(options: Options) -> tuple[PageSnapshot | None, str]:
+    """Return the counter page, or None and the reason, such as no proxy yet, or one of another version."""
     try:
-        return read_page(options.shared / PAGE_FILE)
-    except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
-        return None
+        return read_page(options.shared / PAGE_FILE), ""
+    except PageError as error:
+        return None, str(error)
 
 
 def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:
