@@ -76,7 +76,7 @@ def test_each_flipped_bit_is_reported_and_the_other_copy_is_used(tmp_path: Path)
         for bit in [*range(40 * 8), *range(64 * 8, (64 + 2 * 64) * 8, 7)]:
             changed = bytearray(raw)
             changed[bank + bit // 8] ^= 1 << bit % 8
-            found, problem = damaged(path, changed)
+            found, problem = damaged(path, bytes(changed))
             assert found == (5, totals)
             assert "fates.refused" in problem
     assert (tmp_path / "fates.refused").read_bytes() == changed
