@@ -12,6 +12,7 @@ A check never converts a value unless its docstring says so, because the hash of
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar, get_args
 
@@ -136,7 +137,7 @@ def names(least: int = 0, most: int = MOST_ITEMS, longest: int = LONGEST_NAME) -
     def check(value: object, where: str) -> tuple[str, ...]:
         found = all_names(value, where)
         if len(set(found)) != len(found):
-            twice = next(name for position, name in enumerate(found) if name in found[:position])
+            twice = next(name for name, times in Counter(found).items() if times > 1)
             raise unfit(where, "distinct names", [twice, twice])
         return found
 

@@ -125,7 +125,7 @@ class CommandParser(argparse.ArgumentParser):
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
-            print(f"{self.prog}: {text}", file=sys.stderr)
+            print(f"{self.prog}: {log.escape_line(text)}", file=sys.stderr)
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _show_error(text: str, logger: logging.Logger | None) -> None:
     if logger is not None:
         logger.error("%s", text)
     else:
-        print(f"pilotfish: {text}", file=sys.stderr)
+        print(f"pilotfish: {log.escape_line(text)}", file=sys.stderr)
 
 
 def _variables_of_all() -> set[str]:

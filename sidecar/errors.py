@@ -5,9 +5,13 @@ A message has the form `what failed: the value (truncated); why; what to do`. It
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 MAX_QUOTED = 80
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*@)?([^\s/?#]*)([^\s?#]*)(?:[?#]\S*)?")
+_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:@\[\]]+)(?::[0-9]*)?")
 
 
 class PilotfishError(Exception):
@@ -19,14 +23,22 @@ class UsageError(PilotfishError):
 
 
 def quote_value(value: object, limit: int = MAX_QUOTED) -> str:
-    """Return `repr(value)` for a message, truncated to `limit` characters.
+    """Return `repr(value)` for a message, truncated to `limit` characters, with URLs as `redact_urls` shows them.
 
     A `Path` is truncated in the middle, so that its last component stays; other values are truncated at the end.
     """
     if isinstance(value, PurePath):
         return _quote_path(value, limit)
-    text = repr(value)
+    text = repr(_redacted(value))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def redact_urls(text: str) -> str:
+    """Return `text` with each URL without user, password, query and fragment, which may hold secrets.
+
+    If such a URL has no valid authority, only its scheme remains, because its parts cannot be told apart.
+    """
+    return _URL.sub(_shown_url, text) if "://" in text else text
 
 
 def number(amount: int, word: str) -> str:
@@ -45,6 +57,20 @@ def error_location(error: BaseException) -> str:
 def escape_unprintable(text: str) -> str:
     """Return `text` with each unprintable character replaced by a dot, so that a terminal can show it safely."""
     return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def _shown_url(url: re.Match[str]) -> str:
+    if not {"@", "?", "#"} & set(url[0]):
+        return url[0]
+    return url[1] + (url[2] + url[3] if _AUTHORITY.fullmatch(url[2]) else "…")
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return redact_urls(value)
+    if isinstance(value, dict):
+        return {_redacted(key): _redacted(item) for key, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list) else value
 
 
 def _quote_path(path: PurePath, limit: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.errors import MAX_QUOTED, quote_value
+from pilotfish.sidecar.errors import MAX_QUOTED, quote_value, redact_urls
 
 
 def test_a_value_is_cut_on_the_right() -> None:
@@ -35,3 +35,31 @@ def test_no_path_is_longer_than_the_limit(parts: list[str], limit: int) -> None:
     assert len(text) <= limit
     if len(repr(path.name)) <= limit - limit // 4:
         assert text.endswith(repr(path.name)[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://trainer.example:8/x/y", "https://trainer.example:8/x/y"),
+        ("https://ann:S3CRET@trainer.example/x?key=S3CRET#S3CRET", "https://trainer.example/x"),
+        ("http://[::1]:8/a?S3CRET", "http://[::1]:8/a"),
+        ("https://ann:S3C?RET@trainer.example", "https://…"),
+        ("https://ann:S3C/RET@trainer.example", "https://…"),
+        ("see https://S3CRET@a/b and ftp://c/d?S3CRET", "see https://a/b and ftp://c/d"),
+        ("no URL? none at all #1", "no URL? none at all #1"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(text: str, shown: str) -> None:
+    assert redact_urls(text) == shown
+    assert quote_value(text) == repr(shown)
+    assert quote_value({"a": [text]}) == repr({"a": [shown]})
+
+
+SECRET = "S3CRET"
+PART = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters="/?#"), max_size=5)
+
+
+@given(PART, PART, st.sampled_from(("", "/p", "/p/q")), PART)
+def test_no_user_query_or_fragment_of_a_url_is_shown(user: str, password: str, path: str, query: str) -> None:
+    url = f"https://{user}{SECRET}:{password}{SECRET}@h.example{path}?{query}{SECRET}#{SECRET}"
+    assert SECRET not in redact_urls(f"cannot use {url} here")

@@ -9,6 +9,7 @@ version.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from math import isfinite
 from typing import Any
 
@@ -41,7 +42,7 @@ def parse(raw: bytes) -> dict[str, Any]:
         ProfileError: not JSON, another format or bank version, or a value that no profile can have.
     """
     try:
-        document = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+        document = json.loads(raw, object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ProfileError(f"the profile is not a JSON document: {error}; build it again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -58,6 +59,14 @@ def parse(raw: bytes) -> dict[str, Any]:
     del known["format"]
     require_consistent(known)
     return known
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise ValueError(f"the key {shown(twice)} appears twice")
+    return found
 
 
 def _no_constant(text: str) -> float:

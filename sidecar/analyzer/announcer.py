@@ -11,7 +11,6 @@ from ..report.control_status import ControlStatus
 from ..report.schema import Report
 from ..settings.document import ModelMonitor
 from ..system.addresses import Address
-from .configuration import strip_secrets
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 _CONTROL_LOG = logging.getLogger("pilotfish.control")
@@ -23,7 +22,7 @@ class Announcer:
     def __init__(self, document: ModelMonitor | None) -> None:
         retrain = document.spec.retrain if document is not None else None
         self._document = document
-        self._receiver = quote_value(strip_secrets(retrain.webhook.url), 200) if retrain else ""
+        self._receiver = quote_value(retrain.webhook.url, 200) if retrain else ""
         self._report: Report | None = None
         self._control: ControlStatus | None = None
 

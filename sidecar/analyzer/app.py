@@ -15,9 +15,10 @@ from concurrent.futures import Future
 from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
-from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.page import PageError, PageSnapshot
+from ..channel.page_reader import PageReader
 from ..channel.peers import secure_folder
-from ..channel.receiver import Receiver
+from ..channel.receiver import Receiver, check_handshake
 from ..channel.upstreams import UnreachableUpstream, read_unreachable
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
@@ -26,6 +27,7 @@ from ..rows.log import newest_blocks
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import local_address, parse_address
+from ..system.tokens import token_warning
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
 from . import memory
@@ -39,7 +41,7 @@ from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .feedback.journal import LabelJournal
-from .http.access import open_access_warning
+from .http.access import Access, open_access_warning
 from .http.server import AdminServer
 from .http.views import ViewDependencies, Views
 from .options import Options
@@ -49,7 +51,8 @@ from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
-from .totals_file import TOTALS_FILE, TotalsFile, open_locked
+from .state_files import LOCK_FILE, remove_unfinished
+from .totals_file import TOTALS_FILE, TotalsFile, lock_folder_file
 from .visibility.readiness import Readiness, readiness
 from .visibility.readings import Reading, Setting
 from .visibility.watch import BlindSpotWatch
@@ -57,7 +60,6 @@ from .worker import Worker, WorkerDependencies
 
 RECYCLE_STATUS = 75
 POLL_SECONDS = 1.0
-LOCK_FILE = "lock"
 GC_THRESHOLD = 20_000  # allocations; records live briefly and in thousands, so Python's 700 would collect for nothing
 
 
@@ -78,8 +80,9 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
     configured = configure(options.document, engine_factory, cluster=options.cluster)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
-    lock = open_locked(options.state_folder / LOCK_FILE, "--state")
+    lock = lock_folder_file(options.state_folder / LOCK_FILE, "--state")
     ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
+    remove_unfinished(options)
     pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
     # the id must be in the totals file before any checkpoint has it: it ties checkpoints to this counter page
     totals_file.write(pipeline.ledger.id, pipeline.counters.named())
@@ -96,6 +99,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
         pipeline.notices.set("checkpoint", checkpoint_warning)
     if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
         pipeline.notices.set("admin", access_warning)
+    pipeline.notices.set("token", token_warning(options.token_file))
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
         pipeline,
@@ -108,11 +112,14 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
         pipeline=pipeline,
         persistence=persistence,
         stores=stores,
-        open_receiver=lambda: Receiver(options.shared / SOCKET_FILE),
+        open_receiver=lambda: Receiver(
+            options.shared / SOCKET_FILE, partial(check_handshake, options.shared / PAGE_FILE)
+        ),
         now=time.time,
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
+    worker.submit(Warn("audit_damage", audit.damage))
     return App(options, configured, profile_store, audit, worker, lock)
 
 
@@ -134,8 +141,10 @@ class App:
         self._worker = worker
         self._lock = lock
         self._control: ControlStatus | None = None
+        self._token_warning = token_warning(options.token_file)
         self._announcer = Announcer(configured.document)
         self._blind_spots = BlindSpotWatch()
+        self._page_reader = PageReader(options.shared / PAGE_FILE)
         self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document) if options.document else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
@@ -153,7 +162,7 @@ class App:
                 actions=self._actions,
                 rows=self._rows,
                 alive=lambda: not worker.finished.done(),
-                token_file=options.token_file,
+                access=Access(parse_address(options.admin).host, options.token_file, options.admin_hosts),
             )
         )
 
@@ -248,6 +257,7 @@ class App:
             if await self._document_changed():
                 return RECYCLE_STATUS
             await self._profile_changed()
+            await self._check_token()
             self._blind_spots.update(self._reading())
 
     async def _document_changed(self) -> bool:
@@ -262,6 +272,13 @@ class App:
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
         )
         return not problem and found.document != self._configured.document
+
+    async def _check_token(self) -> None:
+        """Warn in report and log when the token file cannot be used any more; it can be replaced at any time."""
+        found = await asyncio.to_thread(token_warning, self._options.token_file)
+        if found != self._token_warning:
+            self._token_warning = found
+            self.submit(Warn("token", found))
 
     async def _profile_changed(self) -> None:
         if not await asyncio.to_thread(self._profile_store.changed):
@@ -293,11 +310,12 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
-        page = _page(self._options)
+        page, page_problem = _page(self._page_reader)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
             page=page,
+            page_problem=page_problem,
             unreachable=_unreachable(self._options, page),
             connected=self.connected,
             setting=Setting(
@@ -315,16 +333,18 @@ class App:
         paths = {"shared": options.shared, "state": options.state_folder, "document": options.document}
         return {
             "options": {name: str(path) if path else None for name, path in paths.items()}
-            | {"admin": options.admin, "token": options.token_file is not None, "memory_limit": options.memory_limit},
+            | {"admin": options.admin, "admin_hosts": options.admin_hosts}
+            | {"token": options.token_file is not None, "memory_limit": options.memory_limit},
             "document": redacted_document(self._configured.document),
         }
 
 
-def _page(options: Options) -> PageSnapshot | None:
+def _page(reader: PageReader) -> tuple[PageSnapshot | None, str]:
+    """Return the counter page, or None and the reason, such as no proxy yet, or one of another version."""
     try:
-        return read_page(options.shared / PAGE_FILE)
-    except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
-        return None
+        return reader.read(), ""
+    except PageError as error:
+        return None, str(error)
 
 
 def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:

@@ -1,5 +1,7 @@
 """The audit log: decisions about profiles and episodes, one JSON object per line, in an append-only file.
 
+Each line ends with a checksum. A damaged line stays in the file, is reported at each start, and is not shown.
+
 `by` and `reason` are given by the requester and are not verified: the bearer token grants access but does not identify
 a person. At MAX_FILE_BYTES, about 20,000 decisions, the file is renamed to `audit.jsonl.1` and replaces the previous
 one.
@@ -7,6 +9,7 @@ one.
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
@@ -14,7 +17,8 @@ import msgspec
 
 from ..errors import quote_value
 from ..report.schema import AuditEntry
-from ..system.framing import PlainLines
+from ..system.files import is_unusable, read_tail, set_aside
+from ..system.framing import FramedRecord, JsonLines
 from ..system.logfile import LogFile
 
 AUDIT_FILE = "audit.jsonl"
@@ -24,13 +28,16 @@ _TAIL_BYTES = 64 * 1024  # read from the end at the start; room for the NEWEST d
 
 
 class AuditLog:
-    """The log file in `folder`. `newest` are its last entries; `problem` is why the last append failed, or empty."""
+    """The log file in `folder`. `newest` are its last entries.
+
+    `damage` says which entries were lost when the file was read, and `problem` why the last append failed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
-        self._file = LogFile(self._path, PlainLines(), keep_tail=True)
+        self._file = LogFile(self._path, JsonLines(), keep_tail=True)
         self._lock = threading.Lock()
-        self.problem = ""
+        self.damage = self.problem = ""
         self.newest: tuple[AuditEntry, ...] = self._load()
 
     def append(self, decision: AuditEntry) -> None:
@@ -53,15 +60,26 @@ class AuditLog:
 
     def _load(self) -> tuple[AuditEntry, ...]:
         try:
-            with self._path.open("rb") as file:
-                file.seek(max(0, self._path.stat().st_size - _TAIL_BYTES))
-                lines = file.read(_TAIL_BYTES).split(b"\n")
-        except OSError:
+            raw = read_tail(self._path, _TAIL_BYTES, largest=2 * MAX_FILE_BYTES)
+        except FileNotFoundError:
             return ()
-        found = []
-        for line in lines:
-            try:
-                found.append(msgspec.json.decode(line, type=AuditEntry))
-            except (msgspec.MsgspecError, UnicodeDecodeError):  # torn by a crash, or cut where reading began
-                continue
-        return tuple(found[-NEWEST:])
+        except OSError as error:
+            aside = f"; {set_aside(self._path)}" if is_unusable(error) else ""
+            self.damage = f"the audit log {quote_value(self._path)} cannot be read: {error.strerror}{aside}"
+            return ()
+        if len(raw) == _TAIL_BYTES:  # reading began within a line
+            raw = raw.partition(b"\n")[2]
+        lines = [
+            _entry(line.payload) if isinstance(line, FramedRecord) else None
+            for line in JsonLines().scan(io.BytesIO(raw), 0)
+        ]
+        if damaged := lines.count(None):
+            self.damage = f"{damaged} of the last lines of the audit log {quote_value(self._path)} are damaged"
+        return tuple(entry for entry in lines if entry is not None)[-NEWEST:]
+
+
+def _entry(line: bytes) -> AuditEntry | None:
+    try:
+        return msgspec.json.decode(line, type=AuditEntry)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None

@@ -14,13 +14,12 @@ from typing import Any
 import msgspec
 
 from ..errors import PilotfishError, quote_value
-from ..system.files import replace_file
+from ..system.files import read_file, replace_file
 from ..system.framing import FramingError, Sealed
 from ..system.gunzip import ZLIB, DecompressionError, inflate
 from . import checkpoint_v1
 
 CHECKPOINT_FILE = "checkpoint"
-REFUSED_FILE = "checkpoint.refused"
 VERSION = 2
 MAX_BYTES = 256 * 1024 * 1024
 _SEALED = Sealed(b"PLTFCKPT", VERSION, oldest=1)
@@ -66,22 +65,10 @@ def save(path: Path, raw: bytes) -> None:
         ) from error
 
 
-def set_aside(path: Path) -> str:
-    """Rename the file at `path`, so that no start reads it again; return a text with the new path."""
-    refused = path.with_name(REFUSED_FILE)
-    try:
-        path.replace(refused)
-    except OSError as error:
-        return f"it cannot be renamed: {error.strerror}"
-    return f"it was renamed to {quote_value(refused)}"
-
-
 def load(path: Path) -> State | None:
-    """Return the state in the file at `path`, None without a file; raise CheckpointError for a damaged one."""
+    """Return the state in the file at `path`, None without a file; raise CheckpointError for any other one."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(f"{quote_value(path)}: this checkpoint is larger than {MAX_BYTES} bytes")
-        return parse(path.read_bytes(), str(path))
+        return parse(read_file(path, MAX_BYTES), str(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..errors import quote_value
+from ..errors import quote_value, redact_urls
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
@@ -94,10 +93,10 @@ def redacted_document(document: ModelMonitor | None) -> Any:
     plain = msgspec.to_builtins(document)
     webhook = (plain["spec"].get("retrain") or {}).get("webhook")
     if webhook:
-        webhook["url"] = strip_secrets(webhook["url"])
+        webhook["url"] = redact_urls(webhook["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
-            source["url"] = strip_secrets(source["url"])
+            source["url"] = redact_urls(source["url"])
     return plain
 
 
@@ -174,9 +173,3 @@ def _drift(spec: Spec) -> DriftSettings:
         loss_tolerance=drift.performance.tolerance,
         timezone=drift.timezone,
     )
-
-
-def strip_secrets(url: str) -> str:
-    """Return `url` without user, password, query and fragment."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -14,6 +14,7 @@ class Options:
     admin         HOST:PORT of the admin address
     document      the ModelMonitor document; None counts traffic only
     state         the folder for everything that must survive a restart; None means the shared folder
+    admin_hosts   further names that a request may have as its Host
     token_file    a file with the bearer token, required for all paths except metrics and health; None requires none
     memory_limit  the limit on the process's data in bytes (RLIMIT_DATA); 0 sets no limit
     cluster       whether the process runs in a pod, where settings for a cluster have an effect
@@ -23,6 +24,7 @@ class Options:
     admin: str
     document: Path | None = None
     state: Path | None = None
+    admin_hosts: tuple[str, ...] = ()
     token_file: Path | None = None
     memory_limit: int = 0
     cluster: bool = False

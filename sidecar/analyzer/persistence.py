@@ -65,11 +65,13 @@ class Persistence:
         self._journal.append(feedback.drain(), feedback.oldest_segment, sync=sync)
 
     def problems(self) -> dict[str, str]:
-        """Return the reason for each file that cannot be written, by topic."""
+        """Return the reason for each file that cannot be written or was damaged, by topic."""
         found = {
             "feedback": self._journal.problem,
+            "feedback_damage": self._journal.damage,
             "checkpoint": self.durability.error,
             "rows": self._stores.problem,
+            "rows_damage": self._stores.damage,
             "fates": self._totals_file.problem,
         }
         return {topic: text for topic, text in found.items() if text}

@@ -18,7 +18,7 @@ from pathlib import Path
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
 from ..errors import quote_value
-from ..system.files import replace_file
+from ..system.files import read_file, replace_file, set_aside
 from ..system.framing import FramingError, Sealed
 from ..system.gunzip import DecompressionError, OutputTooLargeError, gunzip, is_gzip
 from .checkpoint import CheckpointError, save
@@ -90,7 +90,7 @@ class ProfileStore:
         A stored profile that replaces another file than the present one is ignored: the file was edited.
         """
         if self.source is not None:
-            self._digest = _digest(_read(self.source)[0])
+            self._digest = _digest(_read(self.source, follow=True)[0])
         where = f"stored profile {quote_value(self._stored)}"
         if not self._stored.exists():
             return None
@@ -111,11 +111,7 @@ class ProfileStore:
     def quarantine(self) -> str:
         """Rename the stored profile, so that the next start does not read it; return a text with the new path."""
         self._not_in_force = True
-        try:
-            self._stored.replace(self._refused)
-        except OSError as error:
-            return f"it cannot be renamed: {error.strerror}"
-        return f"it was renamed to {quote_value(self._refused)}"
+        return set_aside(self._stored)
 
     @property
     def lost(self) -> str:
@@ -125,7 +121,7 @@ class ProfileStore:
                 f"the stored profile {quote_value(self._stored)} is not in force: it replaced a profile file that the "
                 "document no longer names; send it again with PUT /profile, or name a file in spec.profiles[].path"
             )
-        if not self._refused.exists():
+        if not self._refused.is_file():
             return ""
         return (
             f"the stored profile is not in force: it was damaged and renamed to {quote_value(self._refused)}; "
@@ -153,7 +149,7 @@ class ProfileStore:
         """
         if self.source is None:
             return None
-        raw, problem = _read(self.source)
+        raw, problem = _read(self.source, follow=True)
         digest = _digest(raw)
         if not problem and digest == self._digest and not self._not_in_force:
             return None
@@ -186,11 +182,10 @@ class ProfileStore:
         return _SEALED.wrap(self._digest.encode() + b"\n" + raw)
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    """Return the file's bytes, at most MAX_FILE, and an empty text; or no bytes and the reason."""
+def _read(path: Path, *, follow: bool = False) -> tuple[bytes, str]:
+    """Return the file's bytes and an empty text; or no bytes and the reason. ConfigMaps are links, to `follow`."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE), ""
+        return read_file(path, MAX_FILE, follow=follow), ""
     except OSError as error:
         return b"", error.strerror or str(error)
 

@@ -33,6 +33,11 @@ class RowStores:
         """Why rows cannot be stored; empty while they can."""
         return next((log.problem for log in (self._recent, self._learning) if log is not None and log.problem), "")
 
+    @property
+    def damage(self) -> str:
+        """The files whose rows are lost in part, because they were damaged; empty without any."""
+        return "; ".join(log.damage for log in (self._recent, self._learning) if log is not None and log.damage)
+
     def store(self, now: float) -> None:
         """Write the collected rows, and start, extend or remove the rows to learn from, as the learning state requires.
 

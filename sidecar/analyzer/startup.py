@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
+from ..system.files import set_aside
 from ..system.ownership import require_own
-from ..system.tokens import read_token
 from . import checkpoint
 from .errors import describe
 from .exchange_ledger import ExchangeLedger
@@ -24,10 +24,8 @@ from .settings import AnalyzerSettings
 
 
 def check_options(options: Options) -> None:
-    """Create the folders; raise UsageError for a folder, address or token file that cannot be used."""
+    """Create the folders; raise UsageError for a folder or an address that cannot be used."""
     parse_address(options.admin, what="--admin")
-    if options.token_file is not None:
-        read_token(options.token_file)
     for flag, folder in {"--shared": options.shared, "--state": options.state_folder}.items():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,7 +56,7 @@ def resume_pipeline(
 
 
 def _without_checkpoint(options: Options, error: Exception) -> str:
-    aside = checkpoint.set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
+    aside = set_aside(options.state_folder / checkpoint.CHECKPOINT_FILE)
     return f"evidence starts from zero: {describe(error)}; {aside}"
 
 

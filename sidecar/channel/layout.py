@@ -6,11 +6,15 @@ images share this layout through the page, so increment `LAYOUT` when you change
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 MAGIC = 0x5049_4C4F_5446_4953  # "PILOTFIS"
-LAYOUT = 2
+LAYOUT = 3
 
 # header words; AT_READER is 1 while the channel has a reader, AT_DRAINING the time of SIGTERM in epoch ns (or 0),
-# AT_CAPTURED the bytes that captured bodies hold
+# AT_CAPTURED the bytes that captured bodies hold, AT_SEAL a checksum of the counters, AT_SEALED the AT_LOCK that it
+# belongs to, or DAMAGED
 (
     AT_MAGIC,
     AT_LAYOUT,
@@ -22,8 +26,11 @@ LAYOUT = 2
     AT_READER,
     AT_DRAINING,
     AT_CAPTURED,
+    AT_SEAL,
+    AT_SEALED,
     HEADER,
-) = range(11)
+) = range(13)
+DAMAGED = 2**64 - 1
 
 CONNECTIONS = (
     "accepted",
@@ -103,6 +110,12 @@ WORDS = AT_SLOTS + SLOTS * SLOT_WORDS
 SIZE = WORDS * 8
 
 
+def _runs(start: int, end: int, skipped: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Return the runs of words from `start` to `end` without the words `skipped`."""
+    edges = (start - 1, *sorted(skipped), end)
+    return tuple((before + 1, after) for before, after in pairwise(edges) if before + 1 < after)
+
+
 def connection(name: str) -> int:
     """Return the word of a connection counter."""
     return AT_CONNECTIONS + CONNECTIONS.index(name)
@@ -116,3 +129,11 @@ def downgrade(reason: str) -> int:
 def outcome_word(name: str, reason: str = "") -> int:
     """Return the word that counts exchanges with this outcome and reason."""
     return AT_OUTCOMES + OUTCOMES.index((name, reason))
+
+
+# the runs of words that AT_SEAL covers: all that changes in groups of stores only, so no gauge
+SEALED_RUNS = (
+    *_runs(AT_MAGIC, HEADER, (AT_LOCK, *range(AT_HEARTBEAT, HEADER))),
+    *_runs(AT_CONNECTIONS, AT_SLOTS, map(connection, CONNECTION_GAUGES)),
+    *_runs(AT_SLOTS, WORDS, (AT_SLOTS + slot * SLOT_WORDS + SLOT_IN_FLIGHT for slot in range(SLOTS))),
+)

@@ -4,31 +4,40 @@ A sequence lock protects a group of stores: the proxy increments the lock word b
 odd while the group is open. A reader repeats its copy until the lock was the same even number before and after. If the
 writer died or was stopped inside a group, the reader accepts the copy after `ATTEMPTS`; then one exchange may be only
 partly counted. Every group of stores that belong together must stand between two increments.
+
+Twice a second, the writer seals the page: it stores a checksum of the counters and the lock word that it belongs to.
+While the lock word is the same, the checksum must fit. So damage to a page at rest is found by a reader and by the next
+writer. The reader copies with pread(2): a file that is truncated while it is mapped ends a process by SIGBUS.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import logging
 import mmap
 import os
 import time
+import zlib
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PilotfishError, quote_value
-from ..system.files import replace_file
+from ..system.files import READ_FLAGS, require_regular
+from ..system.lockedfile import open_locked, reopen_new
 from ..system.ownership import is_own
 from . import layout as at
-from .peers import FILE_MODE, secure_folder
+from .peers import secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
 _LOG = logging.getLogger("pilotfish.proxy")
 
 ATTEMPTS = 200
 LARGEST = 2**62  # a larger counter is damage
+LARGEST_AT_OPEN = 2**61  # leaves room to count on
 RETRY_SECONDS = 0.0002
+_LOCKED = (errno.EAGAIN, errno.ESTALE)
+_NO_ROOM = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 
 
 class PageError(PilotfishError):
@@ -110,26 +119,14 @@ class CounterPage:
     def open(cls, path: Path, *, now_ns: int) -> CounterPage:
         """Open the page at `path`, or create it. Counters continue, gauges restart at 0, and the epoch increases.
 
-        A damaged page is copied to another file, and counters start from zero.
+        A damaged page is set aside, and counters start from zero. On a full disk, the page is in memory that no reader
+        sees, because traffic is relayed in any case.
 
         Raise PageError if another proxy has the page open, UsageError if folder or page belong to another user.
         """
         secure_folder(path.parent)
-        if not _is_page(path):
-            replace_file(path, bytes(at.SIZE), mode=FILE_MODE)
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise PageError(
-                f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
-            ) from error
-        backing = mmap.mmap(descriptor, at.SIZE)
+        descriptor, backing = _map(path)
         words = memoryview(backing).cast("Q")
-        if _is_damaged(words):
-            _set_aside(path, backing[:])
-            backing[:] = bytes(at.SIZE)
         words[at.AT_LOCK] += words[at.AT_LOCK] & 1
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
         words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
@@ -140,7 +137,32 @@ class CounterPage:
             words[at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_IN_FLIGHT] = 0
         words[at.AT_LAYOUT] = at.LAYOUT
         words[at.AT_MAGIC] = at.MAGIC
-        return cls(words, backing, descriptor)
+        page = cls(words, backing, descriptor)
+        words[at.AT_SEALED] = 1  # no lock word at rest: epoch and process have changed
+        page.seal()
+        return page
+
+    def beat(self, now_ns: int) -> None:
+        """Write the heartbeat, and seal the page. Call it twice a second, between groups of stores."""
+        self.words[at.AT_HEARTBEAT] = now_ns
+        self.seal()
+
+    def seal(self) -> None:
+        """Store the checksum of the counters. If they changed outside of a group, mark the page as damaged for good."""
+        words = self.words
+        sealed = words[at.AT_SEALED]
+        if sealed == at.DAMAGED or words[at.AT_LOCK] & 1:
+            return
+        checksum = _checksum(words)
+        if sealed == words[at.AT_LOCK]:
+            if words[at.AT_SEAL] != checksum:
+                words[at.AT_SEALED] = at.DAMAGED
+                _LOG.error("another process changed the counter page; it is not used until the proxy starts again")
+            return
+        words[at.AT_LOCK] += 1
+        words[at.AT_SEAL] = checksum
+        words[at.AT_SEALED] = words[at.AT_LOCK] + 1
+        words[at.AT_LOCK] += 1
 
     def route_slots(self) -> range:
         """Return the first words of the slots that can be assigned to routes."""
@@ -182,10 +204,12 @@ class CounterPage:
         words[at.AT_LOCK] += 1
 
     def close(self) -> None:
-        """Unmap the page. The file stays for readers and for the next proxy."""
+        """Seal and unmap the page. The file stays for readers and for the next proxy."""
+        self.seal()
         self.words.release()
         self._backing.close()
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def _set_name(self, slot: int, name: str) -> None:
         raw = slot_name(name).encode()
@@ -196,24 +220,41 @@ class CounterPage:
 def read_page(path: Path) -> PageSnapshot:
     """Return a consistent copy of the page at `path`.
 
-    Raise PageError if it is missing, has another layout or belongs to another user.
+    Raise PageError if it is missing, damaged, has another layout or belongs to another user.
     """
-    if not _is_page(path):
+    try:
+        descriptor = os.open(path, READ_FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        raise PageError(f"counter page {quote_value(path)}: {error.strerror}; start the proxy") from error
+    try:
+        _require_own(path, descriptor)
+        copy, consistent = _copy(descriptor)
+    except OSError as error:
+        raise PageError(f"counter page {quote_value(path)}: {error.strerror}; start the proxy again") from error
+    finally:
+        os.close(descriptor)
+    words = memoryview(copy).cast("Q") if len(copy) == at.SIZE else None
+    if words is None or (words[at.AT_MAGIC], words[at.AT_LAYOUT]) != (at.MAGIC, at.LAYOUT):
         raise PageError(
-            f"counter page {quote_value(path)} is missing or has another layout; "
+            f"counter page {quote_value(path)} has another layout; "
             "check that a proxy of the same version uses this --shared folder"
         )
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), at.SIZE, access=mmap.ACCESS_READ) as backing:
-        for _ in range(ATTEMPTS):
-            before = backing[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8]
-            copy = backing[: at.SIZE]
-            if (
-                copy[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8] == before == backing[at.AT_LOCK * 8 : at.AT_LOCK * 8 + 8]
-                and not before[0] & 1
-            ):
-                break
-            time.sleep(RETRY_SECONDS)
-    return _snapshot(memoryview(copy).cast("Q"))
+    if damage := _damage(words, consistent=consistent):
+        raise PageError(f"counter page {quote_value(path)} is damaged: {damage}; start the proxy again")
+    return _snapshot(words)
+
+
+def _copy(descriptor: int) -> tuple[bytes, bool]:
+    """Return a copy of the page, and whether no group of stores was open while it was made."""
+    require_regular(descriptor)
+    lock, copy = slice(at.AT_LOCK * 8, at.AT_LOCK * 8 + 8), b""
+    for _ in range(ATTEMPTS):
+        before = os.pread(descriptor, 8, lock.start)
+        copy = os.pread(descriptor, at.SIZE, 0)
+        if copy[lock] == before == os.pread(descriptor, 8, lock.start) and not (before and before[0] & 1):
+            return copy, True
+        time.sleep(RETRY_SECONDS)
+    return copy, False
 
 
 def slot_name(route: str) -> str:
@@ -221,38 +262,87 @@ def slot_name(route: str) -> str:
     return route.encode("utf-8", "replace")[: at.NAME_WORDS * 8].decode("utf-8", "ignore")
 
 
-def _is_page(path: Path) -> bool:
+def _map(path: Path) -> tuple[int, mmap.mmap]:
+    """Return the descriptor and the mapping of a usable page; on a full disk, -1 and private memory."""
+    descriptor = -1
     try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not is_own(status.st_uid):
-                raise PageError(
-                    f"counter page {quote_value(path)} belongs to user {status.st_uid}, and Pilotfish runs as user "
-                    f"{os.geteuid()}; run proxy and analyzer as one user"
-                )
-            head = memoryview(file.read(16))
-            return len(head) == 16 and tuple(head.cast("Q")) == (at.MAGIC, at.LAYOUT) and status.st_size == at.SIZE
-    except FileNotFoundError:
-        return False
+        descriptor = open_locked(path)
+        _require_own(path, descriptor)
+        if damage := _file_damage(descriptor):
+            descriptor, where = reopen_new(path, descriptor)
+            _LOG.warning(
+                "the counter page %s cannot be continued: %s; counters start from zero; %s",
+                quote_value(path),
+                damage,
+                where,
+            )
+        os.ftruncate(descriptor, at.SIZE)
+        os.posix_fallocate(descriptor, 0, at.SIZE)  # a store to a page without a block on a full disk raises SIGBUS
+    except OSError as error:
+        if descriptor >= 0:
+            os.close(descriptor)
+        if error.errno in _LOCKED:
+            raise PageError(
+                f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"
+            ) from error
+        if error.errno not in _NO_ROOM:
+            raise
+        _LOG.error(
+            "the counter page %s cannot be written: %s; traffic is relayed and not measured; "
+            "make room, and start the proxy again",
+            quote_value(path),
+            error.strerror,
+        )
+        return -1, mmap.mmap(-1, at.SIZE)
+    return descriptor, mmap.mmap(descriptor, at.SIZE)
 
 
-def _is_damaged(words: memoryview) -> bool:
-    """Return whether a word holds a number that no counter reaches. A store of a larger one would raise."""
-    used = [range(at.AT_LOCK, at.AT_SLOTS)]
+def _require_own(path: Path, descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    if not is_own(status.st_uid):
+        raise PageError(
+            f"counter page {quote_value(path)} belongs to user {status.st_uid}, and Pilotfish runs as user "
+            f"{os.geteuid()}; run proxy and analyzer as one user"
+        )
+
+
+def _file_damage(descriptor: int) -> str:
+    """Return why the file cannot be continued; empty for a page, and for an empty file."""
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return ""
+    content = os.pread(descriptor, at.SIZE, 0)
+    words = memoryview(content).cast("Q") if size == len(content) == at.SIZE else None
+    if words is None:
+        return f"it has {size} bytes instead of {at.SIZE}"
+    if (words[at.AT_MAGIC], words[at.AT_LAYOUT]) != (at.MAGIC, at.LAYOUT):
+        return "it has another layout" if any(content) else ""
+    return _damage(words, most=LARGEST_AT_OPEN)
+
+
+def _damage(words: memoryview, *, consistent: bool = True, most: int = LARGEST) -> str:
+    """Return what is wrong with the counters; empty for those of a page. Only a consistent copy fits its checksum."""
+    if words[at.AT_SEALED] == at.DAMAGED:
+        return "another process changed it"
+    if consistent and words[at.AT_SEALED] == words[at.AT_LOCK] and words[at.AT_SEAL] != _checksum(words):
+        return "its checksum is wrong"
+    return "a counter is too large" if _has_larger(words, most) else ""
+
+
+def _checksum(words: memoryview) -> int:
+    checksum = 0
+    for start, end in at.SEALED_RUNS:
+        checksum = zlib.crc32(words[start:end], checksum)
+    return checksum
+
+
+def _has_larger(words: memoryview, most: int) -> bool:
+    """Return whether a word is greater than `most`. A store beyond 64 bits would raise."""
+    used = [range(at.AT_LOCK, at.AT_SEAL), range(at.AT_CONNECTIONS, at.AT_SLOTS)]
     for slot in range(at.SLOTS):
         base = at.AT_SLOTS + slot * at.SLOT_WORDS
         used.append(range(base + at.SLOT_NAME + at.NAME_WORDS, base + at.SLOT_WORDS))
-    return any(max(words[part.start : part.stop]) > LARGEST for part in used if part)
-
-
-def _set_aside(path: Path, content: bytes) -> None:
-    copy = path.with_name(f"{path.name}.refused")
-    try:
-        replace_file(copy, content, mode=FILE_MODE)
-        where = f"it was copied to {quote_value(copy)}"
-    except OSError as error:
-        where = f"it cannot be copied: {error.strerror}"
-    _LOG.warning("the counter page %s is damaged: counters start from zero; %s", quote_value(path), where)
+    return any(max(words[part.start : part.stop]) > most for part in used if part)
 
 
 def _slot_name(words: memoryview, slot: int) -> str:

@@ -41,16 +41,19 @@ from ..errors import PilotfishError
 HELLO, RECORD = 1, 2
 FRAME = struct.Struct("<IB")
 _HELLO = struct.Struct("<HQQ")
+HELLO_BYTES = _HELLO.size
 _FIXED = struct.Struct("<HQQQQHHQQHHHHHIIIIII")
 _FRAMED = struct.Struct("<IB" + _FIXED.format.removeprefix("<"))
 VERSION = 2
-MAX_FRAME = 64 * 1024 * 1024
+MAX_FRAME = 8 * 1024 * 1024  # twice the queue of the sender
 
 REQUEST_TRUNCATED, RESPONSE_TRUNCATED, EVENT_STREAM = 1, 2, 4
 
 
 class FrameError(PilotfishError):
-    """Bytes on the channel are not a valid frame of this version."""
+    """Bytes on the channel are not a valid frame of this version. `reason` is the key that counts the error."""
+
+    reason = "frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,19 @@ class Hello:
     version: int = VERSION
 
 
+class HandshakeError(FrameError):
+    """The handshake is not the one of the proxy that writes the counter page."""
+
+    reason = "handshake"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"channel: a handshake was refused: {why}; give each proxy its own --shared folder")
+
+
 class VersionError(FrameError):
     """A frame has another version. `hello` is the frame if it is a handshake."""
+
+    reason = "version"
 
     def __init__(self, version: int, hello: Hello | None = None) -> None:
         super().__init__(

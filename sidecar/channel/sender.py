@@ -113,10 +113,12 @@ class Sender:
         return True
 
     def reader_closed(self) -> bool:
-        """Return whether the reader closed the connection. Readers never write, so call it on a read event."""
+        """Return whether the connection is over. Call it on a read event: bytes end it, too, as no reader writes."""
         assert self._socket is not None
         try:
-            return not self._socket.recv(64)
+            if self._socket.recv(64):
+                self._refuse("the reader sent bytes, so it is no analyzer")
+            return True
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
@@ -132,12 +134,17 @@ class Sender:
         self._sent = 0
 
     def _refuses(self, connection: socket.socket) -> bool:
-        """Return whether the reader runs as another user, and log each new reason once."""
+        """Return whether the reader runs as another user."""
         problem = untrusted_peer(connection)
-        if problem and problem != self._refusal:
+        if problem:
+            self._refuse(problem)
+        return bool(problem)
+
+    def _refuse(self, problem: str) -> None:
+        """Log each new reason once."""
+        if problem != self._refusal:
             _LOG.error("records are not sent to %s: %s", quote_value(self._path), problem)
         self._refusal = problem
-        return bool(problem)
 
     def _portion(self, limit: int) -> list[memoryview]:
         """Return the next bytes to write, at most `limit`, as parts of the queued buffers."""

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..system.files import replace_file
+from ..system.files import read_file, replace_file
 from .peers import FILE_MODE
 
 MOST = 16  # upstreams in the file
+MAX_BYTES = 64 * 1024
 LONGEST = 200  # characters of an address or a reason
 
 
@@ -34,10 +35,10 @@ def write_unreachable(path: Path, epoch: int, found: Sequence[UnreachableUpstrea
 def read_unreachable(path: Path, epoch: int) -> tuple[UnreachableUpstream, ...]:
     """Return the upstreams in the file of the proxy with this `epoch`; () without one, or if it is damaged."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_file(path, MAX_BYTES))
         if document["epoch"] != epoch:
             return ()
-        found = [UnreachableUpstream(*item) for item in document["unreachable"][:MOST]]
+        found = [UnreachableUpstream(*(text[:LONGEST] for text in item)) for item in document["unreachable"][:MOST]]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ()
     return tuple(found) if all(type(text) is str for upstream in found for text in upstream) else ()

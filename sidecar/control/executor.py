@@ -6,14 +6,10 @@ The loop repeats an attempt whose outcome was lost in a crash, so an effect must
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Protocol
 
 from .intent import Intent
-from .reasons import Reason
-
-_LOG = logging.getLogger("pilotfish.control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,3 @@ class Executor(Protocol):
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
         """Make one attempt, begun at `now` in epoch seconds, and return its outcome."""
-
-
-async def attempt(executor: Executor, intent: Intent, now: float) -> Outcome:
-    """Return the outcome of one attempt; an exception becomes `RetryAt`."""
-    try:
-        return await executor.apply(intent, now)
-    except Exception:
-        _LOG.exception("intent %s: the executor raised an exception; the attempt will be repeated", intent.id)
-        return RetryAt(Reason.EXECUTOR_ERROR)

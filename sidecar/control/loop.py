@@ -15,19 +15,21 @@ from random import Random
 
 from ..report.control_status import ControlStatus
 from .errors import OutboxError
-from .executor import Executor, attempt
+from .executor import Executor, Outcome, RetryAt
 from .guard import build_entry, check_intent
-from .intent import intent_of
+from .intent import Intent, intent_of
 from .ledger import IntentLedger, LedgerEntry, Operation, PutEntry
 from .outbox import Outbox, Step, ignore_step
 from .pending import due_entries, next_change, superseded_changes
 from .policy import Policy
+from .reasons import Reason
 from .situation import Situation
 from .status import build_status
 
 _LOG = logging.getLogger("pilotfish.control")
 
 INTERVAL = 1.0  # seconds between two cycles
+_ENDING = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 Observe = Callable[[IntentLedger, float], Situation | None]
 
@@ -144,3 +146,15 @@ class ControlLoop:
 
     async def _commit(self, *operations: Operation) -> None:
         await asyncio.to_thread(self.outbox.commit, operations)
+
+
+async def attempt(executor: Executor, intent: Intent, now: float) -> Outcome:
+    """Return the outcome of one attempt; an exception becomes `RetryAt`, unless it ends the process or this task."""
+    try:
+        return await executor.apply(intent, now)
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, _ENDING) or (isinstance(error, asyncio.CancelledError) and task and task.cancelling()):
+            raise
+        _LOG.exception("intent %s: the executor raised an exception; the attempt will be repeated", intent.id)
+        return RetryAt(Reason.EXECUTOR_ERROR)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..system.files import is_unusable, set_aside
 from ..system.framing import Damage, FramedRecord
 from ..system.logfile import LogFile
 from . import journal
@@ -27,9 +28,10 @@ MAX_OUTBOX_BYTES = 64 * 1024 * 1024  # bytes; Pilotfish writes no larger outbox
 
 _REMEDIES = {
     errno.EAGAIN: "; give each `pilotfish run` its own --state",
-    errno.EFBIG: ", so it is not an outbox; move it away",
     errno.ESTALE: "",
 }
+_READABLE_LATER = frozenset((errno.EACCES, errno.EIO, errno.EPERM))  # an outbox, whose entries must not be sent again
+_CONSEQUENCE = "a retraining may be requested again or not at all"
 
 Step = Callable[[str], None]
 
@@ -45,6 +47,7 @@ class Outbox:
         self.ledger = IntentLedger()
         self.problem = ""
         self.damaged: tuple[str, ...] = ()
+        self._lost = ""
         self._path = path
         self._file = LogFile(
             path, journal.FRAMES, largest=MAX_OUTBOX_BYTES, exclusive=True, step=lambda name: step(f"outbox.{name}")
@@ -62,16 +65,17 @@ class Outbox:
     def damage(self) -> str:
         """A message about damaged lines; empty without any."""
         if not self.damaged:
-            return ""
+            return self._lost
         more = f" and {len(self.damaged) - SHOWN} more" if len(self.damaged) > SHOWN else ""
         places = ", ".join(self.damaged[:SHOWN]) + more
-        return f"outbox {self._path}: {places} damaged and skipped; a retraining may be requested again or not at all"
+        aside = f"; {self._file.damage}" if self._file.damage else ""
+        return f"outbox {self._path}: {places} damaged and skipped{aside}; {_CONSEQUENCE}"
 
     def open(self) -> None:
         """Lock and read the file, or create it; raise OutboxError if it exists and cannot be read or locked.
 
-        Does nothing if the file is open already. If the file cannot be created, the outbox works in memory, sets
-        `problem`, and can be opened again later.
+        Does nothing if the file is open already. What cannot be an outbox, such as a folder, is set aside; `damage`
+        says where. If the file cannot be created, the outbox works in memory, sets `problem`, and can be opened again.
         """
         if self._file.is_open:
             return
@@ -82,8 +86,15 @@ class Outbox:
             if not self._create():
                 return
         except OSError as error:
-            remedy = _REMEDIES.get(error.errno or 0, "; without it, Pilotfish cannot find out what was sent already")
-            raise OutboxError(f"outbox {self._path}: {error.strerror}{remedy}") from error
+            if not is_unusable(error) or error.errno in _READABLE_LATER:
+                remedy = _REMEDIES.get(
+                    error.errno or 0, "; without it, Pilotfish cannot find out what was sent already"
+                )
+                raise OutboxError(f"outbox {self._path}: {error.strerror}{remedy}") from error
+            self._lost = f"outbox {self._path} is lost: {error.strerror}; {set_aside(self._path)}; {_CONSEQUENCE}"
+            _LOG.error("%s", self._lost)
+            if not self._create():
+                return
         try:
             self._load(found)
         except BaseException:  # such as MemoryError; release the lock, so that a later `open` can succeed

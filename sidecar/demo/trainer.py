@@ -105,7 +105,7 @@ class Trainer:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with self._one_at_a_time, aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
-                flights = await self._gather(event.data.detail.onset_tick)
+                flights = await self._gather(event.data.detail.onset_tick if event.data.detail else 0)
                 model, profile = await asyncio.to_thread(learn, flights)
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())

@@ -27,12 +27,12 @@ class EpisodeDetail(msgspec.Struct):
 
 
 class EventData(msgspec.Struct):
-    """The part of the event data that a retraining needs."""
+    """The part of the event data that a retraining needs. `detail` is null in an event that would be too large."""
 
     model: str
     version: str
     episode: str
-    detail: EpisodeDetail
+    detail: EpisodeDetail | None
 
 
 class RetrainingEvent(msgspec.Struct):

@@ -7,25 +7,30 @@ signal never cuts off an accepted client.
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import logging
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
 from ..channel import layout as at
 from ..channel.page import CounterPage
 from ..channel.sender import Sender
 from ..channel.upstreams import UnreachableUpstream, write_unreachable
-from ..errors import UsageError, quote_value
+from ..errors import PilotfishError, UsageError, quote_value
 from ..log import add_log_arguments
-from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
+from ..settings.proxy import MAX_BYTES, ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
+from ..system.files import read_file
+from ..system.parent_death import ORPHANED
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from .channel_writer import ChannelWriter
 from .connections import ConnectionManager
@@ -37,10 +42,15 @@ from .reactor import IN, SECOND, Reactor
 from .sockets import listen
 from .upstream import Upstream
 
+T = TypeVar("T")
 _LOG = logging.getLogger("pilotfish.proxy")
 
 _HEARTBEAT_INTERVAL = SECOND // 2
 _DRAIN = (signal.SIGTERM, signal.SIGHUP)
+ORPHAN_DRAIN = 2 * SECOND  # without a supervisor, whose next start needs the addresses
+PREDECESSOR_SECONDS = 3.0  # for a proxy that drains as an orphan and has the addresses and the page until it ends
+PREDECESSOR_POLL = 0.02  # seconds
+_IN_USE = (errno.EADDRINUSE, errno.EWOULDBLOCK)  # the latter: the page is locked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,25 +106,27 @@ class Proxy:
         limits: Limits,
     ) -> None:
         self._shared = shared
-        self._draining = False
         self._settings_version: tuple[int, int] | None = None
         self._unreachable: list[UnreachableUpstream] | None = None  # as in the file
         self._reactor = reactor = Reactor()
         self._install_signal_handlers()  # before any client can connect
-        self._page = CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns())
+        self._page = after_predecessor(lambda: CounterPage.open(shared / PAGE_FILE, now_ns=time.time_ns()))
         sender = Sender(shared / SOCKET_FILE, self._page.words[at.AT_EPOCH])
         self._channel_writer = ChannelWriter(reactor, sender, lambda: self._observer.next_sequence, self._set_reader)
         self._observer = Observer(self._page, self._channel_writer, ProxySettings())
         self._connections = ConnectionManager(self._page, connection_limit(limits.connections), self._stop_if_drained)
-        self._drain = Drain(reactor, self._connections, limits.drain, reactor.stop)
-        sockets = [listen(listen_at) for listen_at, _ in pairs]
+        self._drain = Drain(reactor, self._connections, self._stop_unless_clients_wait, reactor.stop)
+        self._drain_limit = limits.drain
+        sockets = [after_predecessor(partial(listen, listen_at)) for listen_at, _ in pairs]
         self._upstreams = [Upstream(reactor, self._page, address, limits.connect_wait) for _, address in pairs]
         self._page.words[at.connection("upstreams")] = len(pairs)
         self._listeners = [
             Listener(reactor, sock, upstream, self._observer, self._connections, index)
             for index, (sock, upstream) in enumerate(zip(sockets, self._upstreams, strict=True))
         ]
-        self._health = HealthServer(reactor, listen(health), self._describe) if health else None
+        self._health = (
+            HealthServer(reactor, after_predecessor(lambda: listen(health)), self._describe) if health else None
+        )
         self._pairs = pairs
 
     def run(self) -> int:
@@ -139,8 +151,8 @@ class Proxy:
         states = [(upstream.address, upstream.reachability) for upstream in self._upstreams]
         is_reachable = all(state.is_reachable for _, state in states)
         return {
-            "status": "draining" if self._draining else "ok" if is_reachable else "upstream_unreachable",
-            "ready": is_reachable and not self._draining,
+            "status": "draining" if self._drain.has_begun else "ok" if is_reachable else "upstream_unreachable",
+            "ready": is_reachable and not self._drain.has_begun,
             "upstreams": [
                 {"address": str(address), "reachable": state.is_reachable, "reason": state.reason}
                 for address, state in states
@@ -151,7 +163,7 @@ class Proxy:
         }
 
     def _heartbeat(self) -> None:
-        self._page.words[at.AT_HEARTBEAT] = time.time_ns()
+        self._page.beat(time.time_ns())
         self._observer.update()
         self._read_settings()
         self._write_unreachable()
@@ -181,7 +193,7 @@ class Proxy:
             if version == self._settings_version:
                 return
             self._settings_version = version
-            self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
+            self._observer.apply(parse_proxy_settings(read_file(path, MAX_BYTES), path.name))
         except FileNotFoundError:
             return
         except (ProxySettingsError, OSError) as error:
@@ -193,7 +205,7 @@ class Proxy:
         for sock in (write_end, read_end):
             sock.setblocking(False)
         signal.set_wakeup_fd(write_end.fileno(), warn_on_full_buffer=False)
-        for number in (*_DRAIN, signal.SIGINT):
+        for number in (*_DRAIN, ORPHANED, signal.SIGINT):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
                 signal.signal(number, lambda *_: None)
         self._wakeup = write_end
@@ -203,19 +215,49 @@ class Proxy:
         """Start to drain, once: a service manager may signal the proxy itself, and the supervisor forwards its own."""
         if signal.SIGINT in numbers:
             self._reactor.stop()
-        elif not self._draining and any(number in numbers for number in _DRAIN):
-            self._draining = True
+        elif ORPHANED in numbers:
+            _LOG.warning("the supervisor has died")
+            self._start_drain(min(ORPHAN_DRAIN, self._drain_limit))
+        elif any(number in numbers for number in _DRAIN):
+            self._start_drain(self._drain_limit)
+
+    def _start_drain(self, limit: int) -> None:
+        if not self._drain.has_begun:
             self._page.words[at.AT_DRAINING] = time.time_ns()
             _LOG.info("draining; open connections: %d", self._connections.count)
-            self._drain.start()
-            self._stop_if_drained()
+        self._drain.start(limit)
+        self._stop_if_drained()
 
     def _stop_if_drained(self) -> None:
-        if self._draining and not self._connections.count:
+        if self._drain.has_begun and not self._connections.count:
             self._reactor.call_later(0, self._stop_unless_clients_wait)
 
     def _stop_unless_clients_wait(self) -> None:
+        """Stop if no client waits. The sockets close first: a client in the backlog of an ending process is reset."""
         for listener in self._listeners:
-            listener.accept_waiting()
+            listener.close()
         if not self._connections.count:
             self._reactor.stop()
+
+
+def after_predecessor(take: Callable[[], T]) -> T:
+    """Return the result of `take`; repeat it for a few seconds while another process has the address or the page.
+
+    After a kill of the supervisor, its proxy drains as an orphan. A new start follows it without an error.
+    """
+    deadline: float | None = None
+    while True:
+        try:
+            return take()
+        except PilotfishError as error:
+            if getattr(error.__cause__, "errno", None) not in _IN_USE:
+                raise
+            now = time.monotonic()
+            if deadline is None:
+                deadline = now + PREDECESSOR_SECONDS
+                _LOG.info(
+                    "%s; trying again for %g s, since the process that has it may be ending", error, PREDECESSOR_SECONDS
+                )
+            if now >= deadline:
+                raise
+            time.sleep(PREDECESSOR_POLL)

@@ -20,31 +20,50 @@ _LOG = logging.getLogger("pilotfish.proxy")
 QUIET = SECOND  # ns without a byte after which an idle connection is closed
 _SWEEP = QUIET // 4
 _LAST_PART = 4  # in the last quarter of the drain, a connection is closed as soon as its exchange has ended
+_REFUSING_PART = 16  # in the last part, new clients are refused: at the deadline, their exchanges would be reset
 
 
 class Drain:
-    """Closes connections as they become idle, and all that are left after `limit` ns; then calls `on_deadline`.
+    """Closes connections as they become idle, and all that are left at the deadline; then calls `on_deadline`.
+
+    Shortly before the deadline it calls `refuse`, after which no client may be accepted.
 
     It wraps the relays' observers to record the times of bytes, so that relaying costs nothing more before a drain.
     """
 
     def __init__(
-        self, reactor: Reactor, connections: ConnectionManager, limit: int, on_deadline: Callable[[], None]
+        self,
+        reactor: Reactor,
+        connections: ConnectionManager,
+        refuse: Callable[[], None],
+        on_deadline: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._connections = connections
-        self._limit = limit
+        self._refuse = refuse
         self._on_deadline = on_deadline
+        self._deadline: int | None = None  # None until the drain has begun
         self._last_part_at = 0
         self._active_at: dict[Relay, int] = {}
 
-    def start(self) -> None:
-        """Start to drain."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether connections are being drained."""
+        return self._deadline is not None
+
+    def start(self, limit: int) -> None:
+        """Start to drain, for `limit` ns at most. A drain that has begun can be shortened, but not extended."""
         now = self._reactor.now()
-        self._last_part_at = now + self._limit - self._limit // _LAST_PART
-        self._reactor.call_at(now + self._limit, self._end)
+        if self._deadline is not None and self._deadline <= now + limit:
+            return
+        is_first = self._deadline is None
+        self._deadline = now + limit
+        self._last_part_at = self._deadline - limit // _LAST_PART
+        self._reactor.call_at(self._deadline, self._end)
         self._reactor.call_at(self._last_part_at, self._sweep_last)
-        self._sweep()
+        self._reactor.call_at(self._deadline - limit // _REFUSING_PART, self._refuse)
+        if is_first:
+            self._sweep()
 
     def _sweep(self) -> None:
         now = self._reactor.now()

@@ -18,6 +18,7 @@ from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
 from .relay import Relay
 from .socket_state import reset_socket
+from .sockets import BACKLOG
 from .upstream import NO_DESCRIPTOR, Upstream
 
 ACCEPTS_PER_ROUND = 4  # each takes 0.2 ms with its connect, and all open connections wait for them
@@ -57,26 +58,41 @@ class Listener:
         self._index = index
         self._reserve = _descriptor_reserve()
         self._is_accepting = False
+        self._is_closed = False
 
     def start(self) -> None:
         """Start or resume accepting."""
-        if not self._is_accepting:
+        if not self._is_accepting and not self._is_closed:
             self._is_accepting = True
-            self._reactor.register(self._sock.fileno(), IN, self.accept_waiting, self._pause)
+            self._reactor.register(self._sock.fileno(), IN, self._on_readable, self._pause)
 
-    def accept_waiting(self, _events: int = IN) -> None:
-        """Accept the clients that wait in the backlog."""
-        for _ in range(ACCEPTS_PER_ROUND):
+    def close(self) -> None:
+        """Accept the clients that wait in the backlog, then close the socket."""
+        for _ in range(BACKLOG // ACCEPTS_PER_ROUND):
+            if not self.accept_waiting():
+                break
+        if self._is_accepting:
+            self._reactor.unregister(self._sock.fileno())
+        self._is_accepting, self._is_closed = False, True
+        self._sock.close()
+
+    def _on_readable(self, _events: int) -> None:
+        self.accept_waiting()
+
+    def accept_waiting(self) -> bool:
+        """Accept some of the clients that wait in the backlog; return whether more may wait."""
+        for _ in range(0 if self._is_closed else ACCEPTS_PER_ROUND):
             try:
                 client, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                return False
             except OSError as error:
                 if error.errno in NO_DESCRIPTOR:
                     self._refuse_without_descriptor()
-                    return
+                    return False
                 continue  # the client disconnected before it was accepted
             self._accept_client(client)
+        return not self._is_closed
 
     def _accept_client(self, client: socket.socket) -> None:
         client.setblocking(False)

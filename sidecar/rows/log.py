@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import quote_value
+from ..system.files import is_unusable, set_aside
 from ..system.framing import Damage, FramedRecord
-from ..system.logfile import ForeignFileError, LogFile, read_records
+from ..system.logfile import LogFile, read_records
 from .blocks import FRAMES, MAGIC, RowBlock, count_rows, parse, render
 from .errors import RowsError
 
@@ -44,7 +45,8 @@ class RowLog:
     Attributes:
         most_rows: upper bound of the rows.
         most_bytes: upper bound of the size in bytes.
-        cut: bytes of damaged ends that were removed when the log was opened.
+        cut: bytes of ends that a crash cut off, removed when the log was opened.
+        damage: the files that could not be read whole, and what is lost; empty if all could be read.
         full: whether a log without `newest` has reached a bound. A full disk does not count.
         problem: why the last write failed; empty if it succeeded.
     """
@@ -53,10 +55,13 @@ class RowLog:
         self.most_rows, self.most_bytes = most_rows, most_bytes
         self.cut = 0
         self.full = False
+        self.damage = ""
         self.problem = ""
         self._folder, self._name, self._newest = folder, name, newest
         self._segments: list[LogSegment] = []
         try:
+            if folder.exists() and not folder.is_dir():
+                self._note_damage(folder, "it is not a folder", set_aside(folder))
             self._segments = [segment for path in list_segments(folder, name) if (segment := self._open_segment(path))]
         except OSError as error:
             self.problem = f"rows cannot be stored in {quote_value(folder)}: {error.strerror}"
@@ -142,16 +147,28 @@ class RowLog:
             del self._segments[0]
 
     def _open_segment(self, path: Path) -> LogSegment | None:
-        """Open the segment at `path` and remove its damaged end. If no row is intact, delete it and return None."""
+        """Open the segment at `path`. Set a damaged file aside, delete one without rows, and return None then."""
         found = LogSegment(LogFile(path, FRAMES))
-        with suppress(ForeignFileError), found.file as file:
-            file.open(found.count, create=False)
+        try:
+            with found.file as file:
+                file.open(found.count, create=False)
+        except OSError as error:
+            if not is_unusable(error):
+                raise
+            self._note_damage(path, error.strerror or str(error), set_aside(path))
+            return None
         self.cut += file.cut
+        if file.damaged:
+            self._note_damage(path, f"{file.lost} bytes are damaged, from {file.damaged[0].place} on", file.damage)
         if not found.rows:
-            self.cut += path.stat().st_size
+            self.cut += file.size
             path.unlink()
             return None
         return found
+
+    def _note_damage(self, path: Path, reason: str, aside: str) -> None:
+        text = f"rows in {quote_value(path)} are lost: {reason}; {aside}"
+        self.damage = f"{self.damage}; {text}" if self.damage else text
 
 
 def list_segments(folder: Path, name: str) -> list[Path]:
@@ -166,7 +183,7 @@ def _number(path: Path) -> int:
 def read_blocks(folder: Path, name: str) -> Iterator[RowBlock]:
     """Yield the blocks of the log `name`, oldest first. Another process may write to it. Skip damaged blocks."""
     for path in list_segments(folder, name):
-        with suppress(FileNotFoundError):  # the writer has dropped this segment in the meantime
+        with suppress(OSError):  # the writer has dropped this segment, or sets it aside at its next start
             for record in read_records(path, FRAMES):
                 with suppress(RowsError):
                     yield parse(record.payload)

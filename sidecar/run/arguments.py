@@ -17,6 +17,7 @@ from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
 LARGEST_LIMIT = 1 << 60  # bytes; more than any machine has, and less than RLIM_INFINITY
+_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,19})(Ki|Mi|Gi)?\Z")
 _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -30,6 +31,10 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="address that serves metrics and the report (default %(default)s)",
     )
+    parser.add_argument(
+        "--admin-host", action="append", default=[], type=host_argument, metavar="NAME",
+        help="a DNS name by which browsers and programs may call --admin; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="folder for evidence and the outbox (default: the --shared folder)"
     )
@@ -48,6 +53,13 @@ def memory_size(text: str) -> int:
     if not 0 <= size <= LARGEST_LIMIT:
         raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a size; write 0, 536870912 or 512Mi")
     return size
+
+
+def host_argument(text: str) -> str:
+    """Return `text` if it is a host name without a port; raise ArgumentTypeError."""
+    if not _HOST_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a host name; write one such as drift.example")
+    return text
 
 
 def check_analyzer_arguments(args: argparse.Namespace) -> None:

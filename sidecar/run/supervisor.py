@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ..settings.options import without_options
+from ..system.parent_death import ORPHANED
 from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
 
-# signal to a child when the supervisor dies: the proxy drains; the analyzer process has a recent checkpoint
-ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: signal.SIGTERM}
+# signal to a child when the supervisor dies: the proxy drains briefly; the analyzer process has a recent checkpoint
+ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: ORPHANED}
 # service managers send these to all processes at once; the analyzer process must go on until the proxy has ended
 IGNORED = {ANALYZER: (signal.SIGHUP, signal.SIGINT, signal.SIGTERM), PROXY: ()}
 LONGEST_WAIT = 3600.0  # seconds

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ..errors import redact_urls
 from .document import ModelMonitor
 from .parsing import annotations_of, unit_of
 from .units import UNITS, show_duration
@@ -74,5 +75,5 @@ def _format(value: Any, unit: str | None) -> str:
     if unit is not None:
         return UNITS[unit].show(value)
     if isinstance(value, str):
-        return value or '""'
+        return redact_urls(value) or '""'
     return f"{value:g}" if isinstance(value, float) else msgspec.json.encode(value).decode()

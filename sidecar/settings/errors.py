@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import PilotfishError, escape_unprintable
+from ..errors import PilotfishError, escape_unprintable, redact_urls
 
+MOST_PROBLEMS = 100  # that are collected: each takes memory and a comparison with the known keys
 MOST_SHOWN = 20
+LONGEST_PATH = 200  # characters of a path that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class DocumentProblem:
     line: int = 0
 
     def __str__(self) -> str:
-        path = escape_unprintable(self.path)
+        path = redact_urls(self.path)
+        path = escape_unprintable(path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…")
         at = f"{path} (line {self.line})" if self.line else path
         return f"{at}: {self.what}; {self.remedy}"
 
@@ -37,4 +40,5 @@ class SettingsError(PilotfishError):
             return
         shown = [f"({number}) {problem}" for number, problem in enumerate(self.problems[:MOST_SHOWN], 1)]
         more = [f"and {count - MOST_SHOWN} more"] if count > MOST_SHOWN else []
-        super().__init__(f"{where}: {count} problems: {', '.join([*shown, *more])}")
+        least = "at least " if count == MOST_PROBLEMS else ""
+        super().__init__(f"{where}: {least}{count} problems: {', '.join([*shown, *more])}")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from .document import ModelMonitor
 from .environment import apply_environment
 from .errors import DocumentProblem, SettingsError
-from .parsing import DocumentReader
+from .parsing import DocumentReader, TooManyProblemsError
 from .validation import find_problems
 from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
@@ -25,9 +26,11 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, c
     tree = read_tree(raw, where)
     variables = apply_environment(tree.root, environ or {})
     reader = DocumentReader(tree.lines, variables)
-    monitor = reader.struct(ModelMonitor, tree.root, "$")
-    for problem in find_problems(monitor, cluster=cluster) if monitor else ():
-        reader.note(problem.path, problem.what, problem.remedy)
+    monitor = None
+    with suppress(TooManyProblemsError):
+        monitor = reader.struct(ModelMonitor, tree.root, "$")
+        for problem in find_problems(monitor, cluster=cluster) if monitor else ():
+            reader.note(problem.path, problem.what, problem.remedy)
     if monitor is None or reader.problems:
         raise SettingsError(where, reader.problems)
     return monitor

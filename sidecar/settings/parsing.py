@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from ..errors import quote_value
-from .errors import DocumentProblem
+from .errors import MOST_PROBLEMS, DocumentProblem
 from .units import UNITS
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -46,6 +46,11 @@ def annotations_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
     return get_type_hints(struct, include_extras=True)
 
 
+@cache
+def _fields_of(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
+    return {item.encode_name: item for item in msgspec.structs.fields(struct)}
+
+
 def unwrap(annotation: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
     """Return the type in `annotation` without `| None`, and its Metas, the outermost first."""
     metas: tuple[msgspec.Meta, ...] = ()
@@ -66,9 +71,13 @@ def unit_of(annotation: Any) -> str | None:
     return next((meta.extra["unit"] for meta in unwrap(annotation)[1] if meta.extra and "unit" in meta.extra), None)
 
 
+class TooManyProblemsError(Exception):
+    """The document has `MOST_PROBLEMS` problems; the rest of it is not read."""
+
+
 @dataclass(slots=True)
 class DocumentReader:
-    """Reads one tree and collects `problems`.
+    """Reads one tree and collects `problems`, at most `MOST_PROBLEMS`.
 
     `lines` has the line number of each path, `variables` the environment variable of each path that one has set.
     """
@@ -78,23 +87,29 @@ class DocumentReader:
     problems: list[DocumentProblem] = field(default_factory=list)
 
     def struct(self, kind: type[S], value: Any, path: str) -> S | None:
-        """Return `value` as `kind`; None if it has problems, which are then in `problems`."""
+        """Return `value` as `kind`; None if it has problems, which are then in `problems`.
+
+        Raises:
+            TooManyProblemsError: there are `MOST_PROBLEMS`.
+        """
         found = self._struct(kind, value, path)
         return None if found is _INVALID else found
 
     def note(self, path: str, what: str, remedy: str) -> Any:
-        """Add a problem; return the marker of an invalid value."""
+        """Add a problem; return the marker of an invalid value. Raise TooManyProblemsError after the last one."""
         if path in self.variables:
             self.problems.append(DocumentProblem(path, f"{what}, set by {self.variables[path]}", remedy))
         else:
             line = self.lines.get(path) or self.lines.get(path.rpartition(".")[0], 0)
             self.problems.append(DocumentProblem(path, what, remedy, line))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise TooManyProblemsError
         return _INVALID
 
     def _struct(self, kind: type[msgspec.Struct], value: Any, path: str) -> Any:
         if not isinstance(value, dict):
             return self.note(path, f"is {quote_value(value)}", f"give an object with {_keys(kind)}")
-        fields = {item.encode_name: item for item in msgspec.structs.fields(kind)}
+        fields = _fields_of(kind)
         tag = kind.__struct_config__.tag_field
         for key in sorted(value.keys() - fields.keys() - {tag}):
             self._unknown(key, tuple(fields), path)
@@ -146,6 +161,8 @@ class DocumentReader:
             value = float(value)
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             return self._wrong(annotation, value, path)
+        if kind is str and not _is_unicode(value):
+            return self.note(path, f"is {quote_value(value)}", "give text in UTF-8")
         return value
 
     def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
@@ -166,9 +183,10 @@ class DocumentReader:
         tags = {kind.__struct_config__.tag: kind for kind in kinds}
         if not isinstance(value, dict):
             return self.note(path, f"is {quote_value(value)}", "give an object")
-        if value.get("type") not in tags:
-            return self._choice(tuple(tags), value.get("type"), f"{path}.type")
-        return self._struct(tags[value["type"]], value, path)
+        tag = value.get("type")
+        if not isinstance(tag, str) or tag not in tags:
+            return self._choice(tuple(tags), tag, f"{path}.type")
+        return self._struct(tags[tag], value, path)
 
     def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
         near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
@@ -190,6 +208,11 @@ class DocumentReader:
         what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
         mistaken = how and value is not None and (kind is str) != isinstance(value, str)
         return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether `text` has no lone surrogate: Python puts one for each byte of a variable that is not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bounds(metas: Sequence[msgspec.Meta]) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -229,5 +230,12 @@ def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[DocumentProb
             return
     if not usable or any(character.isspace() for character in url):
         yield DocumentProblem(
-            path, f"is {quote_value(url)}", f"give an address such as {schemes[-1]}://trainer.example/hooks/7"
+            path,
+            f"is {quote_value(_without_secrets(url))}",
+            f"give an address such as {schemes[-1]}://trainer.example/hooks/7",
         )
+
+
+def _without_secrets(url: str) -> str:
+    """Return what of an unusable URL is no user, password, query or fragment, also without a scheme or with a space."""
+    return url if re.match(r"\w+://\S+\Z", url) else re.split("[?#]", url.rpartition("@")[2])[0]

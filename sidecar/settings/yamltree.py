@@ -20,6 +20,8 @@ from .errors import DocumentProblem, SettingsError
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+MAX_KEY_LENGTH = 1000  # characters; the longest keys are names of columns
+MAX_PATHS = 16 * 1024 * 1024  # characters of the paths of all values, which are kept with their line numbers
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {
@@ -100,6 +102,7 @@ class _Reader:
         self._open: list[_OpenNode] = []
         self._tree = DocumentTree(None)
         self._documents = 0
+        self._characters = 0
 
     def read(self, text: str) -> DocumentTree:
         try:
@@ -151,6 +154,9 @@ class _Reader:
         if event.value in parent.into:
             path = f"{parent.path}.{event.value}"
             _refuse(self._where, path, "the key appears twice", "keep one of them", line)
+        if len(event.value) > MAX_KEY_LENGTH:
+            what = f"key {quote_value(event.value)} has {len(event.value)} characters"
+            _refuse(self._where, parent.path, what, f"at most {MAX_KEY_LENGTH} are read", line)
         parent.key = event.value
 
     def _begin(self, into: Any, line: int) -> None:
@@ -164,6 +170,9 @@ class _Reader:
 
     def _put(self, value: Any, line: int) -> None:
         path = self._path()
+        self._characters += len(path)
+        if self._characters > MAX_PATHS:
+            _refuse(self._where, "$", "too many values with long keys", "shorten keys, or leave out values", line)
         self._tree.lines[path] = line
         if not self._open:
             self._tree.root = value

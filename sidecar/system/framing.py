@@ -1,15 +1,20 @@
 r"""Record formats that stay readable after a kill, a full disk or a flipped bit. `logfile` does the file access.
 
-BinaryFrames   u32 length [u32 note] u32 CRC-32 payload     little endian; reading ends at the first damaged record
-LineFrames     CRC-32 in hex, length, payload, line break   a damaged line is reported and skipped; reading continues
-PlainLines     payload, line break                          for files that people read; no checksum
+BinaryFrames   u32 length [u32 note] u32 CRC-32 payload     little endian; no payload is empty
+LineFrames     CRC-32 in hex, length, payload, line break
+JsonLines      {..., "crc32": "1c291ca3"}, line break       for files that people read
 Sealed         magic, u16 version, u32 CRC-32, u64 length, payload: a whole file that is one record
+
+A damaged record is reported, and reading continues after it. Reading ends where a binary record has a damaged length:
+a search for the next record could find one that a client has hidden in a value.
 
 These formats are on users' disks. Change one only together with a reader of the old format.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -34,7 +39,10 @@ class FramedRecord(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """A damaged record. `place` names it in messages; reading continues at `end`; `raw` is the line, if it is one."""
+    """Damaged records, from the end of the record before them to `end`, where reading continues.
+
+    `place` names the first one in messages; `raw` is the line, if it is one.
+    """
 
     place: str
     end: int
@@ -54,8 +62,7 @@ class Framing(Protocol):
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
         """Yield the records and damages in `file` from its current position, the offset `start`, on.
 
-        Reading stops at a cut-off record. Bytes after the `end` of the last item are a cut-off record, or unreadable
-        because of damage before them.
+        Bytes after the `end` of the last item are a cut-off record.
         """
 
 
@@ -80,28 +87,37 @@ class BinaryFrames:
         return _NOTED if self.noted else _BARE
 
     def frame(self, payload: bytes, note: int = 0) -> bytes:
-        """Return the record's bytes; raise FramingError for a payload larger than `largest`."""
+        """Return the record's bytes; raise FramingError for an empty payload, and for one larger than `largest`."""
+        if not payload:
+            raise FramingError("a record of 0 bytes is refused; it would look like a file that was filled with zeros")
         if len(payload) > self.largest:
             raise FramingError(f"a record of {len(payload)} bytes is too large; at most {self.largest} are allowed")
         numbers = (len(payload), note, zlib.crc32(payload)) if self.noted else (len(payload), zlib.crc32(payload))
         return self._header.pack(*numbers) + payload
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield whole records. A damaged one ends the scan, because the start of the next record is unknown."""
-        header = self._header
+        """Yield whole records. One Damage stands for all damaged records up to the next whole one or the end."""
+        header, damaged_at = self._header, -1
+        begin = file.tell() - start
         while len(head := file.read(header.size)) == header.size:
             length, *note, crc = header.unpack(head)
-            if length > self.largest:
-                yield Damage(f"byte {start}", start)
-                return
+            if not 0 < length <= self.largest:
+                damaged_at = start if damaged_at < 0 else damaged_at
+                break
             payload = _read(file, length)
             if len(payload) != length:
-                return
+                break
+            end = start + header.size + length
             if zlib.crc32(payload) != crc:
-                yield Damage(f"byte {start}", start)
-                return
-            start += header.size + length
-            yield FramedRecord(payload, start, *note)
+                damaged_at = start if damaged_at < 0 else damaged_at
+            else:
+                if damaged_at >= 0:
+                    yield Damage(f"byte {damaged_at}", start)
+                    damaged_at = -1
+                yield FramedRecord(payload, end, *note)
+            start = end
+        if damaged_at >= 0:
+            yield Damage(f"byte {damaged_at}", file.seek(0, os.SEEK_END) - begin)
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
@@ -146,22 +162,33 @@ def _checked(line: bytes) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainLines:
-    """One record per line, without a checksum."""
+class JsonLines:
+    r"""`{"time":1,"crc32":"1c291ca3"}\n`: a JSON object per line, whose last member is the CRC-32 of the others.
+
+    A line without this member is read without a check: a person or an earlier version wrote it.
+    """
 
     magic: bytes = b""
 
     def frame(self, payload: bytes, note: int = 0) -> bytes:  # noqa: ARG002  # lines have no note
-        """Return the line."""
-        return payload + b"\n"
+        """Return the line; `payload` is a JSON object with at least one member."""
+        return payload[:-1] + b',"crc32":"%08x"}\n' % zlib.crc32(payload)
 
     def scan(self, file: BinaryIO, start: int) -> Iterator[FramedRecord | Damage]:
-        """Yield the lines up to the last line break."""
-        for line in file:
+        """Yield the lines up to the last line break, without the checksum; a Damage names its line by number."""
+        for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             start += len(line)
-            yield FramedRecord(line[:-1], start)
+            found = _CHECKED_OBJECT.fullmatch(line[:-1])
+            payload = found[1] + b"}" if found else line[:-1]
+            if found and found[2] != b"%08x" % zlib.crc32(payload):
+                yield Damage(f"line {number}", start, line[:-1])
+            else:
+                yield FramedRecord(payload, start)
+
+
+_CHECKED_OBJECT = re.compile(rb'(.*),"crc32":"([^"]*)"\}', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

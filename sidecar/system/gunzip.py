@@ -8,13 +8,14 @@ since a small input can decompress to gigabytes.
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import BinaryIO
 
 from ..errors import PilotfishError
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP, ZLIB, RAW = 31, 15, -15  # the argument `wbits` of zlib
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024  # bytes; the start of each member copies the rest of a chunk
 
 
 class DecompressionError(PilotfishError):
@@ -45,31 +46,24 @@ def gunzip(raw: bytes, limit: int) -> bytes:
 
 def inflate(raw: bytes, limit: int, window: int) -> bytes:
     """Return `raw` decompressed, at most `limit` bytes; raise DecompressionError. `window` is GZIP, ZLIB or RAW."""
-    parts, room = [], limit + 1
     if not raw:
         raise CutOffError("cut off: it is empty")
-    while True:
-        stream = zlib.decompressobj(window)
-        try:
-            parts.append(stream.decompress(raw, room))
-        except zlib.error as error:
-            raise DamagedError(f"damaged ({error})") from error
-        room -= len(parts[-1])
-        if room <= 0 or stream.unconsumed_tail:
+    reader, parts, room = GunzipReader(BytesIO(raw), window), [], limit + 1
+    while part := reader.read(room):
+        parts.append(part)
+        room -= len(part)
+        if room <= 0:
             raise OutputTooLargeError(f"larger than {limit} bytes when decompressed")
-        if not stream.eof:
-            raise CutOffError(f"cut off after {len(raw)} bytes of its last part")
-        raw = stream.unused_data.lstrip(b"\0")
-        if not raw:
-            return b"".join(parts)
+    return b"".join(parts)
 
 
 class GunzipReader:
     """Reads the content of a gzip file in blocks, so that the memory does not depend on the size of the file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, window: int = GZIP) -> None:
         self._file = file
-        self._stream = zlib.decompressobj(GZIP)
+        self._window = window
+        self._stream = zlib.decompressobj(window)
         self._rest = b""  # compressed bytes that were read and not decompressed yet
 
     def read(self, size: int) -> bytes:
@@ -94,5 +88,5 @@ class GunzipReader:
         while not (raw := raw.lstrip(b"\0")):
             if not (raw := self._file.read(_CHUNK)):
                 return False
-        self._stream, self._rest = zlib.decompressobj(GZIP), raw
+        self._stream, self._rest = zlib.decompressobj(self._window), raw
         return True

@@ -1,24 +1,27 @@
 """An append-only file of framed records that survives a kill at any moment, a full disk and a damaged sector.
 
-Opening a file recovers it: whole records are passed to the caller, damaged ones are named, a cut-off tail is removed. A
-failed append leaves no part of a record in the file. The caller keeps or drops records that could not be written.
+Opening a file recovers it: whole records are passed to the caller, and a cut-off tail is removed. A file with damaged
+records is set aside, and a file with its whole records takes its place. A failed append leaves no part of a record in
+the file. The caller keeps or drops records that could not be written.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from .files import staged_path, sync_path, write_all
+from ..errors import quote_value
+from .files import lock_file, move_aside, require_regular, staged_path, sync_path, write_all
 from .framing import Damage, FramedRecord, Framing
 
 MODE = 0o600
-FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_PORTION = 1024 * 1024
 
 Step = Callable[[str], None]
 Take = Callable[[FramedRecord | Damage], object]
@@ -37,8 +40,9 @@ class LogFile:
     step       is called with `append`, `written`, `synced`, `compacted`, `replaced`, the points where a crash has a
                visible result, so that tests can crash there
 
-    `size` is the length of all whole records in bytes. `cut` is the number of bytes that recoveries removed. `damaged`
-    lists the damaged records. `problem` is the error message of the last write, empty if it succeeded.
+    `size` is the length of all whole records in bytes. `cut` is the number of bytes that a crash cut off, removed by
+    recoveries. `damaged` lists the damaged records, `lost` is their length in bytes, and `damage` says where they are
+    now. `problem` is the error message of the last write, empty if it succeeded.
     """
 
     def __init__(
@@ -52,8 +56,9 @@ class LogFile:
         step: Step | None = None,
     ) -> None:
         self.path = path
-        self.size = self.cut = 0
+        self.size = self.cut = self.lost = 0
         self.damaged: tuple[Damage, ...] = ()
+        self.damage = ""
         self.problem = ""
         self._framing = framing
         self._largest = largest
@@ -130,21 +135,9 @@ class LogFile:
         """Replace the content by `payloads`, atomically and durably; on OSError the old content stays in use."""
         raw = self._framing.magic + b"".join(map(self._framing.frame, payloads))
         fresh = staged_path(self.path)
-        descriptor = -1
-        try:
-            descriptor = os.open(fresh, FLAGS | os.O_CREAT | os.O_TRUNC, MODE)
-            if self._exclusive:
-                _lock(descriptor, fresh)  # before the rename, so that no other process can lock it first
-            write_all(descriptor, raw)
-            os.fsync(descriptor)
+        with self._successor(fresh, [raw]) as descriptor:
             self._step("compacted")
             os.replace(fresh, self.path)
-        except OSError:
-            if descriptor >= 0:
-                os.close(descriptor)
-            with suppress(OSError):  # if writing fails, removing may fail, too
-                os.unlink(fresh)
-            raise
         self.close()
         self._descriptor, self.size, self.damaged, self._recovered = descriptor, len(raw), (), True
         self.problem = ""
@@ -164,6 +157,27 @@ class LogFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @contextmanager
+    def _successor(self, fresh: Path, parts: Iterable[bytes]) -> Iterator[int]:
+        """Write `parts` to the new file `fresh`, and yield its descriptor; on OSError, in the block too, remove it."""
+        descriptor = -1
+        try:
+            with suppress(FileNotFoundError):  # left by a crash
+                os.unlink(fresh)
+            descriptor = os.open(fresh, FLAGS | os.O_CREAT | os.O_EXCL, MODE)
+            if self._exclusive:
+                lock_file(descriptor, fresh)  # before the rename, so that no other process can lock it first
+            for part in parts:
+                write_all(descriptor, part)
+            os.fsync(descriptor)
+            yield descriptor
+        except OSError:
+            if descriptor >= 0:
+                os.close(descriptor)
+            with suppress(OSError):  # if writing fails, removing may fail, too
+                os.unlink(fresh)
+            raise
+
     def _open(self, *, create: bool) -> None:
         try:
             self._descriptor = os.open(self.path, FLAGS)
@@ -172,13 +186,12 @@ class LogFile:
                 raise
             self._descriptor = os.open(self.path, FLAGS | os.O_CREAT, MODE)
             self._folder_unsynced = True
+        require_regular(self._descriptor, self._largest)
         if self._exclusive:
-            _lock(self._descriptor, self.path)
+            lock_file(self._descriptor, self.path)
 
     def _recover(self, take: Take | None) -> None:
-        length = os.fstat(self._descriptor).st_size
-        if self._largest is not None and length > self._largest:
-            raise OSError(errno.EFBIG, f"larger than {self._largest} bytes")
+        length = require_regular(self._descriptor, self._largest)
         if self._keep_tail:
             self.size = length
         else:
@@ -186,7 +199,7 @@ class LogFile:
         self._recovered = True
 
     def _scan(self, length: int, take: Take | None) -> None:
-        damaged = []
+        damaged, whole = list[Damage](), list[tuple[int, int]]()  # start and end of each run of whole records
         with open(self._descriptor, "rb", closefd=False) as file:
             file.seek(0)
             magic = self._framing.magic
@@ -195,15 +208,47 @@ class LogFile:
                 raise ForeignFileError(errno.EINVAL, "not a log of this kind")
             end = len(magic) if head == magic else 0
             for found in self._framing.scan(file, end) if head == magic else ():
-                end = found.end
                 if isinstance(found, Damage):
                     damaged.append(found)
+                    self.lost += found.end - end
+                elif whole and whole[-1][1] == end:
+                    whole[-1] = whole[-1][0], found.end
+                else:
+                    whole.append((end, found.end))
+                end = found.end
                 if take is not None:
                     take(found)
         if end < length:
             os.ftruncate(self._descriptor, end)
             self.cut += length - end
         self.size, self.damaged = end, tuple(damaged)
+        if damaged:
+            self._set_aside(whole)
+
+    def _set_aside(self, whole: list[tuple[int, int]]) -> None:
+        """Set the damaged file aside, and continue in a new file with the ranges `whole`; without room, keep the file.
+
+        Records that are appended after damage can only be read if the last record is whole, so a damaged end is cut.
+        """
+        fresh, magic = staged_path(self.path), self._framing.magic
+        try:
+            with self._successor(fresh, chain([magic], self._portions(whole))) as descriptor:
+                self.damage = f"it was renamed to {quote_value(move_aside(self.path, fresh))}"
+        except OSError as error:
+            self.damage = f"it cannot be renamed: {error.strerror}"
+            last = whole[-1][1] if whole else len(magic)
+            if self.damaged[-1].end == self.size:
+                os.ftruncate(self._descriptor, last)
+                self.size = last
+            return
+        self.close()
+        self._descriptor = descriptor
+        self.size = len(magic) + sum(end - start for start, end in whole)
+
+    def _portions(self, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+        for start, end in ranges:
+            for at in range(start, end, _PORTION):
+                yield os.pread(self._descriptor, min(_PORTION, end - at), at)
 
     def _ready(self) -> None:
         """Open the file if it is closed, and make it end after the last whole record."""
@@ -240,17 +285,10 @@ def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
 
     Yields nothing for a file of another kind. Raises OSError if the file cannot be read.
     """
-    with path.open("rb") as file:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        require_regular(descriptor)
         if file.read(len(framing.magic)) == framing.magic:
             for found in framing.scan(file, len(framing.magic)):
                 if isinstance(found, FramedRecord):
                     yield found
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OSError(error.errno, "another process has locked it") from error
-    if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
-        raise OSError(errno.ESTALE, "another process replaced it during opening")

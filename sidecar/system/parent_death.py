@@ -15,6 +15,7 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+ORPHANED = signal.SIGUSR2  # what the proxy gets when its supervisor dies; SIGTERM would not distinguish the two
 
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded at import, since loading is unsafe between fork and exec
 

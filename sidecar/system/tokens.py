@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
@@ -12,9 +14,12 @@ MAX_SECRET_BYTES = 4096
 def read_secret_file(path: Path) -> bytes:
     """Return the content of the file without surrounding white space.
 
-    Raise OSError if it cannot be read, ValueError if it is empty or too long; neither message has the content.
+    Raise OSError if it cannot be read, ValueError if it is empty or too long, or if other users could have written it;
+    neither message has the content.
     """
     with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+            raise ValueError("can be written by all users; give it mode 0400")
         secret = file.read(MAX_SECRET_BYTES + 1).strip()
     if not 0 < len(secret) <= MAX_SECRET_BYTES:
         raise ValueError(f"holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
@@ -22,7 +27,7 @@ def read_secret_file(path: Path) -> bytes:
 
 
 def read_token(path: Path) -> bytes:
-    """Return the token in the file without surrounding white space; raise UsageError if it is empty or too long."""
+    """Return the token in the file without surrounding white space; raise UsageError if the file cannot be used."""
     try:
         return read_secret_file(path)
     except OSError as error:
@@ -31,3 +36,19 @@ def read_token(path: Path) -> bytes:
         ) from error
     except ValueError as error:
         raise UsageError(f"the token file {quote_value(path)} {error}") from error
+
+
+def token_warning(path: Path | None) -> str:
+    """Return why the token file cannot be used, or that all users can read it; empty otherwise and without a file."""
+    if path is None:
+        return ""
+    try:
+        read_token(path)
+        exposed = path.stat().st_mode & stat.S_IROTH
+    except UsageError as error:
+        return f"the admin address refuses all requests that need the token: {error}"
+    except OSError:  # it was removed at this moment; the next call reports it
+        return ""
+    return (
+        f"all users of this machine can read the token file {quote_value(path)}: give it mode 0400" if exposed else ""
+    )

@@ -41,7 +41,7 @@ class FakeProxy:
 
     def set(self, word: int, value: int) -> None:
         """Set one word of the page."""
-        self.page.words[word] = value
+        self.page.add(word, value - self.page.words[word])
 
     async def send(self, *records: Record, age: float = 0.0) -> None:
         """Send records that happened `age` seconds ago; their sequence numbers are replaced by the next ones."""

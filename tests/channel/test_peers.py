@@ -89,12 +89,12 @@ def test_another_user_cannot_feed_records(receiver: Receiver, tmp_path: Path) ->
     assert [frame for _ in range(2) for frame in receiver.receive(1.0)] == [Hello(3, 1)]
     (tmp_path / "records.sock").chmod(0o666)
     with another_user(tmp_path, "feeds", "records.sock") as process:
-        while not receiver.refused_total:
+        while not receiver.rejected:
             assert list(receiver.receive(1.0)) == []
         assert rest_of_output(process) == "b''\n"
     assert receiver.connected, "the refused connection replaced the proxy's"
     assert f"the peer's user is {NOBODY}" in receiver.problem
-    assert receiver.broken_total == 0
+    assert receiver.rejected == {"user": 1}
     sender.disconnect()
 
 

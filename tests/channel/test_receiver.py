@@ -124,7 +124,7 @@ def test_invalid_frames_close_the_connection(receiver: Receiver, tmp_path: Path)
     stranger.flush()
     while not receiver.problem:
         assert list(receiver.receive(1.0)) == []
-    assert (receiver.broken_total, receiver.connected) == (1, False)
+    assert (receiver.rejected, receiver.connected) == ({"frame": 1}, False)
     stranger.disconnect()
     sender = connected(tmp_path / "records.sock", 3, 1)
     sender.flush()
@@ -146,7 +146,7 @@ def test_proxy_of_another_version_is_rejected_and_its_hello_is_yielded(
         proxy.sendall(encode_hello(Hello(3, 7, version)) + of_version(version, encoded(record(7))))
         assert received(receiver, 1) == [Hello(3, 7, version)]
     assert f"version {version}, this is {VERSION}" in receiver.problem
-    assert (receiver.broken_total, receiver.connected) == (1, False)
+    assert (receiver.rejected, receiver.connected) == ({"version": 1}, False)
 
 
 def test_layout_of_hello_is_the_same_in_every_version() -> None:
@@ -158,7 +158,7 @@ def test_layout_of_hello_is_the_same_in_every_version() -> None:
 
 def test_record_of_another_version_is_rejected() -> None:
     with pytest.raises(VersionError, match="one image"):
-        decode_all(of_version(VERSION + 1, encoded(record(1))))
+        decode_all(encode_hello(Hello(3, 1)), of_version(VERSION + 1, encoded(record(1))))
 
 
 def test_wake_ends_a_wait(receiver: Receiver) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -178,12 +179,22 @@ def test_a_second_process_gets_an_error_with_the_remedy(tmp_path: Path) -> None:
     opened(tmp_path / "outbox.jsonl").close()
 
 
-def test_a_file_that_is_not_an_outbox_stays_unchanged(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.jsonl"
+def make_too_large(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
-    with pytest.raises(OutboxError, match="it is not an outbox; move it away"):
-        opened(path)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, make_too_large])
+def test_what_is_not_an_outbox_is_set_aside_once_and_reported(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "outbox.jsonl"
+    make(path)
+    box = Outbox(path)
+    box.open()
+    assert "outbox.jsonl.refused" in box.damage
+    box.commit([put("a")])
+    box.close()
+    again = opened(path)
+    assert (again.damage, list(again.ledger.entries)) == ("", ["a"])
 
 
 def test_a_failed_start_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,11 +208,20 @@ def test_a_failed_start_releases_the_lock(tmp_path: Path, monkeypatch: pytest.Mo
     assert box.unsaved == 0
 
 
-def test_an_unreadable_file_is_never_treated_as_empty(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_an_unreadable_file_is_never_treated_as_empty(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "outbox.jsonl"
-    path.mkdir()
+    path.write_bytes(b"")
+
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("pilotfish.sidecar.system.logfile.require_regular", fail)
     with pytest.raises(OutboxError, match="cannot find out what was sent already"):
         opened(path)
+    assert path.exists()
 
 
 def test_it_is_compacted_automatically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,16 +21,21 @@ ROWS = 5
 class Load:
     """The results of the clients; `shift` moves the column `a` of later requests, in standard deviations.
 
-    With `reconnect`, a client whose connection breaks opens another one, and `interrupted` counts these breaks.
+    With `reconnect`, a client whose connection breaks opens another one. `interrupted` counts the requests without a
+    response, and `refused` the connections that were not accepted. `longest_pause` is the longest time without any
+    response, in seconds.
     """
 
     port: int
     reconnect: bool = False
     interrupted: int = 0
+    refused: int = 0
+    longest_pause: float = 0.0
     shift: float = 0.0
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     _random: Random = field(default_factory=lambda: Random(7))
+    _answered_at: float = 0.0
 
     def request(self) -> bytes:
         """Return the next request: five rows of two columns."""
@@ -47,6 +53,11 @@ class Load:
         head = f"POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
+    def _count_answer(self, now: float) -> None:
+        self.answered += 1
+        self.longest_pause = max(self.longest_pause, now - (self._answered_at or now))
+        self._answered_at = now
+
     async def client(self, stop: asyncio.Event) -> None:
         """Send requests, one at a time, until `stop` is set."""
         while not stop.is_set():
@@ -56,18 +67,23 @@ class Load:
                 if not self.reconnect:
                     self.failures.append(repr(error))
                     return
-                self.interrupted += 1
+                if isinstance(error, ConnectionRefusedError):
+                    self.refused += 1
+                else:
+                    self.interrupted += 1
                 await asyncio.sleep(PAUSE)
 
     async def _connection(self, stop: asyncio.Event) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             while not stop.is_set():
+                if self.reconnect and reader.at_eof():  # closed between two requests
+                    return
                 writer.write(self.request())
                 answer = await asyncio.wait_for(reader.readexactly(len(RESPONSE)), patient(10))
                 if answer != RESPONSE:
                     self.failures.append(repr(answer[:60]))
-                self.answered += 1
+                self._count_answer(time.monotonic())
                 await asyncio.sleep(PAUSE)
         finally:
             writer.close()

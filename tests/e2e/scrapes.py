@@ -41,8 +41,12 @@ class ScrapeChecker:
         if total(samples, "pilotfish_exchanges_queued") < 0:
             self.faults.append("queued is negative")
         for key, value in before.items():
-            if key.startswith(MONOTONE) and samples.get(key, 0.0) < value:
-                self.faults.append(f"{key} went from {value} to {samples.get(key)}")
+            if key.startswith(MONOTONE) and samples.get(key, value) < value:
+                self.faults.append(f"{key} went from {value} to {samples[key]}")
+        # A series may end: the counters of a route without a slot of its own are added to `other`. The sum must not.
+        for name in {key.partition("{")[0] for key in before if key.startswith(MONOTONE)}:
+            if total(samples, name) < total(before, name):
+                self.faults.append(f"the sum of {name} went from {total(before, name)} to {total(samples, name)}")
 
     def __enter__(self) -> Self:
         self._thread.start()

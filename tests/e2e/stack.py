@@ -58,6 +58,7 @@ class Stack:
         """Replace a file of the folder atomically."""
         temporary = self.folder / f"{name}.new"
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.chmod(0o600)
         temporary.replace(self.folder / name)
 
     def start(self, *more: str, document: bool = True) -> None:

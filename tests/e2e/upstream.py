@@ -1,4 +1,7 @@
-"""A minimal model server: the same inference response for every request. Start it by `python upstream.py PORT_FILE`."""
+"""A minimal model server: the same inference response for every request.
+
+Start it by `python upstream.py PORT_FILE [PORT]`; without PORT, on a free one.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ class ModelServer(asyncio.Protocol):
         assert self._transport is not None
         self._data += data
         while (end := self._data.find(b"\r\n\r\n")) >= 0:
-            length = int(self._data[:end].lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            length = int(self._data[:end].lower().partition(b"content-length:")[2].split(b"\r\n")[0] or b"0")
             if len(self._data) < end + 4 + length:
                 return
             del self._data[: end + 4 + length]
             self._transport.write(RESPONSE)
 
 
-async def main(port_file: Path) -> None:
-    server = await asyncio.get_running_loop().create_server(ModelServer, "127.0.0.1", 0)
+async def main(port_file: Path, port: int = 0) -> None:
+    server = await asyncio.get_running_loop().create_server(ModelServer, "127.0.0.1", port)
     temporary = port_file.with_suffix(".new")
     temporary.write_text(str(server.sockets[0].getsockname()[1]))
     temporary.replace(port_file)
@@ -41,4 +44,4 @@ async def main(port_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), *map(int, sys.argv[2:])))

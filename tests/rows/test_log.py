@@ -134,7 +134,12 @@ def test_no_bytes_crash_the_reader(damage: bytes, place: int) -> None:
             parse(record.payload)
 
 
-@given(st.one_of(st.binary(max_size=200), st.recursive(st.none() | st.integers(-9, 9) | st.text(max_size=3), st.lists)))
+@given(
+    st.one_of(
+        st.binary(min_size=1, max_size=200),
+        st.recursive(st.none() | st.integers(-9, 9) | st.text(max_size=3), st.lists),
+    )
+)
 def test_no_payload_crashes_the_parser(payload: Any) -> None:
     raw = payload if isinstance(payload, bytes) else msgspec.msgpack.encode(payload)
     framed = MAGIC + struct.pack("<III", len(raw), 1, zlib.crc32(raw)) + raw

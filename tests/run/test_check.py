@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +219,43 @@ def test_it_needs_no_http_library(folder: Path) -> None:
     code = "import sys, pilotfish.sidecar.run.check; print({'aiohttp', 'asyncio'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
+
+
+NO_URLS = (
+    "trainer.example/hook?key=S3CRET",
+    "ann:S3CRET@trainer.example",
+    "https:// trainer.example/hook?key=S3CRET",
+)
+URLS = (
+    "https://ann:S3CRET@trainer.example/hook",
+    "https://ann:S3/CRET@trainer.example/hook",
+    "ftp://trainer.example/hook?key=S3CRET#S3CRET",
+    "https://trainer.example:99999/hook?key=S3CRET",
+    "http://[::1/hook?key=S3CRET",
+)
+IN_PLACE = ("retrain: {webhook: {url: %s}}", "profiles: [{url: %s}]")
+ELSEWHERE = (
+    "retrain: {webhook: %s}",
+    "retrain: %s",
+    "retrain: {webhook: {%s: 1}}",
+    "model: {name: m, version: [%s]}",
+    "mode: %s",
+)
+
+
+@pytest.mark.parametrize(
+    ("block", "url"), [*product(IN_PLACE, (*URLS, *NO_URLS)), *product(ELSEWHERE, URLS)], ids=lambda part: part[:40]
+)
+def test_an_invalid_url_is_shown_without_its_secrets(
+    folder: Path, capsys: pytest.CaptureFixture[str], block: str, url: str
+) -> None:
+    problems = refused(folder, f"spec:\n  {block % json.dumps(url)}\n", capsys)
+    assert "S3CRET" not in "".join(problems)
+
+
+def test_a_url_in_force_is_shown_without_its_secrets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = SPEC + '  retrain: {webhook: {url: "https://trainer.example/hook?key=S3CRET#S3CRET"}}\n'
+    assert cli.main(["check", "-f", write(folder, HEAD + spec)]) == 0
+    shown = capsys.readouterr()
+    assert "S3CRET" not in shown.out + shown.err
+    assert "https://trainer.example/hook" in shown.out

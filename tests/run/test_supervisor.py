@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Child, Children
+from tests.support.processes import Child, Children, is_running, stop
 from tests.support.waiting import patient, wait_until
 
 SUPERVISED = Path(__file__).with_name("supervised.py")
 FOREVER = "while :; do sleep 0.01; done"
-
-
-def is_running(pid: int) -> bool:
-    """Return whether the process `pid` runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class SupervisedChildren:
@@ -95,7 +87,7 @@ def test_signals_reach_the_proxy(spawn: Children, tmp_path: Path, number: int, s
 def test_no_orphan_remains_when_the_supervisor_is_killed(spawn: Children, tmp_path: Path) -> None:
     drained = tmp_path / "drained"
     children = SupervisedChildren(
-        spawn, tmp_path, f"trap 'touch {drained}; exit 0' TERM; SAY; {FOREVER}", f"trap '' TERM; SAY; {FOREVER}"
+        spawn, tmp_path, f"trap 'touch {drained}; exit 0' USR2; SAY; {FOREVER}", f"trap '' TERM USR2; SAY; {FOREVER}"
     )
     proxy, analyzer = children.pid("proxy"), children.pid("analyzer")
     children.supervisor.process.kill()
@@ -106,7 +98,7 @@ def test_no_orphan_remains_when_the_supervisor_is_killed(spawn: Children, tmp_pa
 @pytest.mark.long
 def test_a_stopped_analyzer_does_not_delay_the_end(spawn: Children, tmp_path: Path) -> None:
     children = SupervisedChildren(spawn, tmp_path, "sleep 60 & trap 'kill $!; exit 0' TERM; SAY; wait $!", SLEEP)
-    os.kill(children.pid("analyzer"), signal.SIGSTOP)
+    stop(children.pid("analyzer"))
     os.kill(children.pid("proxy"), signal.SIGTERM)
     assert children.wait() == 0
     assert "did not stop within 5 s; killing it" in children.supervisor.errors()

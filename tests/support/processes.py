@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.waiting import patient
+from tests.support.waiting import patient, wait_until
 
 SHOWN = 8000  # the last bytes of an output that a failure report shows
+
+
+def state_of(pid: int) -> str:
+    """Return the state of the process `pid` as in proc(5), "T" for a stopped one; "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_running(pid: int) -> bool:
+    """Return whether the process `pid` runs; a zombie does not."""
+    return state_of(pid) not in {"", "Z", "X"}
+
+
+def stop(pid: int) -> None:
+    """Stop the process `pid`, and wait until it is stopped: a later signal could otherwise overtake SIGSTOP."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(pid) == "T", what=f"process {pid} to stop")
 
 
 @dataclass

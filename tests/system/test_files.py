@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar.errors import quote_value
 from pilotfish.sidecar.system import files
-from pilotfish.sidecar.system.files import replace_file, staged, staged_path, sync_path, write_all
+from pilotfish.sidecar.system.files import (
+    is_unusable,
+    read_file,
+    remove_staged,
+    replace_file,
+    set_aside,
+    staged,
+    staged_path,
+    sync_path,
+    write_all,
+)
 from tests.support.limits import largest_file
 
 
@@ -106,3 +118,60 @@ def test_files_and_folders_are_synced_and_a_missing_one_is_an_error(tmp_path: Pa
     sync_path(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_path(tmp_path / "none")
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("/etc/hostname")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, make_link])
+def test_what_is_no_regular_file_is_neither_read_nor_waited_for_and_can_be_set_aside(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file"
+    for _ in range(2):
+        make(path)
+        with pytest.raises(OSError, match=r"not a regular|directory|symbolic links") as raised:
+            read_file(path, 10)
+        assert is_unusable(raised.value)
+        assert set_aside(path) == f"it was renamed to {quote_value(tmp_path / 'file.refused')}"
+        assert not os.path.lexists(path)
+
+
+def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    assert read_file(path, 10) == b"0123456789"
+    os.truncate(path, 10 << 30)  # sparse
+    with pytest.raises(OSError, match="larger than 10 bytes"):
+        read_file(path, 10)
+
+
+def test_a_link_is_followed_on_request_only(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("real")
+    assert read_file(tmp_path / "link", 10, follow=True) == b"x"
+
+
+def test_a_file_is_set_aside_beside_a_folder_of_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    (tmp_path / "file.refused").mkdir()
+    for content in (b"first", b"second"):
+        path.write_bytes(content)
+        assert set_aside(path) == f"it was renamed to {quote_value(tmp_path / 'file.refused2')}"
+        assert (tmp_path / "file.refused2").read_bytes() == content
+    assert set_aside(path) == "it cannot be renamed: No such file or directory"
+
+
+def test_what_a_killed_process_left_is_removed_and_other_files_stay(tmp_path: Path) -> None:
+    for name in ("log.1.new", "log.2.new", "mine.new", "log.1"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "file.new").mkdir()
+    remove_staged(tmp_path, ("file", "log.*"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.new.refused", "log.1", "mine.new"]
+
+
+def test_a_fifo_in_the_place_of_the_new_file_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(staged_path(tmp_path / "file"))
+    replace_file(tmp_path / "file", b"x")
+    assert (tmp_path / "file").read_bytes() == b"x"

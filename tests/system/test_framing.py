@@ -16,8 +16,8 @@ from pilotfish.sidecar.system.framing import (
     FramedRecord,
     Framing,
     FramingError,
+    JsonLines,
     LineFrames,
-    PlainLines,
     Sealed,
 )
 from tests.support.examples import examples
@@ -25,7 +25,7 @@ from tests.support.examples import examples
 BARE, NOTED, LINES = BinaryFrames(largest=10_000), BinaryFrames(b"MAGIC123", noted=True), LineFrames()
 CHECKED = [BARE, NOTED, LINES]
 SEALED = Sealed(b"PLTFTEST", 3)
-PAYLOADS = st.lists(st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b" ")), max_size=6)
+PAYLOADS = st.lists(st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\n", b" ")), max_size=6)
 
 
 def scanned(framing: Framing, raw: bytes, start: int = 0) -> list[FramedRecord | Damage]:
@@ -34,6 +34,11 @@ def scanned(framing: Framing, raw: bytes, start: int = 0) -> list[FramedRecord |
 
 def payloads(framing: Framing, raw: bytes) -> list[bytes]:
     return [found.payload for found in scanned(framing, raw) if isinstance(found, FramedRecord)]
+
+
+def fitting(framing: Framing, items: list[bytes]) -> list[bytes]:
+    """The payloads, as JSON objects if the framing needs them."""
+    return [b'{"x":"%s"}' % item.hex().encode() for item in items] if isinstance(framing, JsonLines) else items
 
 
 def framed(framing: Framing, items: list[bytes]) -> list[bytes]:
@@ -45,14 +50,15 @@ def test_the_formats_equal_those_on_users_disks() -> None:
     assert BARE.frame(b"payload") == struct.pack("<II", 7, crc) + b"payload"
     assert NOTED.frame(b"payload", 42) == struct.pack("<III", 7, 42, crc) + b"payload"
     assert LINES.frame(b"payload") == b"%08x 7 payload\n" % crc
-    assert PlainLines().frame(b"payload") == b"payload\n"
+    assert JsonLines().frame(b'{"a":1}') == b'{"a":1,"crc32":"%08x"}\n' % zlib.crc32(b'{"a":1}')
     assert SEALED.wrap(b"payload") == b"PLTFTEST" + struct.pack("<HIQ", 3, crc, 7) + b"payload"
     assert (BARE.overhead, NOTED.overhead) == (8, 12)
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 @given(items=PAYLOADS, start=st.integers(0, 1000))
 def test_framed_payloads_are_read_with_their_ends(framing: Framing, items: list[bytes], start: int) -> None:
+    items = fitting(framing, items)
     frames = framed(framing, items)
     found = scanned(framing, b"".join(frames), start)
     ends = [start + sum(map(len, frames[: index + 1])) for index in range(len(frames))]
@@ -64,9 +70,9 @@ def test_a_note_is_read() -> None:
     assert found == FramedRecord(b"x", 13, 7)
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framing) -> None:
-    items = [b"first", b"", b"third record"]
+    items = fitting(framing, [b"first", b"2", b"third record"])
     frames = framed(framing, items)
     raw = b"".join(frames)
     for length in range(len(raw)):
@@ -79,7 +85,7 @@ def test_cut_at_every_byte_the_whole_records_before_it_are_found(framing: Framin
 
 @pytest.mark.parametrize("framing", CHECKED)
 def test_a_flipped_bit_loses_no_earlier_record_and_adds_none(framing: Framing) -> None:
-    items = [b"first", b"second", b"third"]
+    items = fitting(framing, [b"first", b"second", b"third"])
     frames = framed(framing, items)
     raw = b"".join(frames)
     for bit in range(len(raw) * 8):
@@ -94,6 +100,16 @@ def test_a_flipped_bit_loses_no_earlier_record_and_adds_none(framing: Framing) -
         assert all(item.payload in items for item in kept)
 
 
+def test_a_json_line_without_a_checksum_is_read_and_one_with_a_wrong_one_is_named() -> None:
+    framing = JsonLines()
+    raw = b'{"by":"hand"}\n' + framing.frame(b'{"a":1}').replace(b"1", b"2", 1) + framing.frame(b'{"b":1}')
+    assert [item.payload if isinstance(item, FramedRecord) else item.place for item in scanned(framing, raw)] == [
+        b'{"by":"hand"}',
+        "line 2",
+        b'{"b":1}',
+    ]
+
+
 def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
     raw = LINES.frame(b"one") + LINES.frame(b"two").replace(b"two", b"tow") + b"\n" + LINES.frame(b"four")
     found = scanned(LINES, raw)
@@ -102,16 +118,44 @@ def test_a_damaged_line_is_named_and_the_next_one_is_read() -> None:
     assert payloads(LINES, raw) == [b"one", b"four"]
 
 
-def test_reading_binary_records_ends_at_a_damaged_one_and_names_its_place() -> None:
+def test_after_damaged_binary_records_the_next_whole_one_is_read() -> None:
+    frames = [BARE.frame(b"%d" % index * 5) for index in range(5)]
+    raw = bytearray(b"".join(frames))
+    for damaged in (1, 2, 4):
+        raw[13 * damaged + 9] ^= 1
+    assert scanned(BARE, bytes(raw), 100) == [
+        FramedRecord(b"00000", 113),
+        Damage("byte 113", 139),
+        FramedRecord(b"33333", 152),
+        Damage("byte 152", 165),
+    ]
+
+
+def test_reading_ends_at_a_damaged_length_and_names_all_that_is_lost() -> None:
     raw = bytearray(BARE.frame(b"one") + BARE.frame(b"two") + BARE.frame(b"three"))
-    raw[20] ^= 1
-    assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 111)]
+    raw[11 + 3] ^= 255
+    assert scanned(BARE, bytes(raw), 100) == [FramedRecord(b"one", 111), Damage("byte 111", 135)]
+
+
+def test_a_record_hidden_in_a_damaged_one_is_not_read() -> None:
+    raw = bytearray(BARE.frame(b"text: " + BARE.frame(b"forged")) + BARE.frame(b"true"))
+    for bit in range(8 * 14):
+        damaged = bytearray(raw)
+        damaged[bit // 8] ^= 1 << bit % 8
+        assert b"forged" not in payloads(BARE, bytes(damaged))
+
+
+def test_a_file_that_is_filled_with_zeros_is_damaged_and_read_at_once() -> None:
+    raw = NOTED.frame(b"one") + bytes(10_000_000)
+    assert scanned(NOTED, raw) == [FramedRecord(b"one", 15), Damage("byte 15", len(raw))]
+    with pytest.raises(FramingError, match="0 bytes"):
+        NOTED.frame(b"")
 
 
 def test_a_damaged_length_reserves_no_memory() -> None:
     for length in (2**32 - 1, 2**31, 10_001):
         raw = struct.pack("<II", length, 0) + b"some bytes"
-        assert scanned(BARE, raw) == [Damage("byte 0", 0)]
+        assert scanned(BARE, raw) == [Damage("byte 0", len(raw))]
         assert scanned(BinaryFrames(), raw) == []
 
 
@@ -125,7 +169,7 @@ def test_a_record_that_is_too_large_is_refused() -> None:
         BARE.frame(bytes(10_001))
 
 
-@pytest.mark.parametrize("framing", [*CHECKED, PlainLines()])
+@pytest.mark.parametrize("framing", [*CHECKED, JsonLines()])
 @given(raw=st.binary(max_size=300))
 @settings(max_examples=examples(200))
 def test_any_bytes_can_be_scanned(framing: Framing, raw: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, LineFrames, PlainLines
+from pilotfish.sidecar.errors import quote_value
+from pilotfish.sidecar.system.files import is_unusable
+from pilotfish.sidecar.system.framing import BinaryFrames, Damage, FramedRecord, Framing, JsonLines, LineFrames
 from pilotfish.sidecar.system.logfile import ForeignFileError, LogFile, read_records
 from tests.support.examples import examples
 from tests.support.limits import largest_file
@@ -95,10 +98,67 @@ def test_damaged_records_are_named_and_other_lines_are_kept(tmp_path: Path) -> N
     path = tmp_path / "log"
     path.write_bytes(LINES.frame(b"one") + b"nonsense\n" + LINES.frame(b"three"))
     log = LogFile(path, LINES)
+    before = path.read_bytes()
     log.open()
-    assert ([item.place for item in log.damaged], log.cut) == (["line 2"], 0)
+    assert ([item.place for item in log.damaged], log.cut, log.lost) == (["line 2"], 0, 9)
     log.append(b"four")
     assert contents(path, LINES) == [b"one", b"three", b"four"]
+    assert log.damage == f"it was renamed to {quote_value(tmp_path / 'log.refused')}"
+    assert (tmp_path / "log.refused").read_bytes() == before
+    again = LogFile(path, LINES)
+    again.open()
+    assert (again.damaged, again.damage) == ((), ""), "it is set aside once"
+
+
+def test_records_after_a_damaged_one_are_kept_and_the_log_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = filled(path, BINARY, [b"one", b"two", b"three", b"four"])
+    log.close()
+    raw = bytearray(path.read_bytes())
+    for damaged in (b"two", b"four"):
+        raw[raw.index(damaged)] ^= 1
+    path.write_bytes(raw)
+    log = LogFile(path, BINARY, exclusive=True)
+    log.open()
+    assert (log.lost, log.size) == (15 + 16, path.stat().st_size)
+    log.append(b"five")
+    with pytest.raises(OSError, match="another process has locked it"):
+        LogFile(path, BINARY, exclusive=True).open()
+    log.close()
+    assert contents(path, BINARY) == [b"one", b"three", b"five"]
+    assert (tmp_path / "log.refused").read_bytes() == raw
+
+
+@BOTH
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_damaged_log_is_continued_even_if_no_new_file_can_be_written(
+    tmp_path: Path, framing: Framing, at: int
+) -> None:
+    path = tmp_path / "log"
+    payloads = [b"%d" % index * 40 for index in range(3)]
+    filled(path, framing, payloads).close()
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(payloads[at])] ^= 1
+    path.write_bytes(raw)
+    log = LogFile(path, framing)
+    with largest_file(20):
+        log.open()
+    assert log.damage.startswith("it cannot be renamed: File too large")
+    log.append(b"new")
+    log.close()
+    assert contents(path, framing) == [*(item for item in payloads if item != payloads[at]), b"new"]
+    assert not (tmp_path / "log.new").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "log"
+    make(path)
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory") as raised:
+        LogFile(path, LINES).open()
+    assert is_unusable(raised.value)
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+        list(read_records(path, LINES))
 
 
 @BOTH
@@ -200,21 +260,22 @@ def test_without_room_for_a_rewritten_file_the_old_one_stays_in_use(tmp_path: Pa
 
 
 def test_a_rotated_log_starts_empty(tmp_path: Path) -> None:
-    log = filled(tmp_path / "log", PlainLines(), [b"old"])
+    log = filled(tmp_path / "log", JsonLines(), [b'{"x":1}'])
     log.rotate(tmp_path / "log.1")
-    log.append(b"new")
-    assert ((tmp_path / "log.1").read_bytes(), (tmp_path / "log").read_bytes()) == (b"old\n", b"new\n")
+    log.append(b'{"x":2}')
+    assert b'"x":1' in (tmp_path / "log.1").read_bytes()
+    assert b'"x":2' in (tmp_path / "log").read_bytes()
 
 
 def test_a_kept_tail_is_completed_with_a_line_break(tmp_path: Path) -> None:
-    path = tmp_path / "log"
+    path, (first, second) = tmp_path / "log", [JsonLines().frame(b'{"x":%d}' % number) for number in (1, 2)]
     path.write_bytes(b"whole\nhalf")
-    log = LogFile(path, PlainLines(), keep_tail=True)
-    log.append(b"next")
+    log = LogFile(path, JsonLines(), keep_tail=True)
+    log.append(b'{"x":1}')
     with path.open("ab") as file:  # an edit by hand
         file.write(b"by hand")
-    log.append(b"last")
-    assert path.read_bytes() == b"whole\nhalf\nnext\nby hand\nlast\n"
+    log.append(b'{"x":2}')
+    assert path.read_bytes() == b"whole\nhalf\n" + first + b"by hand\n" + second
 
 
 def test_a_file_that_is_too_large_or_of_another_kind_stays_unchanged(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Convert nested lists to columns, for the decoders of all protocols.
 
 Lists are flattened level by level without recursion. Values that are an array in the profile, or rows of more than 64
-numbers, stay one column of arrays. Depth and number of columns stay bounded, because clients choose both.
+numbers, stay one column of arrays. Clients choose depth, number of columns, and the length of their names, so these are
+bounded. The number of cells that are added to the values of a body is bounded, too: the cost of a body must follow from
+its size.
 """
 
 from __future__ import annotations
@@ -17,9 +19,23 @@ from .types import ARRAY_KINDS, Cells, SkipExchangeError
 
 MAX_COLUMNS = 16_384
 MAX_VALUES = 4 * 1024 * 1024
+MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 MAX_DEPTH = 8
+MAX_NAME_LENGTH = 1000  # characters of a column; profiles have no longer ones
 _NUMBERS = frozenset((bool, float, int))
 MAX_FLAT_WIDTH = 64  # numbers per row that become single columns, if neither request nor profile names them
+
+
+def require_room(added: int) -> None:
+    """Raise SkipExchangeError if so many cells may not be added to the values of a body."""
+    if added > MAX_ADDED:
+        raise SkipExchangeError("too_many_values")
+
+
+def require_name(name: str) -> None:
+    """Raise SkipExchangeError if `name` is too long for a column."""
+    if len(name) > MAX_NAME_LENGTH:
+        raise SkipExchangeError("name_too_long")
 
 
 def flatten(data: list[object]) -> tuple[list[object], int]:
@@ -72,6 +88,7 @@ def add_columns(
     """
     if width <= 0:
         return
+    require_name(base)
     if given is None and (arrays or width > MAX_FLAT_WIDTH):
         name = _array_name(base, width, known, by_position, arrays)
         if name:

@@ -182,6 +182,7 @@ def _fill(values: list[Any]) -> list[Any]:
     if type(None) not in kinds or _NESTED.isdisjoint(kinds):
         return values
     width = next((len(value) for value in values if type(value) is list), 0)
+    arrays.require_room(width * values.count(None))
     absent: Any = {} if dict in kinds else [None] * width
     return [absent if value is None else value for value in values]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -17,8 +17,8 @@ import numpy as np
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
 from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
+from . import arrays, headers, mlflow, oip, own_json, v1
 from . import cloudevents as events
-from . import headers, mlflow, oip, own_json, v1
 from .content import decompress, parse
 from .targets import RequestTarget, parse_target
 from .types import (
@@ -62,6 +62,7 @@ _ERROR_NAME = re.compile(
 )
 _SKIPS = {reason: SkippedExchange(reason) for reason in REASONS}
 _SNIFF = msgspec.json.Decoder(_ProtocolKeys)
+_ANY_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
@@ -84,6 +85,7 @@ def _decode(record: Record, hints: Hints) -> DecodedExchange:
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)
+    _require_names(request)
     response, reason = _response(record, response_headers, codec, request.rows.count, hints)
     request_id, response_id = _ids(request_headers, response_headers, request.request_id or body.event_id, response)
     return DecodedExchange(
@@ -147,6 +149,13 @@ def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) ->
     return Body(raw, fields, int(size), rows=rows)
 
 
+def _require_names(body: DecodedBody) -> None:
+    """Raise SkipExchangeError if the name of a column is too long: the names of unknown columns are kept and shown."""
+    names, limit = body.rows.columns, arrays.MAX_NAME_LENGTH
+    if len("".join(names)) > limit and max(map(len, names)) > limit:  # the first condition takes a third of the time
+        raise SkipExchangeError("name_too_long")
+
+
 def _response(
     record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
 ) -> tuple[DecodedBody | None, str | None]:
@@ -156,6 +165,7 @@ def _response(
         return None, "truncated"
     try:
         part = codec.decode_response(_body(record.response_body, fields, hints, count), hints)
+        _require_names(part)
     except SkipExchangeError as skipped:
         return None, skipped.reason
     return (part, None) if part.rows.count == count else (None, "row_mismatch")
@@ -192,10 +202,13 @@ def _holds_arrays(cells: Cells) -> bool:
 
 
 def _sniff(body: Body) -> str:
+    text = body.raw if body.json_size is None else body.raw[: body.json_size]
     try:
-        found = parse(_SNIFF, body.raw if body.json_size is None else body.raw[: body.json_size], body.headers)
-    except SkipExchangeError as skipped:  # a list or a scalar has no keys
-        raise SkipExchangeError("unknown_protocol" if skipped.reason == "wrong_structure" else skipped.reason) from None
+        found = parse(_SNIFF, text, body.headers)
+    except SkipExchangeError as skipped:
+        if skipped.reason != "wrong_structure":
+            raise
+        found = _sniff_leniently(text, body.headers)
     if bytes(found.dataframe_split) or bytes(found.dataframe_records):
         return "mlflow"
     if bytes(found.instances):
@@ -204,3 +217,18 @@ def _sniff(body: Body) -> str:
         raise SkipExchangeError("unknown_protocol")
     inputs = bytes(found.inputs)
     return "oip" if inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" else "v1"
+
+
+def _sniff_leniently(text: bytes, fields: Headers) -> _ProtocolKeys:
+    """Return the keys of a body with NaN or Infinity, which `msgspec.Raw` refuses; each with its first bytes."""
+    try:
+        tree = parse(_ANY_OBJECT, text, fields)
+    except SkipExchangeError:  # a list or a scalar has no keys
+        raise SkipExchangeError("unknown_protocol") from None
+    named = {name: tree[name] for name in _ProtocolKeys.__struct_fields__ if name in tree}
+    return _ProtocolKeys(
+        **{
+            name: msgspec.Raw(b"[{" if isinstance(value, list) and value and isinstance(value[0], dict) else b"[")
+            for name, value in named.items()
+        }
+    )

@@ -32,6 +32,7 @@ REASONS = MappingProxyType(
         "error_status": "the model did not respond with a 2xx status",
         "event_stream": "the response is a stream of events",
         "invalid_json": "the body is not JSON in UTF-8",
+        "name_too_long": "the name of a column has more than 1000 characters",
         "no_match": "a path of spec.traffic.decode selects nothing in the body",
         "no_predictions_path": "spec.traffic.decode has no path to the predictions",
         "no_rows": "the request has no rows",

@@ -112,8 +112,10 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
         return _single(rows[0])
     names = dict.fromkeys(name for row in rows for name in row)
-    if len(names) > arrays.MAX_COLUMNS or len(names) * len(rows) > arrays.MAX_VALUES:
+    cells = len(names) * len(rows)
+    if len(names) > arrays.MAX_COLUMNS or cells > arrays.MAX_VALUES:
         raise SkipExchangeError("too_many_values")
+    arrays.require_room(cells - sum(map(len, rows)))
     columns: dict[str, Cells] = {}
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows], known, hints)
@@ -142,6 +144,7 @@ def _flatten_into(found: dict[str, Any], values: dict[str, Any], prefix: str, de
         raise SkipExchangeError("too_deep")
     for key, value in values.items():
         name = prefix + key
+        arrays.require_name(name)
         if type(value) is dict and not _is_base64(value):
             _flatten_into(found, value, name + ".", depth - 1)
         elif name in found:
@@ -160,7 +163,9 @@ def _fill_missing_columns(rows: Rows, known: tuple[str, ...]) -> Rows:
             del columns[name]  # a null object: the reference has its values as columns
     absent = [name for name in known if name not in columns]
     if 0 < len(absent) < len(known):
-        columns.update((name, [None] * rows.count) for name in absent)
+        arrays.require_room(len(absent) * rows.count)
+        cells: Cells = [None] * rows.count
+        columns.update(dict.fromkeys(absent, cells))
     return rows
 
 
@@ -229,6 +234,7 @@ def _repeat_scalars(tree: dict[str, Any]) -> dict[str, Any]:
     if kinds == {list} or dict in kinds:
         return tree
     count = next(len(value) for value in tree.values() if type(value) is list)
+    arrays.require_room(count * sum(type(value) is not list for value in tree.values()))
     return {name: value if type(value) is list else [value] * count for name, value in tree.items()}
 
 

@@ -19,13 +19,14 @@ from msgspec import UNSET, Meta, UnsetType
 from ...errors import quote_value
 from .labels import Label, Scalar, request_key
 
+MAX_LABELS = 20_000  # in one request
 MAX_ROW = 10**6
 MAX_TIME = 1e11  # epoch seconds
 MAX_TEXT_LENGTH = 256
 _Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 _Value: TypeAlias = bool | int | float | _Text
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`")
-_KEY = re.compile(r"Object contains unknown field `(?P<key>.{0,80})`", re.DOTALL)
+_KEY = re.compile(r"Object contains unknown field `(?P<key>.{0,80})", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 REMEDIES = {
     "id": "give the request's id as text of 1 to 1024 characters",
@@ -39,6 +40,10 @@ REMEDIES = {
 KEYS = ", ".join(REMEDIES)
 PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NOT_JSON = "is not JSON in UTF-8; give an object with id, row and label"
+
+
+class TooManyLabelsError(Exception):
+    """The item alone has more labels than one request may have."""
 
 
 class ItemError(Exception):
@@ -81,6 +86,7 @@ def read(raw: bytes, index: int, delivery: int, position: int) -> list[Label]:
 
     Raises:
         ItemError: the item cannot be read.
+        TooManyLabelsError: it has more than `MAX_LABELS` labels.
     """
     try:
         item = _DECODER.decode(raw)
@@ -124,6 +130,8 @@ def _listed(item: Item, values: list[Scalar | None], index: int) -> list[Label]:
     if item.id is UNSET:
         raise ItemError("", f"has labels and no id; {REMEDIES['id']}")
     key, whole = request_key(item.id), len(values)
+    if whole - values.count(None) > MAX_LABELS:
+        raise TooManyLabelsError
     return [
         Label(index, key, row, _scalar(value, f".labels[{row}]"), whole)
         for row, value in enumerate(values)
@@ -158,11 +166,11 @@ def _parsed(text: str) -> float:
 def _invalid(text: str, raw: bytes) -> ItemError:
     """Return an error with path, value and remedy for a validation error of msgspec."""
     if unknown := _KEY.match(text):
-        return ItemError(f".{unknown['key']}", f"is not a known key; known here: {KEYS}")
+        return ItemError(f".{unknown['key'].removesuffix('`')}", f"is not a known key; known here: {KEYS}")
     at = _AT.search(text)
     path = at["path"] if at else ""
     if not path:
-        return ItemError("", f"is not an item of feedback ({text}); give an object with id, row and label")
+        return ItemError("", f"is not an item of feedback ({text[:80]}); give an object with id, row and label")
     name = path.lstrip(".").partition("[")[0]
     try:
         value = _value_at(raw, path)

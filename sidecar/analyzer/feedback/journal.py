@@ -1,8 +1,8 @@
 """The label journal: one append-only file per segment in the state folder.
 
 After a restart, checkpoint and journal restore everything. `feedback-N.log` is a sequence of chunks: u32 length, u32
-CRC-32, frames (`frames.py`). A chunk that a crash cut off is removed. A response to the client must wait until its
-labels are appended and synced.
+CRC-32, frames (`frames.py`). A chunk that a crash cut off is removed. A damaged file is set aside, and its whole chunks
+stay in use. A response to the client must wait until its labels are appended and synced.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import quote_value
+from ...system.files import is_unusable, set_aside
 from ...system.framing import BinaryFrames, Damage, FramedRecord
 from ...system.logfile import LogFile
 from ..errors import RefusedError
@@ -37,7 +38,8 @@ class LabelJournal:
 
     Attributes:
         position: number of the segment that was written last, and the size of its file in bytes.
-        problem: why labels were lost or cannot be written; empty without a problem.
+        damage: the files that could not be read whole, and what is lost; empty if all could be read.
+        problem: why labels cannot be written; empty while they can.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,11 +47,12 @@ class LabelJournal:
         self._waiting: list[tuple[int, bytes]] = []
         self._logs: dict[int, LogFile] = {}
         self.position: Position = (0, 0)
+        self.damage = ""
         self.problem = ""
 
     def load(self) -> list[tuple[int, list[Chunk]]]:
-        """Return the chunks of each segment, oldest segment first. Set `problem` if something cannot be read."""
-        found = []
+        """Return the chunks of each segment, oldest segment first. Set `damage` if something cannot be read."""
+        found, damages = [], []
         for number, path in self._files():
             chunks: list[Chunk] = []
             log = self._log(number)
@@ -57,14 +60,14 @@ class LabelJournal:
                 with log:
                     log.open(partial(_add_chunk, chunks), create=False)
             except OSError as error:
-                self.problem = f"labels in {quote_value(path)} are lost: {error}"
+                aside = f"; {set_aside(path)}" if is_unusable(error) else ""
+                damages.append(f"labels in {quote_value(path)} are lost: {error.strerror or error}{aside}")
                 continue
-            if log.damaged:
-                self.problem = (
-                    f"labels in {quote_value(path)} from {log.damaged[0].place} on are lost: the file is damaged"
-                )
+            if lost := _lost(log):
+                damages.append(f"labels in {quote_value(path)} are lost: {lost}")
             self.position = (number, log.size)
             found.append((number, chunks))
+        self.damage = "; ".join(damages)
         return found
 
     def append(self, pieces: list[tuple[int, bytes]], oldest: int, *, sync: bool) -> None:
@@ -124,6 +127,15 @@ class LabelJournal:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"feedback-{number:08d}.log"
+
+
+def _lost(log: LogFile) -> str:
+    """Return how much of a file is lost; empty if nothing is."""
+    if log.damaged:
+        first = log.damaged[0].place
+        header = ", and with the first record all its predictions" if first == "byte 0" else ""
+        return f"the file is damaged at {first} ({log.lost} bytes in all{header}); {log.damage}"
+    return f"its last {log.cut} bytes were cut off, by a crash or by damage" if log.cut else ""
 
 
 def _add_chunk(chunks: list[Chunk], found: FramedRecord | Damage) -> None:

@@ -17,13 +17,13 @@ from ...errors import quote_value
 from ..errors import RefusedError
 from . import cloudevents as events
 from . import items
-from .items import ItemError
+from .items import MAX_LABELS, ItemError, TooManyLabelsError
 from .labels import MAX_LISTED_PROBLEMS, ItemProblem, Label, LabelBatch, delivery_key
 
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 4 * 2**20
-MAX_LABELS = 20_000
+MAX_COMMAS = 32 * MAX_LABELS  # an element of a parsed list takes 64 bytes, although its text may have two
 LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson")
 FORMS = (
     f"application/json, {', '.join(LINES)}, {events.STRUCTURED}, {events.BATCHED}, or a CloudEvent in binary mode with "
@@ -65,12 +65,16 @@ def read(body: bytes, content_type: str, headers: Mapping[str, str]) -> LabelBat
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLargeError(f"the body has {len(body)} bytes; send at most {MAX_BODY_BYTES} in one request")
+    if body.count(b",") > MAX_COMMAS:
+        raise TooLargeError(f"the body has more than {MAX_COMMAS} commas; send fewer items in one request")
     collector = _Collector()
     try:
         for path, raw, delivery in _parts(body.removeprefix(BOM_UTF8), content_type, headers):
             collector.add(path, raw, delivery)
     except ItemError as error:
         raise FeedbackError(f"{error.path or 'the body'} {error.problem}") from None
+    except TooManyLabelsError:
+        raise TooLargeError(f"more than {MAX_LABELS} labels; send them in several requests") from None
     return collector.labels()
 
 

@@ -183,17 +183,20 @@ class PredictionStore:
             self._open(number, self._header, started_at).count_predicted(seen)
 
     def replay(self, number: int, chunks: Sequence[bytes]) -> Iterator[list[LabelEvent]]:
-        """Restore the segment `number` from the chunks of its file. Yield the label events of each chunk."""
+        """Restore the segment `number` from the chunks of its file. Yield the label events of each chunk.
+
+        Without the header, which may be damaged, the columns of the predictions are unknown, so only labels are kept.
+        """
         segment: Segment | None = None
+        has_header = False
         for chunk in chunks:
             labels = []
             for frame, raw in frames.read(chunk):
+                if segment is None:
+                    has_header = isinstance(frame, SegmentHeader)
+                    segment = self._reopen(number, frame if isinstance(frame, SegmentHeader) else SegmentHeader())
                 match frame:
-                    case SegmentHeader():
-                        segment = self._reopen(number, frame)
-                    case _ if segment is None:
-                        return
-                    case StoredExchange(key, second_key, at, rows):
+                    case StoredExchange(key, second_key, at, rows) if has_header:
                         segment.start(at)
                         if segment.keep(raw, key, second_key, at, rows):
                             self._rows, self._bytes = self._rows + rows, self._bytes + len(raw)

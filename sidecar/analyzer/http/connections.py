@@ -1,10 +1,12 @@
-"""The connections of the admin address: their number, their memory, and what they may send.
+"""The connections of the admin address: their number, their time limits, and what they may send.
 
 When the limit is reached, the oldest idle connection is closed, so idle clients cannot block a scrape or a health
 check. A connection with a complete request is never closed to make room. One address has at most a part of the
-connections, and all bodies together have a limit, so that clients without a token cannot fill the memory. The limits
-are lower where the process has few descriptors, since it needs some for its own files. `gate.py` refuses what is not a
-request.
+connections. The limits are lower where the process has few descriptors, since it needs some for its own files.
+`gate.py` refuses what is not a request.
+
+One timer bounds each state of a connection in which nothing else does: until the first head, between a response and
+the end of the next head, and while the last bytes are sent. `server.py` bounds the time of a request.
 """
 
 from __future__ import annotations
@@ -21,15 +23,18 @@ import msgspec
 from aiohttp import web
 
 from .gate import RefusedBytesError, RequestGate
+from .headers import HEADERS
 
 MAX_CONNECTIONS = 128
 MAX_PER_ADDRESS = 96  # the rest stays free for a scrape from elsewhere
 BACKLOG = 64  # connections that wait to be accepted
 UNBOUNDED = 1 << 20
 OWN_DESCRIPTORS = 32  # for files, the channel, deliveries and child processes; 16 are in use at rest
-MAX_BODIES_BYTES = 32 * 1024 * 1024  # of the bodies of all requests that are not answered yet
 READ_BYTES = 16 * 1024  # of one read; asyncio would read 256 KiB
-HEAD_SECONDS = 5.0  # the time limit for the head of a connection's first request
+HEAD_SECONDS = 5.0  # for the head of a connection's first request
+IDLE_SECONDS = 20.0  # from a response to the end of the next head
+CLOSE_SECONDS = 5.0  # for a client to take the last bytes
+JSON = "application/json; charset=utf-8"
 BAD_REQUEST = "cannot parse this as an HTTP request"
 INTERNAL_ERROR = "the analyzer failed to answer this request"
 
@@ -51,15 +56,11 @@ class AdminConnection(web.RequestHandler):
 
     def __init__(self, manager: AdminConnections, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._connections = manager
         self._gate = RequestGate()
+        self._closing = False
         self._paused_reading = False
+        self._timer: asyncio.TimerHandle | None = None
         self.address = ""
-
-    @property
-    def body_bytes(self) -> int:
-        """Return the number of bytes of the current request's body that have arrived."""
-        return self._gate.body_bytes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the connection with small reads."""
@@ -67,6 +68,30 @@ class AdminConnection(web.RequestHandler):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         super().connection_made(transport)
+        self.bound_time(HEAD_SECONDS)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the timer with the connection."""
+        self.unbound_time()
+        super().connection_lost(exc)
+
+    def bound_time(self, seconds: float) -> None:
+        """Abort the connection after `seconds`, unless its state changes before."""
+        self.unbound_time()
+        if isinstance(self.transport, asyncio.Transport):
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.transport.abort)
+
+    def unbound_time(self) -> None:
+        """End the time limit of the current state."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def force_close(self) -> None:
+        """Close the connection after the bytes that are written, if the client takes them in time."""
+        if not self._closing:
+            self._closing = True
+            self.bound_time(CLOSE_SECONDS)
+        super().force_close()
 
     def data_received(self, data: bytes) -> None:
         """Parse what the gate passes on; answer and close if it refuses the bytes."""
@@ -82,17 +107,16 @@ class AdminConnection(web.RequestHandler):
         if self._gate.last:
             self.force_close()
             return
+        self.bound_time(IDLE_SECONDS)
         self._pass_on(self._gate.answered())
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer with an error and close the connection."""
         if self.transport is not None:
             body = msgspec.json.encode({"error": reason}) + b"\n"
-            head = (
-                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json; charset=utf-8\r\n"
-                f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
+            fields = {"Content-Type": JSON, "Content-Length": str(len(body)), "Connection": "close", **HEADERS}
+            lines = (f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *map(": ".join, fields.items()), "", "")
+            self.transport.write("\r\n".join(lines).encode() + body)
         self.force_close()
 
     def _pass_on(self, portions: Iterable[bytes]) -> None:
@@ -102,10 +126,21 @@ class AdminConnection(web.RequestHandler):
         except RefusedBytesError as refused:
             self.refuse(refused.status, str(refused))
             return
-        self._connections.bound_bodies()
-        if self._gate.holds != self._paused_reading and self.transport is not None:
-            self._paused_reading = self._gate.holds
-            (self.transport.pause_reading if self._paused_reading else self.transport.resume_reading)()
+        self._hold_reading()
+
+    def resume_reading(self, *options: Any, **more: Any) -> None:
+        """Continue to read, after a view has taken a part of the body; aiohttp calls it."""
+        super().resume_reading(*options, **more)
+        self._hold_reading()
+
+    def _hold_reading(self) -> None:
+        """Read nothing while the gate holds bytes behind the current request, whatever aiohttp asks for."""
+        if self.transport is not None and self._gate.holds:
+            self._paused_reading = True
+            self.transport.pause_reading()
+        elif self.transport is not None and self._paused_reading:
+            self._paused_reading = False
+            self.transport.resume_reading()
 
     def handle_error(
         self,
@@ -135,7 +170,6 @@ class AdminConnections(web.Server):
         super().__init__(handler, request_factory=request_factory, **options)
         self._allowed = allowed
         self._options = options
-        self._heads: dict[AdminConnection, asyncio.TimerHandle] = {}  # connections without a first head
         self._open: set[AdminConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._idle: dict[AdminConnection, None] = {}
@@ -154,7 +188,6 @@ class AdminConnections(web.Server):
         self._open.add(handler)
         self._addresses[handler.address] += 1
         self._idle[handler] = None
-        self._heads[handler] = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._drop, handler)
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Remove a closed connection."""
@@ -167,8 +200,7 @@ class AdminConnections(web.Server):
         """Protect the request's connection from being closed while its complete request is answered."""
         handler = request.protocol
         assert isinstance(handler, AdminConnection)
-        if (timer := self._heads.pop(handler, None)) is not None:
-            timer.cancel()
+        handler.unbound_time()
         self._busy.add(handler)
         request.content.on_eof(partial(self._request_complete, handler))
         try:
@@ -179,13 +211,6 @@ class AdminConnections(web.Server):
                 self._idle.pop(handler, None)
                 self._idle[handler] = None  # last in the order, because it has just been active
                 handler.answered()
-
-    def bound_bodies(self) -> None:
-        """Refuse the largest body if all bodies together exceed MAX_BODIES_BYTES."""
-        if sum(handler.body_bytes for handler in self._open) > MAX_BODIES_BYTES:
-            largest = max(self._open, key=lambda handler: handler.body_bytes)
-            largest.refuse(503, "too many bodies are under way; send this one again later")
-            self._remove(largest)
 
     def _make_room(self, handler: AdminConnection) -> bool:
         """Close the oldest idle connection if a limit is reached; return whether the new one `handler` may stay."""
@@ -218,5 +243,3 @@ class AdminConnections(web.Server):
             if not self._addresses[handler.address]:
                 del self._addresses[handler.address]
         self._idle.pop(handler, None)
-        if (timer := self._heads.pop(handler, None)) is not None:
-            timer.cancel()

@@ -14,8 +14,9 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES  # on the wire, with the framing of the chunks
 
-_LINE = re.compile(rb"[A-Z]{1,16} [^\s\x00-\x1f\x7f]+ HTTP/1\.[01]\Z")
-_BEGINNING_OF_LINE = re.compile(rb"(?:[A-Z]{1,16}(?: [^\s\x00-\x1f\x7f]*(?: [!-~]{0,8})?)?)?\r?\Z")
+# a target with a host of its own would leave in doubt which Host counts
+_LINE = re.compile(rb"[A-Z]{1,16} /[!-~]* HTTP/1\.[01]\Z")
+_BEGINNING_OF_LINE = re.compile(rb"(?:[A-Z]{1,16}(?: (?:/[!-~]*(?: [!-~]{0,8})?)?)?)?\r?\Z")
 _FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _END = b"\r\n\r\n"
 
@@ -31,8 +32,7 @@ class RefusedBytesError(Exception):
 class RequestGate:
     """Splits the bytes of one connection into requests and passes on one at a time.
 
-    `body_bytes` counts what was passed on of the body of the current request. A request with chunks is the last one of
-    its connection, because the gate does not search for its end.
+    A request with chunks is the last one of its connection, because the gate does not search for its end.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class RequestGate:
         self._answered = False
         self._left = 0  # bytes of a body with a known length that have not arrived
         self._chunked = False
-        self.body_bytes = 0
+        self._chunked_bytes = 0
 
     @property
     def holds(self) -> bool:
@@ -70,9 +70,9 @@ class RequestGate:
     def answered(self) -> Iterator[bytes]:
         """End the current request. Yield the portions of the next one that have arrived already; raise as `receive`.
 
-        After an early answer, the rest of the body is still passed on, but no longer counted.
+        After an early answer, the rest of the body is still passed on.
         """
-        self._answered, self.body_bytes = True, 0
+        self._answered = True
         if not self._left:
             yield from self._next()
 
@@ -111,10 +111,12 @@ class RequestGate:
         """Yield what belongs to the current body; return the bytes behind it."""
         taken = data if self._chunked else data[: self._left]
         if taken:
-            self.body_bytes += 0 if self._answered else len(taken)
-            if self._chunked and self.body_bytes > MAX_CHUNKED_BYTES:
-                raise RefusedBytesError(413, "the chunks of the body are too large")
-            self._left -= 0 if self._chunked else len(taken)
+            if self._chunked:
+                self._chunked_bytes += len(taken)
+                if self._chunked_bytes > MAX_CHUNKED_BYTES:
+                    raise RefusedBytesError(413, "the chunks of the body are too large")
+            else:
+                self._left -= len(taken)
             yield taken
         return data[len(taken) :]
 

@@ -18,18 +18,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ...errors import quote_value
 from ...system.addresses import AddressError, parse_address
-from .connections import AdminConnections, share_descriptors
+from .connections import IDLE_SECONDS, AdminConnections, share_descriptors
 from .gate import MAX_BODY_BYTES
+from .headers import HEADERS
 
 REQUEST_SECONDS = 30.0
-KEEPALIVE_SECONDS = 20.0
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+LINGER_SECONDS = 2.0  # to read and drop the rest of a refused body, so that the client reads the answer
 
 # raised for what a client sent, or because it left; they are answered or dropped, and not logged
 FAULTS_OF_CLIENTS = (OSError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
@@ -46,7 +40,6 @@ class AdminRequest(web.BaseRequest):
         response.headers.popall("Server", None)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
 
 
 class AdminServer:
@@ -73,8 +66,9 @@ class AdminServer:
             _make_request,
             allowed,
             access_log=None,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            lingering_time=2.0,
+            auto_decompress=False,  # `bodies.py` does it; aiohttp would decompress also what nobody reads
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
             logger=_null_logger(),
         )
         loop = asyncio.get_running_loop()

@@ -11,11 +11,10 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ...report.pages import page
 from ...report.timeline.build import time_line
@@ -26,14 +25,16 @@ from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
 from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
 from ..errors import RefusedError
-from ..feedback import request as body
+from ..feedback import request as labelled
 from ..feedback.labels import FeedbackResponse, LabelBatch
 from ..snapshot import Snapshot
 from ..visibility.readiness import Readiness
-from . import access
+from .access import Access
+from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
+from .gate import MAX_BODY_BYTES
 from .report import build_response
 
-SMALL_BODY = 32 * 1024  # bytes; a smaller body is parsed in the event loop, a larger one in a thread
+RETRY_SECONDS = 5  # of Retry-After
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -49,7 +50,7 @@ class ViewDependencies:
     actions      carries out the changes that people request
     rows         returns the stored recent rows, oldest first; None when the document stores none
     alive        returns whether the worker runs
-    token_file   the file with the bearer token; None requires no token
+    access       decides which requests pass
     """
 
     read: Callable[[], ScrapeInput]
@@ -60,7 +61,7 @@ class ViewDependencies:
     actions: AuditedActions
     rows: Callable[[], Iterator[RowBlock] | None]
     alive: Callable[[], bool]
-    token_file: Path | None
+    access: Access
 
 
 View = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -72,6 +73,7 @@ class Views:
     def __init__(self, sources: ViewDependencies) -> None:
         self._sources = sources
         self._timeline_lock = asyncio.Lock()
+        self._bodies = BodyReader()
         self._exposition = Exposition(sources.read)
         self._table: dict[str, tuple[str, View]] = {
             "/": ("GET", self.root),
@@ -91,10 +93,11 @@ class Views:
     async def build_response(self, request: web.BaseRequest) -> web.Response:
         """Return the response to any request."""
         path = request.path
-        if not access.is_authorized(path, request.headers, self._sources.token_file):
-            return _json({"error": "this path requires the bearer token"}, 401, {"WWW-Authenticate": access.CHALLENGE})
-        if path not in access.OPEN_PATHS and access.is_cross_site(request.method, request.headers):
-            return _json({"error": "scripts and forms of a browser page are refused; open this address directly"}, 403)
+        refusal = self._sources.access.refusal(
+            request.method, path, request.headers, host_required=request.version >= HttpVersion11
+        )
+        if refusal is not None:
+            return _json({"error": refusal.error}, refusal.status, refusal.headers)
         method, view = self._find(path)
         if view is None:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
@@ -103,11 +106,10 @@ class Views:
         try:
             return await view(request)
         except RefusedError as error:
-            return _json({"error": str(error)}, error.status)
+            headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 503 else {}
+            return _json({"error": str(error)}, error.status, headers)
         except web.RequestPayloadError:
-            return _json({"error": "cannot decode the body with its Content-Encoding"}, 400, {"Connection": "close"})
-        except web.HTTPRequestEntityTooLarge:
-            return _json({"error": "the body is larger than 16 MiB"}, 413, {"Connection": "close"})
+            return _json({"error": "cannot read the chunks of the body"}, 400)
 
     async def root(self, _: web.BaseRequest) -> web.Response:
         """Redirect to the report page."""
@@ -161,7 +163,8 @@ class Views:
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
         """Put the profile in the body into force."""
-        profile_hash = await self._sources.actions.set_profile(await request.read(), *_requester(request))
+        async with self._bodies.read(request, MAX_BODY_BYTES) as raw:
+            profile_hash = await self._sources.actions.set_profile(raw, *_requester(request))
         return _json({"profile": profile_hash})
 
     async def rebaseline(self, request: web.BaseRequest) -> web.Response:
@@ -169,12 +172,13 @@ class Views:
         if request.method == "DELETE":
             await self._sources.actions.cancel_learning(*_requester(request))
             return _json({"cancelled": True})
-        learning = await self._sources.actions.rebaseline(await request.read())
+        async with self._bodies.read(request, SMALL_BYTES) as raw:
+            learning = await self._sources.actions.rebaseline(raw)
         return _json({"learning": msgspec.to_builtins(learning)}, 202)
 
     async def rows(self, _: web.BaseRequest) -> web.Response:
         """Return the stored recent rows, one JSON object per line; requires a token file."""
-        if self._sources.token_file is None:
+        if self._sources.access.token_file is None:
             return _json({"error": "rows are served only with a token; start with --token-file"}, 403)
         blocks = self._sources.rows()
         if blocks is None:
@@ -185,15 +189,13 @@ class Views:
         """Take labels: return 200 once the valid ones are stored durably, 400 when none is valid."""
         form = (request.headers.get("Content-Type", ""), request.headers)
         try:
-            if (request.content_length or 0) > body.MAX_BODY_BYTES:
-                limit = body.MAX_BODY_BYTES >> 20
-                raise body.TooLargeError(f"the body is larger than {limit} MiB; send the labels in several requests")
-            raw = await request.read()
-            labels = body.read(raw, *form) if len(raw) < SMALL_BODY else await asyncio.to_thread(body.read, raw, *form)
-        except body.FeedbackError:
+            async with self._bodies.read(request, labelled.MAX_BODY_BYTES) as raw:
+                in_thread = len(raw) > SMALL_BYTES
+                labels = await asyncio.to_thread(labelled.read, raw, *form) if in_thread else labelled.read(raw, *form)
+                answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+        except (labelled.FeedbackError, BodyTooLargeError):
             self._sources.take_labels(LabelBatch((), invalid=1))
             raise
-        answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
         if labels.labels or not labels.invalid:
             return _json(answer)
         first = labels.problems[0]

@@ -1,10 +1,14 @@
 """The executor of retraining: one attempt to deliver one event by HTTP POST.
 
-The request is signed, has a timeout, verifies the receiver's certificate and follows no redirect.
+The request is signed, verifies the receiver's certificate and follows no redirect. An attempt ends within the timeout
+and reads at most `MAX_RESPONSE_BYTES`, whatever the receiver sends. A 2xx status settles the event before anything else
+of the response is read.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,12 +20,17 @@ import aiohttp
 from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
-from .delivery import DeliveryResult, outcome_of, parse_retry_after
+from .bounded import BoundedSocket, TooMuchReceivedError
+from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
 from .event import CONTENT_TYPE
 from .secret import SecretError, read_secret
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
-MAX_RESPONSE_BYTES = 64 * 1024  # of a response that are read, so that a usual response ends with an orderly close
+_LOG = logging.getLogger("pilotfish.control")
+
+MAX_BODY_BYTES = 64 * 1024  # of a response that are read, so that a usual response ends with an orderly close
+MAX_RESPONSE_BYTES = 128 * 1024  # that one attempt reads from the network, with TLS, interim responses and heads
+CLOSE_TIMEOUT = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +43,22 @@ class WebhookTarget:
 
 
 class WebhookSender:
-    """Executor that sends events to one target. `clock` returns epoch seconds. Each attempt rereads the secret file."""
+    """Executor that sends events to one target. `clock` returns epoch seconds.
+
+    Each attempt reads the secret file and the certificates of trusted authorities again.
+    """
 
     def __init__(self, target: WebhookTarget, *, agent: str, clock: Callable[[], float]) -> None:
         self._target = target
         self._agent = agent
         self._clock = clock
+        self._logged = ""
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
         """Send the event `intent.desired` once, with the intent's id as Idempotency-Key."""
         begun = self._clock()
         answer = await self.send(intent.id, str(intent.desired))
+        self._log(answer.problem)
         answered = now + self._clock() - begun
         return outcome_of(answer, intent.why, answered)
 
@@ -59,29 +73,51 @@ class WebhookSender:
             return await self._post(body, headers)
         except TimeoutError:
             return DeliveryResult(None, Reason.TIMEOUT)
-        except (aiohttp.ClientSSLError, ssl.SSLError):
-            return DeliveryResult(None, Reason.TLS)
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            return DeliveryResult(None, Reason.TLS, problem=certificate_problem(error))
         except aiohttp.ClientConnectorError:
             return DeliveryResult(None, Reason.CONNECT)
-        except (aiohttp.ClientError, OSError, ValueError):
-            return DeliveryResult(None, Reason.DISCONNECTED)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> DeliveryResult:
-        timeout = aiohttp.ClientTimeout(total=self._target.timeout)
-        connector = aiohttp.TCPConnector(force_close=True, limit=1)
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session,
-            session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as response,
-        ):
-            answer = DeliveryResult(response.status)
-            if not answer.accepted:
-                return replace(
-                    answer, retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock())
-                )
-            # a 2xx status is enough: the receiver has accepted the event, whatever it sends after that
-            with suppress(aiohttp.ClientError, OSError, ValueError):
-                await response.content.read(MAX_RESPONSE_BYTES)
-            return answer
+        secure = self._target.url.lower().startswith("https:")
+        trusted = await asyncio.to_thread(ssl.create_default_context) if secure else True
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                force_close=True,
+                limit=1,
+                ssl=trusted,
+                socket_factory=lambda address: BoundedSocket(*address[:3], most=MAX_RESPONSE_BYTES),
+            ),
+            timeout=aiohttp.ClientTimeout(total=self._target.timeout),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        try:
+            response = await session.post(self._target.url, data=body, headers=headers, allow_redirects=False)
+            try:
+                return await self._answer(response)
+            finally:
+                response.close()
+        finally:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await session.close()
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> DeliveryResult:
+        answer = DeliveryResult(response.status, problem=redirect_problem(response.status))
+        if not answer.accepted:
+            return replace(answer, retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock()))
+        with suppress(Exception):  # the receiver has accepted the event, whatever it sends after that
+            await response.content.read(MAX_BODY_BYTES)
+        return answer
+
+    def _log(self, problem: str) -> None:
+        """Log a problem of the receiver that a person must correct, once until it changes."""
+        if problem and problem != self._logged:
+            _LOG.warning("spec.retrain.webhook: %s", problem)
+        self._logged = problem
 
     def _headers(self, id_: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": id_, "User-Agent": self._agent}
@@ -90,3 +126,11 @@ class WebhookSender:
             headers[TIMESTAMP_HEADER] = timestamp
             headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, body)
         return headers
+
+
+def _problem_of(error: Exception) -> str:
+    """Return what a person must correct, or an empty string. Other messages may hold bytes of the response."""
+    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
+        return "no request can be sent to this url; correct it"
+    cause = error if isinstance(error, TooMuchReceivedError) else error.__cause__
+    return str(cause) if isinstance(cause, TooMuchReceivedError) else ""

@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 
 from pilotfish.sidecar.analyzer.feedback import cloudevents as events
 from pilotfish.sidecar.analyzer.feedback import request as body
+from pilotfish.sidecar.analyzer.feedback.items import MAX_LABELS
 from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
 from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, TooLargeError
 from tests.support.examples import examples
@@ -172,7 +173,7 @@ def test_bodies_beyond_the_limits_are_refused() -> None:
         read(b" " * (body.MAX_BODY_BYTES + 1))
     assert caught.value.status == 413
     with pytest.raises(TooLargeError):
-        read({"id": "a", "labels": [1] * (body.MAX_LABELS + 1)})
+        read({"id": "a", "labels": [1] * (MAX_LABELS + 1)})
 
 
 KINDS = (JSON, "application/x-ndjson", events.STRUCTURED, events.BATCHED)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.analyzer.feedback import cloudevents as events
-from pilotfish.sidecar.analyzer.feedback import request as body
+from pilotfish.sidecar.analyzer.feedback.items import MAX_LABELS
 from tests.analyzer.test_http import TOKEN, Served, served
 from tests.support.waiting import eventually
 
@@ -54,7 +54,7 @@ async def test_unreadable_items_give_400_and_are_counted(tmp_path: Path) -> None
         status, answer = await post(one, {"id": 7, "label": 1})
         assert (status, answer["error"]) == (400, "$.id is 7; give the request's id as text of 1 to 1024 characters")
         assert (await post(one, b"x", **{"Content-Type": "text/plain"}))[0] == 400
-        assert (await post(one, {"id": "a", "labels": [1] * (body.MAX_LABELS + 1)}))[0] == 413
+        assert (await post(one, {"id": "a", "labels": [1] * (MAX_LABELS + 1)}))[0] == 413
         await eventually(lambda: one.app.report.feedback.labels[2].labels == 4, what="4 invalid")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,16 +43,39 @@ def test_a_torn_chunk_is_removed(tmp_path: Path) -> None:
 
 @given(at=st.integers(0, 60), flip=st.integers(1, 255))
 @settings(max_examples=examples(40), deadline=None)
-def test_chunks_before_a_damaged_byte_are_read(at: int, flip: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_whole_chunks_are_read_and_lost_bytes_are_reported_once(
+    at: int, flip: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("journal")
     pieces = [b"first piece", b"second piece", b"third piece"]
     LabelJournal(folder).append([(1, raw) for raw in pieces], 1, sync=False)
     path = folder / "feedback-00000001.log"
     raw = bytearray(path.read_bytes())
-    raw[at % len(raw)] ^= flip
+    at %= len(raw)
+    raw[at] ^= flip
     path.write_bytes(raw)
-    ((_, found),) = loaded(folder)
-    assert found == pieces[: len(found)]
+    journal = LabelJournal(folder)
+    ((_, chunks),) = journal.load()
+    found = [payload for _, payload in chunks]
+    assert found == [piece for piece in pieces if piece in found]
+    lost = len(raw) - sum(8 + len(piece) for piece in found)
+    assert f"{lost} bytes" in journal.damage
+    if at >= 23 or 4 <= at < 19:  # only the length of the first chunk hides all others
+        assert found
+    again = LabelJournal(folder)
+    ((_, chunks),) = again.load()
+    assert ([payload for _, payload in chunks], again.damage) == (found, "")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_set_aside_and_reported_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "feedback-00000001.log"
+    make(path)
+    journal = LabelJournal(tmp_path)
+    assert journal.load() == []
+    assert "feedback-00000001.log.refused" in journal.damage
+    journal.append([(1, b"a")], 1, sync=True)
+    assert loaded(tmp_path) == [(1, [b"a"])]
 
 
 def test_a_full_disk_is_reported_and_the_bytes_are_written_later(tmp_path: Path) -> None:

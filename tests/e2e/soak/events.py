@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from random import Random
 
 from tests.control.receiver import Receiver
-from tests.e2e.soak.sizes import progress, size
-from tests.e2e.stack import Stack
+from tests.e2e.conftest import profile_of
+from tests.e2e.load import until
+from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.stack import DOCUMENT, Stack
 
 ALLOWED_REPEATS = size(1, 2)
+ANSWERS = ("200", "200", "500", "die")  # of the receiver
+
+
+def prepare(stack: Stack, receiver: Receiver, random: Random, faults: int) -> None:
+    """Let each episode send its own event, so that many events are on their way during the faults."""
+    stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("cooldown: 1h", "cooldown: 1s"))
+    receiver.script[:] = [*(random.choice(ANSWERS) for _ in range(2 * faults)), "200"]
+
+
+async def open_another_episode(stack: Stack, number: int) -> None:
+    """Put a profile that the traffic does not match: a new episode opens under it."""
+    await until(stack.ready, "the analyzer", timeout=SLOW)
+    profile = await asyncio.to_thread(profile_of, 100 + number)
+    await asyncio.to_thread(stack.get, "/profile", "PUT", profile)  # a kill may cut it off: then the old one stays
 
 
 def ids_by_cause(receiver: Receiver) -> dict[str, set[str]]:

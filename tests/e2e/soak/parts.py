@@ -21,8 +21,8 @@ class Parts:
     stack: Stack
     children: dict[str, Child] = field(default_factory=dict)
 
-    def start(self, part: str) -> None:
-        """Start one part."""
+    def start(self, part: str, *prefix: str) -> None:
+        """Start one part, behind the command `prefix`."""
         stack, folder = self.stack, self.stack.folder
         if part == PROXY:
             listen, upstream = f"127.0.0.1:{stack.listen}", f"127.0.0.1:{stack.upstream}"
@@ -32,7 +32,7 @@ class Parts:
             flags = {"--shared": "shared", "--file": "monitor.yaml", "--state": "state", "--token-file": "token"}
             paths = [part for flag, name in flags.items() for part in (flag, str(folder / name))]
             module = (sys.executable, "-m", "pilotfish.sidecar.run.child")
-            child = stack.spawn(*module, "run", "--admin", f"127.0.0.1:{stack.admin}", *paths)
+            child = stack.spawn(*prefix, *module, "run", "--admin", f"127.0.0.1:{stack.admin}", *paths)
         self.children[part] = child
 
     def start_both(self) -> None:
@@ -42,11 +42,11 @@ class Parts:
         wait_until(lambda: accepts(self.stack.listen), what="the proxy")
         wait_until(self.stack.ready, timeout=30, what="the analyzer")
 
-    def kill(self, part: str) -> None:
-        """Kill one part and start it again. It must have run until then: a part never ends without a signal."""
+    def kill(self, part: str, *prefix: str) -> None:
+        """Kill one part and start it again, behind `prefix`. A part never ends without SIGKILL."""
         child = self.children[part]
-        assert child.running(), f"{part} ended with {child.process.returncode}: {child.errors()[-2000:]}"
         child.process.send_signal(signal.SIGKILL)
-        child.process.wait()
+        status = child.process.wait()
+        assert status == -signal.SIGKILL, f"{part} ended with {status}: {child.errors()[-2000:]}"
         assert not child.crashed(), child.errors()[-2000:]
-        self.start(part)
+        self.start(part, *prefix)
