@@ -241,7 +241,7 @@ def density(quick: bool) -> list[Case]:
     return [
         case("profile of 60 s, live 1 h, 20 x denser", replace(hourly, reference_tick=60.0), quick),
         case("profile of 1 h, live 1 h, 20 x denser", hourly, quick),
-        case("profile of 1 h, live 60 s, 20 x denser", replace(hourly, live_tick=60.0, live_days=30), quick, runs=4),
+        case("profile of 1 h, live 60 s, 20 x denser", replace(hourly, live_tick=60.0, live_days=30), quick, runs=2),
         *(
             case(
                 f"one row an hour, profile of {seconds:.0f} s, live 60 s",
