@@ -187,7 +187,11 @@ def incidents(quick: bool) -> list[Case]:
         case("every 5 days, tolerance 0", Plan("incidents", tolerance=0.0), quick),
         case("at random times", Plan("incidents at random times"), quick),
         case("at random times in several columns at once", Plan("common incidents"), quick),
-        case("the same, with features of several columns", Plan("common incidents", related=True), quick),
+        case(
+            "the same, related columns and their features",
+            Plan("common incidents of related columns", related=True),
+            quick,
+        ),
         case("deploys that change a column for a day", Plan("deploys"), quick),
     ]
 
