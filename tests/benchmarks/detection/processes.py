@@ -130,10 +130,15 @@ def incidents(clock: Clock, rng: Generator, periodic: bool = True) -> Recording:
     return clock.recording(columns, rng)
 
 
-def common_incidents(clock: Clock, rng: Generator) -> Recording:
-    """All columns but the last are larger by 1 sd for the same two hours, at random times, once in 5 days."""
-    hours = clock.spells(5, 2, rng)
-    return clock.recording(clock.moved(lambda: hours, rng), rng)
+def common_incidents(clock: Clock, rng: Generator, related: bool = False) -> Recording:
+    """All columns but the last are larger by 1 sd for the same two hours, at random times, once in 5 days.
+
+    Related columns have the correlation .5 with each other.
+    """
+    hours, common = clock.spells(5, 2, rng), rng.normal(size=clock.shape)
+    *troubled, last = [(common + values) / 2**0.5 if related else values for values in clock.normal(rng)]
+    columns = [*(values + hours for values in troubled), last]
+    return clock.recording(columns, rng)
 
 
 def deploys(clock: Clock, rng: Generator) -> Recording:
@@ -291,6 +296,7 @@ def hour_effects(clock: Clock, rng: Generator) -> Recording:
 PROCESSES: Mapping[str, Process] = {
     "batch job": batch_job,
     "common incidents": common_incidents,
+    "common incidents of related columns": partial(common_incidents, related=True),
     "copies": copies,
     "deploys": deploys,
     "heavy bursts": heavy_bursts,

@@ -187,7 +187,11 @@ def incidents(quick: bool) -> list[Case]:
         case("every 5 days, tolerance 0", Plan("incidents", tolerance=0.0), quick),
         case("at random times", Plan("incidents at random times"), quick),
         case("at random times in several columns at once", Plan("common incidents"), quick),
-        case("the same, with features of several columns", Plan("common incidents", related=True), quick),
+        case(
+            "the same, related columns and their features",
+            Plan("common incidents of related columns", related=True),
+            quick,
+        ),
         case("deploys that change a column for a day", Plan("deploys"), quick),
     ]
 
@@ -241,7 +245,7 @@ def density(quick: bool) -> list[Case]:
     return [
         case("profile of 60 s, live 1 h, 20 x denser", replace(hourly, reference_tick=60.0), quick),
         case("profile of 1 h, live 1 h, 20 x denser", hourly, quick),
-        case("profile of 1 h, live 60 s, 20 x denser", replace(hourly, live_tick=60.0, live_days=30), quick, runs=4),
+        case("profile of 1 h, live 60 s, 20 x denser", replace(hourly, live_tick=60.0, live_days=30), quick, runs=2),
         *(
             case(
                 f"one row an hour, profile of {seconds:.0f} s, live 60 s",
