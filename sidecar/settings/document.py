@@ -118,7 +118,7 @@ class StreamDetector(DocumentBlock, frozen=True, kw_only=True):
         Meta(
             description="One number for each tick, from the rows of that tick: `feature.NAME.MEASURE` or "
             "`prediction.NAME.MEASURE` "
-            "(chi_square, jensen_shannon, ks, missing_ratio, out_of_range_ratio, psi, unseen_ratio, wasserstein), "
+            "(chi_square, jensen_shannon_distance, ks, missing_ratio, out_of_range_ratio, psi, unseen_ratio, wasserstein), "
             "`performance.realized`, `performance.estimated`."
         ),
     ]

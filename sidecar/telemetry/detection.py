@@ -16,7 +16,7 @@ from .metric import Metric
 from .scrape import ScrapeInput
 
 EFFECTS: dict[Metric, Callable[[Effects], float | None]] = {
-    names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,
+    names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon_distance.value,
     names.MISSING_RATIO: lambda effects: effects.missing_ratio,
     names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,
     names.PSI: lambda effects: effects.psi.value,
