@@ -203,11 +203,11 @@ class NumericBins:
 
 _DOCUMENT = schema.fields(
     atoms=schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS),
-    centre=schema.real(-LARGEST_VALUE, LARGEST_VALUE),
+    centre=schema.real(-LARGEST_CUT, LARGEST_CUT),
     cuts=schema.reals(-LARGEST_CUT, LARGEST_CUT, fewest=4, longest=MOST_BINS),
     discrete=schema.flag,
-    means=schema.optional(schema.listed(schema.optional(schema.real(-LARGEST_VALUE, LARGEST_VALUE)), 1, MOST_BINS)),
-    spread=schema.real(0, LARGEST_VALUE),
+    means=schema.optional(schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS)),
+    spread=schema.real(0, 2 * LARGEST_CUT),
 )
 
 

@@ -20,6 +20,7 @@ from .tenths import tenths
 
 OUTSIDE = ("above", "below", "far", "inf")  # roles of the bins beyond the reference range
 WITHOUT_ORDER = ("chi_square", "jensen_shannon_distance", "psi")
+LEAST_SD = 1e-15  # over the largest value: a smaller spread is rounding
 GROUPED = ("jensen_shannon_distance", "psi")
 
 
@@ -83,6 +84,7 @@ class PositionScale:
         p = rows / max(int(rows.sum()), 1)
         centre = float(p @ (at / size))
         sd = float(np.sqrt(p @ (at / size - centre) ** 2)) if bins.means is None else bins.spread / size
+        sd = sd if sd > LEAST_SD else 0.0
         by = sd or 1.0
         return cls(
             reference=(positions / size - centre) / by,
