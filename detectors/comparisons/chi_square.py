@@ -30,9 +30,11 @@ def chi_square(reference: Ints, current: Ints, positions: Floats, design_effect:
     q = shares(current)
     used = p > 0
     ratio = np.where(used, q / np.where(used, p, 1.0), 0.0)
+    noise = ratio.sum() / n + (ratio**2).sum() / m - 1 / n - 1 / m
     return Divergence(
         value=((ratio - 1) ** 2) @ p,
-        noise=ratio.sum() / n + (ratio**2).sum() / m - 1 / n - 1 / m,
+        noise=noise,
+        least_noise=noise / design_effect,
         variance=variance_of(1 - ratio**2, p) / m + variance_of(2 * (ratio - 1), q) / n,
         freedom=np.maximum(used.sum() - 1.0, 1.0),
     ).score()

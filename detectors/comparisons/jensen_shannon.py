@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from .score import Divergence, Score, effective_rows, shares, variance_of
+from .score import FEW_ROWS, Divergence, Score, effective_rows, shares, variance_of
 
 
 def jensen_shannon_distance(
@@ -34,10 +34,11 @@ def jensen_shannon_distance(
     used = p + q > 0
     middle = np.where(used, (p + q) / 2, 1.0)
     by_p, by_q = (np.log2(np.where(part > 0, part, middle) / middle) / 2 for part in (p, q))
-    noise = (p / middle).sum() / n + (q / middle).sum() / m - 1 / n - 1 / m
+    terms, least = p / middle / n + q / middle / m, 1 / n + 1 / m
     found = Divergence(
         value=np.maximum(p @ by_p + q @ by_q, 0.0),
-        noise=noise / (8 * np.log(2)),
+        noise=(terms.sum() - least) / (8 * np.log(2)),
+        least_noise=(terms[current >= FEW_ROWS].sum() - least) / (8 * np.log(2) * design_effect),
         variance=variance_of(by_p, p) / m + variance_of(by_q, q) / n,
         freedom=np.maximum(used.sum() - 1.0, 1.0),
     ).score()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from .score import Divergence, Score, effective_rows, shares, variance_of
+from .score import FEW_ROWS, Divergence, Score, effective_rows, shares, variance_of
 
 
 def psi(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
@@ -51,10 +51,11 @@ def _divergence(reference: Ints, current: Ints, design_effect: float) -> Diverge
     used = p > 0
     ratio = np.where(used, q, 1.0) / np.where(used, p, 1.0)
     log = np.log(ratio)
-    noise = (used * (1 + 1 / ratio)).sum(-1) / n + (used * (1 + ratio)).sum(-1) / m
+    terms = used * ((1 + 1 / ratio) / np.expand_dims(n, -1) + (1 + ratio) / np.expand_dims(m, -1)) / 2
     return Divergence(
         value=((q - p) * log).sum(-1),
-        noise=noise / 2 - 1 / n - 1 / m,
+        noise=terms.sum(-1) - 1 / n - 1 / m,
+        least_noise=((terms * (current >= FEW_ROWS)).sum(-1) - 1 / n - 1 / m) / design_effect,
         variance=variance_of(1 - ratio - log, p) / m + variance_of(1 - 1 / ratio + log, q) / n,
         freedom=np.maximum(used.sum(-1) - 1.0, 1.0),
     )

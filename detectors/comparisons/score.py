@@ -17,6 +17,7 @@ from ..batch import Floats, Ints
 Z_95 = 1.96
 HALVINGS = 24  # of the range that is searched for an end of an interval
 LEAST_NOISE = 1e-12
+FEW_ROWS = 3  # in a bin
 Number = TypeVar("Number", float, Floats)
 
 
@@ -52,12 +53,15 @@ class Divergence:
     Attributes:
         value: [...] of the rows.
         noise: [...] by which few rows raise the value on average: the second-order term of its expansion.
+        least_noise: [...] a lower bound: the same for independent rows, and without the bins that have fewer than
+            `FEW_ROWS` current rows, for which the expansion does not hold.
         variance: [...] of the value by the delta method.
         freedom: [...] bins that have rows, less one.
     """
 
     value: Floats
     noise: Floats
+    least_noise: Floats
     variance: Floats
     freedom: Floats
 
@@ -67,7 +71,7 @@ class Divergence:
 
     def scores(self) -> tuple[Floats, Floats, Floats]:
         """Return values and both ends of their intervals, each [n], for n pairs of vectors."""
-        return interval(self.value, self.noise, self.variance, self.freedom)
+        return interval(self.value, self.noise, self.least_noise, self.variance, self.freedom)
 
 
 def shares(counts: Ints) -> Floats:
@@ -89,23 +93,25 @@ def variance_of(derivative: Floats, p: Floats) -> Floats:
     return out
 
 
-def interval(value: Number, noise: Number, variance: Number, freedom: Number) -> tuple[Number, Number, Number]:
+def interval(
+    value: Number, noise: Number, least_noise: Number, variance: Number, freedom: Number
+) -> tuple[Number, Number, Number]:
     """Return a divergence and both ends of its 95 % interval, by inverting a test.
 
     The statistic of samples whose distributions have the divergence D has about the mean D + noise, and the variance
     2 noise^2 / freedom + variance D / value: that of a chi-square for D = 0, and that of the delta method for large D.
     A gamma distribution with these moments approximates it, as Patnaik does for the noncentral chi-square (Biometrika
     36, 1949), with the quantiles of Wilson and Hilferty (PNAS 17, 1931). The interval holds the D for which the
-    statistic lies between the 2.5 % and the 97.5 % quantile. tests/benchmarks/detection/intervals.py measures coverage
-    and width.
+    statistic lies between the 2.5 % and the 97.5 % quantile, with the least noise at the upper end.
+    tests/benchmarks/detection/intervals.py measures coverage and width.
     """
-    noise = noise + (LEAST_NOISE - noise) * (noise < LEAST_NOISE)  # of a single bin it is 0 up to rounding
     by_distance = variance / (value + (value == 0))
     by_noise = 2 * noise * noise / freedom
     reach = 4 * value + 20 * (noise + by_distance)
 
-    def end(z: float) -> Number:
+    def end(z: float, noise: Number) -> Number:
         """Return the largest D whose quantile is below the value."""
+        noise = noise + (LEAST_NOISE - noise) * (noise < LEAST_NOISE)  # of a single bin it is 0 up to rounding
         distance, step = 0 * value, reach
         for _ in range(HALVINGS):
             step = step / 2
@@ -115,5 +121,5 @@ def interval(value: Number, noise: Number, variance: Number, freedom: Number) ->
             distance = distance + step * (mean * (1 - ninth + z * ninth**0.5) ** 3 < value)
         return distance
 
-    low, high = end(Z_95), end(-Z_95)
+    low, high = end(Z_95, noise), end(-Z_95, least_noise)
     return value, low - (low - value) * (low > value), high + (value - high) * (high < value)

@@ -21,9 +21,10 @@ def wasserstein(reference: Ints, current: Ints, positions: Floats, design_effect
     The interval follows from the triangle inequality: the statistic differs from the distance of the distributions by
     at most the sum of the distances of both samples from their own distribution. That sum is an integral of absolute
     values of a Gaussian process (del Barrio, Gine and Matran, Ann. Probab. 27, 1999). Its mean and variance follow from
-    the covariances, and a gamma distribution with these moments gives its 95 % quantile. Where the two samples have
-    other means in the same bin, the rows are taken to spread as widely as these means differ. The arguments are those
-    of `score.Comparison`.
+    the covariances, and a gamma distribution with these moments gives its 95 % quantile. Few rows lack the tail of
+    their distribution, so the quantile is the larger one of those by the current rows and by both samples together.
+    Where the two samples have other means in the same bin, the rows are taken to spread as widely as these means
+    differ. The arguments are those of `score.Comparison`.
 
     Example:
         >>> import numpy as np
@@ -47,7 +48,9 @@ def wasserstein(reference: Ints, current: Ints, positions: Floats, design_effect
         return Score(0.0, 0.0, 0.0)
     value = float(np.abs(below_q - below_p) @ widths)
     spread = Z_95 * float(q @ (both[-1] - both[0]) ** 2 / n) ** 0.5
-    reach = float(np.hypot(_largest_deviation(below_p, below_q, 1 / m, 1 / n, widths), spread))
+    pooled = (m * below_p + n * below_q) / (m + n)
+    largest = max(_largest_deviation(below_p, below, 1 / m, 1 / n, widths) for below in (below_q, pooled))
+    reach = float(np.hypot(largest, spread))
     return Score(value, max(value - reach, 0.0), value + reach)
 
 
