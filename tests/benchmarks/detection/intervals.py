@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist, fmean
@@ -22,6 +22,7 @@ from tests.benchmarks.detection.runner import Case
 
 ROWS, SHIFTS, REFERENCE_ROWS = (100, 300, 1000, 10_000), (0.0, 0.1, 0.5, 1.0), 10_000
 MEASURES = ("psi", "jensen_shannon_distance", "chi_square", "ks", "wasserstein")
+INFINITE = ("chi_square", "psi")  # where one distribution has no mass and the other has
 LARGE = 10**15  # counts of it are probabilities
 LEAST = 0.9
 CATEGORIES, TILT = 30, np.linspace(-1, 1, 30)
@@ -48,7 +49,8 @@ def _autoregressive(rng: np.random.Generator, rows: int, share: float = 0.9) -> 
 
 
 def _log_normal_below(x: Floats) -> Floats:
-    return NORMAL(np.log(np.maximum(x, 1e-300)))
+    below: Floats = NORMAL(np.log(np.maximum(x, 1e-300)))
+    return below
 
 
 PROCESSES = {
@@ -59,11 +61,12 @@ PROCESSES = {
 }
 
 
-def covered(seeds: Sequence[int], *, name: str) -> Iterator[dict[str, list[tuple[bool, float]]]]:
+def covered(seeds: Sequence[int], *, name: str) -> list[dict[str, list[tuple[bool, float]]]]:
     """For each seed, by measure: whether each interval contains the truth, and its width, over all rows and shifts."""
-    for seed in seeds:
-        rng = np.random.default_rng([seed, len(name)])
-        yield _of_categories(rng) if name == "categories" else _of_numbers(rng, PROCESSES[name])
+    random = [np.random.default_rng([seed, len(name)]) for seed in seeds]
+    if name == "categories":
+        return [_of_categories(rng) for rng in random]
+    return [_of_numbers(rng, PROCESSES[name]) for rng in random]
 
 
 def _of_numbers(rng: np.random.Generator, process: Process) -> dict[str, list[tuple[bool, float]]]:
@@ -93,10 +96,10 @@ def _of_categories(rng: np.random.Generator) -> dict[str, list[tuple[bool, float
     for shift in SHIFTS:
         q = p * np.exp(shift * tilt)
         q /= q.sum()
-        large = [np.array([round(LARGE * of[at]) if at >= 0 else 0 for at in place]) for of in (p, q)]
+        large = _large(p, place), _large(q, place)
         for rows in ROWS:
             truth = {
-                name: COMPARISONS[name](*(_at_least(large, rows) if name == "psi" else large), positions).value
+                name: COMPARISONS[name](*(_at_least(large, rows) if name in INFINITE else large), positions).value
                 for name in found
             }
             counting = TickCounts(profile)
@@ -105,10 +108,15 @@ def _of_categories(rng: np.random.Generator) -> dict[str, list[tuple[bool, float
     return found
 
 
-def _at_least(large: list[Ints], rows: int) -> tuple[Ints, Ints]:
-    """Return counts whose current ones are at least half a row of `rows`: else the truth of PSI would be infinite."""
+def _large(p: Floats, place: list[int]) -> Ints:
+    return np.array([round(LARGE * p[at]) if at >= 0 else 0 for at in place], np.int64)
+
+
+def _at_least(large: tuple[Ints, Ints], rows: int) -> tuple[Ints, Ints]:
+    """Return counts of at least half a row where the other sample has rows: else PSI and chi-square are infinite."""
     reference, current = large
-    return reference, np.maximum(current, np.minimum(LARGE // (2 * rows), reference))
+    least, least_current = LARGE // (2 * REFERENCE_ROWS), LARGE // (2 * rows)
+    return np.maximum(reference, np.minimum(least, current)), np.maximum(current, np.minimum(least_current, reference))
 
 
 def _truth(feature: Feature, process: Process, shift: float, rows: int) -> dict[str, float]:
@@ -126,8 +134,8 @@ def _truth(feature: Feature, process: Process, shift: float, rows: int) -> dict[
     positions = np.concatenate([np.arange(len(edges) + 1, dtype=float), [np.nan]])
     truth = {}
     for name in MEASURES[:-1]:
-        grouped = [estimator.grouped(name, counts) for counts in large]
-        truth[name] = COMPARISONS[name](*(_at_least(grouped, rows) if name == "psi" else grouped), positions).value
+        grouped = estimator.grouped(name, large[0]), estimator.grouped(name, large[1])
+        truth[name] = COMPARISONS[name](*(_at_least(grouped, rows) if name in INFINITE else grouped), positions).value
     assert estimator.scale is not None
     return {**truth, "wasserstein": shift / estimator.scale.sd}
 
@@ -140,7 +148,10 @@ def _judge(feature: Feature, counts: Any, truth: dict[str, float], found: dict[s
 
 
 def judge_measure(outcomes: Sequence[dict[str, list[tuple[bool, float]]]], *, measure: str) -> Judged:
-    """The lowest coverage over rows and shifts, and the mean width with each number of rows at 1 sd."""
+    """The lowest coverage over rows and shifts, and the mean width with each number of rows at 1 sd.
+
+    Chi-square has no target: a bin with a handful of reference rows dominates it, which no interval of it can know.
+    """
     cells = [[run[measure][at] for run in outcomes] for at in range(len(SHIFTS) * len(ROWS))]
     coverage = [fmean(inside for inside, _ in cell) for cell in cells]
     width = [fmean(size for _, size in cell) for cell in cells]
@@ -150,7 +161,8 @@ def judge_measure(outcomes: Sequence[dict[str, list[tuple[bool, float]]]], *, me
         f"{coverage[worst]:.1%} ({ROWS[worst % len(ROWS)]:,} rows, {SHIFTS[worst // len(ROWS)]:g} sd), mean "
         f"{fmean(coverage):.1%}; width at 1 sd {at_one}"
     )
-    return Judged(text, "", coverage[worst] >= LEAST, {"coverage": coverage, "width": width})
+    met = None if measure == "chi_square" else coverage[worst] >= LEAST
+    return Judged(text, "", met, {"coverage": coverage, "width": width})
 
 
 def cases(quick: bool) -> list[Case]:
@@ -159,8 +171,8 @@ def cases(quick: bool) -> list[Case]:
     return [
         Case(
             f"{name}: {measure.replace('_', ' ')}",
-            ">= 90 %",
-            partial(covered),
+            "" if measure == "chi_square" else ">= 90 %",
+            covered,
             partial(judge_measure, measure=measure),
             runs,
             runs // 4,
