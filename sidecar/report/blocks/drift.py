@@ -30,7 +30,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     last_tick: int
     rows: int
     psi: ScoreReport
-    jensen_shannon_distance: ScoreReport
+    jensen_shannon_distance: ScoreReport | None = None  # reports of format 1 lack it
     chi_square: ScoreReport
     wasserstein: ScoreReport | None
     ks: ScoreReport | None
