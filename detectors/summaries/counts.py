@@ -24,7 +24,6 @@ from ..transforms import LARGE_VALUE_KINDS, Block, countable_rows, sampled_rows
 BLOCK_ROWS = 1024  # small batches wait until this number of rows can be encoded together,
 BLOCK_BYTES = 4 * 1024 * 1024  # or until texts and arrays have this size
 STATE_VERSION = 2
-OUTSIDE_RANGE = [1, 2, -4, -3]  # the bins far below, below, above and far above the reference range
 
 
 @dataclass(frozen=True)
@@ -264,7 +263,7 @@ class TickCounts:
             bin_ids, mismatches = bins.digitize(column)
             found = np.bincount(bin_ids, minlength=bins.size)
             self._counts.bin_counts[first:last] += found
-            if isinstance(bins, NumericBins) and found[OUTSIDE_RANGE].any():
+            if isinstance(bins, NumericBins) and found[1] + found[2] + found[-4] + found[-3]:  # outside the range
                 self._counts.excess[position] += bins.excess(column, bin_ids)
             self._counts.mismatches[position] += mismatches
             if self._on_unseen is not None and isinstance(bins, CategoryBins):
