@@ -105,13 +105,14 @@ def interval(
     statistic lies between the 2.5 % and the 97.5 % quantile, with the least noise at the upper end.
     tests/benchmarks/detection/intervals.py measures coverage and width.
     """
+    noise = noise + (LEAST_NOISE - noise) * (noise < LEAST_NOISE)  # of a single bin it is 0 up to rounding
+    least_noise = least_noise + (LEAST_NOISE - least_noise) * (least_noise < LEAST_NOISE)
     by_distance = variance / (value + (value == 0))
     by_noise = 2 * noise * noise / freedom
     reach = 4 * value + 20 * (noise + by_distance)
 
     def end(z: float, noise: Number) -> Number:
         """Return the largest D whose quantile is below the value."""
-        noise = noise + (LEAST_NOISE - noise) * (noise < LEAST_NOISE)  # of a single bin it is 0 up to rounding
         distance, step = 0 * value, reach
         for _ in range(HALVINGS):
             step = step / 2
