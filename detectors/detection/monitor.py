@@ -212,7 +212,8 @@ class DriftMonitor:
             return None
         position = self.profile.index[name]
         counts, mismatches = past.counts.of(self.profile, name), int(past.counts.mismatches[position])
-        return self._estimators[position].measure(counts, mismatches, past.first, past.last)
+        excess = past.counts.excess[position]
+        return self._estimators[position].measure(counts, excess, mismatches, past.first, past.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self.windows.latest(RECENT_TICKS)

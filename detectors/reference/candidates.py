@@ -92,6 +92,8 @@ def build_candidate(
     if reason and not keep_column:
         return ExcludedColumn(name, reason)
     bin_ids, _ = bins.digitize(column)
+    if isinstance(bins, NumericBins):
+        bins = bins.described(to_floats(column)[0], bin_ids)
     training = np.bincount(bin_ids[rows.training], minlength=bins.size)
     calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
     bank = build_bank(bins, training, tolerance)

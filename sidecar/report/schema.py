@@ -61,7 +61,7 @@ __all__ = [
     "UnprofiledColumn",
 ]
 
-FORMAT = 1
+FORMAT = 2  # 1 had effect sizes of other definitions: a divergence, normal scores, and noise taken out
 
 State = Literal["idle", "unprofiled", "watching"]
 

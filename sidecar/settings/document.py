@@ -117,8 +117,8 @@ class StreamDetector(DocumentBlock, frozen=True, kw_only=True):
         Name,
         Meta(
             description="One number for each tick, from the rows of that tick: `feature.NAME.MEASURE` or "
-            "`prediction.NAME.MEASURE` "
-            "(chi_square, jensen_shannon, ks, missing_ratio, out_of_range_ratio, psi, unseen_ratio, wasserstein), "
+            "`prediction.NAME.MEASURE` (chi_square, jensen_shannon_distance, ks, missing_ratio, out_of_range_ratio, "
+            "psi, unseen_ratio, wasserstein), "
             "`performance.realized`, `performance.estimated`."
         ),
     ]

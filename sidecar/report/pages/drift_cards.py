@@ -55,7 +55,8 @@ def _effects(effects: Effects | None) -> str:
 
 def _sizes(effects: Effects) -> Iterator[tuple[str, str]]:
     yield "PSI", _interval(effects.psi)
-    yield "Jensen-Shannon", _interval(effects.jensen_shannon)
+    if effects.jensen_shannon_distance is not None:
+        yield "Jensen-Shannon distance", _interval(effects.jensen_shannon_distance)
     if effects.wasserstein is not None:
         yield "shift (Wasserstein), sd", _interval(effects.wasserstein)
     if effects.ks is not None:

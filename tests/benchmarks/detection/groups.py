@@ -10,6 +10,7 @@ from tests.benchmarks.detection import (
     independent,
     inflation,
     injected,
+    intervals,
     merging,
     real,
     recurring,
@@ -172,6 +173,13 @@ GROUPS: dict[str, Group] = {
         "One column of independent values, + .5 sd at the end; each detector with its defaults, Pilotfish with a "
         "reference of 10,000 rows, ten rows a tick and A = 43,200 (so at most .23 false alarms per 100,000 rows).",
         baselines.cases,
+    ),
+    "intervals": Group(
+        "Intervals of the effect sizes",
+        "The lowest share of 95 % intervals that contain the distance of the distributions, over 100, 300, 1,000 and "
+        "10,000 current rows and shifts of 0, .1, .5 and 1 sd; a fresh reference of 10,000 rows in each run. The "
+        "widths are those at 1 sd, in the order of the rows.",
+        intervals.cases,
     ),
     "throughput": Group(
         "Throughput of one core",
