@@ -14,6 +14,7 @@ from ..batch import Bools, Floats, Ints
 from ..binning.numeric import NumericBins
 from ..profile.feature import Feature
 from ..profile.slots import slot_shares
+from ..timezones import UTC
 from . import COMPARISONS
 from .score import Score
 from .tenths import tenths
@@ -120,6 +121,7 @@ class EffectSizeEstimator:
         by_slot: counts [SLOTS, bins] of the reference hour by hour; None if hours are not compared separately.
         design_effect: as in `profile.feature.Feature`; it widens the intervals.
         tick_seconds: width of a tick; 0 if ticks have no hour.
+        timezone: IANA name of the zone of the slots' hours.
         groups: first bins of the groups of PSI and Jensen-Shannon.
         scale: positions of numbers; None if the bins have no order.
         missing, unseen, outside: [bins] masks by role.
@@ -140,6 +142,7 @@ class EffectSizeEstimator:
     by_slot: Ints | None
     design_effect: float
     tick_seconds: float
+    timezone: str
     groups: Mapping[str, Ints]
     scale: PositionScale | None
     missing: Bools
@@ -156,6 +159,7 @@ class EffectSizeEstimator:
             by_slot=None if feature.slots is None else feature.slots.training + feature.slots.calibration,
             design_effect=feature.design_effect,
             tick_seconds=tick_seconds,
+            timezone=UTC if feature.slots is None else feature.slots.timezone,
             groups=groups,
             scale=PositionScale.of(feature.bins, counts) if isinstance(feature.bins, NumericBins) else None,
             missing=roles == "missing",
@@ -213,7 +217,7 @@ class EffectSizeEstimator:
         """Return the reference counts [bins] for some ticks: with slots, mixed in the proportions of their hours."""
         if self.by_slot is None or not self.tick_seconds:
             return self.reference
-        shares = slot_shares(first_tick, last_tick, self.tick_seconds)
+        shares = slot_shares(first_tick, last_tick, self.tick_seconds, self.timezone)
         if shares is None:
             return self.reference
         rows = self.by_slot.sum(axis=1)

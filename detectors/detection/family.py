@@ -209,9 +209,8 @@ class FamilyDetector:
         if self.episode_evidence is None:
             return changes
         confirmed = self._confirmed()
-        for episode in self.history.open:
-            for member in episode.active:
-                member.confirmed = False
+        for member in [member for one in self.history.open for member in one.active]:
+            member.confirmed = False
         for position in confirmed:
             episode = self.history.of(self._name(position))
             if episode is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..profile.profile import Profile
 from ..profile.slots import SLOT_SECONDS
 from ..settings import DriftSettings
+from ..timezones import UTC
 
 DENSITY_WARNING_RATIO = 10.0
 
@@ -20,7 +21,7 @@ def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
         return ()
     live, measured = settings.tick_seconds, reference.tick_seconds
     longest = reference.longest_block * measured
-    slots = [feature.name for feature in profile.features if feature.slots is not None]
+    zones = [feature.slots.timezone for feature in profile.features if feature.slots is not None]
     found = []
     if reference.order == "time" and live < measured:
         found.append(
@@ -29,17 +30,17 @@ def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
         )
     if reference.order == "time" and live > longest:
         found.append(
-            f"a tick is {live:g} s, but the variance of the reference was measured over at most {longest:g} s, an eighth "
-            "of its length: the false-alarm budget may not hold; use shorter ticks, or a longer reference"
+            f"a tick is {live:g} s, but the variance of the reference was measured over at most {longest:g} s, an "
+            "eighth of its length: the false-alarm budget may not hold; use shorter ticks, or a longer reference"
         )
-    if slots and live > SLOT_SECONDS:
+    if zones and live > SLOT_SECONDS:
         found.append(
-            f"a tick is {live:g} s, so {len(slots)} features with a daily cycle are compared with the whole reference "
+            f"a tick is {live:g} s, so {len(zones)} features with a daily cycle are compared with the whole reference "
             "instead of the same hour: their drift is found late; use ticks of an hour or less"
         )
-    if slots and settings.timezone not in {"UTC", reference.timezone}:
+    if zones and settings.timezone not in {UTC, zones[0]}:
         found.append(
-            f"the profile compares the hours of {reference.timezone}, not those of {settings.timezone}: "
+            f"the profile compares the hours of {zones[0]}, not those of {settings.timezone}: "
             f"build it with --timezone {settings.timezone}"
         )
     return tuple(found)
@@ -51,6 +52,6 @@ def density_warning(density: float | None) -> str:
         return ""
     return (
         f"a tick has {density:,.0f} times the rows of a tick of the reference, and the evidence of slow effects is "
-        "divided accordingly: drift is found late or never; build the profile from traffic of the same density; if rows "
-        "are replayed faster than they happened, build it without times"
+        "divided accordingly: drift is found late or never; build the profile from traffic of the same density; "
+        "if rows are replayed faster than they happened, build it without times"
     )

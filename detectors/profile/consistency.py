@@ -14,10 +14,9 @@ import numpy as np
 from ..batch import Family, Side
 from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins, integer_bins
-from ..errors import DetectorError, ProfileError, shown
+from ..errors import ProfileError, shown
 from ..losses.functions import AbsoluteLoss
 from ..losses.task import BY_SCORE, LOSS
-from ..timezones import time_zone
 from ..transforms import Transform
 from ..transforms.loss import LossTransform
 from .feature import Feature
@@ -78,10 +77,6 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit(
             "$.reference.tick_sizes", f"must be ascending, and empty unless the order is time: {shown(widths)}"
         )
-    try:
-        time_zone(reference.timezone)
-    except DetectorError as error:
-        raise ProfileError(f"$.reference.timezone: {error}") from error
     first, last = reference.first_time, reference.last_time
     if first is not None and last is not None and first > last:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")

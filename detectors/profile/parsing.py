@@ -19,8 +19,9 @@ from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins
 from ..binning.numeric import NumericBins
 from ..binning.probabilities import Bins
-from ..errors import ProfileError, shown
+from ..errors import DetectorError, ProfileError, shown
 from ..evalues.bank import BANK_VERSION
+from ..timezones import time_zone
 from ..transforms import from_document
 from .consistency import require_consistent
 from .feature import Feature
@@ -128,7 +129,17 @@ def _slots(document: object, n_bins: int, alternatives: int, where: str) -> Slot
         variance_inflation=inflations["inflation"],
         bound_variance_inflation=inflations["bound_inflation"],
         inflation_growth=inflations["growth"],
+        timezone=known["timezone"],
     )
+
+
+def _timezone(value: object, where: str) -> str:
+    name = _NAME(value, where)
+    try:
+        time_zone(name)
+    except DetectorError as error:
+        raise ProfileError(f"{where}: {error}") from error
+    return name
 
 
 _NAME = schema.text(0, schema.LONGEST_NAME)
@@ -141,6 +152,7 @@ _SLOTS = schema.fields(
     growth=_GROWTH,
     inflation=_INFLATION,
     shaping=schema.anything,
+    timezone=_timezone,
 )
 _FEATURE = schema.fields(
     bins=schema.anything,

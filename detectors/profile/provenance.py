@@ -54,7 +54,6 @@ class ReferenceSummary:
         longest_block: ticks of the longest block whose variance was measured.
         duplicate_ratio: share of the rows that repeat a row shortly before them.
         tolerance: the tolerance for which the growth of the variance inflation was measured.
-        timezone: IANA name of the zone whose hours are the slots.
     """
 
     rows: int
@@ -69,7 +68,6 @@ class ReferenceSummary:
     duplicate_ratio: float = 0.0
     tick_sizes: tuple[TickSize, ...] = ()
     tolerance: float = 0.0
-    timezone: str = "UTC"
 
     def rows_in_tick(self, tick_seconds: float) -> float | None:
         """Return the rows in a tick of that width around an average row; None if evidence is not scaled.
@@ -141,6 +139,5 @@ REFERENCE = schema.record(
         most=100,
     ),
     ticks=schema.whole(1),
-    timezone=schema.text(1, schema.LONGEST_NAME),
     tolerance=schema.number(0, 1),
 )

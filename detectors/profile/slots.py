@@ -35,6 +35,7 @@ class Slots:
         variance_inflation: [alternatives] of sums around the means of their slots.
         bound_variance_inflation: [alternatives] the same for sums over the rows of one slot, which the bounds rest on.
         inflation_growth: as in `feature.Feature`, for sums around the means of their slots.
+        timezone: IANA name of the zone whose hours are the slots.
     """
 
     training: Ints
@@ -42,6 +43,7 @@ class Slots:
     variance_inflation: Floats
     bound_variance_inflation: Floats
     inflation_growth: Floats
+    timezone: str = UTC
 
     def document(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -51,6 +53,7 @@ class Slots:
             "growth": self.inflation_growth.tolist(),
             "inflation": self.variance_inflation.tolist(),
             "shaping": self.training.tolist(),
+            "timezone": self.timezone,
         }
 
 
@@ -85,6 +88,6 @@ def slot_shares(first: int, last: int, tick_seconds: float, timezone: str = UTC)
 
 def _hours(ticks: Ints, tick_seconds: float, timezone: str) -> Ints:
     """Return the hour of the day in which each tick begins."""
-    seconds = local_seconds(ticks * tick_seconds, timezone)
+    seconds = local_seconds(np.asarray(ticks * tick_seconds, dtype=np.float64), timezone)
     hours: Ints = np.floor(seconds / SLOT_SECONDS).astype(np.int64) % SLOTS
     return hours

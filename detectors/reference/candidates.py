@@ -138,7 +138,7 @@ def _by_slot(
     if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
         return None, measured
     alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
-    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values, found.growth), found
+    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values, found.growth, rows.timezone), found
 
 
 def _finite(column: Column) -> Floats:

@@ -41,6 +41,7 @@ class RowLayout:
         training: [rows] true for the training split.
         reference: what the profile stores about the rows.
         slots: [rows] hour of the day of each row; None if the reference does not resolve hours.
+        timezone: IANA name of the zone of these hours.
     """
 
     order: Ints | None
@@ -49,13 +50,16 @@ class RowLayout:
     training: Bools
     reference: ReferenceSummary
     slots: Ints | None
+    timezone: str = UTC
 
     def subset(self, kept: Bools) -> RowLayout:
         """Return the layout of some rows, by mask [rows]; they stay in their blocks of time."""
         before = np.concatenate([[0], np.cumsum(kept)])
         partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
         slots = None if self.slots is None else self.slots[kept]
-        return RowLayout(self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots)
+        return RowLayout(
+            self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots, self.timezone
+        )
 
 
 def row_count(columns: Mapping[str, ColumnData], times: Floats | None, named: list[str]) -> int:
@@ -148,10 +152,9 @@ def lay_out(
         longest_block=partitions[-1].length if partitions else 0,
         tick_sizes=() if by_time is None or exchangeable else _tick_sizes(by_time, tick_seconds),
         tolerance=tolerance,
-        timezone=timezone,
     )
     slots = slots_of(ticks, tick_seconds, timezone) if kind == "time" else None
-    return RowLayout(order, ticks, partitions, training, reference, slots)
+    return RowLayout(order, ticks, partitions, training, reference, slots, timezone)
 
 
 def _tick_sizes(times: Floats, tick_seconds: float) -> tuple[TickSize, ...]:

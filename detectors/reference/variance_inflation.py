@@ -147,7 +147,7 @@ def _block_sums(
     *,
     per_slot: bool,
 ) -> tuple[Floats, Floats]:
-    """Return the ratios [block lengths, alternatives] of the blocks' sums, and the divisors [alternatives] of stretches.
+    """Return the ratios [block lengths, alternatives] of the block sums, and the divisors [alternatives] of stretches.
 
     A ratio is the sum of the squared block sums over that of independent rows.
 

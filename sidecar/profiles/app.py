@@ -17,7 +17,8 @@ from ...detectors.batch import ColumnType
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
-from ...detectors.timezones import UTC, time_zone
+from ...detectors.timezones import UTC as UNIVERSAL
+from ...detectors.timezones import time_zone
 from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
@@ -94,7 +95,7 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     ticks.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: expected rows per live tick")
     ticks.add_argument(
         "--timezone",
-        default=UTC,
+        default=UNIVERSAL,
         metavar="ZONE",
         help="zone of a daily cycle, with --time, such as Europe/Berlin (default %(default)s)",
     )

@@ -21,7 +21,14 @@ from pilotfish.sidecar.rows.table import build_table
 from tests.support.waiting import patient
 
 WANTED = LearnJob(
-    model="m", version="7", rows=3000, gathered=1.7e9, tick_seconds=60, tolerance=0.0025, false_alarm_ticks=43_200
+    model="m",
+    version="7",
+    rows=3000,
+    gathered=1.7e9,
+    tick_seconds=60,
+    tolerance=0.0025,
+    timezone="UTC",
+    false_alarm_ticks=43_200,
 )
 
 
