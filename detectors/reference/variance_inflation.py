@@ -102,6 +102,7 @@ def variance_inflation(
     common = ~np.isin(bank.groups, ["special", "outside"])
     values = _significant(ratios, scores, blocks_seen, common)
     values = np.maximum(values, _floor_for_wandering_level(_centred(bank, whole), whole, bank, values))
+    divisors = _shared_in_groups(divisors, np.array(bank.groups))
     values = np.maximum(values, divisors)
     values[np.array(bank.groups) == "outside"] = values.max()
     never = (bank.h != bank.h[:, [_commonest(whole)]]) @ whole == 0
@@ -264,6 +265,19 @@ def _floor_for_wandering_level(centred: Floats, counts: Ints, bank: LikelihoodRa
     curvature = centred @ ((level**2 - 1) * p)
     least: Floats = np.clip(CURVATURE_MARGIN * curvature, 0.0, 1.0) * values[located].max()
     return least
+
+
+def _shared_in_groups(divisors: Floats, groups: np.typing.NDArray[np.str_]) -> Floats:
+    """Return the divisors [alternatives], each at least the largest one of its group.
+
+    Trouble that recurs takes another value or sign each time: an incident lifts a level or lowers it, a stuck sensor
+    stops anywhere. Rare bins are told apart by what is in them, so each keeps its own divisor.
+    """
+    shared = divisors.copy()
+    for group in ("location", "scale", "bump", "category"):
+        inside = groups == group
+        shared[inside] = divisors[inside].max(initial=1.0)
+    return shared
 
 
 def _growth(ratios: Floats, partitions: Sequence[BlockPartition], contributing: Floats, tolerance: float) -> Floats:
