@@ -29,6 +29,7 @@ from .stretches import stretch_divisor
 DEPENDENCE_RISK = 0.05  # probability per feature that independent rows look dependent
 INDEPENDENT_SHARE = 0.1  # of the alternatives of a feature, whose block sums resemble each other
 CURVATURE_MARGIN = 2.0
+TROUBLE = 3.0  # divisor of a stretch above which it is no chance
 ABSORBED_SD = 3.0  # standard deviations of a slow effect that the tolerance must cover
 SEASON_GROWTH = 1.4
 SEASON_RISK = 0.001  # probability per feature that independent rows look like a season
@@ -268,7 +269,7 @@ def _floor_for_wandering_level(centred: Floats, counts: Ints, bank: LikelihoodRa
 
 
 def _shared_in_groups(divisors: Floats, groups: np.typing.NDArray[np.str_]) -> Floats:
-    """Return the divisors [alternatives], each at least the largest one of its group.
+    """Return the divisors [alternatives], each at least the largest one of its group if that shows trouble.
 
     Trouble that recurs takes another value or sign each time: an incident lifts a level or lowers it, a stuck sensor
     stops anywhere. Rare bins are told apart by what is in them, so each keeps its own divisor.
@@ -276,7 +277,8 @@ def _shared_in_groups(divisors: Floats, groups: np.typing.NDArray[np.str_]) -> F
     shared = divisors.copy()
     for group in ("location", "scale", "bump", "category"):
         inside = groups == group
-        shared[inside] = divisors[inside].max(initial=1.0)
+        largest = divisors[inside].max(initial=1.0)
+        shared[inside] = largest if largest > TROUBLE else divisors[inside]
     return shared
 
 
