@@ -24,7 +24,7 @@ import numpy as np
 
 from ..batch import Floats
 
-LOG_SLACK = float(__import__("os").environ.get("SLACK", "1"))
+LOG_SLACK = 2.0  # log of the factor by which chance may lengthen strong stretches
 FIXED_POINT_STEPS = 20
 
 

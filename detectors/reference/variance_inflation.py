@@ -22,12 +22,15 @@ from statistics import NormalDist
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..evalues.bank import LikelihoodRatioBank
+from ..evalues.bank import AlternativeGroup, LikelihoodRatioBank
 from .blocks import BlockPartition
 from .stretches import stretch_divisor
 
 DEPENDENCE_RISK = 0.05  # probability per feature that independent rows look dependent
-INDEPENDENT_SHARE = 0.1  # of the alternatives of a feature, whose block sums resemble each other
+# share of the alternatives of a group whose block sums differ from the others': windows overlap with two others
+INDEPENDENT_SHARE: dict[AlternativeGroup, float] = {
+    "bump": 0.7, "category": 0.3, "location": 0.1, "loss": 0.1, "outside": 0.3, "scale": 0.1, "special": 0.3,
+}  # fmt: skip
 CURVATURE_MARGIN = 2.0
 TROUBLE = 3.0  # divisor of a stretch above which it is no chance
 ABSORBED_SD = 3.0  # standard deviations of a slow effect that the tolerance must cover
@@ -101,7 +104,7 @@ def variance_inflation(
     contributing = _contributing_rows(centred, counts)
     scores = _normal_scores(ratios, partitions, contributing)
     common = ~np.isin(bank.groups, ["special", "outside"])
-    values = _significant(ratios, scores, blocks_seen, common)
+    values = _significant(ratios, scores > _significant_scores(bank, len(partitions)), blocks_seen, common)
     values = np.maximum(values, _floor_for_wandering_level(_centred(bank, whole), whole, bank, values))
     divisors = _shared_in_groups(divisors, np.array(bank.groups))
     values = np.maximum(values, divisors)
@@ -237,7 +240,21 @@ def _normal_scores(ratios: Floats, partitions: Sequence[BlockPartition], contrib
     return scores
 
 
-def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) -> Floats:
+def _significant_scores(bank: LikelihoodRatioBank, lengths: int) -> Floats:
+    """Return the normal score [alternatives] above which block sums contradict independence.
+
+    The risk of a feature is divided among its groups, and within a group among the tests that differ.
+    """
+    groups = np.array(bank.groups)
+    present = set(bank.groups)
+    needed = {}
+    for group in present:
+        tests = max(1.0, float((groups == group).sum()) * INDEPENDENT_SHARE[group]) * lengths
+        needed[group] = NormalDist().inv_cdf(1 - DEPENDENCE_RISK / len(present) / tests)
+    return np.array([needed[group] for group in bank.groups])
+
+
+def _significant(ratios: Floats, contradicts: Bools, blocks: Floats, common: Bools) -> Floats:
     """Return the largest ratio of each alternative, or 1 if the feature varies no more than independent rows would.
 
     An estimate from few blocks is mostly noise, and the largest of many estimates always looks large. So v stays 1
@@ -246,11 +263,9 @@ def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) 
     """
     at = ratios.argmax(axis=0)
     largest = ratios.max(axis=0)
-    tests = max(1.0, scores.size * INDEPENDENT_SHARE)
-    significant = NormalDist().inv_cdf(1 - DEPENDENCE_RISK / tests)
-    correlated = bool((scores[:, common] > significant).any())
+    correlated = bool(contradicts[:, common].any())
     upper = largest * (1 + 2 * np.sqrt(2 / blocks[at]))
-    alone = correlated | (scores.max(axis=0) > significant)
+    alone = correlated | contradicts.any(axis=0)
     values = np.where(common, largest if correlated else 1.0, np.where(alone, upper, 1.0))
     return np.maximum(values, 1.0)
 
