@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from . import log
 from .errors import PilotfishError, quote_value
 from .settings import options
+from .terminal import prepare, show, show_error
 
 USAGE_STATUS = 2
 
@@ -68,18 +69,19 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand in `argv` (default: `sys.argv`) and return its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    prepare()
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(overview(), file=sys.stdout if arguments else sys.stderr)
+        (show if arguments else show_error)(*overview().splitlines())
         return 0 if arguments else USAGE_STATUS
     if arguments[0] == "--version":
-        print(f"pilotfish {version()}")
+        show(f"pilotfish {version()}")
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
         near = _closest(name, COMMANDS)
         hint = f"did you mean {near}? " if near else ""
         known = ", ".join(COMMANDS)
-        print(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}", file=sys.stderr)
+        show_error(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}")
         return USAGE_STATUS
     return _run(name, rest, os.environ)
 
@@ -125,7 +127,7 @@ class CommandParser(argparse.ArgumentParser):
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
-            print(f"{self.prog}: {text}", file=sys.stderr)
+            show_error(f"{self.prog}: {text}")
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
@@ -166,13 +168,13 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
         status = run(args)
-        print(end="", flush=True)
+        sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports it again at the exit
         return 141  # 128 + SIGPIPE, as a shell reports it
     except PilotfishError as error:
-        _show_error(given.explain(str(error)), logger if command.logs else None)
+        _report_error(given.explain(str(error)), logger if command.logs else None)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
@@ -185,11 +187,11 @@ def _closest(word: str, known: Collection[str]) -> str:
     return "".join(get_close_matches(word, known, 1, 0.6))
 
 
-def _show_error(text: str, logger: logging.Logger | None) -> None:
+def _report_error(text: str, logger: logging.Logger | None) -> None:
     if logger is not None:
         logger.error("%s", text)
     else:
-        print(f"pilotfish: {text}", file=sys.stderr)
+        show_error(*f"pilotfish: {text}".split("\n"))
 
 
 def _variables_of_all() -> set[str]:

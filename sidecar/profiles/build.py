@@ -22,6 +22,7 @@ from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
 from ..errors import quote_value
+from ..system.files import open_file
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
@@ -157,7 +158,7 @@ def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Pr
 
 def _starts_with(path: Path, magic: bytes) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_file(path, follow=True) as file:
             return file.read(len(magic)) == magic
     except OSError as error:
         raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from ..errors import quote_value
+from ..system.files import open_file
 from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
@@ -193,7 +194,7 @@ class _Lines:
 
     def __enter__(self) -> Self:
         try:
-            self._file: BinaryIO = self._path.open("rb")
+            self._file: BinaryIO = open_file(self._path, follow=True)
         except OSError as error:
             raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the path") from error
         return self

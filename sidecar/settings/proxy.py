@@ -13,6 +13,7 @@ from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 
 MIB = 1024 * 1024
+MAX_SETTINGS_BYTES = 4 * MIB  # of the file; it holds paths of a document, which has 1 MiB at most
 
 
 class ProxySettingsError(PilotfishError):
