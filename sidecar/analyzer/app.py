@@ -247,16 +247,22 @@ class App:
     async def _poll(self) -> int:
         """Check memory, files and blind spots once a second; return the exit status when the process must end."""
         self._blind_spots.update(self._reading())
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            self._announcer.report(self.report)
-            if memory.near_limit(used_memory()[2], self._options.memory_limit):
-                return RECYCLE_STATUS
-            if await self._document_changed():
-                return RECYCLE_STATUS
+        async with asyncio.TaskGroup() as files:
+            polling = files.create_task(self._poll_files())  # a slow disk must not delay the look at the memory
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                self._announcer.report(self.report)
+                if polling.done() or memory.near_limit(used_memory()[2], self._options.memory_limit):
+                    polling.cancel()
+                    return RECYCLE_STATUS
+                self._blind_spots.update(self._reading())
+
+    async def _poll_files(self) -> None:
+        """Look at document, profile and token once a second; return when the document holds another usable document."""
+        while not await self._document_changed():
             await self._profile_changed()
             await self._check_token()
-            self._blind_spots.update(self._reading())
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""

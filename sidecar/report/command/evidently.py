@@ -110,7 +110,7 @@ def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     address = parse_address(admin, what="--admin")
     headers = {"Authorization": f"Bearer {read_header_token(token_file)}"} if token_file else {}
     try:
-        with out.open("xb") as file:
+        with out.open("wb") as file:
             file.writelines(stream(address, "/rows", headers, most=MAX_ROW_BYTES, seconds=FETCH_SECONDS))
     except HttpGetError as error:
         raise EvidentlyError(f"{admin}/rows: {error}; check the --admin address, or store fewer rows") from error
