@@ -13,11 +13,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple, NoReturn
 
 from . import log
 from .errors import PilotfishError, quote_value
 from .settings import options
+from .system.limits import available_memory, within_memory
 from .terminal import prepare, show, show_error
 
 USAGE_STATUS = 2
@@ -27,13 +29,15 @@ class Command(NamedTuple):
     """One subcommand: its line in the help, and its module.
 
     `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command is
-    long-running and writes its errors to the log.
+    long-running and writes its errors to the log. A command that `reads` files of users may use the memory that is
+    available, so that an error ends it and not the kernel.
     """
 
     help: str
     module: str
     variables: Collection[str] | None = ()
     logs: bool = False
+    reads: bool = False
 
 
 COMMANDS = {
@@ -44,17 +48,21 @@ COMMANDS = {
         "check a ModelMonitor document and the files that it names",
         "pilotfish.sidecar.run.check",
         variables=("--file",),
+        reads=True,
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
-    "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
+    "profile": Command(
+        "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
+    ),
     "proxy": Command(
         "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
     ),
-    "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay"),
+    "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay", reads=True),
     "report": Command(
         "show the report of a running sidecar",
         "pilotfish.sidecar.report.command.app",
         variables=("--admin", "--token-file"),
+        reads=True,
     ),
     "run": Command(
         "run proxy and analyzer together, for one model", "pilotfish.sidecar.run.app", variables=None, logs=True
@@ -167,7 +175,8 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
-        status = run(args)
+        with within_memory(available_memory()) if command.reads else nullcontext():  # its libraries are loaded
+            status = run(args)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
@@ -175,6 +184,9 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
         return 141  # 128 + SIGPIPE, as a shell reports it
     except PilotfishError as error:
         _report_error(given.explain(str(error)), logger if command.logs else None)
+        return USAGE_STATUS
+    except MemoryError:
+        _report_error("not enough memory: all that is available was used; give smaller files", None)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it

@@ -30,6 +30,8 @@ from .parquet import MAGIC, parquet_header, read_parquet
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds
 
+MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnRoles:
@@ -176,7 +178,7 @@ def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> Non
     for option, names in (*given.items(), ("--type", list(roles.kinds)), ("--keep", roles.kept)):
         for name in names:
             if name not in header:
-                near = get_close_matches(name, header, 1, 0.6)
+                near = get_close_matches(name, header[:MAX_COMPARED], 1, 0.6)
                 remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
                 raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
             if option in given and taken.setdefault(name, option) != option:

@@ -21,10 +21,11 @@ from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
-from .table import Progress, ReferenceTable
+from .table import Progress, ReferenceTable, repeated, require_size
 
 BLOCK = 1024 * 1024
 MAX_LINE = 64 * 1024 * 1024  # bytes
+MAX_HEADER = 4 * 1024 * 1024  # characters of the header line
 CELLS = 200_000  # cells that are held as text at once
 DELIMITERS = (",", "\t", ";", "|")
 MAX_RAGGED = 0.1  # share of rows with another number of cells than the header
@@ -111,11 +112,14 @@ def _read(path: Path, options: CsvOptions, again: frozenset[str] | None, progres
             for name in wanted
         }
         found = _ReadPass(names, builders)
-        places = [names.index(name) for name in wanted]
+        require_size(path, 0, len(wanted))
+        place_of = dict(zip(names, range(len(names)), strict=True))
+        places = [place_of[name] for name in wanted]
         size = max(16, CELLS // len(names))
         try:
             while rows := list(islice(reader, size)):
                 _take(found, rows, places)
+                require_size(path, found.rows, len(wanted))
         except csv.Error as error:
             hint = (
                 "; check for a quote that is not closed"
@@ -152,6 +156,10 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         first = next(text, "")
     if not first:
         raise ReferenceDataError(f"{path}: the file is empty; give a header line and rows below it")
+    if len(first) > MAX_HEADER:
+        raise ReferenceDataError(
+            f"{path}: line 1 is longer than {MAX_HEADER >> 20} MiB; give a header of fewer columns"
+        )
     delimiter = delimiter or _delimiter(first)
 
     def all_lines() -> Iterator[str]:
@@ -166,8 +174,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: line 1: {error}; the header cannot be read") from error
     if all(_is_number(name) for name in names if name) and any(names):
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
-    twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
+    if twice := repeated(list(filter(None, names))):
         raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename these columns")
     return names, reader
 
