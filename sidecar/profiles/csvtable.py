@@ -1,4 +1,4 @@
-"""Reads CSV files of any size into columns, in one pass.
+"""Reads CSV files of up to `MAX_CELLS` cells into columns, in one pass.
 
 A second pass reads the columns in which text followed numbers. Apart from the finished columns, never hold more than
 `CELLS` cells as text, so that memory does not grow with the text of the file.
