@@ -135,7 +135,7 @@ class CommandParser(argparse.ArgumentParser):
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
-            show_error(f"{self.prog}: {text}")
+            show_error(f"{self.prog}: {log.escape_line(text)}")
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
@@ -203,7 +203,7 @@ def _report_error(text: str, logger: logging.Logger | None) -> None:
     if logger is not None:
         logger.error("%s", text)
     else:
-        show_error(*f"pilotfish: {text}".split("\n"))
+        show_error(f"pilotfish: {log.escape_line(text)}")
 
 
 def _variables_of_all() -> set[str]:

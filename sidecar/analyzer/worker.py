@@ -115,8 +115,10 @@ class Worker:
                     self._save()
             self._finish()
         except BaseException as error:
-            self._close()
-            self.finished.set_exception(error)
+            try:
+                self._close()
+            finally:
+                self.finished.set_exception(error)
         else:
             self.finished.set_result(None)
 

@@ -17,6 +17,7 @@ from ..control import app as control_app
 from ..control.loop import ControlLoop
 from .engine import engine
 from .restart_policy import STOP_SIGNAL
+from .watchdog import Watchdog
 
 FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
 
@@ -43,10 +44,14 @@ def parse_options(args: argparse.Namespace) -> Options:
 async def _serve(role: str, options: Options) -> int:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop.set)
-    if role == "analyze":
-        return await build(options).serve(stop)
-    app = build(options, engine_factory=engine)
-    return await serve_with(build_control_loop(app, options), app, stop)
+    watchdog = asyncio.create_task(Watchdog().watch(stop))
+    try:
+        if role == "analyze":
+            return await build(options).serve(stop)
+        app = build(options, engine_factory=engine)
+        return await serve_with(build_control_loop(app, options), app, stop)
+    finally:
+        watchdog.cancel()
 
 
 async def serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:

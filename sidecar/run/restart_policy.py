@@ -154,6 +154,8 @@ def _describe_exit(status: int) -> str:
         return f"ended with status {status}"
     if status == -signal.SIGKILL:
         return "was killed by SIGKILL (by the kernel, if memory was short)"
+    if status == -signal.SIGALRM:
+        return "hung and was ended by its watchdog (SIGALRM; memory may have been short)"
     try:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:

@@ -138,3 +138,12 @@ def test_the_protocol_of_a_body_with_nan_is_found() -> None:
     }
     assert {decoded(body, path="/predict").protocol for body in bodies.values()} == set(bodies)
     assert reason(b'{"other":NaN}', path="/predict") == reason(b"[NaN]", path="/predict") == "unknown_protocol"
+
+
+def test_a_cloudevent_with_nan_is_decoded() -> None:
+    kind = "Content-Type: application/cloudevents+json\r\n"
+    found = decoded(b'{"id":"x","data":{"instances":[[NaN,1]]}}', path="/predict", request_headers=kind)
+    assert (found.request_id, len(found.inputs.columns)) == ("x", 2)
+    twice = b'{"id":"x","id":"y","data":{"instances":[[NaN,1]]}}'
+    assert reason(twice, path="/predict", request_headers=kind) == "duplicate_name"
+    assert reason(b"[NaN]", path="/predict", request_headers=kind) == "wrong_structure"
