@@ -115,6 +115,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
             options.shared / SOCKET_FILE, partial(check_handshake, options.shared / PAGE_FILE)
         ),
         now=time.time,
+        near_limit=lambda: memory.near_limit(used_memory()[2], options.memory_limit),
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
@@ -221,7 +222,7 @@ class App:
             await finished
             self._announcer.report(self.report)
             polling.cancel()
-            return await _exit_status(polling)
+            return RECYCLE_STATUS if self._worker.short_of_memory else await _exit_status(polling)
         finally:
             await server.stop()
             os.close(self._lock)

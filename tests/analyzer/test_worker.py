@@ -166,7 +166,7 @@ def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_is_set(bench: B
 
 def test_an_exception_ends_the_worker_and_is_reported(bench: Bench) -> None:
     subject = pipeline(profile())
-    subject.handle_record = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
+    subject.handle_record = lambda *_: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
     worker = bench.start(subject)
     bench.send(1)
     with pytest.raises(ZeroDivisionError):

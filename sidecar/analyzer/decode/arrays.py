@@ -18,6 +18,7 @@ import numpy as np
 from .types import ARRAY_KINDS, Cells, SkipExchangeError
 
 MAX_COLUMNS = 16_384
+MAX_ROWS = 65_536  # of one exchange; they also cost time when they have no cells
 MAX_VALUES = 4 * 1024 * 1024
 MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 MAX_DEPTH = 8
@@ -30,6 +31,12 @@ def require_room(added: int) -> None:
     """Raise SkipExchangeError if so many cells may not be added to the values of a body."""
     if added > MAX_ADDED:
         raise SkipExchangeError("too_many_values")
+
+
+def require_rows(count: int) -> None:
+    """Raise SkipExchangeError if an exchange has more rows than `MAX_ROWS`. Call it before the rows are built."""
+    if count > MAX_ROWS:
+        raise SkipExchangeError("too_many_rows")
 
 
 def require_name(name: str) -> None:

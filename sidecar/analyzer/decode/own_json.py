@@ -145,6 +145,7 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
     rows = lengths.pop()
     if lengths or (count is not None and rows != count):
         raise SkipExchangeError("row_mismatch")
+    arrays.require_rows(rows)
     cells = {
         name: series[name] if name in series else [None if constants[name] is ABSENT else constants[name]] * rows
         for name, _ in columns
@@ -178,6 +179,7 @@ def _with_names(rows: list[Any] | dict[str, Any], path: JsonPath | None, tree: A
 
 def _fill(values: list[Any]) -> list[Any]:
     """Return rows in which a null among objects or lists is a row of missing values."""
+    arrays.require_rows(len(values))
     kinds = set(map(type, values))
     if type(None) not in kinds or _NESTED.isdisjoint(kinds):
         return values

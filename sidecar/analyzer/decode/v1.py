@@ -85,6 +85,7 @@ def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...],
         raise SkipExchangeError("no_rows")
     if isinstance(tree, dict):
         return _column_form(tree, known, hints)
+    arrays.require_rows(len(tree))
     kinds = set(map(type, tree))
     if dict not in kinds:
         return _matrix(tree, base, known, hints)
@@ -112,6 +113,8 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
         return _single(rows[0])
     names = dict.fromkeys(name for row in rows for name in row)
+    if not names:
+        raise SkipExchangeError("no_rows")
     cells = len(names) * len(rows)
     if len(names) > arrays.MAX_COLUMNS or cells > arrays.MAX_VALUES:
         raise SkipExchangeError("too_many_values")
@@ -123,6 +126,8 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
 
 
 def _single(row: dict[str, Any]) -> Rows:
+    if not row:
+        raise SkipExchangeError("no_rows")
     if len(row) > arrays.MAX_COLUMNS:
         raise SkipExchangeError("too_many_values")
     return Rows({name: [value] for name, value in row.items()}, 1)
@@ -217,6 +222,7 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
     for name, value in tree.items():
         if type(value) is not list or not value:
             raise SkipExchangeError("row_mismatch" if value else "no_rows")
+        arrays.require_rows(len(value))
         counts.add(len(value))
         if name in hints.arrays:
             arrays.add_column(columns, name, [arrays.array_of(cell) for cell in value])
@@ -234,6 +240,7 @@ def _repeat_scalars(tree: dict[str, Any]) -> dict[str, Any]:
     if kinds == {list} or dict in kinds:
         return tree
     count = next(len(value) for value in tree.values() if type(value) is list)
+    arrays.require_rows(count)
     arrays.require_room(count * sum(type(value) is not list for value in tree.values()))
     return {name: value if type(value) is list else [value] * count for name, value in tree.items()}
 
@@ -241,6 +248,7 @@ def _repeat_scalars(tree: dict[str, Any]) -> dict[str, Any]:
 def _objects_in_columns(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:
     if not all(type(value) is list for value in tree.values()) or len(set(map(len, tree.values()))) != 1:
         raise SkipExchangeError("row_mismatch")
+    arrays.require_rows(max(map(len, tree.values())))
     return _named_rows(
         [dict(zip(tree, cells, strict=True)) for cells in zip(*tree.values(), strict=True)], known, hints
     )
