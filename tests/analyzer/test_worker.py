@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ class Bench:
         self.totals_file = TotalsFile(folder / "fates")
         self.worker: Worker | None = None
 
-    def start(self, subject: Pipeline | None = None) -> Worker:
+    def start(self, subject: Pipeline | None = None, **clocks: Any) -> Worker:
         subject = subject or pipeline(profile())
         stores = RowStores(self.state, subject)
         dependencies = WorkerDependencies(
@@ -54,6 +56,7 @@ class Bench:
             stores=stores,
             open_receiver=lambda: Receiver(self.folder / "records.sock"),
             now=time.time,
+            **clocks,
         )
         self.worker = Worker(dependencies, Publisher(0.0))
         self.worker.start()
@@ -93,6 +96,16 @@ def test_published_counts_are_on_disk(bench: Bench) -> None:
     stored = bench.totals_file.read()
     assert stored is not None
     assert stored[1]["measured"] == 3
+
+
+def test_a_worker_that_runs_out_of_memory_stops_after_the_record_and_saves(bench: Bench) -> None:
+    now = itertools.count(0, 10**9)  # each record takes a second
+    worker = bench.start(ticks=lambda: next(now), near_limit=lambda: True)
+    bench.send(1)
+    worker.finished.result(timeout=patient(10))
+    assert worker.short_of_memory
+    assert bench.measured() == 1
+    assert checkpoint.load(bench.state / "checkpoint") is not None
 
 
 def test_records_sent_before_the_end_are_counted(bench: Bench) -> None:
