@@ -222,6 +222,8 @@ class App:
             await finished
             self._announcer.report(self.report)
             polling.cancel()
+            if not building.cancelled():
+                building.result()  # raises what ended it
             return RECYCLE_STATUS if self._worker.short_of_memory else await _exit_status(polling)
         finally:
             await server.stop()

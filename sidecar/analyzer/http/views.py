@@ -35,6 +35,7 @@ from .gate import MAX_BODY_BYTES
 from .report import build_response
 
 RETRY_SECONDS = 5  # of Retry-After
+NO_MEMORY = "the request needs more memory than --memory-limit leaves; send less in one request, or raise the limit"
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -108,6 +109,8 @@ class Views:
         except RefusedError as error:
             headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 503 else {}
             return _json({"error": str(error)}, error.status, headers)
+        except MemoryError:
+            return _json({"error": NO_MEMORY}, 503, {"Retry-After": str(RETRY_SECONDS)})
         except web.RequestPayloadError:
             return _json({"error": "cannot read the chunks of the body"}, 400)
 
