@@ -55,7 +55,7 @@ test-long: venv ## long simulations, the kill matrix, faults in short, property-
 	.ci/programs
 	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
 
-soak: venv ## faults in full: 50 kills of each process, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
+soak: venv ## faults in full: 50 kills of each process, stops, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
 	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 

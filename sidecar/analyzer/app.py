@@ -185,6 +185,11 @@ class App:
         """Whether a proxy is connected."""
         return self._worker.connected
 
+    @property
+    def turns(self) -> int:
+        """A number that changes at least twice a second unless the worker hangs."""
+        return self._worker.turns
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)

@@ -81,6 +81,7 @@ class Worker:
         self._near_limit = dependencies.near_limit
         self._budget = DecodeBudget(self._ticks())
         self.short_of_memory = False
+        self.turns = 0  # rounds and records; it changes unless the thread hangs
         self._persistence = dependencies.persistence
         self._publisher = publisher
         self._receiver: Receiver | None = None
@@ -121,6 +122,7 @@ class Worker:
     def _run(self) -> None:
         try:
             while not self._queue.stopping:
+                self.turns += 1
                 quiet = self._receive()
                 self._pipeline.advance(self._now_ns())
                 self._run_commands()
@@ -128,8 +130,10 @@ class Worker:
                     self._save()
             self._finish()
         except BaseException as error:
-            self._close()
-            self.finished.set_exception(error)
+            try:
+                self._close()
+            finally:
+                self.finished.set_exception(error)
         else:
             self.finished.set_result(None)
 
@@ -157,6 +161,7 @@ class Worker:
 
     def _handle_record(self, record: Record, now_ns: int) -> None:
         """Count one record. After an expensive one, stop when memory is short: the next one could fail."""
+        self.turns += 1
         begun = self._ticks()
         allowance = 0 if self.short_of_memory else self._budget.available(begun)
         self._pipeline.handle_record(record, now_ns, Allowance(allowance))

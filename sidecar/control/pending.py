@@ -55,14 +55,16 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
 def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     """Return the pending entries of `kind` that are due, oldest first; none if mode or document block the kind.
 
-    No retry is planned further ahead than `MAX_RETRY_AFTER`. A later time shows that the clock was set back, so such an
-    entry is due.
+    An entry that changed in the future shows that the clock was set back, and is due. So is one whose retry is further
+    ahead than `MAX_RETRY_AFTER`, which is never planned.
     """
     rules = situation.rules.get(kind)
     if rules is None or rules.mode != ACT or rules.blocked_reason:
         return ()
     return tuple(
-        entry for entry in pending_entries(kind, situation) if not 0 < entry.next_at - situation.now <= MAX_RETRY_AFTER
+        entry
+        for entry in pending_entries(kind, situation)
+        if entry.changed_at > situation.now or not 0 < entry.next_at - situation.now <= MAX_RETRY_AFTER
     )
 
 

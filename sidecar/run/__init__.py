@@ -9,6 +9,7 @@
     restart_policy.py     events to actions; pure                   supervisor.py        signals and children
     spawn.py              starts a child                            analyzer_process.py  composes the analyzer process
     child.py              the program of the analyzer process       engine.py            the sequential detectors
+    watchdog.py           finds a child that hangs; pure            vital_signs.py       their signs of life
     check.py              the command `check`
 
 The supervisor and the proxy use only the standard library, so that they keep running when memory is short. Only
@@ -21,5 +22,6 @@ Glossary. More terms: docs/glossary.md
     analyzer process  the process that runs the analyzer, detection and the control loop; it may fail at any time
     recycle           end the analyzer process after a checkpoint and start it again at once, which frees its memory and
                       loads a changed document
+    watchdog          finds a child that gives no sign of life for minutes; the supervisor kills it
     grace period      the seconds that the analyzer process has for its last checkpoint before it is killed
 """

@@ -17,10 +17,12 @@ from ..analyzer.app import App, build
 from ..analyzer.options import Options
 from ..control import app as control_app
 from ..control.loop import ControlLoop
+from ..system.heartbeat import beat
 from ..system.workers import started_pool
 from .engine import engine
 from .restart_policy import RECYCLE, STOP_SIGNAL
 
+BEAT_SECONDS = 1.0
 POOL_THREADS = 4  # for calls that would block the event loop: files, large bodies, profiles
 FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
 
@@ -34,7 +36,7 @@ def serve(args: argparse.Namespace) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(started_pool(POOL_THREADS))
-    return loop.run_until_complete(_serve(args.role, parse_options(args)))
+    return loop.run_until_complete(_serve(args.role, parse_options(args), args.heartbeat))
 
 
 def parse_options(args: argparse.Namespace) -> Options:
@@ -51,16 +53,27 @@ def parse_options(args: argparse.Namespace) -> Options:
     )
 
 
-async def _serve(role: str, options: Options) -> int:
+async def _serve(role: str, options: Options, heartbeat: int | None) -> int:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop.set)
     out_of_memory = stop_without_memory(stop)
-    if role == "analyze":
-        status = await build(options).serve(stop)
-    else:
-        app = build(options, engine_factory=engine)
-        status = await serve_with(build_control_loop(app, options), app, stop)
+    app = build(options, engine_factory=None if role == "analyze" else engine)
+    beating = asyncio.create_task(_beat(heartbeat, app)) if heartbeat is not None else None
+    control = None if role == "analyze" else build_control_loop(app, options)
+    status = await serve_with(control, app, stop)
+    if beating is not None:
+        beating.cancel()
     return RECYCLE if out_of_memory.is_set() else status
+
+
+async def _beat(heartbeat: int, app: App) -> None:
+    """Give a sign of life each second in which event loop and worker have both done something."""
+    before = -1
+    while True:
+        if app.turns != before:
+            before = app.turns
+            beat(heartbeat)
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def stop_without_memory(stop: asyncio.Event) -> threading.Event:

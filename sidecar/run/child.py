@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
+    parser.add_argument("--heartbeat", type=int, metavar="DESCRIPTOR")
     add_analyzer_arguments(parser)
     args = parser.parse_args(argv)
     set_up(args.log_format, args.log_level)

@@ -216,12 +216,23 @@ def test_entries_whose_cause_has_ended_are_superseded(case: Situation, expected:
         (situation(done=[put(next_at=NOON + 1)]), []),
         (situation(done=[put(next_at=NOON)]), ["i1"]),
         (situation(done=[put(next_at=NOON + 10 * HOUR)]), ["i1"]),
+        (situation(done=[put(at=NOON + 1, next_at=NOON + 2)]), ["i1"]),
         (situation(done=[put(state=DELIVERED)]), []),
         (situation(done=[put()], mode=RECOMMEND), []),
         (situation(done=[put()], rules=None), []),
         (situation(done=[put()], rules=BLOCKED), []),
     ],
-    ids=["oldest-first", "later", "now", "clock-set-back", "delivered", "mode-lowered", "block-removed", "blocked"],
+    ids=[
+        "oldest-first",
+        "later",
+        "now",
+        "clock-set-back",
+        "clock-set-back-a-little",
+        "delivered",
+        "mode-lowered",
+        "block-removed",
+        "blocked",
+    ],
 )
 def test_due_entries(case: Situation, expected: list[str]) -> None:
     assert [entry.id for entry in due_entries(case)] == expected

@@ -178,11 +178,8 @@ def test_the_buffer_keeps_the_last_rows_of_each_exchange(counts: list[int], most
     assert (buffer.rows, buffer.size) == (0, 0)
 
 
-def test_a_buffer_is_full_by_rows_or_by_bytes() -> None:
+@pytest.mark.parametrize(("rows", "size", "full"), [(1, FULL_BYTES, True), (FULL_ROWS, 1, True), (1, 1, False)])
+def test_a_buffer_is_full_by_rows_or_by_bytes(rows: int, size: int, full: bool) -> None:
     buffer = RowBuffer(frozenset())
-    buffer.add(0.0, 1, {"a": ["x"]}, {}, size=FULL_BYTES)
-    assert buffer.full
-    buffer.take()
-    assert not buffer.full
-    buffer.add(0.0, FULL_ROWS, {"a": [1] * FULL_ROWS}, {})
-    assert buffer.full
+    buffer.add(0.0, rows, {"a": ["x"] * rows}, {}, size=size)
+    assert buffer.full == full

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from glob import glob
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from tests.control.receiver import Receiver
 from tests.e2e.conftest import profile_of
 from tests.e2e.load import Load, loaded, until
 from tests.e2e.scrapes import ScrapeChecker
-from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
+from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all, open_another_episode
+from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.sizes import SLOW, progress, size
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
+from tests.e2e.test_feedback import labels_with_error, predict, send_labels
 from tests.support.waiting import wait_until
 
 LIBRARIES = [*glob("/usr/lib*/*/faketime/libfaketimeMT.so.1"), *glob("/usr/lib*/faketime/libfaketimeMT.so.1")]
@@ -27,6 +30,8 @@ pytestmark = [
 HOUR, YEAR = 3600, 365 * 86400
 STEPS = {"hour": (HOUR, 0, -HOUR), "year": (YEAR, 0, -YEAR)}  # offsets from the true time, in seconds
 REQUESTS = size(300, 3000)
+MOST_ATTEMPTS = 3  # to deliver the event that waited for its second attempt
+TICK, MORE_TICKS = 0.2, 100  # seconds of a tick; a step that closed all ticks of an hour would close 18,000
 
 
 class Clock:
@@ -50,6 +55,13 @@ class Clock:
         fresh.replace(self._file)
 
 
+def labels_join(stack: Stack, name: str) -> bool:
+    """Send the labels of a request; return whether they join, at once or when they are sent again."""
+    labels = labels_with_error(0.1)
+    found = send_labels(stack, {"id": name, "labels": labels})
+    return bool(found["joined"] == len(labels) or found["duplicate"] == len(labels))
+
+
 @pytest.mark.parametrize("steps", STEPS)
 def test_clock_steps_by(
     steps: str, stack: Stack, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -65,15 +77,28 @@ def test_clock_steps_by(
             load.shift = 3.0
             await until(stack.episodes, "an episode before the steps", timeout=SLOW)
             for number, offset in enumerate(STEPS[steps]):
-                measured, answered = total(stack.metrics(), "pilotfish_rows_total"), load.answered
-                clock.set(offset)
+                receiver.script[:] = ["500", "200"]
+                await open_another_episode(stack, number)
+                await until(lambda: receiver.script == ["200"], "a failed attempt", timeout=SLOW)
+                samples, answered, arrived = stack.metrics(), load.answered, len(receiver.arrivals)
+                measured, ticks = total(samples, "pilotfish_rows_total"), total(samples, "pilotfish_ticks_total")
+                before, stepped = {episode["id"] for episode in stack.episodes()}, time.monotonic()
+                clock.set(offset)  # while the event waits for its next attempt
+                await until(lambda: delivered_all(stack, receiver), "the event that waited", timeout=SLOW)
+                assert len(receiver.arrivals) <= arrived + MOST_ATTEMPTS, "the receiver was flooded"
                 await until(lambda before=answered: load.answered > before + REQUESTS, "traffic", timeout=SLOW)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 await until(
                     lambda before=measured: total(stack.metrics(), "pilotfish_rows_total") > before,  # type: ignore[misc]  # see above
                     "rows after the step",
                 )
+                passed = total(stack.metrics(), "pilotfish_ticks_total") - ticks
+                assert passed <= (time.monotonic() - stepped) / TICK + MORE_TICKS, "the step closed ticks without rows"
+                assert {episode["id"] for episode in stack.episodes()} <= before, "the step opened an episode"
+                name = f"after-{number}"
+                await asyncio.to_thread(predict, stack, [name])
+                await until(lambda name=name: labels_join(stack, name), "labels to join after the step", timeout=SLOW)  # type: ignore[misc]  # see above
                 before = {episode["id"] for episode in stack.episodes()}
-                profile = await asyncio.to_thread(profile_of, 100 + number)
+                profile = await asyncio.to_thread(profile_of, 200 + number)
                 assert stack.get("/profile", "PUT", profile)[0] == 200
                 await until(
                     lambda before=before: {episode["id"] for episode in stack.episodes()} - before,  # type: ignore[misc]  # see above
@@ -86,11 +111,18 @@ def test_clock_steps_by(
 
     with ScrapeChecker(stack) as checker:
         load = asyncio.run(step_and_drift())
-        wait_until(lambda: requests_total(stack.metrics()) == load.answered, what="every request to be counted")
+        wait_until(
+            lambda: requests_total(stack.metrics()) == load.answered + len(STEPS[steps]),
+            what="every request to be counted",
+        )
     assert load.failures == []
     # libfaketime lets time.sleep fail at times (EINVAL); a scrape that meets it lacks the whole counter page.
     assert [fault for fault in checker.faults if not fault.endswith(" to 0")] == []
     assert (stack.pid("proxy"), stack.pid("analyzer")) == pids, stack.run.errors()
     assert_one_event_per_episode(receiver)
+    FIGURES.record(
+        f"the clock steps by a {steps}, ahead and back",
+        f"{load.answered:,} requests, 0 failed; {len(receiver.ids)} episodes and events; labels join after each step",
+    )
     assert stack.stop() == 0
     assert not stack.run.crashed()

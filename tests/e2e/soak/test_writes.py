@@ -21,6 +21,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(240, 3000)), needs("strace")]
 
 KILLS = size(5, 60)
+PASSED_SECONDS = 3.0  # after them, the process made too few calls of this kind
 CALLS = {"fsync": 30, "rename": 30, "unlink": 3, "write": 60}  # by kind: how many to let pass at most
 
 
@@ -47,7 +48,7 @@ def test_kills_at_the_writes_of_checkpoint_and_outbox(stack: Stack, receiver: Re
                 try:
                     if number % 2:
                         await open_another_episode(stack, number)
-                    await until(lambda traced=traced: not traced.running(), "the call", timeout=3)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                    await until(lambda traced=traced: not traced.running(), "the call", timeout=PASSED_SECONDS)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                     hit += 1
                 except TimeoutError:
                     pass  # it made fewer calls of this kind
