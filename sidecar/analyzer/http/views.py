@@ -32,10 +32,9 @@ from ..visibility.readiness import Readiness
 from .access import Access
 from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
 from .gate import MAX_BODY_BYTES
+from .headers import RETRY_SECONDS
 from .report import build_response
 
-RETRY_SECONDS = 5  # of Retry-After
-NO_MEMORY = "the request needs more memory than --memory-limit leaves; send less in one request, or raise the limit"
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -109,8 +108,6 @@ class Views:
         except RefusedError as error:
             headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 503 else {}
             return _json({"error": str(error)}, error.status, headers)
-        except MemoryError:
-            return _json({"error": NO_MEMORY}, 503, {"Retry-After": str(RETRY_SECONDS)})
         except web.RequestPayloadError:
             return _json({"error": "cannot read the chunks of the body"}, 400)
 
