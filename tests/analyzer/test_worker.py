@@ -14,6 +14,7 @@ import pytest
 
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
+from pilotfish.sidecar.analyzer.decode_budget import SECOND
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
@@ -106,6 +107,20 @@ def test_a_worker_that_runs_out_of_memory_stops_after_the_record_and_saves(bench
     assert worker.short_of_memory
     assert bench.measured() == 1
     assert checkpoint.load(bench.state / "checkpoint") is not None
+
+
+def test_costly_records_are_skipped_when_their_budget_is_spent_and_small_ones_are_measured(bench: Bench) -> None:
+    times = itertools.chain.from_iterable(itertools.repeat(start, 2) for start in itertools.count(0, 2 * SECOND))
+    worker = bench.start(ticks=lambda: next(times))  # each record takes 2 s
+    costly = b"[" + b"0," * 10_000 + b"0]"
+    wait_until(lambda: bench.sender.connect(1), what="a reader")
+    for sequence, body in enumerate((costly, costly, None, costly, None), 1):
+        made = record(sequence, at_ns=time.time_ns())
+        assert bench.sender.offer(made if body is None else made._replace(request_body=body))
+    wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the records to be sent")
+    wait_until(lambda: bench.measured() == 2, what="2 measured")
+    counts = {item.reason: item.exchanges for item in worker.published.report.counts if item.fate == "undecodable"}
+    assert counts == {"wrong_structure": 1, "decode_budget": 2}
 
 
 def test_records_sent_before_the_end_are_counted(bench: Bench) -> None:
