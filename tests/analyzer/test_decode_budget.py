@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from contextlib import suppress
 
 import pytest
@@ -14,8 +15,9 @@ from pilotfish.sidecar.analyzer.decode.allowance import FREE
 from pilotfish.sidecar.analyzer.decode.types import SkipExchangeError
 from pilotfish.sidecar.analyzer.decode_budget import BURST, REFILL_DIVISOR, SECOND, DecodeBudget
 from tests.analyzer.decode.exchanges import V1_PATH, record
+from tests.analyzer.decode.test_adversarial import SCALARS, keys, repeat, rows
 
-MANY = b'{"instances":[' + b"[1],[2]," * 50_000 + b"[1]]}"
+MANY = json.dumps({"instances": [[number] for number in range(60_000)]}).encode()
 
 
 @given(st.lists(st.tuples(st.integers(0, SECOND), st.integers(1, 3 * SECOND)), max_size=60))
@@ -68,3 +70,17 @@ def test_a_response_beyond_the_allowance_leaves_the_inputs_measured() -> None:
     found = decode(record({"instances": [1]}, {"predictions": [[0.5] * 20_000]}, path=V1_PATH), Hints(), Allowance(0))
     assert isinstance(found, DecodedExchange)
     assert found.outputs_reason == "decode_budget"
+
+
+@pytest.mark.parametrize(
+    ("body", "hints"),
+    [
+        (rows(keys('{"k%d":1}', 2**13)), Hints()),
+        (rows(repeat('{"k1":1}')), Hints(inputs=tuple(f"k{number}" for number in range(50)))),
+        (f'{{"inputs":{{"x":[{repeat("1", 800)}],{SCALARS}}}}}', Hints()),
+    ],
+)
+def test_cells_that_a_short_body_adds_draw_on_the_allowance(body: str, hints: Hints) -> None:
+    exchange = record(body.encode(), path="/predict")
+    assert isinstance(decode(exchange, hints, Allowance(10**9)), DecodedExchange)
+    assert decode(exchange, hints, Allowance(0)) == SkippedExchange("decode_budget")

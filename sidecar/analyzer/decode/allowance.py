@@ -1,8 +1,8 @@
 """The expected cost of a body, and the allowance that it must fit into, which `registry.py` checks before it parses.
 
 The bytes on the wire do not bound the cost: 4 kB of gzip can hold a million rows. So the cost is estimated from the
-decompressed bytes and the number of values in them, at fixed prices in ns. The prices are near the CPU time of the
-whole analyzer on the machine of docs/benchmarks.md, for small values. They cover decoding and everything after it.
+decompressed bytes and the number of values in them, at fixed prices in ns. The prices cover decoding and everything
+after it, and are near the CPU time of a shared core for the most expensive values of each kind.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from .types import SkipExchangeError
 
 BYTE = 3  # ns
-VALUE = 150  # ns; of a comma, a bracket or a brace, which stand for one value or one container each
-FREE = 500_000  # ns; an exchange that is expected to cost less is always decoded: about 3,000 values in 150 KiB
+PRICES = {b",": 150, b"[": 400, b"{": 2_000}  # ns; a comma stands for a value, a brace for a row
+CELL = 120  # ns; of a cell that is added to the values of the body
+FREE = 1_000_000  # ns; an exchange that is expected to cost less is always decoded: 400 rows, or 6,000 numbers
 UNLIMITED = 1 << 62  # ns
 
 
@@ -35,11 +36,16 @@ class Allowance:
         """The size in bytes of the largest body that the rest of the allowance covers."""
         return max(0, self._most - self.spent) // BYTE
 
+    @property
+    def cells(self) -> int:
+        """The number of cells that may be added to the values of a body."""
+        return (self._most - self.spent) // CELL
+
     def spend(self, body: bytes) -> None:
         """Add the expected cost of a decompressed body; raise SkipExchangeError if it is more than what is left."""
         size = len(body)
         if size <= self.room:
-            cost = BYTE * size + VALUE * (body.count(b",") + body.count(b"[") + body.count(b"{"))
+            cost = BYTE * size + sum(price * body.count(mark) for mark, price in PRICES.items())
             if self.spent + cost <= self._most:
                 self.spent += cost
                 self.size += size

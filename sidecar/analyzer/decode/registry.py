@@ -87,6 +87,8 @@ def _decode(record: Record, hints: Hints, allowance: Allowance) -> DecodedExchan
     _require_inference(record, target, hints)
     request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
     body = _body(record.request_body, request_headers, hints, allowance)
+    if allowance.cells < hints.most_added:
+        hints = msgspec.structs.replace(hints, most_added=allowance.cells)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)

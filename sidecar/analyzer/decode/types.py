@@ -16,6 +16,7 @@ from ...wire.headers import Headers
 from .targets import PathPattern
 
 MIB = 1024 * 1024
+MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 
 Protocol = Literal["auto", "json", "mlflow", "oip", "v1"]
 
@@ -90,6 +91,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
         own: the paths of the protocol "json".
+        most_added: the number of cells that may be added to the values of a body; the allowance sets it.
     """
 
     protocol: Protocol = "auto"
@@ -99,6 +101,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
     own: OwnJson = OwnJson()
+    most_added: int = MAX_ADDED
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, OwnJson, decode
-from pilotfish.sidecar.analyzer.decode.arrays import MAX_ADDED, MAX_COLUMNS, MAX_ROWS, MAX_VALUES
+from pilotfish.sidecar.analyzer.decode.arrays import MAX_COLUMNS, MAX_ROWS, MAX_VALUES
+from pilotfish.sidecar.analyzer.decode.types import MAX_ADDED
 from pilotfish.sidecar.settings.jsonpath import parse_path
 from tests.analyzer.decode.exchanges import OIP_PATH, decoded, reason, record
 from tests.support.waiting import patient
