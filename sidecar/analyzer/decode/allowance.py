@@ -10,6 +10,7 @@ from __future__ import annotations
 from .types import SkipExchangeError
 
 BYTE = 3  # ns
+UNREAD_BYTE = 30  # ns; of a byte whose values are not counted yet, because it is compressed
 PRICES = {b",": 150, b"[": 400, b"{": 2_000}  # ns; a comma stands for a value, a brace for a row
 CELL = 120  # ns; of a cell that is added to the values of the body
 FREE = 1_000_000  # ns; an exchange that is expected to cost less is always decoded: 400 rows, or 6,000 numbers
@@ -33,8 +34,8 @@ class Allowance:
 
     @property
     def room(self) -> int:
-        """The size in bytes of the largest body that the rest of the allowance covers."""
-        return max(0, self._most - self.spent) // BYTE
+        """The number of bytes to which a body may be decompressed, before it is known what they hold."""
+        return (self._most - self.spent) // UNREAD_BYTE
 
     @property
     def cells(self) -> int:
@@ -44,7 +45,7 @@ class Allowance:
     def spend(self, body: bytes) -> None:
         """Add the expected cost of a decompressed body; raise SkipExchangeError if it is more than what is left."""
         size = len(body)
-        if size <= self.room:
+        if self.spent + BYTE * size <= self._most:
             cost = BYTE * size + sum(price * body.count(mark) for mark, price in PRICES.items())
             if self.spent + cost <= self._most:
                 self.spent += cost
