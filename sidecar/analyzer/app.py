@@ -116,6 +116,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
             options.shared / SOCKET_FILE, partial(check_handshake, options.shared / PAGE_FILE)
         ),
         now=time.time,
+        near_limit=lambda: memory.near_limit(used_memory()[2], options.memory_limit),
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
@@ -186,6 +187,11 @@ class App:
         """Whether a proxy is connected."""
         return self._worker.connected
 
+    @property
+    def turns(self) -> int:
+        """A number that changes at least twice a second unless the worker hangs."""
+        return self._worker.turns
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
@@ -223,7 +229,9 @@ class App:
             await finished
             self._announcer.report(self.report)
             polling.cancel()
-            return await _exit_status(polling)
+            if not building.cancelled():
+                building.result()  # raises what ended it
+            return RECYCLE_STATUS if self._worker.short_of_memory else await _exit_status(polling)
         finally:
             await server.stop()
             os.close(self._lock)

@@ -32,9 +32,9 @@ from ..visibility.readiness import Readiness
 from .access import Access
 from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
 from .gate import MAX_BODY_BYTES
+from .headers import RETRY_SECONDS
 from .report import build_response
 
-RETRY_SECONDS = 5  # of Retry-After
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 

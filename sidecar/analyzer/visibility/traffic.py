@@ -53,8 +53,10 @@ _OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTO
 _SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
 REMEDIES: Mapping[str, str] = {
     "body_too_large": "raise spec.traffic.bodyLimit",
+    "compression_ratio": "send bodies without a content coding",
     "content_encoding": f"send bodies without a content coding, or with gzip or deflate ({PROTOCOLS_PAGE})",
     "content_type": _SEND_JSON,
+    "decode_budget": "send fewer rows in one request, lower spec.traffic.maxRecordsPerSecond, or add CPU",
     "event_stream": "request whole responses: predictions in a stream are not measured",
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
@@ -62,6 +64,7 @@ REMEDIES: Mapping[str, str] = {
     "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
     "other_model": "correct spec.model.name, or leave it out",
     "row_mismatch": _OWN_JSON,
+    "too_many_rows": "send fewer rows in one request",
     "truncated": "raise spec.traffic.bodyLimit",
     "unknown_protocol": _OWN_JSON,
     "wrong_structure": _OWN_JSON,
