@@ -116,7 +116,8 @@ def test_costly_records_are_skipped_when_their_budget_is_spent_and_small_ones_ar
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     for sequence, body in enumerate((costly, costly, None, costly, None), 1):
         made = record(sequence, at_ns=time.time_ns())
-        assert bench.sender.offer(made if body is None else made._replace(request_body=body))
+        sent = made if body is None else made._replace(request_body=body)
+        assert bench.sender.offer(sent)
     wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the records to be sent")
     wait_until(lambda: bench.measured() == 2, what="2 measured")
     counts = {item.reason: item.exchanges for item in worker.published.report.counts if item.fate == "undecodable"}
