@@ -15,7 +15,8 @@ from concurrent.futures import Future
 from functools import partial
 
 from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
-from ..channel.page import PageError, PageSnapshot, read_page
+from ..channel.page import PageError, PageSnapshot
+from ..channel.page_reader import PageReader
 from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver, check_handshake
 from ..channel.upstreams import UnreachableUpstream, read_unreachable
@@ -144,6 +145,7 @@ class App:
         self._token_warning = token_warning(options.token_file)
         self._announcer = Announcer(configured.document)
         self._blind_spots = BlindSpotWatch()
+        self._page_reader = PageReader(options.shared / PAGE_FILE)
         self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document) if options.document else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
@@ -255,16 +257,22 @@ class App:
     async def _poll(self) -> int:
         """Check memory, files and blind spots once a second; return the exit status when the process must end."""
         self._blind_spots.update(self._reading())
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            self._announcer.report(self.report)
-            if memory.near_limit(used_memory()[2], self._options.memory_limit):
-                return RECYCLE_STATUS
-            if await self._document_changed():
-                return RECYCLE_STATUS
+        async with asyncio.TaskGroup() as files:
+            polling = files.create_task(self._poll_files())  # a slow disk must not delay the look at the memory
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                self._announcer.report(self.report)
+                if polling.done() or memory.near_limit(used_memory()[2], self._options.memory_limit):
+                    polling.cancel()
+                    return RECYCLE_STATUS
+                self._blind_spots.update(self._reading())
+
+    async def _poll_files(self) -> None:
+        """Look at document, profile and token once a second; return when the document holds another usable document."""
+        while not await self._document_changed():
             await self._profile_changed()
             await self._check_token()
-            self._blind_spots.update(self._reading())
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""
@@ -316,11 +324,12 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
-        page = _page(self._options)
+        page, page_problem = _page(self._page_reader)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
             page=page,
+            page_problem=page_problem,
             unreachable=_unreachable(self._options, page),
             connected=self.connected,
             setting=Setting(
@@ -344,11 +353,12 @@ class App:
         }
 
 
-def _page(options: Options) -> PageSnapshot | None:
+def _page(reader: PageReader) -> tuple[PageSnapshot | None, str]:
+    """Return the counter page, or None and the reason, such as no proxy yet, or one of another version."""
     try:
-        return read_page(options.shared / PAGE_FILE)
-    except (OSError, PageError):  # no proxy yet, or one of another version; `pilotfish_proxy_up` shows it
-        return None
+        return reader.read(), ""
+    except PageError as error:
+        return None, str(error)
 
 
 def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:

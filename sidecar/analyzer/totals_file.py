@@ -41,7 +41,7 @@ class BankError(PilotfishError):
 
 
 class TotalsFile:
-    """The open file: `read` it once at the start, `write` it after each checkpoint, `close` it at the end."""
+    """The open file: `read` it at the start, `write` it after each checkpoint, `close` it at the end."""
 
     def __init__(self, path: Path) -> None:
         """Open, lock and read the file at `path`; set it aside and start a new one when it is damaged.
@@ -78,7 +78,8 @@ class TotalsFile:
         """Replace the id and the totals; on an I/O error set `problem`."""
         stored = dict(list(totals.items())[:SLOTS])
         self._left_out = totals.keys() - stored.keys()
-        raw = render_bank(ledger_id, {file_name(name): amount for name, amount in stored.items()})
+        self._found = ledger_id, {file_name(name): amount for name, amount in stored.items()}
+        raw = render_bank(*self._found)
         try:
             for start in (0, BANK):
                 write_at(self._descriptor, _MAGIC.pack(0), start)
@@ -87,7 +88,6 @@ class TotalsFile:
             self._problem = ""
         except OSError as error:
             self._problem = f"cannot write {quote_value(self._path)}: {error.strerror}"
-        self._found = ledger_id, stored
 
     def close(self) -> None:
         """Close the file and release the lock."""

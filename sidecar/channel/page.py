@@ -264,6 +264,7 @@ def slot_name(route: str) -> str:
 
 def _map(path: Path) -> tuple[int, mmap.mmap]:
     """Return the descriptor and the mapping of a usable page; on a full disk, -1 and private memory."""
+    descriptor = -1
     try:
         descriptor = open_locked(path)
         _require_own(path, descriptor)
@@ -278,6 +279,8 @@ def _map(path: Path) -> tuple[int, mmap.mmap]:
         os.ftruncate(descriptor, at.SIZE)
         os.posix_fallocate(descriptor, 0, at.SIZE)  # a store to a page without a block on a full disk raises SIGBUS
     except OSError as error:
+        if descriptor >= 0:
+            os.close(descriptor)
         if error.errno in _LOCKED:
             raise PageError(
                 f"counter page {quote_value(path)}: another proxy writes it; give each proxy its own --shared folder"

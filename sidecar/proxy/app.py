@@ -27,8 +27,9 @@ from ..channel.sender import Sender
 from ..channel.upstreams import UnreachableUpstream, write_unreachable
 from ..errors import PilotfishError, UsageError, quote_value
 from ..log import add_log_arguments
-from ..settings.proxy import ProxySettings, ProxySettingsError, parse_proxy_settings
+from ..settings.proxy import MAX_BYTES, ProxySettings, ProxySettingsError, parse_proxy_settings
 from ..system.addresses import Address
+from ..system.files import read_file
 from ..system.parent_death import ORPHANED
 from .arguments import add_pair_arguments, parse_endpoint, parse_pairs
 from .channel_writer import ChannelWriter
@@ -192,7 +193,7 @@ class Proxy:
             if version == self._settings_version:
                 return
             self._settings_version = version
-            self._observer.apply(parse_proxy_settings(path.read_bytes(), path.name))
+            self._observer.apply(parse_proxy_settings(read_file(path, MAX_BYTES), path.name))
         except FileNotFoundError:
             return
         except (ProxySettingsError, OSError) as error:

@@ -161,6 +161,8 @@ class DocumentReader:
             value = float(value)
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             return self._wrong(annotation, value, path)
+        if kind is str and not _is_unicode(value):
+            return self.note(path, f"is {quote_value(value)}", "give text in UTF-8")
         return value
 
     def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
@@ -181,9 +183,10 @@ class DocumentReader:
         tags = {kind.__struct_config__.tag: kind for kind in kinds}
         if not isinstance(value, dict):
             return self.note(path, f"is {quote_value(value)}", "give an object")
-        if value.get("type") not in tags:
-            return self._choice(tuple(tags), value.get("type"), f"{path}.type")
-        return self._struct(tags[value["type"]], value, path)
+        tag = value.get("type")
+        if not isinstance(tag, str) or tag not in tags:
+            return self._choice(tuple(tags), tag, f"{path}.type")
+        return self._struct(tags[tag], value, path)
 
     def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
         near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
@@ -205,6 +208,11 @@ class DocumentReader:
         what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
         mistaken = how and value is not None and (kind is str) != isinstance(value, str)
         return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether `text` has no lone surrogate: Python puts one for each byte of a variable that is not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bounds(metas: Sequence[msgspec.Meta]) -> list[str]:

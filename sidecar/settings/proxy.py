@@ -13,6 +13,8 @@ from ..errors import PilotfishError, quote_value
 from ..system.files import replace_file
 
 MIB = 1024 * 1024
+MAX_BYTES = 4 * MIB  # of the file
+LARGEST = 2**53
 
 
 class ProxySettingsError(PilotfishError):
@@ -47,7 +49,7 @@ def parse_proxy_settings(raw: bytes, where: str) -> ProxySettings:
     """
     try:
         document = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProxySettingsError(f"{where}: not JSON ({error})") from error
     if not isinstance(document, dict):
         raise ProxySettingsError(
@@ -84,8 +86,8 @@ def write_proxy_settings(path: Path, settings: ProxySettings) -> None:
 
 def _require(key: str, value: object, where: str) -> None:
     kind = _KEYS.get(key)
-    if kind is int and (type(value) is not int or value < 0):
-        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a whole number, 0 or more")
+    if kind is int and (type(value) is not int or not 0 <= value <= LARGEST):
+        raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a whole number from 0 to {LARGEST}")
     if kind is str and not isinstance(value, str):
         raise ProxySettingsError(f"{where}: {key} is {quote_value(value)}; give a text")
     if kind is list and not (

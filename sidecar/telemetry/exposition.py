@@ -52,6 +52,9 @@ class Exposition:
         self._registry.register(ScrapeCollector(read))
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and its content type for the Accept header `accept`."""
-        encode, content_type = choose_encoder(accept)
+        """Return the body and its content type for the Accept header `accept`; text if it is invalid."""
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # such as a version that is not a number
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type

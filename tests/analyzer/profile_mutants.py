@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -154,6 +155,34 @@ def mutants(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for path, value in _places(document, ()):
         for what, changed in _changes(value):
             yield f"{_text(path)} {what}", _with(document, path, changed)
+
+
+TINY, CLOSE = (5e-324, 2.2e-308), (float(np.nextafter(1, 2)), float(np.nextafter(1, 0)))
+LIMITS = (*TINY, 2**53 - 1, 2**63 - 1, 2**63, 1.7976931348623157e308)
+
+
+def transplants(document: dict[str, Any], chance: random.Random) -> Iterator[tuple[str, Any]]:
+    """Yield without end copies of the document in which one to three values were taken from other places in it.
+
+    A value comes from another place with the same key, so that it has the right type: the bins of another feature, a
+    list of another length. Numbers also become limits of their types, or move by one unit in the last place.
+    """
+    while True:
+        mutant, what = document, []
+        for _ in range(chance.randint(1, 3)):
+            places = list(_places(mutant, ()))
+            keys: dict[str, list[tuple[Path, Any]]] = {}
+            for path, value in places:
+                keys.setdefault(re.sub(r"\[\d+\]", "[]", _text(path)).rpartition(".")[2], []).append((path, value))
+            same = keys[chance.choice(sorted(keys))]
+            (path, value), (other, instead) = chance.choice(same), chance.choice(same)
+            if type(value) in {int, float} and chance.random() < 0.5:
+                instead = chance.choice([*LIMITS, *(value * factor for factor in CLOSE)])
+            elif isinstance(value, list) and value and chance.random() < 0.3:
+                instead = sorted([*value[1:], chance.choice(value)], key=str)
+            mutant = _with(mutant, path, copy.deepcopy(instead))
+            what.append(f"{_text(path)} from {_text(other)}")
+        yield "; ".join(what), mutant
 
 
 def _places(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

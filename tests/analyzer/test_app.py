@@ -163,7 +163,7 @@ async def test_proxy_settings_are_written_before_a_proxy_can_connect(
 ) -> None:
     found: list[bool] = []
 
-    def opened(path: Path) -> Receiver:
+    def opened(path: Path, *_: object) -> Receiver:
         found.append((path.parent / "proxy.json").exists())
         return Receiver(path)
 

@@ -116,8 +116,7 @@ def test_totals_that_do_not_fit_into_the_file_are_reported(tmp_path: Path) -> No
     with closing(TotalsFile(tmp_path / "fates")) as totals_file:
         totals_file.write(1, {f"rows:{index}": index for index in range(SLOTS)})
         assert totals_file.problem == ""
-        totals_file.write(1, {"late_rows": 1, "rows:0": 5})
-        totals_file.write(1, {"late_rows": 2})
+        totals_file.write(1, {**{f"rows:{index}": index for index in range(SLOTS)}, "late_rows": 1})
         assert "1 totals, such as 'late_rows', do not fit" in totals_file.problem
         totals_file.write(2, {"late_rows": 2})
         assert totals_file.problem == ""

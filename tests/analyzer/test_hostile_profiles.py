@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from tests.analyzer.made import monitor
-from tests.analyzer.profile_mutants import CASES, Case, mutants, raw_of, run
+from tests.analyzer.profile_mutants import CASES, Case, mutants, raw_of, run, transplants
 
 NAMES_THE_PLACE = re.compile(
     r"^\$\.|^the profile's format is|^the profile was built for|^the profile is not a JSON document|"
@@ -38,11 +39,14 @@ def check(case: Case, raw: bytes, factory: EngineFactory) -> str:
 
 def try_mutants(name: str, one_of: int) -> None:
     case, chance = CASES[name], random.Random(f"{name} {one_of}")
-    refused = tried = 0
-    for number, (what, mutant) in enumerate(mutants(case.document)):
-        if chance.randrange(one_of):
-            continue
-        tried += 1
+    chosen = [found for found in mutants(case.document) if not chance.randrange(one_of)]
+    assert try_each(name, chosen) > len(chosen) / 2
+
+
+def try_each(name: str, chosen: Iterable[tuple[str, Any]]) -> int:
+    """Return how many mutants are refused; the others work."""
+    case, refused = CASES[name], 0
+    for number, (what, mutant) in enumerate(chosen):
         try:
             problem = check(case, raw_of(mutant), (monitor, effect_sizes_only)[number % 5 == 0])
         except BaseException as error:
@@ -51,7 +55,7 @@ def try_mutants(name: str, one_of: int) -> None:
         refused += bool(problem)
         assert not problem or NAMES_THE_PLACE.search(problem), what
         assert len(problem.encode()) < 600, what
-    assert refused > tried / 2
+    return refused
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -64,6 +68,20 @@ def test_any_value_changed_is_refused_with_its_path_or_works(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_any_value_changed_is_refused_with_its_path_or_works_in_long(name: str) -> None:
     try_mutants(name, ONE_OF_LONG)
+
+
+@pytest.mark.parametrize(
+    "count", [2, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(1800)])], ids=["short", "in_long"]
+)
+@pytest.mark.parametrize("name", CASES)
+def test_values_from_other_places_are_refused_or_work(name: str, count: int) -> None:
+    try_each(name, islice(transplants(CASES[name].document, random.Random(name)), count))
+
+
+def test_a_repeated_key_is_refused() -> None:
+    raw = CASES["types"].profile.to_bytes().replace(b'"model":"m"', b'"model":"m","model":"m"')
+    with pytest.raises(ProfileError, match="the key 'model' appears twice"):
+        Profile.from_bytes(raw)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -230,7 +248,7 @@ def try_extreme(what: str, name: str) -> None:
     assert check(CASES[name], raw_of(document), monitor) == ""
 
 
-@pytest.mark.parametrize("new", ["", "x" * 1000, 'a\x00\n"<b>\\{}\u202e\U0001f600', "loss", "city:length"])
+@pytest.mark.parametrize("new", ["", "x" * 1000, 'a\x00\n"<b>\\{}\u202e\U0001f600', "loss", "city:length", "CITY"])
 def test_a_profile_with_any_name_of_a_column_works(new: str) -> None:
     case = CASES["types"]
     document = renamed(case.document, "note", new)

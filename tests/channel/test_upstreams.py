@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,20 @@ def test_a_damaged_file_gives_only_texts(tmp_path_factory: pytest.TempPathFactor
 
 def test_without_a_file_nothing_is_named(tmp_path: Path) -> None:
     assert read_unreachable(tmp_path / "absent.json", 1) == ()
+
+
+def make_huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10 << 30)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, make_huge])
+def test_what_is_no_small_file_is_neither_read_nor_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "upstreams.json")
+    assert read_unreachable(tmp_path / "upstreams.json", 1) == ()
+
+
+def test_long_texts_and_long_lists_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "upstreams.json"
+    path.write_text(json.dumps({"epoch": 1, "unreachable": [["a" * 1000, "b" * 1000]] * 30}))
+    assert read_unreachable(path, 1) == (UnreachableUpstream("a" * LONGEST, "b" * LONGEST),) * MOST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -81,3 +82,12 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
 
 def test_the_table_is_alphabetical() -> None:
     assert list(cli.COMMANDS) == sorted(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [("--file", "a\x1b[2J\nb"), ("--a\x1b[2J\nb",), ("--admin", "a\x1b[2J\nb\u202e:1")])
+def test_an_error_is_one_printable_line(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(SystemExit):
+        cli.main(["report", *words])
+    shown = capsys.readouterr().err
+    assert shown.endswith("\n")
+    assert shown[:-1].isprintable()

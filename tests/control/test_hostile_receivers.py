@@ -70,9 +70,9 @@ def answering(pieces: Callable[[], Iterable[bytes | None]], tls: ssl.SSLContext 
             thread.join()
 
 
-def deliver(pieces: Callable[[], Iterable[bytes | None]], *, timeout: float | None = None) -> Outcome:
+def deliver(pieces: Callable[[], Iterable[bytes | None]], *, seconds: float | None = None) -> Outcome:
     with answering(pieces) as port:
-        target = WebhookTarget(f"http://127.0.0.1:{port}/", None, timeout or patient(5.0))
+        target = WebhookTarget(f"http://127.0.0.1:{port}/", None, seconds or patient(5.0))
         sender = WebhookSender(target, agent="pilotfish/test", clock=lambda: NOON)
         return asyncio.run(attempt(sender, intent_of(EVENT), NOON))
 
@@ -148,7 +148,7 @@ def drip() -> Iterator[bytes | None]:
 
 
 def test_a_slow_answer_ends_with_the_timeout() -> None:
-    assert deliver(drip, timeout=0.1) == RetryAt("timeout", NOON)
+    assert deliver(drip, seconds=0.1) == RetryAt("timeout", NOON)
 
 
 def test_a_2xx_without_its_body_ends_with_the_timeout_and_settles() -> None:
@@ -156,7 +156,7 @@ def test_a_2xx_without_its_body_ends_with_the_timeout_and_settles() -> None:
         yield b"HTTP/1.1 200 x\r\nContent-Length: 5\r\n\r\n"
         yield None
 
-    assert deliver(pieces, timeout=0.1) == Done("drift")
+    assert deliver(pieces, seconds=0.1) == Done("drift")
 
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"

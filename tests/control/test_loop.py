@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from pilotfish.sidecar.control import loop
-from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.executor import Done, Outcome
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
@@ -22,7 +22,7 @@ from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import run_cycle
-from tests.control.situations import HOUR, NOON, OLD_OUTBOX, episode, situation
+from tests.control.situations import HOUR, NOON, OLD_OUTBOX, RULES, episode, situation
 from tests.support.waiting import eventually, patient
 
 
@@ -193,6 +193,27 @@ def test_a_failing_cycle_is_shown_and_the_next_one_tries_again(
     asyncio.run(failed_twice())
     assert all("the control loop failed: IndexError" in (status.problem or "") for status in world.shown)
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, BaseException, OverflowError])
+def test_an_exception_in_one_delivery_backs_off_and_touches_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    async def apply(intent: Intent, now: float) -> Outcome:
+        world.sent.append(intent)
+        if intent.key == "e1":
+            raise error
+        return Done(intent.why)
+
+    monkeypatch.setattr(world, "apply", apply)
+    world.situation = situation(episode("e1"), episode("e2", at=NOON + 1), rules=replace(RULES, cooldown=0.0))
+    for _ in range(200):
+        status = world.cycle(after=10)
+    states = {intent.episode: (intent.state, intent.error) for intent in status.intents}
+    assert states == {"e1": ("pending", "executor_error"), "e2": ("delivered", None)}
+    assert status.problem is None
+    keys = [intent.key for intent in world.sent]
+    assert (keys.count("e2"), 8 < keys.count("e1") < 40) == (1, True)
 
 
 def test_it_ends_at_once_and_releases_the_outbox(world: World) -> None:

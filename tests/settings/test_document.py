@@ -242,6 +242,16 @@ def test_an_invalid_or_hostile_file_is_refused_with_a_message(raw: bytes, what: 
     assert what in str(problems(raw)[0])
 
 
+@pytest.mark.parametrize("kind", ["[]", "{}", "[latency]", "1", "~"])
+def test_a_type_that_is_no_text_is_refused(kind: str) -> None:
+    found = only_problem(f"{{targetRef: {{apiVersion: v1, kind: X, name: x}}, {scaling(kind)}}}")
+    assert found.path == "$.spec.scaling.signals[0].type"
+
+
+def scaling(kind: str) -> str:
+    return f"scaling: {{maxReplicas: 2, signals: [{{type: {kind}, target: 8}}]}}"
+
+
 def test_an_alias_bomb_is_refused_at_its_first_alias() -> None:
     layers = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
     assert "alias *a0" in problems(f"a0: &a0 [x]\n{layers}")[0].what
@@ -344,3 +354,8 @@ def test_paths_without_predictions_give_a_warning() -> None:
 
 def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in str(only_problem('{"\\x1b[31mtick": 1}'))
+
+
+def test_a_variable_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PILOTFISH_MODEL_NAME; give text in UTF-8"):
+        parse(WHOLE.encode(), "x", {"PILOTFISH_MODEL_NAME": "m\udcff"})

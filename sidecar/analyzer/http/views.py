@@ -221,7 +221,7 @@ class Views:
 
 def _requester(request: web.BaseRequest) -> tuple[str, str]:
     """Return requester and reason from the query: ?by=ann&reason=..."""
-    query = dict(request.query)
+    query = request.query
     return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 

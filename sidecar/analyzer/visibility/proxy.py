@@ -21,7 +21,7 @@ def no_proxy(view: View) -> Blindness | None:
     if reading.proxy is not None:
         return None
     if reading.page is None:
-        what = "the --shared folder has no counter page of this version"
+        what = reading.page_problem or "the --shared folder has no counter page of this version"
         return Blindness(
             f"Nothing is measured: {what}; start pilotfish proxy of the same release with the same --shared folder",
             total=True,

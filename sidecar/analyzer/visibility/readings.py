@@ -37,7 +37,8 @@ class Reading:
     """The state of the analyzer and of the proxy at `now`, epoch seconds.
 
     Attributes:
-        page: the counter page; None if it is missing or has another layout.
+        page: the counter page; None if it is missing, damaged or has another layout.
+        page_problem: why there is no page; empty if that is unknown.
         connected: whether the analyzer's socket has a connection.
         unreachable: the upstreams that the proxy cannot reach; empty before it has written them.
     """
@@ -45,6 +46,7 @@ class Reading:
     now: float
     snapshot: Snapshot
     page: PageSnapshot | None
+    page_problem: str = ""
     connected: bool = True
     unreachable: tuple[UnreachableUpstream, ...] = ()
     setting: Setting = field(default_factory=Setting)

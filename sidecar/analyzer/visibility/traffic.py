@@ -12,6 +12,7 @@ from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+OPAQUE_READINGS = 10  # seconds without a measured exchange; opaque units are bytes, of which one connection has many
 UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
@@ -160,15 +161,15 @@ def opaque(view: View) -> Blindness | None:
     def exchanges(totals: Totals) -> int:
         return measured(totals) + sum(undecodable(totals).values())
 
-    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE)
+    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE, readings=OPAQUE_READINGS)
     if found is None:
         return None
-    total = not measured(found)
+    total, connections = not measured(found), found.of("opaque", "connections")
     causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
         f"Pilotfish cannot parse {'the traffic' if total else 'a part of the traffic'}: "
-        f"{number(found.of('opaque', 'connections'), 'new connection')}, "
+        f"{number(connections, 'new connection') if connections else 'connections that were open before'}, "
         f"{beside}. The causes: {explained(causes, DOWNGRADES)}; "
         f"{OPAQUE_REMEDIES.get(max(causes, key=causes.__getitem__, default=''), _SEND_PLAIN)}",
         total,

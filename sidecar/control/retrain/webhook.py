@@ -78,8 +78,7 @@ class WebhookSender:
         except aiohttp.ClientConnectorError:
             return DeliveryResult(None, Reason.CONNECT)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            overlong = isinstance(error, TooMuchReceivedError) or isinstance(error.__cause__, TooMuchReceivedError)
-            return DeliveryResult(None, Reason.DISCONNECTED, problem=str(error) if overlong else "")
+            return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> DeliveryResult:
         secure = self._target.url.lower().startswith("https:")
@@ -127,3 +126,11 @@ class WebhookSender:
             headers[TIMESTAMP_HEADER] = timestamp
             headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, body)
         return headers
+
+
+def _problem_of(error: Exception) -> str:
+    """Return what a person must correct, or an empty string. Other messages may hold bytes of the response."""
+    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
+        return "no request can be sent to this url; correct it"
+    cause = error if isinstance(error, TooMuchReceivedError) else error.__cause__
+    return str(cause) if isinstance(cause, TooMuchReceivedError) else ""

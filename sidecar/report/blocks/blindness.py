@@ -69,7 +69,8 @@ BLIND_REASONS = MappingProxyType(
             "The text names the cause: the version, the source, the learning, or a damaged stored profile.",
         ),
         "no_proxy": BlindReason(
-            "The counter page is missing, has another layout, or its heartbeat is old: no proxy of this version runs.",
+            "The counter page is missing, damaged, has another layout, or its heartbeat is old: "
+            "no proxy of this version runs.",
             "Start `pilotfish proxy` with the same `--shared` folder and from the same release.",
         ),
         "no_reader": BlindReason(

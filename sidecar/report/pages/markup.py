@@ -127,7 +127,7 @@ def section(title: str, note: str, heads: Sequence[str], rows: Iterable[Sequence
     body = ["".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows]
     if not body:
         return ""
-    head = "".join(f"<th{kind}>{escape(text.lstrip('#'))}</th>" for kind, text in zip(kinds, heads, strict=True))
+    head = "".join(f"<th{kind}>{text(words.lstrip('#'))}</th>" for kind, words in zip(kinds, heads, strict=True))
     top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
     table = f"<table>{top}<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>"
-    return f'<section class="{kind}"><h2>{escape(title)}</h2>{note}<div class="scroll">{table}</div></section>'
+    return f'<section class="{kind}"><h2>{text(title)}</h2>{note}<div class="scroll">{table}</div></section>'

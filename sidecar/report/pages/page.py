@@ -10,6 +10,7 @@ from importlib.resources import files
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
 from . import audit, drift_cards, overview, tables
+from .markup import text
 
 STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -45,7 +46,7 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(META_POLICY)}">'
-        f"<title>{escape(overview.window_title(answer))}</title>"
+        f"<title>{text(overview.window_title(answer))}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+
+from .markup import text
 
 Point = tuple[float, float]
 
@@ -12,7 +13,7 @@ def picture(kind: str, width: int, height: int, label: str, parts: Iterable[str]
     """Return a chart of that size; `label` describes it to screen readers."""
     return (
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'aria-label="{text(label)}">{"".join(parts)}</svg>'
     )
 
 

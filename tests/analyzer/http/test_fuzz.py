@@ -45,8 +45,9 @@ REBASELINE = {"by": "\ud800", "reason": "r", "rows": 10**30}
 BODIES = st.sampled_from(
     (
         b"", b"[]", b"{}", b"null", b"[" * 5000, b"\xff\xfe", b'{"a":' * 2000, json.dumps(LABELS).encode(),
-        json.dumps(REBASELINE).encode(), gzip.compress(json.dumps(LABELS).encode()), gzip.compress(bytes(10**6)),
-        profile().to_bytes()[:-1], gzip.compress(profile().to_bytes())[:-9],
+        json.dumps(REBASELINE).encode(), gzip.compress(json.dumps(LABELS).encode(), mtime=0),
+        gzip.compress(bytes(10**6), mtime=0),
+        profile().to_bytes()[:-1], gzip.compress(profile().to_bytes(), mtime=0)[:-9],
     )
 ) | st.binary(max_size=200)  # fmt: skip
 
