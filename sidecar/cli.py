@@ -13,11 +13,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple, NoReturn
 
 from . import log
 from .errors import PilotfishError, quote_value
 from .settings import options
+from .system.limits import available_memory, within_memory
+from .terminal import prepare, show, show_error
 
 USAGE_STATUS = 2
 
@@ -26,13 +29,15 @@ class Command(NamedTuple):
     """One subcommand: its line in the help, and its module.
 
     `variables` lists the options that environment variables may set; None stands for all. With `logs`, the command is
-    long-running and writes its errors to the log.
+    long-running and writes its errors to the log. A command that `reads` files of users may use the memory that is
+    available, so that an error ends it and not the kernel.
     """
 
     help: str
     module: str
     variables: Collection[str] | None = ()
     logs: bool = False
+    reads: bool = False
 
 
 COMMANDS = {
@@ -43,17 +48,21 @@ COMMANDS = {
         "check a ModelMonitor document and the files that it names",
         "pilotfish.sidecar.run.check",
         variables=("--file",),
+        reads=True,
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
-    "profile": Command("build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app"),
+    "profile": Command(
+        "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
+    ),
     "proxy": Command(
         "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
     ),
-    "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay"),
+    "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay", reads=True),
     "report": Command(
         "show the report of a running sidecar",
         "pilotfish.sidecar.report.command.app",
         variables=("--admin", "--token-file"),
+        reads=True,
     ),
     "run": Command(
         "run proxy and analyzer together, for one model", "pilotfish.sidecar.run.app", variables=None, logs=True
@@ -68,18 +77,19 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand in `argv` (default: `sys.argv`) and return its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    prepare()
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(overview(), file=sys.stdout if arguments else sys.stderr)
+        (show if arguments else show_error)(*overview().splitlines())
         return 0 if arguments else USAGE_STATUS
     if arguments[0] == "--version":
-        print(f"pilotfish {version()}")
+        show(f"pilotfish {version()}")
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
         near = _closest(name, COMMANDS)
         hint = f"did you mean {near}? " if near else ""
         known = ", ".join(COMMANDS)
-        print(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}", file=sys.stderr)
+        show_error(f"pilotfish: unknown command {quote_value(name)}; {hint}the commands are {known}")
         return USAGE_STATUS
     return _run(name, rest, os.environ)
 
@@ -125,7 +135,7 @@ class CommandParser(argparse.ArgumentParser):
         if self.logger is not None:
             self.logger.error("%s", text)
         else:
-            print(f"{self.prog}: {log.escape_line(text)}", file=sys.stderr)
+            show_error(f"{self.prog}: {log.escape_line(text)}")
         sys.exit(USAGE_STATUS)
 
     def _suggestions(self) -> Iterator[str]:
@@ -165,14 +175,18 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
             logger.warning("%s", sentence)
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
-        status = run(args)
-        print(end="", flush=True)
+        with within_memory(available_memory()) if command.reads else nullcontext():  # its libraries are loaded
+            status = run(args)
+        sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports it again at the exit
         return 141  # 128 + SIGPIPE, as a shell reports it
     except PilotfishError as error:
-        _show_error(given.explain(str(error)), logger if command.logs else None)
+        _report_error(given.explain(str(error)), logger if command.logs else None)
+        return USAGE_STATUS
+    except MemoryError:
+        _report_error("not enough memory: all that is available was used; give smaller files", None)
         return USAGE_STATUS
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell reports it
@@ -185,11 +199,11 @@ def _closest(word: str, known: Collection[str]) -> str:
     return "".join(get_close_matches(word, known, 1, 0.6))
 
 
-def _show_error(text: str, logger: logging.Logger | None) -> None:
+def _report_error(text: str, logger: logging.Logger | None) -> None:
     if logger is not None:
         logger.error("%s", text)
     else:
-        print(f"pilotfish: {log.escape_line(text)}", file=sys.stderr)
+        show_error(f"pilotfish: {log.escape_line(text)}")
 
 
 def _variables_of_all() -> set[str]:

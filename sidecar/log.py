@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from types import TracebackType
 
@@ -30,6 +31,7 @@ MAX_FRAMES = 12  # of a traceback
 MAX_CAUSES = 4
 
 _LOST = "%d log lines were lost, because standard error was not read"
+_NO_MEMORY = "an exception was not caught, and memory ran out before it could be logged"
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +75,10 @@ def set_up(log_format: str = DEFAULT_FORMAT, level: str = DEFAULT_LEVEL) -> None
     root.addHandler(handler)
     root.setLevel(LEVELS[level])
     logging.captureWarnings(capture=True)
-    sys.excepthook = lambda _, error, __: _log_uncaught("the process ends", error)
-    sys.unraisablehook = lambda found: _log_uncaught("a finalizer failed", found.exc_value)
-    threading.excepthook = lambda found: _log_uncaught("a thread ends", found.exc_value)
+    fallback = handler.format(_own_record(_NO_MEMORY)).encode() + b"\n"
+    sys.excepthook = lambda _, error, __: _log_uncaught("the process ends", error, fallback)
+    sys.unraisablehook = lambda found: _log_uncaught("a finalizer failed", found.exc_value, fallback)
+    threading.excepthook = lambda found: _log_uncaught("a thread ends", found.exc_value, fallback)
 
 
 def escape_line(text: str) -> str:
@@ -145,7 +148,7 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of `record`; a closed or full standard error is ignored."""
         try:
-            if self._lost and self._write(self.format(_lost_record(self._lost))):
+            if self._lost and self._write(self.format(_own_record(_LOST, self._lost))):
                 self._lost = 0
             if self._lost or not self._write(self.format(record)):
                 self._lost += 1
@@ -212,11 +215,16 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _lost_record(count: int) -> logging.LogRecord:
-    return logging.LogRecord("pilotfish.log", logging.WARNING, __file__, 0, _LOST, (count,), None)
+def _own_record(text: str, *values: int) -> logging.LogRecord:
+    return logging.LogRecord("pilotfish.log", logging.WARNING, __file__, 0, text, values, None)
 
 
-def _log_uncaught(what: str, error: BaseException | None) -> None:
+def _log_uncaught(what: str, error: BaseException | None, fallback: bytes) -> None:
+    """Log an exception that nothing caught; without memory for the line, write the line `fallback`."""
     if error is None or isinstance(error, KeyboardInterrupt):
         return
-    logging.getLogger("pilotfish").critical("%s: an exception was not caught", what, exc_info=error)
+    try:
+        logging.getLogger("pilotfish").critical("%s: an exception was not caught", what, exc_info=error)
+    except MemoryError:
+        with suppress(OSError):
+            os.write(2, fallback)

@@ -184,3 +184,16 @@ def test_it_needs_the_standard_library_only() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "numpy" not in found
     assert "asyncio" not in found
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_exception_that_cannot_be_logged_for_lack_of_memory_is_one_line_of_the_format(form: str) -> None:
+    done = run_program(
+        f"log.set_up({form!r})",
+        "def fail(*a, **k): raise MemoryError",
+        "log.describe_exception = fail",
+        "raise MemoryError",
+    )
+    (line,) = done.stderr.splitlines()
+    text = json.loads(line)["message"] if form == "json" else line
+    assert "memory ran out before it could be logged" in text

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column
+from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column, is_padded
+
+_CHARACTER = np.dtype("U1").itemsize
 
 
 def concatenated_by_type(batches: Sequence[Batch], name: str) -> tuple[list[Column], int]:
@@ -94,7 +96,12 @@ def concatenated(columns: list[Column]) -> Column:
     """Return the rows of all columns, one column after the other."""
     if len(columns) == 1:
         return columns[0]
-    values = np.concatenate([column.values for column in columns])
+    parts = [column.values for column in columns]
+    if all(part.dtype.kind == "U" for part in parts):
+        longest = max(part.dtype.itemsize for part in parts) // _CHARACTER
+        if is_padded(longest * sum(map(len, parts)), sum(part.nbytes for part in parts) // _CHARACTER):
+            parts = [_objects(part) for part in parts]
+    values = np.concatenate(parts)
     if all(column.missing is None for column in columns):
         return Column(values)
     return Column(values, np.concatenate([_mask(column) for column in columns]))

@@ -34,6 +34,7 @@ Data flow. One thread, the worker, does steps 1 to 7. Step 8 runs in an asyncio 
         visibility/          blind spots: what cannot be measured, and the status of /readyz
         column_totals.py     rows with a usable value, by feature, for visibility/
         memory.py            the memory limit
+        decode_budget.py     the share of the worker's time for exchanges that cost much to decode
 
 Glossary
 

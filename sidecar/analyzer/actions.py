@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -34,6 +34,9 @@ from .commands import (
 from .errors import LearningRefusedError, ProfileRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
+
+if TYPE_CHECKING:
+    from multidict import MultiMapping
 
 MAX_BY_LENGTH, MAX_REASON_LENGTH = 100, 500
 
@@ -73,7 +76,8 @@ class AuditedActions:
         before = self._read()
         await self._submit_and_wait(SetProfile(profile))
         await self._store(raw)
-        await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
+        if before.profile is None or before.profile.hash != profile.hash:  # repetitions must not fill the audit log
+            await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
         await self._record_superseded(before)
         return profile.hash
 
@@ -101,6 +105,8 @@ class AuditedActions:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
             raise RefusedError(f"cannot read the body: {error}; send {example}") from error
+        _require_printable("by", wanted.by)
+        _require_printable("reason", wanted.reason)
         before = self._read()
         if before.state == "idle":
             raise LearningRefusedError(f"cannot learn a profile while the analyzer is idle: {before.reason}")
@@ -192,11 +198,21 @@ class AuditedActions:
             await self._submit_and_wait(Warn("audit", self._audit.problem))
 
 
-def query_text(query: dict[str, str], name: str, max_length: int) -> str:
-    """Return the query parameter `name`, empty when absent; raise RefusedError when longer than `max_length`."""
-    text = query.get(name, "")
+def query_text(query: MultiMapping[str], name: str, max_length: int) -> str:
+    """Return the query parameter `name`, empty when absent; raise RefusedError for a value that cannot be recorded."""
+    found = query.getall(name, [])
+    if len(found) > 1:
+        raise RefusedError(f"the parameter {name} is given {len(found)} times; send it once")
+    text = "".join(found)
     if len(text) > max_length:
         raise RefusedError(
             f"the parameter {name} has {len(text)} characters: {quote_value(text)}; send {max_length} at most"
         )
+    _require_printable(name, text)
     return text
+
+
+def _require_printable(name: str, text: str) -> None:
+    """Raise RefusedError for control and bidirectional characters, which could forge a line where people read it."""
+    if not text.isprintable():
+        raise RefusedError(f"{name} has characters that cannot be shown: {quote_value(text)}; send printable text")

@@ -116,6 +116,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
             options.shared / SOCKET_FILE, partial(check_handshake, options.shared / PAGE_FILE)
         ),
         now=time.time,
+        near_limit=lambda: memory.near_limit(used_memory()[2], options.memory_limit),
     )
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
@@ -186,6 +187,11 @@ class App:
         """Whether a proxy is connected."""
         return self._worker.connected
 
+    @property
+    def turns(self) -> int:
+        """A number that changes at least twice a second unless the worker hangs."""
+        return self._worker.turns
+
     def submit(self, command: SimpleCommand) -> Future[None]:
         """Queue a command for the worker; if it is refused, its future fails with the reason."""
         return self._worker.submit(command)
@@ -223,7 +229,9 @@ class App:
             await finished
             self._announcer.report(self.report)
             polling.cancel()
-            return await _exit_status(polling)
+            if not building.cancelled():
+                building.result()  # raises what ended it
+            return RECYCLE_STATUS if self._worker.short_of_memory else await _exit_status(polling)
         finally:
             await server.stop()
             os.close(self._lock)
@@ -249,16 +257,22 @@ class App:
     async def _poll(self) -> int:
         """Check memory, files and blind spots once a second; return the exit status when the process must end."""
         self._blind_spots.update(self._reading())
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            self._announcer.report(self.report)
-            if memory.near_limit(used_memory()[2], self._options.memory_limit):
-                return RECYCLE_STATUS
-            if await self._document_changed():
-                return RECYCLE_STATUS
+        async with asyncio.TaskGroup() as files:
+            polling = files.create_task(self._poll_files())  # a slow disk must not delay the look at the memory
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                self._announcer.report(self.report)
+                if polling.done() or memory.near_limit(used_memory()[2], self._options.memory_limit):
+                    polling.cancel()
+                    return RECYCLE_STATUS
+                self._blind_spots.update(self._reading())
+
+    async def _poll_files(self) -> None:
+        """Look at document, profile and token once a second; return when the document holds another usable document."""
+        while not await self._document_changed():
             await self._profile_changed()
             await self._check_token()
-            self._blind_spots.update(self._reading())
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _document_changed(self) -> bool:
         """Return whether the file holds another usable document; warn in the report when it cannot be used."""

@@ -19,7 +19,7 @@ from ..report.schema import AuditEntry
 from .active_profile import ActiveProfile
 from .component import Component, hooks
 from .counters import LATE_ROWS, MEASURED, UNDECODABLE
-from .decode import DecodedExchange, SkippedExchange, decode
+from .decode import Allowance, DecodedExchange, SkippedExchange, decode
 from .errors import IdleError
 from .exchange_ledger import ExchangeLedger
 from .feedback.component import JournalSegment, LabelFeedback
@@ -96,14 +96,17 @@ class Pipeline:
         self.change_count += 1
         return self.ledger.handshake(hello, fresh_id)
 
-    def handle_record(self, record: Record, now_ns: int) -> None:
-        """Decode and count one record, received at `now_ns` (epoch nanoseconds); ignore a repeated record."""
+    def handle_record(self, record: Record, now_ns: int, allowance: Allowance | None = None) -> None:
+        """Decode and count one record, received at `now_ns` (epoch nanoseconds); ignore a repeated record.
+
+        A record that is expected to cost more than `allowance` is skipped.
+        """
         ahead = record.sequence - self.ledger.position
         if ahead <= 0:
             return
         if ahead > 1:
             self.ledger.count_lost(record.sequence)
-        decoded = decode(record, self._hints)
+        decoded = decode(record, self._hints, allowance)
         if isinstance(decoded, SkippedExchange):
             self.ledger.record_outcome(UNDECODABLE.key(decoded.reason))
         else:

@@ -17,9 +17,11 @@ import msgspec
 
 from ..report.schema import LearningStatus, Report
 from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
+from ..system.files import read_file
 from .actions import AuditedActions
 from .commands import SimpleCommand, UpdateLearning
 from .errors import RefusedError
+from .profile_store import MAX_PROFILE_BYTES
 from .row_stores import LEARNING
 from .settings import AnalyzerSettings
 
@@ -68,7 +70,12 @@ class ProfileBuilder:
         if result.problem:
             await self._actions.record_failed_build(learning, result.problem)
             return
-        raw = await asyncio.to_thread(out.read_bytes)
+        try:
+            raw = await asyncio.to_thread(read_file, out, MAX_PROFILE_BYTES)
+        except OSError as error:
+            problem = f"the profile that was built cannot be read: {error.strerror}; request fewer rows"
+            await self._actions.record_failed_build(learning, problem)
+            return
         await self._actions.set_learned_profile(learning, raw, result.rows)
         out.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..rows.blocks import RowBlock
 from ..rows.buffer import RowBuffer
+from ..settings.document import Learn
 from .component import Component
 from .decode import DecodedExchange
 from .learning import LearningState
@@ -19,19 +20,22 @@ class RowCollector(Component):
     def __init__(self, settings: AnalyzerSettings, learning: LearningState) -> None:
         blocks = (settings.keep_rows, settings.learn)
         self._buffer = RowBuffer(frozenset(name for block in blocks if block for name in block.mask))
-        self._always = settings.keep_rows is not None
+        self._kept = settings.keep_rows.rows if settings.keep_rows else 0
+        self._learned = (settings.learn or Learn()).rows
         self._learning = learning
 
     @property
-    def rows(self) -> int:
-        """The number of rows that wait to be written."""
-        return self._buffer.rows
+    def full(self) -> bool:
+        """Whether the rows that wait must be written before the next exchange."""
+        return self._buffer.full
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Collect the rows while the document or a learning needs them."""
-        if self._always or self._learning.gathering:
+        most = max(self._kept, self._learned if self._learning.gathering else 0)
+        if most:
             outputs = exchange.outputs.columns if exchange.outputs is not None else {}
-            self._buffer.add(at, exchange.inputs.count, exchange.inputs.columns, outputs)
+            inputs = exchange.inputs
+            self._buffer.add(at, inputs.count, inputs.columns, outputs, most_rows=most, size=exchange.size)
 
     def take(self) -> list[RowBlock]:
         """Return and remove the rows that wait."""

@@ -9,6 +9,7 @@ a published number never decreases after a crash.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from .commands import (
     UpdateLearning,
     Warn,
 )
+from .decode.allowance import FREE, Allowance
+from .decode_budget import DecodeBudget
 from .exchange_ledger import new_ledger_id
 from .feedback.journal import JournalError
 from .feedback.labels import FeedbackResponse, LabelBatch
@@ -41,26 +44,32 @@ from .snapshot import Publisher, Snapshot
 
 QUIET_SECONDS = 0.05  # after this time without a record, unsaved changes are saved at once
 IDLE_SECONDS = 0.5  # the longest wait for records when nothing is unsaved
-STORE_ROWS = 2000  # collected rows that trigger a write; bounds the memory of the row collector
 
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerDependencies:
-    """The collaborators of the worker; `now` returns epoch seconds, `open_receiver` opens the channel's socket."""
+    """The collaborators of the worker.
+
+    `now` returns epoch seconds, and `ticks` monotonic nanoseconds. `open_receiver` opens the channel's socket.
+    `near_limit` is whether the process needs so much memory that it must be recycled.
+    """
 
     pipeline: Pipeline
     persistence: Persistence
     stores: RowStores
     open_receiver: Callable[[], Receiver]
     now: Clock
+    ticks: Callable[[], int] = time.monotonic_ns
+    near_limit: Callable[[], bool] = lambda: False
 
 
 class Worker:
     """The worker thread: `start` it, read `published`, `submit` commands, `stop` it.
 
     `published` is the latest snapshot, safe to read from any thread. After `stop`, the thread writes a last checkpoint.
+    It stops by itself when memory is short; `short_of_memory` is then true.
     """
 
     def __init__(self, dependencies: WorkerDependencies, publisher: Publisher) -> None:
@@ -68,6 +77,11 @@ class Worker:
         self._stores = dependencies.stores
         self._open_receiver = dependencies.open_receiver
         self._now = dependencies.now
+        self._ticks = dependencies.ticks
+        self._near_limit = dependencies.near_limit
+        self._budget = DecodeBudget(self._ticks())
+        self.short_of_memory = False
+        self.turns = 0  # rounds and records; it changes unless the thread hangs
         self._persistence = dependencies.persistence
         self._publisher = publisher
         self._receiver: Receiver | None = None
@@ -108,6 +122,7 @@ class Worker:
     def _run(self) -> None:
         try:
             while not self._queue.stopping:
+                self.turns += 1
                 quiet = self._receive()
                 self._pipeline.advance(self._now_ns())
                 self._run_commands()
@@ -137,14 +152,27 @@ class Worker:
         for frame in frames:
             now_ns = now_ns or self._now_ns()  # read once per batch, after the wait
             if isinstance(frame, Record):
-                pipeline.handle_record(frame, now_ns)
+                self._handle_record(frame, now_ns)
             elif not pipeline.handshake(frame, new_ledger_id()):
                 # the old totals belong to the old counter page; after a crash, a restart would resume from them
                 self._persistence.forget_totals()
                 self._save()
-        if pipeline.row_collector.rows >= STORE_ROWS:
-            self._stores.store(self._now())
         return now_ns > 0
+
+    def _handle_record(self, record: Record, now_ns: int) -> None:
+        """Count one record. After an expensive one, stop when memory is short: the next one could fail."""
+        self.turns += 1
+        begun = self._ticks()
+        allowance = 0 if self.short_of_memory else self._budget.available(begun)
+        self._pipeline.handle_record(record, now_ns, Allowance(allowance))
+        if self._pipeline.row_collector.full:
+            self._stores.store(self._now())
+        elapsed = self._ticks() - begun
+        if elapsed > FREE:
+            self._budget.charge(elapsed)
+            if self._near_limit():
+                self.short_of_memory = True
+                self._queue.stop()
 
     def _run_commands(self) -> None:
         labelled: list[tuple[Future[Any], FeedbackResponse]] = []

@@ -23,12 +23,15 @@ from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_pro
 from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
+from ..system.files import open_file
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
 from .parquet import MAGIC, parquet_header, read_parquet
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds
+
+MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Pr
 
 def _starts_with(path: Path, magic: bytes) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_file(path, follow=True) as file:
             return file.read(len(magic)) == magic
     except OSError as error:
         raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
@@ -178,7 +181,7 @@ def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> Non
     for option, names in (*given.items(), ("--type", list(roles.kinds)), ("--keep", roles.kept)):
         for name in names:
             if name not in header:
-                near = get_close_matches(name, header, 1, 0.6)
+                near = get_close_matches(name, header[:MAX_COMPARED], 1, 0.6)
                 remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
                 raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
             if option in given and taken.setdefault(name, option) != option:

@@ -1,4 +1,4 @@
-"""Reads CSV files of any size into columns, in one pass.
+"""Reads CSV files of up to `MAX_CELLS` cells into columns, in one pass.
 
 A second pass reads the columns in which text followed numbers. Apart from the finished columns, never hold more than
 `CELLS` cells as text, so that memory does not grow with the text of the file.
@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Self
 
 from ..errors import quote_value
+from ..system.files import open_file
 from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .errors import ReferenceDataError
-from .table import Progress, ReferenceTable
+from .table import Progress, ReferenceTable, repeated, require_size
 
 BLOCK = 1024 * 1024
 MAX_LINE = 64 * 1024 * 1024  # bytes
+MAX_HEADER = 4 * 1024 * 1024  # characters of the header line
 CELLS = 200_000  # cells that are held as text at once
 DELIMITERS = (",", "\t", ";", "|")
 MAX_RAGGED = 0.1  # share of rows with another number of cells than the header
@@ -110,11 +112,14 @@ def _read(path: Path, options: CsvOptions, again: frozenset[str] | None, progres
             for name in wanted
         }
         found = _ReadPass(names, builders)
-        places = [names.index(name) for name in wanted]
+        require_size(path, 0, len(wanted))
+        place_of = dict(zip(names, range(len(names)), strict=True))
+        places = [place_of[name] for name in wanted]
         size = max(16, CELLS // len(names))
         try:
             while rows := list(islice(reader, size)):
                 _take(found, rows, places)
+                require_size(path, found.rows, len(wanted))
         except csv.Error as error:
             hint = (
                 "; check for a quote that is not closed"
@@ -151,6 +156,10 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         first = next(text, "")
     if not first:
         raise ReferenceDataError(f"{path}: the file is empty; give a header line and rows below it")
+    if len(first) > MAX_HEADER:
+        raise ReferenceDataError(
+            f"{path}: line 1 is longer than {MAX_HEADER >> 20} MiB; give a header of fewer columns"
+        )
     delimiter = delimiter or _delimiter(first)
 
     def all_lines() -> Iterator[str]:
@@ -165,8 +174,7 @@ def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str]
         raise ReferenceDataError(f"{path}: line 1: {error}; the header cannot be read") from error
     if all(_is_number(name) for name in names if name) and any(names):
         raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
-    twice = sorted({name for name in names if name and names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
+    if twice := repeated(list(filter(None, names))):
         raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename these columns")
     return names, reader
 
@@ -193,7 +201,7 @@ class _Lines:
 
     def __enter__(self) -> Self:
         try:
-            self._file: BinaryIO = self._path.open("rb")
+            self._file: BinaryIO = open_file(self._path, follow=True)
         except OSError as error:
             raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the path") from error
         return self

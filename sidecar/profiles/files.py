@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...detectors.errors import ProfileError
 from ...detectors.profile.profile import Profile
-from ..system.files import replace_file
+from ..system.files import read_file, replace_file, require_replaceable
 from ..system.gunzip import DecompressionError, gunzip, is_gzip
 from .errors import ProfileFileError
 
@@ -29,8 +29,7 @@ def unpack(raw: bytes, where: str, limit: int = LARGEST) -> bytes:
 def read_profile(path: Path) -> Profile:
     """Read the profile in `path`; raise ProfileFileError."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = read_file(path, LARGEST, follow=True)
     except OSError as error:
         raise ProfileFileError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     try:
@@ -45,6 +44,7 @@ def write_profile(path: Path, profile: Profile) -> int:
     if path.suffix == ".gz":
         raw = gzip.compress(raw, mtime=0)
     try:
+        require_replaceable(path)
         replace_file(path, raw)
     except OSError as error:
         raise ProfileFileError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error

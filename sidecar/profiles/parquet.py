@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,22 @@ import numpy as np
 
 from ...detectors.batch import Column
 from ..errors import quote_value
+from ..system.files import open_file
 from . import list_columns as lists
 from .errors import ReferenceDataError
-from .table import Progress, ReferenceTable
+from .table import Progress, ReferenceTable, repeated, require_size
 
 MAGIC = b"PAR1"
 
 
 def parquet_header(path: Path) -> list[str]:
     """Return the names of the columns in the order of the file; fields of structs are `name.field`."""
-    schema = _open(path).schema_arrow
+    with _open(path) as file:
+        schema = file.schema_arrow
     import pyarrow as pa  # installed, because _open has imported it
 
     names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+    if twice := repeated(names):
         raise ReferenceDataError(
             f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename these columns"
         )
@@ -38,31 +40,66 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
     """
     import pyarrow as pa
 
-    file = _open(path)
-    table = ReferenceTable({}, file.metadata.num_rows)
-    if not table.rows:
-        raise ReferenceDataError(f"{path}: has no rows; give reference rows")
-    header = list(file.schema_arrow.names)
-    for done, name in enumerate(header):
-        progress("reading", done / len(header))
-        if all(inner in skipped for inner in lists.names_of(pa, name, file.schema_arrow.field(name).type)):
-            continue
-        try:
-            for inner, array in lists.columns_of(pa, name, _combined(pa, file.read(columns=[name]).column(0))):
-                if inner in skipped:
-                    continue
-                found = _column(pa, array, exact=inner in names)
-                if found is None:
-                    table.left_out[inner] = f"holds values of type {array.type}"
-                else:
-                    table.columns[inner] = found
-        except (pa.ArrowException, OSError) as error:
-            raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
+    with _open(path) as file:
+        table = ReferenceTable({}, file.metadata.num_rows)
+        if not table.rows:
+            raise ReferenceDataError(f"{path}: has no rows; give reference rows")
+        header = [
+            name
+            for name, kind in zip(file.schema_arrow.names, file.schema_arrow.types, strict=True)
+            if any(inner not in skipped for inner in lists.names_of(pa, name, kind))
+        ]
+        inner_names = [
+            inner for name in header for inner in lists.names_of(pa, name, file.schema_arrow.field(name).type)
+        ]
+        require_size(path, table.rows, len(inner_names))
+        for done, name in enumerate(header):
+            progress("reading", done / len(header))
+            try:
+                whole = _combined(pa, file.read(columns=[name], use_threads=False).column(0))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
+            if len(whole) != table.rows:
+                raise ReferenceDataError(
+                    f"{path}: column {name!r} has {len(whole):,} of {table.rows:,} rows; copy the file again"
+                )
+            for inner, array in lists.columns_of(pa, name, whole):
+                if inner not in skipped:
+                    _add(path, table, inner, array, exact=inner in names)
     progress("reading", 1.0)
     return table
 
 
-def _open(path: Path) -> Any:
+def _add(path: Path, table: ReferenceTable, name: str, array: Any, *, exact: bool) -> None:
+    """Add a column to the table; raise ReferenceDataError with the row of a value that cannot be read."""
+    import pyarrow as pa
+
+    try:
+        found = _column(pa, array, exact=exact)
+    except UnicodeDecodeError as error:
+        raise ReferenceDataError(
+            f"{path}: column {name!r}, row {_unreadable_row(array) + 1:,}: the text is not UTF-8; write it as UTF-8"
+        ) from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
+    if found is None:
+        table.left_out[name] = f"holds values of type {array.type}"
+    else:
+        table.columns[name] = found
+
+
+def _unreadable_row(array: Any) -> int:
+    for row in range(len(array)):
+        try:
+            array[row].as_py()
+        except UnicodeDecodeError:
+            return row
+    return 0
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """Yield the `pyarrow.parquet.ParquetFile` of `path`; raise ReferenceDataError."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -70,12 +107,14 @@ def _open(path: Path) -> Any:
         raise ReferenceDataError(
             f"{path}: Parquet needs pyarrow; pip install 'pilotfish[parquet]', or give a CSV file"
         ) from error
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ReferenceDataError(
-            f"{path}: cannot be read as Parquet ({error}); check that the file is complete"
-        ) from error
+    with ExitStack() as stack:
+        try:
+            found = pq.ParquetFile(stack.enter_context(open_file(path, follow=True)))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise ReferenceDataError(
+                f"{path}: cannot be read as Parquet ({error}); check that the file is complete"
+            ) from error
+        yield found
 
 
 def _combined(pa: Any, column: Any) -> Any:
@@ -99,5 +138,7 @@ def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     if pa.types.is_temporal(kind) and not (pa.types.is_time(kind) or pa.types.is_duration(kind)):
         return Column(array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False), missing)
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return Column(np.array(array.to_pylist(), dtype=object), missing)
+        coded = array.dictionary_encode()  # so that equal texts are one object
+        values = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+        return Column(values[coded.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)], missing)
     return None

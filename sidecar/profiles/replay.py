@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, number, quote_value
 from ..report.pages.writing import write
 from ..settings.units import UNITS, read_duration, show_duration
+from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
 from .cells import NA
 from .csvtable import CsvOptions
@@ -35,7 +35,6 @@ from .errors import ReferenceDataError
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .show import escape_unprintable
 from .table import Progress
 
 MAX_LISTED = 5  # features that are printed per alarm
@@ -197,11 +196,9 @@ def _summary(
 
 def _print_event(as_json: bool, event: Mapping[str, Any]) -> None:
     if as_json:
-        print(json.dumps(event), flush=True)
+        show_json(json.dumps(event))
         return
-    console = Console(file=sys.stdout, highlight=False)
-    for line in _alarm_lines(event) if event["event"] == "alarm" else _summary_lines(event):
-        console.print(escape_unprintable(line), soft_wrap=True)
+    show(*(_alarm_lines if event["event"] == "alarm" else _summary_lines)(event))
 
 
 def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:

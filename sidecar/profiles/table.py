@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ...detectors.batch import Column
+from ..errors import number
+from .errors import ReferenceDataError
 
+MAX_COLUMNS = 10_000  # of 5 ms each; their profile has 16 MiB, which is what an analyzer accepts
+MAX_CELLS = 200_000_000  # rows times columns; some 40 bytes of memory each, and a file of 200 KB may claim 50 million
 Progress = Callable[[str, float], None]  # (activity, completed share in [0, 1])
 
 
@@ -25,3 +31,21 @@ class ReferenceTable:
     rows: int
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+
+def require_size(path: Path, rows: int, columns: int) -> None:
+    """Raise ReferenceDataError if a file has more columns or cells than a profile can be built of."""
+    if columns > MAX_COLUMNS:
+        raise ReferenceDataError(
+            f"{path}: has {number(columns, 'column')}, a profile holds {MAX_COLUMNS:,} at most; give fewer columns"
+        )
+    if rows * columns > MAX_CELLS:
+        raise ReferenceDataError(
+            f"{path}: has {number(rows, 'row')} or more of {number(columns, 'column')}, more than {MAX_CELLS:,} cells; "
+            "give a sample of the rows, or fewer columns"
+        )
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)

@@ -90,6 +90,8 @@ def _episodes(previous: Report | None, current: Report) -> Iterator[Line]:
         last = before.get(episode.id)
         if last is None and (previous is not None or episode.open):
             yield WARNING, _opened(episode, current, resumed=previous is None)
+        if last is not None and episode.open and not last.open:
+            yield INFO, f"{_kind(episode)} episode {episode.id} is open again"
         if not episode.open and (last.open if last else previous is not None):
             yield INFO, f"{_kind(episode)} episode {episode.id} has ended: {_short(episode.closed_by or 'unknown')}"
 

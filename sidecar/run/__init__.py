@@ -9,10 +9,11 @@
     restart_policy.py     events to actions; pure                   supervisor.py        signals and children
     spawn.py              starts a child                            analyzer_process.py  composes the analyzer process
     child.py              the program of the analyzer process       engine.py            the sequential detectors
-    watchdog.py           ends a process that hangs                 check.py             the command `check`
+    watchdog.py           finds a child that hangs; pure            vital_signs.py       their signs of life
+    check.py              the command `check`
 
 The supervisor and the proxy use only the standard library, so that they keep running when memory is short. Only
-analyzer_process.py, engine.py, watchdog.py and check.py may import more.
+analyzer_process.py, engine.py and check.py may import more.
 
 Glossary. More terms: docs/glossary.md
     supervisor        the parent process; it forwards signals, restarts the analyzer process and reaps zombies
@@ -21,6 +22,6 @@ Glossary. More terms: docs/glossary.md
     analyzer process  the process that runs the analyzer, detection and the control loop; it may fail at any time
     recycle           end the analyzer process after a checkpoint and start it again at once, which frees its memory and
                       loads a changed document
-    watchdog          a timer of the kernel that ends the analyzer process when its event loop hangs
+    watchdog          finds a child that gives no sign of life for minutes; the supervisor kills it
     grace period      the seconds that the analyzer process has for its last checkpoint before it is killed
 """

@@ -10,21 +10,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import threading
+from typing import Any
 
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
 from ..control import app as control_app
 from ..control.loop import ControlLoop
+from ..system.heartbeat import beat
+from ..system.workers import started_pool
 from .engine import engine
-from .restart_policy import STOP_SIGNAL
-from .watchdog import Watchdog
+from .restart_policy import RECYCLE, STOP_SIGNAL
 
+BEAT_SECONDS = 1.0
+POOL_THREADS = 4  # for calls that would block the event loop: files, large bodies, profiles
 FINAL_DELIVERY_SECONDS = 1.0  # for a running delivery at the end; well below STOP_GRACE_SECONDS of the supervisor
 
 
 def serve(args: argparse.Namespace) -> int:
-    """Serve until the supervisor stops the process or it must be recycled; return the exit status."""
-    return asyncio.run(_serve(args.role, parse_options(args)))
+    """Serve until the supervisor stops the process or it must be recycled; return the exit status.
+
+    The event loop is not closed, because `asyncio.run` would start a thread for that, and wait for ever for one that
+    cannot start. The caller ends the process by `os._exit`. Raises MemoryError when memory ran out.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_default_executor(started_pool(POOL_THREADS))
+    return loop.run_until_complete(_serve(args.role, parse_options(args), args.heartbeat))
 
 
 def parse_options(args: argparse.Namespace) -> Options:
@@ -41,17 +53,51 @@ def parse_options(args: argparse.Namespace) -> Options:
     )
 
 
-async def _serve(role: str, options: Options) -> int:
+async def _serve(role: str, options: Options, heartbeat: int | None) -> int:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop.set)
-    watchdog = asyncio.create_task(Watchdog().watch(stop))
-    try:
-        if role == "analyze":
-            return await build(options).serve(stop)
-        app = build(options, engine_factory=engine)
-        return await serve_with(build_control_loop(app, options), app, stop)
-    finally:
-        watchdog.cancel()
+    out_of_memory = stop_without_memory(stop)
+    app = build(options, engine_factory=None if role == "analyze" else engine)
+    beating = asyncio.create_task(_beat(heartbeat, app)) if heartbeat is not None else None
+    control = None if role == "analyze" else build_control_loop(app, options)
+    status = await serve_with(control, app, stop)
+    if beating is not None:
+        beating.cancel()
+    return RECYCLE if out_of_memory.is_set() else status
+
+
+async def _beat(heartbeat: int, app: App) -> None:
+    """Give a sign of life each second in which event loop and worker have both done something."""
+    before = -1
+    while True:
+        if app.turns != before:
+            before = app.turns
+            beat(heartbeat)
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+def stop_without_memory(stop: asyncio.Event) -> threading.Event:
+    """Set `stop` and the returned event when a callback of the running loop, or a thread, fails with MemoryError.
+
+    The state behind such a callback is unknown, so the process must be recycled, also if memory is free again.
+    """
+    loop, found, log_thread = asyncio.get_running_loop(), threading.Event(), threading.excepthook
+
+    def in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if isinstance(context.get("exception"), MemoryError):
+            found.set()
+            stop.set()
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        log_thread(args)
+        if isinstance(args.exc_value, MemoryError):
+            found.set()
+            loop.call_soon_threadsafe(stop.set)
+
+    loop.set_exception_handler(in_loop)
+    threading.excepthook = in_thread
+    return found
 
 
 async def serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event) -> int:

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..channel import PAGE_FILE
 from ..errors import UsageError
 from ..log import add_log_arguments
 from ..proxy.arguments import add_pair_arguments, parse_pairs
 from .arguments import add_analyzer_arguments, check_analyzer_arguments, make_folder, render_flags
 from .restart_policy import ANALYZER, PROXY
 from .supervisor import supervise
+from .vital_signs import HEARTBEAT_DESCRIPTOR, watched_proxy
 
 MODULE = (sys.executable, "-P", "-m")  # -P: never import modules from the working directory
 MEMORY_FOLDERS = (Path("/dev/shm"),)  # noqa: S108  # mkdtemp creates a folder with mode 0700 in it
@@ -36,13 +38,15 @@ def run(args: argparse.Namespace) -> int:
     parse_pairs(args.listen, args.upstream)
     check_analyzer_arguments(args)
     with _shared_folder(args.shared) as shared:
-        return supervise("run", {PROXY: proxy_command(args, shared), ANALYZER: analyzer_command("run", args, shared)})
+        commands = {PROXY: proxy_command(args, shared), ANALYZER: analyzer_command("run", args, shared)}
+        return supervise("run", commands, watched_proxy(shared / PAGE_FILE))
 
 
 def analyzer_command(role: str, args: argparse.Namespace, shared: Path) -> list[str]:
     """Return the command line of the analyzer process."""
     flags = render_flags(add_analyzer_arguments, args)
-    return [*MODULE, "pilotfish.sidecar.run.child", role, "--shared", str(shared), *flags]
+    own = ["--shared", str(shared), f"--heartbeat={HEARTBEAT_DESCRIPTOR}"]
+    return [*MODULE, "pilotfish.sidecar.run.child", role, *own, *flags]
 
 
 def proxy_command(args: argparse.Namespace, shared: Path) -> list[str]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..analyzer.inspection import inspect
 from ..control.retrain.secret import secret_problem
-from ..errors import escape_unprintable, number
+from ..errors import number
 from ..settings.document import ModelMonitor
 from ..settings.effective import budget_sentence, settings_in_force
 from ..settings.environment import VARIABLES
 from ..settings.errors import SettingsError
+from ..terminal import show, show_error
 from .engine import engine
 
 INVALID_STATUS = 1
@@ -42,15 +42,14 @@ def run(args: argparse.Namespace) -> int:
     problems = [*found.problems, *_secret(args.file.parent, found.document, cluster=args.cluster)]
     if problems:
         return _refuse(str(args.file), problems)
-    print(*_in_force(args.file, found.document), sep="\n")
+    show(*_in_force(args.file, found.document))
     if found.warnings:
-        print("\nwarnings", *(escape_unprintable(f"  - {sentence}") for sentence in found.warnings), sep="\n")
+        show("", "warnings", *(f"  - {sentence}" for sentence in found.warnings))
     return 0
 
 
 def _refuse(where: str, problems: list[str]) -> int:
-    print(f"{where}: {number(len(problems), 'problem')}", file=sys.stderr)
-    print(*(escape_unprintable(f"  {problem}") for problem in problems), sep="\n", file=sys.stderr)
+    show_error(f"{where}: {number(len(problems), 'problem')}", *(f"  {problem}" for problem in problems))
     return INVALID_STATUS
 
 
@@ -68,8 +67,8 @@ def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:
     yield f"{path}: in force ({', '.join(_variables()) or 'no environment variable is set'})"
     for setting in settings:
         note = "default" if setting.default else ""
-        yield escape_unprintable(f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip())
-    yield f"\n{budget_sentence(monitor)}"
+        yield f"  {setting.path:<{width}}  {setting.value:<{column}}  {note}".rstrip()
+    yield from ("", budget_sentence(monitor))
 
 
 def _variables() -> list[str]:

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from ..errors import PilotfishError, UsageError
+from ..errors import PilotfishError, UsageError, error_location
 from ..log import set_up
 from ..system.limits import data_limit, lower_priority
 from .arguments import add_analyzer_arguments
-from .restart_policy import USAGE
+from .restart_policy import RECYCLE, USAGE
 
 _LOG = logging.getLogger("pilotfish.analyzer")
 
@@ -34,12 +36,16 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="pilotfish analyzer-process", allow_abbrev=False)
     parser.add_argument("role", choices=("analyze", "run"))
     parser.add_argument("--shared", required=True, type=Path)
+    parser.add_argument("--heartbeat", type=int, metavar="DESCRIPTOR")
     add_analyzer_arguments(parser)
     args = parser.parse_args(argv)
     set_up(args.log_format, args.log_level)
     lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)
     try:
         return _serve(args)
+    except MemoryError as error:
+        _LOG.error("memory ran out at %s; restarting from the last checkpoint", error_location(error))
+        return RECYCLE
     except UsageError as error:
         _LOG.error("%s", error)
         return USAGE
@@ -63,5 +69,11 @@ def _serve(args: argparse.Namespace) -> int:
     return serve(args)
 
 
+def _end(status: int) -> NoReturn:
+    """End the process at once: nothing after the last checkpoint may fail, start a thread or wait for one."""
+    logging.shutdown()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _end(main(sys.argv[1:]))

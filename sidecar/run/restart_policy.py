@@ -72,6 +72,7 @@ class SupervisorPolicy:
         self._started_at: float | None = None  # of the running analyzer process
         self._restart_at: float | None = None
         self._kill_at: float | None = None
+        self._hung: set[str] = set()  # children that were killed because they hung
         self._status: int | None = None  # exit status of the supervisor; set once it is ending
 
     @property
@@ -93,11 +94,14 @@ class SupervisorPolicy:
 
     def on_exit(self, child: str, status: int, now: float) -> list[Action]:
         """Handle the end of a child with `status`; minus the signal's number if a signal killed it."""
+        hung = child in self._hung
+        self._hung.discard(child)
         if child == PROXY:
             self._proxy_runs = False
             ended = status if status >= 0 else 128 - status
             crashed = self._status is None and not self._signalled and status not in {0, USAGE}
-            text = f"the proxy {_describe_exit(status)}, and traffic does not pass any more; ending with status {ended}"
+            how = _describe_exit(status, hung=hung)
+            text = f"the proxy {how}, and traffic does not pass any more; ending with status {ended}"
             message = [LogMessage(text, logging.ERROR)] if crashed else []
             return [*message, *self._stop(ended if self._status is None else self._status, now)]
         ran = now - (now if self._started_at is None else self._started_at)
@@ -108,7 +112,14 @@ class SupervisorPolicy:
             self._status = USAGE
             text = "the analyzer process cannot start with these options; stopping the proxy"
             return [LogMessage(text, logging.ERROR), SignalChild(PROXY, signal.SIGTERM)]
-        return self._plan_restart(status, ran, now)
+        return self._plan_restart(_describe_exit(status, hung=hung), status, ran, now)
+
+    def on_hang(self, child: str, silence: float) -> list[Action]:
+        """Kill a child that gave no sign of life for `silence` seconds; it is restarted like one that failed."""
+        self._hung.add(child)
+        what = "proxy" if child == PROXY else "analyzer process"
+        text = f"the {what} gave no sign of life for {silence:g} s; killing it"
+        return [LogMessage(text, logging.ERROR), SignalChild(child, signal.SIGKILL)]
 
     def on_timer(self, now: float) -> list[Action]:
         """Restart or kill the analyzer process if its time has come."""
@@ -136,26 +147,26 @@ class SupervisorPolicy:
         self._kill_at = now + STOP_GRACE_SECONDS
         return [SignalChild(ANALYZER, STOP_SIGNAL)]
 
-    def _plan_restart(self, status: int, ran: float, now: float) -> list[Action]:
+    def _plan_restart(self, cause: str, status: int, ran: float, now: float) -> list[Action]:
         if status == RECYCLE and ran >= MIN_RECYCLE_SECONDS:
             self._failures, self._restart_at = 0, now
             return [LogMessage("restarting the analyzer process at its request", logging.INFO)]
         self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
         wait = min(LONGEST, FIRST * 2.0 ** min(self._failures - 1, 16)) * self._random.uniform(0.5, 1.0)
         self._restart_at = now + wait
-        cause = f"the analyzer process {_describe_exit(status)} after {ran:.1f} s"
-        return [LogMessage(f"{cause}; traffic is not affected; restart in {wait:.2f} s")]
+        ended = f"the analyzer process {cause} after {ran:.1f} s"
+        return [LogMessage(f"{ended}; traffic is not affected; restart in {wait:.2f} s")]
 
 
-def _describe_exit(status: int) -> str:
+def _describe_exit(status: int, *, hung: bool = False) -> str:
+    if hung:
+        return "hung and was killed"
     if status == RECYCLE:
         return "asked for a restart (is --memory-limit too low?)"
     if status >= 0:
         return f"ended with status {status}"
     if status == -signal.SIGKILL:
         return "was killed by SIGKILL (by the kernel, if memory was short)"
-    if status == -signal.SIGALRM:
-        return "hung and was ended by its watchdog (SIGALRM; memory may have been short)"
     try:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:

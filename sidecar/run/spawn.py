@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..system.parent_death import signal_on_parent_death
 
@@ -24,8 +25,11 @@ def spawn(
     parent_death_signal: int,
     mask: Iterable[int],
     ignored: Iterable[int] = (),
+    inherited: Mapping[int, int] = MappingProxyType({}),
 ) -> int:
     """Start `argv` and return its pid. It ignores the signals `ignored` from its first instruction on.
+
+    `inherited` are descriptors that it gets: the number in the child, and the one in this process.
 
     The child has its own process group, so that Ctrl-C reaches only the parent, which forwards it. Its standard input
     is /dev/null and its signal mask is `mask`. When the parent dies, even by SIGKILL, the child gets
@@ -34,7 +38,7 @@ def spawn(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _exec_child(argv, environment, parent_death_signal, mask, ignored, parent)
+        _exec_child(argv, environment, parent_death_signal, mask, ignored, inherited, parent)
     return pid
 
 
@@ -44,12 +48,16 @@ def _exec_child(
     parent_death_signal: int,
     mask: Iterable[int],
     ignored: Iterable[int],
+    inherited: Mapping[int, int],
     parent: int,
 ) -> None:
     try:
         os.setpgid(0, 0)
         if signal_on_parent_death(parent_death_signal, parent=parent):
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number, descriptor in inherited.items():
+                os.dup2(descriptor, number)
+                os.set_inheritable(number, True)  # dup2 leaves it out if both numbers are the same
             for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             for one in ignored:

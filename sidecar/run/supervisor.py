@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ..settings.options import without_options
+from ..system.heartbeat import HeartbeatPipe
 from ..system.parent_death import ORPHANED
 from .restart_policy import ANALYZER, PROXY, Action, Exit, LogMessage, SignalChild, StartChild, SupervisorPolicy
 from .spawn import NOT_STARTED, spawn
+from .vital_signs import HEARTBEAT_DESCRIPTOR, WatchedChild, is_traced
+from .watchdog import SilenceLimits, Watchdog
 
 # signal to a child when the supervisor dies: the proxy drains briefly; the analyzer process has a recent checkpoint
 ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: ORPHANED}
@@ -29,11 +32,16 @@ LONGEST_WAIT = 3600.0  # seconds
 
 @dataclass
 class Supervisor:
-    """Runs the commands `argv`, by name of the child, as `policy` decides. `name` is the command, for the log."""
+    """Runs the commands `argv`, by name of the child, as `policy` decides. `name` is the command, for the log.
+
+    `watched` are the children that are killed when they hang. The analyzer process gets the pipe `heartbeat`.
+    """
 
     name: str
     argv: Mapping[str, Sequence[str]]
     policy: SupervisorPolicy
+    watched: Mapping[str, WatchedChild] = field(default_factory=dict)
+    heartbeat: HeartbeatPipe = field(default_factory=HeartbeatPipe)
     _pids: dict[str, int] = field(default_factory=dict)
     _mask: set[signal.Signals] = field(default_factory=set)
 
@@ -47,7 +55,8 @@ class Supervisor:
             return status
 
     def _next(self, awaited: set[signal.Signals]) -> int | None:
-        wake_at = self.policy.wake_at
+        times = (self.policy.wake_at, *(child.watchdog.check_at for child in self.watched.values()))
+        wake_at = min((at for at in times if at is not None), default=None)
         wait = LONGEST_WAIT if wake_at is None else max(0.0, wake_at - time.monotonic())
         arrived = signal.sigtimedwait(awaited, wait)
         if arrived is not None and arrived.si_signo != signal.SIGCHLD:
@@ -56,7 +65,18 @@ class Supervisor:
             end = self._carry_out(self.policy.on_exit(child, status, time.monotonic()))
             if end is not None:
                 return end
+        self._check_children()
         return self._carry_out(self.policy.on_timer(time.monotonic()))
+
+    def _check_children(self) -> None:
+        now = time.monotonic()
+        for name, child in self.watched.items():
+            dog = child.watchdog
+            if dog.check_at is None or now < dog.check_at or name not in self._pids:
+                continue
+            if dog.hangs(now, beaten=child.beaten(), traced=is_traced(self._pids[name])):
+                dog.stop()
+                self._carry_out(self.policy.on_hang(name, dog.silence))
 
     def _carry_out(self, actions: Sequence[Action]) -> int | None:
         for action in actions:
@@ -81,7 +101,11 @@ class Supervisor:
                 parent_death_signal=ON_ORPHANED[child],
                 mask=self._mask,
                 ignored=IGNORED[child],
+                inherited={HEARTBEAT_DESCRIPTOR: self.heartbeat.descriptor} if child == ANALYZER else {},
             )
+            if child in self.watched:
+                self.watched[child].beaten()  # what the child before it has left
+                self.watched[child].watchdog.start(time.monotonic())
         except OSError as error:  # no process or memory available; a later restart may succeed
             self._log(logging.ERROR, f"cannot start the {child}: {error.strerror}")
             return self._carry_out(self.policy.on_exit(child, NOT_STARTED, time.monotonic()))
@@ -97,15 +121,30 @@ class Supervisor:
                 return
             for child in [name for name, known in self._pids.items() if known == pid]:
                 del self._pids[child]
+                if child in self.watched:
+                    self.watched[child].watchdog.stop()
                 yield child, os.waitstatus_to_exitcode(status)
 
     def _log(self, level: int, text: str) -> None:
         logging.getLogger(f"pilotfish.{self.name}").log(level, "%s", text)
 
 
-def supervise(name: str, argv: Mapping[str, Sequence[str]]) -> int:
-    """Run the analyzer process, and the proxy if `argv` contains one, until they end; return the exit status."""
-    return Supervisor(name, argv, SupervisorPolicy(with_proxy=PROXY in argv, random=Random())).run()
+def supervise(
+    name: str,
+    argv: Mapping[str, Sequence[str]],
+    proxy: WatchedChild | None = None,
+    limits: SilenceLimits = SilenceLimits(),  # noqa: B008  # frozen
+) -> int:
+    """Run the analyzer process, and the proxy if `argv` contains one, until they end; return the exit status.
+
+    `proxy` watches the proxy. `limits` are those of the analyzer process.
+    """
+    heartbeat = HeartbeatPipe()
+    watched = {ANALYZER: WatchedChild(heartbeat.beaten, Watchdog(limits))}
+    if proxy is not None:
+        watched[PROXY] = proxy
+    policy = SupervisorPolicy(with_proxy=PROXY in argv, random=Random())
+    return Supervisor(name, argv, policy, watched, heartbeat).run()
 
 
 @contextmanager

@@ -1,33 +1,64 @@
-"""Ends the analyzer process if its event loop hangs, for example in the start of a thread without memory.
+"""Finds a child that neither gives a sign of life nor ends, so that the supervisor can kill it and start another one.
 
-The kernel's timer sends SIGALRM, which ends the process, since nothing handles it. This needs no thread and no memory.
+Without memory, a process can wait for ever for a thread that never started; then it answers nothing and never ends.
+
+A watchdog counts its own checks without a sign of life, never the time between two: after a pause of the whole machine,
+or of supervisor and child together, the first check counts once. A process that a debugger has stopped is left alone.
+Pure: the caller passes the time, and what it read.
 """
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from contextlib import suppress
 from dataclasses import dataclass
 
+CHECK_SECONDS = 5.0
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
+class SilenceLimits:
+    """Seconds without a sign of life after which a process hangs.
+
+    running  a step of the analyzer at its low priority takes a minute on an overloaded machine
+    start    before the first sign of life: libraries are loaded, a profile is compiled, the label journal is read;
+             None for a process that need not give one
+    """
+
+    running: float = 120.0
+    start: float | None = 600.0
+    check: float = CHECK_SECONDS
+
+
 class Watchdog:
-    """Limits in seconds: `hang` for one round of the event loop, `end` for the end of the process; `beat` is below."""
+    """Watches one child at a time. Times are monotonic seconds."""
 
-    hang: float = 300.0  # longer than one step takes on an overloaded machine, at the lowest priority
-    end: float = 30.0  # for the last checkpoint
-    beat: float = 5.0
+    def __init__(self, limits: SilenceLimits) -> None:
+        self._limits = limits
+        self._silent = 0.0
+        self._alive = False  # whether this child has given a sign of life
+        self.check_at: float | None = None
 
-    async def watch(self, ending: asyncio.Event) -> None:
-        """Let SIGALRM end the process when a limit is exceeded. Returns once `ending` is set, or when cancelled.
+    @property
+    def silence(self) -> float:
+        """The seconds without a sign of life, in checks."""
+        return self._silent
 
-        The limit for the end stays in force afterwards.
+    def start(self, now: float) -> None:
+        """Watch a child that starts at `now`."""
+        self._silent, self._alive, self.check_at = 0.0, False, now + self._limits.check
+
+    def stop(self) -> None:
+        """Watch nothing, because the child has ended."""
+        self.check_at = None
+
+    def hangs(self, now: float, *, beaten: bool, traced: bool) -> bool:
+        """Return whether the child hangs, once `check_at` is over.
+
+        `beaten` is whether it gave a sign of life since the last check; `traced`, whether a debugger has stopped it.
         """
-        try:
-            while not ending.is_set():
-                signal.setitimer(signal.ITIMER_REAL, self.hang)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ending.wait(), self.beat)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, self.end)
+        self.check_at = now + self._limits.check
+        if beaten or traced:
+            self._alive, self._silent = self._alive or beaten, 0.0
+            return False
+        self._silent += self._limits.check
+        limit = self._limits.running if self._alive else self._limits.start
+        return limit is not None and self._silent >= limit

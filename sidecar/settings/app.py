@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from ..terminal import show
 from .schema import json_schema
 
 
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the JSON schema of the document."""
     del args
-    print(schema_text(), end="")
+    show(*schema_text().splitlines())
     return 0
 
 

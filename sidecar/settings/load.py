@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from ..system.files import read_file
 from .document import ModelMonitor
 from .environment import apply_environment
 from .errors import DocumentProblem, SettingsError
@@ -39,8 +40,7 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, c
 def load(path: Path, environ: Mapping[str, str] = os.environ, *, cluster: bool = True) -> ModelMonitor:
     """Return the document in the file `path` with the overrides in `environ`, as `parse` does; raise SettingsError."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_DOCUMENT_BYTES + 1)
+        raw = read_file(path, MAX_DOCUMENT_BYTES, follow=True)
     except OSError as error:
         problem = DocumentProblem("$", f"cannot be read ({error.strerror})", "check the path and its permissions")
         raise SettingsError(str(path), [problem]) from error

@@ -1,8 +1,8 @@
 """Atomic replacement of files, bounded reads, complete writes, fsync, and the one way to set a damaged file aside.
 
 Every file that a reader or a restart needs whole is written with `replace_file`, or with `staged` if the writer needs a
-path. Do not write such a file in place. Every file of a state folder is opened through `require_regular`, because a
-read of a FIFO would wait for ever, and one of a device would never end.
+path. Do not write such a file in place. Every file of a user or of a state folder is opened by `open_file` or read by
+`read_file`, because a read of a FIFO would wait for ever, and one of a device would never end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import quote_value
 
@@ -50,22 +51,40 @@ def require_regular(descriptor: int, most: int | None = None) -> int:
     return status.st_size
 
 
-def read_file(path: Path, most: int, *, follow: bool = False) -> bytes:
-    """Return the content of the regular file `path` of at most `most` bytes; raise OSError for any other file.
+def open_file(path: Path, most: int | None = None, *, follow: bool = False) -> BinaryIO:
+    """Open the regular file `path` of at most `most` bytes for reading; raise OSError for any other file.
 
-    A symbolic link is followed with `follow` only. It never waits, and never reads more than `most` bytes.
+    Files of users may be symbolic links, as in a ConfigMap: open them with `follow`. Opening never waits.
     """
-    descriptor = os.open(path, READ_FLAGS | (0 if follow else os.O_NOFOLLOW))
-    with open(descriptor, "rb") as file:
+    try:
+        descriptor = os.open(path, READ_FLAGS | (0 if follow else os.O_NOFOLLOW))
+    except ValueError as error:  # a NUL in the path
+        raise OSError(errno.EINVAL, "not a path") from error
+    try:
         require_regular(descriptor, most)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb")
+
+
+def read_file(path: Path, most: int, *, follow: bool = False) -> bytes:
+    """Return the content of the regular file `path`, as `open_file` does, reading `most` bytes at most."""
+    with open_file(path, most, follow=follow) as file:
         return file.read(most)
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise OSError unless `path` is absent or a regular file: a device such as /dev/null must not be replaced."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, "it exists and is not a regular file")
 
 
 def read_tail(path: Path, most: int, *, largest: int) -> bytes:
     """Return the last bytes of the regular file `path`, at most `most`; raise OSError for one larger than `largest`."""
-    descriptor = os.open(path, READ_FLAGS | os.O_NOFOLLOW)
-    with open(descriptor, "rb") as file:
-        file.seek(max(0, require_regular(descriptor, largest) - most))
+    with open_file(path, largest) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - most))
         return file.read(most)
 
 

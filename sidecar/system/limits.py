@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 UNLIMITED = resource.RLIM_INFINITY
 OOM_SCORE = "/proc/self/oom_score_adj"
+CGROUP = "/sys/fs/cgroup"
 
 
 def limit_data(size: int) -> None:
@@ -25,6 +28,28 @@ def data_limit() -> int:
     """Return the soft limit of this process's data in bytes, 0 without one."""
     soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
     return 0 if soft == UNLIMITED else soft
+
+
+@contextmanager
+def within_memory(spare: int) -> Iterator[None]:
+    """Let an allocation in the block raise MemoryError when this process would need `spare` bytes more than now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _used_data() + spare
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if soft == UNLIMITED else min(wanted, soft), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def available_memory() -> int:
+    """Return how many bytes this process can still use: what the machine has available, and its cgroup allows."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        found = [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError):  # no cgroup of version 2, or no limit
+        most, used = (int(Path(CGROUP, name).read_text()) for name in ("memory.max", "memory.current"))
+        found.append(most - used)
+    return max(0, min(found))
 
 
 def limit_processor(seconds: int) -> None:
@@ -57,3 +82,9 @@ def _lower(which: int, most: int) -> None:
     if most:
         _, hard = resource.getrlimit(which)
         resource.setrlimit(which, (most if hard == UNLIMITED else min(most, hard), hard))
+
+
+def _used_data() -> int:
+    """Return the size of the data of this process in bytes, as RLIMIT_DATA counts it."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))

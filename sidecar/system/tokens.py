@@ -7,20 +7,22 @@ import stat
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
+from .files import open_file
 
 MAX_SECRET_BYTES = 4096
+MAX_FILE_BYTES = MAX_SECRET_BYTES + 1024  # with white space around the secret
 
 
 def read_secret_file(path: Path) -> bytes:
     """Return the content of the file without surrounding white space.
 
-    Raise OSError if it cannot be read, ValueError if it is empty or too long, or if other users could have written it;
-    neither message has the content.
+    Raise OSError if it is not a regular file that can be read, ValueError if it is empty or too long, or if other users
+    could have written it; neither message has the content.
     """
-    with path.open("rb") as file:
+    with open_file(path, MAX_FILE_BYTES, follow=True) as file:
         if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
             raise ValueError("can be written by all users; give it mode 0400")
-        secret = file.read(MAX_SECRET_BYTES + 1).strip()
+        secret = file.read(MAX_FILE_BYTES).strip()
     if not 0 < len(secret) <= MAX_SECRET_BYTES:
         raise ValueError(f"holds {len(secret)} bytes; give 1 to {MAX_SECRET_BYTES}")
     return secret

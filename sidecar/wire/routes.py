@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))  # RFC 9110, 5789
+OTHER_METHOD = "{method} *"  # the route of requests with another method
+
 _LONGEST = 96
 _LONGEST_PATH = 512  # characters; a longer path matches no template of the user and is not decoded
 _EXAMINED = 256  # characters in which placeholders are looked for; 150 ns a segment
@@ -38,8 +41,12 @@ class RouteTemplates:
     def route(self, method: str, target: str) -> str:
         """Return the route, `METHOD /template`, of a request target in any form (RFC 9112, 3.2), without its query.
 
+        All requests with a method that is not in METHODS have one route, because clients can make up methods.
+
         Percent-encoded characters are decoded, except control characters and those that separate parts of a target.
         """
+        if method not in METHODS:
+            return OTHER_METHOD
         path = _path(target)
         if len(path) <= _LONGEST_PATH:
             for template, pattern in self._templates:

@@ -40,6 +40,13 @@ def test_a_failed_view_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert record.exc_info is not None
 
 
+def test_a_request_without_memory_is_refused_and_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    assert asyncio.run(answered(MemoryError(BODY))) == 503
+    (record,) = caplog.records
+    assert "memory ran out at test_admin_failures.py" in record.getMessage()
+    assert BODY not in record.getMessage()
+
+
 def test_a_refusal_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert asyncio.run(answered(web.HTTPRequestEntityTooLarge(max_size=1, actual_size=2))) == 413
     assert caplog.records == []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pilotfish.sidecar.analyzer import checkpoint
 from pilotfish.sidecar.analyzer.commands import CloseEpisode, SetProfile, TakeLabels, Warn
+from pilotfish.sidecar.analyzer.decode_budget import SECOND
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError, StoppingError, UnknownEpisodeError
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.feedback.journal import JournalError, LabelJournal
@@ -39,7 +42,7 @@ class Bench:
         self.totals_file = TotalsFile(folder / "fates")
         self.worker: Worker | None = None
 
-    def start(self, subject: Pipeline | None = None) -> Worker:
+    def start(self, subject: Pipeline | None = None, **clocks: Any) -> Worker:
         subject = subject or pipeline(profile())
         stores = RowStores(self.state, subject)
         dependencies = WorkerDependencies(
@@ -54,6 +57,7 @@ class Bench:
             stores=stores,
             open_receiver=lambda: Receiver(self.folder / "records.sock"),
             now=time.time,
+            **clocks,
         )
         self.worker = Worker(dependencies, Publisher(0.0))
         self.worker.start()
@@ -93,6 +97,31 @@ def test_published_counts_are_on_disk(bench: Bench) -> None:
     stored = bench.totals_file.read()
     assert stored is not None
     assert stored[1]["measured"] == 3
+
+
+def test_a_worker_that_runs_out_of_memory_stops_after_the_record_and_saves(bench: Bench) -> None:
+    now = itertools.count(0, 10**9)  # each record takes a second
+    worker = bench.start(ticks=lambda: next(now), near_limit=lambda: True)
+    bench.send(1)
+    worker.finished.result(timeout=patient(10))
+    assert worker.short_of_memory
+    assert bench.measured() == 1
+    assert checkpoint.load(bench.state / "checkpoint") is not None
+
+
+def test_costly_records_are_skipped_when_their_budget_is_spent_and_small_ones_are_measured(bench: Bench) -> None:
+    times = itertools.chain.from_iterable(itertools.repeat(start, 2) for start in itertools.count(0, 2 * SECOND))
+    worker = bench.start(ticks=lambda: next(times))  # each record takes 2 s
+    costly = b"[" + b"0," * 10_000 + b"0]"
+    wait_until(lambda: bench.sender.connect(1), what="a reader")
+    for sequence, body in enumerate((costly, costly, None, costly, None), 1):
+        made = record(sequence, at_ns=time.time_ns())
+        sent = made if body is None else made._replace(request_body=body)
+        assert bench.sender.offer(sent)
+    wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the records to be sent")
+    wait_until(lambda: bench.measured() == 2, what="2 measured")
+    counts = {item.reason: item.exchanges for item in worker.published.report.counts if item.fate == "undecodable"}
+    assert counts == {"wrong_structure": 1, "decode_budget": 2}
 
 
 def test_records_sent_before_the_end_are_counted(bench: Bench) -> None:
@@ -166,7 +195,7 @@ def test_an_idle_worker_keeps_the_old_checkpoint_until_a_profile_is_set(bench: B
 
 def test_an_exception_ends_the_worker_and_is_reported(bench: Bench) -> None:
     subject = pipeline(profile())
-    subject.handle_record = lambda record, now_ns: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
+    subject.handle_record = lambda *_: 1 // 0  # type: ignore[method-assign, assignment]  # a defect
     worker = bench.start(subject)
     bench.send(1)
     with pytest.raises(ZeroDivisionError):

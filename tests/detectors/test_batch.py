@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.batch import Batch, Column, ColumnData, as_column, missing_mask
+from pilotfish.detectors.columns.joining import aligned, concatenated_by_type
 from pilotfish.detectors.errors import BatchError
 
 
@@ -38,3 +39,20 @@ def test_masks_add_to_what_is_missing_by_itself() -> None:
     assert missing_mask(column).tolist() == [True, True, False]
     dates = Column(np.array(["2024-01-01", "NaT"], dtype="M8[s]"))
     assert missing_mask(dates).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("longest", [10, 900_000])
+def test_one_long_text_does_not_make_all_others_as_long(longest: int) -> None:
+    values = ["x" * longest] + ["y"] * 10_000
+    column = as_column(values)
+    assert column.values.tolist() == values
+    assert column.values.dtype.kind == ("O" if longest > 10 else "U")
+    assert column.values.nbytes < 2**20
+
+
+def test_joined_arrays_of_texts_are_not_padded_to_the_longest_one() -> None:
+    parts = [np.array(["x" * 900_000]), np.array(["y"] * 10_000)]
+    batches = [Batch({"a": part}, len(part)) for part in parts]
+    for joined in (concatenated_by_type(batches, "a")[0][0], aligned(batches, "a")):
+        assert joined.values.tolist() == [value for part in parts for value in part.tolist()]
+        assert joined.values.nbytes < 2**20

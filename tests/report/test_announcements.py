@@ -100,6 +100,16 @@ def test_the_end_of_an_episode_has_its_cause_also_between_two_looks() -> None:
     assert [level for level, _ in said(done, first=REPORT)] == [logging.WARNING, logging.INFO]
 
 
+def test_an_episode_that_opens_again_has_a_line_between_its_two_ends() -> None:
+    open_one = with_(episodes=(episode("e1", "a"),))
+    ended = with_(episodes=(episode("e1", "a", closed_by="recovery"),))
+    assert [text for _, text in said(open_one, ended, open_one, ended)[1:]] == [
+        "drift episode e1 has ended: recovery",
+        "drift episode e1 is open again",
+        "drift episode e1 has ended: recovery",
+    ]
+
+
 def test_after_a_restart_open_episodes_are_logged_and_old_ones_are_not() -> None:
     ((_, text),) = said(with_(episodes=(episode("e1", "a"), episode("e0", "b", closed_by="recovery"))))
     assert text.startswith("drift is open since an earlier run: features: 'a'")

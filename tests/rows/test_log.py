@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.rows.blocks import FRAMES, MAGIC, RowBlock, count_rows, parse, render
-from pilotfish.sidecar.rows.buffer import RowBuffer
+from pilotfish.sidecar.rows.buffer import FULL_BYTES, FULL_ROWS, RowBuffer
 from pilotfish.sidecar.rows.errors import RowsError
 from pilotfish.sidecar.rows.log import RowLog, list_segments, newest_blocks, read_blocks
 from pilotfish.sidecar.system.framing import FramedRecord
@@ -162,3 +162,24 @@ def test_the_number_of_rows_is_read_from_the_checked_part_of_a_block(tmp_path: P
 @given(st.binary(max_size=40))
 def test_counting_rows_of_any_bytes_never_raises(payload: bytes) -> None:
     assert count_rows(payload) >= 0
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 20))
+def test_the_buffer_keeps_the_last_rows_of_each_exchange(counts: list[int], most: int) -> None:
+    buffer = RowBuffer(frozenset())
+    expected: list[int] = []
+    for count in counts:
+        buffer.add(0.0, count, {"a": list(range(count)), "b": np.arange(count)}, {}, most_rows=most, size=1)
+        expected += range(count)[-most:]
+    assert (buffer.rows, buffer.size) == (len(expected), len(counts))
+    blocks = buffer.take()
+    assert [value for block in blocks for value in block.inputs["a"]] == expected
+    assert [value for block in blocks for value in block.inputs["b"]] == expected
+    assert (buffer.rows, buffer.size) == (0, 0)
+
+
+@pytest.mark.parametrize(("rows", "size", "full"), [(1, FULL_BYTES, True), (FULL_ROWS, 1, True), (1, 1, False)])
+def test_a_buffer_is_full_by_rows_or_by_bytes(rows: int, size: int, full: bool) -> None:
+    buffer = RowBuffer(frozenset())
+    buffer.add(0.0, rows, {"a": ["x"] * rows}, {}, size=size)
+    assert buffer.full == full

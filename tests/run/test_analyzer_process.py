@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
-from pilotfish.sidecar.run import analyzer_process
+from pilotfish.sidecar.errors import PilotfishError, UsageError
+from pilotfish.sidecar.run import analyzer_process, child
+from pilotfish.sidecar.run.restart_policy import RECYCLE, USAGE
 from tests.control.situations import NOON, episode, situation
 from tests.support.waiting import patient
 
@@ -73,3 +76,51 @@ def test_a_receiver_without_an_answer_does_not_delay_the_end(
     again.open()
     assert [entry.state for entry in again.ledger.entries.values()] == [PENDING]
     again.close()
+
+
+def test_a_callback_without_memory_ends_the_process_for_a_recycle() -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    async def run() -> bool:
+        stop = asyncio.Event()
+        found = analyzer_process.stop_without_memory(stop)
+        asyncio.get_running_loop().call_soon(fail)
+        await asyncio.wait_for(stop.wait(), patient(5))
+        return found.is_set()
+
+    assert asyncio.run(run())
+
+
+def test_a_thread_without_memory_ends_the_process_for_a_recycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    def fail() -> None:
+        raise MemoryError
+
+    async def run() -> bool:
+        stop = asyncio.Event()
+        found = analyzer_process.stop_without_memory(stop)
+        threading.Thread(target=fail).start()
+        await asyncio.wait_for(stop.wait(), patient(5))
+        return found.is_set()
+
+    assert asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [(0, 0), (RECYCLE, RECYCLE), (MemoryError(), RECYCLE), (UsageError("x"), USAGE), (PilotfishError("x"), 1)],
+)
+def test_the_exit_status_follows_from_how_the_analyzer_ended(
+    monkeypatch: pytest.MonkeyPatch, outcome: int | Exception, status: int
+) -> None:
+    def serve(_: object) -> int:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(analyzer_process, "serve", serve)
+    monkeypatch.setattr(child, "set_up", lambda *_: None)
+    monkeypatch.setattr(child, "lower_priority", lambda **_: None)
+    assert child.main(["run", "--shared", "x", "--admin", "127.0.0.1:1"]) == status

@@ -28,7 +28,10 @@ class SupervisedChildren:
             (script if "SAY" in script else f"SAY; {script}").replace("SAY", f"echo $$ >> {self.files[name]}")
             for name, script in (("proxy", proxy), ("analyzer", analyzer))
         ]
-        self.supervisor: Child = spawn(sys.executable, SUPERVISED, *scripts)
+        self.supervisor = self.start(spawn, folder, scripts)
+
+    def start(self, spawn: Children, folder: Path, scripts: list[str]) -> Child:
+        return spawn(sys.executable, SUPERVISED, *scripts)
 
     def pids(self, name: str) -> list[int]:
         return [int(line) for line in self.files[name].read_text().split()]

@@ -57,3 +57,9 @@ def test_fields_of_templates_match_within_a_segment(path: str, route: str) -> No
 @given(st.text(max_size=3000))
 def test_any_target_has_a_route_of_bounded_length(target: str) -> None:
     assert len(RouteTemplates(("/x/{y}",)).route("GET", target)) <= 100
+
+
+@pytest.mark.parametrize("method", ["GGET", "XXXX", "get", "", "POST2", "\u202eTEG"])
+def test_all_other_methods_share_one_route(method: str) -> None:
+    templates = RouteTemplates(["/score/{name}"])
+    assert {templates.route(method, target) for target in ("/", "/score/a", "*", "/x/1")} == {"{method} *"}

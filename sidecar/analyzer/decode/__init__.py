@@ -3,6 +3,7 @@
     Record --> targets.py      read protocol, model and version from the path
            --> headers.py      read the ids, and only the headers that decoding needs
            --> content.py      decompress within a bound, parse JSON, reject duplicate keys
+               allowance.py    the expected cost of a body, before it is parsed
                cloudevents.py  extract the data of a CloudEvent in structured mode
            --> oip.py          Open Inference Protocol v2 over REST, with its binary-data extension (binary.py)
                v1.py           KServe v1 and TensorFlow Serving over REST, row and column form
@@ -26,6 +27,7 @@ measured without outputs, and `outputs_reason` gives the reason.
 More terms: docs/glossary.md
 """
 
+from .allowance import Allowance
 from .registry import PROTOCOLS, decode
 from .targets import compile_template
 from .types import REASONS, Cells, Columns, DecodedExchange, Hints, OwnJson, Rows, SkippedExchange
@@ -33,6 +35,7 @@ from .types import REASONS, Cells, Columns, DecodedExchange, Hints, OwnJson, Row
 __all__ = [
     "PROTOCOLS",
     "REASONS",
+    "Allowance",
     "Cells",
     "Columns",
     "DecodedExchange",

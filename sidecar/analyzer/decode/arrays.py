@@ -15,21 +15,29 @@ from itertools import chain
 
 import numpy as np
 
-from .types import ARRAY_KINDS, Cells, SkipExchangeError
+from .types import ARRAY_KINDS, MAX_ADDED, Cells, Hints, SkipExchangeError
 
 MAX_COLUMNS = 16_384
+MAX_ROWS = 65_536  # of one exchange; they also cost time when they have no cells
 MAX_VALUES = 4 * 1024 * 1024
-MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 MAX_DEPTH = 8
 MAX_NAME_LENGTH = 1000  # characters of a column; profiles have no longer ones
 _NUMBERS = frozenset((bool, float, int))
 MAX_FLAT_WIDTH = 64  # numbers per row that become single columns, if neither request nor profile names them
 
 
-def require_room(added: int) -> None:
-    """Raise SkipExchangeError if so many cells may not be added to the values of a body."""
+def require_room(added: int, hints: Hints) -> None:
+    """Raise SkipExchangeError if so many cells may not be added to the values of a body. Call it before adding them."""
     if added > MAX_ADDED:
         raise SkipExchangeError("too_many_values")
+    if added > hints.most_added:
+        raise SkipExchangeError("decode_budget")
+
+
+def require_rows(count: int) -> None:
+    """Raise SkipExchangeError if an exchange has more rows than `MAX_ROWS`. Call it before the rows are built."""
+    if count > MAX_ROWS:
+        raise SkipExchangeError("too_many_rows")
 
 
 def require_name(name: str) -> None:

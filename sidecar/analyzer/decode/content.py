@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from typing import TypeVar
@@ -22,6 +23,8 @@ from .types import SkipExchangeError
 T = TypeVar("T")
 
 MAX_CODINGS = 3
+MAX_RATIO = 100  # of decompressed to compressed bytes; JSON has 3 to 30
+ANY_RATIO_BYTES = 256 * 1024  # of a decompressed body: up to this size, the ratio may be larger
 _WINDOWS = {"deflate": (ZLIB, RAW), "gzip": (GZIP,), "x-gzip": (GZIP,)}
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # the first bytes of gzip and zstd
 _NESTED = frozenset((dict, list))
@@ -32,23 +35,27 @@ _JSON_TYPES = re.compile(
 )
 
 
-def decompress(body: bytes, coding: str, limit: int) -> bytes:
+def decompress(body: bytes, coding: str, limit: int, room: int = sys.maxsize) -> bytes:
     """Return `body` without its content coding.
 
     Args:
         coding: the value of Content-Encoding.
         limit: bytes of the result; decompression stops there.
+        room: bytes of the result that the allowance of the exchange covers; decompression stops there, too.
 
     Raises:
-        SkipExchangeError: the coding is unknown, the body is damaged, or the result is larger than `limit`.
+        SkipExchangeError: the coding is unknown, the body is damaged, or the result is larger than `limit`, `room`, or
+            MAX_RATIO times `body`.
     """
+    bounds = {"body_too_large": limit, "compression_ratio": max(ANY_RATIO_BYTES, MAX_RATIO * len(body))}
+    reason, most = min({"decode_budget": room, **bounds}.items(), key=lambda item: item[1])
     codings = [part for part in (part.strip().lower() for part in coding.split(",")) if part not in ("", "identity")]
     if len(codings) > MAX_CODINGS:
         raise SkipExchangeError("content_encoding")
     for name in reversed(codings):
         if name not in _WINDOWS:
             raise SkipExchangeError("content_encoding")
-        body = _inflate(body, _WINDOWS[name], limit)
+        body = _inflate(body, _WINDOWS[name], most, reason)
     return body
 
 
@@ -116,14 +123,15 @@ def _count_keys(tree: object, most: int) -> int:
     return found
 
 
-def _inflate(body: bytes, windows: Sequence[int], limit: int) -> bytes:
+def _inflate(body: bytes, windows: Sequence[int], limit: int, reason: str) -> bytes:
+    """Return `body` decompressed; raise SkipExchangeError with `reason` if the result is larger than `limit`."""
     if not body.strip(b"\0"):
         return b""
     for window in windows:
         try:
             return inflate(body, limit, window)
         except OutputTooLargeError:
-            raise SkipExchangeError("body_too_large") from None
+            raise SkipExchangeError(reason) from None
         except CutOffError:
             break
         except DamagedError:

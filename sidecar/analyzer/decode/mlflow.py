@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from . import v1
+from . import arrays, v1
 from .content import parse, require_unique_keys
 from .types import Body, DecodedBody, Hints, Rows, SkipExchangeError
 
@@ -56,6 +56,7 @@ def decode_request(body: Body, hints: Hints) -> DecodedBody:
 def _split(raw: bytes, frame: SplitFrame, keys: int, hints: Hints) -> Rows:
     keys += 2 + (frame.columns is not None) + (frame.index is not None)
     require_unique_keys(raw, keys, frame.data)
+    arrays.require_rows(len(frame.data))
     names = frame.columns
     if names is None or not all(type(name) is str for name in names):
         return v1.rows_of(frame.data, "inputs", hints.inputs, hints)

@@ -150,6 +150,7 @@ def _width(tensor: Tensor, values: int, count: int) -> int:
         raise SkipExchangeError("row_mismatch")
     if not size:
         raise SkipExchangeError("no_rows")
+    arrays.require_rows(count)
     return size // count
 
 

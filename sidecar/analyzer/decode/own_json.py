@@ -29,7 +29,7 @@ def decode_request(body: Body, hints: Hints) -> DecodedBody:
     if isinstance(own.rows, JsonPath):
         rows, base = _with_names(_request_rows(own.rows, tree, hints), own.names, tree), own.rows.name or "inputs"
     else:
-        rows, base = _rows_of_columns(own.rows, tree, None), ""
+        rows, base = _rows_of_columns(own.rows, tree, None, hints), ""
     return DecodedBody(v1.rows_of(rows, base, hints.inputs, hints), _id(own.id, tree))
 
 
@@ -40,9 +40,9 @@ def decode_response(body: Body, hints: Hints) -> DecodedBody:
         raise SkipExchangeError("no_predictions_path")
     tree, count = _parse(body), body.rows or 1
     if isinstance(own.predictions, JsonPath):
-        rows, base = _response_rows(own.predictions, tree, count, own.id), own.predictions.name or "predictions"
+        rows, base = _response_rows(own.predictions, tree, count, hints), own.predictions.name or "predictions"
     else:
-        rows, base = _rows_of_columns(own.predictions, tree, count), ""
+        rows, base = _rows_of_columns(own.predictions, tree, count, hints), ""
     return DecodedBody(v1.rows_of(rows, base, hints.outputs, hints), _id(own.id, tree))
 
 
@@ -58,7 +58,7 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     if path.many:
         if all(value is None for value in values):
             raise SkipExchangeError("no_rows")
-        return [values] if hints.own.one_row else _fill(values)
+        return [values] if hints.own.one_row else _fill(values, hints)
     value = _without_id(values[0], path, hints.own.id)
     if hints.own.one_row:
         return [value]
@@ -66,7 +66,7 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     if type(value) is dict:
         return value if _is_columns(value, hints) else [value]
     if type(value) is list and (not value or not _NESTED.isdisjoint(map(type, value))):
-        return _fill(value)
+        return _fill(value, hints)
     if value is None:
         raise SkipExchangeError("no_rows")
     return [value]
@@ -99,20 +99,20 @@ def _is_columns(value: dict[str, Any], hints: Hints) -> bool:
     return not (value.keys() <= hints.arrays and all(_NESTED.isdisjoint(map(type, cell)) for cell in value.values()))
 
 
-def _response_rows(path: JsonPath, tree: Any, count: int, id_path: JsonPath | None) -> list[Any] | dict[str, Any]:
+def _response_rows(path: JsonPath, tree: Any, count: int, hints: Hints) -> list[Any] | dict[str, Any]:
     """Return the rows of a response to a request with `count` rows, as a list or as an object of columns."""
     values = select(path, tree)
     if path.many:
-        return _fill(values)
-    value = _without_row_numbers(_without_id(values[0], path, id_path), count)
+        return _fill(values, hints)
+    value = _without_row_numbers(_without_id(values[0], path, hints.own.id), count)
     if type(value) is list and (count > 1 or not _NESTED.isdisjoint(map(type, value))):
-        return _fill(value)
+        return _fill(value, hints)
     if type(value) is dict and count > 1:
         return {name: cells for name, cells in value.items() if type(cells) is list} or [value]
     return [value]
 
 
-def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any]:
+def _rows_of_columns(columns: Columns, tree: Any, count: int | None, hints: Hints) -> list[Any]:
     """Return rows from one path per column.
 
     Args:
@@ -120,6 +120,7 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
         tree: the parsed body.
         count: the number of rows of the request if `tree` is a response. None if `tree` is the request: then the paths
             with a wildcard give the number, and all others a value that holds for each row.
+        hints: see `Hints`.
     """
     series: dict[str, list[Any]] = {}
     constants: dict[str, Any] = {}
@@ -145,6 +146,8 @@ def _rows_of_columns(columns: Columns, tree: Any, count: int | None) -> list[Any
     rows = lengths.pop()
     if lengths or (count is not None and rows != count):
         raise SkipExchangeError("row_mismatch")
+    arrays.require_rows(rows)
+    arrays.require_room(rows * len(constants) if rows > 1 else 0, hints)
     cells = {
         name: series[name] if name in series else [None if constants[name] is ABSENT else constants[name]] * rows
         for name, _ in columns
@@ -176,13 +179,14 @@ def _with_names(rows: list[Any] | dict[str, Any], path: JsonPath | None, tree: A
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _fill(values: list[Any]) -> list[Any]:
+def _fill(values: list[Any], hints: Hints) -> list[Any]:
     """Return rows in which a null among objects or lists is a row of missing values."""
+    arrays.require_rows(len(values))
     kinds = set(map(type, values))
     if type(None) not in kinds or _NESTED.isdisjoint(kinds):
         return values
     width = next((len(value) for value in values if type(value) is list), 0)
-    arrays.require_room(width * values.count(None))
+    arrays.require_room(width * values.count(None), hints)
     absent: Any = {} if dict in kinds else [None] * width
     return [absent if value is None else value for value in values]
 

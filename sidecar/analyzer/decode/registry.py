@@ -1,7 +1,6 @@
 """The table of protocols, and `decode`, the only entry point of this package.
 
-`decode` runs on the worker thread for every record. It must not raise, and its cost must stay proportional to the size
-of the record.
+`decode` runs on the worker thread for every record. It must not raise, and its cost must stay within the allowance.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
 from . import arrays, headers, mlflow, oip, own_json, v1
 from . import cloudevents as events
+from .allowance import Allowance
 from .content import decompress, parse
 from .targets import RequestTarget, parse_target
 from .types import (
@@ -65,28 +65,35 @@ _SNIFF = msgspec.json.Decoder(_ProtocolKeys)
 _ANY_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-def decode(record: Record, hints: Hints) -> DecodedExchange | SkippedExchange:
-    """Return the rows of `record`, or the reason why it is skipped. Never raises an exception."""
+def decode(record: Record, hints: Hints, allowance: Allowance | None = None) -> DecodedExchange | SkippedExchange:
+    """Return the rows of `record`, or the reason why it is skipped. Never raises an exception.
+
+    What its bodies are expected to cost is drawn from `allowance`; None has no bound.
+    """
     try:
-        return _decode(record, hints)
+        return _decode(record, hints, allowance or Allowance())
     except SkipExchangeError as skipped:
         return _SKIPS[skipped.reason]
     except RecursionError:
         return _SKIPS["too_deep"]
+    except MemoryError:
+        return _SKIPS["decode_budget"]
     except Exception:  # a defect in a decoder must not end the worker thread
         return _SKIPS["decoder_error"]
 
 
-def _decode(record: Record, hints: Hints) -> DecodedExchange:
+def _decode(record: Record, hints: Hints, allowance: Allowance) -> DecodedExchange:
     target = parse_target(record.target)
     _require_inference(record, target, hints)
     request_headers, response_headers = Headers(record.request_headers), Headers(record.response_headers)
-    body = _body(record.request_body, request_headers, hints)
+    body = _body(record.request_body, request_headers, hints, allowance)
+    if allowance.cells < hints.most_added:
+        hints = msgspec.structs.replace(hints, most_added=allowance.cells)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
     request = codec.decode_request(body, hints)
     _require_names(request)
-    response, reason = _response(record, response_headers, codec, request.rows.count, hints)
+    response, reason = _response(record, response_headers, codec, request.rows.count, hints, allowance)
     request_id, response_id = _ids(request_headers, response_headers, request.request_id or body.event_id, response)
     return DecodedExchange(
         target.model or (response and response.model) or hints.model,
@@ -97,6 +104,7 @@ def _decode(record: Record, hints: Hints) -> DecodedExchange:
         reason,
         request_id,
         response_id,
+        allowance.size,
     )
 
 
@@ -131,14 +139,15 @@ def _require_inference(record: Record, target: RequestTarget, hints: Hints) -> N
         raise SkipExchangeError("truncated")
 
 
-def _body(raw: bytes, fields: Headers, hints: Hints, rows: int | None = None) -> Body:
+def _body(raw: bytes, fields: Headers, hints: Hints, allowance: Allowance, rows: int | None = None) -> Body:
     if not raw:
         raise SkipExchangeError("empty_body")
     coding = fields.get(headers.CONTENT_ENCODING)
     if coding is not None:
-        raw = decompress(raw, coding, hints.body_limit)
+        raw = decompress(raw, coding, hints.body_limit, allowance.room)
     if len(raw) > hints.body_limit:
         raise SkipExchangeError("body_too_large")
+    allowance.spend(raw)
     if fields.begins(headers.CONTENT_TYPE, events.STRUCTURED):
         return msgspec.structs.replace(events.unwrap_event(raw, fields), rows=rows)
     size = fields.get(headers.JSON_SIZE)
@@ -157,14 +166,14 @@ def _require_names(body: DecodedBody) -> None:
 
 
 def _response(
-    record: Record, fields: Headers, codec: Codec, count: int, hints: Hints
+    record: Record, fields: Headers, codec: Codec, count: int, hints: Hints, allowance: Allowance
 ) -> tuple[DecodedBody | None, str | None]:
     if record.flags & EVENT_STREAM:
         return None, "event_stream"
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        part = codec.decode_response(_body(record.response_body, fields, hints, count), hints)
+        part = codec.decode_response(_body(record.response_body, fields, hints, allowance, count), hints)
         _require_names(part)
     except SkipExchangeError as skipped:
         return None, skipped.reason

@@ -16,6 +16,7 @@ from ...wire.headers import Headers
 from .targets import PathPattern
 
 MIB = 1024 * 1024
+MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 
 Protocol = Literal["auto", "json", "mlflow", "oip", "v1"]
 
@@ -23,10 +24,12 @@ REASONS = MappingProxyType(
     {
         "binary_layout": "the sizes of the binary-data extension do not match the body",
         "body_too_large": "a body is larger than the limit after decompression",
+        "compression_ratio": "a body is more than 100 times larger after decompression, and larger than 256 KiB",
         "content_encoding": "the content coding is unknown or not declared, or the body is not valid in this coding",
         "content_type": "the body is not JSON, according to its content type",
         "datatype": "the protocol does not define the datatype of a tensor",
-        "decoder_error": "the decoder failed or ran out of memory; this is a defect, please report it",
+        "decode_budget": "decoding needs more time or memory than the analyzer has left for large exchanges",
+        "decoder_error": "the decoder failed; this is a defect, please report it",
         "duplicate_name": "two tensors, or two keys of one object, have the same name",
         "empty_body": "the body is empty",
         "error_status": "the model did not respond with a 2xx status",
@@ -35,7 +38,7 @@ REASONS = MappingProxyType(
         "name_too_long": "the name of a column has more than 1000 characters",
         "no_match": "a path of spec.traffic.decode selects nothing in the body",
         "no_predictions_path": "spec.traffic.decode has no path to the predictions",
-        "no_rows": "the request has no rows",
+        "no_rows": "the request has no rows, or its rows have no values",
         "not_inference": "not a prediction request: metadata, health, administration, a method other than POST, or a "
         "path that decode.paths leaves out",
         "other_model": "the path names a different model than the document",
@@ -43,6 +46,7 @@ REASONS = MappingProxyType(
         "row_mismatch": "tensors, or request and response, have different numbers of rows",
         "shape_mismatch": "the data of a tensor does not match its shape",
         "too_deep": "lists or objects are nested too deeply (the limit for tensors is 8 levels)",
+        "too_many_rows": "a body has more than 65,536 rows",
         "too_many_values": "a body has more columns or cells than the analyzer accepts",
         "truncated": "the body is longer than spec.traffic.bodyLimit, so only its start was recorded",
         "unknown_protocol": "neither path nor body identifies a supported protocol",
@@ -87,6 +91,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
         own: the paths of the protocol "json".
+        most_added: the number of cells that may be added to the values of a body; the allowance sets it.
     """
 
     protocol: Protocol = "auto"
@@ -96,6 +101,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
     own: OwnJson = OwnJson()
+    most_added: int = MAX_ADDED
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]
@@ -128,6 +134,7 @@ class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
         outputs_reason: a key of `REASONS` if `outputs` is None.
         request_id: the id of the request, otherwise of the response, otherwise of the trace.
         response_id: the id of the response, if it differs from `request_id`.
+        size: the bytes of both bodies after decompression.
     """
 
     model: str
@@ -138,6 +145,7 @@ class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
     outputs_reason: str | None
     request_id: str | None
     response_id: str | None = None
+    size: int = 0
 
 
 class SkippedExchange(msgspec.Struct, frozen=True):

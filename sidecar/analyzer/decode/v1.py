@@ -85,6 +85,7 @@ def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...],
         raise SkipExchangeError("no_rows")
     if isinstance(tree, dict):
         return _column_form(tree, known, hints)
+    arrays.require_rows(len(tree))
     kinds = set(map(type, tree))
     if dict not in kinds:
         return _matrix(tree, base, known, hints)
@@ -92,7 +93,7 @@ def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...],
         return _matrix(_plain(tree), base, known, hints)
     if kinds != {dict}:
         raise SkipExchangeError("ragged")
-    return _fill_missing_columns(_named_rows(tree, known, hints), known)
+    return _fill_missing_columns(_named_rows(tree, known, hints), known, hints)
 
 
 def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
@@ -112,10 +113,12 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
     if len(rows) == 1 and {list, dict}.isdisjoint(map(type, rows[0].values())):
         return _single(rows[0])
     names = dict.fromkeys(name for row in rows for name in row)
+    if not names:
+        raise SkipExchangeError("no_rows")
     cells = len(names) * len(rows)
     if len(names) > arrays.MAX_COLUMNS or cells > arrays.MAX_VALUES:
         raise SkipExchangeError("too_many_values")
-    arrays.require_room(cells - sum(map(len, rows)))
+    arrays.require_room(cells - sum(map(len, rows)), hints)
     columns: dict[str, Cells] = {}
     for name in names:
         _add_cells(columns, name, [row.get(name) for row in rows], known, hints)
@@ -123,6 +126,8 @@ def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints
 
 
 def _single(row: dict[str, Any]) -> Rows:
+    if not row:
+        raise SkipExchangeError("no_rows")
     if len(row) > arrays.MAX_COLUMNS:
         raise SkipExchangeError("too_many_values")
     return Rows({name: [value] for name, value in row.items()}, 1)
@@ -155,7 +160,7 @@ def _flatten_into(found: dict[str, Any], values: dict[str, Any], prefix: str, de
         raise SkipExchangeError("too_many_values")
 
 
-def _fill_missing_columns(rows: Rows, known: tuple[str, ...]) -> Rows:
+def _fill_missing_columns(rows: Rows, known: tuple[str, ...], hints: Hints) -> Rows:
     """Add known columns that are absent from every row as missing, like columns absent from some rows."""
     columns = rows.columns
     for name in _objects(known) & columns.keys():
@@ -163,7 +168,7 @@ def _fill_missing_columns(rows: Rows, known: tuple[str, ...]) -> Rows:
             del columns[name]  # a null object: the reference has its values as columns
     absent = [name for name in known if name not in columns]
     if 0 < len(absent) < len(known):
-        arrays.require_room(len(absent) * rows.count)
+        arrays.require_room(len(absent) * rows.count if rows.count > 1 else 0, hints)
         cells: Cells = [None] * rows.count
         columns.update(dict.fromkeys(absent, cells))
     return rows
@@ -211,12 +216,13 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
         return _named_rows([tree], known, hints)
     if any(type(value) is list and value and type(value[0]) is dict for value in tree.values()):
         return _objects_in_columns(tree, known, hints)
-    tree = _repeat_scalars(tree)
+    tree = _repeat_scalars(tree, hints)
     columns: dict[str, Cells] = {}
     counts = set()
     for name, value in tree.items():
         if type(value) is not list or not value:
             raise SkipExchangeError("row_mismatch" if value else "no_rows")
+        arrays.require_rows(len(value))
         counts.add(len(value))
         if name in hints.arrays:
             arrays.add_column(columns, name, [arrays.array_of(cell) for cell in value])
@@ -228,19 +234,21 @@ def _column_form(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> 
     return Rows(columns, counts.pop())
 
 
-def _repeat_scalars(tree: dict[str, Any]) -> dict[str, Any]:
+def _repeat_scalars(tree: dict[str, Any], hints: Hints) -> dict[str, Any]:
     """Return columns in which a scalar beside lists, such as a dropout rate, holds for every row."""
     kinds = set(map(type, tree.values()))
     if kinds == {list} or dict in kinds:
         return tree
     count = next(len(value) for value in tree.values() if type(value) is list)
-    arrays.require_room(count * sum(type(value) is not list for value in tree.values()))
+    arrays.require_rows(count)
+    arrays.require_room(count * sum(type(value) is not list for value in tree.values()), hints)
     return {name: value if type(value) is list else [value] * count for name, value in tree.items()}
 
 
 def _objects_in_columns(tree: dict[str, Any], known: tuple[str, ...], hints: Hints) -> Rows:
     if not all(type(value) is list for value in tree.values()) or len(set(map(len, tree.values()))) != 1:
         raise SkipExchangeError("row_mismatch")
+    arrays.require_rows(max(map(len, tree.values())))
     return _named_rows(
         [dict(zip(tree, cells, strict=True)) for cells in zip(*tree.values(), strict=True)], known, hints
     )

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from ...settings.units import show_size
 from ..decode.content import decompress
-from ..decode.types import SkipExchangeError
+from ..decode.types import REASONS, SkipExchangeError
 from ..errors import RefusedError
 
 SMALL_BYTES = 32 * 1024  # of a body that needs no turn
@@ -108,6 +108,8 @@ def _decode(raw: bytes, coding: str, limit: int) -> bytes:
     except SkipExchangeError as error:
         if error.reason == "body_too_large":
             raise BodyTooLargeError(_too_large(limit)) from None
+        if error.reason == "compression_ratio":
+            raise BodyTooLargeError(f"{REASONS[error.reason]}; send it without a Content-Encoding") from None
         raise CodingError("cannot decode the body with its Content-Encoding; send it without, or as gzip") from None
 
 

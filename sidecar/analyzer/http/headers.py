@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+RETRY_SECONDS = 5  # of Retry-After, with status 503
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": POLICY,

@@ -16,13 +16,14 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ...errors import quote_value
+from ...errors import error_location, quote_value
 from ...system.addresses import AddressError, parse_address
 from .connections import IDLE_SECONDS, AdminConnections, share_descriptors
 from .gate import MAX_BODY_BYTES
-from .headers import HEADERS
+from .headers import HEADERS, RETRY_SECONDS
 
 REQUEST_SECONDS = 30.0
+NO_MEMORY = '{"error": "it needs more memory than --memory-limit leaves; send less in one request, or raise the limit"}'
 LINGER_SECONDS = 2.0  # to read and drop the rest of a refused body, so that the client reads the answer
 
 # raised for what a client sent, or because it left; they are answered or dropped, and not logged
@@ -102,6 +103,11 @@ class AdminServer:
             raise ConnectionResetError(f"the request took more than {REQUEST_SECONDS:g} s") from None
         except FAULTS_OF_CLIENTS:
             raise
+        except MemoryError as error:
+            _LOG.error("a request to the admin address was refused: memory ran out at %s", error_location(error))
+            raise web.HTTPServiceUnavailable(
+                text=NO_MEMORY, content_type="application/json", headers={"Retry-After": str(RETRY_SECONDS)}
+            ) from None
         except Exception:
             _LOG.exception("a request to the admin address failed")  # the log shows the place, never the text
             raise

@@ -32,9 +32,9 @@ from ..visibility.readiness import Readiness
 from .access import Access
 from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
 from .gate import MAX_BODY_BYTES
+from .headers import RETRY_SECONDS
 from .report import build_response
 
-RETRY_SECONDS = 5  # of Retry-After
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -221,7 +221,7 @@ class Views:
 
 def _requester(request: web.BaseRequest) -> tuple[str, str]:
     """Return requester and reason from the query: ?by=ann&reason=..."""
-    query = dict(request.query)
+    query = request.query
     return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 

@@ -67,12 +67,13 @@ class History:
             older = self._entries[: MAX_ENTRIES // 2]
             self._entries = older[:1] + older[1::2] + self._entries[MAX_ENTRIES // 2 :]
 
-    def recent(self, events: Measure, at_least: int) -> Totals | None:
+    def recent(self, events: Measure, at_least: int, readings: int = 1) -> Totals | None:
         """Return the differences over the shortest window with `at_least` events; None if there were never so many.
 
-        `events` must not decrease when a window grows; the window is found by bisection.
+        The window has at least `readings` entries, if there are so many. `events` must not decrease when a window
+        grows; the window is found by bisection.
         """
-        low, high = 0, len(self._entries) - 1
+        low, high = 0, max(0, len(self._entries) - 1 - readings)
         if events(self._since(low)) < at_least:
             return None
         while low < high:

@@ -21,18 +21,21 @@ MANY = 100
 HALF = 0.5
 
 
-def unmeasured(view: View, reason: str, good: Measure, bad: Measure, bound: float = HALF) -> Totals | None:
+def unmeasured(
+    view: View, reason: str, good: Measure, bad: Measure, bound: float = HALF, *, readings: int = 1
+) -> Totals | None:
     """Return the window in which too few events are measured; None if enough are, or there are too few events.
 
     `good` counts the measured events of a window, `bad` the others; `reason` is the reason of the blind spot. Nothing
-    is measured if `good` of the window is 0.
+    is measured if `good` of the window is 0. With `readings`, RECENT events in fewer readings are not enough: one
+    connection can make them in a moment in which all others pause.
     """
 
     def events(totals: Totals) -> int:
         return good(totals) + bad(totals)
 
     history = view.history
-    last = history.recent(events, RECENT if good(history.now) else FIRST)
+    last = history.recent(events, RECENT, readings) if good(history.now) else history.recent(events, FIRST)
     if last is None:
         return None
     if not good(last):
@@ -40,6 +43,6 @@ def unmeasured(view: View, reason: str, good: Measure, bad: Measure, bound: floa
     settled = last if bound >= HALF else history.recent(events, SETTLED) or history.now
     if not bad(settled):
         return None
-    window = history.recent(events, MANY) or history.now
+    window = history.recent(events, MANY, readings) or history.now
     bound = bound / 2 if reason in view.present else bound
     return window if events(window) >= RECENT and bad(window) >= bound * events(window) else None

@@ -12,6 +12,7 @@ from .readings import View
 from .shares import FIRST, MANY, RECENT, unmeasured
 
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
+OPAQUE_READINGS = 10  # seconds without a measured exchange; opaque units are bytes, of which one connection has many
 UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
 EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
@@ -52,8 +53,10 @@ _OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTO
 _SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
 REMEDIES: Mapping[str, str] = {
     "body_too_large": "raise spec.traffic.bodyLimit",
+    "compression_ratio": "send bodies without a content coding",
     "content_encoding": f"send bodies without a content coding, or with gzip or deflate ({PROTOCOLS_PAGE})",
     "content_type": _SEND_JSON,
+    "decode_budget": "send fewer rows in one request, lower spec.traffic.maxRecordsPerSecond, or add CPU",
     "event_stream": "request whole responses: predictions in a stream are not measured",
     "error_status": "look at the model's log",
     "invalid_json": _SEND_JSON,
@@ -61,6 +64,7 @@ REMEDIES: Mapping[str, str] = {
     "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
     "other_model": "correct spec.model.name, or leave it out",
     "row_mismatch": _OWN_JSON,
+    "too_many_rows": "send fewer rows in one request",
     "truncated": "raise spec.traffic.bodyLimit",
     "unknown_protocol": _OWN_JSON,
     "wrong_structure": _OWN_JSON,
@@ -157,15 +161,15 @@ def opaque(view: View) -> Blindness | None:
     def exchanges(totals: Totals) -> int:
         return measured(totals) + sum(undecodable(totals).values())
 
-    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE)
+    found = unmeasured(view, "opaque", exchanges, units, OPAQUE_SHARE, readings=OPAQUE_READINGS)
     if found is None:
         return None
-    total = not measured(found)
+    total, connections = not measured(found), found.of("opaque", "connections")
     causes = reasons(found.kind("downgrade")) or reasons(view.history.now.kind("downgrade"))
     beside = "nothing else was measured" if total else f"{number(measured(found), 'exchange')} beside it were measured"
     return Blindness(
         f"Pilotfish cannot parse {'the traffic' if total else 'a part of the traffic'}: "
-        f"{number(found.of('opaque', 'connections'), 'new connection')}, "
+        f"{number(connections, 'new connection') if connections else 'connections that were open before'}, "
         f"{beside}. The causes: {explained(causes, DOWNGRADES)}; "
         f"{OPAQUE_REMEDIES.get(max(causes, key=causes.__getitem__, default=''), _SEND_PLAIN)}",
         total,

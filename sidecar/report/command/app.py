@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import msgspec
 
-from ...errors import escape_unprintable
 from ...system.addresses import ADMIN_ADDRESS
+from ...terminal import show, show_error, show_json
 from ..pages import page, summary
 from ..pages.writing import write
 from . import evidently
@@ -42,21 +41,17 @@ def run(args: argparse.Namespace) -> int:
         return evidently.run(args)
     if args.file is not None:
         saved = load_report(args.file)
-        raw = msgspec.json.encode(saved)
     else:
-        report, windows = fetch_report(args.admin, args.token_file)
-        saved = parse_report(report, windows, args.admin)
-        raw = b'{"report":' + report + b',"windows":' + windows + b"}"
-    _show(args, saved, raw)
+        saved = parse_report(*fetch_report(args.admin, args.token_file), args.admin)
+    _show(args, saved)
     return 0
 
 
-def _show(args: argparse.Namespace, saved: SavedReport, raw: bytes) -> None:
+def _show(args: argparse.Namespace, saved: SavedReport) -> None:
     if args.json:
-        sys.stdout.write(msgspec.json.format(raw, indent=1).decode() + "\n")
+        show_json(msgspec.json.format(msgspec.json.encode(saved), indent=1).decode())
     elif args.html is not None:
         size = write(args.html, page.render(saved.report, saved.timeline))
-        print(f"{args.html}: {size:,} bytes", file=sys.stderr)
+        show_error(f"{args.html}: {size:,} bytes")
     else:
-        for line in summary.lines(saved.report):
-            print(escape_unprintable(line))
+        show(*summary.lines(saved.report))

@@ -29,7 +29,7 @@ from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
 from ...rows.jsonlines import from_lines
 from ...rows.table import build_table
-from ...system.files import staged
+from ...system.files import open_file, require_replaceable, staged
 from ...system.limits import limit_data, limit_processor
 
 MAX_ROWS = 50_000  # per side; of more rows, evenly spaced ones are used
@@ -135,6 +135,7 @@ def _write(
         evidently.Dataset.from_pandas(pd.DataFrame(side), data_definition=definition) for side in (reference, current)
     )
     snapshot = evidently.Report([DataDriftPreset(), DataSummaryPreset()]).run(new, old)
+    require_replaceable(out)
     with staged(out, mode=0o600) as fresh:
         snapshot.save_html(str(fresh))
 
@@ -154,7 +155,7 @@ def _values(side: Mapping[str, Column], numeric: list[str], named: list[str]) ->
 def _read(path: Path) -> dict[str, Column]:
     """Return the columns of a file: CSV, Parquet, or the JSON lines of GET /rows."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, follow=True) as file:
             if file.read(1) == b"{":
                 file.seek(0)
                 columns: Mapping[str, ColumnData] = build_table(from_lines(islice(file, MAX_LINES)), MAX_LINES).columns

@@ -7,7 +7,6 @@ Recent rows come from a running sidecar or from a file. Keep Evidently out of th
 from __future__ import annotations
 
 import argparse
-import http.client
 import math
 import os
 import sys
@@ -18,18 +17,20 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import PilotfishError, UsageError, escape_unprintable, quote_value
+from ...errors import PilotfishError, UsageError, quote_value
 from ...settings.units import read_duration, read_size
 from ...system.addresses import parse_address
 from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
+from ...system.httpget import HttpGetError, stream
+from ...terminal import show_error
 from .comparison import ComparisonJob, ComparisonResult
-from .source import TIMEOUT, read_header_token
+from .source import read_header_token
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.report.command.comparison")
 DEFAULT_MEMORY, DEFAULT_TIMEOUT = "2Gi", "300s"
 MAX_ROW_BYTES = 1024**3  # bytes of rows that are fetched
 MAX_OUTPUT = 16 * 1024**2  # bytes on the standard output of the child process, which prints one line
-_CHUNK = 1024 * 1024
+FETCH_SECONDS = 600.0  # for all of them
 
 
 class EvidentlyError(PilotfishError):
@@ -68,13 +69,12 @@ def run(args: argparse.Namespace) -> int:
         )
     )
     size = args.evidently.stat().st_size
-    print(
+    show_error(
         f"{args.evidently}: {size:,} bytes; {result.columns} columns, {result.reference_rows:,} reference rows, "
-        f"{result.rows:,} recent rows",
-        file=sys.stderr,
+        f"{result.rows:,} recent rows"
     )
     for name, reason in result.left_out.items():
-        print(escape_unprintable(f"  excluded  {name}: {reason}"), file=sys.stderr)
+        show_error(f"  excluded  {name}: {reason}")
     return 0
 
 
@@ -107,32 +107,13 @@ def write(request: EvidentlyOptions) -> ComparisonResult:
 
 def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     """Write the response of GET /rows to `out`; raise EvidentlyError with the sidecar's message."""
-    host, port = parse_address(admin, what="--admin").pair
+    address = parse_address(admin, what="--admin")
     headers = {"Authorization": f"Bearer {read_header_token(token_file)}"} if token_file else {}
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/rows", headers=headers)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            message = answer.read(1000).decode("utf-8", "replace")
-            raise EvidentlyError(f"{admin}/rows: answered with status {answer.status}: {message.strip()}")
-        _save(answer, out)
-    except (OSError, http.client.HTTPException) as error:
-        raise EvidentlyError(
-            f"cannot fetch rows from {quote_value(admin)}: {error}; check the --admin address"
-        ) from error
-    finally:
-        connection.close()
-
-
-def _save(answer: http.client.HTTPResponse, out: Path) -> None:
-    remaining = MAX_ROW_BYTES
-    with out.open("wb") as file:
-        while part := answer.read(_CHUNK):
-            remaining -= len(part)
-            if remaining < 0:
-                raise EvidentlyError(f"the sidecar stores more than {MAX_ROW_BYTES >> 20} MiB of rows; store fewer")
-            file.write(part)
+        with out.open("wb") as file:
+            file.writelines(stream(address, "/rows", headers, most=MAX_ROW_BYTES, seconds=FETCH_SECONDS))
+    except HttpGetError as error:
+        raise EvidentlyError(f"{admin}/rows: {error}; check the --admin address, or store fewer rows") from error
     if not out.stat().st_size:
         raise EvidentlyError("the sidecar has not stored any rows yet; wait for traffic")
 

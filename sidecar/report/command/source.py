@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
+from http.client import UNAUTHORIZED
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,12 +10,14 @@ import msgspec
 
 from ...errors import UsageError, quote_value
 from ...system.addresses import parse_address
+from ...system.files import read_file
+from ...system.httpget import HttpGetError, HttpStatusError, get
 from ...system.tokens import read_token
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
 
 MAX_BYTES = 64 * 1024 * 1024  # of one response or file
-TIMEOUT = 30.0  # seconds, for one request
+TIMEOUT = 30.0  # seconds, for one request with its response
 T = TypeVar("T")
 
 
@@ -53,12 +55,9 @@ def parse_report(report: bytes, windows: bytes, where: str) -> SavedReport:
 def load_report(path: Path) -> SavedReport:
     """Load a file that holds the output of `--json` or the body of /report; raise SourceError."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_file(path, MAX_BYTES, follow=True)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    if len(raw) > MAX_BYTES:
-        raise SourceError(f"{path}: is larger than {MAX_BYTES >> 20} MiB, so it is not a report; check the path")
     keys = _decoded(raw, dict[str, msgspec.Raw], str(path))
     if "report" in keys and "state" not in keys:
         return _decoded(raw, SavedReport, str(path))
@@ -66,23 +65,15 @@ def load_report(path: Path) -> SavedReport:
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
-    host, port = parse_address(admin, what="--admin").pair
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    address = parse_address(admin, what="--admin")
     try:
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        raw = answer.read(MAX_BYTES + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise SourceError(f"{admin}{path}: no answer ({error}); check that the sidecar runs at --admin") from error
-    finally:
-        connection.close()
-    if answer.status == 401:
-        raise SourceError(f"{admin}{path}: the sidecar requires a token; give --token-file")
-    if answer.status != 200 or len(raw) > MAX_BYTES:
-        raise SourceError(
-            f"{admin}{path}: answered {answer.status} with {len(raw)} bytes; give the --admin address of a sidecar"
-        )
-    return raw
+        return get(address, path, headers, most=MAX_BYTES, seconds=TIMEOUT)
+    except HttpStatusError as error:
+        if error.status == UNAUTHORIZED:
+            raise SourceError(f"{admin}{path}: the sidecar requires a token; give --token-file") from error
+        raise SourceError(f"{admin}{path}: {error}; give the --admin address of a sidecar") from error
+    except HttpGetError as error:
+        raise SourceError(f"{admin}{path}: {error}; check that the sidecar runs at --admin") from error
 
 
 def read_header_token(path: Path) -> str:

@@ -17,7 +17,7 @@ WIDTH = 32
 
 
 def lines(answer: ReportResponse) -> Iterator[str]:
-    """Yield the lines. They contain foreign text, so the caller must escape unprintable characters."""
+    """Yield the lines. They contain foreign text, so print them with `terminal.show`."""
     clock = Clock.of(answer.ticks)
     yield f"{title(answer)}: {STATES[state(answer)]}" + (f", mode {answer.mode}" if answer.mode else "")
     for spot in answer.blind:

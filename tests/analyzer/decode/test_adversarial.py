@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, OwnJson, decode
-from pilotfish.sidecar.analyzer.decode.arrays import MAX_ADDED, MAX_COLUMNS, MAX_VALUES
+from pilotfish.sidecar.analyzer.decode.arrays import MAX_COLUMNS, MAX_ROWS, MAX_VALUES
+from pilotfish.sidecar.analyzer.decode.types import MAX_ADDED
 from pilotfish.sidecar.settings.jsonpath import parse_path
 from tests.analyzer.decode.exchanges import OIP_PATH, decoded, reason, record
 from tests.support.waiting import patient
@@ -82,7 +83,7 @@ CASES: dict[str, tuple[str | bytes, Hints, str]] = {  # the outcome: a reason, o
         "shape_mismatch",
     ),
     "many gzip members": (gzip.compress(b'{"instances":[1]}') + gzip.compress(b"") * (SIZE // 20), Hints(), ""),
-    "a gzip bomb": (gzip.compress(bytes(2**24)), Hints(), "body_too_large"),
+    "a gzip bomb": (gzip.compress(bytes(2**24)), Hints(), "compression_ratio"),
     "UTF-16": (rows(repeat("1")).encode("utf-16"), Hints(), "invalid_json"),
 }
 
@@ -138,6 +139,47 @@ def test_the_protocol_of_a_body_with_nan_is_found() -> None:
     }
     assert {decoded(body, path="/predict").protocol for body in bodies.values()} == set(bodies)
     assert reason(b'{"other":NaN}', path="/predict") == reason(b"[NaN]", path="/predict") == "unknown_protocol"
+
+
+def many(value: str) -> str:
+    return ",".join([value] * (MAX_ROWS + 1))
+
+
+TENSOR = f'{{"inputs":[{{"name":"a","shape":[{MAX_ROWS + 1},1],"datatype":"FP32","data":[{many("1")}]}}]}}'
+SPLIT = '{"dataframe_split":{"columns":["a"],"data":[' + many("[1]") + "]}}"
+COLUMN_PATH = Hints(protocol="json", own=OwnJson(rows=(("a", parse_path("$[*].a")),)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("body", "hints"),
+    [
+        (rows(many("1")), Hints()),
+        (rows(many("[]")), Hints()),
+        (rows(many("{}")), Hints()),
+        (rows(many('{"a":1}')), KNOWN),
+        (f'{{"inputs":{{"a":[{many("1")}]}}}}', Hints()),
+        (f'{{"inputs":{{"a":[{many("[1]")}],"b":1}}}}', Hints()),
+        (f'{{"inputs":{{"a":[{many("{}")}]}}}}', Hints()),
+        (f'{{"dataframe_records":[{many("{}")}]}}', Hints()),
+        (SPLIT, Hints()),
+        (TENSOR, Hints()),
+        (f"[{many('{}')}]", own("$[*]")),
+        (f"[{many('null')},1]", own("$[*]")),
+        (f"[{many('[]')}]", own("$")),
+        (f'[{many("{}")},{{"a":1}}]', COLUMN_PATH),
+    ],
+)
+def test_an_exchange_with_too_many_rows_is_skipped_in_each_form(body: str, hints: Hints) -> None:
+    hints = msgspec.structs.replace(hints, body_limit=2**21)
+    path = OIP_PATH if body is TENSOR else "/predict"
+    assert reason(body.encode(), hints=hints, path=path) == "too_many_rows"
+
+
+@pytest.mark.parametrize("body", ["{}", "[{}]", "[{},{}]", "[{},null]"])
+def test_rows_without_any_value_are_not_measured(body: str) -> None:
+    assert reason(body.encode(), hints=own("$"), path="/predict") == "no_rows"
+    assert reason(rows("{},{}").encode(), path="/predict") == "no_rows"
 
 
 def test_a_cloudevent_with_nan_is_decoded() -> None:

@@ -168,6 +168,30 @@ def test_a_tenth_that_cannot_be_decoded_is_said(quiet: PageSnapshot, failed: int
     assert readiness(reading, made.spots).status == status
 
 
+def opaque_beside(quiet: PageSnapshot, pauses: int) -> BlindSpotWatch:
+    """Return the state after measured traffic that pauses for a number of readings beside one opaque connection."""
+    made, counting = BlindSpotWatch(), Counting(quiet)
+    made.update(counting.reading({**EMPTY, "opaque": 1, "measured": 50}, NOW))
+    for second in range(20):
+        made.update(counting.reading({**EMPTY, "measured": 50}, NOW + second))
+    for second in range(pauses):
+        made.update(counting.reading({**EMPTY, "bytes": 9000}, NOW + 20 + second))
+    return made
+
+
+@pytest.mark.parametrize("pauses", [1, 3, 9])
+def test_a_pause_beside_an_opaque_connection_is_not_total(quiet: PageSnapshot, pauses: int) -> None:
+    assert not any(spot.total for spot in opaque_beside(quiet, pauses).spots)
+
+
+@pytest.mark.parametrize("pauses", [10, 15])
+def test_the_text_about_opaque_traffic_never_has_a_zero(quiet: PageSnapshot, pauses: int) -> None:
+    (spot,) = opaque_beside(quiet, pauses).spots
+    assert spot.total
+    assert "connections that were open before" in spot.text
+    assert " 0 " not in spot.text
+
+
 def test_a_proxy_that_dies_is_not_said_to_be_well_in_between(
     quiet: PageSnapshot, caplog: pytest.LogCaptureFixture
 ) -> None:
