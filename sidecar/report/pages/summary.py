@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...errors import number
+from .. import wording
 from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
@@ -30,8 +31,8 @@ def lines(answer: ReportResponse) -> Iterator[str]:
     for family in answer.families:
         yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {number(family.alarms_total, 'alarm')}"
     for episode in answer.episodes:
-        if episode.open:
-            yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
+        if episode.open and episode.part_of is None:
+            yield from _episode(episode, answer, clock.start(episode.onset_tick))
     if answer.families and not answer.blind and not any(episode.open for episode in answer.episodes):
         unknown = not_compared(answer).removesuffix(".")
         yield unknown[:1].lower() + unknown[1:] or "no open drift episode"
@@ -45,9 +46,19 @@ def lines(answer: ReportResponse) -> Iterator[str]:
             yield f"warning: {words}"
 
 
-def _names(episode: EpisodeReport) -> str:
-    names = [item.name for item in episode.features if item.active]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+def _episode(episode: EpisodeReport, answer: ReportResponse, since: str) -> Iterator[str]:
+    """Yield one line per column that changed, with what other episodes add to this cause."""
+    known = {feature.name: feature for feature in answer.features}
+    parts = [one for one in answer.episodes if one.open and (one is episode or one.part_of == episode.id)]
+    members = [(one.family, item.name) for one in parts for item in one.features if item.active]
+    found = [known.get(name) or FeatureReport(name=name, side="", family=family) for family, name in members]
+    for line in wording.headlines(found, since)[:NAMED]:
+        yield f"DRIFT of {episode.family}: {line}"
+    folded = wording.fold(found)
+    if len(folded.columns) > NAMED:
+        yield f"  and {number(len(folded.columns) - NAMED, 'more column')}"
+    if folded.columns and folded.relations:
+        yield f"  {folded.summary}"
 
 
 def _table(answer: ReportResponse) -> Iterator[str]:
