@@ -15,7 +15,7 @@ from ..errors import number, quote_value
 from ..log import rfc3339
 from . import wording
 from .control_status import ControlStatus, IntentStatus
-from .schema import EpisodeReport, FeatureReport, LearningStatus, ProfileInfo, Report
+from .schema import EpisodeReport, LearningStatus, ProfileInfo, Report
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 NAMED = 3  # columns in a line
@@ -96,12 +96,7 @@ def _episodes(previous: Report | None, current: Report) -> Iterator[Line]:
 
 
 def _opened(episode: EpisodeReport, report: Report, *, resumed: bool) -> str:
-    known = {feature.name: feature for feature in report.features}
-    named = [
-        known.get(item.name) or FeatureReport(name=item.name, side="", family=episode.family)
-        for item in episode.features
-        if item.active
-    ]
+    named = wording.active([episode], report.features)
     onset = rfc3339(episode.onset_tick * report.ticks.tick_seconds)
     lines, folded = wording.headlines(named, onset), wording.fold(named)
     more = [number(len(lines) - NAMED, "more column")] if len(lines) > NAMED else []

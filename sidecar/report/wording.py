@@ -5,12 +5,12 @@ The sentences contain foreign names, truncated; the caller escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import floor, log10
 
 from ..errors import number
-from .schema import ChangeReport, FeatureReport
+from .schema import ChangeReport, EpisodeReport, FeatureReport
 
 RELATIONS = "multivariate"  # the family of the features that measure relations between columns
 RESIDUAL = "residual:"
@@ -49,6 +49,25 @@ class Folded:
         if not self.relations:
             return ""
         return f"and {number(len(self.relations), 'relation')} {'with other' if self.columns else 'between'} columns"
+
+
+def causes(episodes: Sequence[EpisodeReport]) -> Iterator[tuple[EpisodeReport, ...]]:
+    """Yield the episodes of each cause, the one that reported it first."""
+    known = {episode.id for episode in episodes}
+    for episode in episodes:
+        if episode.part_of not in known:
+            yield episode, *(one for one in episodes if one.part_of == episode.id)
+
+
+def active(cause: Sequence[EpisodeReport], features: Sequence[FeatureReport]) -> list[FeatureReport]:
+    """Return the features of a cause that have not recovered, as the report has them in `features`."""
+    known = {feature.name: feature for feature in features}
+    return [
+        known.get(item.name) or FeatureReport(name=item.name, side="", family=episode.family)
+        for episode in cause
+        for item in episode.features
+        if item.active
+    ]
 
 
 def fold(features: Sequence[FeatureReport]) -> Folded:
@@ -137,7 +156,7 @@ def _relation(feature: FeatureReport) -> str:
     if not feature.name.startswith(RESIDUAL):
         return "relations between columns changed"
     column, partners = short(feature.name.removeprefix(RESIDUAL)), feature.partners[:NAMED]
-    return f"{column} no longer follows {_listed(partners) or 'the other columns'} as in the reference"
+    return f"{column} no longer follows {_listed(partners) or 'the other columns'}"
 
 
 def _relations(features: Sequence[FeatureReport], since: str) -> str:

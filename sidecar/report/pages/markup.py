@@ -30,7 +30,7 @@ class Clock:
             return f"row {whole(tick * self.rows_per_tick)}"
         return time(tick * self.tick_seconds)
 
-    def brief(self, tick: int, span: float) -> str:
+    def brief(self, tick: float, span: float) -> str:
         """Return the start of `tick` in the precision of an axis over `span` ticks."""
         if self.rows_per_tick is not None:
             return f"row {whole(tick * self.rows_per_tick)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...errors import number
 from .. import wording
@@ -30,9 +30,8 @@ def lines(answer: ReportResponse) -> Iterator[str]:
     yield f"{seen}{number(rows, 'row')} measured, {number(answer.ticks.closed_total, 'tick')} closed"
     for family in answer.families:
         yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {number(family.alarms_total, 'alarm')}"
-    for episode in answer.episodes:
-        if episode.open and episode.part_of is None:
-            yield from _episode(episode, answer, clock.start(episode.onset_tick))
+    for cause in wording.causes([episode for episode in answer.episodes if episode.open]):
+        yield from _cause(cause, answer, clock.start(cause[0].onset_tick))
     if answer.families and not answer.blind and not any(episode.open for episode in answer.episodes):
         unknown = not_compared(answer).removesuffix(".")
         yield unknown[:1].lower() + unknown[1:] or "no open drift episode"
@@ -46,17 +45,14 @@ def lines(answer: ReportResponse) -> Iterator[str]:
             yield f"warning: {words}"
 
 
-def _episode(episode: EpisodeReport, answer: ReportResponse, since: str) -> Iterator[str]:
-    """Yield one line per column that changed, with what other episodes add to this cause."""
-    known = {feature.name: feature for feature in answer.features}
-    parts = [one for one in answer.episodes if one.open and (one is episode or one.part_of == episode.id)]
-    members = [(one.family, item.name) for one in parts for item in one.features if item.active]
-    found = [known.get(name) or FeatureReport(name=name, side="", family=family) for family, name in members]
-    for line in wording.headlines(found, since)[:NAMED]:
-        yield f"DRIFT of {episode.family}: {line}"
-    folded = wording.fold(found)
-    if len(folded.columns) > NAMED:
-        yield f"  and {number(len(folded.columns) - NAMED, 'more column')}"
+def _cause(cause: Sequence[EpisodeReport], answer: ReportResponse, since: str) -> Iterator[str]:
+    """Yield one line per column that changed, and what its relations add."""
+    found = wording.active(cause, answer.features)
+    lines, folded = wording.headlines(found, since), wording.fold(found)
+    for line in lines[:NAMED]:
+        yield f"DRIFT of {cause[0].family}: {line}"
+    if len(lines) > NAMED:
+        yield f"  and {number(len(lines) - NAMED, 'more column')}"
     if folded.columns and folded.relations:
         yield f"  {folded.summary}"
 
