@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from ..report.schema import Effects, EpisodeReport, Family, Report
+from ..report import wording
+from ..report.schema import Effects, EpisodeReport, Family, FeatureReport, Report
 from .flights import FIRST_DATE
 from .messages import DayReplayed, GatheringRows, Retrained, WebhookDelivery
 
@@ -51,6 +52,19 @@ class DemoAlarm:
     def features(self) -> tuple[str, ...]:
         """Names of the features that the episodes list, each once."""
         return tuple(dict.fromkeys(feature.name for episode in self.episodes for feature in episode.features))
+
+    @property
+    def text(self) -> str:
+        """What changed: the columns, then the number of relations between columns."""
+        features = {
+            feature.name: FeatureReport(
+                name=feature.name, side="", family=episode.family, effects=self.effects.get(feature.name)
+            )
+            for episode in self.episodes
+            for feature in episode.features
+        }
+        folded = wording.fold(list(features.values()))
+        return "; ".join(wording.change(item.feature) for item in folded.columns) or folded.summary.removeprefix("and ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def headlines(features: Sequence[FeatureReport], since: str) -> list[str]:
 def sentence(feature: FeatureReport, since: str) -> str:
     """Return what changed, from what to what, in how many rows, since when, and how sure that is."""
     rows = f" in the last {number(feature.effects.rows, 'row')}" if feature.effects else ""
-    return f"{change(feature)}{rows} (since {since}){certainty(feature.evidence_ratio)}"
+    return f"{change(feature)}{rows} (since about {since}){certainty(feature.evidence_ratio)}"
 
 
 def change(feature: FeatureReport) -> str:
@@ -168,7 +168,7 @@ def _relations(features: Sequence[FeatureReport], since: str) -> str:
     likely = f", most likely those of {_listed(columns[:NAMED])}" if columns else ""
     first = features[0]
     rows = f" in the last {number(first.effects.rows, 'row')}" if first.effects else ""
-    return f"relations between columns changed{likely}{rows} (since {since}){certainty(first.evidence_ratio)}"
+    return f"relations between columns changed{likely}{rows} (since about {since}){certainty(first.evidence_ratio)}"
 
 
 def _listed(names: Sequence[str]) -> str:

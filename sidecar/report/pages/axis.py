@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, log10
 
 from ..timeline.schema import TimelineWindow
@@ -19,6 +20,7 @@ DAYS, HOURS = (28, 14, 7, 1), (12, 6, 3, 1)
 TIME_STEPS = (*(DAY * days for days in DAYS), *(HOUR * hours for hours in HOURS), 1800, 900, 300, 60, 30, 15, 5, 1)  # s
 LEAST_STEP = 1e-300
 ROUNDING = 1e-9  # of a step
+LEAST_MARKS = 3  # of one step
 MOST_MARKS = 400  # that one step may try
 LABEL_WIDTH = 76  # pixels of a time
 
@@ -76,34 +78,41 @@ class Axis:
         return svg.rect(kind, min(start, self.right - 2), top, max(end - start, 2), bottom - top, title)
 
     def scale(self, clock: Clock, y: float, labels: int) -> Iterator[str]:
-        """Yield tick marks with round times below the axis, at most `labels` of them.
-
-        The roundest times come first, because the windows have unequal widths in time.
-        """
+        """Yield tick marks with round times below the axis, at most `labels` of them."""
         if not self.spans:
             return
         first, last = self.spans[0].first_tick, self.spans[-1].last_tick + 1
-        unit = 1 / clock.rows_per_tick if clock.rows_per_tick else 1 / max(clock.tick_seconds, 1e-9)  # ticks
-        apart, placed = (self.right - self.left) / max(1, labels), list[tuple[float, float]]()
-        for step in _row_steps((last - first) / unit) if clock.rows_per_tick else TIME_STEPS:
-            if (last - first) / (step * unit) > MOST_MARKS:
-                break
-            for at in range(ceil(first / unit / step), floor(last / unit / step) + 1):
-                tick = at * step * unit
-                x = self.at(tick)
-                if all(abs(x - other) >= apart for other, _ in placed):
-                    placed.append((x, tick))
-            if len(placed) > labels / 2:
-                break
-        for x, tick in sorted(placed or [(self.left, first)]):
+        for x, tick in self._marks(clock, first, last, labels) or [(self.left, float(first))]:
             yield svg.line("tick", x, y, x, y + 4)
             anchor = "end" if x > self.right - LABEL_WIDTH else "start"
             yield svg.label("scale", x, y + 16, clock.brief(tick, last - first), anchor)
 
+    def _marks(self, clock: Clock, first: int, last: int, labels: int) -> list[tuple[float, float]]:
+        """Return (pixel, tick) of the marks: multiples of one step, or the roundest times where windows are unequal."""
+        if clock.rows_per_tick:
+            rows = round_values(first * clock.rows_per_tick, last * clock.rows_per_tick, labels)
+            marks = [(self.at(row / clock.rows_per_tick), row / clock.rows_per_tick) for row in rows]
+            return [mark for mark in marks if mark[1] >= first]
+        apart, placed = (self.right - self.left) / max(1, labels), list[tuple[float, float]]()
+        seconds = max(clock.tick_seconds, 1e-9)
+        for step in TIME_STEPS:
+            if (last - first) * seconds / step > MOST_MARKS:
+                break
+            times = range(ceil(first * seconds / step), floor(last * seconds / step) + 1)
+            marks = [(self.at(at * step / seconds), at * step / seconds) for at in times]
+            if len(marks) >= LEAST_MARKS and all(one[0] - other[0] >= apart for other, one in pairwise(marks)):
+                placed = marks
+                continue
+            if len(placed) >= LEAST_MARKS:
+                break
+            placed += [mark for mark in marks if all(abs(mark[0] - other) >= apart for other, _ in placed)][:labels]
+        return _spaced(placed, apart)
 
-def _row_steps(rows: float) -> Iterator[float]:
-    """Yield round numbers of rows, each a divisor of the one before, from about `rows` down to 1."""
-    power = floor(log10(max(rows, 1.0)))
-    for exponent in range(power, -1, -1):
-        yield 5 * 10.0**exponent
-        yield 10.0**exponent
+
+def _spaced(marks: list[tuple[float, float]], apart: float) -> list[tuple[float, float]]:
+    """Return the marks in order, without those that are closer than `apart` pixels to the one before."""
+    out: list[tuple[float, float]] = []
+    for mark in sorted(marks):
+        if not out or mark[0] - out[-1][0] >= apart:
+            out.append(mark)
+    return out
