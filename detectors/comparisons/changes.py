@@ -22,6 +22,7 @@ ChangeMeasure: TypeAlias = Literal[
 
 LARGEST_PART = 0.5  # of the rows outside the range, up to which their share says more than the mean
 LEAST_RISE = 0.002  # a smaller difference of shares is not worth a sentence
+SAME_MEAN = 0.2  # sd up to which a change of the spread counts as one at the same mean
 MASKED: tuple[ChangeMeasure, ...] = ("missing", "unseen")
 
 
@@ -158,7 +159,7 @@ def _moment_changes(
     inside = np.isfinite(positions[1])
     inside[[1, -3]] = False  # far values widen any spread
     narrow = Moments.of(np.where(inside, current, 0), positions[1])
-    if narrow is not None and old.sd > 0 and narrow.sd > 0 and sd:
+    if narrow is not None and old.sd > 0 and narrow.sd > 0 and sd and abs(shift) <= SAME_MEAN:
         ratio = (narrow.sd / old.sd) ** 2
         evidence = weight * (ratio - 1 - np.log(ratio)) / 2 / max(1.0, (old.kurtosis - 1) / 2)
         yield evidence, Change("spread", "", sd * old.sd, sd * narrow.sd, narrow.sd / old.sd)

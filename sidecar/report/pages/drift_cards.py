@@ -108,9 +108,13 @@ def _card(card: Card, feature: FeatureSeries, timeline: Timeline, clock: Clock, 
 def _fold(card: Card) -> str:
     if not card.folded:
         return ""
-    items = "".join(f"<li>{name(item.name)}: {text(wording.change(item))}</li>" for item in card.folded[:LISTED])
-    more = len(card.folded) - LISTED
+    named = [item for item in card.folded if item.family != wording.RELATIONS or item.name.startswith(wording.RESIDUAL)]
+    unnamed = [name(item.name) for item in card.folded if item not in named]
+    items = "".join(f"<li>{text(wording.change(item))}</li>" for item in named[:LISTED])
+    more = len(named) - LISTED
     rest = f"<li>and {more} more</li>" if more > 0 else ""
+    if unnamed:
+        rest += f"<li>measures of all columns together: {', '.join(unnamed[:LISTED])}</li>"
     return f"<details><summary>{text(card.summary)}</summary><ul>{items}{rest}</ul></details>"
 
 

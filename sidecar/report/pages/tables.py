@@ -22,11 +22,15 @@ NEW_VALUES = 5
 
 
 def ranked(answer: ReportResponse) -> list[FeatureReport]:
-    """Return the features in descending order of evidence, then of PSI."""
+    """Return the features in descending order of evidence, then of PSI.
 
-    def rank(feature: FeatureReport) -> tuple[float, float, str]:
+    If a column drifts, relations between columns come last, because they change with it.
+    """
+    explained = any(feature.episode_id for feature in answer.features if feature.family != RELATIONS)
+
+    def rank(feature: FeatureReport) -> tuple[bool, float, float, str]:
         psi = feature.effects.psi.value if feature.effects else 0.0
-        return -(feature.evidence_ratio or 0.0), -psi, feature.name
+        return explained and feature.family == RELATIONS, -(feature.evidence_ratio or 0.0), -psi, feature.name
 
     return sorted(answer.features, key=rank)
 
@@ -40,7 +44,7 @@ def without_values(feature: FeatureReport) -> bool:
 
 
 def features(answer: ReportResponse, timeline: Timeline) -> str:
-    """Return the table of features, the largest evidence first."""
+    """Return the table of features in the order of `ranked`."""
     known = {feature.name: feature for feature in timeline.features}
     found = ranked(answer)
     rows = [_feature(item, answer, known.get(item.name)) for item in found[:LISTED_FEATURES]]
