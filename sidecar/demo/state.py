@@ -55,7 +55,7 @@ class DemoAlarm:
 
     @property
     def text(self) -> str:
-        """What changed: the columns, then the number of relations between columns."""
+        """What changed in the first column, and the names of the others; without columns, the number of relations."""
         features = {
             feature.name: FeatureReport(
                 name=feature.name, side="", family=episode.family, effects=self.effects.get(feature.name)
@@ -64,7 +64,10 @@ class DemoAlarm:
             for feature in episode.features
         }
         folded = wording.fold(list(features.values()))
-        return "; ".join(wording.change(item.feature) for item in folded.columns) or folded.summary.removeprefix("and ")
+        if not folded.columns:
+            return folded.summary.removeprefix("and ")
+        first, *others = [item.feature for item in folded.columns]
+        return ", also ".join([wording.change(first), *(item.name for item in others)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import number
 from ..report import wording
 from ..report.schema import FeatureReport, Report
 from .state import DemoState, TimelineEntry, date_of, height, progress
@@ -103,7 +104,8 @@ def _episode(state: DemoState) -> Text:
     opened = [episode for episode in state.report.episodes if episode.open] if state.report else []
     if opened and state.report:
         folded = wording.fold(wording.active(opened, state.report.features))
-        words = [*(item.feature.name for item in folded.columns), *filter(None, [folded.summary])]
+        words = [item.feature.name for item in folded.columns]
+        words += [number(len(folded.relations), "relation")] if folded.relations else []
         return Text(f"open: {', '.join(words)}", style="bold red", overflow="ellipsis", no_wrap=True)
     return Text("none" if state.alarm is None else "closed", style="green")
 

@@ -82,10 +82,16 @@ class Axis:
         if not self.spans:
             return
         first, last = self.spans[0].first_tick, self.spans[-1].last_tick + 1
+        end = self.left  # of the label before
         for x, tick in self._marks(clock, first, last, labels) or [(self.left, float(first))]:
             yield svg.line("tick", x, y, x, y + 4)
-            anchor = "end" if x > self.right - LABEL_WIDTH else "start"
-            yield svg.label("scale", x, y + 16, clock.brief(tick, last - first), anchor)
+            start = min(x, self.right - LABEL_WIDTH)
+            if start >= end:
+                anchor = "start" if start == x else "end"
+                yield svg.label(
+                    "scale", x if start == x else self.right, y + 16, clock.brief(tick, last - first), anchor
+                )
+                end = start + LABEL_WIDTH
 
     def _marks(self, clock: Clock, first: int, last: int, labels: int) -> list[tuple[float, float]]:
         """Return (pixel, tick) of the marks: multiples of one step, or the roundest times where windows are unequal."""
