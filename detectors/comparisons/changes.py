@@ -71,22 +71,20 @@ class Moments:
 
 
 def clearest_change(
-    feature: Feature, reference: Ints, current: Ints, groups: Ints, unit: tuple[float, float], positions: Floats | None
+    shares: ShareMeasures, reference: Ints, current: Ints, unit: tuple[float, float], positions: Floats | None
 ) -> Change | None:
     """Return the change with the largest likelihood ratio; None if no share, mean or spread differs.
 
     The likelihood ratio of a share is that of two binomial samples, and that of a mean or a spread of two normal ones.
-    The kurtosis of the reference scales that of the spread. All have the unit of a log-likelihood of one row, so they
-    compare.
+    The kurtosis of the reference scales that of the spread. All are logarithms per row, so they compare.
 
     Args:
-        feature: gives the roles and labels of the bins.
+        shares: the shares of the feature.
         reference, current: counts [bins] with rows.
-        groups: first bins of the groups whose shares are compared, for a change of shape.
         unit: reference mean and standard deviation in the unit of the values.
         positions: [2, bins] of both in reference standard deviations from the reference mean; None for categories.
     """
-    found = list(_share_changes(feature, reference, current, groups, positions is not None))
+    found = list(shares.changes(reference, current))
     if positions is not None:
         moved = list(_moment_changes(reference, current, unit, positions))
         outside = sum(change.after - change.before for _, change in found if change.measure in {"above", "below"})
@@ -97,28 +95,53 @@ def clearest_change(
     return None if best is None or not best[0] > 0 else best[1]
 
 
-def _share_changes(
-    feature: Feature, reference: Ints, current: Ints, groups: Ints, ordered: bool
-) -> Iterator[tuple[float, Change]]:
-    roles, labels = np.array(feature.roles), feature.labels
-    m, n = int(reference.sum()), int(current.sum())
-    masks: list[tuple[ChangeMeasure, str, list[int]]] = [
-        (role, "", np.flatnonzero(roles == role).tolist()) for role in MASKED
-    ]
+@dataclass(frozen=True)
+class ShareMeasures:
+    """The shares of one feature that a change can be about.
+
+    Attributes:
+        names: measure and `of` of each share.
+        matrix: [shares, bins] 1 for the bins of each share.
+    """
+
+    names: tuple[tuple[ChangeMeasure, str], ...]
+    matrix: Ints
+
+    @classmethod
+    def of(cls, feature: Feature, groups: Ints) -> ShareMeasures:
+        """Return the shares; `groups` are the first bins of the groups whose shares show a change of shape."""
+        found = list(_masks(feature, groups))
+        matrix = np.zeros((len(found), len(feature.roles)), np.int64)
+        for at, (_, _, bins) in enumerate(found):
+            matrix[at, bins] = 1
+        return cls(tuple((measure, of) for measure, of, _ in found), matrix)
+
+    def changes(self, reference: Ints, current: Ints) -> Iterator[tuple[float, Change]]:
+        """Yield the shares that differ in counts [bins], with their log likelihood ratios."""
+        m, n = int(reference.sum()), int(current.sum())
+        before, after = self.matrix @ reference / m, self.matrix @ current / n
+        for at in np.flatnonzero(np.abs(after - before) >= LEAST_RISE).tolist():
+            (measure, of), old, new = self.names[at], float(before[at]), float(after[at])
+            yield _binomial(old, new, m, n), Change(measure, of, old, new)
+
+
+def _masks(feature: Feature, groups: Ints) -> Iterator[tuple[ChangeMeasure, str, list[int]]]:
+    roles, labels, size = np.array(feature.roles), feature.labels, len(feature.roles)
+    ordered = isinstance(feature.bins, NumericBins)
+    for role in MASKED:
+        yield role, "", np.flatnonzero(roles == role).tolist()
     if ordered:
-        size = len(roles)
         low, high = (labels[at].rpartition(" ")[2] for at in (2, size - 4))
-        masks += [("below", low, [1, 2]), ("above", high, [size - 4, size - 3]), ("infinite", "", [0, size - 2])]
+        yield "below", low, [1, 2]
+        yield "above", high, [size - 4, size - 3]
+        yield "infinite", "", [0, size - 2]
     for at, label in enumerate(labels):
         twin = feature.kind == "boolean" and label == "false"  # true has the same change with the other sign
         if roles[at] == "value" and not twin and not (ordered and label.startswith("[")):
-            masks.append(("share", label, [at]))
+            yield "share", label, [at]
     if isinstance(feature.bins, NumericBins) and not feature.bins.discrete:
-        masks += [("range", *group) for group in _ranges(feature.bins.cuts, groups)]
-    for measure, of, bins in masks:
-        before, after = float(reference[bins].sum()) / m, float(current[bins].sum()) / n
-        if abs(after - before) >= LEAST_RISE:
-            yield _binomial(before, after, m, n), Change(measure, of, before, after)
+        for of, bins in _ranges(feature.bins.cuts, groups):
+            yield "range", of, bins
 
 
 def _ranges(cuts: Floats, groups: Ints) -> Iterator[tuple[str, list[int]]]:

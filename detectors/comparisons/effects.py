@@ -16,7 +16,7 @@ from ..profile.feature import Feature
 from ..profile.slots import slot_shares
 from ..timezones import UTC
 from . import COMPARISONS
-from .changes import Change, clearest_change
+from .changes import Change, ShareMeasures, clearest_change
 from .score import Score
 from .tenths import tenths
 
@@ -122,13 +122,13 @@ class EffectSizeEstimator:
     """A measurement of the effect sizes of one feature.
 
     Attributes:
-        feature: the feature.
         reference: counts [bins] of the whole reference.
         by_slot: counts [SLOTS, bins] of the reference hour by hour; None if hours are not compared separately.
         design_effect: as in `profile.feature.Feature`; it widens the intervals.
         tick_seconds: width of a tick; 0 if ticks have no hour.
         timezone: IANA name of the zone of the slots' hours.
         groups: first bins of the groups of PSI and Jensen-Shannon.
+        shares: the shares that a change can be about.
         scale: positions of numbers; None if the bins have no order.
         missing, unseen, outside: [bins] masks by role.
 
@@ -144,13 +144,13 @@ class EffectSizeEstimator:
         (100, 0.1, True)
     """
 
-    feature: Feature
     reference: Ints
     by_slot: Ints | None
     design_effect: float
     tick_seconds: float
     timezone: str
     groups: Mapping[str, Ints]
+    shares: ShareMeasures
     scale: PositionScale | None
     missing: Bools
     unseen: Bools
@@ -162,13 +162,13 @@ class EffectSizeEstimator:
         roles, counts = np.array(feature.roles), feature.reference_counts
         groups = {name: tenths(feature.bins, counts, open_ended=name == "psi") for name in GROUPED}
         return cls(
-            feature=feature,
             reference=counts,
             by_slot=None if feature.slots is None else feature.slots.training + feature.slots.calibration,
             design_effect=feature.design_effect,
             tick_seconds=tick_seconds,
             timezone=UTC if feature.slots is None else feature.slots.timezone,
             groups=groups,
+            shares=ShareMeasures.of(feature, groups["psi"]),
             scale=PositionScale.of(feature.bins, counts) if isinstance(feature.bins, NumericBins) else None,
             missing=roles == "missing",
             unseen=roles == "unseen",
@@ -212,15 +212,14 @@ class EffectSizeEstimator:
         """Return the clearest change."""
         if not reference.any():
             return None
-        groups, bins = self.groups["psi"], self.feature.bins
-        if self.scale is None or not isinstance(bins, NumericBins):
-            return clearest_change(self.feature, reference, counts, groups, (0.0, 0.0), None)
+        if self.scale is None:
+            return clearest_change(self.shares, reference, counts, (0.0, 0.0), None)
         at = np.stack([self.scale.reference, self.scale.current(counts, excess)])
         with np.errstate(over="ignore"):
             used = np.isfinite(at[0]) & (reference > 0)
             mean = float(reference[used] @ at[0][used] / max(int(reference[used].sum()), 1)) if used.any() else 0.0
             unit = (self.scale.centre + mean * (self.scale.sd or 1.0), self.scale.sd)
-        return clearest_change(self.feature, reference, counts, groups, unit, at)
+        return clearest_change(self.shares, reference, counts, unit, at)
 
     def _score(self, name: str, reference: Ints, counts: Ints) -> Score:
         of_reference, current = self.grouped(name, reference), self.grouped(name, counts)
