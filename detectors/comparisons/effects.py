@@ -16,6 +16,7 @@ from ..profile.feature import Feature
 from ..profile.slots import slot_shares
 from ..timezones import UTC
 from . import COMPARISONS
+from .changes import Change, ShareMeasures, clearest_change
 from .score import Score
 from .tenths import tenths
 
@@ -40,6 +41,7 @@ class EffectSizes:
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
         missing_ratio_reference: share of missing values in the reference.
         mismatches: values whose type differs from the feature's type.
+        change: the change that is clearest against its noise; None if there is none.
     """
 
     first_tick: int
@@ -55,6 +57,7 @@ class EffectSizes:
     unseen_ratio: float
     out_of_range_ratio: float
     mismatches: int
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,14 @@ class PositionScale:
 
     Attributes:
         reference: [bins] mean position of the reference rows; infinite for inf, NaN for missing.
-        sd: the reference standard deviation in the unit of the values; 0 if the reference is constant.
+        centre, sd: reference mean and standard deviation in the unit of the values; the sd of a constant is 0.
         ends: [2] positions of both ends of the range.
         units: [2] size of a step of `Counts.excess`.
         farthest: [2] least distance from the range in the bins far below and far above.
     """
 
     reference: Floats
+    centre: float
     sd: float
     ends: Floats
     units: Floats
@@ -89,6 +93,7 @@ class PositionScale:
         by = sd or 1.0
         return cls(
             reference=(positions / size - centre) / by,
+            centre=centre * size,
             sd=sd * size,
             ends=(np.array([cuts[1], cuts[-2]]) / size - centre) / by,
             units=bins.excess_units / size / by,
@@ -123,6 +128,7 @@ class EffectSizeEstimator:
         tick_seconds: width of a tick; 0 if ticks have no hour.
         timezone: IANA name of the zone of the slots' hours.
         groups: first bins of the groups of PSI and Jensen-Shannon.
+        shares: the shares that a change can be about.
         scale: positions of numbers; None if the bins have no order.
         missing, unseen, outside: [bins] masks by role.
 
@@ -144,6 +150,7 @@ class EffectSizeEstimator:
     tick_seconds: float
     timezone: str
     groups: Mapping[str, Ints]
+    shares: ShareMeasures
     scale: PositionScale | None
     missing: Bools
     unseen: Bools
@@ -161,6 +168,7 @@ class EffectSizeEstimator:
             tick_seconds=tick_seconds,
             timezone=UTC if feature.slots is None else feature.slots.timezone,
             groups=groups,
+            shares=ShareMeasures.of(feature, groups["psi"]),
             scale=PositionScale.of(feature.bins, counts) if isinstance(feature.bins, NumericBins) else None,
             missing=roles == "missing",
             unseen=roles == "unseen",
@@ -192,12 +200,26 @@ class EffectSizeEstimator:
             unseen_ratio=_share(counts, self.unseen),
             out_of_range_ratio=_share(counts, self.outside),
             mismatches=mismatches,
+            change=self._change(reference, counts, excess),
         )
 
     def grouped(self, name: str, counts: Ints) -> Ints:
         """Return counts [..., bins] in the bins of a comparison."""
         starts = self.groups.get(name)
         return counts if starts is None else np.add.reduceat(counts, starts, axis=-1)
+
+    def _change(self, reference: Ints, counts: Ints, excess: Ints) -> Change | None:
+        """Return the clearest change."""
+        if not reference.any():
+            return None
+        if self.scale is None:
+            return clearest_change(self.shares, reference, counts, (0.0, 0.0), None)
+        at = np.stack([self.scale.reference, self.scale.current(counts, excess)])
+        with np.errstate(over="ignore"):
+            used = np.isfinite(at[0]) & (reference > 0)
+            mean = float(reference[used] @ at[0][used] / max(int(reference[used].sum()), 1)) if used.any() else 0.0
+            unit = (self.scale.centre + mean * (self.scale.sd or 1.0), self.scale.sd)
+        return clearest_change(self.shares, reference, counts, unit, at)
 
     def _score(self, name: str, reference: Ints, counts: Ints) -> Score:
         of_reference, current = self.grouped(name, reference), self.grouped(name, counts)

@@ -170,7 +170,7 @@ class FamilyDetector:
         changes.append(EpisodeChange(episode.id, "opened", "", tick))
         if episode.phase == "attached":
             return None, changes
-        self.alarms_total += 1
+        self.alarms_total += episode.part_of is None  # one cause is one alarm
         return ThresholdCrossing(episode, log_ratio, {member.name: ratios[member.name] for member in fresh}), changes
 
     def _most_specific(self, by_feature: Floats, named: list[int]) -> list[int]:

@@ -94,7 +94,8 @@ def test_the_text_names_the_changed_feature_and_the_budget(
     assert main(["replay", str(data), "--profile", profile, "--rows-per-tick", "20", "--false-alarms", "2/7d"]) == 0
     out = capsys.readouterr().out
     assert "ALARM  features" in out
-    assert "income  PSI" in out
+    assert "income rose: mean 1 -> " in out
+    assert "in the last 20 rows (since about row 4,000); its evidence alone is " in out
     assert "one false alarm in 5,040 ticks of 60s" in out
 
 

@@ -18,6 +18,22 @@ class ScoreReport(msgspec.Struct, frozen=True):
     high: float
 
 
+class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The change of a feature that is clearest against its noise.
+
+    `measure` is "mean" or "spread" (the standard deviation), both in the unit of the values, or a share of the rows:
+    "above", "below" (the end of the reference range, `of`), "infinite", "missing", "unseen", "share" (of one value,
+    `of`) or "range" (of the values in an interval, `of`). `before` is that of the reference. `sd` is the distance of
+    the means in reference standard deviations, or the ratio of the spreads.
+    """
+
+    measure: str
+    of: str
+    before: float
+    after: float
+    sd: float | None = None
+
+
 class Effects(msgspec.Struct, frozen=True, kw_only=True):
     """Effect sizes of the ticks from `first_tick` to `last_tick` against the reference.
 
@@ -39,6 +55,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     unseen_ratio: float
     out_of_range_ratio: float
     mismatches: int
+    change: ChangeReport | None = None
 
 
 class NewValue(msgspec.Struct, frozen=True):
