@@ -95,6 +95,11 @@ class DriftMonitor:
         self.windows.record_peaks({family.table.name: family.peak for family in self._families})
         return TickResult(tick, tuple(alarms), tuple(changes))
 
+    @property
+    def density(self) -> float | None:
+        """Rows of the last tick over those of a reference tick, as in `MonitorStatus`."""
+        return self._density
+
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
         """Close an episode on behalf of a person. Its features are monitored again; a quick return reopens it.
 

@@ -193,6 +193,7 @@ def _summary(
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
         "columns_not_in_data": absent,
+        "warnings": replayed.warnings,
         "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }
 
@@ -234,6 +235,8 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
         parts = sum(episode["part_of"] is not None for episode in event["episodes"])
         also = f"; {parts} with a cause that another family reported" if parts else ""
         yield f"episodes: {len(event['episodes'])} in total, {still} open at the end{also}"
+    for warning in event["warnings"]:
+        yield f"warning: {warning}"
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
