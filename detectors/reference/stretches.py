@@ -36,7 +36,7 @@ def stretch_divisor(evidence: Floats) -> Floats:
         >>> from pilotfish.detectors.reference.stretches import stretch_divisor
         >>> quiet = np.full(999, -0.1)
         >>> stretch_divisor(np.array([np.append(quiet, 5.0), np.append(quiet, 89.1)]).T).round(1).tolist()
-        [1.0, 8.6]
+        [1.0, 7.8]
     """
     along = np.concatenate([np.zeros((1, evidence.shape[1])), np.cumsum(evidence, axis=0)])
     along -= np.minimum.accumulate(along, axis=0)
