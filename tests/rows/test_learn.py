@@ -77,6 +77,7 @@ def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pyt
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     out = tmp_path / "out"
@@ -88,6 +89,7 @@ def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
 
 
+@pytest.mark.long
 def test_missing_rows_and_too_little_memory_are_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
     done = subprocess.run(
