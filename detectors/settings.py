@@ -12,6 +12,7 @@ from math import isfinite
 
 from .batch import Family
 from .errors import DetectorError, shown
+from .timezones import UTC, time_zone
 
 DAY = 86_400.0
 LOSS_TOLERANCE = 0.005
@@ -31,6 +32,8 @@ class DriftSettings:
         feature_tolerance: tolerances of single features, by name.
         ignore: features that raise no alarm; a column name stands for all features of the column.
         loss_tolerance: increase of the mean loss too small to matter, absolute: .005 is half a point of accuracy.
+        timezone: IANA name of the zone of a daily cycle, for profiles that are learned. Detection compares the hours
+            for which its profile was built.
 
     Raises:
         DetectorError: a value is outside its range.
@@ -48,6 +51,7 @@ class DriftSettings:
     feature_tolerance: Mapping[str, float] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     loss_tolerance: float = LOSS_TOLERANCE
+    timezone: str = UTC
 
     def __post_init__(self) -> None:
         for name in ("tick_seconds", "false_alarms", "per_seconds"):
@@ -60,6 +64,7 @@ class DriftSettings:
                 raise DetectorError(
                     f"the tolerance {name!r} must be between 0 and 1, not {shown(value)}; correct the drift settings"
                 )
+        time_zone(self.timezone)
         if self.ticks_per_false_alarm < 2:
             raise DetectorError(
                 f"the budget allows an alarm every {self.ticks_per_false_alarm:.3g} ticks of {self.tick_seconds} s; "

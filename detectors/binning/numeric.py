@@ -6,7 +6,7 @@ into exactly one bin, and `digitize` must not raise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -26,6 +26,8 @@ FIRST_VALUE_BIN = 3  # the bin of the first value, after -inf, far below and bel
 RELATIVE_TOLERANCE = 1e-6  # a value that went through float32 is still the same value
 LARGEST_VALUE = 1e300  # reference values are clipped to it, so that no cut overflows
 LARGEST_CUT = 10 * LARGEST_VALUE  # the outermost cuts lie beyond the values; differences of cuts stay finite
+EXCESS_STEPS, LARGEST_EXCESS = 2**11, 2.0**31  # of `excess`, in parts of a bin's width, and for one row
+DIGITS = 9  # significant ones of a mean
 MOST_BINS = 4096  # of a feature; `from_values` makes about 150 at most, and losses by score six times as many
 
 
@@ -39,7 +41,9 @@ class NumericBins:
         cuts: ascending inner borders: far | below | value ... value | above | far.
         atoms: for each value bin its single value, or NaN for an interval.
         discrete: whether every reference value has a bin of its own.
-        centre, spread: mean and standard deviation of the reference values, for display.
+        centre, spread: mean and standard deviation of the reference values, for people.
+        means: mean of the reference values in each bin from far below to far above, NaN for bins without rows; for
+            people. None in profiles of earlier releases.
 
     Example:
         >>> import numpy as np
@@ -56,6 +60,7 @@ class NumericBins:
     discrete: bool
     centre: float
     spread: float
+    means: Floats | None = None
 
     @classmethod
     def from_values(cls, values: Floats, quantiles: Floats = QUANTILES) -> NumericBins:
@@ -80,6 +85,54 @@ class NumericBins:
         scale = float(np.max(np.abs(values))) or 1.0
         centre, spread = float(np.mean(values / scale)) * scale, float(np.std(values / scale)) * scale
         return cls(np.unique(cuts), _atoms_of_bins(np.unique(cuts), atoms), discrete, centre, spread)
+
+    def described(self, values: Floats, bin_ids: Ints) -> Self:
+        """Return the bins with centre, spread and means of all reference values [rows], which have these bins."""
+        finite = np.isfinite(values)
+        values, places = np.clip(values[finite], -LARGEST_VALUE, LARGEST_VALUE), bin_ids[finite] - 1
+        if not len(values):
+            return self
+        scale = float(np.max(np.abs(values))) or 1.0
+        centre, spread = float(np.mean(values / scale)) * scale, float(np.std(values / scale)) * scale
+        rows = np.bincount(places, minlength=len(self.cuts) + 1)
+        sums = np.bincount(places, values / scale, minlength=len(self.cuts) + 1)
+        with np.errstate(invalid="ignore"):
+            means = sums / rows * scale  # a bin without rows: 0 / 0
+        rounded = np.array([float(f"{mean:.{DIGITS}g}") for mean in means])
+        return replace(self, centre=centre, spread=spread, means=rounded)
+
+    @cached_property
+    def positions(self) -> Floats:
+        """[bins] where the reference rows of each bin are on average: infinite for inf, NaN for missing.
+
+        Bins without known rows have the middle of a closed bin, or the border of an open one.
+        """
+        cuts = self.cuts
+        middles = cuts[1:-2] + np.diff(cuts[1:-1]) / 2
+        usual = np.concatenate([cuts[:1], [(cuts[0] + cuts[1]) / 2], middles, [(cuts[-2] + cuts[-1]) / 2], cuts[-1:]])
+        usual[2:-2] = np.where(np.isnan(self.atoms), middles, self.atoms)
+        inner = usual if self.means is None else np.where(np.isnan(self.means), usual, self.means)
+        return np.concatenate([[-np.inf], np.maximum.accumulate(inner), [np.inf, np.nan]])
+
+    @property
+    def excess_units(self) -> Floats:
+        """[2] the units of `excess`, below and above: the width of the bin next to the range, divided by 2048."""
+        reach: Floats = np.array([self.cuts[1] - self.cuts[0], self.cuts[-1] - self.cuts[-2]])
+        return np.maximum(reach / EXCESS_STEPS, np.finfo(np.float64).tiny)
+
+    def excess(self, column: Column, bin_ids: Ints) -> Ints:
+        """Return how far finite values lie below and above the range in all, int64 [2] in `excess_units`.
+
+        Each row is rounded by itself, so the sums of parts add up exactly. A row counts at most 2^20 times the width of
+        the bin next to the range, so that the sum of 2^32 rows fits.
+        """
+        outside = np.flatnonzero((bin_ids < FIRST_VALUE_BIN) | (bin_ids >= self.size - FIRST_VALUE_BIN - 1))
+        values, _ = to_floats(column.take(outside))
+        values = values[np.isfinite(values)]
+        with np.errstate(over="ignore"):
+            steps = np.array([self.cuts[1] - values, values - self.cuts[-2]]) / self.excess_units[:, None]
+        out: Ints = np.rint(np.clip(steps, 0.0, LARGEST_EXCESS)).astype(np.int64).sum(axis=1)
+        return out
 
     @cached_property
     def borders(self) -> Floats:
@@ -124,17 +177,20 @@ class NumericBins:
         return {
             "atoms": [None if np.isnan(atom) else atom for atom in self.atoms.tolist()],
             "centre": self.centre, "cuts": self.cuts.tolist(), "discrete": self.discrete, "spread": self.spread,
+            **({} if self.means is None else {"means": [None if np.isnan(m) else m for m in self.means.tolist()]}),
         }  # fmt: skip
 
     @classmethod
     def from_document(cls, document: dict[str, Any], where: str) -> Self:
-        known = _DOCUMENT(document, where)
+        known = _DOCUMENT({"means": None, **document}, where)
         cuts = schema.ascending(known["cuts"], f"{where}.cuts")
         atoms = np.array([np.nan if atom is None else atom for atom in known["atoms"]])
         cls._check_atoms(schema.sized(atoms, len(cuts) - 3, f"{where}.atoms"), cuts, f"{where}.atoms")
-        centre = schema.real(float(cuts[0]), float(cuts[-1]))(known["centre"], f"{where}.centre")
-        spread = schema.real(0, float(cuts[-1] - cuts[0]))(known["spread"], f"{where}.spread")
-        return cls(cuts, atoms, known["discrete"], centre, spread)
+        means = known["means"]
+        if means is not None:
+            means = np.array([np.nan if mean is None else mean for mean in means])
+            schema.sized(means, len(cuts) + 1, f"{where}.means")
+        return cls(cuts, atoms, known["discrete"], known["centre"], known["spread"], means)
 
     @classmethod
     def _check_atoms(cls, atoms: Floats, cuts: Floats, where: str) -> None:
@@ -147,10 +203,11 @@ class NumericBins:
 
 _DOCUMENT = schema.fields(
     atoms=schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS),
-    centre=schema.anything,
+    centre=schema.real(-LARGEST_CUT, LARGEST_CUT),
     cuts=schema.reals(-LARGEST_CUT, LARGEST_CUT, fewest=4, longest=MOST_BINS),
     discrete=schema.flag,
-    spread=schema.anything,
+    means=schema.optional(schema.listed(schema.optional(schema.real(-LARGEST_CUT, LARGEST_CUT)), 1, MOST_BINS)),
+    spread=schema.real(0, 2 * LARGEST_CUT),
 )
 
 

@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..binning.probabilities import normal_scores, smoothed_probabilities
+from ..binning.numeric import NumericBins
 from ..profile.feature import Feature
 from ..profile.slots import slot_shares
+from ..timezones import UTC
 from . import COMPARISONS
+from .changes import Change, ShareMeasures, clearest_change
 from .score import Score
+from .tenths import tenths
 
 OUTSIDE = ("above", "below", "far", "inf")  # roles of the bins beyond the reference range
-WITHOUT_ORDER = frozenset({"chi_square", "jensen_shannon", "psi"})
+WITHOUT_ORDER = ("chi_square", "jensen_shannon_distance", "psi")
+LEAST_SD = 1e-15  # over the largest value: a smaller spread is rounding
+GROUPED = ("jensen_shannon_distance", "psi")
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,22 @@ class EffectSizes:
     For a feature with slots, the reference is a mixture of its hours in the proportions of these ticks.
 
     Attributes:
-        wasserstein, ks: None for categories, which have no order. Wasserstein is in reference standard deviations.
+        psi, jensen_shannon_distance: on tenths of the reference; see `tenths`.
+        chi_square: on all bins, in the unit of the drift tolerance.
+        wasserstein: of the finite values, in reference standard deviations; None for categories, for a constant
+            reference, and without values.
+        ks: of all values at the borders of the bins; None for categories, and without values.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
         missing_ratio_reference: share of missing values in the reference.
         mismatches: values whose type differs from the feature's type.
+        change: the change that is clearest against its noise; None if there is none.
     """
 
     first_tick: int
     last_tick: int
     rows: int
     psi: Score
-    jensen_shannon: Score
+    jensen_shannon_distance: Score
     chi_square: Score
     wasserstein: Score | None
     ks: Score | None
@@ -46,6 +57,64 @@ class EffectSizes:
     unseen_ratio: float
     out_of_range_ratio: float
     mismatches: int
+    change: Change | None = None
+
+
+@dataclass(frozen=True)
+class PositionScale:
+    """The positions of the bins of a number, in reference standard deviations from the reference mean.
+
+    Attributes:
+        reference: [bins] mean position of the reference rows; infinite for inf, NaN for missing.
+        centre, sd: reference mean and standard deviation in the unit of the values; the sd of a constant is 0.
+        ends: [2] positions of both ends of the range.
+        units: [2] size of a step of `Counts.excess`.
+        farthest: [2] least distance from the range in the bins far below and far above.
+    """
+
+    reference: Floats
+    centre: float
+    sd: float
+    ends: Floats
+    units: Floats
+    farthest: Floats
+
+    @classmethod
+    def of(cls, bins: NumericBins, reference: Ints) -> PositionScale:
+        """Return the scale of bins with the counts [bins] of the whole reference."""
+        positions, cuts = bins.positions, bins.cuts
+        finite = np.isfinite(positions)
+        rows, at = reference[finite], positions[finite]
+        size = float(np.abs(at).max()) or 1.0  # avoids overflow near the largest double
+        p = rows / max(int(rows.sum()), 1)
+        centre = float(p @ (at / size))
+        sd = float(np.sqrt(p @ (at / size - centre) ** 2)) if bins.means is None else bins.spread / size
+        sd = sd if sd > LEAST_SD else 0.0
+        by = sd or 1.0
+        return cls(
+            reference=(positions / size - centre) / by,
+            centre=centre * size,
+            sd=sd * size,
+            ends=(np.array([cuts[1], cuts[-2]]) / size - centre) / by,
+            units=bins.excess_units / size / by,
+            farthest=np.array([cuts[1] - cuts[0], cuts[-1] - cuts[-2]]) / size / by,
+        )
+
+    def current(self, counts: Ints, excess: Ints) -> Floats:
+        """Return the positions [..., bins] of current rows, from counts [..., bins] and their excess [..., 2].
+
+        Rows outside the range are at their mean. It is a lower bound if the excess of some of them is unknown, as in
+        the checkpoints of earlier releases. In all other bins, the current rows have the positions of the reference.
+        """
+        out: Floats = np.broadcast_to(self.reference, counts.shape).copy()
+        for side, (far, near) in enumerate(((1, 2), (-3, -4))):
+            rows = counts[..., far] + counts[..., near]
+            least = counts[..., far] * self.farthest[side]
+            distance = np.maximum(excess[..., side] * self.units[side], least) / np.maximum(rows, 1)
+            at = self.ends[side] + (distance if side else -distance)
+            out[..., far] = np.where(rows > 0, at, out[..., far])
+            out[..., near] = np.where(rows > 0, at, out[..., near])
+        return out
 
 
 @dataclass(frozen=True)
@@ -57,8 +126,10 @@ class EffectSizeEstimator:
         by_slot: counts [SLOTS, bins] of the reference hour by hour; None if hours are not compared separately.
         design_effect: as in `profile.feature.Feature`; it widens the intervals.
         tick_seconds: width of a tick; 0 if ticks have no hour.
-        positions: [bins] of `positions_of`.
-        ordered: whether the bins have an order.
+        timezone: IANA name of the zone of the slots' hours.
+        groups: first bins of the groups of PSI and Jensen-Shannon.
+        shares: the shares that a change can be about.
+        scale: positions of numbers; None if the bins have no order.
         missing, unseen, outside: [bins] masks by role.
 
     Example:
@@ -67,7 +138,8 @@ class EffectSizeEstimator:
         >>> from pilotfish.detectors.reference.build import build_profile
         >>> profile = build_profile({"city": ["Rome"] * 300 + ["Bern"] * 100}, exchangeable=True)
         >>> estimator = EffectSizeEstimator.of(profile.feature("city"))
-        >>> found = estimator.measure(np.array([50, 40, 10, 0]), mismatches=0, first_tick=0, last_tick=9)
+        >>> counts, excess = np.array([50, 40, 10, 0]), np.zeros(2, int)
+        >>> found = estimator.measure(counts, excess, mismatches=0, first_tick=0, last_tick=9)
         >>> found.rows, found.unseen_ratio, found.psi.low > 0.05
         (100, 0.1, True)
     """
@@ -76,8 +148,10 @@ class EffectSizeEstimator:
     by_slot: Ints | None
     design_effect: float
     tick_seconds: float
-    positions: Floats
-    ordered: bool
+    timezone: str
+    groups: Mapping[str, Ints]
+    shares: ShareMeasures
+    scale: PositionScale | None
     missing: Bools
     unseen: Bools
     outside: Bools
@@ -85,36 +159,39 @@ class EffectSizeEstimator:
     @classmethod
     def of(cls, feature: Feature, tick_seconds: float = 0.0) -> EffectSizeEstimator:
         """Return the estimator of a feature. `tick_seconds` is 0 if ticks are not counted from the epoch."""
-        roles = np.array(feature.roles)
+        roles, counts = np.array(feature.roles), feature.reference_counts
+        groups = {name: tenths(feature.bins, counts, open_ended=name == "psi") for name in GROUPED}
         return cls(
-            reference=feature.reference_counts,
+            reference=counts,
             by_slot=None if feature.slots is None else feature.slots.training + feature.slots.calibration,
             design_effect=feature.design_effect,
             tick_seconds=tick_seconds,
-            positions=positions_of(feature),
-            ordered=hasattr(feature.bins, "cuts"),
+            timezone=UTC if feature.slots is None else feature.slots.timezone,
+            groups=groups,
+            shares=ShareMeasures.of(feature, groups["psi"]),
+            scale=PositionScale.of(feature.bins, counts) if isinstance(feature.bins, NumericBins) else None,
             missing=roles == "missing",
             unseen=roles == "unseen",
             outside=np.isin(roles, OUTSIDE),
         )
 
-    def measure(self, counts: Ints, mismatches: int, first_tick: int, last_tick: int) -> EffectSizes | None:
-        """Return the effect sizes for the counts [bins] of some ticks; None without rows."""
+    def measure(
+        self, counts: Ints, excess: Ints, mismatches: int, first_tick: int, last_tick: int
+    ) -> EffectSizes | None:
+        """Return the effect sizes for the counts [bins] and the excess [2] of some ticks; None without rows."""
         rows = int(counts.sum())
         if rows == 0:
             return None
         reference = self.reference_over(first_tick, last_tick)
-        scores = {
-            name: compare(reference, counts, self.positions, self.design_effect)
-            for name, compare in COMPARISONS.items()
-            if self.ordered or name in WITHOUT_ORDER
-        }
+        scores = {name: self._score(name, reference, counts) for name in WITHOUT_ORDER}
+        if self.scale is not None:
+            scores |= self._ordered_scores(self.scale, reference, counts, excess)
         return EffectSizes(
             first_tick=first_tick,
             last_tick=last_tick,
             rows=rows,
             psi=scores["psi"],
-            jensen_shannon=scores["jensen_shannon"],
+            jensen_shannon_distance=scores["jensen_shannon_distance"],
             chi_square=scores["chi_square"],
             wasserstein=scores.get("wasserstein"),
             ks=scores.get("ks"),
@@ -123,13 +200,46 @@ class EffectSizeEstimator:
             unseen_ratio=_share(counts, self.unseen),
             out_of_range_ratio=_share(counts, self.outside),
             mismatches=mismatches,
+            change=self._change(reference, counts, excess),
         )
+
+    def grouped(self, name: str, counts: Ints) -> Ints:
+        """Return counts [..., bins] in the bins of a comparison."""
+        starts = self.groups.get(name)
+        return counts if starts is None else np.add.reduceat(counts, starts, axis=-1)
+
+    def _change(self, reference: Ints, counts: Ints, excess: Ints) -> Change | None:
+        """Return the clearest change."""
+        if not reference.any():
+            return None
+        if self.scale is None:
+            return clearest_change(self.shares, reference, counts, (0.0, 0.0), None)
+        at = np.stack([self.scale.reference, self.scale.current(counts, excess)])
+        with np.errstate(over="ignore"):
+            used = np.isfinite(at[0]) & (reference > 0)
+            mean = float(reference[used] @ at[0][used] / max(int(reference[used].sum()), 1)) if used.any() else 0.0
+            unit = (self.scale.centre + mean * (self.scale.sd or 1.0), self.scale.sd)
+        return clearest_change(self.shares, reference, counts, unit, at)
+
+    def _score(self, name: str, reference: Ints, counts: Ints) -> Score:
+        of_reference, current = self.grouped(name, reference), self.grouped(name, counts)
+        return COMPARISONS[name](of_reference, current, np.zeros(len(current)), self.design_effect)
+
+    def _ordered_scores(
+        self, scale: PositionScale, reference: Ints, counts: Ints, excess: Ints
+    ) -> Iterator[tuple[str, Score]]:
+        """Yield the scores of ordered bins, where there are values to order."""
+        positions = np.stack([scale.reference, scale.current(counts, excess)])
+        places = {"ks": ~self.missing, "wasserstein": np.isfinite(scale.reference)}
+        for name, used in places.items():
+            if reference[used].any() and counts[used].any() and (name == "ks" or scale.sd > 0):
+                yield name, COMPARISONS[name](reference, counts, positions, self.design_effect)
 
     def reference_over(self, first_tick: int, last_tick: int) -> Ints:
         """Return the reference counts [bins] for some ticks: with slots, mixed in the proportions of their hours."""
         if self.by_slot is None or not self.tick_seconds:
             return self.reference
-        shares = slot_shares(first_tick, last_tick, self.tick_seconds)
+        shares = slot_shares(first_tick, last_tick, self.tick_seconds, self.timezone)
         if shares is None:
             return self.reference
         rows = self.by_slot.sum(axis=1)
@@ -144,17 +254,3 @@ class EffectSizeEstimator:
 
 def _share(counts: Ints, of: Bools) -> float:
     return float(counts[of].sum() / max(int(counts.sum()), 1))
-
-
-def positions_of(feature: Feature) -> Floats:
-    """Return the position of each bin [bins] in reference standard deviations.
-
-    Infinities have the position of the outermost bins, missing values that of the last bin.
-    """
-    scores = normal_scores(smoothed_probabilities(feature.reference_counts), np.array(feature.roles))
-    outermost = ~np.isin(feature.roles, ["inf", "missing"])
-    low, high = float(scores[outermost].min()), float(scores[outermost].max())
-    first_half = np.arange(len(scores)) < len(scores) / 2
-    placed = np.where(outermost, scores, np.where(first_half, low, high))
-    out: Floats = np.maximum.accumulate(placed)
-    return out

@@ -8,24 +8,23 @@ from __future__ import annotations
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..binning.probabilities import smoothed_probabilities
-from .score import Distance, Score, debiased_score, interval, probabilities, squared_noise
+from .score import FEW_ROWS, Divergence, Score, effective_rows, shares, variance_of
 
 
 def psi(reference: Ints, current: Ints, positions: Floats, design_effect: float = 1.0) -> Score:  # noqa: ARG001
     """Return the PSI in nats, the sum of both Kullback-Leibler divergences. Customary marks are .1 and .25.
 
+    A bin that only one sample has rows in counts as half a row of the other, or as the same share if that is smaller.
     The arguments are those of `score.Comparison`; positions are not used.
 
     Example:
         >>> import numpy as np
         >>> from pilotfish.detectors.comparisons.psi import psi
         >>> score = psi(np.array([5000, 5000]), np.array([4000, 6000]), np.zeros(2))
-        >>> round(score.value, 2), score.low > 0
-        (0.04, True)
+        >>> round(score.value, 4), score.low > 0
+        (0.0405, True)
     """
-    p, q, rows = probabilities(reference, current)
-    return debiased_score(_distance(p, q, rows), p, q, reference, current, design_effect)
+    return _divergence(reference, current, design_effect).score()
 
 
 def psi_rowwise(reference: Ints, current: Ints, design_effect: float = 1.0) -> tuple[Floats, Floats, Floats]:
@@ -33,15 +32,30 @@ def psi_rowwise(reference: Ints, current: Ints, design_effect: float = 1.0) -> t
 
     The values are NaN where `current` has no rows.
     """
-    have, n = np.maximum(current.sum(-1), 1), np.maximum(reference.sum(-1), 1)
-    p, q = (np.stack([smoothed_probabilities(row) for row in counts]) for counts in (reference, current))
-    found = interval(_distance(p, q, 1 / n + 1 / have), p, q, n / design_effect, have / design_effect)
-    value, low, high = (np.where(current.any(-1), part, np.nan) for part in found)
+    value, low, high = (
+        np.where(current.any(-1), part, np.nan) for part in _divergence(reference, current, design_effect).scores()
+    )
     return value, low, high
 
 
-def _distance(p: Floats, q: Floats, rows: float | Floats) -> Distance:
-    ratio = np.log(q / p)
-    noise_mean, noise_sd = squared_noise(p.shape[-1], rows)
-    value = ((q - p) * ratio).sum(-1)
-    return Distance(value, 1 - q / p - ratio, 1 - p / q + ratio, True, noise_mean, noise_sd)
+def filled_shares(reference: Ints, current: Ints) -> tuple[Floats, Floats]:
+    """Return the shares of both samples [..., bins], each with at least half a row where the other has rows."""
+    p, q = shares(reference), shares(current)
+    least_p, least_q = (0.5 / np.maximum(counts.sum(-1, keepdims=True), 1) for counts in (reference, current))
+    return np.where(p > 0, p, np.minimum(q, least_p)), np.where(q > 0, q, np.minimum(p, least_q))
+
+
+def _divergence(reference: Ints, current: Ints, design_effect: float) -> Divergence:
+    m, n = (effective_rows(counts, design_effect) for counts in (reference, current))
+    p, q = filled_shares(reference, current)
+    used = p > 0
+    ratio = np.where(used, q, 1.0) / np.where(used, p, 1.0)
+    log = np.log(ratio)
+    terms = used * ((1 + 1 / ratio) / np.expand_dims(n, -1) + (1 + ratio) / np.expand_dims(m, -1)) / 2
+    return Divergence(
+        value=((q - p) * log).sum(-1),
+        noise=terms.sum(-1) - 1 / n - 1 / m,
+        least_noise=((terms * (current >= FEW_ROWS)).sum(-1) - 1 / n - 1 / m) / design_effect,
+        variance=variance_of(1 - ratio - log, p) / m + variance_of(1 - 1 / ratio + log, q) / n,
+        freedom=np.maximum(used.sum(-1) - 1.0, 1.0),
+    )

@@ -1,25 +1,32 @@
-"""The score that every comparison returns, and the interval that they share.
+"""The score that every comparison returns, and the interval that the divergences share.
 
-A comparison computes a `Distance` with its derivatives; `debiased_score` subtracts what noise alone would add, so that
-few rows do not look like drift.
+A score shows the plain statistic of the rows, noise included, as textbooks and scipy define it. The interval is for the
+distance between the distributions that the rows come from. Few rows raise the statistic of a divergence above that
+distance, so the interval of equal distributions starts at 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from ..batch import Floats, Ints
-from ..binning.probabilities import smoothed_probabilities
 
 Z_95 = 1.96
+HALVINGS = 24  # of the range that is searched for an end of an interval
+LEAST_NOISE = 1e-12
+FEW_ROWS = 3  # in a bin
+Number = TypeVar("Number", float, Floats)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A distance with a 95 % interval; 0 means equal."""
+    """The statistic of two samples with a 95 % interval for the distance of their distributions; 0 means equal.
+
+    The interval always contains the statistic.
+    """
 
     value: float
     low: float
@@ -31,7 +38,8 @@ class Comparison(Protocol):
 
     Args:
         reference, current: counts [bins].
-        positions: [bins] positions of ordered bins, in standard deviations.
+        positions: [bins] mean of the rows of each bin, ascending; NaN for bins without an order, such as missing. If
+            reference and current have other means in the same bin, [2, bins].
         design_effect: consecutive rows that count as one independent row, for the interval.
     """
 
@@ -39,72 +47,80 @@ class Comparison(Protocol):
 
 
 @dataclass(frozen=True)
-class Distance:
-    """A distance of two probability vectors, its derivatives, and its distribution under noise alone.
-
-    Numbers may be [n] and derivatives [n, bins], for n current samples against one reference.
+class Divergence:
+    """A divergence of two probability vectors: smooth, and of second order near equality.
 
     Attributes:
-        by_reference, by_current: [bins] derivatives by either probability vector.
-        squared: noise adds to a squared distance itself (PSI), and to the square of a plain distance (Wasserstein).
-        noise_mean, noise_sd: of the distance between two samples of the same distribution.
+        value: [...] of the rows.
+        noise: [...] by which few rows raise the value on average: the second-order term of its expansion.
+        least_noise: [...] a lower bound: the same for independent rows, and without the bins that have fewer than
+            `FEW_ROWS` current rows, for which the expansion does not hold.
+        variance: [...] of the value by the delta method.
+        freedom: [...] bins that have rows, less one.
     """
 
-    value: float | Floats
-    by_reference: Floats
-    by_current: Floats
-    squared: bool
-    noise_mean: float | Floats
-    noise_sd: float | Floats
+    value: Floats
+    noise: Floats
+    least_noise: Floats
+    variance: Floats
+    freedom: Floats
 
-    @property
-    def without_noise(self) -> Floats:
-        if self.squared:
-            return np.maximum(0.0, self.value - self.noise_mean)
-        squared: Floats = np.maximum(0.0, self.value**2 - self.noise_mean**2 - self.noise_sd**2)
-        return np.sqrt(squared)
+    def score(self) -> Score:
+        """Return the score of a divergence of two vectors, all fields being numbers."""
+        return Score(*(float(part) for part in interval(*(float(part) for part in vars(self).values()))))
 
-
-def probabilities(reference: Ints, current: Ints) -> tuple[Floats, Floats, float]:
-    """Return smoothed bin probabilities of both samples, and 1/n + 1/m."""
-    rows = 1 / max(int(reference.sum()), 1) + 1 / max(int(current.sum()), 1)
-    return smoothed_probabilities(reference), smoothed_probabilities(current), rows
+    def scores(self) -> tuple[Floats, Floats, Floats]:
+        """Return values and both ends of their intervals, each [n], for n pairs of vectors."""
+        return interval(self.value, self.noise, self.least_noise, self.variance, self.freedom)
 
 
-def debiased_score(
-    distance: Distance, p: Floats, q: Floats, reference: Ints, current: Ints, design_effect: float
-) -> Score:
-    """Return the distance less what noise adds.
+def shares(counts: Ints) -> Floats:
+    """Return the share of the rows in each bin, for counts [..., bins]; 0 without rows."""
+    out: Floats = counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+    return out
 
-    The interval is that of the delta method, which has width 0 where nothing has changed, widened by the noise.
-    """
-    rows = (max(int(counts.sum()), 1) / design_effect for counts in (reference, current))
-    return Score(*map(float, interval(distance, p, q, *rows)))
+
+def effective_rows(counts: Ints, design_effect: float) -> Floats:
+    """Return the number of independent rows [...] that carry as much information as counts [..., bins]."""
+    out: Floats = np.maximum(counts.sum(-1), 1) / design_effect
+    return out
+
+
+def variance_of(derivative: Floats, p: Floats) -> Floats:
+    """Return the variance of a derivative [..., bins] under p: of the delta method, for one row."""
+    mean = (derivative * p).sum(-1, keepdims=True)
+    out: Floats = ((derivative - mean) ** 2 * p).sum(-1)
+    return out
 
 
 def interval(
-    distance: Distance, p: Floats, q: Floats, reference_rows: float, current_rows: float | Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return the debiased distance and both ends of its interval.
+    value: Number, noise: Number, least_noise: Number, variance: Number, freedom: Number
+) -> tuple[Number, Number, Number]:
+    """Return a divergence and both ends of its 95 % interval, by inverting a test.
 
-    `q` is [bins], or [n, bins] with `current_rows` [n]. The method is that of `debiased_score`.
+    The statistic of samples whose distributions have the divergence D has about the mean D + noise, and the variance
+    2 noise^2 / freedom + variance D / value: that of a chi-square for D = 0, and that of the delta method for large D.
+    A gamma distribution with these moments approximates it, as Patnaik does for the noncentral chi-square (Biometrika
+    36, 1949), with the quantiles of Wilson and Hilferty (PNAS 17, 1931). The interval holds the D for which the
+    statistic lies between the 2.5 % and the 97.5 % quantile, with the least noise at the upper end.
+    tests/benchmarks/detection/intervals.py measures coverage and width.
     """
-    variance = _variance(distance.by_reference, p) / reference_rows + _variance(distance.by_current, q) / current_rows
-    reach = Z_95 * np.hypot(np.sqrt(variance), distance.noise_sd)
-    value = distance.without_noise
-    return value, np.maximum(0.0, value - reach), value + reach
+    noise = noise + (LEAST_NOISE - noise) * (noise < LEAST_NOISE)  # of a single bin it is 0 up to rounding
+    least_noise = least_noise + (LEAST_NOISE - least_noise) * (least_noise < LEAST_NOISE)
+    by_distance = variance / (value + (value == 0))
+    by_noise = 2 * noise * noise / freedom
+    reach = 4 * value + 20 * (noise + by_distance)
 
+    def end(z: float, noise: Number) -> Number:
+        """Return the largest D whose quantile is below the value."""
+        distance, step = 0 * value, reach
+        for _ in range(HALVINGS):
+            step = step / 2
+            tried = distance + step
+            mean = tried + noise
+            ninth = (by_noise + by_distance * tried) / (9 * mean * mean)
+            distance = distance + step * (mean * (1 - ninth + z * ninth**0.5) ** 3 < value)
+        return distance
 
-def squared_noise(n_bins: int, rows: float | Floats) -> tuple[float | Floats, float | Floats]:
-    """Return mean and standard deviation of sum (q - p)^2 / p between two samples, a chi-square.
-
-    `rows` is 1/n + 1/m.
-    """
-    freedom = n_bins - 1
-    return freedom * rows, float(np.sqrt(2 * freedom)) * rows
-
-
-def _variance(derivative: Floats, p: Floats) -> Floats:
-    mean = (derivative * p).sum(-1, keepdims=True)
-    out: Floats = np.maximum(((derivative - mean) ** 2 * p).sum(-1), 0.0)
-    return out
+    low, high = end(Z_95, noise), end(-Z_95, least_noise)
+    return value, low - (low - value) * (low > value), high + (value - high) * (high < value)

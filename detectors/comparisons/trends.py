@@ -14,7 +14,7 @@ from ..batch import Bools, Floats, Ints
 from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..summaries.windows import Window
-from .effects import EffectSizeEstimator
+from .effects import EffectSizeEstimator, PositionScale
 from .psi import psi_rowwise
 
 
@@ -25,8 +25,8 @@ class Trend:
     Attributes:
         psi, psi_low, psi_high: PSI against the reference with a 95 % interval; with slots, against the same hours.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
-        mean: mean position of the rows, in reference standard deviations from the reference mean; None without an
-            order.
+        mean: mean of the finite values less the reference mean, in reference standard deviations; None for categories
+            and for a constant reference.
     """
 
     feature: Feature
@@ -63,15 +63,19 @@ def trends(profile: Profile, windows: Sequence[Window], tick_seconds: float = 0.
     for position, feature in enumerate(profile.features):
         first, last = profile.offsets[position], profile.offsets[position + 1]
         counts = np.array([window.bin_counts[first:last] for window in windows], np.int64).reshape(-1, last - first)
+        excess = np.array([window.excess[position] for window in windows], np.int64).reshape(-1, 2)
         measure = EffectSizeEstimator.of(feature, tick_seconds)
         references = [measure.reference_over(window.first, window.last) for window in windows]
-        yield _trend(feature, measure, counts, np.array(references, np.int64).reshape(counts.shape))
+        references_of = np.array(references, np.int64).reshape(counts.shape)
+        yield _trend(feature, measure, counts, excess, references_of)
 
 
-def _trend(feature: Feature, measure: EffectSizeEstimator, counts: Ints, references: Ints) -> Trend:
-    """Return the trend for `counts` and `references` [n, bins]."""
+def _trend(feature: Feature, measure: EffectSizeEstimator, counts: Ints, excess: Ints, references: Ints) -> Trend:
+    """Return the trend for `counts` [n, bins], `excess` [n, 2] and `references` [n, bins]."""
     rows = counts.sum(-1)
-    value, low, high = psi_rowwise(references, counts, feature.design_effect) if len(counts) else (np.zeros(0),) * 3
+    pair = measure.grouped("psi", references), measure.grouped("psi", counts)
+    value, low, high = psi_rowwise(*pair, feature.design_effect) if len(counts) else (np.zeros(0),) * 3
+    scale = measure.scale
     return Trend(
         feature=feature,
         rows=rows,
@@ -81,7 +85,7 @@ def _trend(feature: Feature, measure: EffectSizeEstimator, counts: Ints, referen
         missing_ratio=_shares(counts, rows, measure.missing),
         unseen_ratio=_shares(counts, rows, measure.unseen),
         out_of_range_ratio=_shares(counts, rows, measure.outside),
-        mean=_means(measure, counts) if measure.ordered else None,
+        mean=None if scale is None or not scale.sd else _means(scale, counts, excess),
     )
 
 
@@ -89,11 +93,8 @@ def _shares(counts: Ints, rows: Ints, of: Bools) -> Floats:
     return np.where(rows > 0, counts[:, of].sum(-1) / np.maximum(rows, 1), np.nan)
 
 
-def _means(measure: EffectSizeEstimator, counts: Ints) -> Floats:
-    positions, present = measure.positions, ~measure.missing
-
-    def mean(of: Ints) -> Floats:
-        rows = of[..., present].sum(-1)
-        return np.where(rows > 0, of[..., present] @ positions[present] / np.maximum(rows, 1), np.nan)
-
-    return mean(counts) - np.nan_to_num(mean(measure.reference))
+def _means(scale: PositionScale, counts: Ints, excess: Ints) -> Floats:
+    finite = np.isfinite(scale.reference)
+    rows = counts[:, finite].sum(-1)
+    sums = (counts[:, finite] * scale.current(counts, excess)[:, finite]).sum(-1)
+    return np.where(rows > 0, sums / np.maximum(rows, 1), np.nan)

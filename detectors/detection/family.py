@@ -170,7 +170,7 @@ class FamilyDetector:
         changes.append(EpisodeChange(episode.id, "opened", "", tick))
         if episode.phase == "attached":
             return None, changes
-        self.alarms_total += 1
+        self.alarms_total += episode.part_of is None  # one cause is one alarm
         return ThresholdCrossing(episode, log_ratio, {member.name: ratios[member.name] for member in fresh}), changes
 
     def _most_specific(self, by_feature: Floats, named: list[int]) -> list[int]:
@@ -200,11 +200,18 @@ class FamilyDetector:
         return episode
 
     def _confirm_and_join(self, tick: int, windows: Windows) -> list[EpisodeChange]:
-        """While an episode is open, confirm its features, and add those that drifted before its alarm."""
+        """While an episode is open, confirm its features, and add those that drifted before its alarm.
+
+        The confirmed features are those of this tick. The false discovery rate holds at each tick, but not for the
+        union of the lists of many ticks.
+        """
         changes: list[EpisodeChange] = []
         if self.episode_evidence is None:
             return changes
-        for position in self._confirmed():
+        confirmed = self._confirmed()
+        for member in [member for one in self.history.open for member in one.active]:
+            member.confirmed = False
+        for position in confirmed:
             episode = self.history.of(self._name(position))
             if episode is not None:
                 episode.members[self._name(position)].confirmed = True
@@ -273,8 +280,8 @@ class FamilyDetector:
                 rows = int(counts.sum())
                 if rows == 0:
                     continue
-                scale = self.table.live_variance_inflation(rows, bin_counts)
-                if self._recoveries.has_recovered(tick, member, table, counts, steps[:, table.alternatives], scale):
+                density = self.table.density_of(rows, bin_counts)
+                if self._recoveries.has_recovered(tick, member, table, counts, steps[:, table.alternatives], density):
                     member.closed_tick = tick
                     self._monitor_again(member)
                     changes.append(EpisodeChange(episode.id, "feature_closed", member.name, tick))

@@ -17,6 +17,7 @@ from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..profile.slots import SLOT_SECONDS, SLOTS
 from ..settings import FAMILY_SHARES, DriftSettings
+from ..timezones import UTC
 from .shared_causes import SharedCauses
 from .tables import FamilyTable, FeatureTable
 
@@ -88,9 +89,10 @@ def _feature(
     profile: Profile, settings: DriftSettings, feature: Feature, alternatives: slice, tolerance: float
 ) -> FeatureTable:
     by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
-    variance_inflation = (
-        feature.slots.variance_inflation if feature.slots is not None and by_slot else feature.variance_inflation
-    )
+    measured = feature.slots if feature.slots is not None and by_slot else feature
+    variance_inflation, growth = measured.variance_inflation, measured.inflation_growth
+    if tolerance < profile.reference.tolerance:
+        growth = variance_inflation  # it was measured for effects within a larger tolerance
     slots = SLOTS if by_slot else 1
     log_inverse_risk = log_inverse_risk_of(sum(len(one.variance_inflation) for one in profile.features), slots)
     tick_seconds = settings.tick_seconds if by_slot else None
@@ -100,10 +102,12 @@ def _feature(
         bin_slice,
         alternatives,
         variance_inflation,
+        growth,
         log_reference_evidence(log_inverse_risk, slots),
         log_inverse_risk,
         tolerance,
         tick_seconds,
+        feature.slots.timezone if feature.slots is not None else UTC,
     )
     if not by_slot:
         made.at(0)  # compile now, not in the first tick
@@ -151,7 +155,4 @@ def _live_ticks(profile: Profile, settings: DriftSettings) -> int:
 
 def _live_rows(profile: Profile, settings: DriftSettings) -> float | None:
     """Return the reference rows in a tick as wide as a live one."""
-    reference = profile.reference
-    if reference.rows_per_tick is None or reference.tick_seconds is None:
-        return reference.rows_per_tick
-    return reference.rows_per_tick * settings.tick_seconds / reference.tick_seconds
+    return profile.reference.rows_in_tick(settings.tick_seconds)

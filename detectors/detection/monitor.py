@@ -95,6 +95,11 @@ class DriftMonitor:
         self.windows.record_peaks({family.table.name: family.peak for family in self._families})
         return TickResult(tick, tuple(alarms), tuple(changes))
 
+    @property
+    def density(self) -> float | None:
+        """Rows of the last tick over those of a reference tick, as in `MonitorStatus`."""
+        return self._density
+
     def close_episode(self, episode_id: str, by: str = "person") -> tuple[EpisodeChange, ...]:
         """Close an episode on behalf of a person. Its features are monitored again; a quick return reopens it.
 
@@ -212,7 +217,8 @@ class DriftMonitor:
             return None
         position = self.profile.index[name]
         counts, mismatches = past.counts.of(self.profile, name), int(past.counts.mismatches[position])
-        return self._estimators[position].measure(counts, mismatches, past.first, past.last)
+        excess = past.counts.excess[position]
+        return self._estimators[position].measure(counts, excess, mismatches, past.first, past.last)
 
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self.windows.latest(RECENT_TICKS)

@@ -28,7 +28,7 @@ class Recoveries:
         self._windows: dict[str, RecoveryWindow] = {}
 
     def has_recovered(
-        self, tick: int, member: EpisodeMember, table: FeatureTable, counts: Ints, steps: Floats, scale: float
+        self, tick: int, member: EpisodeMember, table: FeatureTable, counts: Ints, steps: Floats, density: float
     ) -> bool:
         """Add a tick of a feature in an episode; return whether the feature has recovered.
 
@@ -41,13 +41,14 @@ class Recoveries:
             table: of the feature.
             counts: [bins] of the feature in the tick.
             steps: [confidence levels, alternatives] increments of the feature.
-            scale: factor of the variance inflation for the density of the tick.
+            density: rows of the feature in the tick over those of a reference tick.
         """
         if member.log_recovery_evidence <= 0 or member.name not in self._windows:
             self._windows[member.name] = RecoveryWindow.empty(*steps.shape)
         window = self._windows[member.name]
         window.add(steps, table.at(tick).excess(counts), int(counts.sum()))
-        increment = self._test(tick, member, table).increment(counts, float(table.variance_inflation.max()) * scale)
+        largest = float(table.live_variance_inflation(density).max())
+        increment = self._test(tick, member, table).increment(counts, largest)
         member.log_recovery_evidence = float(np.logaddexp(member.log_recovery_evidence, 0.0)) + increment
         if member.log_recovery_evidence < self._log_threshold:
             return False

@@ -16,6 +16,7 @@ from ..profile.profile import Profile
 from ..settings import DriftSettings
 from ..summaries.counts import Counts, TickCounts
 from ..summaries.windows import Windows
+from .mismatches import density_warning, tick_warnings
 from .monitor import DriftMonitor
 from .results import Alarm, MonitorStatus
 
@@ -64,6 +65,7 @@ class Replay:
         self.monitor = DriftMonitor(profile, settings)
         self._counts = TickCounts(profile)
         self.mismatches = 0
+        self._densities: list[float] = []
 
     def run(
         self, columns: Mapping[str, Column], spans: list[TickSpan], times: Floats | None = None
@@ -72,12 +74,20 @@ class Replay:
         for span in spans:
             counts = self._count(columns, span, times)
             self.mismatches += int(counts.mismatches.sum())
-            yield ClosedTick(span.tick, span.stop, self.monitor.close_tick(span.tick, counts).alarms)
+            closed = self.monitor.close_tick(span.tick, counts)
+            self._densities.append(self.monitor.density or 0.0)
+            yield ClosedTick(span.tick, span.stop, closed.alarms)
 
     @property
     def status(self) -> MonitorStatus:
         """Evidence, effect sizes and episodes after the ticks so far."""
         return self.monitor.status()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the ticks differ from those of the reference; the density is that of a usual tick."""
+        dense = density_warning(float(np.median(self._densities)) if self._densities else None)
+        return (*tick_warnings(self._profile, self.monitor.settings), *([dense] if dense else ()))
 
     @property
     def windows(self) -> Windows:

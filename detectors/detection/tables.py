@@ -30,32 +30,37 @@ class FeatureTable:
         bin_slice: position of the tested bins in a flat counts array.
         alternatives: position of the alternatives in the family's arrays.
         variance_inflation: v [alternatives].
+        inflation_growth: [alternatives] what v gains for each time that a tick holds the rows of a reference tick once
+            more.
         log_reference_evidence: log k [confidence levels].
         log_inverse_risk: L of the last confidence level.
         tolerance: chi-square distance that counts as no drift.
         tick_seconds: width of a live tick if the feature has slots, else None.
+        timezone: IANA name of the zone whose hours are the slots.
     """
 
     feature: Feature
     bin_slice: slice
     alternatives: slice
     variance_inflation: Floats
+    inflation_growth: Floats
     log_reference_evidence: Floats
     log_inverse_risk: float
     tolerance: float
     tick_seconds: float | None
+    timezone: str
     _compiled: dict[int | None, CompiledBank] = field(default_factory=dict)
 
     def at(self, tick: int) -> CompiledBank:
         """Return the alternatives at a tick. A slot is compiled when it is first needed, because it is large."""
-        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        slot = self._slot(tick)
         if slot not in self._compiled:
             self._compiled[slot] = self._compile(slot)
         return self._compiled[slot]
 
     def prepare_next_slot(self, tick: int) -> bool:
         """Compile the slot after a tick's slot; return whether there was anything to compile."""
-        slot = None if self.tick_seconds is None else slot_of(tick, self.tick_seconds)
+        slot = self._slot(tick)
         if slot is None or (slot + 1) % SLOTS in self._compiled:
             return False
         self._compiled[(slot + 1) % SLOTS] = self._compile((slot + 1) % SLOTS)
@@ -65,8 +70,14 @@ class FeatureTable:
         """Return whether the alternatives are the same from one tick to another."""
         if self.tick_seconds is None:
             return True
-        ends = slot_of(first, self.tick_seconds), slot_of(last, self.tick_seconds)
-        return ends[0] == ends[1] and (last - first) * self.tick_seconds <= SLOT_SECONDS
+        return self._slot(first) == self._slot(last) and (last - first) * self.tick_seconds <= SLOT_SECONDS
+
+    def live_variance_inflation(self, density: float) -> Floats:
+        """Return v [alternatives] of a tick with `density` times the rows of a reference tick."""
+        return self.variance_inflation + self.inflation_growth * max(density - 1, 0.0)
+
+    def _slot(self, tick: int) -> int | None:
+        return None if self.tick_seconds is None else slot_of(tick, self.tick_seconds, self.timezone)
 
     def _compile(self, slot: int | None) -> CompiledBank:
         feature, slots, tested = self.feature, self.feature.slots, tested_bins(self.feature.bins)
@@ -123,10 +134,8 @@ class FamilyTable:
         rows = max(int(bin_counts[table.bin_slice].sum()) for table in self.features)
         return None if self.rows_per_tick is None else rows / self.rows_per_tick
 
-    def live_variance_inflation(self, rows: int, bin_counts: Ints) -> float:
-        """Return the factor by which a tick with more rows than a reference tick increases v.
-
-        Slow effects grow with traffic.
+    def density_of(self, rows: int, bin_counts: Ints) -> float:
+        """Return the rows of a feature in a tick over those of a reference tick. Slow effects grow with traffic.
 
         Args:
             rows: rows of the feature in the tick.
@@ -140,7 +149,7 @@ class FamilyTable:
             if self.prediction_traffic is None
             else float(bin_counts[self.prediction_traffic[0]].sum()) / self.prediction_traffic[1]
         )
-        return max(1.0, rows / self.rows_per_tick, dense)
+        return max(rows / self.rows_per_tick, dense)
 
     def increments(self, tick: int, bin_counts: Ints) -> tuple[Floats, Bools]:
         """Return L [confidence levels, alternatives] of a tick, and which alternatives have rows.
@@ -153,9 +162,9 @@ class FamilyTable:
             counts = bin_counts[table.bin_slice]
             rows = int(counts.sum())
             if rows:
-                scale = 2.0**FRACTION_BITS * self.live_variance_inflation(rows, bin_counts)
                 alternatives = table.at(tick)
-                steps[:, table.alternatives] = alternatives.exact_sums(counts) / (table.variance_inflation * scale)
+                divisor = table.live_variance_inflation(self.density_of(rows, bin_counts)) * 2.0**FRACTION_BITS
+                steps[:, table.alternatives] = alternatives.exact_sums(counts) / divisor
                 active[table.alternatives] = alternatives.can_show_drift
         return steps, active
 

@@ -72,6 +72,11 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit(
             "$.reference", f"has the order {reference.order!r} and tick_seconds, first_time, last_time {shown(timed)}"
         )
+    widths = [size.seconds for size in reference.tick_sizes]
+    if widths != sorted(set(widths)) or bool(widths) != (reference.order == "time"):
+        raise _unfit(
+            "$.reference.tick_sizes", f"must be ascending, and empty unless the order is time: {shown(widths)}"
+        )
     first, last = reference.first_time, reference.last_time
     if first is not None and last is not None and first > last:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")

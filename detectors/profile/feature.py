@@ -26,6 +26,8 @@ class Feature:
         calibration: counts [bins] of the calibration split, which bounds the alternatives' means.
         variance_inflation: [alternatives] variance of block sums over the variance with independent rows, at least 1;
             empty if the feature raises no alarm.
+        inflation_growth: [alternatives] upper bound of what the variance inflation gains for each time that a live tick
+            holds the rows of a reference tick once more, at most the variance inflation.
         n_eff: effective sample size: calibration rows over the variance inflation of location shifts.
         smallest_shift: the smallest shift that can be found, in reference standard deviations.
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
@@ -41,6 +43,7 @@ class Feature:
     training: Ints
     calibration: Ints
     variance_inflation: Floats
+    inflation_growth: Floats
     n_eff: float
     smallest_shift: float
     delay_rows: float | None
@@ -77,6 +80,7 @@ class Feature:
             "bounding": self.calibration.tolist(),
             "delay_rows": self.delay_rows,
             "family": self.family,
+            "growth": self.inflation_growth.tolist(),
             "inflation": self.variance_inflation.tolist(),
             "kind": self.kind,
             "n_eff": self.n_eff,

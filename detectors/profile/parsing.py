@@ -19,8 +19,9 @@ from ..binning.categories import CategoryBins
 from ..binning.losses import LossBins
 from ..binning.numeric import NumericBins
 from ..binning.probabilities import Bins
-from ..errors import ProfileError, shown
+from ..errors import DetectorError, ProfileError, shown
 from ..evalues.bank import BANK_VERSION
+from ..timezones import time_zone
 from ..transforms import from_document
 from .consistency import require_consistent
 from .feature import Feature
@@ -28,7 +29,7 @@ from .performance import PERFORMANCE
 from .provenance import EXCLUDED, HELD_OUT, REFERENCE
 from .slots import SLOTS, Slots
 
-FORMAT = "pilotfish.dev/profile/v1"
+FORMAT = "pilotfish.dev/profile/v2"
 MOST_ALTERNATIVES = 4096  # of a feature; the bank has about 250 at most
 LARGEST_INFLATION = 1e15
 LONGEST_WARNING = 200_000  # characters; a warning may name every feature
@@ -96,6 +97,7 @@ def _feature(document: object, where: str) -> Feature:
         training=parts["shaping"],
         calibration=parts["bounding"],
         variance_inflation=inflation,
+        inflation_growth=schema.sized(known["growth"], len(inflation), f"{where}.growth"),
         n_eff=known["n_eff"],
         smallest_shift=known["smallest_shift"],
         delay_rows=known["delay_rows"],
@@ -114,7 +116,8 @@ def _bins(document: object, where: str) -> Bins:
 def _slots(document: object, n_bins: int, alternatives: int, where: str) -> Slots:
     known = _SLOTS(document, where)
     inflations: dict[str, Floats] = {
-        key: schema.sized(known[key], alternatives, f"{where}.{key}") for key in ("inflation", "bound_inflation")
+        key: schema.sized(known[key], alternatives, f"{where}.{key}")
+        for key in ("inflation", "bound_inflation", "growth")
     }
     by_slot = schema.listed(schema.counts(n_bins), SLOTS, SLOTS)
     parts: dict[str, Ints] = {
@@ -125,20 +128,38 @@ def _slots(document: object, n_bins: int, alternatives: int, where: str) -> Slot
         calibration=parts["bounding"],
         variance_inflation=inflations["inflation"],
         bound_variance_inflation=inflations["bound_inflation"],
+        inflation_growth=inflations["growth"],
+        timezone=known["timezone"],
     )
+
+
+def _timezone(value: object, where: str) -> str:
+    name = _NAME(value, where)
+    try:
+        time_zone(name)
+    except DetectorError as error:
+        raise ProfileError(f"{where}: {error}") from error
+    return name
 
 
 _NAME = schema.text(0, schema.LONGEST_NAME)
 _INFLATION = schema.reals(1, LARGEST_INFLATION, longest=MOST_ALTERNATIVES)
+_GROWTH = schema.reals(0, LARGEST_INFLATION, longest=MOST_ALTERNATIVES)
 _WARNINGS = schema.listed(schema.text(), most=10)
 _SLOTS = schema.fields(
-    bound_inflation=_INFLATION, bounding=schema.anything, inflation=_INFLATION, shaping=schema.anything
+    bound_inflation=_INFLATION,
+    bounding=schema.anything,
+    growth=_GROWTH,
+    inflation=_INFLATION,
+    shaping=schema.anything,
+    timezone=_timezone,
 )
 _FEATURE = schema.fields(
     bins=schema.anything,
     bounding=schema.anything,
     delay_rows=schema.optional(schema.number(0)),
     family=schema.one_of(Family),
+    growth=_GROWTH,
     inflation=_INFLATION,
     kind=schema.one_of(Kind),
     n_eff=schema.number(0, schema.LARGEST_COUNT),

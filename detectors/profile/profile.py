@@ -149,7 +149,7 @@ class Profile:
             "model": self.model,
             "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
-            "reference": vars(self.reference),
+            "reference": asdict(self.reference),
             "transforms": [to_document(transform) for transform in self.transforms],
             "version": self.version,
             "warnings": list(self.warnings),

@@ -27,6 +27,19 @@ class ExcludedColumn:
 
 
 @dataclass(frozen=True)
+class TickSize:
+    """The size of the reference's ticks at one width.
+
+    Attributes:
+        seconds: width of a tick.
+        rows: rows in the tick of an average row.
+    """
+
+    seconds: float
+    rows: float
+
+
+@dataclass(frozen=True)
 class ReferenceSummary:
     """Where the reference rows came from.
 
@@ -36,9 +49,11 @@ class ReferenceSummary:
         split: "days" or "rows": the units that were assigned to the training and the calibration split.
         tick_seconds: width of a tick in seconds; None unless the order is "time".
         rows_per_tick: rows in the tick of an average row; None if exchangeable.
+        tick_sizes: the same for usual widths of a live tick, ascending; empty unless the order is "time".
         first_time, last_time: epoch seconds; None unless the order is "time".
         longest_block: ticks of the longest block whose variance was measured.
         duplicate_ratio: share of the rows that repeat a row shortly before them.
+        tolerance: the tolerance for which the growth of the variance inflation was measured.
     """
 
     rows: int
@@ -51,6 +66,20 @@ class ReferenceSummary:
     last_time: float | None
     longest_block: int
     duplicate_ratio: float = 0.0
+    tick_sizes: tuple[TickSize, ...] = ()
+    tolerance: float = 0.0
+
+    def rows_in_tick(self, tick_seconds: float) -> float | None:
+        """Return the rows in a tick of that width around an average row; None if evidence is not scaled.
+
+        Between two measured widths it is the smaller one's number, since fewer rows scale live evidence down earlier.
+        """
+        if not self.tick_sizes:
+            return self.rows_per_tick
+        narrower = [size for size in self.tick_sizes if size.seconds <= tick_seconds]
+        if narrower:
+            return narrower[-1].rows
+        return max(1.0, self.tick_sizes[0].rows * tick_seconds / self.tick_sizes[0].seconds)
 
 
 @dataclass(frozen=True)
@@ -103,5 +132,12 @@ REFERENCE = schema.record(
     rows_per_tick=schema.optional(schema.number(1, schema.LARGEST_COUNT)),
     split=schema.one_of(Split),
     tick_seconds=schema.optional(schema.number(SHORTEST_TICK, LONGEST_TICK)),
+    tick_sizes=schema.listed(
+        schema.record(
+            TickSize, rows=schema.number(1, schema.LARGEST_COUNT), seconds=schema.number(SHORTEST_TICK, LONGEST_TICK)
+        ),
+        most=100,
+    ),
     ticks=schema.whole(1),
+    tolerance=schema.number(0, 1),
 )

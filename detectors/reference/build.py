@@ -26,6 +26,7 @@ from ..evalues.bank import BANK_VERSION
 from ..performance.roles import LabelOptions, infer_roles
 from ..profile.profile import Profile
 from ..quality.duplicates import duplicate_ratio
+from ..timezones import UTC
 from ..transforms.rows import ReferenceRows
 from .builder import FeatureBuilder, Progress
 from .layout import RowLayout, lay_out, row_count
@@ -51,6 +52,7 @@ def build_profile(
     labels: LabelOptions | None = None,
     tolerance: float = TOLERANCE,
     false_alarm_ticks: float = FALSE_ALARM_TICKS,
+    timezone: str = UTC,
     progress: Progress | None = None,
 ) -> Profile:
     """Return the profile of reference rows.
@@ -69,7 +71,10 @@ def build_profile(
         keep: columns to monitor even if they would be excluded.
         labels: how to compare labels with predictions, if it should not be inferred. Losses are computed for the rows
             that have a label; all rows are reference rows.
-        tolerance, false_alarm_ticks: used for the expected delays that the profile shows, and for nothing else.
+        tolerance: used for the expected delays that the profile shows, and for the effects that denser live traffic
+            cannot turn into evidence (`variance_inflation`).
+        false_alarm_ticks: used for the expected delays that the profile shows, and for nothing else.
+        timezone: IANA name of the zone whose hours of the day are compared with each other.
         progress: called with (features done, features in all, name).
 
     Raises:
@@ -77,7 +82,8 @@ def build_profile(
             that cannot be compared with a prediction.
     """
     sides, kinds = sides or {}, kinds or {}
-    layout = lay_out(row_count(columns, times, [*sides, *kinds]), times, tick_seconds, rows_per_tick, exchangeable)
+    rows = row_count(columns, times, [*sides, *kinds])
+    layout = lay_out(rows, times, tick_seconds, rows_per_tick, exchangeable, tolerance=tolerance, timezone=timezone)
     whole = _ordered_rows(columns, times, sides, layout)
     builder = FeatureBuilder(layout, tolerance, progress, len(columns))
     whole = replace(whole, types=_add_columns(builder, whole, kinds, keep))

@@ -40,7 +40,7 @@ class FeatureCandidate:
 
     Attributes:
         training, calibration: counts [bins] of the two splits.
-        variance_inflation: [alternatives].
+        variance_inflation, inflation_growth: [alternatives], as in `profile.feature.Feature`.
         season_not_covered: whether variance still grows at the longest block.
         sorted_in_no_order: whether an exchangeable reference is sorted by this column.
         slots: the feature hour by hour, if that at least halves its variance inflation.
@@ -53,6 +53,7 @@ class FeatureCandidate:
     training: Ints
     calibration: Ints
     variance_inflation: Floats
+    inflation_growth: Floats
     season_not_covered: bool
     sorted_in_no_order: bool
     slots: Slots | None
@@ -91,14 +92,18 @@ def build_candidate(
     if reason and not keep_column:
         return ExcludedColumn(name, reason)
     bin_ids, _ = bins.digitize(column)
+    if isinstance(bins, NumericBins):
+        bins = bins.described(to_floats(column)[0], bin_ids)
     training = np.bincount(bin_ids[rows.training], minlength=bins.size)
     calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
     bank = build_bank(bins, training, tolerance)
-    measured = variance_inflation(bin_ids, bank, rows.partitions)
+    measured = variance_inflation(bin_ids, bank, rows.partitions, tolerance=tolerance)
     slots, within_slots = _by_slot(bin_ids, bank, bins, measured, rows, tolerance)
     is_sorted = rows.reference.order == "exchangeable" and not named and is_monotone_in_time(to_floats(column)[0])
     season = within_slots.season_not_covered
-    return FeatureCandidate(name, kind, bins, bank, training, calibration, measured.values, season, is_sorted, slots)
+    return FeatureCandidate(
+        name, kind, bins, bank, training, calibration, measured.values, measured.growth, season, is_sorted, slots
+    )
 
 
 def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> FeatureCandidate:
@@ -110,7 +115,9 @@ def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> Fea
     bank = build_bank(bins, training, 0.0)
     measured = variance_inflation(bin_ids, bank, rows.partitions)
     season = measured.season_not_covered
-    return FeatureCandidate(LOSS, "numeric", bins, bank, training, calibration, measured.values, season, False, None)
+    return FeatureCandidate(
+        LOSS, "numeric", bins, bank, training, calibration, measured.values, measured.growth, season, False, None
+    )
 
 
 def _by_slot(
@@ -127,11 +134,11 @@ def _by_slot(
     counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
     training = counts[:, 0].sum(axis=0)
     banks = [build_bank(bins, training, tolerance, slot) for slot in counts[:, 0]]
-    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks)
+    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, tolerance=tolerance)
     if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
         return None, measured
     alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
-    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values), found
+    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values, found.growth, rows.timezone), found
 
 
 def _finite(column: Column) -> Floats:

@@ -14,12 +14,20 @@ import numpy as np
 from .. import schema
 from ..batch import Bools, ColumnData, Floats, Ints, length
 from ..errors import ProfileError, shown
-from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary
+from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary, TickSize
 from ..profile.slots import slots_of
+from ..timezones import UTC, time_zone
 from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
 
 TICKS_WANTED = 500  # of a reference in row order whose live traffic is unknown
 LARGEST_TICK = 1000  # rows
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+TICK_WIDTHS = (  # seconds; usual widths of a live tick
+    *(1, 2, 5, 10, 15, 20, 30),
+    *(minutes * MINUTE for minutes in (1, 2, 5, 10, 15, 20, 30)),
+    *(hours * HOUR for hours in (1, 2, 3, 4, 6, 8, 12)),
+    *(days * DAY for days in (1, 2, 7)),
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class RowLayout:
         training: [rows] true for the training split.
         reference: what the profile stores about the rows.
         slots: [rows] hour of the day of each row; None if the reference does not resolve hours.
+        timezone: IANA name of the zone of these hours.
     """
 
     order: Ints | None
@@ -41,13 +50,16 @@ class RowLayout:
     training: Bools
     reference: ReferenceSummary
     slots: Ints | None
+    timezone: str = UTC
 
     def subset(self, kept: Bools) -> RowLayout:
         """Return the layout of some rows, by mask [rows]; they stay in their blocks of time."""
         before = np.concatenate([[0], np.cumsum(kept)])
         partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
         slots = None if self.slots is None else self.slots[kept]
-        return RowLayout(self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots)
+        return RowLayout(
+            self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots, self.timezone
+        )
 
 
 def row_count(columns: Mapping[str, ColumnData], times: Floats | None, named: list[str]) -> int:
@@ -92,13 +104,22 @@ def check_column_name(name: str) -> None:
 
 
 def lay_out(
-    rows: int, times: Floats | None, tick_seconds: float, per_tick: float | None, exchangeable: bool
+    rows: int,
+    times: Floats | None,
+    tick_seconds: float,
+    per_tick: float | None,
+    exchangeable: bool,
+    *,
+    tolerance: float = 0.0,
+    timezone: str = UTC,
 ) -> RowLayout:
     """Return the layout of the reference rows; the arguments are those of `build_profile`.
 
     Raises:
         ProfileError: `tick_seconds` or `per_tick` is out of range.
+        DetectorError: the time zone is not known.
     """
+    time_zone(timezone)
     if not SHORTEST_TICK <= tick_seconds <= LONGEST_TICK:
         raise ProfileError(
             f"tick_seconds must be a positive number from {SHORTEST_TICK:g} to {LONGEST_TICK:g}, not "
@@ -129,6 +150,17 @@ def lay_out(
         first_time=None if by_time is None else float(by_time[0]),
         last_time=None if by_time is None else float(by_time[-1]),
         longest_block=partitions[-1].length if partitions else 0,
+        tick_sizes=() if by_time is None or exchangeable else _tick_sizes(by_time, tick_seconds),
+        tolerance=tolerance,
     )
-    slots = slots_of(ticks, tick_seconds) if kind == "time" else None
-    return RowLayout(order, ticks, partitions, training, reference, slots)
+    slots = slots_of(ticks, tick_seconds, timezone) if kind == "time" else None
+    return RowLayout(order, ticks, partitions, training, reference, slots, timezone)
+
+
+def _tick_sizes(times: Floats, tick_seconds: float) -> tuple[TickSize, ...]:
+    """Return the sizes of ticks of usual widths, and of the reference's own width."""
+    widths = sorted({*map(float, TICK_WIDTHS), float(tick_seconds)})
+    return tuple(
+        TickSize(width, round(size_biased_rows_per_tick(np.floor(times / width).astype(np.int64)), 3))
+        for width in widths
+    )

@@ -22,11 +22,18 @@ from statistics import NormalDist
 import numpy as np
 
 from ..batch import Bools, Floats, Ints
-from ..evalues.bank import LikelihoodRatioBank
+from ..evalues.bank import AlternativeGroup, LikelihoodRatioBank
 from .blocks import BlockPartition
+from .stretches import stretch_divisor
 
-SIGNIFICANT_Z = 3.0  # normal score above which block sums contradict independence
+DEPENDENCE_RISK = 0.05  # probability per feature that independent rows look dependent
+# share of the alternatives of a group whose block sums differ from the others': windows overlap with two others
+INDEPENDENT_SHARE: dict[AlternativeGroup, float] = {
+    "bump": 0.7, "category": 0.3, "location": 0.1, "loss": 0.1, "outside": 0.3, "scale": 0.1, "special": 0.3,
+}  # fmt: skip
 CURVATURE_MARGIN = 2.0
+TROUBLE = 3.0  # divisor of a stretch above which it is no chance
+ABSORBED_SD = 3.0  # standard deviations of a slow effect that the tolerance must cover
 SEASON_GROWTH = 1.4
 SEASON_RISK = 0.001  # probability per feature that independent rows look like a season
 CHUNK_BINS = 2_000_000
@@ -35,9 +42,17 @@ CHUNK_SUMS = 10_000_000
 
 @dataclass(frozen=True)
 class VarianceInflation:
-    """v [alternatives], and whether it still grows at the longest block length."""
+    """The variance inflation of a feature.
+
+    Attributes:
+        values: v [alternatives].
+        growth: [alternatives] upper bound of what v gains for each time that a live tick holds the rows of a reference
+            tick once more.
+        season_not_covered: whether v still grows at the longest block length.
+    """
 
     values: Floats
+    growth: Floats
     season_not_covered: bool
 
 
@@ -49,6 +64,7 @@ def variance_inflation(
     slot_banks: Sequence[LikelihoodRatioBank] = (),
     *,
     per_slot: bool = False,
+    tolerance: float = 0.0,
 ) -> VarianceInflation:
     """Return the variance of the block sums of each log h over that of independent rows, at least 1.
 
@@ -59,6 +75,7 @@ def variance_inflation(
         slots: [rows] the slot of each row, to measure the variation of the sums around the means of their slots.
         slot_banks: with `slots`, the alternatives of each slot.
         per_slot: sum the rows of each slot separately, because a slot's bounds rest on its rows alone.
+        tolerance: chi-square distance that counts as no drift; slow effects within it do not grow with traffic.
 
     Example:
         >>> import numpy as np
@@ -74,24 +91,30 @@ def variance_inflation(
     """
     alternatives, size = bank.h.shape
     if not partitions or len(bin_ids) == 0:
-        return VarianceInflation(np.ones(alternatives), season_not_covered=False)
+        return VarianceInflation(np.ones(alternatives), np.zeros(alternatives), season_not_covered=False)
     slots = np.zeros(len(bin_ids), np.int64) if slots is None else slots
     banks = slot_banks or [bank]
     counts = np.bincount(slots * size + bin_ids, minlength=len(banks) * size).reshape(len(banks), size)
     centred = np.array([_centred(one, of) for one, of in zip(banks, counts, strict=True)])
-    ratios = _ratios(bin_ids, slots, centred, counts, partitions, per_slot=per_slot)
+    costs = np.array([_cost_of_a_row(one, of) for one, of in zip(banks, counts, strict=True)])
+    ratios, divisors = _block_sums(bin_ids, slots, centred, costs, counts, partitions, per_slot=per_slot)
     whole = counts.sum(axis=0)
     blocks_seen = np.array([np.count_nonzero(np.diff(blocks.starts)) for blocks in partitions], dtype=np.float64)
     ratios *= (blocks_seen / np.maximum(blocks_seen - 1, 1))[:, None]  # the mean costs one degree of freedom
-    scores = _normal_scores(ratios, blocks_seen[:, None])
+    contributing = _contributing_rows(centred, counts)
+    scores = _normal_scores(ratios, partitions, contributing)
     common = ~np.isin(bank.groups, ["special", "outside"])
-    values = _significant(ratios, scores, blocks_seen, common)
+    values = _significant(ratios, scores > _significant_scores(bank, len(partitions)), blocks_seen, common)
     values = np.maximum(values, _floor_for_wandering_level(_centred(bank, whole), whole, bank, values))
+    divisors = _shared_in_groups(divisors, np.array(bank.groups))
+    values = np.maximum(values, divisors)
     values[np.array(bank.groups) == "outside"] = values.max()
     never = (bank.h != bank.h[:, [_commonest(whole)]]) @ whole == 0
     values[never & (np.array(bank.groups) == "special")] = 1.0
+    values = np.ceil(values * 1000) / 1000
+    growth = np.where(divisors > 1, values, np.minimum(_growth(ratios, partitions, contributing, tolerance), values))
     season = _season(ratios[:, common], scores[:, common], partitions)
-    return VarianceInflation(np.ceil(values * 1000) / 1000, season)
+    return VarianceInflation(values, np.ceil(growth * 1000) / 1000, season)
 
 
 def _commonest(counts: Ints) -> int:
@@ -104,28 +127,59 @@ def _centred(bank: LikelihoodRatioBank, counts: Ints) -> Floats:
     return log_h - (log_h @ counts / max(int(counts.sum()), 1))[:, None]
 
 
-def _ratios(
-    bin_ids: Ints, slots: Ints, centred: Floats, counts: Ints, partitions: Sequence[BlockPartition], *, per_slot: bool
-) -> Floats:
-    """Return the sum of squared block sums over that of independent rows: [block lengths, alternatives].
+def _cost_of_a_row(bank: LikelihoodRatioBank, counts: Ints) -> Floats:
+    """Return the log of the mean of h less the mean of log h, over the rows of `counts` [bins]: [alternatives]."""
+    share = counts / max(int(counts.sum()), 1)
+    cost: Floats = np.maximum(np.log(np.maximum(bank.h @ share, 1e-300)) - np.log(bank.h) @ share, 0.0)
+    return cost
+
+
+def _contributing_rows(centred: Floats, counts: Ints) -> Floats:
+    """Return how many rows contribute to the variance of each alternative: few if it responds to a rare bin."""
+    squares = np.einsum("sfc,sc->f", centred**2, counts)
+    fourth = np.einsum("sfc,sc->f", centred**4, counts)
+    rows: Floats = np.where(fourth > 1e-9, squares**2 / np.maximum(fourth, 1e-9), 0.0)
+    return rows
+
+
+def _block_sums(
+    bin_ids: Ints,
+    slots: Ints,
+    centred: Floats,
+    costs: Floats,
+    counts: Ints,
+    partitions: Sequence[BlockPartition],
+    *,
+    per_slot: bool,
+) -> tuple[Floats, Floats]:
+    """Return the ratios [block lengths, alternatives] of the block sums, and the divisors [alternatives] of stretches.
+
+    A ratio is the sum of the squared block sums over that of independent rows.
 
     Args:
         centred: [slots, alternatives, bins] what each row adds to the sums.
+        costs: [slots, alternatives] what each row costs in evidence against the mean of h, beside `centred`.
         counts: [slots, bins] of all rows.
     """
     pieces = _common_refinement(slots, partitions)
-    groups = _groups(pieces, slots if per_slot else np.zeros_like(slots), partitions)
+    slot = slots[pieces[:-1]]
+    rows = np.diff(pieces).astype(np.float64)
+    order, starts_by_length = _groups(pieces, slots if per_slot else np.zeros_like(slots), partitions)
     variance = np.einsum("sfc,sc->f", centred**2, counts)
     varies = variance > 1e-9  # a constant alternative leaves rounding errors only
-    out = np.ones((len(partitions), len(variance)))
+    ratios = np.ones((len(partitions), len(variance)))
+    divisors = np.ones(len(variance))
     step = max(1, CHUNK_SUMS // len(pieces))
     for first in range(0, len(variance), step):
         some = slice(first, first + step)
-        sums = _sums(bin_ids, slots, centred[:, some], pieces)[groups[0]]
-        for row, starts in enumerate(groups[1]):
+        sums = _sums(bin_ids, slots, centred[:, some], pieces)
+        if not per_slot:
+            divisors[some] = stretch_divisor((sums - rows[:, None] * costs[slot, some])[rows > 0])
+        sums = sums[order]
+        for row, starts in enumerate(starts_by_length):
             squares = (np.add.reduceat(sums, starts, axis=0) ** 2).sum(axis=0)
-            out[row, some] = np.where(varies[some], squares / np.where(varies[some], variance[some], 1.0), 1.0)
-    return out
+            ratios[row, some] = np.where(varies[some], squares / np.where(varies[some], variance[some], 1.0), 1.0)
+    return ratios, np.where(varies, divisors, 1.0)
 
 
 def _common_refinement(slots: Ints, partitions: Sequence[BlockPartition]) -> Ints:
@@ -162,14 +216,45 @@ def _sums(bin_ids: Ints, slots: Ints, centred: Floats, pieces: Ints) -> Floats:
     return out
 
 
-def _normal_scores(ratios: Floats, blocks: Floats) -> Floats:
-    """Return a chi-square over its degrees of freedom as a normal score (Wilson and Hilferty's cube root)."""
-    step = 2 / (9 * blocks)
-    scores: Floats = (np.cbrt(np.maximum(ratios, 0)) - (1 - step)) / np.sqrt(step)
+def _normal_scores(ratios: Floats, partitions: Sequence[BlockPartition], contributing: Floats) -> Floats:
+    """Return the ratios of independent rows as normal scores: [block lengths, alternatives].
+
+    The ratio counts the pairs of rows in the same block: with the weights of the rows, and beside the pairs of a row
+    with itself. Its variance is 2 q, where q is the sum of the squared shares of the blocks. With few blocks it is as
+    skewed as a chi-square over its 1/q degrees of freedom (Wilson and Hilferty's cube root makes it normal). With few
+    contributing rows it is as skewed as a Poisson count of pairs (the signed root of its deviance is normal). The
+    smaller score counts.
+
+    Args:
+        ratios: [block lengths, alternatives].
+        partitions: of each block length.
+        contributing: [alternatives] rows that contribute to the variance.
+    """
+    q = np.array([np.square(np.diff(blocks.starts) / blocks.starts[-1]).sum() for blocks in partitions])[:, None]
+    by_blocks = (np.cbrt(np.maximum(ratios, 0)) - (1 - 2 * q / 9)) / np.sqrt(2 * q / 9)
+    expected = contributing**2 * q / 2
+    pairs = np.maximum(expected + contributing * (ratios - 1) / 2, 1e-9)
+    deviance = 2 * (pairs * np.log(pairs / np.maximum(expected, 1e-300)) - (pairs - expected))
+    by_rows = np.sign(pairs - expected) * np.sqrt(np.maximum(deviance, 0.0))
+    scores: Floats = np.minimum(by_blocks, by_rows)
     return scores
 
 
-def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) -> Floats:
+def _significant_scores(bank: LikelihoodRatioBank, lengths: int) -> Floats:
+    """Return the normal score [alternatives] above which block sums contradict independence.
+
+    The risk of a feature is divided among its groups, and within a group among the tests that differ.
+    """
+    groups = np.array(bank.groups)
+    present = set(bank.groups)
+    needed = {}
+    for group in present:
+        tests = max(1.0, float((groups == group).sum()) * INDEPENDENT_SHARE[group]) * lengths
+        needed[group] = NormalDist().inv_cdf(1 - DEPENDENCE_RISK / len(present) / tests)
+    return np.array([needed[group] for group in bank.groups])
+
+
+def _significant(ratios: Floats, contradicts: Bools, blocks: Floats, common: Bools) -> Floats:
     """Return the largest ratio of each alternative, or 1 if the feature varies no more than independent rows would.
 
     An estimate from few blocks is mostly noise, and the largest of many estimates always looks large. So v stays 1
@@ -178,9 +263,9 @@ def _significant(ratios: Floats, scores: Floats, blocks: Floats, common: Bools) 
     """
     at = ratios.argmax(axis=0)
     largest = ratios.max(axis=0)
-    correlated = bool((scores[:, common] > SIGNIFICANT_Z).any())
+    correlated = bool(contradicts[:, common].any())
     upper = largest * (1 + 2 * np.sqrt(2 / blocks[at]))
-    alone = correlated | (scores.max(axis=0) > SIGNIFICANT_Z)
+    alone = correlated | contradicts.any(axis=0)
     values = np.where(common, largest if correlated else 1.0, np.where(alone, upper, 1.0))
     return np.maximum(values, 1.0)
 
@@ -196,6 +281,37 @@ def _floor_for_wandering_level(centred: Floats, counts: Ints, bank: LikelihoodRa
     curvature = centred @ ((level**2 - 1) * p)
     least: Floats = np.clip(CURVATURE_MARGIN * curvature, 0.0, 1.0) * values[located].max()
     return least
+
+
+def _shared_in_groups(divisors: Floats, groups: np.typing.NDArray[np.str_]) -> Floats:
+    """Return the divisors [alternatives], each at least the largest one of its group if that shows trouble.
+
+    Trouble that recurs takes another value or sign each time: an incident lifts a level or lowers it, a stuck sensor
+    stops anywhere. Rare bins are told apart by what is in them, so each keeps its own divisor.
+    """
+    shared = divisors.copy()
+    for group in ("location", "scale", "bump", "category"):
+        inside = groups == group
+        largest = divisors[inside].max(initial=1.0)
+        shared[inside] = largest if largest > TROUBLE else divisors[inside]
+    return shared
+
+
+def _growth(ratios: Floats, partitions: Sequence[BlockPartition], contributing: Floats, tolerance: float) -> Floats:
+    """Return an upper bound of v - 1 [alternatives] over the lengths at which traffic can turn effects into evidence.
+
+    v - 1 is proportional to the rows in a block: it is the variance of the blocks' effects, in units of one row's
+    variance, times these rows. An effect that lasts for a block and is certainly small against the tolerance does not
+    become evidence in denser traffic, because the bounds allow it. So lengths with an upper bound of this variance of
+    at most tolerance / `ABSORBED_SD`^2 are left out: they are the long ones, of which a reference has few blocks.
+    """
+    q = np.array([np.square(np.diff(blocks.starts) / blocks.starts[-1]).sum() for blocks in partitions])[:, None]
+    rows = partitions[0].starts[-1] * q
+    few = 6 / np.maximum(contributing, 1.0)  # twice the pairs that may have been missed (a Poisson count of 3), per row
+    upper = np.maximum(ratios * (1 + 2 * np.sqrt(2 * q)) - 1, 0.0) + few
+    upper = np.where(upper / rows * ABSORBED_SD**2 <= tolerance, 0.0, upper)
+    growth: Floats = upper.max(axis=0)
+    return growth
 
 
 def _season(ratios: Floats, scores: Floats, partitions: Sequence[BlockPartition]) -> bool:

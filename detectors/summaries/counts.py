@@ -35,6 +35,7 @@ class Counts:
         bin_counts: int64 [profile.n_bins].
         mismatches: int64 [features], values whose type differs from the feature's type.
         absent: int64 [features], rows of its side without the column; they are in no bin.
+        excess: int64 [features, 2], how far the rows lie below and above the range; see `NumericBins.excess`.
         input_rows, prediction_rows, label_rows: rows of each side.
 
     Example:
@@ -55,6 +56,7 @@ class Counts:
     bin_counts: Ints
     mismatches: Ints
     absent: Ints
+    excess: Ints
     input_rows: int
     prediction_rows: int
     label_rows: int = 0
@@ -63,7 +65,7 @@ class Counts:
     def empty(cls, profile: Profile) -> Counts:
         features = len(profile.features)
         bin_counts, mismatches, absent = (np.zeros(size, np.int64) for size in (profile.n_bins, features, features))
-        return cls(profile.hash, bin_counts, mismatches, absent, 0, 0)
+        return cls(profile.hash, bin_counts, mismatches, absent, np.zeros((features, 2), np.int64), 0, 0)
 
     def __add__(self, other: Counts) -> Counts:
         self._same_profile(other)
@@ -72,6 +74,7 @@ class Counts:
             self.bin_counts + other.bin_counts,
             self.mismatches + other.mismatches,
             self.absent + other.absent,
+            self.excess + other.excess,
             self.input_rows + other.input_rows,
             self.prediction_rows + other.prediction_rows,
             self.label_rows + other.label_rows,
@@ -85,6 +88,7 @@ class Counts:
             np.maximum(self.bin_counts, other.bin_counts),
             np.maximum(self.mismatches, other.mismatches),
             np.maximum(self.absent, other.absent),
+            np.maximum(self.excess, other.excess),
             max(self.input_rows, other.input_rows),
             max(self.prediction_rows, other.prediction_rows),
             max(self.label_rows, other.label_rows),
@@ -103,6 +107,7 @@ class Counts:
         return {
             "absent": self.absent.astype("<i8").tobytes(),
             "cells": self.bin_counts.astype("<i8").tobytes(),
+            "excess": self.excess.astype("<i8").tobytes(),
             "input_rows": self.input_rows,
             "label_rows": self.label_rows,
             "mismatches": self.mismatches.astype("<i8").tobytes(),
@@ -125,16 +130,20 @@ class Counts:
             )
         if state["profile_hash"] != profile.hash:
             raise CountsMismatchError(_two_profiles(state["profile_hash"], profile.hash))
-        bin_counts, mismatches, absent = (
-            np.frombuffer(state[key], dtype="<i8").astype(np.int64) for key in ("cells", "mismatches", "absent")
+        features = len(profile.features)
+        stored = {"excess": bytes(16 * features), **state}  # earlier releases did not count it
+        bin_counts, mismatches, absent, excess = (
+            np.frombuffer(stored[key], dtype="<i8").astype(np.int64)
+            for key in ("cells", "mismatches", "absent", "excess")
         )
-        if (len(bin_counts), len(mismatches), len(absent)) != (profile.n_bins, *[len(profile.features)] * 2):
+        sizes = len(bin_counts), len(mismatches), len(absent), len(excess)
+        if sizes != (profile.n_bins, features, features, 2 * features):
             raise StateError(
                 f"the stored counts have {len(bin_counts)} bins of {len(mismatches)} features, but the profile has "
-                f"{profile.n_bins} bins of {len(profile.features)}; start without them"
+                f"{profile.n_bins} bins of {features}; start without them"
             )
         rows = (int(state[key]) for key in ("input_rows", "prediction_rows", "label_rows"))
-        return cls(profile.hash, bin_counts, mismatches, absent, *rows)
+        return cls(profile.hash, bin_counts, mismatches, absent, excess.reshape(-1, 2), *rows)
 
     def _same_profile(self, other: Counts) -> None:
         if self.profile_hash != other.profile_hash:
@@ -252,7 +261,10 @@ class TickCounts:
         first, last = self._profile.offsets[position], self._profile.offsets[position + 1]
         for column in columns:
             bin_ids, mismatches = bins.digitize(column)
-            self._counts.bin_counts[first:last] += np.bincount(bin_ids, minlength=bins.size)
+            found = np.bincount(bin_ids, minlength=bins.size)
+            self._counts.bin_counts[first:last] += found
+            if isinstance(bins, NumericBins) and found[1] + found[2] + found[-4] + found[-3]:  # outside the range
+                self._counts.excess[position] += bins.excess(column, bin_ids)
             self._counts.mismatches[position] += mismatches
             if self._on_unseen is not None and isinstance(bins, CategoryBins):
                 unseen = np.flatnonzero(bin_ids == bins.size - 2)

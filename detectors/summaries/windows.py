@@ -6,8 +6,8 @@ tick t-59 ... t    the last 60 closed ticks with rows, one window each
 
 A closed tick is in exactly one window, so windows add up. With longer ticks, windows are longer: for ticks of an hour
 there are days and weeks, for ticks of a day weeks and four weeks. Counts are stored in the smallest unsigned type that
-holds them, without loss. A feature of 50 bins takes at most 20 KiB while no bin of a window has 2^32 rows, and a fifth
-of that in usual traffic.
+holds them, without loss. A feature of 50 bins takes at most 22 KiB while no bin of a window has 2^32 rows, and a
+quarter of that in usual traffic.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Window:
         first, last: first and last tick.
         ticks: number of closed ticks.
         bin_counts: [profile.n_bins], in the smallest unsigned type that holds them.
-        mismatches, absent: [features], as above.
+        mismatches, absent, excess: [features] and [features, 2], as above.
         rows: of each side.
         peaks: by family, the largest log evidence ratio at the end of any of its ticks.
     """
@@ -68,27 +68,28 @@ class Window:
     bin_counts: Array
     mismatches: Array
     absent: Array
+    excess: Array
     rows: Mapping[Side, int]
     peaks: Mapping[str, float]
 
     @classmethod
     def of(cls, piece: WindowSum, peaks: Mapping[str, float]) -> Window:
         counts = piece.counts
-        bin_counts, mismatches, absent = (
-            _packed(part) for part in (counts.bin_counts, counts.mismatches, counts.absent)
-        )
+        parts = (counts.bin_counts, counts.mismatches, counts.absent, counts.excess)
+        bin_counts, mismatches, absent, excess = map(_packed, parts)
         rows = {side: counts.rows(side) for side in SIDES}
-        return cls(piece.first, piece.last, piece.ticks, bin_counts, mismatches, absent, rows, dict(peaks))
+        return cls(piece.first, piece.last, piece.ticks, bin_counts, mismatches, absent, excess, rows, dict(peaks))
 
     @property
     def nbytes(self) -> int:
         """Size of the counts in bytes."""
-        return self.bin_counts.nbytes + self.mismatches.nbytes + self.absent.nbytes
+        return self.bin_counts.nbytes + self.mismatches.nbytes + self.absent.nbytes + self.excess.nbytes
 
     def state(self) -> dict[str, Any]:
         return {
             "absent": self.absent.tobytes(),
             "cells": self.bin_counts.tobytes(),
+            "excess": self.excess.tobytes(),
             "first": self.first,
             "last": self.last,
             "mismatches": self.mismatches.tobytes(),
@@ -105,12 +106,13 @@ class Window:
             StateError: the arrays do not have the profile's size.
         """
         features = len(profile.features)
-        sizes = {"cells": profile.n_bins, "mismatches": features, "absent": features}
-        bin_counts, mismatches, absent = (_unpacked(state[name], size, name) for name, size in sizes.items())
+        sizes = {"cells": profile.n_bins, "mismatches": features, "absent": features, "excess": 2 * features}
+        stored = {"excess": bytes(2 * features), **state}  # earlier releases did not count it
+        bin_counts, mismatches, absent, excess = (_unpacked(stored[name], size, name) for name, size in sizes.items())
         rows = {side: int(state["rows"][side]) for side in SIDES}
         peaks = {str(family): float(peak) for family, peak in state["peaks"].items()}
         first, last, ticks = (int(state[name]) for name in ("first", "last", "ticks"))
-        return cls(first, last, ticks, bin_counts, mismatches, absent, rows, peaks)
+        return cls(first, last, ticks, bin_counts, mismatches, absent, excess.reshape(-1, 2), rows, peaks)
 
 
 class Windows:
@@ -248,15 +250,16 @@ def window_levels(tick_seconds: float) -> tuple[WindowLevel, ...]:
 
 def sum_windows(profile: Profile, windows: Sequence[Window]) -> WindowSum:
     """Return the sum of consecutive windows, at least one."""
-    bin_counts, mismatches, absent = (
-        np.zeros(size, np.int64) for size in (profile.n_bins, len(profile.features), len(profile.features))
-    )
+    features = len(profile.features)
+    sizes: tuple[int | tuple[int, int], ...] = (profile.n_bins, features, features, (features, 2))
+    bin_counts, mismatches, absent, excess = (np.zeros(size, np.int64) for size in sizes)
     for window in windows:
         bin_counts += window.bin_counts
         mismatches += window.mismatches
         absent += window.absent
+        excess += window.excess
     rows = {f"{side}_rows": sum(window.rows[side] for window in windows) for side in SIDES}
-    counts = Counts(profile.hash, bin_counts, mismatches, absent, **rows)
+    counts = Counts(profile.hash, bin_counts, mismatches, absent, excess, **rows)
     return WindowSum(windows[0].first, windows[-1].last, sum(window.ticks for window in windows), counts)
 
 
@@ -275,7 +278,7 @@ def _larger(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, f
 def _packed(values: Ints) -> Array:
     top = int(values.max(initial=0))
     fitting = next(kind for kind in _TYPES if top <= np.iinfo(kind).max)
-    return np.frombuffer(values.astype(fitting).tobytes(), fitting)
+    return np.frombuffer(values.astype(fitting).tobytes(), fitting).reshape(values.shape)
 
 
 def _unpacked(raw: bytes, size: int, name: str) -> Array:

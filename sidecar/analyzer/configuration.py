@@ -171,4 +171,5 @@ def _drift(spec: Spec) -> DriftSettings:
         feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
         ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
         loss_tolerance=drift.performance.tolerance,
+        timezone=drift.timezone,
     )

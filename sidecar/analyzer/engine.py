@@ -103,8 +103,9 @@ class EffectSizesOnly:
     def _effects(self, name: str, estimator: EffectSizeEstimator, recent: WindowSum | None) -> EffectSizes | None:
         if recent is None:
             return None
-        mismatches = int(recent.counts.mismatches[self._profile.index[name]])
-        return estimator.measure(recent.counts.of(self._profile, name), mismatches, recent.first, recent.last)
+        counts, position = recent.counts, self._profile.index[name]
+        excess, mismatches = counts.excess[position], int(counts.mismatches[position])
+        return estimator.measure(counts.of(self._profile, name), excess, mismatches, recent.first, recent.last)
 
 
 def effect_sizes_only(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> TickEngine:

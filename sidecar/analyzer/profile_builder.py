@@ -132,6 +132,7 @@ class ProfileBuilder:
             gathered=learning.gathered or learning.began,
             tick_seconds=drift.tick_seconds,
             tolerance=drift.tolerance,
+            timezone=drift.timezone,
             false_alarm_ticks=drift.ticks_per_false_alarm,
             memory=self._memory,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ...detectors.detection.mismatches import density_warning, tick_warnings
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
 from ...detectors.quality.findings import FINDING_KINDS
@@ -25,8 +26,6 @@ from .exchange_ledger import OUTCOMES
 from .feedback import summary as feedback_summary
 from .pipeline import Pipeline
 from .profile_monitor import ProfileMonitor
-
-DENSITY_WARNING_RATIO = 10.0  # rows per tick relative to the reference; above it, drift is found late
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Publisher:
             warnings=(
                 *pipeline.notices.texts(),
                 *problems.values(),
-                *_density_warning(status),
+                *_reference_warnings(pipeline, monitor, status),
                 *_detector_warnings(streams),
             ),
         )
@@ -130,16 +129,14 @@ def _performance(monitor: ProfileMonitor | None, status: MonitorStatus | None) -
     return feedback_summary.performance(monitor.profile, monitor.engine.windows, status.episodes)
 
 
-def _density_warning(status: MonitorStatus | None) -> tuple[str, ...]:
-    """Return a warning when the last tick was so dense that its evidence was divided almost to nothing."""
-    if status is None or status.density is None or status.density <= DENSITY_WARNING_RATIO:
+def _reference_warnings(
+    pipeline: Pipeline, monitor: ProfileMonitor | None, status: MonitorStatus | None
+) -> tuple[str, ...]:
+    """Return a warning for each way in which live ticks differ from those of the reference."""
+    if monitor is None or status is None:
         return ()
-    what = f"a tick has {status.density:,.0f} times the rows of a tick of the reference"
-    remedy = (
-        "build the profile from traffic of the same density; "
-        "if rows are replayed faster than they happened, build it without times"
-    )
-    return (f"{what}, and evidence is divided by that ratio: drift is found late or never; {remedy}",)
+    dense = density_warning(status.density)
+    return (*tick_warnings(monitor.profile, pipeline.settings.drift), *([dense] if dense else ()))
 
 
 def _detector_warnings(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:

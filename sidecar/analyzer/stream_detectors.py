@@ -193,9 +193,11 @@ def _stream_value(stream: Stream, tick: int, profile: Profile, counts: Counts, t
     if stream.feature not in profile.index:
         return None
     feature = profile.feature(stream.feature)
-    mismatches = int(counts.mismatches[profile.index[stream.feature]])
+    position = profile.index[stream.feature]
+    excess, mismatches = counts.excess[position], int(counts.mismatches[position])
     estimator = EffectSizeEstimator.of(feature, tick_seconds)
-    return _effect_value(estimator.measure(counts.of(profile, stream.feature), mismatches, tick, tick), stream.measure)
+    sizes = estimator.measure(counts.of(profile, stream.feature), excess, mismatches, tick, tick)
+    return _effect_value(sizes, stream.measure)
 
 
 def _effect_value(effects: EffectSizes | None, measure: str) -> float | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from ..report.schema import Effects, EpisodeReport, Family, Report
+from ..report import wording
+from ..report.schema import Effects, EpisodeReport, Family, FeatureReport, Report
 from .flights import FIRST_DATE
 from .messages import DayReplayed, GatheringRows, Retrained, WebhookDelivery
 
@@ -51,6 +52,22 @@ class DemoAlarm:
     def features(self) -> tuple[str, ...]:
         """Names of the features that the episodes list, each once."""
         return tuple(dict.fromkeys(feature.name for episode in self.episodes for feature in episode.features))
+
+    @property
+    def text(self) -> str:
+        """What changed in the first column, and the names of the others; without columns, the number of relations."""
+        features = {
+            feature.name: FeatureReport(
+                name=feature.name, side="", family=episode.family, effects=self.effects.get(feature.name)
+            )
+            for episode in self.episodes
+            for feature in episode.features
+        }
+        folded = wording.fold(list(features.values()))
+        if not folded.columns:
+            return folded.summary.removeprefix("and ")
+        first, *others = [item.feature for item in folded.columns]
+        return ", also ".join([wording.change(first), *(item.name for item in others)])
 
 
 @dataclass(frozen=True, slots=True)

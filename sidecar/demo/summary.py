@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from .measurements import MeasuredAccounting, ProxyUsage
-from .state import DemoAlarm, DemoState, date_of
+from .state import DemoState, date_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,9 @@ def _detection(state: DemoState) -> list[SummaryLine]:
     return [
         *results,
         SummaryLine("alarm after", f"{rows:,} rows of changed traffic"),
-        SummaryLine(
-            "features named", ", ".join(_named(alarm, name) for name in alarm.features), "distance" in alarm.features
-        ),
+        SummaryLine("features named", alarm.text, "distance" in alarm.features),
         SummaryLine("onset", f"{shown}; the change was on {date_of(plan.change_day):%-d %B}"),
     ]
-
-
-def _named(alarm: DemoAlarm, name: str) -> str:
-    effects = alarm.effects.get(name)
-    return f"{name} (PSI {effects.psi.value:.2f})" if effects else name
 
 
 def _loop(state: DemoState) -> list[SummaryLine]:

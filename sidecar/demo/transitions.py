@@ -105,12 +105,7 @@ def _alarm(state: DemoState, report: Report) -> DemoState:
     alarm = _alarm_of(report.episodes, report)
     onset = state.day_of(alarm.onset_tick)
     since = f", since {date_of(onset):%-d %b}" if onset is not None else ""
-    effect = "".join(
-        f", PSI {alarm.effects[name].psi.value:.2f}" for name in alarm.features[:1] if name in alarm.effects
-    )
-    state = add_entry(
-        replace(state, alarm=alarm, phase="alarmed"), f"ALARM: {', '.join(alarm.features)}{since}{effect}", "alarm"
-    )
+    state = add_entry(replace(state, alarm=alarm, phase="alarmed"), f"ALARM: {alarm.text}{since}", "alarm")
     at = state.day_of(alarm.opened_tick)
     if at is None or at < state.plan.change_day:
         return fail(state, f"a false alarm before the change, naming {', '.join(alarm.features)}")

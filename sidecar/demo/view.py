@@ -9,6 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import number
+from ..report import wording
 from ..report.schema import FeatureReport, Report
 from .state import DemoState, TimelineEntry, date_of, height, progress
 
@@ -100,9 +102,11 @@ def _bar(share: float) -> Text:
 
 def _episode(state: DemoState) -> Text:
     opened = [episode for episode in state.report.episodes if episode.open] if state.report else []
-    names = dict.fromkeys(feature.name for episode in opened for feature in episode.features)
-    if opened:
-        return Text(f"open: {', '.join(names)}", style="bold red", overflow="ellipsis", no_wrap=True)
+    if opened and state.report:
+        folded = wording.fold(wording.active(opened, state.report.features))
+        words = [item.feature.name for item in folded.columns]
+        words += [number(len(folded.relations), "relation")] if folded.relations else []
+        return Text(f"open: {', '.join(words)}", style="bold red", overflow="ellipsis", no_wrap=True)
     return Text("none" if state.alarm is None else "closed", style="green")
 
 

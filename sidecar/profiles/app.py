@@ -14,8 +14,11 @@ from typing import get_args
 from rich.console import Console
 
 from ...detectors.batch import ColumnType
+from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
+from ...detectors.timezones import UTC as UNIVERSAL
+from ...detectors.timezones import time_zone
 from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
@@ -90,6 +93,12 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
         "--tick", default="60s", metavar="DURATION", help="spec.drift.tick of the document (default 60s)"
     )
     ticks.add_argument("--rows-per-tick", type=float, metavar="N", help="without --time: expected rows per live tick")
+    ticks.add_argument(
+        "--timezone",
+        default=UNIVERSAL,
+        metavar="ZONE",
+        help="zone of a daily cycle, with --time, such as Europe/Berlin (default %(default)s)",
+    )
     ticks.add_argument("--exchangeable", action="store_true", help="the rows have no order, as after shuffling")
     cells = parser.add_argument_group("reading CSV")
     cells.add_argument("--delimiter", metavar="CHAR", help="default: inferred from the header line (tab: '\\t')")
@@ -191,7 +200,11 @@ def _row_timing(args: argparse.Namespace) -> RowTiming:
     if args.time and (args.rows_per_tick is not None or args.exchangeable):
         option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
         raise UsageError(f"--time and {option} contradict each other: the times determine the ticks; give one of them")
-    return RowTiming(tick, args.rows_per_tick, args.exchangeable)
+    try:
+        time_zone(args.timezone)
+    except DetectorError as error:
+        raise UsageError(f"--timezone: {error}") from error
+    return RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
 
 
 def _delimiter(text: str | None) -> str | None:

@@ -21,6 +21,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
+from ...detectors.timezones import UTC
 from ..errors import quote_value
 from ..system.files import open_file
 from .cells import NA, text_among_numbers
@@ -52,12 +53,13 @@ class RowTiming:
     """The relation of rows to ticks.
 
     With a time column, `tick_seconds` groups the rows. Without one, `rows_per_tick` does, or the rows are
-    `exchangeable`: they have no order.
+    `exchangeable`: they have no order. The hours of a daily cycle are those of `timezone`, an IANA name.
     """
 
     tick_seconds: float = 60.0
     rows_per_tick: float | None = None
     exchangeable: bool = False
+    timezone: str = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def build(
             tick_seconds=timing.tick_seconds,
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
+            timezone=timing.timezone,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),

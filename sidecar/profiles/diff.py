@@ -11,11 +11,11 @@ from ...detectors.binning.categories import CategoryBins
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.comparisons.psi import psi
 from ...detectors.comparisons.score import Score
+from ...detectors.comparisons.tenths import tenths
 from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
 from .sparkline import cumulative
 
-TENTHS = 10
 MOST_POINTS = 1000  # distinct integers that one bin is divided into
 
 
@@ -75,16 +75,11 @@ def _moved(before: Feature, after: Feature) -> FeatureChange:
 
 
 def _psi(before: Feature, counts: Ints) -> Score:
-    """Return PSI on tenths of the values, as is customary; finer bins would suffer from the error of rebinning."""
+    """Return PSI on tenths of the values, as everywhere; finer bins would suffer from the error of rebinning."""
     reference = before.reference_counts
-    if isinstance(before.bins, NumericBins):
-        groups = np.arange(len(reference))
-        values = slice(3, -4)
-        below = np.cumsum(reference[values]) - reference[values]
-        groups[values] = 3 + (TENTHS * below) // max(1, int(reference[values].sum()))
-        starts = np.flatnonzero(np.diff(groups, prepend=-1))
-        reference, counts = np.add.reduceat(reference, starts), np.add.reduceat(counts, starts)
-    return psi(reference, counts, np.arange(len(counts), dtype=np.float64))
+    starts = tenths(before.bins, reference, open_ended=True)
+    reference, counts = np.add.reduceat(reference, starts), np.add.reduceat(counts, starts)
+    return psi(reference, counts, np.zeros(len(counts)))
 
 
 def _numeric(feature: Feature, bins: NumericBins, onto: NumericBins) -> Ints:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from rich.console import Console
 
@@ -25,7 +26,9 @@ from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, number, quote_value
+from ..report import wording
 from ..report.pages.writing import write
+from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
@@ -37,7 +40,7 @@ from .progress import show_progress
 from .replay_report import ReplayReport
 from .table import Progress
 
-MAX_LISTED = 5  # features that are printed per alarm
+MAX_LISTED = 5  # columns that are printed per alarm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             if args.html is not None:
                 page.take(replayed, closed)
             for alarm in closed.alarms:
-                alarms += 1
+                alarms += alarm.part_of is None
                 _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     served: tuple[Side, ...] = ("input", "prediction")
     absent = [name for side in served for name in profile.names(side) if name not in columns]
@@ -190,6 +193,7 @@ def _summary(
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
         "columns_not_in_data": absent,
+        "warnings": replayed.warnings,
         "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }
 
@@ -203,29 +207,22 @@ def _print_event(as_json: bool, event: Mapping[str, Any]) -> None:
 
 def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     when = f"tick {event['tick']:,}" + (f", {event['time']}" if event["time"] else "")
-    yield f"ALARM  {event['family']}  at row {event['row']:,} ({when}); changed since row {event['onset_row']:,}"
+    kind = "MORE " if event["part_of"] else "ALARM"
+    yield f"{kind}  {event['family']}  at row {event['row']:,} ({when})"
     if event["part_of"]:
-        yield f"       same cause as episode {event['part_of']}, which another family reported"
-    features = event["features"]
-    for feature in features[:MAX_LISTED]:
-        mark = "" if feature["confirmed"] else "  (not confirmed)"
-        beside = f"  (with {', '.join(feature['partners'])})" if feature["partners"] else ""
-        yield f"       {feature['name']}{beside}{_effect(feature['effects'])}{mark}"
-    if len(features) > MAX_LISTED:
-        yield f"       and {len(features) - MAX_LISTED} more"
+        yield f"       no new alarm: the cause is that of the episode {event['part_of']}"
+    features = [_reported(feature, event["family"]) for feature in event["features"]]
+    lines = wording.headlines(features, f"row {event['onset_row']:,}")
+    yield from (f"       {line}" for line in lines[:MAX_LISTED])
+    if len(lines) > MAX_LISTED:
+        yield f"       and {number(len(lines) - MAX_LISTED, 'more column')}"
+    folded = wording.fold(features)
+    if folded.columns and folded.relations:
+        yield f"       {folded.summary}"
 
 
-def _effect(effects: Mapping[str, Any] | None) -> str:
-    if effects is None:
-        return ""
-    parts = [f"PSI {effects['psi']['value']:.2g}"]
-    if effects["wasserstein"] is not None:
-        parts.append(f"moved by {effects['wasserstein']['value']:.2g} sd")
-    if abs(effects["missing_ratio"] - effects["missing_ratio_reference"]) >= 0.01:
-        parts.append(f"missing {effects['missing_ratio_reference']:.1%} -> {effects['missing_ratio']:.1%}")
-    if effects["unseen_ratio"] >= 0.001:
-        parts.append(f"unseen {effects['unseen_ratio']:.1%}")
-    return "  " + ", ".join(parts)
+def _reported(feature: Mapping[str, Any], family: str) -> FeatureReport:
+    return msgspec.convert({"side": "input", "family": family, **feature}, FeatureReport)
 
 
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
@@ -238,6 +235,8 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
         parts = sum(episode["part_of"] is not None for episode in event["episodes"])
         also = f"; {parts} with a cause that another family reported" if parts else ""
         yield f"episodes: {len(event['episodes'])} in total, {still} open at the end{also}"
+    for warning in event["warnings"]:
+        yield f"warning: {warning}"
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:

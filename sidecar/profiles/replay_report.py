@@ -47,7 +47,7 @@ class ReplayReport:
             self.windows.absorb(newest)
             self.ticks += 1
         for alarm in closed.alarms:
-            self.alarms += 1
+            self.alarms += alarm.part_of is None
             for feature in alarm.features:
                 if feature.effects is not None:
                     self.measured[alarm.episode_id, feature.name] = convert.effects(feature.effects)

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 from ..errors import number, quote_value
 from ..log import rfc3339
+from . import wording
 from .control_status import ControlStatus, IntentStatus
 from .schema import EpisodeReport, LearningStatus, ProfileInfo, Report
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
-NAMED = 5  # features in a line
+NAMED = 3  # columns in a line
 LONGEST = 600  # characters of a warning or reason
 
 Line = tuple[int, str]
@@ -97,13 +98,15 @@ def _episodes(previous: Report | None, current: Report) -> Iterator[Line]:
 
 
 def _opened(episode: EpisodeReport, report: Report, *, resumed: bool) -> str:
-    names = [quote_value(item.name, 60) for item in episode.features if item.active]
-    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    named = wording.active([episode], report.features)
     onset = rfc3339(episode.onset_tick * report.ticks.tick_seconds)
-    verb = "is open since an earlier run" if resumed else "ALARM"
+    lines, folded = wording.headlines(named, onset), wording.fold(named)
+    more = [number(len(lines) - NAMED, "more column")] if len(lines) > NAMED else []
+    more += [folded.summary.removeprefix("and ")] if folded.columns and folded.relations else []
+    what = "; ".join([*lines[:NAMED], *(f"and {item}" for item in more)]) or "no single feature"
     part = f", part of episode {episode.part_of}" if episode.part_of else ""
-    what = f"{_kind(episode)} {verb}: {episode.family}: {shown or 'no single feature'}"
-    return f"{what}; onset {onset}, episode {episode.id}{part}"
+    verb = "is open since an earlier run" if resumed else "goes on" if episode.part_of else "ALARM"
+    return f"{_kind(episode)} {verb}: {episode.family}: {what}; episode {episode.id}{part}"
 
 
 def _kind(episode: EpisodeReport) -> str:

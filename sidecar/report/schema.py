@@ -14,6 +14,7 @@ import msgspec
 from .blocks.blindness import BLIND_REASONS, BlindReason, BlindSpot
 from .blocks.drift import (
     RESTART,
+    ChangeReport,
     Effects,
     EpisodeFeatureReport,
     EpisodeReport,
@@ -34,6 +35,7 @@ __all__ = [
     "AuditEntry",
     "BlindReason",
     "BlindSpot",
+    "ChangeReport",
     "CheckpointStatus",
     "Effects",
     "EpisodeFeatureReport",
@@ -61,7 +63,7 @@ __all__ = [
     "UnprofiledColumn",
 ]
 
-FORMAT = 1
+FORMAT = 2  # 1 had effect sizes of other definitions: a divergence, normal scores, and noise taken out
 
 State = Literal["idle", "unprofiled", "watching"]
 

@@ -87,6 +87,8 @@ def learn(table: RowTable, job: LearnJob) -> Profile:
             times=times,
             sides=table.sides,
             tick_seconds=job.tick_seconds,
+            tolerance=job.tolerance,
+            timezone=job.timezone,
             progress=progress,
         )
 

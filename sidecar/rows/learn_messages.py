@@ -18,6 +18,7 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
         gathered: when the rows were collected, epoch seconds; the creation time of the profile.
         tick_seconds: length of a tick.
         tolerance: drift too small to matter, as a chi-square distance.
+        timezone: IANA name of the zone of a daily cycle.
         false_alarm_ticks: ticks per allowed false alarm.
         memory: limit in bytes; 0 for no limit.
     """
@@ -28,6 +29,7 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
     gathered: float
     tick_seconds: float
     tolerance: float
+    timezone: str
     false_alarm_ticks: float
     memory: int = 0
 

@@ -117,8 +117,8 @@ class StreamDetector(DocumentBlock, frozen=True, kw_only=True):
         Name,
         Meta(
             description="One number for each tick, from the rows of that tick: `feature.NAME.MEASURE` or "
-            "`prediction.NAME.MEASURE` "
-            "(chi_square, jensen_shannon, ks, missing_ratio, out_of_range_ratio, psi, unseen_ratio, wasserstein), "
+            "`prediction.NAME.MEASURE` (chi_square, jensen_shannon_distance, ks, missing_ratio, out_of_range_ratio, "
+            "psi, unseen_ratio, wasserstein), "
             "`performance.realized`, `performance.estimated`."
         ),
     ]
@@ -134,6 +134,13 @@ class Drift(DocumentBlock, frozen=True, kw_only=True):
         60.0
     )
     false_alarms: Annotated[FalseAlarms, Meta(description="The false-alarm budget.")] = FalseAlarms()
+    timezone: Annotated[
+        Name,
+        Meta(
+            description="Time zone of a daily cycle, an IANA name such as `Europe/Berlin`. A learned profile compares "
+            "the hours of this zone; a profile that was built has the zone of `profile build --timezone`."
+        ),
+    ] = "UTC"
     tolerance: Annotated[
         Tolerance,
         Meta(

@@ -51,7 +51,7 @@ DETECTORS: Mapping[str, Mapping[str, ParameterBounds]] = MappingProxyType(
 )
 FEATURE_MEASURES = (
     "chi_square",
-    "jensen_shannon",
+    "jensen_shannon_distance",
     "ks",
     "missing_ratio",
     "out_of_range_ratio",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from ..errors import quote_value
 from .decoding import decode_problems, template_problems
@@ -151,6 +152,11 @@ def _drift(drift: Drift) -> Iterator[DocumentProblem]:
             f"give a longer per, a smaller count or a shorter tick, for at least {FEWEST_TICKS} ticks",
         )
     yield from _detectors(drift)
+    try:
+        ZoneInfo(drift.timezone)
+    except (OSError, ValueError, LookupError):
+        remedy = "give a name of the IANA database, such as Europe/Berlin"
+        yield DocumentProblem(f"{path}.timezone", f"is {quote_value(drift.timezone)}, which is not known", remedy)
     for name, feature in drift.features.items():
         if feature.ignore and feature.tolerance is not None:
             yield DocumentProblem(f"{path}.features.{name}", "is ignored and has a tolerance", "keep one of them")

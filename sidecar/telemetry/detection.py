@@ -10,19 +10,23 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report.schema import Effects, FeatureReport, Report
+from ..report.schema import Effects, FeatureReport, Report, ScoreReport
 from . import names
 from .metric import Metric
 from .scrape import ScrapeInput
 
 EFFECTS: dict[Metric, Callable[[Effects], float | None]] = {
-    names.JENSEN_SHANNON: lambda effects: effects.jensen_shannon.value,
+    names.JENSEN_SHANNON: lambda effects: _value(effects.jensen_shannon_distance),
     names.MISSING_RATIO: lambda effects: effects.missing_ratio,
     names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,
     names.PSI: lambda effects: effects.psi.value,
     names.UNSEEN_RATIO: lambda effects: effects.unseen_ratio,
-    names.WASSERSTEIN: lambda effects: effects.wasserstein.value if effects.wasserstein else None,
+    names.WASSERSTEIN: lambda effects: _value(effects.wasserstein),
 }
+
+
+def _value(score: ScoreReport | None) -> float | None:
+    return None if score is None else score.value
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:

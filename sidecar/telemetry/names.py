@@ -144,21 +144,21 @@ LATE_ROWS = Metric(
 PSI = Metric(
     "pilotfish_feature_psi",
     "gauge",
-    "Population stability index of the recent ticks against the reference.",
+    "Population stability index of the recent ticks against the reference, on tenths of the reference.",
     DRIFT,
     _FEATURE,
 )
 JENSEN_SHANNON = Metric(
-    "pilotfish_feature_jensen_shannon",
+    "pilotfish_feature_jensen_shannon_distance",
     "gauge",
-    "Jensen-Shannon distance of the recent ticks from the reference.",
+    "Jensen-Shannon distance (base 2) of the recent ticks from the reference, on tenths of the reference.",
     DRIFT,
     _FEATURE,
 )
 WASSERSTEIN = Metric(
     "pilotfish_feature_wasserstein",
     "gauge",
-    "Wasserstein distance of the recent ticks from the reference, in the reference's standard deviations.",
+    "Wasserstein distance of the finite values of the recent ticks, in the reference's standard deviations.",
     DRIFT,
     _FEATURE,
 )

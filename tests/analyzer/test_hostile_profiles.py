@@ -206,9 +206,10 @@ EXTREMES: dict[str, Callable[[Any], object]] = {
     "one row in each bin": lambda d: all_counts(d, 1),
     "as many rows as fit": lambda d: all_counts(d, 2**40),
     "largest inflation": lambda d: all_of(d, "inflation", 1e15),
+    "largest growth": lambda d: all_of(d, "growth", 1e15),
     "n_eff 0": lambda d: all_of(d, "n_eff", 0),
     "least n_eff": lambda d: all_of(d, "n_eff", 0.05),
-    "nothing raises an alarm": lambda d: [f.update(inflation=[], slots=None) for f in d["features"]],
+    "nothing raises an alarm": lambda d: [f.update(growth=[], inflation=[], slots=None) for f in d["features"]],
     "large cuts": lambda d: all_cuts(d, -1e301, 1e301),
     "small cuts": lambda d: all_cuts(d, -1e-300, 1e-300),
     "close cuts": lambda d: all_cuts(d, 1e9, 1e9 + 1),
@@ -242,9 +243,9 @@ def try_extreme(what: str, name: str) -> None:
     for item, feature in zip(document["features"], Profile.from_bytes(raw_of(document)).features, strict=True):
         if feature.watched:  # the number of alternatives depends on bins and counts
             size, value = len(build_bank(feature.bins, feature.training, 0.0025).groups), item["inflation"][0]
-            item["inflation"] = [value] * size
+            item["inflation"] = item["growth"] = [value] * size
             if item["slots"]:
-                item["slots"] |= {"inflation": [value] * size, "bound_inflation": [value] * size}
+                item["slots"] |= dict.fromkeys(("inflation", "bound_inflation", "growth"), [value] * size)
     assert check(CASES[name], raw_of(document), monitor) == ""
 
 

@@ -115,9 +115,9 @@ def test_costly_records_are_skipped_when_their_budget_is_spent_and_small_ones_ar
     costly = b"[" + b"0," * 10_000 + b"0]"
     wait_until(lambda: bench.sender.connect(1), what="a reader")
     for sequence, body in enumerate((costly, costly, None, costly, None), 1):
-        small = record(sequence, at_ns=time.time_ns())
-        offered = small if body is None else small._replace(request_body=body)
-        assert bench.sender.offer(offered)
+        made = record(sequence, at_ns=time.time_ns())
+        sent = made if body is None else made._replace(request_body=body)
+        assert bench.sender.offer(sent)
     wait_until(lambda: bench.sender.flush() or not bench.sender.pending, what="the records to be sent")
     wait_until(lambda: bench.measured() == 2, what="2 measured")
     counts = {item.reason: item.exchanges for item in worker.published.report.counts if item.fate == "undecodable"}

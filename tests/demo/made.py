@@ -63,7 +63,7 @@ def effects(psi: float) -> Effects:
         last_tick=TICK + 1,
         rows=900,
         psi=score,
-        jensen_shannon=score,
+        jensen_shannon_distance=score,
         chi_square=score,
         wasserstein=None,
         ks=None,

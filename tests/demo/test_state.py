@@ -60,7 +60,7 @@ def test_a_webhook_before_the_report_of_its_alarm_is_listed_after_it() -> None:
 
 def test_an_alarm_names_feature_onset_and_effect() -> None:
     alarm = state_after(*loop()[:8]).entries[-1]
-    assert alarm.text == "ALARM: distance, since 4 Aug, PSI 0.80"
+    assert alarm.text == "ALARM: distance changed, since 4 Aug"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_start_from_variables_logs_each_event_once_as_json(stack: Stack, recei
     assert has(stack, f"relaying 127.0.0.1:{stack.listen} to 127.0.0.1:{stack.upstream}", level="info")
     assert has(stack, f"http://127.0.0.1:{stack.admin}/report", level="info")
     assert has(stack, "the profile 'm' version '1' is in force: sha256 ", "20,000 rows, 2 features", level="info")
-    assert has(stack, "drift ALARM: features: 'a'; onset ", level="warning")
+    assert has(stack, "drift ALARM: features: a rose: mean ", " x what an alarm needs; episode ", level="warning")
     assert has(stack, "the first attempt", receiver.url, "http_500", level="warning")
     assert has(stack, f"delivered to '{receiver.url}' after 2 attempts", level="info")
     assert has(stack, "was killed by SIGKILL", level="warning")

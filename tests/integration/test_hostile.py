@@ -146,6 +146,7 @@ def test_silent_connections_do_not_block_the_health_address(tmp_path: Path) -> N
         assert_relays(listener, proxy.address)
 
 
+@pytest.mark.long
 def test_many_resets_leak_no_memory(tmp_path: Path) -> None:
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
         churn(listener, proxy, 500)

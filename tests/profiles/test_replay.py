@@ -87,6 +87,15 @@ def test_times_determine_the_ticks_in_any_order_of_rows(
     assert summary["ticks"] == 100
 
 
+def test_ticks_that_do_not_fit_the_reference_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = table(tmp_path / "reference.csv", ROWS), str(tmp_path / "timed.json")
+    assert main(["profile", "build", str(data), "--prediction", "answer", "--time", "at", "--out", out]) == 0
+    summary = events(capsys, str(data), "--profile", out, "--time", "at", "--tick", "1h")[-1]
+    assert ["measured over at most" in warning for warning in summary["warnings"]] == [True]
+    assert main(["replay", str(data), "--profile", out, "--time", "at", "--tick", "30s"]) == 0
+    assert "warning: a tick is 30 s" in capsys.readouterr().out
+
+
 def test_the_text_names_the_changed_feature_and_the_budget(
     profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,7 +103,8 @@ def test_the_text_names_the_changed_feature_and_the_budget(
     assert main(["replay", str(data), "--profile", profile, "--rows-per-tick", "20", "--false-alarms", "2/7d"]) == 0
     out = capsys.readouterr().out
     assert "ALARM  features" in out
-    assert "income  PSI" in out
+    assert "income rose: mean 1 -> " in out
+    assert "in the last 20 rows (since about row 4,000); its evidence alone is " in out
     assert "one false alarm in 5,040 ticks of 60s" in out
 
 

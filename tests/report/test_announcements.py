@@ -81,7 +81,9 @@ def test_an_alarm_has_family_features_onset_and_episode() -> None:
     ((level, text),) = said(with_(episodes=(episode("e1", *names),)), first=REPORT)
     assert level == logging.WARNING
     assert text == (
-        "drift ALARM: features: 'f0', 'f1', 'f2', 'f3', 'f4' and 3 more; onset 1970-01-01T00:02:00.000Z, episode e1"
+        "drift ALARM: features: f0 changed (since about 1970-01-01T00:02:00.000Z); "
+        "f1 changed (since about 1970-01-01T00:02:00.000Z); f2 changed (since about 1970-01-01T00:02:00.000Z); "
+        "and 5 more columns; episode e1"
     )
 
 
@@ -89,7 +91,7 @@ def test_a_part_of_another_episode_and_a_loss_of_performance_say_so() -> None:
     found = (episode("e1", "a", part_of="e0"), episode("e2", "loss", family="performance"))
     first, second = said(with_(episodes=found), first=REPORT)
     assert first[1].endswith("episode e1, part of episode e0")
-    assert second[1].startswith("performance ALARM: performance: 'loss'")
+    assert second[1].startswith("performance ALARM: performance: loss changed")
 
 
 def test_the_end_of_an_episode_has_its_cause_also_between_two_looks() -> None:
@@ -112,7 +114,7 @@ def test_an_episode_that_opens_again_has_a_line_between_its_two_ends() -> None:
 
 def test_after_a_restart_open_episodes_are_logged_and_old_ones_are_not() -> None:
     ((_, text),) = said(with_(episodes=(episode("e1", "a"), episode("e0", "b", closed_by="recovery"))))
-    assert text.startswith("drift is open since an earlier run: features: 'a'")
+    assert text.startswith("drift is open since an earlier run: features: a changed")
 
 
 def test_a_warning_is_logged_when_it_appears_and_when_it_ends() -> None:

@@ -21,7 +21,14 @@ from pilotfish.sidecar.rows.table import build_table
 from tests.support.waiting import patient
 
 WANTED = LearnJob(
-    model="m", version="7", rows=3000, gathered=1.7e9, tick_seconds=60, tolerance=0.0025, false_alarm_ticks=43_200
+    model="m",
+    version="7",
+    rows=3000,
+    gathered=1.7e9,
+    tick_seconds=60,
+    tolerance=0.0025,
+    timezone="UTC",
+    false_alarm_ticks=43_200,
 )
 
 
@@ -70,6 +77,7 @@ def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pyt
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
     out = tmp_path / "out"
@@ -81,6 +89,7 @@ def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
 
 
+@pytest.mark.long
 def test_missing_rows_and_too_little_memory_are_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
     done = subprocess.run(

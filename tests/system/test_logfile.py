@@ -73,6 +73,7 @@ def test_a_log_cut_at_any_byte_keeps_the_whole_records_and_is_continued(tmp_path
         assert contents(path, framing) == [*[b"one", b"two"][:whole], b"new"]
 
 
+@pytest.mark.long
 @BOTH
 def test_a_flipped_bit_affects_no_earlier_record(tmp_path: Path, framing: Framing) -> None:
     path = tmp_path / "log"

@@ -53,7 +53,7 @@ def score(value: float) -> report.ScoreReport:
 
 def whole_report() -> report.Report:
     effects = report.Effects(
-        first_tick=1, last_tick=5, rows=100, psi=score(0.2), jensen_shannon=score(0.1), chi_square=score(0.3),
+        first_tick=1, last_tick=5, rows=100, psi=score(0.2), jensen_shannon_distance=score(0.1), chi_square=score(0.3),
         wasserstein=score(0.5), ks=score(0.1), missing_ratio=0.01, missing_ratio_reference=0.0, unseen_ratio=0.02,
         out_of_range_ratio=0.03, mismatches=1,
     )  # fmt: skip

@@ -8,25 +8,45 @@ RESTART = "restart"  # `closed_by` of an episode whose evidence a restart lost; 
 
 
 class ScoreReport(msgspec.Struct, frozen=True):
-    """An effect size with its 95 % interval, which narrows as the number of rows grows."""
+    """A statistic of the rows, and a 95 % interval for the distance of the distributions that they come from.
+
+    The interval narrows as the number of rows grows. The statistic contains the noise of few rows.
+    """
 
     value: float
     low: float
     high: float
 
 
+class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The change of a feature that is clearest against its noise.
+
+    `measure` is "mean" or "spread" (the standard deviation), both in the unit of the values, or a share of the rows:
+    "above", "below" (the end of the reference range, `of`), "infinite", "missing", "unseen", "share" (of one value,
+    `of`) or "range" (of the values in an interval, `of`). `before` is that of the reference. `sd` is the distance of
+    the means in reference standard deviations, or the ratio of the spreads.
+    """
+
+    measure: str
+    of: str
+    before: float
+    after: float
+    sd: float | None = None
+
+
 class Effects(msgspec.Struct, frozen=True, kw_only=True):
     """Effect sizes of the ticks from `first_tick` to `last_tick` against the reference.
 
-    `wasserstein` is in standard deviations of the reference. `wasserstein` and `ks` are None for categories, because
-    categories have no order.
+    `jensen_shannon_distance` is in base 2. `wasserstein` is the distance of the finite values, in standard deviations
+    of the reference. It is None for a constant reference. `wasserstein` and `ks` are None for categories, because
+    categories have no order, and without values.
     """
 
     first_tick: int
     last_tick: int
     rows: int
     psi: ScoreReport
-    jensen_shannon: ScoreReport
+    jensen_shannon_distance: ScoreReport | None = None  # reports of format 1 lack it
     chi_square: ScoreReport
     wasserstein: ScoreReport | None
     ks: ScoreReport | None
@@ -35,6 +55,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     unseen_ratio: float
     out_of_range_ratio: float
     mismatches: int
+    change: ChangeReport | None = None
 
 
 class NewValue(msgspec.Struct, frozen=True):

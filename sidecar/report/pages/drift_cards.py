@@ -1,49 +1,121 @@
-"""One card per feature of an episode: the size of the change, both histograms, and its course over time."""
+"""One card per column that drifted: what changed, both histograms, and the course over time.
+
+A card also lists the measures of relations that changed with its column, because they have the same cause.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+import msgspec
+
+from .. import wording
 from ..response import ReportResponse
-from ..schema import Effects, ScoreReport
-from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline
+from ..schema import Effects, FeatureReport, ScoreReport
+from ..timeline.schema import DriftedFeature, FeatureSeries, Timeline, is_covered
 from . import histogram, trend
 from .markup import Clock, decimal, name, share, text, whole
 
 CARDS = 12
+LISTED = 60  # features that the fold of a card lists
+
+
+@dataclass(frozen=True)
+class Card:
+    """A feature that stands for a cause, and the features that are folded under it."""
+
+    title: str
+    feature: FeatureReport
+    drift: DriftedFeature
+    folded: Sequence[FeatureReport]
+    summary: str
 
 
 def cards(answer: ReportResponse, timeline: Timeline) -> str:
     """Return the cards, open episodes first; an empty string without episodes."""
-    if not timeline.drifts:
+    found = sorted(_cards(answer, timeline), key=lambda card: not card.drift.open)
+    if not found:
         return ""
     known = {feature.name: feature for feature in timeline.features}
     ends = {episode.id: episode.closed_tick for episode in answer.episodes}
     clock = Clock.of(answer.ticks)
     made = "".join(
-        _card(drift, known[drift.name], timeline, clock, ends.get(drift.episode))
-        for drift in timeline.drifts[:CARDS]
-        if drift.name in known
+        _card(card, known[card.drift.name], timeline, clock, ends.get(card.drift.episode)) for card in found[:CARDS]
     )
-    more = len(timeline.drifts) - CARDS
+    more = len(found) - CARDS
     rest = f'<p class="soft">and {more} more in the tables below</p>' if more > 0 else ""
     keys = histogram.key("since the onset")
     return f"<section><h2>Drifted features</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
 
 
-def _card(drift: DriftedFeature, feature: FeatureSeries, timeline: Timeline, clock: Clock, closed: int | None) -> str:
+def _cards(answer: ReportResponse, timeline: Timeline) -> Iterator[Card]:
+    drifts = {(drift.episode, drift.name): drift for drift in timeline.drifts}
+    series = {feature.name for feature in timeline.features}
+    reported = {feature.name: feature for feature in answer.features}
+    for cause in wording.causes([episode for episode in answer.episodes if is_covered(episode)]):
+        drawn: dict[str, DriftedFeature] = {}
+        members: list[FeatureReport] = []
+        for episode in cause:
+            for member in episode.features:
+                drift = drifts.get((episode.id, member.name))
+                now = reported.get(member.name) or FeatureReport(name=member.name, side="", family=episode.family)
+                if drift is not None and member.name in series:
+                    drawn.setdefault(member.name, drift)
+                    now = now if drift.open else msgspec.structs.replace(now, effects=drift.effects)
+                members.append(now)
+        yield from _cards_of_cause(wording.fold(members), drawn)
+
+
+def _cards_of_cause(found: wording.Folded, drawn: dict[str, DriftedFeature]) -> Iterator[Card]:
+    """Yield a card for each column of a cause, the first one with the relations; or one card for the relations."""
+    left = found.relations
+    for item in found.columns:
+        if item.feature.name in drawn:
+            derived = [f"and {len(item.derived)} derived from it"] if item.derived else []
+            summary = ", ".join([*derived, *([found.summary] if left else [])])
+            yield Card(item.feature.name, item.feature, drawn[item.feature.name], [*item.derived, *left], summary)
+            left = []
+    shown = [item for item in left if item.name in drawn]
+    if not found.columns and shown:
+        first = next((item for item in shown if item.name.startswith(wording.RESIDUAL)), shown[0])
+        rest = [item for item in left if item is not first]
+        summary = f"and {len(rest)} more measures of relations" if rest else ""
+        yield Card("Relations between columns", first, drawn[first.name], rest, summary)
+
+
+def _card(card: Card, feature: FeatureSeries, timeline: Timeline, clock: Clock, closed: int | None) -> str:
+    drift = card.drift
     last = None if drift.open else closed if closed is not None else drift.last_tick
     stretch = (drift.onset_tick, last)
     state = '<span class="badge open">drifting</span>' if drift.open else '<span class="badge unprofiled">ended</span>'
-    mark = "" if drift.confirmed else " <small>not confirmed; one of the largest contributions to the alarm</small>"
+    related = [card.feature, *card.folded] if card.feature.family == wording.RELATIONS else [card.feature]
+    since = clock.start(drift.onset_tick)
+    (words,) = (
+        wording.headlines(related, since)[:1] if drift.open else [f"{wording.change(card.feature)}, since {since}"]
+    )
     return (
-        f'<article class="card"><h3>{name(drift.name)} {state}{mark}</h3>'
-        f'<p class="soft">{text(feature.kind)}, {text(feature.side)}, family {text(feature.family)} · since '
-        f"{clock.start(drift.onset_tick)} · {whole(drift.histogram.rows)} rows</p>"
+        f'<article class="card"><h3>{name(card.title)} {state}</h3><p>{text(words)}</p>'
+        f'<p class="soft">{text(feature.kind)}, {text(feature.side)}, family {text(feature.family)} · '
+        f"{whole(drift.histogram.rows)} rows in the histogram</p>"
         f'<div class="pair"><div class="scroll">{histogram.large(drift.histogram)}</div>'
         f'<div class="scroll">{trend.psi(feature, timeline.steps, clock, stretch)}'
-        f"{trend.shares(feature, timeline.steps, clock, stretch)}</div></div>{_effects(drift.effects)}</article>"
+        f"{trend.shares(feature, timeline.steps, clock, stretch)}</div></div>"
+        f"{_effects(drift.effects)}{_fold(card)}</article>"
     )
+
+
+def _fold(card: Card) -> str:
+    if not card.folded:
+        return ""
+    named = [item for item in card.folded if item.family != wording.RELATIONS or item.name.startswith(wording.RESIDUAL)]
+    unnamed = [name(item.name) for item in card.folded if item not in named]
+    items = "".join(f"<li>{text(wording.change(item))}</li>" for item in named[:LISTED])
+    more = len(named) - LISTED
+    rest = f"<li>and {more} more</li>" if more > 0 else ""
+    if unnamed:
+        rest += f"<li>measures of all columns together: {', '.join(unnamed[:LISTED])}</li>"
+    return f"<details><summary>{text(card.summary)}</summary><ul>{items}{rest}</ul></details>"
 
 
 def _effects(effects: Effects | None) -> str:
@@ -55,7 +127,8 @@ def _effects(effects: Effects | None) -> str:
 
 def _sizes(effects: Effects) -> Iterator[tuple[str, str]]:
     yield "PSI", _interval(effects.psi)
-    yield "Jensen-Shannon", _interval(effects.jensen_shannon)
+    if effects.jensen_shannon_distance is not None:
+        yield "Jensen-Shannon distance", _interval(effects.jensen_shannon_distance)
     if effects.wasserstein is not None:
         yield "shift (Wasserstein), sd", _interval(effects.wasserstein)
     if effects.ks is not None:

@@ -8,6 +8,7 @@ from math import ceil, log10
 from ..response import ReportResponse
 from ..schema import EpisodeReport
 from ..timeline.schema import Timeline, TimelineWindow, is_covered
+from ..wording import RELATIONS, causes
 from . import svg
 from .axis import Axis
 from .markup import Clock, text
@@ -30,7 +31,7 @@ def chart(answer: ReportResponse, timeline: Timeline) -> str:
     if not names:
         return ""
     axis, clock = Axis(timeline.spans, LEFT, RIGHT), Clock.of(answer.ticks)
-    top, episodes = _top(timeline.spans), [episode for episode in answer.episodes if is_covered(episode)]
+    top, episodes = _top(timeline.spans), _causes(answer)
     parts = [
         *(_band(axis, clock, episode) for episode in episodes),
         *_grid(top),
@@ -102,6 +103,13 @@ def _alarm(axis: Axis, clock: Clock, episode: EpisodeReport) -> str:
     return svg.marker("mark", axis.at(episode.opened_tick) + axis.step / 2 * (axis.step < 40), TOP - 2, title)
 
 
+def _causes(answer: ReportResponse) -> list[EpisodeReport]:
+    """Return the episode that reported each cause."""
+    return [cause[0] for cause in causes([episode for episode in answer.episodes if is_covered(episode)])]
+
+
 def _names(episode: EpisodeReport) -> str:
+    if episode.family == RELATIONS:
+        return "relations between columns"
     names = [text(feature.name[:60]) for feature in episode.features[:5]]
     return ", ".join(names) + (" and others" if len(episode.features) > len(names) else "")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from ..timeline.schema import FeatureHistogram
 from . import svg
-from .axis import levels
+from .axis import levels, round_values
 from .markup import text, whole
 
 SMALL_WIDTH, SMALL_HEIGHT = 180, 40
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 520, 206, 48, 8, 146
+GAP, SMALL_GAP = 14, 4  # pixels between the intervals and the bars outside
+MARKS = 7  # at most, on the axis
 LABEL_WIDTH, LABEL_LENGTH = 15, 10  # pixels between slanted labels, and their maximum length
 
 
@@ -21,33 +24,72 @@ def key(current: str) -> str:
     return f'<span class="key"><i></i>reference</span><span class="key"><i class="new"></i>{current}</span>'
 
 
+@dataclass(frozen=True)
+class Bars:
+    """Places of the bars: those outside the intervals stand apart from them, on both sides.
+
+    Attributes:
+        parts: first and last bar + 1 of each part.
+        starts: left pixel of each part.
+        step: width of a bar.
+    """
+
+    parts: tuple[tuple[int, int], ...]
+    starts: tuple[float, ...]
+    step: float
+
+    @classmethod
+    def of(cls, histogram: FeatureHistogram, left: float, right: float, gap: float) -> Bars:
+        """Return the places of the bars between two pixels, with a gap between two parts."""
+        count, inner = len(histogram.labels), max(len(histogram.edges) - 1, 0)
+        first = min(max(histogram.before, 0), count) if inner else 0
+        end = min(first + inner, count) if inner else count
+        parts = tuple((one, other) for one, other in ((0, first), (first, end), (end, count)) if other > one)
+        step = (right - left - gap * max(len(parts) - 1, 0)) / max(1, count)
+        starts = tuple(left + one * step + place * gap for place, (one, _) in enumerate(parts))
+        return cls(parts, starts, step)
+
+    def x(self, bar: int) -> float:
+        """Return the left pixel of a bar."""
+        for (first, end), start in zip(self.parts, self.starts, strict=True):
+            if first <= bar < end:
+                return start + (bar - first) * self.step
+        raise IndexError(bar)
+
+    def outlines(self, kind: str, shares: Sequence[float], bottom: float, unit: float, closed: bool) -> Iterator[str]:
+        """Yield the outline of each part."""
+        for (first, end), start in zip(self.parts, self.starts, strict=True):
+            yield svg.path(kind, _outline(shares[first:end], start, self.step, bottom, unit), closed=closed)
+
+
 def small(histogram: FeatureHistogram) -> str:
     """Return a histogram for a table row, without labels."""
-    histogram, count = _bounded(histogram), len(histogram.labels)
-    step = SMALL_WIDTH / max(1, count)
-    top = max((*histogram.reference, *histogram.current, 1e-12))
+    histogram = _bounded(histogram)
+    unit = (SMALL_HEIGHT - 2) / max((*histogram.reference, *histogram.current, 1e-12))
+    bars = Bars.of(histogram, 0, SMALL_WIDTH, SMALL_GAP)
     parts = [
-        svg.path("old", _outline(histogram.reference, 0, step, SMALL_HEIGHT, (SMALL_HEIGHT - 2) / top), closed=True),
-        svg.path("new", _outline(histogram.current, 0, step, SMALL_HEIGHT, (SMALL_HEIGHT - 2) / top))
-        if histogram.rows
-        else "",
+        *bars.outlines("old", histogram.reference, SMALL_HEIGHT, unit, closed=True),
+        *(bars.outlines("new", histogram.current, SMALL_HEIGHT, unit, closed=False) if histogram.rows else ()),
     ]
     return svg.picture("hist", SMALL_WIDTH, SMALL_HEIGHT, "reference and current shares", parts)
 
 
 def large(histogram: FeatureHistogram) -> str:
     """Return a histogram with scales; each bar has a tooltip with its shares."""
-    histogram, count = _bounded(histogram), len(histogram.labels)
-    step = (WIDTH - LEFT - 4) / max(1, count)
+    histogram = _bounded(histogram)
     top = max((*histogram.reference, *histogram.current, 1e-12)) * 1.05
     unit = (BOTTOM - TOP) / top
+    bars = Bars.of(histogram, LEFT, WIDTH - 4, GAP)
     parts = [
         *_grid(top, unit),
-        svg.path("old", _outline(histogram.reference, LEFT, step, BOTTOM, unit), closed=True),
-        svg.path("new", _outline(histogram.current, LEFT, step, BOTTOM, unit)) if histogram.rows else "",
-        svg.line("axis", LEFT, BOTTOM, WIDTH - 4, BOTTOM),
-        *_labels(histogram, step),
-        *_titles(histogram, step),
+        *bars.outlines("old", histogram.reference, BOTTOM, unit, closed=True),
+        *(bars.outlines("new", histogram.current, BOTTOM, unit, closed=False) if histogram.rows else ()),
+        *(
+            svg.line("axis", start, BOTTOM, start + (end - first) * bars.step, BOTTOM)
+            for (first, end), start in zip(bars.parts, bars.starts, strict=True)
+        ),
+        *_labels(histogram, bars),
+        *_titles(histogram, bars),
     ]
     return svg.picture("hist", WIDTH, HEIGHT, "reference and current shares", parts)
 
@@ -75,24 +117,28 @@ def _grid(top: float, unit: float) -> Iterator[str]:
         yield svg.label("scale", LEFT - 5, y + 4, f"{100 * value:.3g} %", "end")
 
 
-def _labels(histogram: FeatureHistogram, step: float) -> Iterator[str]:
-    """Yield numbers below bars that are intervals, and slanted names below other bars, where they fit."""
-    edges, labels = histogram.edges, histogram.labels
-    for place in range(0, len(edges), max(1, -(-len(edges) // 7))):
-        x = LEFT + (place + 1) * step
-        yield svg.line("tick", x, BOTTOM, x, BOTTOM + 4)
-        yield svg.label("scale", x, BOTTOM + 16, _border(edges[place]), "middle")
-    if not edges:
+def _labels(histogram: FeatureHistogram, bars: Bars) -> Iterator[str]:
+    """Yield round numbers below intervals, and slanted names below other bars, where they fit."""
+    edges, labels, step = histogram.edges, histogram.labels, bars.step
+    if len(edges) < 2:  # an interval has two
         every = max(1, -(-LABEL_WIDTH // max(1, int(step))))
         for place in range(0, len(labels), every):
-            yield _slanted(labels[place], LEFT + (place + 0.5) * step, BOTTOM + 13)
-    for place in range(len(edges) + 1, len(labels) if edges else 0):
-        if not labels[place].startswith("above "):
-            yield _slanted(labels[place], LEFT + (place + 0.5) * step, BOTTOM + 25)
+            yield _slanted(labels[place], bars.x(place) + step / 2, BOTTOM + 13)
+        return
+    first, inner = min(histogram.before, len(labels)), len(edges) - 1
+    if first < len(labels) and edges[-1] > edges[0]:
+        start, width = bars.x(first), inner * step
+        for value in round_values(edges[0], edges[-1], MARKS):
+            x = start + (value - edges[0]) / (edges[-1] - edges[0]) * width
+            yield svg.line("tick", x, BOTTOM, x, BOTTOM + 4)
+            yield svg.label("scale", x, BOTTOM + 16, _border(value), "middle")
+    for place in (*range(first), *range(first + inner, len(labels))):
+        words = labels[place].removesuffix(labels[place].rpartition(" ")[2]).strip() or labels[place]
+        yield _slanted(words, bars.x(place) + step / 2, BOTTOM + 13)
 
 
 def _border(value: float) -> str:
-    return whole(value) if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return whole(value) if 1000 <= abs(value) < 1e6 and value == round(value) else f"{value:.6g}"
 
 
 def _slanted(words: str, x: float, y: float) -> str:
@@ -101,9 +147,9 @@ def _slanted(words: str, x: float, y: float) -> str:
     return f'<text class="scale" text-anchor="end" {where}>{text(short)}</text>'
 
 
-def _titles(histogram: FeatureHistogram, step: float) -> Iterator[str]:
+def _titles(histogram: FeatureHistogram, bars: Bars) -> Iterator[str]:
     for place, (label, old, new) in enumerate(
         zip(histogram.labels, histogram.reference, histogram.current, strict=True)
     ):
         title = f"{text(label)}: reference {old:.2%}, current {new:.2%}"
-        yield svg.rect("hover", LEFT + place * step, TOP, step, BOTTOM - TOP, title)
+        yield svg.rect("hover", bars.x(place), TOP, bars.step, BOTTOM - TOP, title)

@@ -11,6 +11,7 @@ from ..schema import ScoreReport, TickStatus
 
 NAME_LENGTH = 60
 LARGEST = 1e15
+THIN_SPACE = "\u202f"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Clock:
             return f"row {whole(tick * self.rows_per_tick)}"
         return time(tick * self.tick_seconds)
 
-    def brief(self, tick: int, span: float) -> str:
+    def brief(self, tick: float, span: float) -> str:
         """Return the start of `tick` in the precision of an axis over `span` ticks."""
         if self.rows_per_tick is not None:
             return f"row {whole(tick * self.rows_per_tick)}"
@@ -45,8 +46,8 @@ class Clock:
 
 
 def text(value: str) -> str:
-    """Escape a foreign text; unprintable characters become U+FFFD."""
-    return escape("".join(char if char.isprintable() else "\ufffd" for char in value))
+    """Escape a foreign text; unprintable characters become U+FFFD, except for the space of `whole`."""
+    return escape("".join(char if char.isprintable() or char == THIN_SPACE else "\ufffd" for char in value))
 
 
 def name(value: str) -> str:
@@ -88,7 +89,7 @@ def whole(number: float) -> str:
     """Format a count with thin spaces between thousands; very large ones in scientific notation."""
     if not abs(number) < LARGEST:
         return f"{number:.3g}"
-    return f"{round(number):,}".replace(",", "\u202f")
+    return f"{round(number):,}".replace(",", THIN_SPACE)
 
 
 def decimal(number: float) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...errors import number
+from .. import wording
 from ..response import ReportResponse
 from ..schema import BlindSpot, EpisodeReport, FalseAlarmBudget
 from ..timeline.schema import Timeline
@@ -83,7 +87,8 @@ def notices(answer: ReportResponse) -> str:
     """
     clock = Clock.of(answer.ticks)
     lines = [_blind(spot) for spot in answer.blind]
-    drifts = [_drift(episode, clock) for episode in answer.episodes if episode.open]
+    open_causes = wording.causes([episode for episode in answer.episodes if episode.open])
+    drifts = [_drift(cause, answer, clock) for cause in open_causes]
     lines += drifts
     if answer.state == "watching" and not drifts and not answer.blind and answer.families:
         unknown = not_compared(answer)
@@ -106,12 +111,14 @@ def _blind(spot: BlindSpot) -> str:
     )
 
 
-def _drift(episode: EpisodeReport, clock: Clock) -> str:
-    names = [name(item.name) for item in episode.features if item.active]
-    listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    what = "Higher loss" if episode.family == "performance" else "Drift"
-    where = f"<b>{what}</b>: {text(episode.family)}, in {listed or 'no active feature'}"
-    return f'<p class="notice open">{where}, since {clock.start(episode.onset_tick)}</p>'
+def _drift(cause: Sequence[EpisodeReport], answer: ReportResponse, clock: Clock) -> str:
+    found, since = wording.active(cause, answer.features), clock.start(cause[0].onset_tick)
+    lines, folded = wording.headlines(found, since), wording.fold(found)
+    what = "Higher loss" if cause[0].family == "performance" else "Drift"
+    shown = [text(line) for line in lines[:NAMED]] or [f"no active feature, since {since}"]
+    more = [f"and {number(len(lines) - NAMED, 'more column')}"] if len(lines) > NAMED else []
+    more += [folded.summary] if folded.columns and folded.relations else []
+    return f'<p class="notice open"><b>{what}</b>: {"<br>".join([*shown, *more])}</p>'
 
 
 def tiles(answer: ReportResponse) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...errors import number
+from .. import wording
 from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport
 from .markup import Clock
@@ -29,9 +30,8 @@ def lines(answer: ReportResponse) -> Iterator[str]:
     yield f"{seen}{number(rows, 'row')} measured, {number(answer.ticks.closed_total, 'tick')} closed"
     for family in answer.families:
         yield f"evidence of {family.name}: {family.evidence_ratio:.2g} of 1, {number(family.alarms_total, 'alarm')}"
-    for episode in answer.episodes:
-        if episode.open:
-            yield f"DRIFT of {episode.family} since {clock.start(episode.onset_tick)}: {_names(episode)}"
+    for cause in wording.causes([episode for episode in answer.episodes if episode.open]):
+        yield from _cause(cause, answer, clock.start(cause[0].onset_tick))
     if answer.families and not answer.blind and not any(episode.open for episode in answer.episodes):
         unknown = not_compared(answer).removesuffix(".")
         yield unknown[:1].lower() + unknown[1:] or "no open drift episode"
@@ -45,9 +45,16 @@ def lines(answer: ReportResponse) -> Iterator[str]:
             yield f"warning: {words}"
 
 
-def _names(episode: EpisodeReport) -> str:
-    names = [item.name for item in episode.features if item.active]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+def _cause(cause: Sequence[EpisodeReport], answer: ReportResponse, since: str) -> Iterator[str]:
+    """Yield one line per column that changed, and what its relations add."""
+    found = wording.active(cause, answer.features)
+    lines, folded = wording.headlines(found, since), wording.fold(found)
+    for line in lines[:NAMED]:
+        yield f"DRIFT of {cause[0].family}: {line}"
+    if len(lines) > NAMED:
+        yield f"  and {number(len(lines) - NAMED, 'more column')}"
+    if folded.columns and folded.relations:
+        yield f"  {folded.summary}"
 
 
 def _table(answer: ReportResponse) -> Iterator[str]:

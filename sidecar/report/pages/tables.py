@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from ...errors import number
 from ..response import ReportResponse, RouteTraffic
 from ..schema import EpisodeReport, FeatureReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
 from ..timeline.schema import FeatureSeries, Timeline
+from ..wording import RELATIONS, causes
 from . import histogram, trend
 from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
 from .meter import meter
@@ -20,11 +22,15 @@ NEW_VALUES = 5
 
 
 def ranked(answer: ReportResponse) -> list[FeatureReport]:
-    """Return the features in descending order of evidence, then of PSI."""
+    """Return the features in descending order of evidence, then of PSI.
 
-    def rank(feature: FeatureReport) -> tuple[float, float, str]:
+    If a column drifts, relations between columns come last, because they change with it.
+    """
+    explained = any(feature.episode_id for feature in answer.features if feature.family != RELATIONS)
+
+    def rank(feature: FeatureReport) -> tuple[bool, float, float, str]:
         psi = feature.effects.psi.value if feature.effects else 0.0
-        return -(feature.evidence_ratio or 0.0), -psi, feature.name
+        return explained and feature.family == RELATIONS, -(feature.evidence_ratio or 0.0), -psi, feature.name
 
     return sorted(answer.features, key=rank)
 
@@ -38,7 +44,7 @@ def without_values(feature: FeatureReport) -> bool:
 
 
 def features(answer: ReportResponse, timeline: Timeline) -> str:
-    """Return the table of features, the largest evidence first."""
+    """Return the table of features in the order of `ranked`."""
     known = {feature.name: feature for feature in timeline.features}
     found = ranked(answer)
     rows = [_feature(item, answer, known.get(item.name)) for item in found[:LISTED_FEATURES]]
@@ -88,21 +94,38 @@ def _feature(feature: FeatureReport, answer: ReportResponse, known: FeatureSerie
 
 
 def episodes(answer: ReportResponse) -> str:
-    """Return the table of episodes, open ones first."""
-    rows = [_episode(item, Clock.of(answer.ticks)) for item in answer.episodes[:LISTED_EPISODES]]
-    more = len(answer.episodes) - LISTED_EPISODES
-    note = f'<p class="soft">and {more} older episodes</p>' if more > 0 else ""
+    """Return the table of episodes, open ones first; those of one cause share a row."""
+    found = list(causes(answer.episodes))
+    rows = [_cause(item, Clock.of(answer.ticks)) for item in found[:LISTED_EPISODES]]
+    more = len(found) - LISTED_EPISODES
+    note = (
+        '<p class="soft">Confirmed features: among all that are confirmed at a tick, at most 10 % have not drifted, '
+        "on average. Likely features contribute most to the alarm.</p>"
+    )
+    note += f'<p class="soft">and {more} older episodes</p>' if more > 0 else ""
     return section("Episodes", note, ("episode", "state", "features", "onset", "opened", "closed"), rows)
 
 
-def _episode(episode: EpisodeReport, clock: Clock) -> tuple[str, ...]:
+def _cause(cause: tuple[EpisodeReport, ...], clock: Clock) -> tuple[str, ...]:
+    episode = cause[0]
     state = '<span class="badge open">open</span>' if episode.open else f"ended: {text(episode.closed_by or '')}"
-    names = ", ".join(
-        name(item.name) + ("" if item.confirmed else " <small>(unconfirmed)</small>") for item in episode.features
+    members = [(one.family, item) for one in cause for item in one.features]
+    columns, relations = (
+        [
+            f"{name(item.name)} <small>({'confirmed' if item.confirmed else 'likely'})</small>"
+            for family, item in members
+            if (family == RELATIONS) is related
+        ]
+        for related in (False, True)
     )
+    names = ", ".join(columns)
+    if relations:
+        words = f"{'and ' if columns else ''}{number(len(relations), 'relation')} between columns"
+        names += f"<details><summary>{words}</summary>{', '.join(relations)}</details>"
     ticks = (episode.onset_tick, episode.opened_tick, episode.closed_tick)
     times = ("" if tick is None else clock.start(tick) for tick in ticks)
-    return (f"<code>{text(episode.id)}</code><br><small>{text(episode.family)}</small>", state, names, *times)
+    ids = "<br>".join(f"<code>{text(one.id)}</code> <small>{text(one.family)}</small>" for one in cause)
+    return (ids, state, names, *times)
 
 
 def performance(answer: ReportResponse) -> str:

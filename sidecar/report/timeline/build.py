@@ -13,11 +13,12 @@ from ....detectors.detection.results import ratio
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Window, merged_window
 from ..schema import Effects, EpisodeFeatureReport, EpisodeReport, Report
+from ..wording import RELATIONS
 from .histogram_layout import HistogramLayout
 from .schema import DriftedFeature, FeatureHistogram, FeatureSeries, Series, Timeline, TimelineWindow, is_covered
 
 RECENT_TICKS = 60
-STEP_ROWS = 200  # with fewer rows, PSI over a few dozen bins is mostly noise
+STEP_ROWS = 200  # with fewer rows, PSI is mostly noise: about 10 / rows without drift
 DRIFTS = 40  # features in episodes, open ones first
 
 
@@ -104,7 +105,7 @@ def _drifts(
     now = {feature.name: feature.effects for feature in report.features if feature.episode_id}
     members = [(episode, member) for episode in report.episodes if is_covered(episode) for member in episode.features]
     made = 0
-    for episode, member in sorted(members, key=lambda pair: not (pair[0].open and pair[1].active)):
+    for episode, member in sorted(members, key=_rank):
         stretch = _stretch(windows, episode, member)
         if member.name not in profile.index or not stretch or made == DRIFTS:
             continue
@@ -121,6 +122,12 @@ def _drifts(
             effects=now.get(member.name) if active else measured.get((episode.id, member.name)),
             histogram=_histogram(profile, position, frames[position], stretch),
         )
+
+
+def _rank(member: tuple[EpisodeReport, EpisodeFeatureReport]) -> tuple[bool, bool]:
+    """Sort open drifts first, and relations between columns after the columns."""
+    episode, feature = member
+    return not (episode.open and feature.active), episode.family == RELATIONS
 
 
 def _stretch(windows: Sequence[Window], episode: EpisodeReport, member: EpisodeFeatureReport) -> list[Window]:

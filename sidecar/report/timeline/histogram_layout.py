@@ -18,6 +18,7 @@ from ....detectors.profile.feature import Feature
 from .schema import FeatureHistogram
 
 INTERVALS = 32  # bars for numbers, between the quantiles LOW and HIGH of the reference
+INTERVALS_FROM = 2  # bars before the intervals: far below, and below
 CATEGORIES = 32  # bars for the most frequent values; the others share one bar
 LOW, HIGH = 0.005, 0.995
 LABEL_LENGTH = 80
@@ -54,13 +55,14 @@ class HistogramLayout:
         return FeatureHistogram(
             labels=tuple(self.labels[at] for at in kept),
             edges=self.edges,
+            before=sum(at < INTERVALS_FROM for at in kept) if self.edges else 0,
             reference=tuple(old[at] for at in kept),
             current=tuple(current[at] for at in kept),
             rows=int(counts.sum()),
         )
 
     def _is_needed(self, at: int) -> bool:
-        return bool(self.edges) and at <= len(self.edges)  # the bar below the intervals, and the intervals
+        return bool(self.edges) and 1 <= at <= len(self.edges)  # the bar below the intervals, and the intervals
 
 
 def _shares(matrix: Floats, counts: Ints) -> tuple[float, ...]:
@@ -80,20 +82,22 @@ def _intervals(feature: Feature, bins: NumericBins) -> tuple[list[str], tuple[fl
     if not high > low:
         low, high = scaled[0], scaled[-1]
     edges = np.linspace(low, high, INTERVALS + 1)
-    matrix = np.zeros((INTERVALS + 2 + 2, len(counts)))  # below, intervals, above, infinite, missing
+    bars = INTERVALS + INTERVALS_FROM + 4  # far below, below; intervals; above, far above, infinite, missing
+    matrix = np.zeros((bars, len(counts)))
     for at in range(inner_bins):
         left, right = scaled[at], scaled[at + 1]
         with np.errstate(over="ignore"):  # a bin around a single value is one ulp wide
             parts = np.clip((edges - left) / (right - left) if right > left else edges > left, 0.0, 1.0).astype(float)
-        matrix[: INTERVALS + 2, first + at] = np.diff(np.concatenate([[0.0], parts, [1.0]]))
-    matrix[0, 1:first] = 1.0
-    matrix[INTERVALS + 1, first + inner_bins : first + inner_bins + 2] = 1.0
-    matrix[INTERVALS + 2, [0, -2]] = 1.0
-    matrix[INTERVALS + 3, -1] = 1.0
+        matrix[1:-3, first + at] = np.diff(np.concatenate([[0.0], parts, [1.0]]))
+    matrix[[0, 1, -4, -3], [1, 2, -4, -3]] = 1.0
+    matrix[-2, [0, -2]] = 1.0
+    matrix[-1, -1] = 1.0
     values = (edges * scale).tolist()
     names = [f"{value:.4g}" for value in values]
     inner = [f"{one} to {other}" for one, other in itertools.pairwise(names)]
-    return [f"below {names[0]}", *inner, f"above {names[-1]}", "infinite", "missing"], tuple(values), matrix
+    far = [f"far {side} {cut:.4g}" for side, cut in (("below", bins.cuts[0]), ("above", bins.cuts[-1]))]
+    labels = [far[0], f"below {names[0]}", *inner, f"above {names[-1]}", far[1], "infinite", "missing"]
+    return labels, tuple(values), matrix
 
 
 def _categories(feature: Feature) -> tuple[list[str], tuple[float, ...], Floats]:

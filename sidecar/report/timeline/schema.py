@@ -28,12 +28,15 @@ class TimelineWindow(msgspec.Struct, frozen=True, kw_only=True):
 class FeatureHistogram(msgspec.Struct, frozen=True, kw_only=True):
     """Shares of the reference and of the current rows over bars; `labels` name the bars.
 
-    `rows` is the number of current rows. `edges` are the borders of the intervals, which follow one bar for values
-    below the first edge. `edges` is empty if the bars are not intervals.
+    `rows` is the number of current rows. `edges` are the borders of the intervals. `before` bars precede the intervals:
+    the values below the first edge, and before them those far below the reference range, if there are any. The bars
+    after the intervals are the values above the last edge, far above, infinite and missing. `edges` is empty if the
+    bars are not intervals.
     """
 
     labels: tuple[str, ...]
     edges: tuple[float, ...] = ()
+    before: int = 1
     reference: tuple[float, ...]
     current: tuple[float, ...]
     rows: int

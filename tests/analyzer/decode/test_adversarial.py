@@ -145,15 +145,6 @@ def test_the_protocol_of_a_body_with_nan_is_found() -> None:
     assert reason(b'{"other":NaN}', path="/predict") == reason(b"[NaN]", path="/predict") == "unknown_protocol"
 
 
-def test_a_cloudevent_with_nan_is_decoded() -> None:
-    kind = "Content-Type: application/cloudevents+json\r\n"
-    found = decoded(b'{"id":"x","data":{"instances":[[NaN,1]]}}', path="/predict", request_headers=kind)
-    assert (found.request_id, len(found.inputs.columns)) == ("x", 2)
-    twice = b'{"id":"x","id":"y","data":{"instances":[[NaN,1]]}}'
-    assert reason(twice, path="/predict", request_headers=kind) == "duplicate_name"
-    assert reason(b"[NaN]", path="/predict", request_headers=kind) == "wrong_structure"
-
-
 def many(value: str) -> str:
     return ",".join([value] * (MAX_ROWS + 1))
 
@@ -193,3 +184,12 @@ def test_an_exchange_with_too_many_rows_is_skipped_in_each_form(body: str, hints
 def test_rows_without_any_value_are_not_measured(body: str) -> None:
     assert reason(body.encode(), hints=own("$"), path="/predict") == "no_rows"
     assert reason(rows("{},{}").encode(), path="/predict") == "no_rows"
+
+
+def test_a_cloudevent_with_nan_is_decoded() -> None:
+    kind = "Content-Type: application/cloudevents+json\r\n"
+    found = decoded(b'{"id":"x","data":{"instances":[[NaN,1]]}}', path="/predict", request_headers=kind)
+    assert (found.request_id, len(found.inputs.columns)) == ("x", 2)
+    twice = b'{"id":"x","id":"y","data":{"instances":[[NaN,1]]}}'
+    assert reason(twice, path="/predict", request_headers=kind) == "duplicate_name"
+    assert reason(b"[NaN]", path="/predict", request_headers=kind) == "wrong_structure"

@@ -11,6 +11,10 @@ Groups
 ------
 independent.py   false alarms where rows are independent, with references of any size
 serial.py        false alarms where rows follow one another
+recurring.py     false alarms where rare trouble recurs, and where traffic differs in ticks and density
+processes.py     the processes with such trouble
+summer.py        false alarms at the change of the clocks
+inflation.py     variance inflation that independent rows get
 delays.py        rows until the alarm, beside the least that any method needs
 hours.py         what telling the hours of the day apart is worth
 real.py          real data in its order, and shuffled

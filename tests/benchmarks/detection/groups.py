@@ -8,14 +8,24 @@ from tests.benchmarks.detection import (
     episodes,
     hours,
     independent,
+    inflation,
     injected,
+    intervals,
     merging,
     real,
+    recurring,
     relations,
     serial,
     speed,
+    summer,
 )
 from tests.benchmarks.detection.runner import Group
+
+RECURRING = (
+    "Alarms over what the budget allows. Reference and live traffic come from the same process, fresh in each run: 60 "
+    "days of reference and 90 live ones, ticks of 20 minutes, 10 rows each, tolerance .0025, unless a line differs. "
+    "Beside them the rows until a shift of 1 sd is found in a column with trouble, and in the last one, which has none."
+)
 
 GROUPS: dict[str, Group] = {
     "quiet": Group(
@@ -40,6 +50,49 @@ GROUPS: dict[str, Group] = {
         "Fourteen reference days of one-minute ticks, 10 rows each, 5 features, tolerance 0, a fresh reference in each "
         "run; beside it the ticks until a shift of 1 sd in one feature is found.",
         serial.cases,
+    ),
+    "outliers": Group(
+        "Recurring outliers",
+        f"{RECURRING} Four of five columns read 50 sd in a third of the rows of an hour, each once in 10 days.",
+        recurring.outliers,
+    ),
+    "incidents": Group(
+        "Recurring incidents",
+        f"{RECURRING} Four of five columns are 1 sd larger for 2 hours, each once in 5 days.",
+        recurring.incidents,
+    ),
+    "holidays": Group(
+        "Holidays",
+        f"{RECURRING} On eleven days of the year four of five columns move by 1 sd; ticks of an hour, 20 rows each, a "
+        "year live.",
+        recurring.holidays,
+    ),
+    "clumps": Group(
+        "Categories that come in clumps",
+        f"{RECURRING} New values in a tenth of the rows of an hour, once in 10 days; or a rare one in a fifth of an "
+        "hour's rows, once in 3 days; in all columns but the last.",
+        recurring.clumps,
+    ),
+    "bursts": Group("Bursts, jobs, stuck sensors and rows sent again", RECURRING, recurring.bursts),
+    "steady": Group("Processes without bursts", RECURRING, recurring.steady),
+    "density": Group(
+        "Ticks and traffic that differ from the reference",
+        f"{RECURRING} Hour effects are levels of .3 sd that are drawn again every hour; with them the reference has 6 "
+        "rows an hour where live traffic is 20 x denser.",
+        recurring.density,
+    ),
+    "inflation": Group(
+        "Variance inflation of independent rows",
+        "Ten columns of independent rows: log-normal, Pareto, counts, a hundred categories, missing values; 14 days, a "
+        "fresh reference in each run.",
+        inflation.cases,
+    ),
+    "summer": Group(
+        "Summer time",
+        "Two columns whose mean swings by 1.5 sd with the time of day in Berlin, ticks of 15 minutes, 10 rows each, 60 "
+        "days of reference and 60 live ones with the change of the clocks among them, tolerance .0025, one alarm in 30 "
+        "days.",
+        summer.cases,
     ),
     "hours": Group(
         "A daily cycle",
@@ -120,6 +173,13 @@ GROUPS: dict[str, Group] = {
         "One column of independent values, + .5 sd at the end; each detector with its defaults, Pilotfish with a "
         "reference of 10,000 rows, ten rows a tick and A = 43,200 (so at most .23 false alarms per 100,000 rows).",
         baselines.cases,
+    ),
+    "intervals": Group(
+        "Intervals of the effect sizes",
+        "The lowest share of 95 % intervals that contain the distance of the distributions, over 100, 300, 1,000 and "
+        "10,000 current rows and shifts of 0, .1, .5 and 1 sd; a fresh reference of 10,000 rows in each run. The "
+        "widths are those at 1 sd, in the order of the rows.",
+        intervals.cases,
     ),
     "throughput": Group(
         "Throughput of one core",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -37,6 +37,14 @@ def false_alarms(outcomes: Sequence[int], allowed: float, most: float | None = 1
     figures = {"alarms": total, "allowed": allowed * runs, "ratio": ratio, "upper": bound}
     text = f"{ratio:.2f} ({total} where {allowed * runs:.3g} were allowed)"
     return Judged(text, f"<= {bound:.2f}", None if most is None else bound <= most, figures)
+
+
+def with_lower_bound(alarms: Judged) -> Judged:
+    """Return what `false_alarms` found with both bounds: missed above 1, met below, undecided around 1."""
+    least = poisson_lower(alarms.figures["alarms"]) / alarms.figures["allowed"]
+    met = False if least > 1 else alarms.met or None
+    bound = f"{least:.2f} - {alarms.figures['upper']:.2f}"
+    return replace(alarms, bound=bound, met=met, figures={**alarms.figures, "lower": least})
 
 
 def mean_ratio(outcomes: Sequence[float], least: float, most: float | None, unit: str = "rows") -> Judged:
@@ -83,6 +91,13 @@ def mean_and_half(outcomes: Sequence[float]) -> tuple[float, float]:
 def poisson_upper(count: int) -> float:
     """The largest mean under which so few as `count` events are not rarer than one in a hundred (Garwood)."""
     return _root(lambda mean: _poisson_below(count, mean) - (1 - CONFIDENCE), 0.0, 20.0 + 4 * count)
+
+
+def poisson_lower(count: int) -> float:
+    """The smallest mean under which so many as `count` events are not rarer than one in a hundred (Garwood)."""
+    return (
+        _root(lambda mean: 1 - _poisson_below(count - 1, mean) - (1 - CONFIDENCE), 0.0, 1.0 + count) if count else 0.0
+    )
 
 
 def binomial_lower(good: int, runs: int) -> float:

@@ -12,19 +12,33 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from pilotfish.detectors.batch import Column
+from pilotfish.detectors.batch import Batch, Column
+from pilotfish.detectors.detection.replay import tick_spans_by_time
 from pilotfish.detectors.reference.build import build_profile
+from pilotfish.detectors.summaries.counts import TickCounts
 from tests.benchmarks.detection import plots, svg, table
 from tests.benchmarks.detection.columns import Normal, TwoClasses
 from tests.benchmarks.detection.groups import GROUPS
+from tests.benchmarks.detection.processes import PROCESSES, Clock
 from tests.benchmarks.detection.real import KNOWN
-from tests.benchmarks.detection.results import binomial_lower, false_alarms, mean_ratio, poisson_upper, share_at_least
+from tests.benchmarks.detection.recurring import Plan, profile_of, ticks
+from tests.benchmarks.detection.results import (
+    binomial_lower,
+    false_alarms,
+    mean_ratio,
+    poisson_lower,
+    poisson_upper,
+    share_at_least,
+    with_lower_bound,
+)
 from tests.benchmarks.detection.runner import Case, Group, NotMeasuredError, run
 
 
 def test_bounds_are_those_of_the_textbook() -> None:
     assert poisson_upper(0) == pytest.approx(log(100))
     assert poisson_upper(3) == pytest.approx(10.045, abs=0.001)
+    assert poisson_lower(3) == pytest.approx(0.4360, abs=0.001)
+    assert poisson_lower(0) == 0
     assert binomial_lower(40, 40) == pytest.approx(exp(log(0.01) / 40))
     assert binomial_lower(0, 40) == 0
 
@@ -33,6 +47,12 @@ def test_false_alarms_are_judged_by_their_bound() -> None:
     assert false_alarms([0] * 10, allowed=1.0).met
     assert not false_alarms([0] * 4, allowed=1.0).met  # too few runs to say so
     assert not false_alarms([0, 0, 0, 12], allowed=3.0).met  # within the budget on average, but not surely
+
+
+def test_a_budget_is_broken_only_if_the_lower_bound_says_so() -> None:
+    assert with_lower_bound(false_alarms([0] * 10, allowed=1.0)).met
+    assert with_lower_bound(false_alarms([2, 1, 3], allowed=1.0)).met is None
+    assert with_lower_bound(false_alarms([12, 9, 11], allowed=1.0)).met is False
 
 
 def test_means_are_judged_by_themselves() -> None:
@@ -72,6 +92,21 @@ def test_probabilities_of_bins_are_those_of_rows() -> None:
     found = np.bincount(x.bins.digitize(Column(values))[0], minlength=x.bins.size) / len(values)
     assert np.abs(found - Normal(0.3, 1.2).probabilities(x)).max() < 0.004
     assert TwoClasses(0.6).probabilities(c).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("process", ["new categories", "retries"])
+def test_ticks_counted_together_are_those_counted_one_by_one(process: str) -> None:
+    plan = Plan(process, columns=2, rows=3)
+    rows = PROCESSES[process](Clock(1500, plan.tick_seconds, plan.rows, plan.columns), np.random.default_rng(1))
+    profile = profile_of(rows.between(0, 15), plan)
+    live, counting = rows.between(15, 21), TickCounts(profile)
+    for span, (tick, counts) in zip(
+        tick_spans_by_time(live.times, plan.tick_seconds), ticks(profile, live, plan.tick_seconds), strict=True
+    ):
+        counting.add(Batch(live.taken(slice(span.start, span.stop)).columns, span.stop - span.start))
+        expected = counting.take()
+        assert (tick, counts.input_rows) == (span.tick, expected.input_rows)
+        assert np.array_equal(counts.bin_counts, expected.bin_counts)
 
 
 def test_pictures_are_pictures() -> None:

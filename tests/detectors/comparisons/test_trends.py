@@ -23,7 +23,8 @@ def test_a_trend_agrees_with_the_effect_sizes_of_each_window() -> None:
     for place, window in enumerate(windows):
         for name, trend in found.items():
             counts = sum_windows(PROFILE, [window]).counts.of(PROFILE, name)
-            effects = EffectSizeEstimator.of(trend.feature).measure(counts, 0, window.first, window.last)
+            excess = window.excess[PROFILE.index[name]].astype(np.int64)
+            effects = EffectSizeEstimator.of(trend.feature).measure(counts, excess, 0, window.first, window.last)
             assert effects is not None
             assert [trend.psi[place], trend.psi_low[place], trend.psi_high[place]] == pytest.approx(
                 [effects.psi.value, effects.psi.low, effects.psi.high]

@@ -50,6 +50,7 @@ def test_a_share_of_the_budget_belongs_to_losses() -> None:
     assert BY_SCORE not in {feature.name for feature in monitor.status().features}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("better", [0.0, 0.02, 0.1])
 def test_a_model_that_is_as_good_or_better_never_alarms(better: float) -> None:
     """8 x 200 ticks with a budget of one false alarm in 100; with the loss as it was, a few are allowed."""

@@ -90,7 +90,8 @@ def test_what_is_no_profile_is_refused(raw: bytes) -> None:
 
 def test_a_profile_for_another_bank_is_refused() -> None:
     document = json.loads(PROFILE.to_bytes())
-    _feature(document)["inflation"].append(1.0)
+    for key in ("inflation", "growth"):
+        _feature(document)[key].append(1.0)
     with pytest.raises(ProfileError, match="alternatives"):
         DriftMonitor(Profile.from_bytes(json.dumps(document).encode()))
 

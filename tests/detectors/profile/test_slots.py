@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from pilotfish.detectors.conformance import check_merge, check_pods, check_rows,
 from pilotfish.detectors.detection.family_tables import family_tables
 from pilotfish.detectors.detection.monitor import DriftMonitor
 from pilotfish.detectors.detection.results import TickResult
-from pilotfish.detectors.errors import ProfileError
+from pilotfish.detectors.errors import DetectorError, ProfileError
 from pilotfish.detectors.evalues.bank import build_bank
 from pilotfish.detectors.evalues.bounds import fixed_point_bounds, log_inverse_risk_of
 from pilotfish.detectors.profile.profile import Profile, canonical
@@ -24,6 +25,7 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.reference.profile_warnings import HOURLY_NOTE
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
+from pilotfish.detectors.timezones import local_seconds
 
 DAYS, DAY_TICKS, ROWS, TICK = 10, 144, 20, 600.0
 MONTH = DriftSettings(TICK)
@@ -264,3 +266,45 @@ def test_a_lasting_drift_is_not_closed_in_hours_that_the_reference_has_no_rows_o
         closed += [change for change in result.changes if change.kind == "closed"]
     assert alarms == 1
     assert closed == []
+
+
+def test_hours_follow_the_clocks_of_the_time_zone() -> None:
+    march = np.array([datetime(2026, 3, day, 12, tzinfo=UTC).timestamp() for day in (28, 30)])
+    ticks = (march / 1800).astype(int)
+    assert [slot_of(int(tick), 1800.0, "Europe/Berlin") for tick in ticks] == [13, 14]
+    assert [slot_of(int(tick), 1800.0, "Asia/Kolkata") for tick in ticks] == [17, 17]
+    assert [slot_of(int(tick) + 1, 1800.0, "Asia/Kolkata") for tick in ticks] == [18, 18]
+    shares = slot_shares(int(ticks[0]), int(ticks[0]) + 1, 1800.0, "Europe/Berlin")
+    assert shares is not None
+    assert np.flatnonzero(shares).tolist() == [13]
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../etc/passwd", "Europe/Berlin\0", "x" * 5000])
+def test_an_unknown_time_zone_is_refused(name: str) -> None:
+    with pytest.raises(DetectorError, match="time zone"):
+        DriftSettings(timezone=name)
+    document = json.loads(reference().to_bytes())
+    next(feature for feature in document["features"] if feature["slots"])["slots"]["timezone"] = name
+    with pytest.raises(ProfileError, match=r"slots\.timezone"):
+        Profile.from_bytes(json.dumps(document).encode())
+
+
+@pytest.mark.long
+def test_a_cycle_by_the_clock_on_the_wall_is_no_drift_when_the_clock_changes() -> None:
+    begin, change, end = (datetime(2026, *date, tzinfo=UTC).timestamp() for date in ((3, 1), (3, 29), (4, 8)))
+    rng, tick, rows = np.random.default_rng(3), 1200.0, 20
+    ticks = np.arange(begin // tick, end // tick).astype(int)
+    hours = local_seconds(ticks * tick, "Europe/Berlin") / 3600
+    level = np.repeat(4 * np.sin(2 * np.pi * hours / 24), rows)
+    values, at = level + rng.normal(size=len(level)), np.repeat(ticks, rows)
+    known = at < change // tick
+    alarms = {}
+    for timezone in ("UTC", "Europe/Berlin"):
+        built = build_profile({"x": values[known]}, times=at[known] * tick, tick_seconds=tick, timezone=timezone)
+        monitor, counts = DriftMonitor(built, DriftSettings(tick, timezone=timezone)), TickCounts(built)
+        alarms[timezone] = 0
+        for number in ticks[ticks * tick >= change].tolist():
+            counts.add(Batch({"x": values[at == number]}, rows))
+            alarms[timezone] += len(monitor.close_tick(number, counts.take()).alarms)
+    assert alarms["UTC"] > 0
+    assert alarms["Europe/Berlin"] == 0

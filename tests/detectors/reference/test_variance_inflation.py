@@ -64,3 +64,40 @@ def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one
     within = variance_inflation(bin_ids, bank, lengths, slots, banks, per_slot=True).values[location].max()
     assert within < beside / 2
     assert beside < whole
+
+
+@pytest.mark.parametrize("kind", ["normal", "rare", "atoms"])
+def test_independent_rows_are_rarely_called_dependent(kind: str) -> None:
+    dependent = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        values = rng.normal(size=6000)
+        if kind != "normal":
+            values = np.where(rng.random(6000) < 0.002, -999.0 if kind == "atoms" else np.nan, values)
+        bins = NumericBins.from_values(values[np.isfinite(values)])
+        bin_ids, _ = bins.digitize(Column(values))
+        bank = build_bank(bins, np.bincount(bin_ids, minlength=bins.size), 0.0025)
+        found = variance_inflation(bin_ids, bank, block_partitions(np.arange(6000) // 5, None))
+        dependent += bool(np.median(found.values) > 1)
+    assert dependent <= 3
+
+
+@pytest.mark.long
+def test_v_grows_with_traffic_only_by_effects_that_the_tolerance_does_not_cover() -> None:
+    rng = np.random.default_rng(5)
+    ticks = np.repeat(np.arange(20_000), 20)
+    calm, moved = rng.normal(size=len(ticks)), rng.normal(size=len(ticks)) + 0.3 * rng.normal(size=20_000)[ticks]
+    lengths = block_partitions(ticks, None)
+    growths = {}
+    for name, values in (("calm", calm), ("moved", moved)):
+        bins = NumericBins.from_values(values)
+        bin_ids, _ = bins.digitize(Column(values))
+        bank = build_bank(bins, np.bincount(bin_ids, minlength=bins.size), 0.0025)
+        for tolerance in (0.0, 0.0025):
+            found = variance_inflation(bin_ids, bank, lengths, tolerance=tolerance)
+            location = np.array(bank.groups) == "location"
+            assert np.all(found.growth <= found.values)
+            growths[name, tolerance] = float(np.median(found.growth[location] / found.values[location]))
+    assert growths["calm", 0.0] == 1
+    assert growths["calm", 0.0025] < 0.2
+    assert growths["moved", 0.0025] > 0.5

@@ -201,7 +201,7 @@ def test_the_terminal_shows_drift_and_features() -> None:
     made, _ = both()
     lines = list(summary.lines(made))
     assert lines[0] == "m 7: monitoring"
-    assert any(line.startswith("DRIFT of features since 2023-") and "amount" in line for line in lines)
+    assert any(line.startswith("DRIFT of features: amount ") and "(since about 2023-" in line for line in lines)
 
 
 BLIND = report.BlindSpot(reason="undecoded", text="None of the last 20 <b>exchanges</b>", since=NOW, total=True)

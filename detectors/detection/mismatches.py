@@ -1,0 +1,57 @@
+"""What makes live ticks differ from those that a profile was measured on.
+
+`replay` prints these warnings, and the report of a sidecar shows them. Evidence stays valid, but it is found late, or
+rests on variation that nobody measured.
+"""
+
+from __future__ import annotations
+
+from ..profile.profile import Profile
+from ..profile.slots import SLOT_SECONDS
+from ..settings import DriftSettings
+from ..timezones import UTC
+
+DENSITY_WARNING_RATIO = 10.0
+
+
+def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
+    """Return a warning for each way in which the settings do not fit the reference of a profile."""
+    reference = profile.reference
+    if reference.tick_seconds is None:
+        return ()
+    live, measured = settings.tick_seconds, reference.tick_seconds
+    longest = reference.longest_block * measured
+    zones = [feature.slots.timezone for feature in profile.features if feature.slots is not None]
+    found = []
+    if reference.order == "time" and live < measured:
+        found.append(
+            f"a tick is {live:g} s, but the variance of the reference was measured over {measured:g} s and more: "
+            f"bursts within {measured:g} s are unknown; build the profile with ticks of {live:g} s"
+        )
+    if reference.order == "time" and live > longest:
+        found.append(
+            f"a tick is {live:g} s, but the variance of the reference was measured over at most {longest:g} s, an "
+            "eighth of its length: the false-alarm budget may not hold; use shorter ticks, or a longer reference"
+        )
+    if zones and live > SLOT_SECONDS:
+        found.append(
+            f"a tick is {live:g} s, so {len(zones)} features with a daily cycle are compared with the whole reference "
+            "instead of the same hour: their drift is found late; use ticks of an hour or less"
+        )
+    if zones and settings.timezone not in {UTC, zones[0]}:
+        found.append(
+            f"the profile compares the hours of {zones[0]}, not those of {settings.timezone}: "
+            f"build it with --timezone {settings.timezone}"
+        )
+    return tuple(found)
+
+
+def density_warning(density: float | None) -> str:
+    """Return a warning if the last tick was so dense that its evidence was divided almost to nothing; else empty."""
+    if density is None or density <= DENSITY_WARNING_RATIO:
+        return ""
+    return (
+        f"a tick has {density:,.0f} times the rows of a tick of the reference, and the evidence of slow effects is "
+        "divided accordingly: drift is found late or never; build the profile from traffic of the same density; "
+        "if rows are replayed faster than they happened, build it without times"
+    )
