@@ -10,7 +10,8 @@ from pathlib import PurePath
 
 MAX_QUOTED = 80
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*@)?([^\s/?#]*)([^\s?#]*)(?:[?#]\S*)?")
+# without the scheme: to look for it takes quadratic time in the length of a text
+_URL = re.compile(r"(://)(?:[^\s/?#]*@)?([^\s/?#]*)([^\s?#]*)(?:[?#]\S*)?")
 _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:@\[\]]+)(?::[0-9]*)?")
 
 
@@ -29,7 +30,7 @@ def quote_value(value: object, limit: int = MAX_QUOTED) -> str:
     """
     if isinstance(value, PurePath):
         return _quote_path(value, limit)
-    text = repr(_redacted(value))
+    text = repr(_redacted(value, limit))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -65,12 +66,15 @@ def _shown_url(url: re.Match[str]) -> str:
     return url[1] + (url[2] + url[3] if _AUTHORITY.fullmatch(url[2]) else "…")
 
 
-def _redacted(value: object) -> object:
+def _redacted(value: object, levels: int) -> object:
+    """Return `value` with its texts redacted, to a depth of `levels`: its `repr` has one bracket for each level."""
     if isinstance(value, str):
         return redact_urls(value)
+    if levels <= 0:
+        return None
     if isinstance(value, dict):
-        return {_redacted(key): _redacted(item) for key, item in value.items()}
-    return [_redacted(item) for item in value] if isinstance(value, list) else value
+        return {_redacted(key, levels - 1): _redacted(item, levels - 1) for key, item in value.items()}
+    return [_redacted(item, levels - 1) for item in value] if isinstance(value, list) else value
 
 
 def _quote_path(path: PurePath, limit: int) -> str:

@@ -63,3 +63,21 @@ PART = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters
 def test_no_user_query_or_fragment_of_a_url_is_shown(user: str, password: str, path: str, query: str) -> None:
     url = f"https://{user}{SECRET}:{password}{SECRET}@h.example{path}?{query}{SECRET}#{SECRET}"
     assert SECRET not in redact_urls(f"cannot use {url} here")
+
+
+@pytest.mark.parametrize("text", ["a", "a://", "://a", "://@", "a.b"])
+def test_a_long_text_takes_linear_time(text: str) -> None:
+    """A label of 4 MB without white space took minutes, while the whole process stood still."""
+    assert len(quote_value("://" + text * (400_000 // len(text)))) <= MAX_QUOTED
+
+
+@pytest.mark.parametrize("depth", [10, MAX_QUOTED, 50_000])
+def test_a_nested_value_is_quoted_whatever_its_depth(depth: int) -> None:
+    """A nested label made the admin address answer 500."""
+    lists: object = "://ann:S3CRET@a"
+    objects: object = "://ann:S3CRET@a"
+    for _ in range(depth):
+        lists, objects = [lists], {"k": objects}
+    assert quote_value(lists).startswith("[" * min(depth, MAX_QUOTED - 1))
+    assert quote_value(objects).startswith("{'k': {'k': ")
+    assert "S3CRET" not in quote_value(lists) + quote_value(objects)

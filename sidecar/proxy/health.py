@@ -30,7 +30,8 @@ class HealthServer:
         self._reactor = reactor
         self._sock = sock
         self._describe = describe
-        self._connections: dict[int, _HealthConnection] = {}
+        self._connections: dict[int, _HealthConnection] = {}  # oldest first
+        self._sweeping = False
 
     def start(self) -> None:
         """Start to accept connections."""
@@ -60,7 +61,18 @@ class HealthServer:
             next(iter(self._connections.values())).close()  # the oldest connection that has not sent its request
         connection = _HealthConnection(self, self._reactor, sock, self._connections)
         self._reactor.register(sock.fileno(), IN, connection.ready, connection.close)
-        self._reactor.call_later(REQUEST_TIMEOUT, connection.close)
+        if not self._sweeping:  # a timer of each connection would keep it in memory after its end
+            self._sweeping = True
+            self._reactor.call_at(connection.deadline, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close the connections whose time is over."""
+        now = self._reactor.now()
+        for connection in [each for each in self._connections.values() if each.deadline <= now]:
+            connection.close()
+        self._sweeping = bool(self._connections)
+        if self._sweeping:
+            self._reactor.call_at(next(iter(self._connections.values())).deadline, self._sweep)
 
     def _pause(self) -> None:
         self._reactor.unregister(self._sock.fileno())
@@ -80,6 +92,7 @@ class _HealthConnection:
         self._sock = sock
         self._connections = open_connections
         self._request = b""
+        self.deadline = reactor.now() + REQUEST_TIMEOUT
         self._key = sock.fileno()
         sock.setblocking(False)
         open_connections[self._key] = self

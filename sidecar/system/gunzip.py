@@ -15,6 +15,8 @@ from ..errors import PilotfishError
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP, ZLIB, RAW = 31, 15, -15  # the argument `wbits` of zlib
+FREE_MEMBERS = 100  # of one body
+MEMBER_BYTES = 1024  # of content for each further member; an empty one takes as much time as 1 KB
 _CHUNK = 16 * 1024  # bytes; the start of each member copies the rest of a chunk
 
 
@@ -45,10 +47,13 @@ def gunzip(raw: bytes, limit: int) -> bytes:
 
 
 def inflate(raw: bytes, limit: int, window: int) -> bytes:
-    """Return `raw` decompressed, at most `limit` bytes; raise DecompressionError. `window` is GZIP, ZLIB or RAW."""
+    """Return `raw` decompressed, at most `limit` bytes; raise DecompressionError. `window` is GZIP, ZLIB or RAW.
+
+    Beyond FREE_MEMBERS members, there must be MEMBER_BYTES of content for each, so that the time follows from the size.
+    """
     if not raw:
         raise CutOffError("cut off: it is empty")
-    reader, parts, room = GunzipReader(BytesIO(raw), window), [], limit + 1
+    reader, parts, room = GunzipReader(BytesIO(raw), window, FREE_MEMBERS), [], limit + 1
     while part := reader.read(room):
         parts.append(part)
         room -= len(part)
@@ -58,10 +63,14 @@ def inflate(raw: bytes, limit: int, window: int) -> bytes:
 
 
 class GunzipReader:
-    """Reads the content of a gzip file in blocks, so that the memory does not depend on the size of the file."""
+    """Reads the content of a gzip file in blocks, so that the memory does not depend on the size of the file.
 
-    def __init__(self, file: BinaryIO, window: int = GZIP) -> None:
+    With `members`, there must be MEMBER_BYTES of content for each further member.
+    """
+
+    def __init__(self, file: BinaryIO, window: int = GZIP, members: int | None = None) -> None:
         self._file = file
+        self._room = None if members is None else members * MEMBER_BYTES
         self._window = window
         self._stream = zlib.decompressobj(window)
         self._rest = b""  # compressed bytes that were read and not decompressed yet
@@ -80,6 +89,8 @@ class GunzipReader:
                 raise DamagedError(f"damaged ({error})") from error
             self._rest = self._stream.unconsumed_tail
             if plain:
+                if self._room is not None:
+                    self._room += len(plain)
                 return plain
 
     def _next_member(self) -> bool:
@@ -88,5 +99,9 @@ class GunzipReader:
         while not (raw := raw.lstrip(b"\0")):
             if not (raw := self._file.read(_CHUNK)):
                 return False
+        if self._room is not None:
+            self._room -= MEMBER_BYTES
+            if self._room < 0:
+                raise DamagedError("damaged (too many members)")
         self._stream, self._rest = zlib.decompressobj(self._window), raw
         return True

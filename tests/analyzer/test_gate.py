@@ -121,3 +121,22 @@ def test_any_bytes_are_passed_on_in_order_or_refused(parts: list[bytes]) -> None
         pass
     sent = iter(b"".join(parts))
     assert all(byte in sent for byte in passed)  # a subsequence: only empty lines are left out
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"transfer-encoding"])
+@pytest.mark.parametrize("end", [b"\n", b"x\n", b"\r", b"\n\r\n", b"\v"])
+def test_white_space_in_the_length_of_a_body_takes_linear_time(name: bytes, end: bytes) -> None:
+    """An expression that backtracked took an hour for one head of 15 KiB, while the whole process stood still."""
+    head = b"GET /metrics HTTP/1.1\r\n" + name + b" " * 5000 + b":" + b" \t" * 4000 + end + b"\r\n\r\n"
+    with pytest.raises(RefusedBytesError):
+        list(RequestGate().receive(head))
+
+
+@pytest.mark.parametrize(
+    "field", [b"Content-Length : 5", b"content-length:5", b"CONTENT-LENGTH:\t 5 \t", b"A: b\nContent-Length: 5"]
+)
+def test_the_length_of_a_body_is_read_in_every_spelling(field: bytes) -> None:
+    gate = RequestGate()
+    head = b"PUT /profile HTTP/1.1\r\n" + field + b"\r\n\r\n"
+    assert b"".join(gate.receive(head + b"12345" + GET)) == head + b"12345"
+    assert gate.holds

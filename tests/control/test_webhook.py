@@ -103,6 +103,8 @@ def test_answers(script: str, expected: DeliveryResult) -> None:
         "raw:HTTP/1.1 200 OK|Content-Encoding: gzip|Content-Length: 2||ok",
         "raw:HTTP/1.1 201 |Location: ::::|Set-Cookie: a=b; expires=Tue, 14 Nov 99999 22:14:20 GMT|Content-Length: 0||",
         "raw:HTTP/1.0 200 OK||" + "x" * 200_000,
+        "raw:HTTP/1.1 200 OK|Retry-After: " + "9" * 60_000 + "|Content-Length: 2||ok",
+        "raw:HTTP/1.1 200 " + "x" * 60_000 + "|Content-Length: 2||ok",
     ],
 )
 def test_a_2xx_settles_whatever_else_the_receiver_sends(answer: str) -> None:

@@ -12,6 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.system.gunzip import (
+    FREE_MEMBERS,
+    MEMBER_BYTES,
     RAW,
     ZLIB,
     CutOffError,
@@ -106,3 +108,13 @@ def test_both_ways_agree_on_any_bytes(noise: bytes, patch: bytes, at: int) -> No
     for raw in (noise, b"\x1f\x8b\x08" + noise, whole[:at] + patch + whole[at + len(patch) :]):
         assert outcome(raw, "whole") == outcome(raw, "blocks")
         is_gzip(raw)
+
+
+def test_small_members_are_damage_beyond_a_number() -> None:
+    """A million empty members in a body of 8 MB took a second, and their content costs nothing."""
+    members = FREE_MEMBERS * gzip.compress(b"")
+    assert gunzip(members + gzip.compress(b"x"), LIMIT) == b"x"
+    with pytest.raises(DamagedError, match="too many members"):
+        gunzip(members + 2 * gzip.compress(b"x"), LIMIT)
+    blocks = 3 * FREE_MEMBERS * gzip.compress(bytes(MEMBER_BYTES))
+    assert gunzip(blocks, LIMIT) == bytes(3 * FREE_MEMBERS * MEMBER_BYTES)

@@ -13,6 +13,7 @@ BYTE = 3  # ns
 UNREAD_BYTE = 30  # ns; of a byte whose values are not counted yet, because it is compressed
 PRICES = {b",": 150, b"[": 400, b"{": 2_000}  # ns; a comma stands for a value, a brace for a row
 CELL = 120  # ns; of a cell that is added to the values of the body
+BINARY_VALUE = 250  # ns; of a value of a binary tensor that becomes a value of a single column
 FREE = 1_000_000  # ns; an exchange that is expected to cost less is always decoded: 400 rows, or 6,000 numbers
 UNLIMITED = 1 << 62  # ns
 
@@ -41,6 +42,11 @@ class Allowance:
     def cells(self) -> int:
         """The number of cells that may be added to the values of a body."""
         return (self._most - self.spent) // CELL
+
+    @property
+    def binary_values(self) -> int:
+        """The number of values of binary tensors that may become values of single columns."""
+        return (self._most - self.spent) // BINARY_VALUE
 
     def spend(self, body: bytes) -> None:
         """Add the expected cost of a decompressed body; raise SkipExchangeError if it is more than what is left."""

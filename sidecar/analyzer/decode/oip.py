@@ -95,6 +95,8 @@ def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hin
         raise SkipExchangeError("no_rows")
     if len(tensors) > arrays.MAX_COLUMNS:
         raise SkipExchangeError("too_many_values")
+    if tail:
+        _require_budget(tensors, hints)
     columns = {}
     count = tensors[0].shape[0] if tensors[0].shape else -1
     at = 0
@@ -159,6 +161,22 @@ def _column_names(tensor: Tensor) -> object:
     if tensor.parameters is None:
         return None
     return next((value for key, value in tensor.parameters.items() if key in _NAMED), None)
+
+
+def _require_budget(tensors: list[Tensor], hints: Hints) -> None:
+    """Raise SkipExchangeError if the binary tensors have more values than the allowance covers.
+
+    The bytes do not bound the cost: one byte can be one value. Numbers that stay arrays cost as much as their bytes.
+    """
+    values = 0
+    for tensor in tensors:
+        if tensor.data is not None:
+            continue
+        size = _size(tensor.shape)
+        if tensor.datatype == "BYTES" or size <= arrays.MAX_FLAT_WIDTH * tensor.shape[0]:
+            values += size
+    if values > hints.most_binary:
+        raise SkipExchangeError("decode_budget")
 
 
 def _binary(tensor: Tensor, tail: bytes | None, at: int) -> tuple[Cells, int]:

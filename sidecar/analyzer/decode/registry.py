@@ -91,7 +91,7 @@ def _decode(record: Record, hints: Hints, allowance: Allowance) -> DecodedExchan
         hints = msgspec.structs.replace(hints, most_added=allowance.cells)
     protocol = hints.protocol if hints.protocol != "auto" else target.protocol or _sniff(body)
     codec = PROTOCOLS[protocol]
-    request = codec.decode_request(body, hints)
+    request = codec.decode_request(body, _with_binary_room(body, hints, allowance))
     _require_names(request)
     response, reason = _response(record, response_headers, codec, request.rows.count, hints, allowance)
     request_id, response_id = _ids(request_headers, response_headers, request.request_id or body.event_id, response)
@@ -158,6 +158,12 @@ def _body(raw: bytes, fields: Headers, hints: Hints, allowance: Allowance, rows:
     return Body(raw, fields, int(size), rows=rows)
 
 
+def _with_binary_room(body: Body, hints: Hints, allowance: Allowance) -> Hints:
+    if body.json_size is None:
+        return hints
+    return msgspec.structs.replace(hints, most_binary=allowance.binary_values)
+
+
 def _require_names(body: DecodedBody) -> None:
     """Raise SkipExchangeError if the name of a column is too long: the names of unknown columns are kept and shown."""
     names, limit = body.rows.columns, arrays.MAX_NAME_LENGTH
@@ -173,7 +179,8 @@ def _response(
     if record.flags & RESPONSE_TRUNCATED:
         return None, "truncated"
     try:
-        part = codec.decode_response(_body(record.response_body, fields, hints, allowance, count), hints)
+        body = _body(record.response_body, fields, hints, allowance, count)
+        part = codec.decode_response(body, _with_binary_room(body, hints, allowance))
         _require_names(part)
     except SkipExchangeError as skipped:
         return None, skipped.reason

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -92,6 +93,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         body_limit: the maximum size of one body in bytes, after decompression.
         own: the paths of the protocol "json".
         most_added: the number of cells that may be added to the values of a body; the allowance sets it.
+        most_binary: the number of values of binary tensors that may become single columns; the allowance sets it.
     """
 
     protocol: Protocol = "auto"
@@ -102,6 +104,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     body_limit: int = 2 * MIB
     own: OwnJson = OwnJson()
     most_added: int = MAX_ADDED
+    most_binary: int = sys.maxsize
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]

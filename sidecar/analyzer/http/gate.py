@@ -17,7 +17,7 @@ MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES  # on the wire, with the framing of the c
 # a target with a host of its own would leave in doubt which Host counts
 _LINE = re.compile(rb"[A-Z]{1,16} /[!-~]* HTTP/1\.[01]\Z")
 _BEGINNING_OF_LINE = re.compile(rb"(?:[A-Z]{1,16}(?: (?:/[!-~]*(?: [!-~]{0,8})?)?)?)?\r?\Z")
-_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_FRAMING = re.compile(rb"\n(content-length|transfer-encoding)[ \t]*+:([^\n]*+)", re.IGNORECASE)  # never backtracks
 _END = b"\r\n\r\n"
 
 
@@ -123,7 +123,7 @@ class RequestGate:
 
 def _framing(head: bytes) -> tuple[int, bool]:
     """Return the length of the body, and whether it comes in chunks instead (RFC 9112, 6.3)."""
-    found = [(name.lower(), value) for name, value in _FRAMING.findall(head)]
+    found = [(name.lower(), value.strip(b" \t\r")) for name, value in _FRAMING.findall(head)]
     lengths = {value for name, value in found if name == b"content-length"}
     codings = [value.lower() for name, value in found if name == b"transfer-encoding"]
     if codings:

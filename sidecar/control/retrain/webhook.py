@@ -93,6 +93,8 @@ class WebhookSender:
             timeout=aiohttp.ClientTimeout(total=self._target.timeout),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=MAX_RESPONSE_BYTES,  # a long header of a 2xx must not make the event be sent again
+            max_field_size=MAX_RESPONSE_BYTES,
         )
         try:
             response = await session.post(self._target.url, data=body, headers=headers, allow_redirects=False)

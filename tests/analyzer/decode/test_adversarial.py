@@ -82,7 +82,11 @@ CASES: dict[str, tuple[str | bytes, Hints, str]] = {  # the outcome: a reason, o
         Hints(),
         "shape_mismatch",
     ),
-    "many gzip members": (gzip.compress(b'{"instances":[1]}') + gzip.compress(b"") * (SIZE // 20), Hints(), ""),
+    "many gzip members": (
+        gzip.compress(b'{"instances":[1]}') + gzip.compress(b"") * (SIZE // 20),
+        Hints(),
+        "content_encoding",
+    ),
     "a gzip bomb": (gzip.compress(bytes(2**24)), Hints(), "compression_ratio"),
     "UTF-16": (rows(repeat("1")).encode("utf-16"), Hints(), "invalid_json"),
 }
