@@ -63,7 +63,7 @@ class LossBins(NumericBins):
         return {**super().document(), "loss": True}
 
     @classmethod
-    def from_document(cls, document: dict[str, Any], where: str) -> Self:
+    def from_document(cls, document: object, where: str) -> Self:
         if document.get("loss") is not True:
             raise schema.unfit(f"{where}.loss", "true", document.get("loss"))
         return super().from_document({key: value for key, value in document.items() if key != "loss"}, where)

@@ -177,12 +177,12 @@ class NumericBins:
         return {
             "atoms": [None if np.isnan(atom) else atom for atom in self.atoms.tolist()],
             "centre": self.centre, "cuts": self.cuts.tolist(), "discrete": self.discrete, "spread": self.spread,
-            **({} if self.means is None else {"means": [None if np.isnan(m) else m for m in self.means.tolist()]}),
+            "means": None if self.means is None else [None if np.isnan(m) else m for m in self.means.tolist()],
         }  # fmt: skip
 
     @classmethod
-    def from_document(cls, document: dict[str, Any], where: str) -> Self:
-        known = _DOCUMENT({"means": None, **document}, where)
+    def from_document(cls, document: object, where: str) -> Self:
+        known = _DOCUMENT(document, where)
         cuts = schema.ascending(known["cuts"], f"{where}.cuts")
         atoms = np.array([np.nan if atom is None else atom for atom in known["atoms"]])
         cls._check_atoms(schema.sized(atoms, len(cuts) - 3, f"{where}.atoms"), cuts, f"{where}.atoms")

@@ -122,7 +122,7 @@ class Stack:
         request.add_header("Accept", accept)
         request.add_header("Content-Type", content_type)
         try:
-            with urllib.request.urlopen(request, timeout=patient(5)) as response:
+            with urllib.request.urlopen(request, timeout=patient(15)) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:

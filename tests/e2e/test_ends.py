@@ -127,7 +127,7 @@ def test_state_of_another_run_ends_it_with_the_reason(stack: Stack, spawn: Child
         *("--admin", f"127.0.0.1:{free_port()}", "--state", stack.folder / "state"),
     )
     assert second.process.wait(timeout=patient(20)) == 2
-    assert "another analyzer may use the same --state folder" in second.errors()
+    assert "another analyzer uses it; give each analyzer its own --state folder" in second.errors()
     assert stack.stop() == 0
 
 

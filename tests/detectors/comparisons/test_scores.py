@@ -95,9 +95,9 @@ def test_rows_outside_the_range_are_at_their_mean_and_at_least_beyond_the_border
     assert estimator.scale.ends[1] < unknown[-3] < at[-3]
 
 
-def test_bins_of_earlier_profiles_have_no_means_and_lie_at_their_middle() -> None:
+def test_bins_without_means_lie_at_their_middle() -> None:
     bins = NumericBins.from_values(np.random.default_rng(6).normal(size=2000))
-    assert "means" not in bins.document()
+    assert bins.document()["means"] is None
     positions = NumericBins.from_document(bins.document(), "bins").positions
     inner = positions[1:-2]
     assert np.all(np.diff(inner) >= 0)

@@ -15,7 +15,8 @@ PILOTFISH = (sys.executable, "-m", "pilotfish.sidecar.cli")
 
 def start_caged(stack: Stack, cage: Cage, *, state: str = f"{VOLUME}/state") -> None:
     """Start `pilotfish run` in `cage`, as its user."""
-    os.chown(stack.folder, USER, USER)
+    for path in (stack.folder, *stack.folder.iterdir()):
+        os.chown(path, USER, USER)
     start_behind(stack, cage.prefix(), folder=VOLUME, state=state)
 
 
