@@ -64,8 +64,8 @@ class LossBins(NumericBins):
 
     @classmethod
     def from_document(cls, document: object, where: str) -> Self:
-        if document.get("loss") is not True:
-            raise schema.unfit(f"{where}.loss", "true", document.get("loss"))
+        if not isinstance(document, dict) or document.get("loss") is not True:
+            raise schema.unfit(where, "an object with loss true", document)
         return super().from_document({key: value for key, value in document.items() if key != "loss"}, where)
 
     @classmethod
