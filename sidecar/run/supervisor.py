@@ -1,6 +1,6 @@
 """The supervisor: starts children, waits for signals, and carries out the actions of restart_policy.py.
 
-All signals that it handles are blocked and received one at a time with sigtimedwait(2), so that no signal handler
+All signals that it handles are blocked and received one at a time with sigwaitinfo(2), so that no signal handler
 interrupts other code. As process 1 of a container, it also reaps orphaned processes.
 """
 
@@ -27,7 +27,7 @@ from .watchdog import SilenceLimits, Watchdog
 ON_ORPHANED = {ANALYZER: signal.SIGKILL, PROXY: ORPHANED}
 # service managers send these to all processes at once; the analyzer process must go on until the proxy has ended
 IGNORED = {ANALYZER: (signal.SIGHUP, signal.SIGINT, signal.SIGTERM), PROXY: ()}
-LONGEST_WAIT = 3600.0  # seconds
+SHORTEST_WAIT, LONGEST_WAIT = 1e-4, 3600.0  # seconds
 
 
 @dataclass
@@ -58,9 +58,9 @@ class Supervisor:
         times = (self.policy.wake_at, *(child.watchdog.check_at for child in self.watched.values()))
         wake_at = min((at for at in times if at is not None), default=None)
         wait = LONGEST_WAIT if wake_at is None else max(0.0, wake_at - time.monotonic())
-        arrived = signal.sigtimedwait(awaited, wait)
-        if arrived is not None and arrived.si_signo != signal.SIGCHLD:
-            return self._carry_out(self.policy.on_signal(arrived.si_signo, time.monotonic()))
+        arrived = next_signal(awaited, wait)
+        if arrived not in (signal.SIGCHLD, signal.SIGALRM):
+            return self._carry_out(self.policy.on_signal(arrived, time.monotonic()))
         for child, status in self._reap():
             end = self._carry_out(self.policy.on_exit(child, status, time.monotonic()))
             if end is not None:
@@ -147,10 +147,22 @@ def supervise(
     return Supervisor(name, argv, policy, watched, heartbeat).run()
 
 
+def next_signal(awaited: set[signal.Signals], seconds: float) -> int:
+    """Return the number of the next of the blocked signals `awaited`; SIGALRM, one of them, comes after `seconds`.
+
+    `signal.sigtimedwait` is not used, because it returns a random number after a stop (SIGSTOP, or a pause of the
+    machine) that outlasts its time limit. The proxy would then get SIGTERM.
+    """
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, SHORTEST_WAIT))
+    number = signal.sigwaitinfo(awaited).si_signo
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return number
+
+
 @contextmanager
 def _blocked() -> Iterator[tuple[set[signal.Signals], set[signal.Signals]]]:
     """Block the signals that the supervisor handles; yield them, and the signal mask for children."""
-    awaited = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+    awaited = {signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
         awaited.add(signal.SIGHUP)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were inherited as ignored, children would have no exit status

@@ -154,6 +154,7 @@ def try_damages(name: str, whole: Path, folder: Path, number: int) -> None:
         shutil.rmtree(copy)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_never_ends_the_analyzer(name: str, whole: Path, tmp_path: Path) -> None:
     try_damages(name, whole, tmp_path, SHORT)

@@ -25,7 +25,7 @@ NAMES_THE_PLACE = re.compile(
     r"^\$\.|^the profile's format is|^the profile was built for|^the profile is not a JSON document|"
     r"feature .* has \d+ variance inflations"
 )
-ONE_OF_SHORT, ONE_OF_LONG = 500, 50  # mutants that are tried
+ONE_OF_SHORT, ONE_OF_LONG = 1000, 50  # mutants that are tried
 
 
 def check(case: Case, raw: bytes, factory: EngineFactory) -> str:
@@ -225,6 +225,7 @@ EXTREMES: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", EXTREMES)
 def test_an_extreme_profile_works(what: str) -> None:
     try_extreme(what, list(CASES)[list(EXTREMES).index(what) % len(CASES)])
@@ -249,6 +250,7 @@ def try_extreme(what: str, name: str) -> None:
     assert check(CASES[name], raw_of(document), monitor) == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("new", ["", "x" * 1000, 'a\x00\n"<b>\\{}\u202e\U0001f600', "loss", "city:length", "CITY"])
 def test_a_profile_with_any_name_of_a_column_works(new: str) -> None:
     case = CASES["types"]

@@ -70,6 +70,7 @@ def test_a_bad_document_later_leaves_the_previous_one_in_force(stack: Stack, rec
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("content", "expected"),
     [(b"{", "profile.json"), (profile_of(1, version="2"), "'2'")],

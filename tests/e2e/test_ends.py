@@ -42,6 +42,7 @@ def test_sigint_stops_at_once(stack: Stack) -> None:
         assert stack.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.long
 def test_the_exit_status_is_the_proxys_when_the_proxy_cannot_start(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.listen)):
         stack.start()

@@ -31,6 +31,7 @@ def oom_score(pid: int) -> int:
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
+@pytest.mark.long
 def test_a_killed_or_stopped_analyzer_loses_no_request_and_no_count(stack: Stack) -> None:
     stack.start()
     proxy = stack.pid("proxy")

@@ -114,6 +114,7 @@ def test_labels_survive_a_crash_and_count_once(labelled: Stack) -> None:
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 def test_labels_that_show_a_worse_model_request_a_retraining(labelled: Stack, receiver: Receiver) -> None:
     stack = labelled
     start_counting(stack)

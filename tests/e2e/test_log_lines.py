@@ -36,6 +36,7 @@ def has(stack: Stack, *words: str, level: str | None = None) -> bool:
     )
 
 
+@pytest.mark.long
 def test_a_start_from_variables_logs_each_event_once_as_json(stack: Stack, receiver: Receiver) -> None:
     receiver.script[:] = ["500", "200"]
     variables = {

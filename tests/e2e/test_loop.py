@@ -82,6 +82,7 @@ def test_a_person_closes_an_episode(stack: Stack, receiver: Receiver) -> None:
     assert stack.stop() == 0
 
 
+@pytest.mark.long
 def test_in_mode_recommend_the_intent_is_shown_and_not_sent(stack: Stack, receiver: Receiver) -> None:
     stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("mode: act", "mode: recommend"))
     stack.start()

@@ -53,6 +53,7 @@ def ask_requests(url: str, body: dict[str, Any]) -> Any:
 CLIENTS: dict[str, Callable[[str, dict[str, Any]], Any]] = {"httpx": ask_httpx, "requests": ask_requests}
 
 
+@pytest.mark.long
 def test_every_row_of_a_service_with_its_own_json_is_measured(stack: Stack) -> None:
     for name, ask in CLIENTS.items():
         body = {"rows": ROWS, "id": name}

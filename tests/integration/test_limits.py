@@ -145,6 +145,7 @@ def test_several_pairs_relay_to_their_own_upstreams(tmp_path: Path) -> None:
             assert_relays(other, second)
 
 
+@pytest.mark.long
 def test_counters_continue_after_a_restart(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     with listening() as listener:

@@ -215,6 +215,7 @@ def test_the_document_can_be_named_by_the_variable_of_run(
     assert "monitor.yaml: in force" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_it_needs_no_http_library(folder: Path) -> None:
     code = "import sys, pilotfish.sidecar.run.check; print({'aiohttp', 'asyncio'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -159,3 +159,28 @@ def test_the_supervisor_needs_the_standard_library_only() -> None:
 def test_the_supervisor_does_not_import_asyncio() -> None:
     code = "import sys, pilotfish.sidecar.run.app; print('asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
+
+
+WAITING = """
+import signal
+from pilotfish.sidecar.run.supervisor import next_signal
+awaited = {signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+print("waiting", flush=True)
+for _ in range(5):
+    print(signal.Signals(next_signal(awaited, 0.05)).name, flush=True)
+print(signal.Signals(next_signal(awaited, 60.0)).name, flush=True)
+"""
+
+
+def test_a_stop_beyond_the_next_check_is_no_signal_to_forward(spawn: Children) -> None:
+    child = spawn(sys.executable, "-c", WAITING)
+    wait_until(lambda: "waiting" in child.stdout.read_text(), what="the start")
+    stop(child.pid)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.process.wait(timeout=0.3)  # the length of the stop is the subject
+    os.kill(child.pid, signal.SIGCONT)
+    wait_until(lambda: child.stdout.read_text().count("SIGALRM") == 5, what="the checks")
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.process.wait(timeout=patient(10)) == 0
+    assert child.stdout.read_text().split() == ["waiting", *["SIGALRM"] * 5, "SIGTERM"]

@@ -99,6 +99,7 @@ def test_an_answer_that_is_no_response_is_an_error(raw: bytes, message: str) -> 
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "behave",
     [

@@ -30,6 +30,7 @@ def first_alarm(
     return None
 
 
+@pytest.mark.long
 def test_independent_rows_stay_within_the_budget_with_fresh_references() -> None:
     """200 ticks with a budget of one in 40, 8 references of 1000 rows: 40 alarms allowed; 12 would be suspicious."""
     alarms = 0

@@ -89,6 +89,7 @@ def test_only_features_with_a_cycle_have_slots_and_the_profile_says_so() -> None
     assert load.slots.variance_inflation.max() < 5
 
 
+@pytest.mark.long
 def test_a_cycle_no_longer_hides_a_shift() -> None:
     """With slots, 2 ticks are enough; without slots, a week of ticks is not."""
     profile = reference()
