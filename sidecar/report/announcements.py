@@ -103,7 +103,8 @@ def _opened(episode: EpisodeReport, report: Report, *, resumed: bool) -> str:
     lines, folded = wording.headlines(named, onset), wording.fold(named)
     more = [number(len(lines) - NAMED, "more column")] if len(lines) > NAMED else []
     more += [folded.summary.removeprefix("and ")] if folded.columns and folded.relations else []
-    what = "; ".join([*lines[:NAMED], *(f"and {item}" for item in more)]) or "no single feature"
+    names = ", ".join(quote_value(feature.name) for feature in episode.features[:NAMED])
+    what = "; ".join([*lines[:NAMED], *(f"and {item}" for item in more)]) or names or "no single feature"
     part = f", part of episode {episode.part_of}" if episode.part_of else ""
     verb = "is open since an earlier run" if resumed else "goes on" if episode.part_of else "ALARM"
     return f"{_kind(episode)} {verb}: {episode.family}: {what}; episode {episode.id}{part}"

@@ -178,7 +178,7 @@ def test_a_stop_beyond_the_next_check_is_no_signal_to_forward(spawn: Children) -
     wait_until(lambda: "waiting" in child.stdout.read_text(), what="the start")
     stop(child.pid)
     with pytest.raises(subprocess.TimeoutExpired):
-        child.process.wait(timeout=0.3)  # the length of the stop is the subject
+        child.process.wait(timeout=patient(0.3))  # the length of the stop is the subject
     os.kill(child.pid, signal.SIGCONT)
     wait_until(lambda: child.stdout.read_text().count("SIGALRM") == 5, what="the checks")
     os.kill(child.pid, signal.SIGTERM)
