@@ -17,7 +17,6 @@ from ..profile.feature import Feature
 from ..profile.profile import Profile
 from ..profile.slots import SLOT_SECONDS, SLOTS
 from ..settings import FAMILY_SHARES, DriftSettings
-from ..timezones import UTC
 from .shared_causes import SharedCauses
 from .tables import FamilyTable, FeatureTable
 
@@ -107,7 +106,6 @@ def _feature(
         log_inverse_risk,
         tolerance,
         tick_seconds,
-        feature.slots.timezone if feature.slots is not None else UTC,
     )
     if not by_slot:
         made.at(0)  # compile now, not in the first tick

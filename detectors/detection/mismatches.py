@@ -14,6 +14,12 @@ from ..timezones import UTC
 DENSITY_WARNING_RATIO = 10.0
 
 
+def reference_warnings(profile: Profile, settings: DriftSettings, density: float | None) -> tuple[str, ...]:
+    """Return all warnings: those about the settings, and the one about the density of live ticks."""
+    dense = density_warning(density)
+    return (*tick_warnings(profile, settings), *([dense] if dense else ()))
+
+
 def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
     """Return a warning for each way in which the settings do not fit the reference of a profile."""
     reference = profile.reference

@@ -16,7 +16,7 @@ from ..profile.profile import Profile
 from ..settings import DriftSettings
 from ..summaries.counts import Counts, TickCounts
 from ..summaries.windows import Windows
-from .mismatches import density_warning, tick_warnings
+from .mismatches import reference_warnings
 from .monitor import DriftMonitor
 from .results import Alarm, MonitorStatus
 
@@ -86,8 +86,8 @@ class Replay:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What makes the ticks differ from those of the reference; the density is that of a usual tick."""
-        dense = density_warning(float(np.median(self._densities)) if self._densities else None)
-        return (*tick_warnings(self._profile, self.monitor.settings), *([dense] if dense else ()))
+        density = float(np.median(self._densities)) if self._densities else None
+        return reference_warnings(self._profile, self.monitor.settings, density)
 
     @property
     def windows(self) -> Windows:

@@ -36,7 +36,6 @@ class FeatureTable:
         log_inverse_risk: L of the last confidence level.
         tolerance: chi-square distance that counts as no drift.
         tick_seconds: width of a live tick if the feature has slots, else None.
-        timezone: IANA name of the zone whose hours are the slots.
     """
 
     feature: Feature
@@ -48,7 +47,6 @@ class FeatureTable:
     log_inverse_risk: float
     tolerance: float
     tick_seconds: float | None
-    timezone: str
     _compiled: dict[int | None, CompiledBank] = field(default_factory=dict)
 
     def at(self, tick: int) -> CompiledBank:
@@ -77,7 +75,8 @@ class FeatureTable:
         return self.variance_inflation + self.inflation_growth * max(density - 1, 0.0)
 
     def _slot(self, tick: int) -> int | None:
-        return None if self.tick_seconds is None else slot_of(tick, self.tick_seconds, self.timezone)
+        slots = self.feature.slots
+        return None if self.tick_seconds is None or slots is None else slot_of(tick, self.tick_seconds, slots.timezone)
 
     def _compile(self, slot: int | None) -> CompiledBank:
         feature, slots, tested = self.feature, self.feature.slots, tested_bins(self.feature.bins)

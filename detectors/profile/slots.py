@@ -13,6 +13,7 @@ variance inflation, and if they find a shift of one standard deviation sooner.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class Slots:
         }
 
 
+@lru_cache(maxsize=64)  # all features of a tick ask for the same one
 def slot_of(tick: int, tick_seconds: float, timezone: str = UTC) -> int | None:
     """Return the hour of the day in which a tick begins, for ticks counted from the epoch; None if a tick is longer.
 

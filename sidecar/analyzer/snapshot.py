@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ...detectors.detection.mismatches import density_warning, tick_warnings
+from ...detectors.detection.mismatches import reference_warnings
 from ...detectors.detection.results import MonitorStatus
 from ...detectors.profile.profile import Profile
 from ...detectors.quality.findings import FINDING_KINDS
@@ -135,8 +135,7 @@ def _reference_warnings(
     """Return a warning for each way in which live ticks differ from those of the reference."""
     if monitor is None or status is None:
         return ()
-    dense = density_warning(status.density)
-    return (*tick_warnings(monitor.profile, pipeline.settings.drift), *([dense] if dense else ()))
+    return reference_warnings(monitor.profile, pipeline.settings.drift, status.density)
 
 
 def _detector_warnings(streams: tuple[report.StreamDetectorStatus, ...]) -> list[str]:
