@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(size(240, 3000)), needs("str
 
 KILLS = size(5, 60)
 PASSED_SECONDS = 3.0  # after them, the process made too few calls of this kind
-CALLS = {"fsync": 30, "rename": 30, "unlink": 3, "write": 60}  # by kind: how many to let pass at most
+CALLS = {"fsync": 12, "rename": 6, "unlink": 1, "write": 60}  # by kind: how many to let pass at most
 
 
 def killed_at(call: str, number: int) -> tuple[str, ...]:
@@ -46,8 +46,7 @@ def test_kills_at_the_writes_of_checkpoint_and_outbox(stack: Stack, receiver: Re
                 await asyncio.to_thread(processes.kill, ANALYZER, *killed_at(call, nth))
                 traced = processes.children[ANALYZER]
                 try:
-                    if number % 2:
-                        await open_another_episode(stack, number)
+                    await open_another_episode(stack, number)
                     await until(lambda traced=traced: not traced.running(), "the call", timeout=PASSED_SECONDS)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                     hit += 1
                 except TimeoutError:
@@ -64,7 +63,7 @@ def test_kills_at_the_writes_of_checkpoint_and_outbox(stack: Stack, receiver: Re
     FIGURES.kills += KILLS
     assert load.failures == []
     assert checker.faults == []
-    assert hit >= KILLS // 2
+    assert hit >= size(1, KILLS // 2)
     said = "".join(child.errors() for child in stack.spawn.started)
     assert not [word for word in ("damaged", "refused", "Traceback", "CRITICAL") if word in said], said[-4000:]
     assert_one_event_per_episode(receiver)
