@@ -15,6 +15,7 @@ from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.parts import ANALYZER, Parts
 from tests.e2e.soak.sizes import SLOW, progress, size
 from tests.e2e.stack import Stack, requests_total
+from tests.support.processes import Child
 from tests.support.programs import needs
 from tests.support.waiting import wait_until
 
@@ -29,6 +30,12 @@ def killed_at(call: str, number: int) -> tuple[str, ...]:
     """Return a prefix that lets the process be killed when it enters the `number`-th system call of this kind."""
     inject = f"inject={call}:signal=KILL:when={number}"
     return ("strace", "-D", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
+
+
+async def is_ready_before_kill(stack: Stack, traced: Child) -> bool:
+    """Wait until the process is ready or killed, and return whether it still runs."""
+    await until(lambda: stack.ready() or not traced.running(), "the analyzer", timeout=SLOW)
+    return traced.running()
 
 
 def test_kills_at_the_writes_of_checkpoint_and_outbox(stack: Stack, receiver: Receiver) -> None:
@@ -46,7 +53,8 @@ def test_kills_at_the_writes_of_checkpoint_and_outbox(stack: Stack, receiver: Re
                 await asyncio.to_thread(processes.kill, ANALYZER, *killed_at(call, nth))
                 traced = processes.children[ANALYZER]
                 try:
-                    await open_another_episode(stack, number)
+                    if await is_ready_before_kill(stack, traced):
+                        await open_another_episode(stack, number)
                     await until(lambda traced=traced: not traced.running(), "the call", timeout=PASSED_SECONDS)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                     hit += 1
                 except TimeoutError:
