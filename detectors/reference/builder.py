@@ -124,8 +124,8 @@ class FeatureBuilder:
     def _add_output(self, transform: Transform, name: str, column: Column) -> bool:
         """Add an output of a transform, over the rows for which it is defined.
 
-        All outputs are numbers, so its kind follows from the numbers alone: a row with an odd value, such as an array of
-        another length, is missing and changes nothing else.
+        All outputs are numbers, so the kind follows from the numbers alone. A row with an odd value, such as an array
+        of another length, is missing and changes nothing else.
         """
         rows, kept = self._rows, countable_rows(transform.family, column)
         if kept is not None:
