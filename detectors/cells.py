@@ -105,7 +105,9 @@ def with_numeric_truths(column: Column) -> Column:
         return column
     cells = column.values.tolist()
     return Column(
-        _objects([TRUTHS.get(_text(cell).strip().lower(), cell) if isinstance(cell, TEXTS) else cell for cell in cells]),
+        _objects(
+            [TRUTHS.get(_text(cell).strip().lower(), cell) if isinstance(cell, TEXTS) else cell for cell in cells]
+        ),
         column.missing,
     )
 

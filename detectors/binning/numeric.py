@@ -261,7 +261,7 @@ def _is_text_number(value: object, number: float, *, text_numbers: bool) -> bool
     """Return whether a text is an expected number, or a word for missing that the profile keeps as a category."""
     if isinstance(value, str) and value.strip() in MISSING_WORDS:
         return True
-    return text_numbers and number == number  # noqa: PLR0124  # false for NaN
+    return text_numbers and number == number  # false for NaN
 
 
 def _around(distinct: Floats) -> tuple[Floats, Floats]:

@@ -130,6 +130,8 @@ def _check_feature(feature: Feature, where: str) -> None:
 
 def _check_counts(feature: Feature, reference: ReferenceSummary, where: str) -> None:
     rows = int(feature.training.sum()) + int(feature.calibration.sum())
+    if feature.mismatches > rows:
+        raise _unfit(f"$.{where}.mismatches", f"is {feature.mismatches}, more than its {rows} rows")
     if rows > reference.rows:
         raise _unfit(f"$.{where}", f"has {rows} rows in shaping and bounding, of {reference.rows} in the reference")
     if feature.slots is None:

@@ -104,6 +104,7 @@ def _feature(document: object, where: str) -> Feature:
         delay_rows=known["delay_rows"],
         warnings=known["warnings"],
         slots=slots,
+        mismatches=known["mismatches"],
     )
 
 
@@ -163,6 +164,7 @@ _FEATURE = schema.fields(
     growth=_GROWTH,
     inflation=_INFLATION,
     kind=schema.one_of(Kind),
+    mismatches=schema.whole(),
     n_eff=schema.number(0, schema.LARGEST_COUNT),
     name=schema.text(0, schema.LONGEST_DERIVED),
     shaping=schema.anything,

@@ -164,8 +164,12 @@ def _with_columns(builder: FeatureBuilder, whole: ReferenceRows, keep: Container
     columns = dict(whole.columns)
     for name, column in whole.columns.items():
         side, type_ = whole.sides[name], whole.types[name]
+        odd = 0
         if side != "label" and type_ in {"integer", "numeric"}:
-            columns[name] = Column(to_floats(column)[0])
-        if side == "label" or builder.add_column(name, side, columns[name], type_, keep_column=name in keep):
+            values, odd = to_floats(column, text_numbers=True)
+            columns[name] = Column(values)
+        if side == "label" or builder.add_column(
+            name, side, columns[name], type_, keep_column=name in keep, mismatches=odd
+        ):
             types[name] = type_
     return replace(whole, columns=columns, types=types)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -24,13 +25,14 @@ from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
 from ..system.files import open_file
-from .cells import NA, text_among_numbers
+from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
 from .parquet import MAGIC, parquet_header, read_parquet
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds
 
+NUMERIC_KINDS = {"integer", "numeric"}
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -87,13 +89,16 @@ def build(
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
     progress: Progress,
 ) -> BuildResult:
     """Build the profile of the rows in `path`; raise ReferenceDataError."""
-    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
+    words = missing_words(na, kept_words)
+    table = read_table(path, roles, CsvOptions(words, delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
     sides = _sides(table, roles)
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
@@ -109,6 +114,7 @@ def build(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -125,7 +131,18 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
-    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+    notes = [*table.notes, *notes, *_odd_cells(table, profile), *_task_notes(roles, profile)]
+    return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name])
+        for feature in profile.features
+        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+    )
+    return [note for note in found if note]
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:

@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
@@ -32,7 +33,7 @@ from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
-from .cells import NA
+from .cells import with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .files import read_profile
@@ -125,11 +126,15 @@ def _positive(text: str) -> float | None:
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
+    options = CsvOptions(
+        frozenset(profile.missing_words), names, profile.text_columns, profile.array_columns, delimiter=args.delimiter
+    )
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     wanted = {name for side in SIDES for name in profile.names(side)}
     columns = {name: column for name, column in table.columns.items() if name in wanted}
+    numeric = {feature.name for feature in profile.features if isinstance(feature.bins, NumericBins)}
+    columns |= {name: with_numbers(columns[name]) for name in numeric & columns.keys()}  # a file's text has no type
     if not columns or not table.rows:
         raise ReferenceDataError(
             f"{args.data}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
