@@ -106,8 +106,9 @@ class ColumnBuilder:
     """Builds a column from blocks of cells.
 
     `names` is for numbers that are names: numbers that a double would round stay text. `as_text` reads every cell as
-    text first; with `exact`, it stays as it is written, even if almost all cells are numbers. After `add`, `text_after_numbers` is True if text followed cells that were already converted to
-    numbers. Their spelling is lost, so the file must be read again with `as_text`.
+    text first; with `exact`, it stays as it is written, even if almost all cells are numbers. After `add`,
+    `text_after_numbers` is True if text followed cells that were already converted to numbers. Their spelling is lost,
+    so the file must be read again with `as_text`.
     """
 
     def __init__(self, na: frozenset[str], *, names: bool = False, as_text: bool = False, exact: bool = False) -> None:
