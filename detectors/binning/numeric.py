@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isnan
 from typing import Any, Self
 
 import numpy as np
 
 from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
-from ..cells import MISSING_WORDS, NUMBERS, number_of
+from ..cells import MISSING_WORDS, NUMBERS, TRUTHS, number_of
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
@@ -220,7 +221,8 @@ _DOCUMENT = schema.fields(
 def to_floats(column: Column, *, text_numbers: bool = False) -> tuple[Floats, int]:
     """Return the values as float64 [rows], NaN where a value is missing or unusable, and the number of non-numbers.
 
-    A text that is a number is read as this number. It counts as a non-number unless `text_numbers` is true.
+    A text that is a number is read as this number, true as 1 and false as 0. It counts as a non-number, unless it is
+    a number and `text_numbers` is true.
     """
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing
