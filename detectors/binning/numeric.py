@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isnan
 from typing import Any, Self
 
 import numpy as np
@@ -254,16 +253,13 @@ def _parsed(values: list[object], missing: Bools | None, *, text_numbers: bool) 
         if absent[row] or is_missing(value):
             continue
         out[row] = number = number_of(value)
-        if not isinstance(value, NUMBERS):
-            mismatches += not _is_text_number(value, number, text_numbers=text_numbers)
+        if isinstance(value, NUMBERS) or (text_numbers and number == number):  # not NaN
+            continue
+        word = value.strip() if isinstance(value, str) else None
+        if word not in MISSING_WORDS:  # a word that the profile keeps as a category is missing among numbers
+            mismatches += 1
+            out[row] = TRUTHS.get(word.lower(), number) if word else number
     return out, mismatches
-
-
-def _is_text_number(value: object, number: float, *, text_numbers: bool) -> bool:
-    """Return whether a text is an expected number, or a word for missing that the profile keeps as a category."""
-    if isinstance(value, str) and value.strip() in MISSING_WORDS:
-        return True
-    return text_numbers and number == number  # false for NaN
 
 
 def _around(distinct: Floats) -> tuple[Floats, Floats]:
