@@ -185,6 +185,7 @@ _PROFILE = schema.fields(
     prediction_columns=schema.names(),
     reference=REFERENCE,
     transforms=schema.listed(from_document),
+    unsent_columns=schema.names(),
     version=_NAME,
     warnings=schema.listed(schema.text(most=LONGEST_WARNING), most=20),
 )
