@@ -23,6 +23,7 @@ UNSEEN_SHARE = 0.5  # share of values that the other split lacks, from which a c
 FEWEST_ROWS = 20  # rows of a split that are needed for a decision
 WORDS = 3  # words that make a text a sentence rather than a name or a code
 CHARACTERS = 8  # the same for scripts without spaces
+TIMES_SHARE = 0.95  # share of the texts that must be times for a column of timestamps
 UNSPACED = 0x0E00  # Thai; most scripts without spaces have higher code points
 LISTS = (list, tuple, np.ndarray)
 
@@ -87,7 +88,7 @@ def infer_kind(column: Column) -> Kind:
     if values.dtype.kind == "b":
         return _or_constant("boolean", values)
     if values.dtype.kind in "fiuM":
-        return _numeric_kind(to_floats(Column(values))[0])
+        return numeric_kind(to_floats(Column(values))[0])
     present = values.tolist()
     types = set(map(type, present))
     if types <= {bool, np.bool_}:
@@ -101,7 +102,7 @@ def infer_kind(column: Column) -> Kind:
         return "constant" if len(texts) == 1 and types == {str} else "categorical"
     parsed = to_floats(Column(values))[0]
     if len(parsed) and not np.isnan(parsed).any():
-        return _numeric_kind(parsed)
+        return numeric_kind(parsed)
     return "categorical"
 
 
@@ -114,7 +115,8 @@ def _or_constant(kind: str, values: Array) -> Kind:
     return cast("Kind", kind if len(np.unique(values)) > 1 else "constant")
 
 
-def _numeric_kind(values: Floats) -> Kind:
+def numeric_kind(values: Floats) -> Kind:
+    """Return the kind of numbers [rows]; NaN and infinities have no influence."""
     finite = values[np.isfinite(values)]
     if len(finite) and np.all(finite == finite[0]):
         return "constant"
@@ -168,9 +170,12 @@ def is_period_label(texts: list[str]) -> bool:
 
 
 def are_timestamps(texts: list[str]) -> bool:
-    """Return whether texts, in any order, are many different dates or times (ISO 8601)."""
-    different = set(texts)
-    return len(different) >= DATES and all(from_text(text) is not None for text in different)
+    """Return whether texts, in any order, are many different dates or times (ISO 8601), but for a few."""
+    some = texts[:: max(1, len(texts) // FIRST_VALUES)]
+    if sum(from_text(text) is not None for text in some) <= UNSEEN_SHARE * len(some):
+        return False
+    times = {text for text in set(texts) if from_text(text) is not None}
+    return len(times) >= DATES and sum(text in times for text in texts) >= TIMES_SHARE * len(texts)
 
 
 def is_row_number(values: Floats) -> bool:

@@ -103,6 +103,7 @@ def _feature(document: object, where: str) -> Feature:
         delay_rows=known["delay_rows"],
         warnings=known["warnings"],
         slots=slots,
+        mismatches=known["mismatches"],
     )
 
 
@@ -162,6 +163,7 @@ _FEATURE = schema.fields(
     growth=_GROWTH,
     inflation=_INFLATION,
     kind=schema.one_of(Kind),
+    mismatches=schema.whole(),
     n_eff=schema.number(0, schema.LARGEST_COUNT),
     name=schema.text(0, schema.LONGEST_DERIVED),
     shaping=schema.anything,
@@ -183,6 +185,7 @@ _PROFILE = schema.fields(
     prediction_columns=schema.names(),
     reference=REFERENCE,
     transforms=schema.listed(from_document),
+    unsent_columns=schema.names(),
     version=_NAME,
     warnings=schema.listed(schema.text(most=LONGEST_WARNING), most=20),
 )

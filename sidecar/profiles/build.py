@@ -27,7 +27,9 @@ from ..system.files import open_file
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
+from .odd_rows import odd_row_notes
 from .parquet import MAGIC, parquet_header, read_parquet
+from .positions import index_columns, positions_of
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds
 
@@ -93,8 +95,15 @@ def build(
     """Build the profile of the rows in `path`; raise ReferenceDataError."""
     table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
-    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    indexes = index_columns(table, _given(roles))
+    columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
     sides = _sides(table, roles)
+    positions = positions_of(
+        table,
+        {*roles.excluded, *indexes, *([roles.time] if roles.time else [])},
+        {*roles.predictions, *([roles.score] if roles.score else [])},
+        roles.labels,
+    )
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -125,7 +134,15 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
-    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+    profile = positions.apply(profile, indexes)
+    notes = [*table.notes, *notes, *positions.notes(), *odd_row_notes(profile, columns), *_task_notes(roles, profile)]
+    return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _given(roles: ColumnRoles) -> set[str]:
+    """Return the columns whose role or type a person has given."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
+    return {name for name in roled if name is not None}
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
@@ -157,8 +174,11 @@ def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Pr
         for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
     )
     if parquet:
-        return read_parquet(path, skipped, names, progress)
-    return read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
+        table = read_parquet(path, skipped, names, progress)
+    else:
+        table = read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
+    table.header = tuple(header)
+    return table
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

@@ -66,8 +66,18 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
             for inner, array in lists.columns_of(pa, name, whole):
                 if inner not in skipped:
                     _add(path, table, inner, array, exact=inner in names)
+        table.index = _index(file.schema_arrow)
     progress("reading", 1.0)
     return table
+
+
+def _index(schema: Any) -> frozenset[str]:
+    """Return the columns that pandas wrote as an index, according to its metadata."""
+    try:
+        columns = (schema.pandas_metadata or {}).get("index_columns", ())
+    except (AttributeError, ValueError):  # metadata that is no JSON object
+        return frozenset()
+    return frozenset(name for name in columns if isinstance(name, str)) if isinstance(columns, list) else frozenset()
 
 
 def _add(path: Path, table: ReferenceTable, name: str, array: Any, *, exact: bool) -> None:
