@@ -33,7 +33,7 @@ class Feature:
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
         warnings: reasons why no alarm does not mean no drift.
         slots: the feature hour by hour, if hours of the day are compared separately; then sensitivity refers to slots.
-        mismatches: rows of the reference with a value of another type or shape, for derived features; else 0.
+        mismatches: rows of the reference with a value of another type or shape; 0 if not numeric.
     """
 
     name: str

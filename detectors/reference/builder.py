@@ -53,13 +53,20 @@ class FeatureBuilder:
         self.excluded: list[ExcludedColumn] = []
         self.loss_transforms: list[LossTransform] = []
 
-    def add_column(self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool) -> bool:
-        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type."""
+    def add_column(
+        self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool, mismatches: int
+    ) -> bool:
+        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type.
+
+        `mismatches` is the number of values that are no numbers, for numeric columns.
+        """
         if type_ == "array" or type_ == "text" or type_ == "timestamp":
             return True
         family: Family = "features" if side == "input" else "predictions"
         self._report_progress(name)
         found = build_candidate(name, column, type_, self._rows, self._tolerance, keep_column=keep_column)
+        if isinstance(found, FeatureCandidate):
+            found = replace(found, mismatches=mismatches)
         return self._keep(found, side, family)
 
     def add_transforms(self, whole: ReferenceRows) -> tuple[Transform, ...]:

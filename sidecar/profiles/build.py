@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -24,7 +25,7 @@ from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
 from ..system.files import open_file
-from .cells import NA, text_among_numbers
+from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
 from .odd_rows import odd_row_notes
@@ -33,6 +34,7 @@ from .positions import index_columns, positions_of
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds
 
+NUMERIC_KINDS = {"integer", "numeric"}
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -89,14 +91,17 @@ def build(
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
     progress: Progress,
 ) -> BuildResult:
     """Build the profile of the rows in `path`; raise ReferenceDataError."""
-    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
+    words = missing_words(na, kept_words)
+    table = read_table(path, roles, CsvOptions(words, delimiter=delimiter), progress)
     times, notes = row_times(table, roles.time)
     indexes = index_columns(table, _given(roles))
     columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
     sides = _sides(table, roles)
     positions = positions_of(
         table,
@@ -118,6 +123,7 @@ def build(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -135,7 +141,8 @@ def build(
     except DetectorError as error:
         raise ReferenceDataError(f"{path}: {error}") from error
     profile = positions.apply(profile, indexes)
-    notes = [*table.notes, *notes, *positions.notes(), *odd_row_notes(profile, columns), *_task_notes(roles, profile)]
+    notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, profile), *odd_row_notes(profile, columns)]
+    notes += _task_notes(roles, profile)
     return BuildResult(profile, _left_out(table, roles, profile), notes)
 
 
@@ -143,6 +150,16 @@ def _given(roles: ColumnRoles) -> set[str]:
     """Return the columns whose role or type a person has given."""
     roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
     return {name for name in roled if name is not None}
+
+
+def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name])
+        for feature in profile.features
+        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+    )
+    return [note for note in found if note]
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:

@@ -107,7 +107,10 @@ def _read(path: Path, options: CsvOptions, again: frozenset[str] | None, progres
         wanted = [name for name in names if name and name not in options.skipped and (again is None or name in again)]
         builders = {
             name: ColumnBuilder(
-                options.na, names=name in options.names, as_text=again is not None or name in options.texts
+                options.na,
+                names=name in options.names,
+                as_text=again is not None or name in options.texts,
+                exact=name in options.texts,
             )
             for name in wanted
         }
