@@ -14,12 +14,12 @@ import numpy as np
 
 from ...detectors.batch import Column, Floats
 from ..errors import quote_value
+from .dressed import dressed, exceptions
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
 _NO_THOUSANDS = re.compile(r",(?![0-9]{3}\s*$)|^\s*[+-]?0,")  # 51,234 is ambiguous; 5,1 and 0,125 are not thousands
-_DECORATION = str.maketrans("", "", "$€£¥₹%,")
 MAX_EXACT = 2.0**53  # from here on, a double rounds integers
 SAMPLE = 1000  # texts that are examined
 MAX_TEXT = 0.5  # share of text cells up to which a column counts as numbers with exceptions
@@ -62,9 +62,10 @@ def text_among_numbers(name: str, column: Column) -> str:
     if not found:
         return ""
     what = f"text in {found:,} of {total:,} cells, e.g. {quote_value(next(iter(texts)))}"
-    if all(_floats([text.translate(_DECORATION)]) is not None for text in texts):
+    if dressed(texts):
         return f"{what}; write them as plain numbers"
-    return f"{what}; give --type {name}=numeric or --na TEXT" if found <= MAX_TEXT * total else ""
+    few = found <= MAX_TEXT * total or exceptions(texts, [text for text in cells if text not in texts])
+    return f"{what}; give --type {name}=numeric or --na TEXT" if few else ""
 
 
 class ColumnBuilder:
