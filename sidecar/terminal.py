@@ -50,17 +50,24 @@ def prepare() -> None:
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # its descriptor is closed
-            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), "utf-8"))
+            setattr(sys, name, io.StringIO())
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a stream of the standard library, not a replacement in memory
+        if isinstance(stream, io.TextIOWrapper):  # a stream of the standard library, not a replacement in memory
             stream.reconfigure(errors="backslashreplace")
+    with suppress(OSError):  # a replacement in memory has no descriptor
+        _check_output()
+
+
+def _check_output() -> None:
+    """Let writes to the standard output raise OutputError; do nothing if they already do, or if it was replaced."""
     given = sys.stdout
-    if type(given) is io.TextIOWrapper and not isinstance(getattr(given.buffer, "raw", None), _Output):
-        raw = _Output(given.fileno(), "w", closefd=False)
-        lines = given.line_buffering or given.write_through
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(raw), given.encoding, given.errors, newline="\n", line_buffering=lines
-        )
+    if type(given) is not io.TextIOWrapper or isinstance(getattr(given.buffer, "raw", None), _Output):
+        return
+    raw = _Output(given.fileno(), "w", closefd=False)
+    lines = given.line_buffering or given.write_through
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), given.encoding, given.errors, newline="\n", line_buffering=lines
+    )
 
 
 @contextmanager
