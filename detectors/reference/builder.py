@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TypeAlias, get_args
 
 from ..batch import Column, ColumnType, Family, Kind, Side
-from ..binning.numeric import NumericBins
-from ..columns.inference import infer_kind
+from ..binning.numeric import NumericBins, to_floats
+from ..columns.inference import numeric_kind
 from ..errors import ProfileError, shown
 from ..losses.task import BY_SCORE, LOSS
 from ..performance.fit import fit_loss, reject_reserved_names
@@ -54,13 +54,20 @@ class FeatureBuilder:
         self.excluded: list[ExcludedColumn] = []
         self.loss_transforms: list[LossTransform] = []
 
-    def add_column(self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool) -> bool:
-        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type."""
+    def add_column(
+        self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool, mismatches: int
+    ) -> bool:
+        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type.
+
+        `mismatches` is the number of values that are no numbers, for numeric columns.
+        """
         if type_ == "array" or type_ == "text" or type_ == "timestamp":
             return True
         family: Family = "features" if side == "input" else "predictions"
         self._report_progress(name)
         found = build_candidate(name, column, type_, self._rows, self._tolerance, keep_column=keep_column)
+        if isinstance(found, FeatureCandidate):
+            found = replace(found, mismatches=mismatches)
         return self._keep(found, side, family)
 
     def add_transforms(self, whole: ReferenceRows) -> tuple[Transform, ...]:
@@ -126,14 +133,21 @@ class FeatureBuilder:
         return (*monitored, *self._counted)
 
     def _add_output(self, transform: Transform, name: str, column: Column) -> bool:
-        """Add an output of a transform, over the rows for which it is defined."""
+        """Add an output of a transform, over the rows for which it is defined.
+
+        All outputs are numbers, so the kind follows from the numbers alone. A row with an odd value, such as an array
+        of another length, is missing and changes nothing else.
+        """
         rows, kept = self._rows, countable_rows(transform.family, column)
         if kept is not None:
             rows, column = rows.subset(kept), column.take(kept)
         self._report_progress(name)
         coarse = transform.kind in COARSE_KINDS
-        kind = infer_kind(column)
-        found = build_candidate(name, column, kind, rows, self._tolerance, keep_column=True, coarse=coarse)
+        values, mismatches = to_floats(column)
+        kind = numeric_kind(values)
+        found = build_candidate(name, Column(values), kind, rows, self._tolerance, keep_column=True, coarse=coarse)
+        if isinstance(found, FeatureCandidate):
+            found = replace(found, mismatches=mismatches)
         return self._keep(found, transform.side, transform.family)
 
     def _report_progress(self, name: str) -> None:

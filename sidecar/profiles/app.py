@@ -102,7 +102,20 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     ticks.add_argument("--exchangeable", action="store_true", help="the rows have no order, as after shuffling")
     cells = add_csv_arguments(parser)
-    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="another spelling of missing")
+    cells.add_argument(
+        "--na",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="another word that means missing, here and in live rows",
+    )
+    cells.add_argument(
+        "--keep-word",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a word that is a category, although it means missing by default, such as NA",
+    )
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
@@ -124,6 +137,7 @@ def _build(args: argparse.Namespace, console: Console) -> None:
             _row_timing(args),
             ProfileIdentity(args.model, args.version, now),
             na=args.na,
+            kept_words=args.keep_word,
             delimiter=csv_delimiter(args.delimiter),
             comment=args.comment,
             progress=progress,

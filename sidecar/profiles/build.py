@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -23,7 +24,7 @@ from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_pro
 from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
-from .cells import NA, text_among_numbers
+from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .reading import header_of, read_rows
@@ -31,6 +32,7 @@ from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds, require_since_1970
 
+NUMERIC_KINDS = {"integer", "numeric"}
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -87,14 +89,17 @@ def build(
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
     comment: str | None = None,
     progress: Progress,
 ) -> BuildResult:
     """Build the profile of the rows in the files; raise ReferenceDataError."""
-    table = read_table(paths, roles, CsvOptions(NA | set(na), delimiter=delimiter, comment=comment), progress)
+    words = missing_words(na, kept_words)
+    table = read_table(paths, roles, CsvOptions(words, delimiter=delimiter, comment=comment), progress)
     times, notes = row_times(table, roles.time)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
     for name, kind in roles.kinds.items():
         if kind == "timestamp" and name in columns:
             require_since_1970(name, columns[name])
@@ -113,6 +118,7 @@ def build(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -129,8 +135,19 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{shown_names(paths)}: {error}") from error
-    notes = [*table.notes, *notes, *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
+    notes = [*table.notes, *notes, *_odd_cells(table, profile), *_category_notes(table, roles, profile)]
+    notes += _task_notes(roles, profile)
     return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name])
+        for feature in profile.features
+        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+    )
+    return [note for note in found if note]
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:

@@ -148,7 +148,12 @@ def _begin(source: RowSource, names: list[str], options: CsvOptions, again: froz
     wanted = [name for name in names if name and name not in options.skipped and (again is None or name in again)]
     require_size(source, 0, len(wanted))
     builders = {
-        name: ColumnBuilder(options.na, names=name in options.names, as_text=again is not None or name in options.texts)
+        name: ColumnBuilder(
+            options.na,
+            names=name in options.names,
+            as_text=again is not None or name in options.texts,
+            exact=name in options.texts,
+        )
         for name in wanted
     }
     return _ReadPass(names, builders)

@@ -7,7 +7,7 @@ different cells.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from ...detectors.batch import Column
 
@@ -26,8 +26,8 @@ _EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
 _MARK_WORDS = frozenset(
     ["unknown", "missing", "none", "nil", "void", "n.a.", "n.d.", "nd", "bdl", "tbd", *_EXCEL_ERRORS]
 )
-MOST_TEXTS = 3  # different texts beside numbers up to which the texts are exceptions, or
-LEAST_NUMBERS = 4  # times as many different numbers as texts
+MOST_TEXTS = 3  # different texts beside numbers, up to which the texts may be mistakes
+LEAST_NUMBERS = 4  # different numbers for each of them
 
 
 def dressed(texts: Collection[str]) -> bool:
@@ -40,13 +40,13 @@ def dressed(texts: Collection[str]) -> bool:
     return all(found) and len({match["unit"].lower() for match in found if match}) == 1
 
 
-def exceptions(texts: Collection[str], numbers: Sequence[str]) -> bool:
-    """Return whether different texts beside different numbers are few enough to be marks, units or mistakes."""
+def exceptions(texts: Collection[str], numbers: int) -> bool:
+    """Return whether different texts beside so many different numbers may be marks for missing values, or mistakes."""
     if not texts or not numbers:
         return False
     if all(text.strip() in _MARKS or text.strip().lower() in _MARK_WORDS for text in texts):
         return True
-    return len(texts) <= max(1, min(MOST_TEXTS, len(numbers) // LEAST_NUMBERS))
+    return len(texts) <= max(1, min(MOST_TEXTS, numbers // LEAST_NUMBERS))
 
 
 def has_outer_blanks(column: Column) -> bool:

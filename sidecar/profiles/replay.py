@@ -10,7 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
@@ -32,7 +33,7 @@ from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
-from .cells import NA
+from .cells import with_numbers
 from .csvtable import CsvOptions
 from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .errors import ReferenceDataError
@@ -40,7 +41,7 @@ from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
 from .sources import shown_names
-from .table import Progress
+from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
 
@@ -126,22 +127,14 @@ def _positive(text: str) -> float | None:
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
-    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(
-        NA,
-        names,
-        profile.text_columns,
-        profile.array_columns,
-        delimiter=csv_delimiter(args.delimiter),
-        comment=args.comment,
-    )
+    options = replace(cell_options(profile), delimiter=csv_delimiter(args.delimiter), comment=args.comment)
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
-    wanted = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    columns = columns_of(profile, table)
     if not columns or not table.rows:
+        wanted = sorted({name for side in SIDES for name in profile.names(side)})
         what = (
-            f"has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
+            f"has none of the profile's columns {quote_value(wanted, 300)}; check --profile"
             if not columns
             else "has no rows to replay; give another file"
         )
@@ -150,6 +143,20 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
         return columns, None
     order = np.argsort(times, kind="stable")
     return {name: column.take(order) for name, column in columns.items()}, times[order]
+
+
+def cell_options(profile: Profile) -> CsvOptions:
+    """Return how the cells of a CSV are read for a profile."""
+    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
+    return CsvOptions(frozenset(profile.missing_words), names, profile.text_columns, profile.array_columns)
+
+
+def columns_of(profile: Profile, table: ReferenceTable) -> dict[str, Column]:
+    """Return the columns of a file that the profile uses. Text in a file has no type, so text numbers are numbers."""
+    wanted = {name for side in SIDES for name in profile.names(side)}
+    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    numeric = {feature.name for feature in profile.features if isinstance(feature.bins, NumericBins)}
+    return columns | {name: with_numbers(columns[name]) for name in numeric & columns.keys()}
 
 
 def _spans(
@@ -250,7 +257,7 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
-        yield f"type mismatches (values of another type than in the reference): {event['type_mismatches']:,}"
+        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
 
 
 def _iso(seconds: float) -> str:

@@ -179,7 +179,11 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("every", "text", "remedy"),
     [
-        (200, "err", "text in 25 of 5,000 cells, e.g. 'err'; give --type price=numeric or --na TEXT"),
+        (
+            200,
+            "err",
+            "column price: text in 25 of 5,000 cells counts as missing, e.g. 'err'; give --na TEXT if it means missing",
+        ),
         (10, "-", "text in 500 of 5,000 cells, e.g. '-'; give --type price=numeric or --na TEXT"),
         (1, "$51.{row}", "text in 5,000 of 5,000 cells, e.g. '$51.0'; write them as plain numbers"),
     ],

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotfish.detectors.cells import MISSING_WORDS as NA
 from pilotfish.sidecar.profiles import csvlines, csvtable
-from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.sources import RowSource
@@ -81,11 +81,19 @@ def test_a_column_whose_first_text_comes_late_keeps_the_spelling_of_its_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csvtable, "CELLS", 2)
-    rows = "".join(f"{index}.50,{index}\n" for index in range(100))
-    table = read(tmp_path, f"a,b\n{rows}n/a,100\nlate,101\n")
-    assert values(table, "a") == [*(f"{index}.50" for index in range(100)), None, "late"]
-    assert values(table, "b") == list(range(102))
+    rows = "".join(f"{index}.50,{index}\n" for index in range(10))
+    table = read(tmp_path, f"a,b\n{rows}n/a,10\nlate,11\n")
+    assert values(table, "a") == [*(f"{index}.50" for index in range(10)), None, "late"]
+    assert values(table, "b") == list(range(12))
     assert list(table.columns) == ["a", "b"]
+
+
+def test_a_few_texts_leave_the_other_cells_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvtable, "CELLS", 2)
+    rows = "".join(f"{index}.50\n" for index in range(100))
+    assert values(read(tmp_path, f"a\n{rows}late\nNA\n"), "a") == [*(index + 0.5 for index in range(100)), "late", None]
+    kept = read(tmp_path, f"a\n{rows}late\n", names=frozenset("a"))
+    assert values(kept, "a") == [*(f"{index}.50" for index in range(100)), "late"]
 
 
 def test_columns_may_be_skipped(tmp_path: Path) -> None:
