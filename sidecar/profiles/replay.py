@@ -35,10 +35,12 @@ from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
 from .cells import with_numbers
 from .csvtable import CsvOptions
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .errors import ReferenceDataError
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
+from .sources import shown_names
 from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
@@ -47,7 +49,7 @@ MAX_LISTED = 5  # columns that are printed per alarm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
     add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
@@ -68,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
+    add_csv_arguments(parser)
     add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     absent = [name for side in served for name in profile.names(side) if name not in columns]
     _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
     if args.html is not None:
-        write(args.html, page.document(replayed, args.data.name, time.time()))
+        write(args.html, page.document(replayed, args.data[0].name, time.time()))
     return 0
 
 
@@ -125,17 +127,18 @@ def _positive(text: str) -> float | None:
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
-    options = replace(cell_options(profile), delimiter=args.delimiter)
+    options = replace(cell_options(profile), delimiter=csv_delimiter(args.delimiter), comment=args.comment)
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
     columns = columns_of(profile, table)
     if not columns or not table.rows:
         wanted = sorted({name for side in SIDES for name in profile.names(side)})
-        raise ReferenceDataError(
-            f"{args.data}: has none of the profile's columns {quote_value(wanted, 300)}; check --profile"
+        what = (
+            f"has none of the profile's columns {quote_value(wanted, 300)}; check --profile"
             if not columns
-            else f"{args.data}: has no rows to replay; give another file"
+            else "has no rows to replay; give another file"
         )
+        raise ReferenceDataError(f"{shown_names(args.data)}: {what}")
     if times is None:
         return columns, None
     order = np.argsort(times, kind="stable")

@@ -149,7 +149,7 @@ def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest
         (["--prediction", "score", "--label", "score"], "'score' is given by --prediction and --label"),
         (["--type", "zip=words"], "one of array, boolean, categorical, integer, numeric, text"),
         (["--type", "zip"], "give COL=KIND"),
-        (["--time", "zip"], "have no time"),
+        (["--time", "zip"], "would be times before 1980"),
         (["--time", "member"], "have no time"),
         (["--time", "when", "--rows-per-tick", "5"], "contradict each other"),
         (["--time", "when", "--exchangeable"], "contradict each other"),
