@@ -119,6 +119,9 @@ async def test_the_report_is_json_for_programs_and_a_page_for_browsers(tmp_path:
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert "amount" in text
         assert "<script" not in text
+        for accept in ("text/html;q=0, */*", "text/html;q=0.5, application/json"):
+            _, _, headers = await here.get("/report", Accept=accept)
+            assert headers["Content-Type"] == "application/json; charset=utf-8", accept
 
 
 @pytest.mark.asyncio

@@ -21,6 +21,7 @@ from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
 from ...rows.blocks import RowBlock
 from ...rows.jsonlines import as_lines
+from ...system import accept
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
 from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
@@ -35,6 +36,7 @@ from .gate import MAX_BODY_BYTES
 from .headers import RETRY_SECONDS
 from .report import build_response
 
+HTML, JSON = "text/html", "application/json"
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -135,23 +137,24 @@ class Views:
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
         """Return the metrics in the format that the scraper accepts."""
-        body, content_type = self._exposition.render(request.headers.get("Accept", ""))
+        body, content_type = self._exposition.render(_listed(request, "Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def report(self, request: web.BaseRequest) -> web.Response:
-        """Return the report: as a page when the client accepts HTML, otherwise as JSON."""
+        """Return the report: as a page when the client prefers HTML, otherwise as JSON."""
         published = self._sources.published()
         answer = build_response(published.report, self._sources.read())
-        if "text/html" not in request.headers.get("Accept", ""):
+        kind, _ = accept.preferred(_listed(request, "Accept"), (HTML, JSON), JSON)
+        if kind == JSON:
             return _json(answer)
         text = page.render(answer, await self._time_line(published), live=True)
         headers = {"Content-Security-Policy": page.POLICY}
-        return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+        return web.Response(text=text, content_type=HTML, charset="utf-8", headers=headers)
 
     async def windows(self, _: web.BaseRequest) -> web.Response:
         """Return the timeline: the report's history, window by window."""
         line = await self._time_line(self._sources.published())
-        return web.Response(body=msgspec.json.encode(line), content_type="application/json", charset="utf-8")
+        return web.Response(body=msgspec.json.encode(line), content_type=JSON, charset="utf-8")
 
     async def state(self, _: web.BaseRequest) -> web.Response:
         """Return the counts of the open ticks, as of the last checkpoint."""
@@ -225,6 +228,11 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
     return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 
+def _listed(request: web.BaseRequest, name: str) -> str:
+    """Return a header that is a list, which may stand in several lines."""
+    return ", ".join(request.headers.getall(name, ()))
+
+
 async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         yield await asyncio.to_thread(as_lines, block)
@@ -232,7 +240,7 @@ async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
 
 def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
-    return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
+    return web.Response(body=raw, status=status, headers=headers, content_type=JSON, charset="utf-8")
 
 
 def _state(published: Snapshot) -> dict[str, Any]:
