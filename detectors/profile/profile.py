@@ -1,7 +1,8 @@
 """The profile of a model: everything that counting, detection and comparisons use of the reference.
 
-`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
-change of the JSON form makes stored counts and checkpoints unusable.
+`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes without
+`created`, so two builds of the same rows have the same hash. Any other change of the JSON form makes stored counts and
+checkpoints unusable.
 """
 
 from __future__ import annotations
@@ -155,18 +156,14 @@ class Profile:
             "warnings": list(self.warnings),
         }
 
-    @cached_property
-    def _canonical(self) -> bytes:
-        return canonical(self.document())
-
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
-        return self._canonical
+        return canonical(self.document())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical form, whatever the white space of the source file."""
-        return hashlib.sha256(self._canonical).hexdigest()
+        """SHA-256 (hex) of the canonical form without `created`: it depends on the rows and the options only."""
+        return hashlib.sha256(canonical({**self.document(), "created": ""})).hexdigest()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:

@@ -7,6 +7,7 @@ JSON object with the key `error`.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 from aiohttp import HttpVersion11, web
 
+from ....detectors.profile.profile import Profile
 from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
@@ -74,7 +76,7 @@ class Views:
 
     def __init__(self, sources: ViewDependencies) -> None:
         self._sources = sources
-        self._timeline_lock = asyncio.Lock()
+        self._thread_lock = asyncio.Lock()  # one at a time, to leave the processor to the worker
         self._bodies = BodyReader()
         self._exposition = Exposition(sources.read)
         self._table: dict[str, tuple[str, View]] = {
@@ -82,7 +84,7 @@ class Views:
             "/config": ("GET", self.config),
             "/healthz": ("GET", self.health),
             "/metrics": ("GET", self.metrics),
-            "/profile": ("PUT", self.profile),
+            "/profile": ("GET, PUT", self.profile),
             "/readyz": ("GET", self.ready),
             "/rebaseline": ("POST, DELETE", self.rebaseline),
             "/report": ("GET", self.report),
@@ -103,7 +105,7 @@ class Views:
         method, view = self._find(path)
         if view is None:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
-        if request.method not in method.split(", ") and (request.method, method) != ("HEAD", "GET"):
+        if ("GET" if request.method == "HEAD" else request.method) not in method.split(", "):
             return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
         try:
             return await view(request)
@@ -165,10 +167,22 @@ class Views:
         return _json(self._sources.config())
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
-        """Put the profile in the body into force."""
-        async with self._bodies.read(request, MAX_BODY_BYTES) as raw:
-            profile_hash = await self._sources.actions.set_profile(raw, *_requester(request))
-        return _json({"profile": profile_hash})
+        """GET: return the profile in force, with its hash as ETag. PUT: put the profile in the body into force."""
+        if request.method == "PUT":
+            async with self._bodies.read(request, MAX_BODY_BYTES) as raw:
+                profile_hash = await self._sources.actions.set_profile(raw, *_requester(request))
+            return _json({"profile": profile_hash})
+        found = self._sources.published().profile
+        if found is None:
+            return _json({"error": "no profile is in force; put one with PUT /profile, or learn one"}, 404)
+        packed = accept.accepts_gzip(_listed(request, "Accept-Encoding"))
+        headers = {"ETag": f'W/"{found.hash}"' if packed else f'"{found.hash}"', "Vary": "Accept-Encoding"}
+        if {found.hash, "*"} & entity_tags(_listed(request, "If-None-Match")):
+            return web.Response(status=304, headers=headers)
+        async with self._thread_lock:
+            raw = await asyncio.to_thread(_compressed if packed else Profile.to_bytes, found)
+        headers |= {"Content-Encoding": "gzip"} if packed else {}
+        return web.Response(body=raw, headers=headers, content_type=JSON, charset="utf-8")
 
     async def rebaseline(self, request: web.BaseRequest) -> web.Response:
         """POST: learn a new profile from the next rows. DELETE: cancel this; the profile in force stays."""
@@ -212,8 +226,8 @@ class Views:
         return _json({"closed": found[1]})
 
     async def _time_line(self, published: Snapshot) -> Timeline:
-        """Build the timeline in a thread; one at a time, to leave the processor to the worker."""
-        async with self._timeline_lock:
+        """Build the timeline in a thread."""
+        async with self._thread_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
     def _find(self, path: str) -> tuple[str, View | None]:
@@ -231,6 +245,15 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
 def _listed(request: web.BaseRequest, name: str) -> str:
     """Return a header that is a list, which may stand in several lines."""
     return ", ".join(request.headers.getall(name, ()))
+
+
+def entity_tags(header: str) -> set[str]:
+    """Return the entity tags in If-None-Match, without their quotes and the mark of a weak one."""
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+
+
+def _compressed(profile: Profile) -> bytes:
+    return gzip.compress(profile.to_bytes(), mtime=0)
 
 
 async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
