@@ -32,6 +32,7 @@ from .commands import (
     UpdateLearning,
     Warn,
 )
+from .duplicates import duplicate_key
 from .errors import LearningRefusedError, ProfileRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
@@ -100,11 +101,14 @@ class AuditedActions:
 
     async def rebaseline(self, raw: bytes) -> LearningStatus:
         """Start a rebaseline with the RebaselineRequest in `raw`; return the new learning."""
+        example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
         try:
             wanted = msgspec.json.decode(raw, type=RebaselineRequest)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
+            twice = duplicate_key(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise RefusedError(f"cannot read the body: {error}; send {example}") from error
+        if twice is not None:
+            raise RefusedError(f"cannot read the body: the key {quote_value(twice)} is given twice; send {example}")
         _require_printable("by", wanted.by)
         _require_printable("reason", wanted.reason)
         before = self._read()

@@ -74,7 +74,13 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     roles.add_argument("--time", metavar="COL", help="time of each row: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="a prediction of the model")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the true value, where known")
+    roles.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="the true value, where known; give rows that the model was not trained on",
+    )
     roles.add_argument(
         "--score",
         action="append",

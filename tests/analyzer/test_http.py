@@ -410,7 +410,15 @@ async def test_rows_need_a_token_and_a_document_that_stores_them(tmp_path: Path)
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    "body", ["", "[]", '{"by": "", "reason": "x"}', '{"by": "a", "reason": "r", "rows": 10}', '{"by": "a"}']
+    "body",
+    [
+        "",
+        "[]",
+        '{"by": "", "reason": "x"}',
+        '{"by": "a", "reason": "r", "rows": 10}',
+        '{"by": "a"}',
+        '{"by": "a", "reason": "r", "by": "b"}',
+    ],
 )
 async def test_a_rebaseline_needs_a_name_a_reason_and_enough_rows(tmp_path: Path, body: str) -> None:
     async with served(tmp_path) as here:
