@@ -21,6 +21,7 @@ from ...detectors.profile.performance import PerformanceSpec, ScoreCalibration
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from .. import errors
+from ..settings.units import show_duration
 from .diff import ProfileDiff, missing_ratio
 from .sparkline import cumulative, sparkline
 
@@ -57,6 +58,9 @@ def reference_lines(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "", f"{_day(reference.first_time)} to {_day(reference.last_time)} UTC"
     if reference.rows_per_tick is not None:
         yield "", f"rows per tick: {reference.rows_per_tick:,.0f}; the evidence of fuller live ticks is scaled down"
+    if reference.order != "time":
+        each = f", {reference.live_rows_per_tick:,.0f} rows" if reference.live_rows_per_tick else ""
+        yield "", f"live tick: {show_duration(reference.live_tick_seconds)}{each}"
     yield "split", f"by {reference.split}: 30 % training, 70 % calibration"
     sides = [errors.number(len(profile.names(side)), side) for side in ("input", "prediction")]
     yield "monitored", ", ".join(sides)
