@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Ints, Side
+from ..batch import SIDES, Ints, Side
 from ..errors import ProfileError, shown
 from ..transforms import ARRAY_KINDS, RelationTransform, SingleColumnTransform, Transform, to_document
 from .feature import Feature
@@ -104,6 +104,23 @@ class Profile:
             if isinstance(derived, SingleColumnTransform)
             for name in derived.outputs
         }
+
+    def column(self, name: str) -> str:
+        """Return the column that a feature describes; an empty text for relations and losses, which describe none."""
+        made = self.column_transforms.get(name)
+        return made.column if made is not None else "" if name in self.derived else name
+
+    @cached_property
+    def by_column(self) -> tuple[Feature, ...]:
+        """The features in the order of the reference's columns, those of one column together, relations last."""
+        places = {name: place for side in SIDES for place, name in enumerate(self.columns(side))}
+
+        def place(feature: Feature) -> tuple[bool, int, int, int]:
+            column = self.column(feature.name)
+            place = places.get(column, len(places))
+            return feature.family == "multivariate", SIDES.index(feature.side), place, self.index[feature.name]
+
+        return tuple(sorted(self.features, key=place))
 
     @cached_property
     def text_columns(self) -> frozenset[str]:

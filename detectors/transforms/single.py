@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,10 @@ class SingleColumnTransform(ABC):
     @property
     @abstractmethod
     def outputs(self) -> tuple[str, ...]: ...
+
+    def definition(self, output: str) -> Mapping[str, object]:
+        """Return what determines the values of an output, beside the value of its column: its name by default."""
+        return {"output": output}
 
     def _named(self, *whats: str) -> tuple[str, ...]:
         return tuple(f"{self.column}:{what}" for what in whats)

@@ -152,8 +152,10 @@ def test_every_reason_for_blindness_has_a_sample_so_that_alerts_resolve(text: st
         ("text/plain;version=0.0.4", "text/plain; version=0.0.4"),
         ("application/openmetrics-text, text/plain;version=0.0.4", "application/openmetrics-text; version=1.0.0"),
         (
-            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-            "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+            ),
             "application/openmetrics-text; version=1.0.0",
         ),
         ("application/openmetrics-text;version=0.0.1,text/plain;q=0.5", "text/plain; version=0.0.4"),
