@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..batch import Bools, Column, Family, Floats, Side
 class SingleColumnTransform(ABC):
     """A transform of one column; its outputs "column:what" belong to the family of the column's side."""
 
+    kind: ClassVar[str]
     column: str
     side: Side
 

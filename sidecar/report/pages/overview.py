@@ -143,7 +143,8 @@ def families(answer: ReportResponse, timeline: Timeline) -> str:
     figure = f'<figure>{evidence.legend(timeline)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
     rows = [
         (
-            text(item.name),
+            text(item.name)
+            + ("<br><small>relations between columns</small>" if item.name == wording.RELATIONS else ""),
             f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}"
             if has_measured(answer)
             else NO_ROWS,
