@@ -73,7 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
     add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
-    add("--all", action="store_true", help="also print alarms of relations whose cause a column has already reported")
     add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
@@ -89,23 +88,18 @@ def run(args: argparse.Namespace) -> int:
         profile = profile if times is not None else profile.without_slots()
         replayed = Replay(profile, settings)
         page = ReplayReport.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
-        alarms = folded = 0
+        alarms = 0
         for closed in replayed.run(columns, spans, times):
             progress("replaying", closed.row / max(rows, 1))
             if args.html is not None:
                 page.take(replayed, closed)
             for alarm in closed.alarms:
                 alarms += alarm.part_of is None
-                if not (args.all or args.json) and alarm.part_of and alarm.family == wording.RELATIONS:
-                    folded += 1
-                    continue
                 _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     served: tuple[Side, ...] = ("input", "prediction")
     absent = [name for side in served for name in profile.names(side) if name not in columns]
     per_tick = None if times is not None else _rows_per_tick(args, profile)
     _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent) | {"rows_per_tick": per_tick})
-    if folded:
-        show(f"relations between columns changed with them {number(folded, 'time')}; --all prints each")
     if args.html is not None:
         write(args.html, page.document(replayed, args.data.name, time.time()))
     return 0
