@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from pilotfish.sidecar.control.webhook.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 from tests.support.waiting import patient
 
 SECRET = b"a-secret-of-tests"
