@@ -100,7 +100,7 @@ def use(raw: bytes, folder: Path, *, cluster: bool) -> str:
     texts = [budget_sentence(document), *configured.notes, *(found.value for found in settings_in_force(document))]
     "".join(texts).encode()
     msgspec.json.encode([redacted_document(document), proxy_settings(document)])
-    build(document, folder=folder, state=folder, report=NotImplemented, publish=NotImplemented)
+    build(document, folder=folder, state=folder, report=NotImplemented, blind=NotImplemented, publish=NotImplemented)
     case = CASES["relations"]
     pipeline = Pipeline(configured.settings, ExchangeLedger(1))
     try:
