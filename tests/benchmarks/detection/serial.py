@@ -149,7 +149,7 @@ def _judge(outcomes: Sequence[dict[str, Any]], ticks: int) -> Judged:
 
 
 def cases(quick: bool) -> list[Case]:
-    runs, ticks = (1, 3000) if quick else (8, int(MONTH))
+    runs, ticks = (1, 3000) if quick else (6, int(MONTH))
     return [
         Case(
             name=f"{kind}, {factor} x the reference's rate",
