@@ -158,7 +158,7 @@ def cases(quick: bool) -> list[Case]:
             judge=partial(_judge, ticks=ticks),
             runs=runs,
             options={"kind": kind, "ticks": ticks, "factor": factor},
-            cause="within the budget on average, but eight runs with so few allowed alarms give no tighter bound",
+            cause="within the budget on average, but six runs with so few allowed alarms give no tighter bound",
         )
         for kind in LEVELS
         for factor in (1, 20)
