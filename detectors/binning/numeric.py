@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isnan
 from typing import Any, Self
 
 import numpy as np
 
 from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
-from ..cells import MISSING_WORDS, NUMBERS, TRUTHS, number_of
+from ..cells import MISSING_WORDS, NUMBERS, number_of
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
