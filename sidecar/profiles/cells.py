@@ -17,10 +17,10 @@ from ...detectors.batch import Column, Floats
 from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
+from .dressed import dressed, exceptions
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
 _NO_THOUSANDS = re.compile(r",(?![0-9]{3}\s*$)|^\s*[+-]?0,")  # 51,234 is ambiguous; 5,1 and 0,125 are not thousands
-_DECORATION = str.maketrans("", "", "$€£¥₹%,")
 MAX_EXACT = 2.0**53  # from here on, a double rounds integers
 MAX_SHOWN = 3  # texts that a note shows
 SAMPLE = 1000  # texts that are examined
@@ -55,19 +55,20 @@ def has_decimal_commas(column: Column) -> bool:
 
 def text_among_numbers(name: str, column: Column) -> str:
     """Return which text makes a column of numbers categorical, and the remedy; empty for a column of other texts."""
-    texts, total = _texts_among(column)
+    texts, total, values = _texts_among(column)
     found = sum(texts.values())
     if not found:
         return ""
     what = f"text in {found:,} of {total:,} cells, e.g. {quote_value(next(iter(texts)))}"
-    if all(_floats([text.translate(_DECORATION)]) is not None for text in texts):
+    if dressed(texts):
         return f"{what}; write them as plain numbers"
-    return f"{what}; give --type {name}=numeric or --na TEXT" if found <= MAX_TEXT * total else ""
+    few = found <= MAX_TEXT * total or exceptions(texts, values)
+    return f"{what}; give --type {name}=numeric or --na TEXT" if few else ""
 
 
 def odd_cells(name: str, column: Column) -> str:
     """Return a note on the text in a numeric column, which counts as missing; empty if there is none."""
-    texts, total = _texts_among(column)
+    texts, total, _ = _texts_among(column)
     if not texts:
         return ""
     listed = ", ".join(quote_value(text) for text in list(texts)[:MAX_SHOWN])
@@ -77,14 +78,15 @@ def odd_cells(name: str, column: Column) -> str:
     )
 
 
-def _texts_among(column: Column) -> tuple[Counter[str], int]:
-    """Return the texts that are no numbers with the rows of each, and the number of present cells."""
+def _texts_among(column: Column) -> tuple[Counter[str], int, int]:
+    """Return the rows of each text that is no number, the present cells, and how many other texts differ."""
     if column.values.dtype != object:
-        return Counter(), 0
+        return Counter(), 0, 0
     missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing
     present = column.values[~missing].tolist()
     cells = Counter(value for value in present if isinstance(value, str))
-    return Counter({text: rows for text, rows in cells.items() if np.isnan(number_of(text))}), len(present)
+    texts = Counter({text: rows for text, rows in cells.items() if np.isnan(number_of(text))})
+    return texts, len(present), len(cells) - len(texts)
 
 
 def with_numbers(column: Column) -> Column:

@@ -16,7 +16,8 @@ from pilotfish.sidecar import cli
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.profiles import table
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
-from pilotfish.sidecar.profiles.csvtable import MAX_HEADER, CsvOptions
+from pilotfish.sidecar.profiles.csvheader import MAX_HEADER
+from pilotfish.sidecar.profiles.csvtable import CsvOptions
 
 ROWS = 300
 
