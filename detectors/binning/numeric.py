@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
-from ..cells import MISSING_WORDS, NUMBERS, number_of
+from ..cells import MISSING_WORDS, NUMBERS, TRUTHS, number_of
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
