@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..batch import Bools, Column, Floats, missing_mask
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # units per second
 _SIZES = (1e11, 1e14, 1e17)  # smallest number of the next unit
 EARLIEST, LATEST = -2.2e9, 1e10  # 1900 to 2286; a number outside is not a time
+_NAMED_ZONE = re.compile(r"(?<=[0-9]) (?:UTC|GMT)$")
 SAMPLED_VALUES = 1000  # values that decide on the form of a column
 NUMBERS = (int, float, np.integer, np.floating)
 
@@ -56,10 +58,10 @@ def from_datetimes(column: Column) -> Floats:
 def from_text(text: str) -> tuple[float, bool] | None:
     """Return the epoch seconds of an ISO 8601 text, and whether it has a zone; None for other text.
 
-    A time without a zone counts as UTC.
+    A time without a zone counts as UTC. The zone may be the word UTC, as BigQuery exports it.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(_NAMED_ZONE.sub("+00:00", text.strip()))
         zoned = moment.tzinfo is not None
         return (moment if zoned else moment.replace(tzinfo=UTC)).timestamp(), zoned
     except (ValueError, OverflowError):

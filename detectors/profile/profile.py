@@ -1,7 +1,8 @@
 """The profile of a model: everything that counting, detection and comparisons use of the reference.
 
-`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
-change of the JSON form makes stored counts and checkpoints unusable.
+`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes without
+`created`, so two builds of the same rows have the same hash. Any other change of the JSON form makes stored counts and
+checkpoints unusable.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Ints, Side
+from ..batch import SIDES, Ints, Side
 from ..errors import ProfileError, shown
 from ..transforms import ARRAY_KINDS, RelationTransform, SingleColumnTransform, Transform, to_document
 from .feature import Feature
@@ -38,6 +39,9 @@ class Profile:
             that a person excluded.
         transforms: they compute the derived columns.
         bank: version of the alternatives that the variance inflations belong to.
+        missing_words: the texts that mean missing, ascending; see `cells.with_missing_words`.
+        text_numbers: numeric features whose reference had numbers as text, so that such a text is no other type,
+            ascending.
         held_out: result of the held-out trial; None if there was no trial.
         performance: how losses are computed; None without labels.
 
@@ -62,6 +66,8 @@ class Profile:
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
+    missing_words: tuple[str, ...]
+    text_numbers: tuple[str, ...]
     held_out: HeldOutTrial | None = None
     performance: PerformanceSpec | None = None
     unsent_columns: tuple[str, ...] = ()
@@ -105,6 +111,23 @@ class Profile:
             if isinstance(derived, SingleColumnTransform)
             for name in derived.outputs
         }
+
+    def column(self, name: str) -> str:
+        """Return the column that a feature describes; an empty text for relations and losses, which describe none."""
+        made = self.column_transforms.get(name)
+        return made.column if made is not None else "" if name in self.derived else name
+
+    @cached_property
+    def by_column(self) -> tuple[Feature, ...]:
+        """The features in the order of the reference's columns, those of one column together, relations last."""
+        places = {name: place for side in SIDES for place, name in enumerate(self.columns(side))}
+
+        def place(feature: Feature) -> tuple[bool, int, int, int]:
+            column = self.column(feature.name)
+            place = places.get(column, len(places))
+            return feature.family == "multivariate", SIDES.index(feature.side), place, self.index[feature.name]
+
+        return tuple(sorted(self.features, key=place))
 
     @cached_property
     def text_columns(self) -> frozenset[str]:
@@ -164,28 +187,26 @@ class Profile:
             "format": FORMAT,
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
+            "missing_words": list(self.missing_words),
             "model": self.model,
             "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
             "reference": asdict(self.reference),
+            "text_numbers": list(self.text_numbers),
             "transforms": [to_document(transform) for transform in self.transforms],
             "unsent_columns": list(self.unsent_columns),
             "version": self.version,
             "warnings": list(self.warnings),
         }
 
-    @cached_property
-    def _canonical(self) -> bytes:
-        return canonical(self.document())
-
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
-        return self._canonical
+        return canonical(self.document())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical form, whatever the white space of the source file."""
-        return hashlib.sha256(self._canonical).hexdigest()
+        """SHA-256 (hex) of the canonical form without `created`: it depends on the rows and the options only."""
+        return hashlib.sha256(canonical({**self.document(), "created": ""})).hexdigest()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:
