@@ -25,7 +25,7 @@ DELIMITERS = (",", "\t", ";", "|")
 PEEKED = 20  # lines below the header that are examined
 MOST_ALIKE = 0.8  # share of these lines with equally many cells
 COMMENT = "#"
-_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line of a CSV that Excel writes or reads
+_SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)  # the first line of a CSV that Excel writes or reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class CsvHeader:
     Attributes:
         names: names of the columns; empty for a column without a name.
         cells: the header as it is written, to recognise it among the rows.
+        text: the line of the header.
         delimiter: between cells.
         padded: whether a blank after each delimiter is padding.
         lines: the lines below the header.
@@ -44,6 +45,7 @@ class CsvHeader:
 
     names: list[str]
     cells: list[str]
+    text: str
     delimiter: str
     padded: bool
     lines: Iterator[str]
@@ -81,7 +83,7 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
     _require_names(source, names, rows, number)
     if in_doubt := _values_among(names):
         notes.append(f"the header names {quote_value(in_doubt)} look like values; check that line {number} is no row")
-    return CsvHeader(names, cells, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
+    return CsvHeader(names, cells, first, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
 
 
 def infer_delimiter(line: str) -> str:
