@@ -22,6 +22,7 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
+from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC
 from ..errors import quote_value
 from .cells import odd_cells, text_among_numbers, with_numbers
@@ -227,7 +228,17 @@ def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, l
         table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
-    return times, notes
+    return _sorted_by_time(table, times), notes
+
+
+def _sorted_by_time(table: ReferenceTable, times: Floats) -> Floats:
+    """Sort the rows by time, a column at a time, so that later steps need no copy of all columns; return the times."""
+    order = time_order(times)
+    if order is None:
+        return times
+    for name, column in table.columns.items():
+        table.columns[name] = column.take(order)
+    return times[order]
 
 
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:
