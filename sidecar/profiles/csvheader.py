@@ -73,6 +73,9 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
         raise ReferenceDataError(f"{source}: line {number}: {error}; the header cannot be read{hint}") from error
     rows = _rows(below, delimiter)
     names, notes = [name.strip() for name in cells], []
+    if first.startswith(f"{COMMENT} "):  # as numpy.savetxt writes it
+        names[0] = names[0].removeprefix(COMMENT).strip()
+        notes.append(f"the {COMMENT!r} before the header is left out: the first column is {quote_value(names[0])}")
     if padded:
         notes.append("the blank after each delimiter of the header is padding; blanks there are not part of a cell")
     if rows and all(len(row) == len(cells) + 1 for row in rows):
@@ -157,12 +160,24 @@ def _require_header_line(source: RowSource, first: str, number: int, below: list
     if count < MOST_ALIKE * widths.total() or width <= 1:
         return
     is_comment = first.startswith(COMMENT)
-    if used in first and not (is_comment and first.count(used) + 1 != width):
+    if used in first and not (is_comment and (first.count(used) + 1 != width or _has_header(below, used))):
         return
     remedy = f"give --comment {COMMENT!r} to skip comment lines, or remove it" if is_comment else "remove it"
     raise ReferenceDataError(
         f"{source}: line {number} is no header: {quote_value(first.strip())}; it is a "
         f"{'comment' if is_comment else 'title'}, as the lines below have {width} cells separated by {used!r}; {remedy}"
+    )
+
+
+def _has_header(below: list[str], delimiter: str) -> bool:
+    """Return whether the first of these lines is a comment, or holds no number in a column of numbers."""
+    if below[0].startswith(COMMENT):
+        return True
+    first, *others = _rows(below, delimiter)
+    columns = list(zip(*(row for row in others if len(row) == len(first)), strict=True))
+    return any(
+        not is_number(name) and all(is_number(cell) for cell in cells)
+        for name, cells in zip(first, columns, strict=False)
     )
 
 

@@ -102,7 +102,12 @@ def _notes_on_columns(table: ReferenceTable) -> list[str]:
         for name, column in table.columns.items()
         if has_outer_blanks(column)
     ]
-    return [*commas, *blanks]
+    shortened = [
+        f"column {name}: NumPy left out the middle of the arrays ('...'); write all numbers, as JSON lists"
+        for name, column in table.columns.items()
+        if lists.is_shortened(column)
+    ]
+    return [*commas, *blanks, *shortened]
 
 
 def _notes_on_rows(where: str, found: _ReadPass) -> list[str]:
