@@ -29,6 +29,8 @@ from ..errors import number, quote_value
 from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
+from .odd_rows import odd_row_notes
+from .positions import index_columns, positions_of
 from .reading import header_of, read_rows
 from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
@@ -104,12 +106,19 @@ def build(
         what = f"has only {number(table.rows, 'row')}, which is no reference"
         raise ReferenceDataError(f"{shown_names(paths)}: {what}; give some hundred rows at least")
     times, notes = row_times(table, roles.time)
-    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    indexes = index_columns(table, _given(roles))
+    columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
     columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
     for name, kind in roles.kinds.items():
         if kind == "timestamp" and name in columns:
             require_since_1970(name, columns[name])
     sides = _sides(table, roles)
+    positions = positions_of(
+        table,
+        {*roles.excluded, *indexes, *([roles.time] if roles.time else [])},
+        {*roles.predictions, *([roles.score] if roles.score else [])},
+        roles.labels,
+    )
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -141,9 +150,17 @@ def build(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{shown_names(paths)}: {error}") from error
-    notes = [*table.notes, *notes, *_odd_cells(table, profile), *_category_notes(table, roles, profile)]
+    profile = positions.apply(profile, indexes)
+    notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, profile), *odd_row_notes(profile, columns)]
+    notes += _category_notes(table, roles, profile)
     notes += _task_notes(roles, profile)
     return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _given(roles: ColumnRoles) -> set[str]:
+    """Return the columns whose role or type a person has given."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
+    return {name for name in roled if name is not None}
 
 
 def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
@@ -189,14 +206,17 @@ def read_table(
 ) -> ReferenceTable:
     """Return the columns of CSV or Parquet files, without the excluded ones; raise ReferenceDataError."""
     with opened_sources([paths] if isinstance(paths, Path) else paths) as sources:
-        _require_roles(sources[0], header_of(sources, options), roles)
+        header = header_of(sources, options)
+        _require_roles(sources[0], header, roles)
         kinds = roles.kinds.items()
         names, texts, lists = (
             given | {name for name, type_ in kinds if type_ == wanted}
             for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
         )
         whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
-        return read_rows(sources, whole, progress)
+        table = read_rows(sources, whole, progress)
+        table.header = tuple(header)
+        return table
 
 
 def _require_roles(path: object, header: Sequence[str], roles: ColumnRoles) -> None:

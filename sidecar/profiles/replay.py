@@ -51,9 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
-    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
+    add(
+        "--rows-per-tick",
+        type=float,
+        metavar="N",
+        help="without --time: rows per tick (default: as the profile was built)",
+    )
     drift = parser.add_argument_group("settings, as in spec.drift of the document")
-    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
+    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as the profile was built)")
     drift.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
     drift.add_argument(
         "--tolerance",
@@ -95,14 +100,15 @@ def run(args: argparse.Namespace) -> int:
                 _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     served: tuple[Side, ...] = ("input", "prediction")
     absent = [name for side in served for name in profile.names(side) if name not in columns]
-    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
+    per_tick = None if times is not None else _rows_per_tick(args, profile)
+    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent) | {"rows_per_tick": per_tick})
     if args.html is not None:
         write(args.html, page.document(replayed, args.data[0].name, time.time()))
     return 0
 
 
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
-    tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
+    tick = read_duration(args.tick) if args.tick else profile.reference.live_tick_seconds
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     count, _, period = args.false_alarms.partition("/")
@@ -171,7 +177,11 @@ def _spans(
 
 
 def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
-    return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    """Return the rows per tick that the user gives, else those of the build, else those of the reference's ticks."""
+    reference = profile.reference
+    if args.rows_per_tick is not None:
+        return float(args.rows_per_tick)
+    return reference.live_rows_per_tick or reference.rows_per_tick or reference.rows / reference.ticks
 
 
 def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
@@ -241,7 +251,8 @@ def _reported(feature: Mapping[str, Any], family: str) -> FeatureReport:
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
     rows, ticks, alarms = (number(event[f"{word}s"], word) for word in ("row", "tick", "alarm"))
-    yield f"{rows} in {ticks}: {alarms}"
+    each = f" of {event['rows_per_tick']:,.1f} rows".replace(".0 ", " ") if event["rows_per_tick"] else ""
+    yield f"{rows} in {ticks}{each}: {alarms}"
     yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:
