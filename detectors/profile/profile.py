@@ -34,10 +34,14 @@ class Profile:
         features: monitored features first, then features that are only counted.
         excluded: columns that are not monitored, with the reason.
         warnings: reasons why no alarm does not mean no drift.
-        input_columns, prediction_columns: all reference columns in their order, excluded ones too. They name the
-            columns of requests that carry positions only.
+        input_columns, prediction_columns: all reference columns in their order, excluded and unreadable ones too.
+        unsent_columns: the input columns that the model is not sent as a rule: times, indexes, row numbers, and those
+            that a person excluded.
         transforms: they compute the derived columns.
         bank: version of the alternatives that the variance inflations belong to.
+        missing_words: the texts that mean missing, ascending; see `cells.with_missing_words`.
+        text_numbers: numeric features whose reference had numbers as text, so that such a text is no other type,
+            ascending.
         held_out: result of the held-out trial; None if there was no trial.
         performance: how losses are computed; None without labels.
 
@@ -62,8 +66,11 @@ class Profile:
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
+    missing_words: tuple[str, ...]
+    text_numbers: tuple[str, ...]
     held_out: HeldOutTrial | None = None
     performance: PerformanceSpec | None = None
+    unsent_columns: tuple[str, ...] = ()
 
     @cached_property
     def offsets(self) -> Ints:
@@ -144,6 +151,12 @@ class Profile:
         """Return the reference columns of a side in their order, excluded ones too; none for labels."""
         return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
 
+    @cached_property
+    def sent_columns(self) -> tuple[str, ...]:
+        """The input columns that the model is sent, in order. They name the values of a request without names."""
+        unsent = frozenset(self.unsent_columns)
+        return tuple(name for name in self.input_columns if name not in unsent)
+
     def names(self, side: Side) -> tuple[str, ...]:
         """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""
         monitored = [f.name for f in self.features if f.side == side and f.name not in self.derived]
@@ -164,11 +177,14 @@ class Profile:
             "format": FORMAT,
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
+            "missing_words": list(self.missing_words),
             "model": self.model,
             "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
             "reference": asdict(self.reference),
+            "text_numbers": list(self.text_numbers),
             "transforms": [to_document(transform) for transform in self.transforms],
+            "unsent_columns": list(self.unsent_columns),
             "version": self.version,
             "warnings": list(self.warnings),
         }
