@@ -7,13 +7,14 @@ terms (options, columns) what was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -23,14 +24,17 @@ from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_pro
 from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
-from ..system.files import open_file
-from .cells import NA, text_among_numbers
-from .csvtable import CsvOptions, csv_header, read_csv
+from .cells import odd_cells, text_among_numbers, with_numbers
+from .csvtable import CsvOptions
 from .errors import ReferenceDataError
-from .parquet import MAGIC, parquet_header, read_parquet
+from .odd_rows import odd_row_notes
+from .positions import index_columns, positions_of
+from .reading import header_of, read_rows
+from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
-from .time_column import are_times, epoch_seconds
+from .time_column import are_times, epoch_seconds, require_since_1970
 
+NUMERIC_KINDS = {"integer", "numeric"}
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -81,20 +85,34 @@ class BuildResult:
 
 
 def build(
-    path: Path,
+    paths: Path | Sequence[Path],
     roles: ColumnRoles,
     timing: RowTiming,
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
+    comment: str | None = None,
     progress: Progress,
 ) -> BuildResult:
-    """Build the profile of the rows in `path`; raise ReferenceDataError."""
-    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
+    """Build the profile of the rows in the files; raise ReferenceDataError."""
+    words = missing_words(na, kept_words)
+    table = read_table(paths, roles, CsvOptions(words, delimiter=delimiter, comment=comment), progress)
     times, notes = row_times(table, roles.time)
-    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    indexes = index_columns(table, _given(roles))
+    columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
+    for name, kind in roles.kinds.items():
+        if kind == "timestamp" and name in columns:
+            require_since_1970(name, columns[name])
     sides = _sides(table, roles)
+    positions = positions_of(
+        table,
+        {*roles.excluded, *indexes, *([roles.time] if roles.time else [])},
+        {*roles.predictions, *([roles.score] if roles.score else [])},
+        roles.labels,
+    )
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -109,6 +127,7 @@ def build(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -124,8 +143,28 @@ def build(
             progress=lambda done, total, _: progress("testing on the last third", done / max(1, total)),
         )
     except DetectorError as error:
-        raise ReferenceDataError(f"{path}: {error}") from error
-    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+        raise ReferenceDataError(f"{shown_names(paths)}: {error}") from error
+    profile = positions.apply(profile, indexes)
+    notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, profile), *odd_row_notes(profile, columns)]
+    notes += _category_notes(table, roles, profile)
+    notes += _task_notes(roles, profile)
+    return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _given(roles: ColumnRoles) -> set[str]:
+    """Return the columns whose role or type a person has given."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
+    return {name for name in roled if name is not None}
+
+
+def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name])
+        for feature in profile.features
+        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+    )
+    return [note for note in found if note]
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
@@ -139,6 +178,16 @@ def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
     return {**sides, **dict.fromkeys(roles.labels, "label")}
 
 
+def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
+    """Return notes on columns that are categorical because of text among numbers, or numbers in another dress."""
+    return [
+        f"column {feature.name}: watched as categories because of {what}"
+        for feature in profile.features
+        if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if (what := text_among_numbers(feature.name, table.columns[feature.name]))
+    ]
+
+
 def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     spec = profile.performance
     if spec is None or roles.task is not None:
@@ -146,30 +195,25 @@ def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     return [f"task: {spec.task}, inferred from {spec.prediction} and {spec.label}; change it with --task"]
 
 
-def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of a CSV or Parquet file, without the excluded ones; raise ReferenceDataError."""
-    parquet = _starts_with(path, MAGIC)
-    header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
-    _require_roles(path, header, roles)
-    skipped = frozenset(roles.excluded)
-    names, texts, lists = (
-        given | {name for name, type_ in roles.kinds.items() if type_ == wanted}
-        for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
-    )
-    if parquet:
-        return read_parquet(path, skipped, names, progress)
-    return read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
+def read_table(
+    paths: Path | Sequence[Path], roles: ColumnRoles, options: CsvOptions, progress: Progress
+) -> ReferenceTable:
+    """Return the columns of CSV or Parquet files, without the excluded ones; raise ReferenceDataError."""
+    with opened_sources([paths] if isinstance(paths, Path) else paths) as sources:
+        header = header_of(sources, options)
+        _require_roles(sources[0], header, roles)
+        kinds = roles.kinds.items()
+        names, texts, lists = (
+            given | {name for name, type_ in kinds if type_ == wanted}
+            for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
+        )
+        whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
+        table = read_rows(sources, whole, progress)
+        table.header = tuple(header)
+        return table
 
 
-def _starts_with(path: Path, magic: bytes) -> bool:
-    try:
-        with open_file(path, follow=True) as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-
-
-def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> None:
+def _require_roles(path: object, header: Sequence[str], roles: ColumnRoles) -> None:
     given = {
         "--time": [roles.time] if roles.time else [],
         "--prediction": roles.predictions,

@@ -10,7 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
@@ -32,13 +33,15 @@ from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
 from .build import ColumnRoles, read_table, row_times
-from .cells import NA
+from .cells import with_numbers
 from .csvtable import CsvOptions
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .errors import ReferenceDataError
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .table import Progress
+from .sources import shown_names
+from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
 
@@ -46,12 +49,17 @@ MAX_LISTED = 5  # columns that are printed per alarm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
-    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
+    add(
+        "--rows-per-tick",
+        type=float,
+        metavar="N",
+        help="without --time: rows per tick (default: as the profile was built)",
+    )
     drift = parser.add_argument_group("settings, as in spec.drift of the document")
-    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
+    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as the profile was built)")
     drift.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
     drift.add_argument(
         "--tolerance",
@@ -67,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
+    add_csv_arguments(parser)
     add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
@@ -93,14 +101,15 @@ def run(args: argparse.Namespace) -> int:
                 _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
     served: tuple[Side, ...] = ("input", "prediction")
     absent = [name for side in served for name in profile.names(side) if name not in columns]
-    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
+    per_tick = None if times is not None else _rows_per_tick(args, profile)
+    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent) | {"rows_per_tick": per_tick})
     if args.html is not None:
-        write(args.html, page.document(replayed, args.data.name, time.time()))
+        write(args.html, page.document(replayed, args.data[0].name, time.time()))
     return 0
 
 
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
-    tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
+    tick = read_duration(args.tick) if args.tick else profile.reference.live_tick_seconds
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     count, _, period = args.false_alarms.partition("/")
@@ -124,22 +133,36 @@ def _positive(text: str) -> float | None:
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
     """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
-    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
+    options = replace(cell_options(profile), delimiter=csv_delimiter(args.delimiter), comment=args.comment)
     table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
     times, _ = row_times(table, args.time)
-    wanted = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    columns = columns_of(profile, table)
     if not columns or not table.rows:
-        raise ReferenceDataError(
-            f"{args.data}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
+        wanted = sorted({name for side in SIDES for name in profile.names(side)})
+        what = (
+            f"has none of the profile's columns {quote_value(wanted, 300)}; check --profile"
             if not columns
-            else f"{args.data}: has no rows to replay; give another file"
+            else "has no rows to replay; give another file"
         )
+        raise ReferenceDataError(f"{shown_names(args.data)}: {what}")
     if times is None:
         return columns, None
     order = np.argsort(times, kind="stable")
     return {name: column.take(order) for name, column in columns.items()}, times[order]
+
+
+def cell_options(profile: Profile) -> CsvOptions:
+    """Return how the cells of a CSV are read for a profile."""
+    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
+    return CsvOptions(frozenset(profile.missing_words), names, profile.text_columns, profile.array_columns)
+
+
+def columns_of(profile: Profile, table: ReferenceTable) -> dict[str, Column]:
+    """Return the columns of a file that the profile uses. Text in a file has no type, so text numbers are numbers."""
+    wanted = {name for side in SIDES for name in profile.names(side)}
+    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    numeric = {feature.name for feature in profile.features if isinstance(feature.bins, NumericBins)}
+    return columns | {name: with_numbers(columns[name]) for name in numeric & columns.keys()}
 
 
 def _spans(
@@ -158,7 +181,11 @@ def _spans(
 
 
 def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
-    return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    """Return the rows per tick that the user gives, else those of the build, else those of the reference's ticks."""
+    reference = profile.reference
+    if args.rows_per_tick is not None:
+        return float(args.rows_per_tick)
+    return reference.live_rows_per_tick or reference.rows_per_tick or reference.rows / reference.ticks
 
 
 def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
@@ -228,7 +255,8 @@ def _reported(feature: Mapping[str, Any], family: str) -> FeatureReport:
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
     rows, ticks, alarms = (number(event[f"{word}s"], word) for word in ("row", "tick", "alarm"))
-    yield f"{rows} in {ticks}: {alarms}"
+    each = f" of {event['rows_per_tick']:,.1f} rows".replace(".0 ", " ") if event["rows_per_tick"] else ""
+    yield f"{rows} in {ticks}{each}: {alarms}"
     yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:
@@ -240,7 +268,7 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
-        yield f"type mismatches (values of another type than in the reference): {event['type_mismatches']:,}"
+        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
 
 
 def _iso(seconds: float) -> str:

@@ -140,7 +140,7 @@ def test_any_value_changed_is_refused_with_its_path_or_works(name: str, tmp_path
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SPECS)
 def test_any_value_changed_is_refused_with_its_path_or_works_in_long(name: str, tmp_path: Path) -> None:
-    try_mutants(name, 1, tmp_path)
+    try_mutants(name, 4, tmp_path)
 
 
 # --- documents that ask for more work than they have bytes
