@@ -120,6 +120,7 @@ def intents(answer: ReportResponse) -> str:
     rows = [
         (
             text(item.kind),
+            text(item.receiver),
             f"<code>{text(item.episode)}</code>",
             f'<span class="badge {text(item.state)}">{text(item.state)}</span> {text(item.reason)}',
             time(item.decided_at),
@@ -128,9 +129,9 @@ def intents(answer: ReportResponse) -> str:
         )
         for item in control.intents[:LISTED_INTENTS]
     ]
-    heads = ("intent", "episode", "state", "decided", "#attempts", "last error")
+    heads = ("intent", "receiver", "cause", "state", "decided", "#attempts", "last error")
     problem = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
-    return (problem if not rows else "") + section("Requested actions", problem, heads, rows)
+    return (problem if not rows else "") + section("Requested actions and notifications", problem, heads, rows)
 
 
 def columns(answer: ReportResponse) -> str:
