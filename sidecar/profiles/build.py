@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
@@ -22,8 +23,9 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
+from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC
-from ..errors import quote_value
+from ..errors import number, quote_value
 from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
@@ -35,6 +37,7 @@ from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds, require_since_1970
 
 NUMERIC_KINDS = {"integer", "numeric"}
+FEWEST_ROWS = 2
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -99,6 +102,9 @@ def build(
     """Build the profile of the rows in the files; raise ReferenceDataError."""
     words = missing_words(na, kept_words)
     table = read_table(paths, roles, CsvOptions(words, delimiter=delimiter, comment=comment), progress)
+    if table.rows < FEWEST_ROWS:
+        what = f"has only {number(table.rows, 'row')}, which is no reference"
+        raise ReferenceDataError(f"{shown_names(paths)}: {what}; give some hundred rows at least")
     times, notes = row_times(table, roles.time)
     indexes = index_columns(table, _given(roles))
     columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
@@ -162,7 +168,7 @@ def _odd_cells(table: ReferenceTable, profile: Profile) -> list[str]:
     found = (
         odd_cells(feature.name, table.columns[feature.name])
         for feature in profile.features
-        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+        if isinstance(feature.bins, NumericBins) and feature.name in table.columns
     )
     return [note for note in found if note]
 
@@ -247,7 +253,17 @@ def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, l
         table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
-    return times, notes
+    return _sorted_by_time(table, times), notes
+
+
+def _sorted_by_time(table: ReferenceTable, times: Floats) -> Floats:
+    """Sort the rows by time, a column at a time, so that later steps need no copy of all columns; return the times."""
+    order = time_order(times)
+    if order is None:
+        return times
+    for name, column in table.columns.items():
+        table.columns[name] = column.take(order)
+    return times[order]
 
 
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:

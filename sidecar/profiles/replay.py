@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from rich.console import Console
 
 from ...detectors.batch import SIDES, Column, Floats, Side
@@ -145,10 +144,7 @@ def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tup
             else "has no rows to replay; give another file"
         )
         raise ReferenceDataError(f"{shown_names(args.data)}: {what}")
-    if times is None:
-        return columns, None
-    order = np.argsort(times, kind="stable")
-    return {name: column.take(order) for name, column in columns.items()}, times[order]
+    return columns, times
 
 
 def cell_options(profile: Profile) -> CsvOptions:
