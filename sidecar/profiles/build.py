@@ -24,6 +24,7 @@ from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC
 from ..errors import quote_value
 from ..system.files import open_file
+from .arguments import OPTIONS, Argument, ArgumentNames
 from .cells import NA, text_among_numbers
 from .csvtable import CsvOptions, csv_header, read_csv
 from .errors import ReferenceDataError
@@ -36,7 +37,7 @@ MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 @dataclass(frozen=True, slots=True)
 class ColumnRoles:
-    """The role of each column; all other columns are inputs."""
+    """The role of each column; all other columns are inputs. `arguments` names them in messages."""
 
     time: str | None = None
     predictions: Sequence[str] = ()
@@ -46,6 +47,7 @@ class ColumnRoles:
     kept: Sequence[str] = ()
     score: str | None = None
     task: Task | None = None
+    arguments: ArgumentNames = OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,20 @@ def build(
 ) -> BuildResult:
     """Build the profile of the rows in `path`; raise ReferenceDataError."""
     table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
-    times, notes = row_times(table, roles.time)
+    return build_from_table(table, str(path), roles, timing, identity, progress=progress)
+
+
+def build_from_table(
+    table: ReferenceTable,
+    where: str,
+    roles: ColumnRoles,
+    timing: RowTiming,
+    identity: ProfileIdentity,
+    *,
+    progress: Progress,
+) -> BuildResult:
+    """Build the profile of the rows in `table`, which `where` names in errors; raise ReferenceDataError."""
+    times, notes = row_times(table, roles.time, roles.arguments)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
     sides = _sides(table, roles)
 
@@ -124,16 +139,17 @@ def build(
             progress=lambda done, total, _: progress("testing on the last third", done / max(1, total)),
         )
     except DetectorError as error:
-        raise ReferenceDataError(f"{path}: {error}") from error
+        raise ReferenceDataError(f"{where}: {error}") from error
     return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
     """Return the side of each column that is not an input; raise ReferenceDataError if a label or score is unusable."""
-    for option, names in (("--label", roles.labels), ("--score", [roles.score] if roles.score else [])):
-        for name in names:
-            if name not in table.columns:
-                raise ReferenceDataError(f"{option} {name}: the column {table.left_out[name]}; give another one")
+    given: list[tuple[Argument, str]] = [("label", name) for name in roles.labels]
+    for argument, name in (*given, *((("score", roles.score),) if roles.score else ())):
+        if name not in table.columns:
+            which = roles.arguments.given(argument, name)
+            raise ReferenceDataError(f"{which}: the column {table.left_out[name]}; give another one")
     scores = [roles.score] if roles.score else []
     sides: dict[str, Side] = {name: "prediction" for name in (*roles.predictions, *scores) if name in table.columns}
     return {**sides, **dict.fromkeys(roles.labels, "label")}
@@ -143,14 +159,15 @@ def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     spec = profile.performance
     if spec is None or roles.task is not None:
         return []
-    return [f"task: {spec.task}, inferred from {spec.prediction} and {spec.label}; change it with --task"]
+    how = f"inferred from {spec.prediction} and {spec.label}; change it with {roles.arguments.name('task')}"
+    return [f"task: {spec.task}, {how}"]
 
 
 def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
     """Return the columns of a CSV or Parquet file, without the excluded ones; raise ReferenceDataError."""
     parquet = _starts_with(path, MAGIC)
     header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
-    _require_roles(path, header, roles)
+    require_roles(str(path), header, roles)
     skipped = frozenset(roles.excluded)
     names, texts, lists = (
         given | {name for name, type_ in roles.kinds.items() if type_ == wanted}
@@ -169,31 +186,39 @@ def _starts_with(path: Path, magic: bytes) -> bool:
         raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 
-def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> None:
-    given = {
-        "--time": [roles.time] if roles.time else [],
-        "--prediction": roles.predictions,
-        "--score": [roles.score] if roles.score and roles.score not in roles.predictions else [],
-        "--label": roles.labels,
-        "--exclude": roles.excluded,
+def require_roles(where: str, header: Sequence[str], roles: ColumnRoles) -> None:
+    """Raise ReferenceDataError if a role names a column that `header` lacks, or two roles name one column."""
+    given: dict[Argument, Sequence[str]] = {
+        "time": [roles.time] if roles.time else [],
+        "prediction": roles.predictions,
+        "score": [roles.score] if roles.score and roles.score not in roles.predictions else [],
+        "label": roles.labels,
+        "exclude": roles.excluded,
     }
-    taken: dict[str, str] = {}
-    for option, names in (*given.items(), ("--type", list(roles.kinds)), ("--keep", roles.kept)):
+    others: dict[Argument, Sequence[str]] = {"type": list(roles.kinds), "keep": roles.kept}
+    arguments, taken = roles.arguments, dict[str, Argument]()
+    for argument, names in (*given.items(), *others.items()):
         for name in names:
             if name not in header:
                 near = get_close_matches(name, header[:MAX_COMPARED], 1, 0.6)
                 remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
-                raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
-            if option in given and taken.setdefault(name, option) != option:
-                raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")
+                which = arguments.given(argument, name)
+                raise ReferenceDataError(f"{where}: {which}: there is no such column; {remedy}")
+            if argument in given and taken.setdefault(name, argument) != argument:
+                both = f"{arguments.name(taken[name])} and {arguments.name(argument)}"
+                raise ReferenceDataError(f"{where}: column {name!r} is given by {both}; keep one")
 
 
-def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, list[str]]:
+def row_times(
+    table: ReferenceTable, name: str | None, arguments: ArgumentNames = OPTIONS
+) -> tuple[Floats | None, list[str]]:
     """Return the times (epoch seconds) and notes; remove the rows without a time from the table."""
     if name is None:
         return None, []
     if name not in table.columns:
-        raise ReferenceDataError(f"column {name!r} {table.left_out[name]}, which is not a time; give another --time")
+        raise ReferenceDataError(
+            f"column {name!r} {table.left_out[name]}, which is not a time; give another {arguments.name('time')}"
+        )
     times, how = epoch_seconds(name, table.columns[name])
     notes = [f"time: {name} ({how})"]
     with_time = ~np.isnan(times)
@@ -209,9 +234,10 @@ def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, l
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:
     return {
         **dict.fromkeys(
-            roles.labels if profile.performance is None else (), "a label without a --prediction to compare it with"
+            roles.labels if profile.performance is None else (),
+            f"a label without a {roles.arguments.name('prediction').removesuffix('s')} to compare it with",
         ),
-        **dict.fromkeys(roles.excluded, "by --exclude"),
+        **dict.fromkeys(roles.excluded, f"by {roles.arguments.name('exclude')}"),
         **table.left_out,
         **{excluded.name: _better_reason(table, roles, excluded) for excluded in profile.excluded},
     }
@@ -223,5 +249,5 @@ def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: Excluded
         return excluded.reason
     column = table.columns[excluded.name]
     if excluded.reason.startswith("monotone") and are_times(column):
-        return f"{excluded.reason}; if it is a time, give --type {excluded.name}=timestamp"
-    return text_among_numbers(excluded.name, column) or excluded.reason
+        return f"{excluded.reason}; if it is a time, give {roles.arguments.typed(excluded.name, 'timestamp')}"
+    return text_among_numbers(excluded.name, column, roles.arguments) or excluded.reason

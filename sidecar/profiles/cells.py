@@ -14,6 +14,7 @@ import numpy as np
 
 from ...detectors.batch import Column, Floats
 from ..errors import quote_value
+from .arguments import ArgumentNames
 
 _AS_PANDAS = "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|NaT|None|n/a|nan|null"
 NA = frozenset(["", *_AS_PANDAS.split("|")])
@@ -51,7 +52,7 @@ def has_decimal_commas(column: Column) -> bool:
     return all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any(_NO_THOUSANDS.search(text) for text in texts)
 
 
-def text_among_numbers(name: str, column: Column) -> str:
+def text_among_numbers(name: str, column: Column, arguments: ArgumentNames) -> str:
     """Return which text makes a column of numbers categorical, and the remedy; empty for a column of other texts."""
     if column.values.dtype != object:
         return ""
@@ -64,7 +65,9 @@ def text_among_numbers(name: str, column: Column) -> str:
     what = f"text in {found:,} of {total:,} cells, e.g. {quote_value(next(iter(texts)))}"
     if all(_floats([text.translate(_DECORATION)]) is not None for text in texts):
         return f"{what}; write them as plain numbers"
-    return f"{what}; give --type {name}=numeric or --na TEXT" if found <= MAX_TEXT * total else ""
+    if found > MAX_TEXT * total:
+        return ""
+    return f"{what}; give {arguments.typed(name, 'numeric')} or {arguments.missing_words()}"
 
 
 class ColumnBuilder:

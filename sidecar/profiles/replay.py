@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from rich.console import Console
 
-from ...detectors.batch import SIDES, Column, Floats, Side
-from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
+from ...detectors.detection.replay import ClosedTick, Replay
 from ...detectors.detection.results import Alarm
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
@@ -31,14 +29,14 @@ from ..report.pages.writing import write
 from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
-from .build import ColumnRoles, read_table, row_times
+from .build import ColumnRoles, read_table
 from .cells import NA
 from .csvtable import CsvOptions
-from .errors import ReferenceDataError
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .table import Progress
+from .replay_rows import ReplayRows, ReplayTicks, replay_rows
+from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
 
@@ -76,24 +74,21 @@ def run(args: argparse.Namespace) -> int:
     """Replay the rows and return 0, with or without alarms."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
+    ticks = ReplayTicks(settings, args.time, args.rows_per_tick)
     with show_progress(Console(stderr=True)) as progress:
-        columns, times = _read(args, profile, progress)
-        rows = len(next(iter(columns.values())).values)
-        spans = _spans(args, profile, settings, times, rows)
-        profile = profile if times is not None else profile.without_slots()
-        replayed = Replay(profile, settings)
-        page = ReplayReport.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
+        table = _read(args, profile, progress)
+        given = replay_rows(table, str(args.data), profile, ticks)
+        replayed = Replay(given.profile, settings)
+        page = ReplayReport.over(given.profile, settings, given.spans, given.rows_per_tick)
         alarms = 0
-        for closed in replayed.run(columns, spans, times):
-            progress("replaying", closed.row / max(rows, 1))
+        for closed in replayed.run(given.columns, given.spans, given.times):
+            progress("replaying", closed.row / max(given.rows, 1))
             if args.html is not None:
                 page.take(replayed, closed)
             for alarm in closed.alarms:
                 alarms += alarm.part_of is None
-                _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
-    served: tuple[Side, ...] = ("input", "prediction")
-    absent = [name for side in served for name in profile.names(side) if name not in columns]
-    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
+                _print_event(args.json, alarm_event(alarm, closed, given, settings))
+    _print_event(args.json, _summary(replayed, settings, given, alarms))
     if args.html is not None:
         write(args.html, page.document(replayed, args.data.name, time.time()))
     return 0
@@ -122,53 +117,20 @@ def _positive(text: str) -> float | None:
     return number if 0 < number < float("inf") else None
 
 
-def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
-    """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
+def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> ReferenceTable:
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
     options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
-    table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
-    times, _ = row_times(table, args.time)
-    wanted = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in wanted}
-    if not columns or not table.rows:
-        raise ReferenceDataError(
-            f"{args.data}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
-            if not columns
-            else f"{args.data}: has no rows to replay; give another file"
-        )
-    if times is None:
-        return columns, None
-    order = np.argsort(times, kind="stable")
-    return {name: column.take(order) for name, column in columns.items()}, times[order]
+    return read_table(args.data, ColumnRoles(time=args.time), options, progress)
 
 
-def _spans(
-    args: argparse.Namespace, profile: Profile, settings: DriftSettings, times: Floats | None, rows: int
-) -> list[TickSpan]:
-    if times is not None:
-        if args.rows_per_tick is not None:
-            raise UsageError(
-                "--time and --rows-per-tick contradict each other: the times determine the ticks; give one"
-            )
-        return tick_spans_by_time(times, settings.tick_seconds)
-    rows_per_tick = _rows_per_tick(args, profile)
-    if rows_per_tick < 1:
-        raise UsageError(f"--rows-per-tick {rows_per_tick:g}: a tick needs a row; give 1 or more")
-    return tick_spans_by_rows(rows, rows_per_tick)
-
-
-def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
-    return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
-
-
-def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
-    """Return an alarm as JSON values; `clock` is None if a tick is a number of rows."""
-    onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
+def alarm_event(alarm: Alarm, closed: ClosedTick, given: ReplayRows, settings: DriftSettings) -> dict[str, Any]:
+    """Return an alarm as JSON values; its time is None if a tick is a number of rows."""
+    onset = next((span.start for span in given.spans if span.tick >= alarm.onset_tick), 0)
     return {
         "event": "alarm",
         "tick": alarm.tick,
         "row": closed.row,
-        "time": None if clock is None else _iso((alarm.tick + 1) * clock.tick_seconds),
+        "time": None if given.times is None else _iso((alarm.tick + 1) * settings.tick_seconds),
         "family": alarm.family,
         "episode": alarm.episode_id,
         "evidence_ratio": alarm.evidence_ratio,
@@ -179,20 +141,18 @@ def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: Drift
     }
 
 
-def _summary(
-    replayed: Replay, settings: DriftSettings, spans: list[TickSpan], rows: int, alarms: int, absent: list[str]
-) -> dict[str, Any]:
+def _summary(replayed: Replay, settings: DriftSettings, given: ReplayRows, alarms: int) -> dict[str, Any]:
     return {
         "event": "summary",
-        "rows": rows,
-        "ticks": len(spans),
+        "rows": given.rows,
+        "ticks": len(given.spans),
         "alarms": alarms,
-        "false_alarms_expected_at_most": len(spans) / settings.ticks_per_false_alarm,
+        "false_alarms_expected_at_most": len(given.spans) / settings.ticks_per_false_alarm,
         "ticks_per_false_alarm": settings.ticks_per_false_alarm,
         "tick_seconds": settings.tick_seconds,
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
-        "columns_not_in_data": absent,
+        "columns_not_in_data": given.absent,
         "warnings": replayed.warnings,
         "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }

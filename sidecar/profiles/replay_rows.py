@@ -1,0 +1,85 @@
+"""Prepares stored rows for a replay: the profile's columns in time order, and the rows of each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.detection.replay import TickSpan, tick_spans_by_rows, tick_spans_by_time
+from ...detectors.profile.profile import Profile
+from ...detectors.settings import DriftSettings
+from ..errors import UsageError, quote_value
+from .arguments import OPTIONS, ArgumentNames
+from .build import row_times
+from .errors import ReferenceDataError
+from .table import ReferenceTable
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayTicks:
+    """How rows become ticks: by the column `time`, or `rows_per_tick` in order (None: as in the profile)."""
+
+    settings: DriftSettings
+    time: str | None = None
+    rows_per_tick: float | None = None
+    arguments: ArgumentNames = OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRows:
+    """The rows of a replay.
+
+    Attributes:
+        profile: the profile to compare with; without slots if ticks are not times.
+        columns: the columns of the profile, [rows] each, in time order.
+        times: epoch seconds [rows]; None without a time column.
+        spans: the rows of each tick.
+        rows: the number of rows.
+        rows_per_tick: None if the times determine the ticks.
+        notes: how the times were read.
+    """
+
+    profile: Profile
+    columns: Mapping[str, Column]
+    times: Floats | None
+    spans: list[TickSpan]
+    rows: int
+    rows_per_tick: float | None
+    notes: list[str]
+
+    @property
+    def absent(self) -> list[str]:
+        """The columns of the profile that the rows lack, labels aside."""
+        served: tuple[Side, ...] = ("input", "prediction")
+        return [name for side in served for name in self.profile.names(side) if name not in self.columns]
+
+
+def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: ReplayTicks) -> ReplayRows:
+    """Return the rows of `table`, which `where` names in errors; raise ReferenceDataError or UsageError."""
+    times, notes = row_times(table, ticks.time, ticks.arguments)
+    wanted = {name for side in SIDES for name in profile.names(side)}
+    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    if not columns or not table.rows:
+        raise ReferenceDataError(
+            f"{where}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; "
+            f"check {ticks.arguments.name('profile')}"
+            if not columns
+            else f"{where}: has no rows to replay; give another file"
+        )
+    if times is not None:
+        if ticks.rows_per_tick is not None:
+            both = f"{ticks.arguments.name('time')} and {ticks.arguments.name('rows_per_tick')}"
+            raise UsageError(f"{both} contradict each other: the times determine the ticks; give one")
+        order = np.argsort(times, kind="stable")
+        columns, times = {name: column.take(order) for name, column in columns.items()}, times[order]
+        spans = tick_spans_by_time(times, ticks.settings.tick_seconds)
+        return ReplayRows(profile, columns, times, spans, table.rows, None, notes)
+    rows_per_tick = ticks.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    if rows_per_tick < 1:
+        which = ticks.arguments.given("rows_per_tick", f"{rows_per_tick:g}")
+        raise UsageError(f"{which}: a tick needs a row; give 1 or more")
+    spans = tick_spans_by_rows(table.rows, rows_per_tick)
+    return ReplayRows(profile.without_slots(), columns, None, spans, table.rows, rows_per_tick, notes)
