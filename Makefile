@@ -37,9 +37,10 @@ $(READY): .ci/locks/dev.txt setup.py
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
-# mypy and import-linter follow folders, not import hooks: they read the package through two links.
+# mypy and import-linter follow folders, not import hooks: they read the package through three links.
 $(LINKS): Makefile
-	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors && touch $@
+	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors
+	ln -sfn ../../../sidecar/notebook/package/__init__.py $@/__init__.py && touch $@
 
 # Language servers read the package through stubs that lead to the real files.
 $(TYPINGS): .ci/typings $(MODULES) | $(READY)

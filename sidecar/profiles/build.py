@@ -21,8 +21,8 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
-from ...detectors.timezones import UTC
-from ..errors import quote_value
+from ...detectors.timezones import UTC, time_zone
+from ..errors import UsageError, quote_value
 from ..system.files import open_file
 from .arguments import OPTIONS, Argument, ArgumentNames
 from .cells import NA, text_among_numbers
@@ -184,6 +184,18 @@ def _starts_with(path: Path, magic: bytes) -> bool:
             return file.read(len(magic)) == magic
     except OSError as error:
         raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+
+
+def require_timing(timing: RowTiming, time: str | None, arguments: ArgumentNames) -> None:
+    """Raise UsageError if the timing contradicts the time column, or its zone is unknown."""
+    if time and (timing.rows_per_tick is not None or timing.exchangeable):
+        other = arguments.name("exchangeable" if timing.exchangeable else "rows_per_tick")
+        both = f"{arguments.name('time')} and {other}"
+        raise UsageError(f"{both} contradict each other: the times determine the ticks; give one of them")
+    try:
+        time_zone(timing.timezone)
+    except DetectorError as error:
+        raise UsageError(f"{arguments.name('timezone')}: {error}") from error
 
 
 def require_roles(where: str, header: Sequence[str], roles: ColumnRoles) -> None:

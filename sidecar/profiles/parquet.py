@@ -56,7 +56,7 @@ def read_parquet(path: Path, skipped: Container[str], names: Container[str], pro
         for done, name in enumerate(header):
             progress("reading", done / len(header))
             try:
-                whole = _combined(pa, file.read(columns=[name], use_threads=False).column(0))
+                whole = combined(pa, file.read(columns=[name], use_threads=False).column(0))
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
             if len(whole) != table.rows:
@@ -75,7 +75,7 @@ def _add(path: Path, table: ReferenceTable, name: str, array: Any, *, exact: boo
     import pyarrow as pa
 
     try:
-        found = _column(pa, array, exact=exact)
+        found = arrow_column(pa, array, exact=exact)
     except UnicodeDecodeError as error:
         raise ReferenceDataError(
             f"{path}: column {name!r}, row {_unreadable_row(array) + 1:,}: the text is not UTF-8; write it as UTF-8"
@@ -117,12 +117,14 @@ def _open(path: Path) -> Iterator[Any]:
         yield found
 
 
-def _combined(pa: Any, column: Any) -> Any:
+def combined(pa: Any, column: Any) -> Any:
+    """Return a chunked array as one array."""
     found = column.combine_chunks()
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+    """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
     kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if pa.types.is_dictionary(kind):

@@ -15,27 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from rich.console import Console
 
 from ...detectors.detection.replay import ClosedTick, Replay
 from ...detectors.detection.results import Alarm
-from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, number, quote_value
-from ..report import wording
+from ..report import convert, wording
 from ..report.pages.writing import write
-from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
+from .arguments import OPTIONS
 from .build import ColumnRoles, read_table
 from .cells import NA
 from .csvtable import CsvOptions
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .replay_rows import ReplayRows, ReplayTicks, replay_rows
+from .replay_rows import BUDGET, TOLERANCE, ReplayRows, ReplayTicks, replay_rows, replay_settings
 from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
@@ -50,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
     drift = parser.add_argument_group("settings, as in spec.drift of the document")
     drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
-    drift.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
+    drift.add_argument("--false-alarms", default=BUDGET, metavar="N/DURATION", help="the budget (default %(default)s)")
     drift.add_argument(
         "--tolerance",
         type=float,
-        default=0.0025,
+        default=TOLERANCE,
         metavar="T",
         help="drift that counts as harmless (default %(default)s)",
     )
@@ -98,23 +96,7 @@ def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
     tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
-    count, _, period = args.false_alarms.partition("/")
-    seconds = read_duration(period)
-    number = _positive(count)
-    if not seconds or number is None:
-        raise UsageError(f"--false-alarms {quote_value(args.false_alarms)}: give N/DURATION, such as 1/30d")
-    try:
-        return DriftSettings(tick, number, seconds, args.tolerance, loss_tolerance=args.loss_tolerance)
-    except DetectorError as error:
-        raise UsageError(str(error)) from error
-
-
-def _positive(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 < number < float("inf") else None
+    return replay_settings(tick, args.false_alarms, args.tolerance, args.loss_tolerance, OPTIONS)
 
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> ReferenceTable:
@@ -171,7 +153,7 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     yield f"{kind}  {event['family']}  at row {event['row']:,} ({when})"
     if event["part_of"]:
         yield f"       no new alarm: the cause is that of the episode {event['part_of']}"
-    features = [_reported(feature, event["family"]) for feature in event["features"]]
+    features = [convert.alarm_feature(feature, event["family"]) for feature in event["features"]]
     lines = wording.headlines(features, f"row {event['onset_row']:,}")
     yield from (f"       {line}" for line in lines[:MAX_LISTED])
     if len(lines) > MAX_LISTED:
@@ -179,10 +161,6 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     folded = wording.fold(features)
     if folded.columns and folded.relations:
         yield f"       {folded.summary}"
-
-
-def _reported(feature: Mapping[str, Any], family: str) -> FeatureReport:
-    return msgspec.convert({"side": "input", "family": family, **feature}, FeatureReport)
 
 
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:

@@ -9,13 +9,18 @@ import numpy as np
 
 from ...detectors.batch import SIDES, Column, Floats, Side
 from ...detectors.detection.replay import TickSpan, tick_spans_by_rows, tick_spans_by_time
+from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import DriftSettings
 from ..errors import UsageError, quote_value
+from ..settings.units import read_duration
 from .arguments import OPTIONS, ArgumentNames
 from .build import row_times
 from .errors import ReferenceDataError
 from .table import ReferenceTable
+
+BUDGET = "1/30d"  # false alarms of a period
+TOLERANCE = 0.0025
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +88,26 @@ def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: Repl
         raise UsageError(f"{which}: a tick needs a row; give 1 or more")
     spans = tick_spans_by_rows(table.rows, rows_per_tick)
     return ReplayRows(profile.without_slots(), columns, None, spans, table.rows, rows_per_tick, notes)
+
+
+def replay_settings(
+    tick_seconds: float, budget: str, tolerance: float, loss_tolerance: float, arguments: ArgumentNames
+) -> DriftSettings:
+    """Return the settings of a replay; raise UsageError. The `budget` is "N/DURATION"."""
+    count, _, period = budget.partition("/")
+    seconds, false_alarms = read_duration(period), _positive(count)
+    if not seconds or false_alarms is None:
+        which = arguments.given("false_alarms", budget)
+        raise UsageError(f"{which}: give N/DURATION, such as 1/30d")
+    try:
+        return DriftSettings(tick_seconds, false_alarms, seconds, tolerance, loss_tolerance=loss_tolerance)
+    except DetectorError as error:
+        raise UsageError(str(error)) from error
+
+
+def _positive(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if 0 < found < float("inf") else None

@@ -33,7 +33,7 @@ class ReferenceTable:
     notes: list[str] = field(default_factory=list)
 
 
-def require_size(path: Path, rows: int, columns: int) -> None:
+def require_size(path: Path | str, rows: int, columns: int) -> None:
     """Raise ReferenceDataError if a file has more columns or cells than a profile can be built of."""
     if columns > MAX_COLUMNS:
         raise ReferenceDataError(
