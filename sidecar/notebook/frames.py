@@ -1,7 +1,7 @@
 """Turns a data frame of any library into a `ReferenceTable`, the same as a Parquet file with these columns gives.
 
-A pandas frame needs pandas only. All other frames are read through the Arrow C interface or the dataframe interchange
-protocol, by pyarrow. No library is imported before a frame of it arrives.
+A pandas frame needs pandas only. All other frames are read through the Arrow C interface (`__arrow_c_stream__`), by
+pyarrow. No library is imported before a frame of it arrives.
 """
 
 from __future__ import annotations

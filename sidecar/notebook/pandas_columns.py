@@ -40,7 +40,7 @@ def column(series: Any, *, exact: bool) -> Column | str:
     if isinstance(kind, pd.ArrowDtype):
         import pyarrow as pa  # installed, because pandas uses it for this type
 
-        return arrow_columns.column(combined(pa, pa.chunked_array(series.array)), exact=exact)
+        return arrow_columns.column(combined(pa, pa.table({"it": series.array}).column(0)), exact=exact)
     if isinstance(kind, pd.SparseDtype):
         series, kind = series.sparse.to_dense(), kind.subtype
     if isinstance(kind, pd.CategoricalDtype):
@@ -102,7 +102,7 @@ def _of_objects(series: Any, missing: Bools, *, exact: bool, as_text: bool = Fal
         return _filled(missing, None, [_list(value) for value in present])
     boolean = any(issubclass(kind, BOOLEANS) for kind in kinds)  # Python counts them as whole numbers
     if not kinds or (_all(kinds, NUMBERS) and not boolean and not (exact and _all(kinds, WHOLE))):
-        return _filled(missing, np.float64("nan"), [float(value) for value in present])
+        return _filled(missing, np.float64("nan"), [_number(value) for value in present])
     if _all(kinds, WHOLE) and not boolean:
         return _filled(missing, None, [str(int(value)) for value in present])
     if _all(kinds, TIMES):
@@ -129,15 +129,19 @@ def _scalar(value: Any) -> object:
         return value
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
-    return float(value) if isinstance(value, Decimal) else str(value)
+    return _number(value) if isinstance(value, Decimal) else str(value)
 
 
-def _in_utc(value: Any) -> np.datetime64:
-    if isinstance(value, np.datetime64):
-        return np.datetime64(value, "us")
-    if isinstance(value, datetime):
-        return np.datetime64(value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value, "us")
-    return np.datetime64(value, "us")
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the largest double
+        return np.inf if value > 0 else -np.inf
+
+
+def _in_utc(value: Any) -> Any:
+    """Return a time without a zone, which numpy accepts; a time without a zone counts as UTC."""
+    return value.astimezone(UTC).replace(tzinfo=None) if getattr(value, "tzinfo", None) is not None else value
 
 
 def _list(value: Any) -> Any:
@@ -147,5 +151,5 @@ def _list(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.astype(np.float64) if value.ndim == 1 and value.dtype.kind in "fiub" else value.tolist()
     if all(item is None or isinstance(item, NUMBERS) for item in value):
-        return np.array(value, dtype=np.float64)
+        return np.array([np.nan if item is None else _number(item) for item in value], dtype=np.float64)
     return list(value)

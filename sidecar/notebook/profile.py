@@ -71,7 +71,7 @@ class NotebookProfile:
 
         Args:
             frame: one row per request. pandas frames need pandas only; all others are read by pyarrow through the
-                Arrow C interface or the dataframe interchange protocol. The index of a pandas frame is not a column.
+                Arrow C interface. The index of a pandas frame is not a column.
             time: the column with the time of each row: timestamps, ISO 8601, or s, ms, us, ns since 1970.
             predictions: the columns that the model returns; all columns without a role are inputs.
             labels: the columns with the true values, missing where they are not known.

@@ -136,4 +136,4 @@ class ReplayResult:
 
     def _repr_html_(self) -> str:
         absent = [f"{name}: the frame lacks this column" for name in self.missing_columns]
-        return result_html(self.summary, self.report, self.timeline, [*self.warnings, *absent, *self.notes])
+        return result_html(self.summary, self.report, self.timeline, [*self.warnings, *absent], self.notes)

@@ -14,11 +14,13 @@ CARDS = 6
 WIDE, HALF = 900, 440  # pixels
 
 
-def result_html(summary: str, report: ReportResponse, timeline: Timeline, warnings: Sequence[str]) -> str:
-    """Return the summary, the charts, and the warnings."""
-    return "".join([f"<p><b>{text(summary)}</b></p>", *_evidence(report, timeline), *_cards(report, timeline)]) + (
-        html.listed("Warnings", warnings)
-    )
+def result_html(
+    summary: str, report: ReportResponse, timeline: Timeline, warnings: Sequence[str], notes: Sequence[str]
+) -> str:
+    """Return the summary, the charts, the warnings and the notes."""
+    charts = [*_evidence(report, timeline), *_cards(report, timeline)]
+    lists = [html.listed("Warnings", warnings), html.listed("Notes", notes)]
+    return "".join([f"<p><b>{text(summary)}</b></p>", *charts, *lists])
 
 
 def _evidence(report: ReportResponse, timeline: Timeline) -> Iterator[str]:
