@@ -43,4 +43,4 @@ def test_public_names_are_listed_and_can_be_loaded() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'Profil'; its names are PilotfishError, Profile"):
-        _ = pilotfish.Profil  # type: ignore[attr-defined]
+        _ = pilotfish.Profil

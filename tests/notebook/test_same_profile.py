@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import pilotfish
 from pilotfish.detectors.profile.profile import Profile
@@ -49,8 +51,16 @@ def whole(random: np.random.Generator, rows: int) -> object:
     return random.integers(0, 9, rows)
 
 
+def holes(random: np.random.Generator, values: NDArray[Any]) -> list[Any]:
+    """Return the values as Python objects, about a sixth of them None."""
+    return [
+        None if absent else value
+        for absent, value in zip(random.random(len(values)) < 1 / 6, values.tolist(), strict=True)
+    ]
+
+
 def nullable_whole(random: np.random.Generator, rows: int) -> object:
-    return pd.array(np.where(random.random(rows) < 0.1, None, random.integers(0, 9, rows)), dtype="Int64")
+    return pd.array(holes(random, random.integers(0, 9, rows)), dtype="Int64")
 
 
 def boolean(random: np.random.Generator, rows: int) -> object:
@@ -58,7 +68,7 @@ def boolean(random: np.random.Generator, rows: int) -> object:
 
 
 def nullable_boolean(random: np.random.Generator, rows: int) -> object:
-    return pd.array(np.where(random.random(rows) < 0.1, None, random.random(rows) < 0.3), dtype="boolean")
+    return pd.array(holes(random, random.random(rows) < 0.3), dtype="boolean")
 
 
 def city(random: np.random.Generator, rows: int) -> object:
@@ -66,15 +76,15 @@ def city(random: np.random.Generator, rows: int) -> object:
 
 
 def city_or_none(random: np.random.Generator, rows: int) -> object:
-    return pd.Series(np.where(random.random(rows) < 0.2, None, random.choice(["a", "b", "c"], rows)), dtype=object)
+    return pd.Series(holes(random, random.choice(["a", "b", "c"], rows)), dtype=object)
 
 
 def category(random: np.random.Generator, rows: int) -> object:
-    return pd.Categorical(np.where(random.random(rows) < 0.2, None, random.choice(["x", "y"], rows)))
+    return pd.Categorical(holes(random, random.choice(["x", "y"], rows)))
 
 
 def text_dtype(random: np.random.Generator, rows: int) -> object:
-    return pd.array(np.where(random.random(rows) < 0.2, None, random.choice(["u", "v"], rows)), dtype="string")
+    return pd.array(holes(random, random.choice(["u", "v"], rows)), dtype="string")
 
 
 COLUMNS: dict[str, Callable[[np.random.Generator, int], object]] = {
