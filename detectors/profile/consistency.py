@@ -51,6 +51,7 @@ def require_consistent(known: Mapping[str, Any]) -> None:
         _check_feature(feature, where)
         _check_counts(feature, reference, where)
         _check_source(feature, derived, columns, where)
+    _check_cells(known["missing_words"], known["text_numbers"], features)
     _check_labels(known["performance"], reference, {feature.name: feature for feature in features}, transforms)
 
 
@@ -129,6 +130,8 @@ def _check_feature(feature: Feature, where: str) -> None:
 
 def _check_counts(feature: Feature, reference: ReferenceSummary, where: str) -> None:
     rows = int(feature.training.sum()) + int(feature.calibration.sum())
+    if feature.mismatches > rows:
+        raise _unfit(f"$.{where}.mismatches", f"is {feature.mismatches}, more than its {rows} rows")
     if rows > reference.rows:
         raise _unfit(f"$.{where}", f"has {rows} rows in shaping and bounding, of {reference.rows} in the reference")
     if feature.slots is None:
@@ -156,6 +159,20 @@ def _check_source(
         raise _unfit(
             f"$.{where}", f"has side and family {shown((feature.side, feature.family))}, not those of its transform"
         )
+
+
+def _check_cells(words: Sequence[str], text_numbers: Sequence[str], features: Sequence[Feature]) -> None:
+    """Raise ProfileError unless the words can be found in a cell, and text numbers are numeric features."""
+    for key, names in (("missing_words", words), ("text_numbers", text_numbers)):
+        if list(names) != sorted(names):
+            raise _unfit(f"$.{key}", f"must ascend: {shown(list(names))}")
+    padded = [word for word in words if word != word.strip()]
+    if padded:
+        raise _unfit("$.missing_words", f"has {shown(padded[0])}, but cells are compared without outer white space")
+    numeric = {feature.name for feature in features if not isinstance(feature.bins, CategoryBins)}
+    unknown = sorted(set(text_numbers) - numeric)
+    if unknown:
+        raise _unfit("$.text_numbers", f"has {shown(unknown)}, which are no numeric features")
 
 
 def _check_labels(

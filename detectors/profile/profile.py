@@ -37,6 +37,9 @@ class Profile:
             columns of requests that carry positions only.
         transforms: they compute the derived columns.
         bank: version of the alternatives that the variance inflations belong to.
+        missing_words: the texts that mean missing, ascending; see `cells.with_missing_words`.
+        text_numbers: numeric features whose reference had numbers as text, so that such a text is no other type,
+            ascending.
         held_out: result of the held-out trial; None if there was no trial.
         performance: how losses are computed; None without labels.
 
@@ -61,6 +64,8 @@ class Profile:
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
+    missing_words: tuple[str, ...]
+    text_numbers: tuple[str, ...]
     held_out: HeldOutTrial | None = None
     performance: PerformanceSpec | None = None
 
@@ -146,10 +151,12 @@ class Profile:
             "format": FORMAT,
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
+            "missing_words": list(self.missing_words),
             "model": self.model,
             "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
             "reference": asdict(self.reference),
+            "text_numbers": list(self.text_numbers),
             "transforms": [to_document(transform) for transform in self.transforms],
             "version": self.version,
             "warnings": list(self.warnings),

@@ -44,6 +44,7 @@ class FeatureCandidate:
         season_not_covered: whether variance still grows at the longest block.
         sorted_in_no_order: whether an exchangeable reference is sorted by this column.
         slots: the feature hour by hour, if that at least halves its variance inflation.
+        mismatches: rows of the reference with a value of another type or shape, for numeric and derived features.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FeatureCandidate:
     season_not_covered: bool
     sorted_in_no_order: bool
     slots: Slots | None
+    mismatches: int = 0
 
 
 def build_candidate(

@@ -37,11 +37,11 @@ def column_roles(
             raise UsageError(f"{PARAMETERS.typed(name, str(kind))}: give one of {', '.join(KINDS)}")
     return ColumnRoles(
         time,
-        _names("predictions", predictions),
-        _names("labels", labels),
-        _names("exclude", exclude),
+        names("predictions", predictions),
+        names("labels", labels),
+        names("exclude", exclude),
         cast("Mapping[str, ColumnType]", _mapping(types)),
-        _names("keep", keep),
+        names("keep", keep),
         score,
         cast("Task | None", task),
         PARAMETERS,
@@ -63,12 +63,13 @@ def seconds(argument: str, value: object) -> float:
     return found
 
 
-def _names(argument: str, given: Any) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
-    wrong = [name for name in names if not isinstance(name, str)]
+def names(argument: str, given: Any) -> tuple[str, ...]:
+    """Return the texts of an argument that is one text or several; raise UsageError for any other value."""
+    found = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+    wrong = [name for name in found if not isinstance(name, str)]
     if wrong:
-        raise UsageError(f"{argument}=[{quote_value(wrong[0])}]: give the names of columns, such as {argument}=['a']")
-    return names
+        raise UsageError(f"{argument}=[{quote_value(wrong[0])}]: give texts, such as {argument}=['a']")
+    return found
 
 
 def _mapping(types: Any) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ...detectors.cells import missing_words
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
 from ..errors import number
@@ -60,6 +61,8 @@ class NotebookProfile:
         exclude: Iterable[str] | str = (),
         keep: Iterable[str] | str = (),
         types: Mapping[str, str] | None = None,
+        na: Iterable[str] | str = (),
+        keep_words: Iterable[str] | str = (),
         model: str = "",
         version: str = "",
         tick: str | float | timedelta = "60s",
@@ -81,6 +84,8 @@ class NotebookProfile:
             keep: columns to monitor that would be excluded.
             types: a type by column, to override the inferred one: "array", "boolean", "categorical", "integer",
                 "numeric", "text" or "timestamp".
+            na: more texts that mean missing, here and in live rows, beside "", NA, NULL, None, nan and the like.
+            keep_words: texts that are categories, although they mean missing by default, such as "NA".
             model, version: stored in the profile.
             tick: length of a tick of the live traffic: "60s", seconds, or a timedelta.
             rows_per_tick: without `time`: the rows that a live tick is expected to have.
@@ -104,7 +109,8 @@ class NotebookProfile:
         require_timing(timing, time, PARAMETERS)
         identity = ProfileIdentity(model, version, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         table = frame_table(frame, roles)
-        built = build_from_table(table, WHERE, roles, timing, identity, progress=lambda *_: None)
+        words = missing_words(choices.names("na", na), choices.names("keep_words", keep_words))
+        built = build_from_table(table, WHERE, roles, timing, identity, words=words, progress=lambda *_: None)
         return cls(built.profile, left_out=built.left_out, notes=built.notes, time=time)
 
     from_pandas = from_polars = from_arrow = from_frame

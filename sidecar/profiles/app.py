@@ -22,6 +22,7 @@ from ..settings.units import UNITS, read_duration
 from . import show
 from .arguments import OPTIONS
 from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build, require_timing
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .diff import difference
 from .files import read_profile, write_profile
 from .progress import show_progress
@@ -64,7 +65,7 @@ def _score(names: list[str]) -> str | None:
 
 def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="reference rows: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "reference rows")
     add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to compress it")
     add("--model", default="", metavar="NAME", help="name of the model")
     add("--version", default="", metavar="V", help="version of the model")
@@ -99,9 +100,21 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
         help="zone of a daily cycle, with --time, such as Europe/Berlin (default %(default)s)",
     )
     ticks.add_argument("--exchangeable", action="store_true", help="the rows have no order, as after shuffling")
-    cells = parser.add_argument_group("reading CSV")
-    cells.add_argument("--delimiter", metavar="CHAR", help="default: inferred from the header line (tab: '\\t')")
-    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="another spelling of missing")
+    cells = add_csv_arguments(parser)
+    cells.add_argument(
+        "--na",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="another word that means missing, here and in live rows",
+    )
+    cells.add_argument(
+        "--keep-word",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a word that is a category, although it means missing by default, such as NA",
+    )
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
@@ -123,7 +136,9 @@ def _build(args: argparse.Namespace, console: Console) -> None:
             _row_timing(args),
             ProfileIdentity(args.model, args.version, now),
             na=args.na,
-            delimiter=_delimiter(args.delimiter),
+            kept_words=args.keep_word,
+            delimiter=csv_delimiter(args.delimiter),
+            comment=args.comment,
             progress=progress,
         )
         size = write_profile(args.out, built.profile)
@@ -199,13 +214,6 @@ def _row_timing(args: argparse.Namespace) -> RowTiming:
     timing = RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
     require_timing(timing, args.time, OPTIONS)
     return timing
-
-
-def _delimiter(text: str | None) -> str | None:
-    text = "\t" if text == "\\t" else text
-    if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise UsageError(f"--delimiter {quote_value(text)}: give one character, such as ';'")
-    return text
 
 
 def _config_map(model: str, version: str) -> str:

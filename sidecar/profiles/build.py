@@ -7,13 +7,14 @@ terms (options, columns) what was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -23,15 +24,16 @@ from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_pro
 from ...detectors.reference.held_out import with_held_out
 from ...detectors.timezones import UTC, time_zone
 from ..errors import UsageError, quote_value
-from ..system.files import open_file
 from .arguments import OPTIONS, Argument, ArgumentNames
-from .cells import NA, text_among_numbers
-from .csvtable import CsvOptions, csv_header, read_csv
+from .cells import odd_cells, text_among_numbers, with_numbers
+from .csvtable import CsvOptions
 from .errors import ReferenceDataError
-from .parquet import MAGIC, parquet_header, read_parquet
+from .reading import header_of, read_rows
+from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
-from .time_column import are_times, epoch_seconds
+from .time_column import are_times, epoch_seconds, require_since_1970
 
+NUMERIC_KINDS = {"integer", "numeric"}
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -83,18 +85,21 @@ class BuildResult:
 
 
 def build(
-    path: Path,
+    paths: Path | Sequence[Path],
     roles: ColumnRoles,
     timing: RowTiming,
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
+    comment: str | None = None,
     progress: Progress,
 ) -> BuildResult:
-    """Build the profile of the rows in `path`; raise ReferenceDataError."""
-    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
-    return build_from_table(table, str(path), roles, timing, identity, progress=progress)
+    """Build the profile of the rows in the files; raise ReferenceDataError."""
+    words = missing_words(na, kept_words)
+    table = read_table(paths, roles, CsvOptions(words, delimiter=delimiter, comment=comment), progress)
+    return build_from_table(table, shown_names(paths), roles, timing, identity, words=words, progress=progress)
 
 
 def build_from_table(
@@ -104,11 +109,19 @@ def build_from_table(
     timing: RowTiming,
     identity: ProfileIdentity,
     *,
+    words: frozenset[str],
     progress: Progress,
 ) -> BuildResult:
-    """Build the profile of the rows in `table`, which `where` names in errors; raise ReferenceDataError."""
+    """Build the profile of the rows in `table`, which `where` names in errors; raise ReferenceDataError.
+
+    The texts in `words` mean missing.
+    """
     times, notes = row_times(table, roles.time, roles.arguments)
     columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
+    for name, kind in roles.kinds.items():
+        if kind == "timestamp" and name in columns:
+            require_since_1970(name, columns[name])
     sides = _sides(table, roles)
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
@@ -124,6 +137,7 @@ def build_from_table(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -140,7 +154,19 @@ def build_from_table(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{where}: {error}") from error
-    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+    notes = [*table.notes, *notes, *_odd_cells(table, roles, profile), *_category_notes(table, roles, profile)]
+    notes += _task_notes(roles, profile)
+    return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _odd_cells(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name], roles.arguments)
+        for feature in profile.features
+        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+    )
+    return [note for note in found if note]
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
@@ -155,6 +181,16 @@ def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
     return {**sides, **dict.fromkeys(roles.labels, "label")}
 
 
+def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
+    """Return notes on columns that are categorical because of text among numbers, or numbers in another dress."""
+    return [
+        f"column {feature.name}: watched as categories because of {what}"
+        for feature in profile.features
+        if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if (what := text_among_numbers(feature.name, table.columns[feature.name], roles.arguments))
+    ]
+
+
 def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     spec = profile.performance
     if spec is None or roles.task is not None:
@@ -163,27 +199,19 @@ def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     return [f"task: {spec.task}, {how}"]
 
 
-def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of a CSV or Parquet file, without the excluded ones; raise ReferenceDataError."""
-    parquet = _starts_with(path, MAGIC)
-    header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
-    require_roles(str(path), header, roles)
-    skipped = frozenset(roles.excluded)
-    names, texts, lists = (
-        given | {name for name, type_ in roles.kinds.items() if type_ == wanted}
-        for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
-    )
-    if parquet:
-        return read_parquet(path, skipped, names, progress)
-    return read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
-
-
-def _starts_with(path: Path, magic: bytes) -> bool:
-    try:
-        with open_file(path, follow=True) as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+def read_table(
+    paths: Path | Sequence[Path], roles: ColumnRoles, options: CsvOptions, progress: Progress
+) -> ReferenceTable:
+    """Return the columns of CSV or Parquet files, without the excluded ones; raise ReferenceDataError."""
+    with opened_sources([paths] if isinstance(paths, Path) else paths) as sources:
+        require_roles(str(sources[0]), header_of(sources, options), roles)
+        kinds = roles.kinds.items()
+        names, texts, lists = (
+            given | {name for name, type_ in kinds if type_ == wanted}
+            for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
+        )
+        whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
+        return read_rows(sources, whole, progress)
 
 
 def require_timing(timing: RowTiming, time: str | None, arguments: ArgumentNames) -> None:

@@ -10,7 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
 from .arguments import OPTIONS
 from .build import ColumnRoles, read_table
-from .cells import NA
 from .csvtable import CsvOptions
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
 from .replay_rows import BUDGET, TOLERANCE, ReplayRows, ReplayTicks, replay_rows, replay_settings
+from .sources import shown_names
 from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
@@ -42,7 +43,7 @@ MAX_LISTED = 5  # columns that are printed per alarm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
     add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
+    add_csv_arguments(parser)
     add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     ticks = ReplayTicks(settings, args.time, args.rows_per_tick)
     with show_progress(Console(stderr=True)) as progress:
         table = _read(args, profile, progress)
-        given = replay_rows(table, str(args.data), profile, ticks)
+        given = replay_rows(table, shown_names(args.data), profile, ticks)
         replayed = Replay(given.profile, settings)
         page = ReplayReport.over(given.profile, settings, given.spans, given.rows_per_tick)
         alarms = 0
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
                 _print_event(args.json, alarm_event(alarm, closed, given, settings))
     _print_event(args.json, _summary(replayed, settings, given, alarms))
     if args.html is not None:
-        write(args.html, page.document(replayed, args.data.name, time.time()))
+        write(args.html, page.document(replayed, args.data[0].name, time.time()))
     return 0
 
 
@@ -100,9 +101,14 @@ def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
 
 
 def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> ReferenceTable:
-    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
+    options = replace(cell_options(profile), delimiter=csv_delimiter(args.delimiter), comment=args.comment)
     return read_table(args.data, ColumnRoles(time=args.time), options, progress)
+
+
+def cell_options(profile: Profile) -> CsvOptions:
+    """Return how the cells of a CSV are read for a profile."""
+    names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
+    return CsvOptions(frozenset(profile.missing_words), names, profile.text_columns, profile.array_columns)
 
 
 def alarm_event(alarm: Alarm, closed: ClosedTick, given: ReplayRows, settings: DriftSettings) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
-        yield f"type mismatches (values of another type than in the reference): {event['type_mismatches']:,}"
+        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
 
 
 def _iso(seconds: float) -> str:

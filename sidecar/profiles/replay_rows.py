@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...detectors.batch import SIDES, Column, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.detection.replay import TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
@@ -16,6 +17,7 @@ from ..errors import UsageError, quote_value
 from ..settings.units import read_duration
 from .arguments import OPTIONS, ArgumentNames
 from .build import row_times
+from .cells import with_numbers
 from .errors import ReferenceDataError
 from .table import ReferenceTable
 
@@ -65,11 +67,11 @@ class ReplayRows:
 def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: ReplayTicks) -> ReplayRows:
     """Return the rows of `table`, which `where` names in errors; raise ReferenceDataError or UsageError."""
     times, notes = row_times(table, ticks.time, ticks.arguments)
-    wanted = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    columns = columns_of(profile, table)
     if not columns or not table.rows:
+        wanted = sorted({name for side in SIDES for name in profile.names(side)})
         raise ReferenceDataError(
-            f"{where}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; "
+            f"{where}: has none of the profile's columns {quote_value(wanted, 300)}; "
             f"check {ticks.arguments.name('profile')}"
             if not columns
             else f"{where}: has no rows to replay; give another file"
@@ -88,6 +90,14 @@ def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: Repl
         raise UsageError(f"{which}: a tick needs a row; give 1 or more")
     spans = tick_spans_by_rows(table.rows, rows_per_tick)
     return ReplayRows(profile.without_slots(), columns, None, spans, table.rows, rows_per_tick, notes)
+
+
+def columns_of(profile: Profile, table: ReferenceTable) -> dict[str, Column]:
+    """Return the columns of a table that the profile uses. Text in a file has no type, so text numbers are numbers."""
+    wanted = {name for side in SIDES for name in profile.names(side)}
+    columns = {name: column for name, column in table.columns.items() if name in wanted}
+    numeric = {feature.name for feature in profile.features if isinstance(feature.bins, NumericBins)}
+    return columns | {name: with_numbers(columns[name]) for name in numeric & columns.keys()}
 
 
 def replay_settings(

@@ -149,7 +149,7 @@ def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest
         (["--prediction", "score", "--label", "score"], "'score' is given by --prediction and --label"),
         (["--type", "zip=words"], "one of array, boolean, categorical, integer, numeric, text"),
         (["--type", "zip"], "give COL=KIND"),
-        (["--time", "zip"], "have no time"),
+        (["--time", "zip"], "would be times before 1980"),
         (["--time", "member"], "have no time"),
         (["--time", "when", "--rows-per-tick", "5"], "contradict each other"),
         (["--time", "when", "--exchangeable"], "contradict each other"),
@@ -179,7 +179,11 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("every", "text", "remedy"),
     [
-        (200, "err", "text in 25 of 5,000 cells, e.g. 'err'; give --type price=numeric or --na TEXT"),
+        (
+            200,
+            "err",
+            "column price: text in 25 of 5,000 cells counts as missing, e.g. 'err'; give --na TEXT if it means missing",
+        ),
         (10, "-", "text in 500 of 5,000 cells, e.g. '-'; give --type price=numeric or --na TEXT"),
         (1, "$51.{row}", "text in 5,000 of 5,000 cells, e.g. '$51.0'; write them as plain numbers"),
     ],
