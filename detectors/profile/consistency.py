@@ -41,7 +41,7 @@ def require_consistent(known: Mapping[str, Any]) -> None:
         "input": known["input_columns"], "label": (), "prediction": known["prediction_columns"],
     }  # fmt: skip
     _check_reference(reference)
-    _check_names(features, columns)
+    _check_names(features, columns, known["unsent_columns"])
     _check_size(features)
     for position, transform in enumerate(transforms):
         _check_inputs(transform, columns, f"transforms[{position}]")
@@ -83,7 +83,7 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")
 
 
-def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[str]]) -> None:
+def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[str]], unsent: Sequence[str]) -> None:
     seen: set[str] = set()
     for position, feature in enumerate(features):
         if feature.name in seen:
@@ -91,6 +91,9 @@ def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[st
                 f"$.features[{position}].name: two features have the same name {shown(feature.name)}; rename a column"
             )
         seen.add(feature.name)
+    unknown = sorted(set(unsent).difference(columns["input"]))
+    if unknown:
+        raise _unfit("$.unsent_columns", f"has names that are no input columns: {shown(unknown)}")
     both = sorted(set(columns["input"]).intersection(columns["prediction"]))
     if both:
         raise _unfit("$.prediction_columns", f"has names of input columns: {shown(both)}")

@@ -188,6 +188,7 @@ _PROFILE = schema.fields(
     reference=REFERENCE,
     text_numbers=schema.names(),
     transforms=schema.listed(from_document),
+    unsent_columns=schema.names(),
     version=_NAME,
     warnings=schema.listed(schema.text(most=LONGEST_WARNING), most=20),
 )

@@ -33,8 +33,9 @@ class Profile:
         features: monitored features first, then features that are only counted.
         excluded: columns that are not monitored, with the reason.
         warnings: reasons why no alarm does not mean no drift.
-        input_columns, prediction_columns: all reference columns in their order, excluded ones too. They name the
-            columns of requests that carry positions only.
+        input_columns, prediction_columns: all reference columns in their order, excluded and unreadable ones too.
+        unsent_columns: the input columns that the model is not sent as a rule: times, indexes, row numbers, and those
+            that a person excluded.
         transforms: they compute the derived columns.
         bank: version of the alternatives that the variance inflations belong to.
         missing_words: the texts that mean missing, ascending; see `cells.with_missing_words`.
@@ -68,6 +69,7 @@ class Profile:
     text_numbers: tuple[str, ...]
     held_out: HeldOutTrial | None = None
     performance: PerformanceSpec | None = None
+    unsent_columns: tuple[str, ...] = ()
 
     @cached_property
     def offsets(self) -> Ints:
@@ -131,6 +133,12 @@ class Profile:
         """Return the reference columns of a side in their order, excluded ones too; none for labels."""
         return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
 
+    @cached_property
+    def sent_columns(self) -> tuple[str, ...]:
+        """The input columns that the model is sent, in order. They name the values of a request without names."""
+        unsent = frozenset(self.unsent_columns)
+        return tuple(name for name in self.input_columns if name not in unsent)
+
     def names(self, side: Side) -> tuple[str, ...]:
         """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""
         monitored = [f.name for f in self.features if f.side == side and f.name not in self.derived]
@@ -158,6 +166,7 @@ class Profile:
             "reference": asdict(self.reference),
             "text_numbers": list(self.text_numbers),
             "transforms": [to_document(transform) for transform in self.transforms],
+            "unsent_columns": list(self.unsent_columns),
             "version": self.version,
             "warnings": list(self.warnings),
         }

@@ -77,7 +77,5 @@ def _why_unrelated(feature: Feature, position: int) -> str:
     """Return why relations leave out a numeric input, given its position among them."""
     if position >= MOST_COLUMNS:
         return f"only the first {MOST_COLUMNS} numeric columns are related"
-    known = np.isin(feature.roles, ["missing", "inf"], invert=True)
-    return (
-        "mostly missing" if feature.training[known].sum() < LEAST_KNOWN * feature.training.sum() else "hardly varying"
-    )
+    known = feature.training[np.isin(feature.roles, ["missing", "inf"], invert=True)].sum()
+    return "mostly missing" if known < LEAST_KNOWN * feature.training.sum() else "hardly varying"

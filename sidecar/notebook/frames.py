@@ -41,7 +41,7 @@ def frame_table(frame: Any, roles: ColumnRoles, exact: Collection[str] = ()) -> 
     _require_names(names)
     _require_no_index(frame, names, roles)
     require_roles(WHERE, names, roles)
-    table = ReferenceTable({}, len(frame) if arrow is None else arrow.num_rows)
+    table = ReferenceTable({}, len(frame) if arrow is None else arrow.num_rows, header=tuple(names))
     if not table.rows:
         raise ReferenceDataError(f"{WHERE}: has no rows; give reference rows")
     kept = [(name, values) for name, values in columns if name not in roles.excluded]

@@ -28,6 +28,8 @@ from .arguments import OPTIONS, Argument, ArgumentNames
 from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
+from .odd_rows import odd_row_notes
+from .positions import index_columns, positions_of
 from .reading import header_of, read_rows
 from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
@@ -117,12 +119,19 @@ def build_from_table(
     The texts in `words` mean missing.
     """
     times, notes = row_times(table, roles.time, roles.arguments)
-    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    indexes = index_columns(table, _given(roles))
+    columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
     columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
     for name, kind in roles.kinds.items():
         if kind == "timestamp" and name in columns:
             require_since_1970(name, columns[name])
     sides = _sides(table, roles)
+    positions = positions_of(
+        table,
+        {*roles.excluded, *indexes, *([roles.time] if roles.time else [])},
+        {*roles.predictions, *([roles.score] if roles.score else [])},
+        roles.labels,
+    )
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -154,8 +163,9 @@ def build_from_table(
         )
     except DetectorError as error:
         raise ReferenceDataError(f"{where}: {error}") from error
-    notes = [*table.notes, *notes, *_odd_cells(table, roles, profile), *_category_notes(table, roles, profile)]
-    notes += _task_notes(roles, profile)
+    profile = positions.apply(profile, indexes)
+    notes = [*table.notes, *notes, *positions.notes(), *odd_row_notes(profile, columns)]
+    notes += [*_odd_cells(table, roles, profile), *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
     return BuildResult(profile, _left_out(table, roles, profile), notes)
 
 
@@ -167,6 +177,12 @@ def _odd_cells(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> l
         if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
     )
     return [note for note in found if note]
+
+
+def _given(roles: ColumnRoles) -> set[str]:
+    """Return the columns whose role or type a person has given."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
+    return {name for name in roled if name is not None}
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
@@ -204,14 +220,17 @@ def read_table(
 ) -> ReferenceTable:
     """Return the columns of CSV or Parquet files, without the excluded ones; raise ReferenceDataError."""
     with opened_sources([paths] if isinstance(paths, Path) else paths) as sources:
-        require_roles(str(sources[0]), header_of(sources, options), roles)
+        header = header_of(sources, options)
+        require_roles(str(sources[0]), header, roles)
         kinds = roles.kinds.items()
         names, texts, lists = (
             given | {name for name, type_ in kinds if type_ == wanted}
             for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
         )
         whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
-        return read_rows(sources, whole, progress)
+        table = read_rows(sources, whole, progress)
+    table.header = tuple(header)
+    return table
 
 
 def require_timing(timing: RowTiming, time: str | None, arguments: ArgumentNames) -> None:

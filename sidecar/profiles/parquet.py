@@ -51,11 +51,21 @@ def read_parquet(
             for inner, array in lists.columns_of(pa, name, whole):
                 if inner not in skipped:
                     _add(sources[0], table, inner, array, exact=inner in names)
+        table.index = _index(schema)
     if not table.columns and table.left_out:
         left = "; ".join(f"{name!r} {reason}" for name, reason in list(table.left_out.items())[:MAX_NAMED])
         raise ReferenceDataError(f"{sources[0]}: no column can be read: {left}; give numbers, texts, times or lists")
     progress("reading", 1.0)
     return table
+
+
+def _index(schema: Any) -> frozenset[str]:
+    """Return the columns that pandas wrote as an index, according to its metadata."""
+    try:
+        columns = (schema.pandas_metadata or {}).get("index_columns", ())
+    except (AttributeError, ValueError):  # metadata that is no JSON object
+        return frozenset()
+    return frozenset(name for name in columns if isinstance(name, str)) if isinstance(columns, list) else frozenset()
 
 
 def _header(source: RowSource, file: Any) -> list[str]:

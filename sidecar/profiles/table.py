@@ -24,12 +24,16 @@ class ReferenceTable:
         rows: the number of rows.
         left_out: unusable columns by name, with the reason.
         notes: messages for the user about how the file was read.
+        header: the names of all columns in the order of the file, empty for one without a name.
+        index: the columns that pandas wrote as the index of its data frame.
     """
 
     columns: dict[str, Column]
     rows: int
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    header: tuple[str, ...] = ()
+    index: frozenset[str] = frozenset()
 
 
 def require_size(path: object, rows: int, columns: int) -> None:

@@ -87,7 +87,8 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         protocol: the protocol of all exchanges; "auto" detects it from path and body.
         model: the model name of the document. An exchange with a different model in its path is skipped. "" accepts
             every model.
-        inputs: the input columns of the reference, in order, for requests without names.
+        inputs: the input columns of the reference that the model is sent, in order, for requests without names.
+        every_input: the same with the columns that it is not sent as a rule, such as times and indexes.
         outputs: the prediction columns of the reference, in order.
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
@@ -99,12 +100,19 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = "auto"
     model: str = ""
     inputs: tuple[str, ...] = ()
+    every_input: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
     own: OwnJson = OwnJson()
     most_added: int = MAX_ADDED
     most_binary: int = sys.maxsize
+
+    def named_by(self, known: tuple[str, ...], width: int) -> tuple[str, ...]:
+        """Return the columns that name `width` values by position: `known`, or all inputs if only these fit."""
+        if known is not self.inputs or len(known) == width or len(self.every_input) != width:
+            return known
+        return known if len(known) == 1 and known[0] in self.arrays else self.every_input
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]

@@ -170,7 +170,7 @@ def findings(answer: ReportResponse) -> str:
     rows = [
         (
             text(item.kind.replace("_", " ")),
-            name(item.column) + (f" → {name(item.renamed_to)}" if item.renamed_to else ""),
+            name(item.column) + (f" → {name(item.renamed_to)}" if item.renamed_to else "") + text(item.detail),
             text(item.side),
             clock.start(item.since_tick),
             whole(item.rows),
