@@ -78,6 +78,13 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit(
             "$.reference.tick_sizes", f"must be ascending, and empty unless the order is time: {shown(widths)}"
         )
+    if reference.order == "time" and reference.live_tick_seconds != reference.tick_seconds:
+        raise _unfit(
+            "$.reference.live_tick_seconds",
+            f"is {reference.live_tick_seconds}, and the ticks of the rows have {reference.tick_seconds} s",
+        )
+    if reference.order == "time" and reference.live_rows_per_tick is not None:
+        raise _unfit("$.reference.live_rows_per_tick", "is given, and the times determine the ticks")
     first, last = reference.first_time, reference.last_time
     if first is not None and last is not None and first > last:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")

@@ -1,7 +1,8 @@
 """The profile of a model: everything that counting, detection and comparisons use of the reference.
 
-`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
-change of the JSON form makes stored counts and checkpoints unusable.
+`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes without
+`created`, so two builds of the same rows have the same hash. Any other change of the JSON form makes stored counts and
+checkpoints unusable.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Ints, Side
+from ..batch import SIDES, Ints, Side
 from ..errors import ProfileError, shown
 from ..transforms import ARRAY_KINDS, RelationTransform, SingleColumnTransform, Transform, to_document
 from .feature import Feature
@@ -111,6 +112,23 @@ class Profile:
             for name in derived.outputs
         }
 
+    def column(self, name: str) -> str:
+        """Return the column that a feature describes; an empty text for relations and losses, which describe none."""
+        made = self.column_transforms.get(name)
+        return made.column if made is not None else "" if name in self.derived else name
+
+    @cached_property
+    def by_column(self) -> tuple[Feature, ...]:
+        """The features in the order of the reference's columns, those of one column together, relations last."""
+        places = {name: place for side in SIDES for place, name in enumerate(self.columns(side))}
+
+        def place(feature: Feature) -> tuple[bool, int, int, int]:
+            column = self.column(feature.name)
+            place = places.get(column, len(places))
+            return feature.family == "multivariate", SIDES.index(feature.side), place, self.index[feature.name]
+
+        return tuple(sorted(self.features, key=place))
+
     @cached_property
     def text_columns(self) -> frozenset[str]:
         """The columns that hold free text."""
@@ -171,18 +189,14 @@ class Profile:
             "warnings": list(self.warnings),
         }
 
-    @cached_property
-    def _canonical(self) -> bytes:
-        return canonical(self.document())
-
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
-        return self._canonical
+        return canonical(self.document())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical form, whatever the white space of the source file."""
-        return hashlib.sha256(self._canonical).hexdigest()
+        """SHA-256 (hex) of the canonical form without `created`: it depends on the rows and the options only."""
+        return hashlib.sha256(canonical({**self.document(), "created": ""})).hexdigest()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:

@@ -152,6 +152,8 @@ def lay_out(
         longest_block=partitions[-1].length if partitions else 0,
         tick_sizes=() if by_time is None or exchangeable else _tick_sizes(by_time, tick_seconds),
         tolerance=tolerance,
+        live_tick_seconds=float(tick_seconds),
+        live_rows_per_tick=None if kind == "time" or per_tick is None else float(per_tick),
     )
     slots = slots_of(ticks, tick_seconds, timezone) if kind == "time" else None
     return RowLayout(order, ticks, partitions, training, reference, slots, timezone)

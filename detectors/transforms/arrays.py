@@ -88,6 +88,10 @@ class ArrayTransform(SingleColumnTransform):
             wrong[rows[whole]] = False
         return {name: column_of(values[:, place], wrong) for place, name in enumerate(outputs)}
 
+    def definition(self, output: str) -> Mapping[str, object]:
+        """Return the length for norm and mean; the other outputs also depend on the fitted centre and directions."""
+        return {"length": self.length} if output in self._named("norm", "mean") else self.document()
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
         made = schema.record(

@@ -141,8 +141,8 @@ class NotebookProfile:
             frame: rows with columns of the profile; other columns are ignored.
             time: the column with the time of each row (default: the one that the profile was built with, if it was
                 not loaded). Without it, the order of the rows counts as time.
-            rows_per_tick: rows per tick instead of times (default: as in the profile).
-            tick: length of a tick: "60s", seconds, or a timedelta (default: as in the profile).
+            rows_per_tick: rows per tick instead of times (default: as the profile was built).
+            tick: length of a tick: "60s", seconds, or a timedelta (default: as the profile was built).
             false_alarms: the budget, "N/DURATION".
             tolerance: drift that counts as harmless, as in spec.drift of the document.
             loss_tolerance: increase of the mean loss that counts as harmless.
@@ -153,7 +153,7 @@ class NotebookProfile:
         profile = self._profile
         time = self._time if time is None and rows_per_tick is None else time
         roles = choices.column_roles(time=time)
-        seconds = choices.seconds("tick", tick) if tick is not None else profile.reference.tick_seconds or 60.0
+        seconds = choices.seconds("tick", tick) if tick is not None else profile.reference.live_tick_seconds
         settings = replay_settings(seconds, false_alarms, tolerance, loss_tolerance, PARAMETERS)
         exact = [feature.name for feature in profile.features if feature.kind == "categorical"]
         ticks = ReplayTicks(settings, time, rows_per_tick, PARAMETERS)

@@ -39,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_build_arguments(one)
     one = commands.add_parser("show", help="show a profile as a table", allow_abbrev=False)
     one.add_argument("profile", type=Path, metavar="PROFILE", help="profile.json or profile.json.gz")
+    one.add_argument("--all", action="store_true", help="also list derived features and relations between columns")
     one = commands.add_parser("diff", help="compare two profiles", allow_abbrev=False)
     one.add_argument("before", type=Path, metavar="A", help="the first profile")
     one.add_argument("after", type=Path, metavar="B", help="the second profile")
+    one.add_argument("--all", action="store_true", help="also list relations between columns by name")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "build":
         _build(args, console)
     elif args.action == "show":
-        _show(read_profile(args.profile), console)
+        _show(read_profile(args.profile), console, everything=args.all)
     else:
-        _diff(read_profile(args.before), read_profile(args.after), console)
+        _diff(read_profile(args.before), read_profile(args.after), console, everything=args.all)
     return 0
 
 
@@ -74,7 +76,13 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     roles.add_argument("--time", metavar="COL", help="time of each row: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="a prediction of the model")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the true value, where known")
+    roles.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="the true value, where known; give rows that the model was not trained on",
+    )
     roles.add_argument(
         "--score",
         action="append",
@@ -177,15 +185,15 @@ def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> 
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _show(profile: Profile, console: Console) -> None:
+def _show(profile: Profile, console: Console, *, everything: bool) -> None:
     show.print_lines(console, list(show.reference_lines(profile)))
     console.print()
-    show.print_features(console, profile)
+    show.print_features(console, profile, everything=everything)
     show.print_left_out(console, {excluded.name: excluded.reason for excluded in profile.excluded})
     show.print_warnings(console, profile.warnings)
 
 
-def _diff(before: Profile, after: Profile, console: Console) -> None:
+def _diff(before: Profile, after: Profile, console: Console, *, everything: bool) -> None:
     for title, profile in (("before", before), ("after", after)):
         named = " version ".join(filter(None, (profile.model, profile.version)))
         value = f"{named} sha256 {profile.hash} ({profile.reference.rows:,} rows)".strip()
@@ -194,7 +202,7 @@ def _diff(before: Profile, after: Profile, console: Console) -> None:
         console.print("\nThe profiles are identical.")
         return
     console.print()
-    show.print_difference(console, difference(before, after))
+    show.print_difference(console, difference(before, after), everything=everything)
 
 
 def _kinds(given: list[str]) -> dict[str, ColumnType]:

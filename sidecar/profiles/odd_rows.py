@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...detectors.batch import Array, Column
-from ...detectors.binning.numeric import NUMBERS
+from ...detectors.cells import NUMBERS
 from ...detectors.profile.profile import Profile
 from ...detectors.transforms import Block, Transform
 from ...detectors.transforms.arrays import ArrayTransform

@@ -46,9 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
-    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
+    add(
+        "--rows-per-tick",
+        type=float,
+        metavar="N",
+        help="without --time: rows per tick (default: as the profile was built)",
+    )
     drift = parser.add_argument_group("settings, as in spec.drift of the document")
-    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
+    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as the profile was built)")
     drift.add_argument("--false-alarms", default=BUDGET, metavar="N/DURATION", help="the budget (default %(default)s)")
     drift.add_argument(
         "--tolerance",
@@ -94,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
-    tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
+    tick = read_duration(args.tick) if args.tick else profile.reference.live_tick_seconds
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
     return replay_settings(tick, args.false_alarms, args.tolerance, args.loss_tolerance, OPTIONS)
@@ -134,6 +139,7 @@ def _summary(replayed: Replay, settings: DriftSettings, given: ReplayRows, alarm
         "event": "summary",
         "rows": given.rows,
         "ticks": len(given.spans),
+        "rows_per_tick": given.rows_per_tick,
         "alarms": alarms,
         "false_alarms_expected_at_most": len(given.spans) / settings.ticks_per_false_alarm,
         "ticks_per_false_alarm": settings.ticks_per_false_alarm,
@@ -172,7 +178,8 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
     rows, ticks, alarms = (number(event[f"{word}s"], word) for word in ("row", "tick", "alarm"))
-    yield f"{rows} in {ticks}: {alarms}"
+    each = f" of {event['rows_per_tick']:,.1f} rows".replace(".0 ", " ") if event["rows_per_tick"] else ""
+    yield f"{rows} in {ticks}{each}: {alarms}"
     yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:

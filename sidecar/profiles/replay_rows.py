@@ -84,12 +84,20 @@ def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: Repl
         columns, times = {name: column.take(order) for name, column in columns.items()}, times[order]
         spans = tick_spans_by_time(times, ticks.settings.tick_seconds)
         return ReplayRows(profile, columns, times, spans, table.rows, None, notes)
-    rows_per_tick = ticks.rows_per_tick or profile.reference.rows_per_tick or 1.0
+    rows_per_tick = _rows_per_tick(profile, ticks.rows_per_tick)
     if rows_per_tick < 1:
         which = ticks.arguments.given("rows_per_tick", f"{rows_per_tick:g}")
         raise UsageError(f"{which}: a tick needs a row; give 1 or more")
     spans = tick_spans_by_rows(table.rows, rows_per_tick)
     return ReplayRows(profile.without_slots(), columns, None, spans, table.rows, rows_per_tick, notes)
+
+
+def _rows_per_tick(profile: Profile, given: float | None) -> float:
+    """Return the rows per tick that the user gives, else those of the build, else those of the reference's ticks."""
+    reference = profile.reference
+    if given is not None:
+        return given
+    return reference.live_rows_per_tick or reference.rows_per_tick or reference.rows / reference.ticks
 
 
 def columns_of(profile: Profile, table: ReferenceTable) -> dict[str, Column]:

@@ -33,11 +33,19 @@ def profile_info(profile: Profile) -> ProfileInfo:
 
 
 def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ...]:
-    """Return the features of `status`, a status of `profile`; without families (no detection) they have no evidence."""
-    kinds = {feature.name: feature.kind for feature in profile.features}
+    """Return the features of `status`, a status of `profile`, in the order of the reference's columns, relations last.
+
+    Without families (no detection) they have no evidence.
+    """
+    kinds = {feature.name: feature.kind for feature in profile.by_column}
+    places = {name: place for place, name in enumerate(kinds)}
     found = tuple(
-        msgspec.structs.replace(msgspec.convert(item, FeatureReport, from_attributes=True), kind=kinds[item.name])
-        for item in status.features
+        msgspec.structs.replace(
+            msgspec.convert(item, FeatureReport, from_attributes=True),
+            kind=kinds[item.name],
+            column=profile.column(item.name),
+        )
+        for item in sorted(status.features, key=lambda item: places[item.name])
     )
     if status.families:
         return found

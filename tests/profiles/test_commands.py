@@ -256,6 +256,32 @@ def test_show_counts_one_thing_in_the_singular(tmp_path: Path, capsys: pytest.Ca
     assert re.search(r"monitored +1 input, 1 prediction\n", capsys.readouterr().out)
 
 
+def test_show_has_one_line_per_column_in_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, path = np.random.default_rng(1), tmp_path / "rows.csv"
+    lines = ["note,zeta,alpha"]
+    for _ in range(2000):
+        x, words = random.normal(), " ".join(random.choice(["one", "two", "three", "seven"], random.integers(3, 9)))
+        lines.append(f"{words} x,{x:.4f},{x + random.normal():.4f}")
+    path.write_text("\n".join(lines))
+    built(path, "--exchangeable", "--type", "note=text")
+    capsys.readouterr()
+    assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
+    shown = capsys.readouterr().out
+    assert re.findall(r"^(?:note|zeta|alpha|residual|mahalanobis|cosine)\S*", shown, re.MULTILINE) == [
+        "note",
+        "zeta",
+        "alpha",
+    ]
+    assert re.search(r"relations +\d+ measures of relations between 2 columns\n", shown)
+    assert re.search(r"not shown: 7 more of note, \d+ measures of relations between 2 columns; --all lists them", shown)
+    assert cli.main(["profile", "show", "--all", str(tmp_path / "profile.json")]) == 0
+    everything = capsys.readouterr().out
+    assert re.search(r"^note:length", everything, re.MULTILINE)
+    assert re.search(r"relations\n  zeta +with alpha\n  alpha +with zeta\n", everything)
+
+
 @pytest.mark.parametrize("columns", [60, 100, 160])
 def test_show_fits_the_terminal(
     profile: Path, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
-from . import audit, drift_cards, overview, tables
+from . import audit, drift_cards, feature_table, overview, tables
 from .markup import text
 
 CHARTS, _REST = (
@@ -34,7 +34,7 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
         tables.findings(answer),
         tables.episodes(answer),
         tables.intents(answer),
-        tables.features(answer, timeline),
+        feature_table.features(answer, timeline),
         audit.streams(answer),
         audit.decisions(answer),
         tables.columns(answer),
