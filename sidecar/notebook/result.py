@@ -13,7 +13,7 @@ from ...detectors.settings import DriftSettings
 from ..errors import number
 from ..profiles.replay_report import ReplayReport
 from ..profiles.replay_rows import ReplayRows
-from ..report import wording
+from ..report.columns import ordered
 from ..report.pages import page
 from ..report.pages.evidence import families
 from ..report.pages.writing import write
@@ -102,9 +102,10 @@ class ReplayResult:
 
     @property
     def features(self) -> Any:
-        """One row per feature at the end of the replay, drifted ones first; effect sizes are since the onset."""
-        found = sorted(self.report.features, key=lambda item: (not item.episode_id, item.family == wording.RELATIONS))
-        return result_table(FEATURES, [feature_row(item) for item in found])
+        """One row per feature at the end of the replay: drifted columns first, relations last."""
+        found = ordered(self.report.features)
+        items = [*(item for entry in found.columns for item in entry.features), *found.relations]
+        return result_table(FEATURES, [feature_row(item) for item in items])
 
     @property
     def evidence(self) -> Any:

@@ -167,7 +167,8 @@ def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
     if exact and pa.types.is_integer(kind):
         array, kind, numeric = array.cast(pa.string()), pa.string(), False
     if numeric:

@@ -87,11 +87,19 @@ def text_dtype(random: np.random.Generator, rows: int) -> object:
     return pd.array(holes(random, random.choice(["u", "v"], rows)), dtype="string")
 
 
+def words(random: np.random.Generator, rows: int) -> object:
+    return random.choice(["NA", "a", "b", "null"], rows)
+
+
+def truths(random: np.random.Generator, rows: int) -> object:
+    return random.choice(["True", "False"], rows)
+
+
 COLUMNS: dict[str, Callable[[np.random.Generator, int], object]] = {
     made.__name__: made
     for made in (
         *(number, whole, nullable_whole, boolean, nullable_boolean, city, city_or_none, category),
-        text_dtype,
+        *(text_dtype, words, truths),
     )
 }
 
@@ -126,6 +134,7 @@ def test_any_frame_csv_and_parquet_have_one_profile(names: set[str], seed: int) 
 TIMES = pd.date_range("2026-01-01 03:00", periods=ROWS, freq="37min")
 # Values that a CSV cannot carry, or carries as text of another form.
 PARQUET_ONLY = {
+    "numbers as text": ["1", "2", "3.5"] * (ROWS // 3),  # a profile of typed columns accepts them as text
     "time": TIMES,
     "time with a zone": TIMES.tz_localize("Europe/Berlin"),
     "time with NaT": TIMES.where(np.arange(ROWS) % 7 > 0),
