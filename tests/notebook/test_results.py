@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import polars as pl
 import pytest
+from IPython.core.formatters import HTMLFormatter
 
 import pilotfish
 from pilotfish.sidecar.cli import main
@@ -20,6 +21,13 @@ from tests.notebook.made import frame, profile
 from tests.report.pages.made import check
 
 SHIFTED = 300.0
+
+
+def shown_html(thing: object) -> str:
+    """Return the HTML that a notebook shows of `thing`."""
+    found = HTMLFormatter()(thing)
+    assert isinstance(found, str), "a notebook shows it as text only"
+    return found
 
 
 def test_a_saved_profile_is_the_same_when_it_is_loaded(tmp_path: Path) -> None:
@@ -110,7 +118,7 @@ def test_frames_of_other_libraries_have_the_same_replay() -> None:
 def test_a_column_that_the_frame_lacks_is_named() -> None:
     result = profile().replay(frame(60).drop(columns="city"))
     assert result.missing_columns == ("city",)
-    assert "city: the frame lacks this column" in result._repr_html_()
+    assert "city: the frame lacks this column" in shown_html(result)
 
 
 def test_the_page_of_a_replay_is_the_page_of_the_command(tmp_path: Path) -> None:
@@ -135,7 +143,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("shown", ["profile", "result"])
 def test_a_notebook_shows_tables_and_pictures_without_scripts_styles_and_resources(shown: str) -> None:
-    html = (profile() if shown == "profile" else profile().replay(frame(600, seed=3, shift=SHIFTED)))._repr_html_()
+    html = shown_html(profile() if shown == "profile" else profile().replay(frame(600, seed=3, shift=SHIFTED)))
     parser = Tags()
     parser.feed(html)
     assert parser.tags <= {"b", "br", "img", "li", "p", "span", "table", "tbody", "td", "th", "thead", "tr", "ul"}
@@ -152,7 +160,7 @@ def test_a_notebook_shows_tables_and_pictures_without_scripts_styles_and_resourc
 def test_hostile_names_are_escaped() -> None:
     rows = frame(200).rename(columns={"income": "<script>alert(1)</script>", "city": 'a" onload="x'})
     one = pilotfish.Profile.from_pandas(rows, exclude=["ts"], predictions=["score"], labels=["repaid"])
-    html = one._repr_html_() + one.replay(rows, rows_per_tick=10)._repr_html_()
+    html = shown_html(one) + shown_html(one.replay(rows, rows_per_tick=10))
     assert "<script" not in html
     parser = Tags()
     parser.feed(html)
@@ -165,7 +173,7 @@ def test_without_pandas_results_are_small_tables(monkeypatch: pytest.MonkeyPatch
     one = pilotfish.Profile.from_polars(rows, exchangeable=True)
     assert one.features["name"][:2] == ["x", "city"]
     assert pl.DataFrame(one.features.to_dict())["kind"].to_list()[:2] == ["integer", "categorical"]
-    assert "<td" in one.features._repr_html_()
+    assert "<td" in shown_html(one.features)
     result = one.replay(rows, rows_per_tick=10)
     assert len(result.alarms) == 0
     assert "0 rows" in repr(result.alarms)
