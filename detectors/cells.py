@@ -91,11 +91,21 @@ def truth_of(value: object) -> bool | None:
     return None
 
 
+def names_truths(column: Column) -> bool:
+    """Return whether a cell is a boolean, or a text that is true or false."""
+    if column.values.ndim > 1 or column.values.dtype.kind not in "OUS":
+        return False
+    return any(
+        isinstance(cell, (bool, np.bool_)) or (isinstance(cell, TEXTS) and _text(cell).strip().lower() in TRUTHS)
+        for cell in column.values.tolist()
+    )
+
+
 def with_truths(column: Column) -> Column:
-    """Return a column whose booleans are all True or False, however each was written; other values stay."""
+    """Return a column in which each spelling of a boolean is True or False; other values stay."""
     if column.values.ndim > 1 or column.values.dtype.kind == "b":
         return column
-    truths = [(cell, truth_of(cell)) for cell in column.values.tolist()]
+    truths = ((cell, truth_of(cell)) for cell in column.values.tolist())
     return Column(_objects([cell if truth is None else truth for cell, truth in truths]), column.missing)
 
 

@@ -88,8 +88,8 @@ class CategoryBins:
 
     @cached_property
     def boolean(self) -> bool:
-        """Whether the only categories are true and false, which 1 and 0 also stand for."""
-        return set(self.names) <= TRUTHS.keys()
+        """Whether true or false is a category, which 1 and 0 then also stand for."""
+        return not TRUTHS.keys().isdisjoint(self.names)
 
     @cached_property
     def _tail(self) -> frozenset[int]:

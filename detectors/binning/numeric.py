@@ -220,7 +220,8 @@ _DOCUMENT = schema.fields(
 def to_floats(column: Column, *, text_numbers: bool = False) -> tuple[Floats, int]:
     """Return the values as float64 [rows], NaN where a value is missing or unusable, and the number of non-numbers.
 
-    A text that is a number is read as this number. It counts as a non-number unless `text_numbers` is true.
+    A text that is a number is read as this number, true as 1 and false as 0. It counts as a non-number, unless it is
+    a number and `text_numbers` is true.
     """
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing

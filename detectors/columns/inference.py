@@ -135,7 +135,7 @@ def are_mostly_numbers(texts: Mapping[Any, int], others: Sequence[Any] = ()) -> 
             words, odd = words + is_word * rows, odd + (not is_word) * rows
         elif is_code(str(text)):
             codes += rows
-    odd += codes + sum(not isinstance(value, NUMBERS) for value in others)
+    odd += codes + sum(isinstance(value, (bool, np.bool_)) or not isinstance(value, NUMBERS) for value in others)
     total = sum(texts.values()) + len(others) - words
     return codes <= MAX_CODES * total and odd <= MAX_ODD * total and odd < total
 

@@ -13,8 +13,7 @@ import numpy as np
 from ..batch import Bools, Floats, Ints
 from ..binning.numeric import NumericBins
 from ..profile.feature import Feature
-from ..profile.slots import slot_shares
-from ..timezones import UTC
+from ..profile.slots import Slots
 from . import COMPARISONS
 from .changes import Change, ShareMeasures, clearest_change
 from .score import Score
@@ -30,7 +29,7 @@ GROUPED = ("jensen_shannon_distance", "psi")
 class EffectSizes:
     """One feature over the closed ticks `first_tick` to `last_tick`, compared with the reference.
 
-    For a feature with slots, the reference is a mixture of its hours in the proportions of these ticks.
+    For a feature with slots, the reference is a mixture of them in the proportions of these ticks.
 
     Attributes:
         psi, jensen_shannon_distance: on tenths of the reference; see `tenths`.
@@ -123,10 +122,9 @@ class EffectSizeEstimator:
 
     Attributes:
         reference: counts [bins] of the whole reference.
-        by_slot: counts [SLOTS, bins] of the reference hour by hour; None if hours are not compared separately.
+        slots: the reference slot by slot; None if slots are not compared separately.
         design_effect: as in `profile.feature.Feature`; it widens the intervals.
         tick_seconds: width of a tick; 0 if ticks have no hour.
-        timezone: IANA name of the zone of the slots' hours.
         groups: first bins of the groups of PSI and Jensen-Shannon.
         shares: the shares that a change can be about.
         scale: positions of numbers; None if the bins have no order.
@@ -145,10 +143,9 @@ class EffectSizeEstimator:
     """
 
     reference: Ints
-    by_slot: Ints | None
+    slots: Slots | None
     design_effect: float
     tick_seconds: float
-    timezone: str
     groups: Mapping[str, Ints]
     shares: ShareMeasures
     scale: PositionScale | None
@@ -163,10 +160,9 @@ class EffectSizeEstimator:
         groups = {name: tenths(feature.bins, counts, open_ended=name == "psi") for name in GROUPED}
         return cls(
             reference=counts,
-            by_slot=None if feature.slots is None else feature.slots.training + feature.slots.calibration,
+            slots=feature.slots,
             design_effect=feature.design_effect,
             tick_seconds=tick_seconds,
-            timezone=UTC if feature.slots is None else feature.slots.timezone,
             groups=groups,
             shares=ShareMeasures.of(feature, groups["psi"]),
             scale=PositionScale.of(feature.bins, counts) if isinstance(feature.bins, NumericBins) else None,
@@ -236,18 +232,18 @@ class EffectSizeEstimator:
                 yield name, COMPARISONS[name](reference, counts, positions, self.design_effect)
 
     def reference_over(self, first_tick: int, last_tick: int) -> Ints:
-        """Return the reference counts [bins] for some ticks: with slots, mixed in the proportions of their hours."""
-        if self.by_slot is None or not self.tick_seconds:
+        """Return the reference counts [bins] for some ticks: with slots, mixed in the proportions of the ticks."""
+        slots = self.slots
+        if slots is None or not self.tick_seconds or not slots.resolved(self.tick_seconds):
             return self.reference
-        shares = slot_shares(first_tick, last_tick, self.tick_seconds, self.timezone)
-        if shares is None:
-            return self.reference
-        rows = self.by_slot.sum(axis=1)
+        shares = slots.shares(first_tick, last_tick, self.tick_seconds)
+        by_slot = slots.training + slots.calibration
+        rows = by_slot.sum(axis=1)
         used = (shares > 0) & (rows > 0)
         if not used.any():
             return self.reference
         size = float((rows[used] / shares[used]).min())  # no slot contributes more rows than it has
-        wanted = (self.by_slot[used] * (size * shares[used] / rows[used])[:, None]).sum(axis=0)
+        wanted = (by_slot[used] * (size * shares[used] / rows[used])[:, None]).sum(axis=0)
         out: Ints = np.rint(wanted).astype(np.int64)
         return out
 

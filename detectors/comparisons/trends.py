@@ -23,7 +23,7 @@ class Trend:
     """One feature over n windows, oldest first; all arrays are [n], NaN where a window has no rows of the feature.
 
     Attributes:
-        psi, psi_low, psi_high: PSI against the reference with a 95 % interval; with slots, against the same hours.
+        psi, psi_low, psi_high: PSI against the reference with a 95 % interval; with slots, against the same ones.
         missing_ratio, unseen_ratio, out_of_range_ratio: shares of the rows.
         mean: mean of the finite values less the reference mean, in reference standard deviations; None for categories
             and for a constant reference.

@@ -15,7 +15,6 @@ from ..evalues.bank import build_bank
 from ..evalues.bounds import log_inverse_risk_of, log_reference_evidence
 from ..profile.feature import Feature
 from ..profile.profile import Profile
-from ..profile.slots import SLOT_SECONDS, SLOTS
 from ..settings import FAMILY_SHARES, DriftSettings
 from .shared_causes import SharedCauses
 from .tables import FamilyTable, FeatureTable
@@ -87,14 +86,14 @@ def _family(profile: Profile, settings: DriftSettings, name: str, features: list
 def _feature(
     profile: Profile, settings: DriftSettings, feature: Feature, alternatives: slice, tolerance: float
 ) -> FeatureTable:
-    by_slot = feature.slots is not None and settings.tick_seconds <= SLOT_SECONDS
-    measured = feature.slots if feature.slots is not None and by_slot else feature
+    slots = feature.slots if feature.slots is not None and feature.slots.resolved(settings.tick_seconds) else None
+    measured = feature if slots is None else slots
     variance_inflation, growth = measured.variance_inflation, measured.inflation_growth
     if tolerance < profile.reference.tolerance:
         growth = variance_inflation  # it was measured for effects within a larger tolerance
-    slots = SLOTS if by_slot else 1
-    log_inverse_risk = log_inverse_risk_of(sum(len(one.variance_inflation) for one in profile.features), slots)
-    tick_seconds = settings.tick_seconds if by_slot else None
+    slot_count = 1 if slots is None else slots.kind.count
+    log_inverse_risk = log_inverse_risk_of(sum(len(one.variance_inflation) for one in profile.features), slot_count)
+    tick_seconds = None if slots is None else settings.tick_seconds
     bin_slice = _bin_slice(profile, feature)
     made = FeatureTable(
         feature,
@@ -102,12 +101,12 @@ def _feature(
         alternatives,
         variance_inflation,
         growth,
-        log_reference_evidence(log_inverse_risk, slots),
+        log_reference_evidence(log_inverse_risk, slot_count),
         log_inverse_risk,
         tolerance,
         tick_seconds,
     )
-    if not by_slot:
+    if slots is None:
         made.at(0)  # compile now, not in the first tick
     return made
 

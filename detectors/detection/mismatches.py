@@ -7,7 +7,6 @@ rests on variation that nobody measured.
 from __future__ import annotations
 
 from ..profile.profile import Profile
-from ..profile.slots import SLOT_SECONDS
 from ..settings import DriftSettings
 from ..timezones import UTC
 
@@ -27,7 +26,8 @@ def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
         return ()
     live, measured = settings.tick_seconds, reference.tick_seconds
     longest = reference.longest_block * measured
-    zones = [feature.slots.timezone for feature in profile.features if feature.slots is not None]
+    slots = [feature.slots for feature in profile.features if feature.slots is not None]
+    unresolved = [one for one in slots if not one.resolved(live)]
     found = []
     if reference.order == "time" and live < measured:
         found.append(
@@ -39,14 +39,15 @@ def tick_warnings(profile: Profile, settings: DriftSettings) -> tuple[str, ...]:
             f"a tick is {live:g} s, but the variance of the reference was measured over at most {longest:g} s, an "
             "eighth of its length: the false-alarm budget may not hold; use shorter ticks, or a longer reference"
         )
-    if zones and live > SLOT_SECONDS:
+    if unresolved:
+        shortest = min(one.kind.seconds for one in unresolved)
         found.append(
-            f"a tick is {live:g} s, so {len(zones)} features with a daily cycle are compared with the whole reference "
-            "instead of the same hour: their drift is found late; use ticks of an hour or less"
+            f"a tick is {live:g} s, so {len(unresolved)} features with a cycle are compared with the whole reference "
+            f"instead of the same hour: their drift is found late; use ticks of {shortest:g} s or less"
         )
-    if zones and settings.timezone not in {UTC, zones[0]}:
+    if slots and settings.timezone not in {UTC, slots[0].timezone}:
         found.append(
-            f"the profile compares the hours of {zones[0]}, not those of {settings.timezone}: "
+            f"the profile compares the hours of {slots[0].timezone}, not those of {settings.timezone}: "
             f"build it with --timezone {settings.timezone}"
         )
     return tuple(found)

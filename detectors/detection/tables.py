@@ -16,7 +16,7 @@ from ..binning.probabilities import shrunken_probabilities, smoothed_probabiliti
 from ..evalues.bank import build_bank
 from ..evalues.bounds import CONFIDENCE_GRID, FRACTION_BITS
 from ..profile.feature import Feature
-from ..profile.slots import SLOT_SECONDS, SLOTS, slot_of
+from ..profile.slots import MOST_COMPILED
 from .compiled_bank import CompiledBank
 
 PREPARED_PER_TICK = 2  # features whose next slot is compiled in one tick; an hour has 60 ticks of a minute
@@ -50,25 +50,23 @@ class FeatureTable:
     _compiled: dict[int | None, CompiledBank] = field(default_factory=dict)
 
     def at(self, tick: int) -> CompiledBank:
-        """Return the alternatives at a tick. A slot is compiled when it is first needed, because it is large."""
-        slot = self._slot(tick)
-        if slot not in self._compiled:
-            self._compiled[slot] = self._compile(slot)
-        return self._compiled[slot]
+        """Return the alternatives at a tick."""
+        return self._at_slot(self._slot(tick))
 
     def prepare_next_slot(self, tick: int) -> bool:
         """Compile the slot after a tick's slot; return whether there was anything to compile."""
-        slot = self._slot(tick)
-        if slot is None or (slot + 1) % SLOTS in self._compiled:
+        slot, slots = self._slot(tick), self.feature.slots
+        if slot is None or slots is None or (slot + 1) % slots.kind.count in self._compiled:
             return False
-        self._compiled[(slot + 1) % SLOTS] = self._compile((slot + 1) % SLOTS)
+        self._at_slot((slot + 1) % slots.kind.count)
         return True
 
     def in_one_slot(self, first: int, last: int) -> bool:
         """Return whether the alternatives are the same from one tick to another."""
-        if self.tick_seconds is None:
+        slots = self.feature.slots
+        if self.tick_seconds is None or slots is None:
             return True
-        return self._slot(first) == self._slot(last) and (last - first) * self.tick_seconds <= SLOT_SECONDS
+        return self._slot(first) == self._slot(last) and (last - first) * self.tick_seconds <= slots.kind.seconds
 
     def live_variance_inflation(self, density: float) -> Floats:
         """Return v [alternatives] of a tick with `density` times the rows of a reference tick."""
@@ -76,7 +74,15 @@ class FeatureTable:
 
     def _slot(self, tick: int) -> int | None:
         slots = self.feature.slots
-        return None if self.tick_seconds is None or slots is None else slot_of(tick, self.tick_seconds, slots.timezone)
+        return None if self.tick_seconds is None or slots is None else slots.slot_of(tick, self.tick_seconds)
+
+    def _at_slot(self, slot: int | None) -> CompiledBank:
+        """Return the alternatives of a slot. It is compiled when it is first needed, because it is large."""
+        if slot not in self._compiled:
+            if len(self._compiled) >= MOST_COMPILED:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[slot] = self._compile(slot)
+        return self._compiled[slot]
 
     def _compile(self, slot: int | None) -> CompiledBank:
         feature, slots, tested = self.feature, self.feature.slots, tested_bins(self.feature.bins)

@@ -8,7 +8,7 @@ feature             a monitored column, sent by the client or derived by a trans
 training split      the 30 % of the rows that choose bins, alternatives and stakes; JSON key `shaping`
 calibration split   the other 70 %, used only to bound the alternatives; JSON key `bounding`
 variance inflation  how much more block sums vary than with independent rows; JSON key `inflation`
-slot                one hour of the day (UTC), for features with a daily cycle
+slot                one hour of the day, weekday or hour of the week, for features with a cycle
 held-out trial      a replay of the last third of the reference against the first two thirds
 
 Data flow

@@ -22,7 +22,7 @@ from ..transforms.loss import LossTransform
 from .feature import Feature
 from .performance import PerformanceSpec
 from .provenance import ReferenceSummary
-from .slots import SLOTS
+from .slots import MOST_COMPILED
 
 MOST_CELLS = 2**27  # likelihood ratios of all features, alternatives by bins; a cell takes 4 bytes while it is in use
 FAMILIES: Mapping[Side, frozenset[Family]] = {
@@ -108,7 +108,9 @@ def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[st
 
 def _check_size(features: Sequence[Feature]) -> None:
     cells = sum(
-        feature.bins.size * len(feature.variance_inflation) * (1 if feature.slots is None else SLOTS)
+        feature.bins.size
+        * len(feature.variance_inflation)
+        * (1 if feature.slots is None else min(MOST_COMPILED, feature.slots.kind.count))
         for feature in features
     )
     if cells > MOST_CELLS:

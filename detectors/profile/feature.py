@@ -32,7 +32,7 @@ class Feature:
         smallest_shift: the smallest shift that can be found, in reference standard deviations.
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
         warnings: reasons why no alarm does not mean no drift.
-        slots: the feature hour by hour, if hours of the day are compared separately; then sensitivity refers to slots.
+        slots: the feature slot by slot, if hours or weekdays are compared separately; then sensitivity refers to slots.
         mismatches: rows of the reference with a value of another type or shape; 0 if not numeric.
     """
 

@@ -27,7 +27,7 @@ from .consistency import require_consistent
 from .feature import Feature
 from .performance import PERFORMANCE
 from .provenance import EXCLUDED, HELD_OUT, REFERENCE
-from .slots import SLOTS, Slots
+from .slots import SLOT_KINDS, SlotName, Slots
 
 FORMAT = "pilotfish.dev/profile/v2"
 MOST_ALTERNATIVES = 4096  # of a feature; the bank has about 250 at most
@@ -121,11 +121,13 @@ def _slots(document: object, n_bins: int, alternatives: int, where: str) -> Slot
         key: schema.sized(known[key], alternatives, f"{where}.{key}")
         for key in ("inflation", "bound_inflation", "growth")
     }
-    by_slot = schema.listed(schema.counts(n_bins), SLOTS, SLOTS)
+    kind = SLOT_KINDS[known["kind"]]
+    by_slot = schema.listed(schema.counts(n_bins), kind.count, kind.count)
     parts: dict[str, Ints] = {
         key: schema.stacked(by_slot(known[key], f"{where}.{key}")) for key in ("shaping", "bounding")
     }
     return Slots(
+        kind=kind,
         training=parts["shaping"],
         calibration=parts["bounding"],
         variance_inflation=inflations["inflation"],
@@ -153,6 +155,7 @@ _SLOTS = schema.fields(
     bounding=schema.anything,
     growth=_GROWTH,
     inflation=_INFLATION,
+    kind=schema.one_of(SlotName),
     shaping=schema.anything,
     timezone=_timezone,
 )

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..batch import Column, ColumnData, ColumnType, Floats, Side, as_column, missing_mask
 from ..binning.numeric import to_floats
-from ..cells import MISSING_WORDS, TEXTS, number_of, with_missing_words, with_truths
+from ..cells import MISSING_WORDS, TEXTS, names_truths, number_of, with_missing_words, with_truths
 from ..columns.inference import infer_kind, infer_type
 from ..evalues.bank import BANK_VERSION
 from ..performance.roles import LabelOptions, infer_roles
@@ -142,7 +142,8 @@ def _typed(whole: ReferenceRows, kinds: Mapping[str, ColumnType]) -> ReferenceRo
     for name, column in columns.items():
         is_label = whole.sides[name] == "label"
         types[name] = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, whole.training))
-        if not is_label and types[name] in {"boolean", "constant"}:
+        named = types[name] in {"categorical", "constant"} and names_truths(column)
+        if not is_label and (named or types[name] == "boolean"):
             columns[name] = with_truths(column)
     return replace(whole, columns=columns, types=types)
 

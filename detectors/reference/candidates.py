@@ -27,11 +27,9 @@ from ..columns.inference import (
 from ..evalues.bank import LikelihoodRatioBank, build_bank
 from ..losses.task import LOSS
 from ..profile.provenance import ExcludedColumn
-from ..profile.slots import SLOTS, Slots
+from .cycles import SlotCandidate, slot_candidates
 from .layout import RowLayout
-from .variance_inflation import VarianceInflation, variance_inflation
-
-LARGEST_SLOT_RATIO = 0.5  # variance inflation with slots over that without, at which slots are used
+from .variance_inflation import variance_inflation
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class FeatureCandidate:
         variance_inflation, inflation_growth: [alternatives], as in `profile.feature.Feature`.
         season_not_covered: whether variance still grows at the longest block.
         sorted_in_no_order: whether an exchangeable reference is sorted by this column.
-        slots: the feature hour by hour, if that at least halves its variance inflation.
+        slots: the kinds of slots that suit the feature.
         mismatches: rows of the reference with a value of another type or shape, for numeric and derived features.
     """
 
@@ -57,7 +55,7 @@ class FeatureCandidate:
     inflation_growth: Floats
     season_not_covered: bool
     sorted_in_no_order: bool
-    slots: Slots | None
+    slots: tuple[SlotCandidate, ...]
     mismatches: int = 0
 
 
@@ -100,9 +98,9 @@ def build_candidate(
     calibration = np.bincount(bin_ids[~rows.training], minlength=bins.size)
     bank = build_bank(bins, training, tolerance)
     measured = variance_inflation(bin_ids, bank, rows.partitions, tolerance=tolerance)
-    slots, within_slots = _by_slot(bin_ids, bank, bins, measured, rows, tolerance)
+    slots = slot_candidates(bin_ids, bank, bins, measured.values, rows, tolerance)
     is_sorted = rows.reference.order == "exchangeable" and not named and is_monotone_in_time(to_floats(column)[0])
-    season = within_slots.season_not_covered
+    season = measured.season_not_covered
     return FeatureCandidate(
         name, kind, bins, bank, training, calibration, measured.values, measured.growth, season, is_sorted, slots
     )
@@ -118,29 +116,8 @@ def build_loss_candidate(losses: Column, bins: LossBins, rows: RowLayout) -> Fea
     measured = variance_inflation(bin_ids, bank, rows.partitions)
     season = measured.season_not_covered
     return FeatureCandidate(
-        LOSS, "numeric", bins, bank, training, calibration, measured.values, measured.growth, season, False, None
+        LOSS, "numeric", bins, bank, training, calibration, measured.values, measured.growth, season, False, ()
     )
-
-
-def _by_slot(
-    bin_ids: Ints, bank: LikelihoodRatioBank, bins: Bins, measured: VarianceInflation, rows: RowLayout, tolerance: float
-) -> tuple[Slots | None, VarianceInflation]:
-    """Return the slots of a feature and its variance inflation with them.
-
-    Without slots, or if they do not halve the variance inflation, return None and `measured`.
-    """
-    common = np.isin(bank.groups, ["location", "category"])
-    if rows.slots is None or not common.any() or np.median(measured.values[common]) < 1 / LARGEST_SLOT_RATIO:
-        return None, measured
-    key = (rows.slots * 2 + ~rows.training) * bins.size + bin_ids
-    counts = np.bincount(key, minlength=SLOTS * 2 * bins.size).reshape(SLOTS, 2, bins.size)
-    training = counts[:, 0].sum(axis=0)
-    banks = [build_bank(bins, training, tolerance, slot) for slot in counts[:, 0]]
-    found = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, tolerance=tolerance)
-    if np.median(found.values[common]) > LARGEST_SLOT_RATIO * np.median(measured.values[common]):
-        return None, measured
-    alone = variance_inflation(bin_ids, bank, rows.partitions, rows.slots, banks, per_slot=True)
-    return Slots(counts[:, 0], counts[:, 1], found.values, alone.values, found.growth, rows.timezone), found
 
 
 def _finite(column: Column) -> Floats:

@@ -15,7 +15,7 @@ from ..evalues.bank import build_bank
 from ..evalues.bounds import log_inverse_risk_of
 from ..losses.task import BY_SCORE
 from ..profile.feature import Feature
-from ..profile.slots import SLOTS, Slots
+from ..profile.slots import Slots
 from ..settings import LOSS_TOLERANCE
 from ..transforms.loss import LossByScore
 from .candidates import FeatureCandidate
@@ -27,7 +27,7 @@ from .sensitivity import ReferencePart, Sensitivity, sensitivity
 def complete(
     candidate: FeatureCandidate, side: Side, family: Family, alternatives: int, tolerance: float, threshold: float
 ) -> Feature:
-    """Return the feature of a candidate, with slots if they find a shift of one standard deviation sooner.
+    """Return the feature of a candidate, with the slots that find a shift of one standard deviation soonest, or none.
 
     Args:
         candidate: the feature so far.
@@ -39,11 +39,11 @@ def complete(
     is_loss = isinstance(candidate.bins, LossBins)
     tolerance = LOSS_TOLERANCE if is_loss else tolerance
     found = _sensitivity(candidate, alternatives, tolerance, threshold)
-    slots = candidate.slots
-    if slots is not None:
-        by_slot = _sensitivity_by_slot(candidate, slots, alternatives, tolerance, threshold)
-        sooner = (by_slot.delay_rows or np.inf) < (found.delay_rows or np.inf)
-        found, slots = (by_slot, slots) if sooner else (found, None)
+    slots, season_not_covered = None, candidate.season_not_covered
+    for one in candidate.slots:
+        by_slot = _sensitivity_by_slot(candidate, one.slots, alternatives, tolerance, threshold)
+        if (by_slot.delay_rows or np.inf) < (found.delay_rows or np.inf):
+            found, slots, season_not_covered = by_slot, one.slots, one.season_not_covered
     return Feature(
         name=candidate.name,
         side=side,
@@ -60,8 +60,8 @@ def complete(
         warnings=feature_warnings(
             visible=found.delay_rows is not None,
             is_loss=is_loss,
-            season_not_covered=candidate.season_not_covered,
-            by_slot=slots is not None,
+            season_not_covered=season_not_covered,
+            slots=slots,
             sorted_in_no_order=candidate.sorted_in_no_order,
         ),
         slots=slots,
@@ -106,7 +106,7 @@ def _sensitivity_by_slot(
         candidate.bins,
         parts,
         slots.variance_inflation,
-        log_inverse_risk=log_inverse_risk_of(alternatives, SLOTS),
+        log_inverse_risk=log_inverse_risk_of(alternatives, slots.kind.count),
         tolerance=tolerance,
         threshold=threshold,
     )

@@ -15,7 +15,7 @@ from .. import schema
 from ..batch import Bools, ColumnData, Floats, Ints, length
 from ..errors import ProfileError, shown
 from ..profile.provenance import EARLIEST, LATEST, LONGEST_TICK, SHORTEST_TICK, Order, ReferenceSummary, TickSize
-from ..profile.slots import slots_of
+from ..profile.slots import SlotName, positions_by_kind
 from ..timezones import UTC, time_zone
 from .blocks import BlockPartition, block_partitions, size_biased_rows_per_tick, training_mask
 
@@ -40,8 +40,8 @@ class RowLayout:
         partitions: the rows cut into blocks, one partition for each block length; empty if rows have no order.
         training: [rows] true for the training split.
         reference: what the profile stores about the rows.
-        slots: [rows] hour of the day of each row; None if the reference does not resolve hours.
-        timezone: IANA name of the zone of these hours.
+        slot_positions: for each kind of slots that the reference resolves, [rows] `SlotKind.positions`.
+        timezone: IANA name of the zone of these slots.
     """
 
     order: Ints | None
@@ -49,14 +49,14 @@ class RowLayout:
     partitions: list[BlockPartition]
     training: Bools
     reference: ReferenceSummary
-    slots: Ints | None
+    slot_positions: Mapping[SlotName, Ints]
     timezone: str = UTC
 
     def subset(self, kept: Bools) -> RowLayout:
         """Return the layout of some rows, by mask [rows]; they stay in their blocks of time."""
         before = np.concatenate([[0], np.cumsum(kept)])
         partitions = [BlockPartition(blocks.length, before[blocks.starts]) for blocks in self.partitions]
-        slots = None if self.slots is None else self.slots[kept]
+        slots = {kind: positions[kept] for kind, positions in self.slot_positions.items()}
         return RowLayout(
             self.order, self.ticks[kept], partitions, self.training[kept], self.reference, slots, self.timezone
         )
@@ -155,8 +155,8 @@ def lay_out(
         live_tick_seconds=float(tick_seconds),
         live_rows_per_tick=None if kind == "time" or per_tick is None else float(per_tick),
     )
-    slots = slots_of(ticks, tick_seconds, timezone) if kind == "time" else None
-    return RowLayout(order, ticks, partitions, training, reference, slots, timezone)
+    by_kind = positions_by_kind(ticks, tick_seconds, timezone) if kind == "time" else {}
+    return RowLayout(order, ticks, partitions, training, reference, by_kind, timezone)
 
 
 def _tick_sizes(times: Floats, tick_seconds: float) -> tuple[TickSize, ...]:

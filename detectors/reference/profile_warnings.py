@@ -10,18 +10,19 @@ import numpy as np
 
 from ..profile.feature import Feature
 from ..profile.provenance import ReferenceSummary
+from ..profile.slots import SLOT_KINDS, Slots
 from ..transforms import Transform
 from ..transforms.fit_relations import LEAST_KNOWN
 from ..transforms.linear import MOST_COLUMNS
 from .sensitivity import TOO_FEW_LABELS, TOO_FEW_ROWS
 
 SEASON_WARNING = "season not covered"
-HOURLY_NOTE = "compared by the hour of the day (UTC)"
+SLOT_NOTES = {name: f"compared by the {name}" for name in SLOT_KINDS}
 SORTED_WARNING = "grows or falls from row to row, though the rows are said to be in no order"
 
 
 def feature_warnings(
-    *, visible: bool, is_loss: bool, season_not_covered: bool, by_slot: bool, sorted_in_no_order: bool
+    *, visible: bool, is_loss: bool, season_not_covered: bool, slots: Slots | None, sorted_in_no_order: bool
 ) -> tuple[str, ...]:
     """Return the warnings of one feature; `visible` is whether its sensitivity has a finite delay."""
     out = []
@@ -30,8 +31,8 @@ def feature_warnings(
         out.append(f"{text}: too few independent reference rows; give a longer reference")
     if season_not_covered:
         out.append(f"{SEASON_WARNING}: it still varies at the longest block; give a longer reference")
-    if by_slot:
-        out.append(f"{HOURLY_NOTE}: with the same hour of the reference, as it has a cycle of a day")
+    if slots is not None:
+        out.append(f"{SLOT_NOTES[slots.kind.name]} ({slots.timezone}): it has a cycle of a day or week")
     if sorted_in_no_order:
         out.append(f"{SORTED_WARNING}: exclude it if it goes on so, as row numbers do")
     return tuple(out)
@@ -44,7 +45,7 @@ def profile_warnings(
     out = []
     if reference.split == "rows":
         out.append("fewer than 10 days: the reference was split by rows, not by days; slow changes look like noise")
-    for text in (TOO_FEW_ROWS, TOO_FEW_LABELS, SEASON_WARNING, SORTED_WARNING, HOURLY_NOTE):
+    for text in (TOO_FEW_ROWS, TOO_FEW_LABELS, SEASON_WARNING, SORTED_WARNING, *SLOT_NOTES.values()):
         found = [feature for feature in features if any(w.startswith(text) for w in feature.warnings)]
         names = [feature.name for feature in found if feature.family != "multivariate"]
         if len(names) < len(found):

@@ -100,7 +100,8 @@ def variance_inflation(
     ratios, divisors = _block_sums(bin_ids, slots, centred, costs, counts, partitions, per_slot=per_slot)
     whole = counts.sum(axis=0)
     blocks_seen = np.array([np.count_nonzero(np.diff(blocks.starts)) for blocks in partitions], dtype=np.float64)
-    ratios *= (blocks_seen / np.maximum(blocks_seen - 1, 1))[:, None]  # the mean costs one degree of freedom
+    means = _estimated_means(slots, blocks_seen)  # each costs one degree of freedom
+    ratios *= (blocks_seen / np.maximum(blocks_seen - means, 1))[:, None]
     contributing = _contributing_rows(centred, counts)
     scores = _normal_scores(ratios, partitions, contributing)
     common = ~np.isin(bank.groups, ["special", "outside"])
@@ -115,6 +116,16 @@ def variance_inflation(
     growth = np.where(divisors > 1, values, np.minimum(_growth(ratios, partitions, contributing, tolerance), values))
     season = _season(ratios[:, common], scores[:, common], partitions)
     return VarianceInflation(values, np.ceil(growth * 1000) / 1000, season)
+
+
+def _estimated_means(slots: Ints, blocks: Floats) -> Floats:
+    """Return how many means the block sums of each length [block lengths] are centred on.
+
+    It is the number of blocks in a period of the slots, from one to the number of slots.
+    """
+    used = len(np.unique(slots))
+    periods = (1 + np.count_nonzero(np.diff(slots))) / used
+    return np.clip(blocks / periods, 1, used)
 
 
 def _commonest(counts: Ints) -> int:

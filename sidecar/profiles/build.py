@@ -164,8 +164,8 @@ def build_from_table(
     except DetectorError as error:
         raise ReferenceDataError(f"{where}: {error}") from error
     profile = positions.apply(profile, indexes)
-    notes = [*table.notes, *notes, *positions.notes(), *odd_row_notes(profile, columns)]
-    notes += [*_odd_cells(table, roles, profile), *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
+    notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, roles, profile)]
+    notes += [*odd_row_notes(profile, columns), *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
     return BuildResult(profile, _left_out(table, roles, profile), notes)
 
 
@@ -229,8 +229,8 @@ def read_table(
         )
         whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
         table = read_rows(sources, whole, progress)
-    table.header = tuple(header)
-    return table
+        table.header = tuple(header)
+        return table
 
 
 def require_timing(timing: RowTiming, time: str | None, arguments: ArgumentNames) -> None:

@@ -80,7 +80,7 @@ def odd_cells(name: str, column: Column, arguments: ArgumentNames) -> str:
 
 
 def _texts_among(column: Column) -> tuple[Counter[str], int, int]:
-    """Return the texts that are no numbers with their rows, the present cells, and how many other texts differ."""
+    """Return the rows of each text that is no number, the present cells, and how many other texts differ."""
     if column.values.dtype != object:
         return Counter(), 0, 0
     missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing

@@ -81,6 +81,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "missing_column": ("rows lack the column", "send it, or build a profile without it"),
         "new_column": ("rows carry a column that the reference does not have", "build a profile with it, or ignore it"),
         "renamed_column": ("has another name", "send the name of the reference, or build a new profile"),
+        "width_mismatch": (
+            "rows without names have another number of values than the profile has columns",
+            "send the columns of the profile, or names with the values",
+        ),
         "type_change": ("values have another type than in the reference", "send the type of the reference"),
     }
 )

@@ -330,6 +330,13 @@ OUTBOX = Metric(
     CONTROL,
     ("state",),
 )
+OUTBOX_WAITING = Metric(
+    "pilotfish_outbox_waiting",
+    "gauge",
+    "Outbox entries that wait for delivery to this receiver: its name, or its URL without the path.",
+    CONTROL,
+    ("kind", "receiver"),
+)
 OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
 OUTBOX_DAMAGED = Metric(
     "pilotfish_outbox_damaged_lines",

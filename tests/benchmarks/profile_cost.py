@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.profile_cost [--rows 2000000] [--columns 30] [--forms csv,parquet] [--keep FOLDER]
 
-Half of the columns are real numbers, a quarter whole numbers and a quarter texts of 12 categories. Each form is built by
-a process of its own; the figures are those of the kernel for that process (CPU time, highest resident memory).
+Half of the columns are real numbers, a quarter whole numbers and a quarter texts of 12 categories. Each form is built
+by a process of its own; the figures are those of the kernel for that process (CPU time, highest resident memory).
 """
 
 from __future__ import annotations

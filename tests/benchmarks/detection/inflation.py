@@ -45,7 +45,7 @@ def cases(quick: bool) -> list[Case]:
             target=f"<= {MOST_RAISED:.0%} of the features with v > {RAISED}",
             measure=run,
             judge=_judge,
-            runs=1 if quick else 8,
+            runs=1 if quick else 4,
             options={"rows": rows},
         )
         for rows in (1, 10)

@@ -273,6 +273,13 @@ def week(clock: Clock, rng: Generator) -> Recording:
     return clock.recording(clock.moved(lambda: -0.5 * weekend, rng), rng)
 
 
+def day_and_week(clock: Clock, rng: Generator) -> Recording:
+    """All columns but the last swing by .8 sd in a day, and are smaller by .5 sd at the weekend."""
+    days = clock.days()
+    level = 0.8 * np.sin(2 * np.pi * days) - 0.5 * (days % 7 >= 5)
+    return clock.recording(clock.moved(lambda: level, rng), rng)
+
+
 def regimes(clock: Clock, rng: Generator) -> Recording:
     """Each troubled column alternates between two levels, .5 sd apart, after exponential times of 2 days."""
 
@@ -298,6 +305,7 @@ PROCESSES: Mapping[str, Process] = {
     "common incidents": common_incidents,
     "common incidents of related columns": partial(common_incidents, related=True),
     "copies": copies,
+    "day and week": day_and_week,
     "deploys": deploys,
     "heavy bursts": heavy_bursts,
     "holidays": holidays,

@@ -149,7 +149,7 @@ def _judge(outcomes: Sequence[dict[str, Any]], ticks: int) -> Judged:
 
 
 def cases(quick: bool) -> list[Case]:
-    runs, ticks = (1, 3000) if quick else (8, int(MONTH))
+    runs, ticks = (1, 3000) if quick else (6, int(MONTH))
     return [
         Case(
             name=f"{kind}, {factor} x the reference's rate",
@@ -158,7 +158,7 @@ def cases(quick: bool) -> list[Case]:
             judge=partial(_judge, ticks=ticks),
             runs=runs,
             options={"kind": kind, "ticks": ticks, "factor": factor},
-            cause="within the budget on average, but eight runs with so few allowed alarms give no tighter bound",
+            cause="within the budget on average, but six runs with so few allowed alarms give no tighter bound",
         )
         for kind in LEVELS
         for factor in (1, 20)

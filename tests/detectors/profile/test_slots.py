@@ -1,4 +1,4 @@
-"""Hours of the day are separate slots where a daily cycle would hide drift, and nowhere else."""
+"""Hours and weekdays are separate slots where a cycle would hide drift, and nowhere else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import UTC, datetime
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ from pilotfish.detectors.errors import DetectorError, ProfileError
 from pilotfish.detectors.evalues.bank import build_bank
 from pilotfish.detectors.evalues.bounds import fixed_point_bounds, log_inverse_risk_of
 from pilotfish.detectors.profile.profile import Profile, canonical
-from pilotfish.detectors.profile.slots import SLOTS, slot_of, slot_shares
+from pilotfish.detectors.profile.slots import SLOT_KINDS, SlotName, Slots
 from pilotfish.detectors.reference.build import build_profile
-from pilotfish.detectors.reference.profile_warnings import HOURLY_NOTE
+from pilotfish.detectors.reference.profile_warnings import SLOT_NOTES
 from pilotfish.detectors.settings import DriftSettings
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.detectors.timezones import local_seconds
@@ -52,6 +53,11 @@ def reference(days: int = DAYS) -> Profile:
     return build_profile(data, times=ticks.astype(np.float64) * TICK, tick_seconds=TICK)
 
 
+def empty_slots(kind: SlotName, timezone: str = "UTC") -> Slots:
+    none, ones = np.zeros((SLOT_KINDS[kind].count, 1), dtype=np.int64), np.ones(1)
+    return Slots(SLOT_KINDS[kind], none, none, ones, ones, ones, timezone)
+
+
 def live(profile: Profile, number: int, rng: np.random.Generator, shift: float = 0.0) -> Counts:
     data = rows_of(number, ROWS, rng)
     data["load"] = data["load"] + shift
@@ -77,7 +83,8 @@ def ticks_to_alarm(profile: Profile, seed: int, limit: int) -> int | None:
 def test_only_features_with_a_cycle_have_slots_and_the_profile_says_so() -> None:
     profile = reference()
     assert {f.name: f.slots is not None for f in profile.features} == {"channel": True, "load": True, "noise": False}
-    assert [w for w in profile.warnings if w.startswith(HOURLY_NOTE)] == [f"{HOURLY_NOTE}: channel, load"]
+    note = SLOT_NOTES["hour of the day"]
+    assert [w for w in profile.warnings if w.startswith(note)] == [f"{note}: channel, load"]
     for feature in profile.features:
         if feature.slots is not None:
             assert np.array_equal(feature.slots.training.sum(axis=0), feature.training)
@@ -120,8 +127,8 @@ def test_the_functions_are_the_same_in_every_slot_and_their_bounds_hold(name: st
     assert feature.slots is not None
     whole = build_bank(feature.bins, feature.training, 0.0)
     rng = np.random.default_rng(2)
-    log_inverse_risk = log_inverse_risk_of(len(feature.variance_inflation), SLOTS)
-    for slot in range(SLOTS):
+    log_inverse_risk = log_inverse_risk_of(len(feature.variance_inflation), 24)
+    for slot in range(24):
         bank = build_bank(feature.bins, feature.training, 0.0, feature.slots.training[slot])
         assert bank.groups == whole.groups
         assert np.array_equal(bank.weights, whole.weights)
@@ -156,14 +163,12 @@ def test_the_next_hour_is_made_before_it_comes() -> None:
 
 
 def test_ticks_fall_into_the_hours_of_the_day() -> None:
-    assert [slot_of(tick, 1800.0) for tick in (0, 1, 2, 47, 48)] == [0, 0, 1, 23, 0]
-    assert slot_of(5, 7200.0) is None
-    day = slot_shares(0, 143, 600.0)
-    assert day == pytest.approx(np.full(SLOTS, 1 / SLOTS))
-    hour_and_a_half = slot_shares(144 + 6, 144 + 14, 600.0)
-    assert hour_and_a_half is not None
-    assert hour_and_a_half[1:3] == pytest.approx([2 / 3, 1 / 3])
-    assert slot_shares(0, 1, 7200.0) is None
+    hours = empty_slots("hour of the day")
+    assert [hours.slot_of(tick, 1800.0) for tick in (0, 1, 2, 47, 48)] == [0, 0, 1, 23, 0]
+    assert hours.resolved(3600.0)
+    assert not hours.resolved(7200.0)
+    assert hours.shares(0, 143, 600.0) == pytest.approx(np.full(24, 1 / 24))
+    assert hours.shares(144 + 6, 144 + 14, 600.0)[1:3] == pytest.approx([2 / 3, 1 / 3])
 
 
 def test_effect_sizes_compare_with_the_same_hours() -> None:
@@ -272,12 +277,21 @@ def test_a_lasting_drift_is_not_closed_in_hours_that_the_reference_has_no_rows_o
 def test_hours_follow_the_clocks_of_the_time_zone() -> None:
     march = np.array([datetime(2026, 3, day, 12, tzinfo=UTC).timestamp() for day in (28, 30)])
     ticks = (march / 1800).astype(int)
-    assert [slot_of(int(tick), 1800.0, "Europe/Berlin") for tick in ticks] == [13, 14]
-    assert [slot_of(int(tick), 1800.0, "Asia/Kolkata") for tick in ticks] == [17, 17]
-    assert [slot_of(int(tick) + 1, 1800.0, "Asia/Kolkata") for tick in ticks] == [18, 18]
-    shares = slot_shares(int(ticks[0]), int(ticks[0]) + 1, 1800.0, "Europe/Berlin")
-    assert shares is not None
-    assert np.flatnonzero(shares).tolist() == [13]
+    berlin, kolkata = (empty_slots("hour of the day", zone) for zone in ("Europe/Berlin", "Asia/Kolkata"))
+    assert [berlin.slot_of(int(tick), 1800.0) for tick in ticks] == [13, 14]
+    assert [kolkata.slot_of(int(tick), 1800.0) for tick in ticks] == [17, 17]
+    assert [kolkata.slot_of(int(tick) + 1, 1800.0) for tick in ticks] == [18, 18]
+    assert np.flatnonzero(berlin.shares(int(ticks[0]), int(ticks[0]) + 1, 1800.0)).tolist() == [13]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
+def test_slots_of_the_week_are_those_of_the_calendar(zone: str) -> None:
+    day, week = empty_slots("weekday", zone), empty_slots("hour of the week", zone)
+    for tick in range(0, 20_000, 377):
+        local = datetime.fromtimestamp(tick * 1800.0, ZoneInfo(zone))
+        assert day.slot_of(tick, 1800.0) == local.weekday()
+        assert week.slot_of(tick, 1800.0) == local.weekday() * 24 + local.hour
+    assert day.shares(0, 48 * 21 - 1, 1800.0) == pytest.approx(np.full(7, 1 / 7))
 
 
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "../etc/passwd", "Europe/Berlin\0", "x" * 5000])
