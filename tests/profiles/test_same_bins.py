@@ -25,7 +25,8 @@ from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.profiles.build import ColumnRoles, ProfileIdentity, RowTiming, build, read_table
-from pilotfish.sidecar.profiles.replay import cell_options, columns_of
+from pilotfish.sidecar.profiles.replay import cell_options
+from pilotfish.sidecar.profiles.replay_rows import columns_of
 from pilotfish.sidecar.rows.blocks import RowBlock
 from pilotfish.sidecar.rows.table import build_table
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
