@@ -100,8 +100,9 @@ def test_a_broken_relation_is_found_beside_fill_values(fill: float, share: float
 def test_a_column_outside_the_relations_has_its_own_reason() -> None:
     rng = np.random.default_rng(5)
     data = rows(ROWS, rng)
-    data["gone"] = np.where(rng.random(ROWS) < 0.8, np.nan, rng.normal(size=ROWS))
-    data["still"] = 1e15 + rng.integers(0, 3, ROWS).astype(np.float64)
+    data["gone"] = rng.normal(size=ROWS)
+    data["gone"][rng.random(ROWS) < 0.8] = np.nan
+    data["still"] = (10**15 + rng.integers(0, 3, ROWS)).astype(np.float64)
     warnings = build_profile(data, rows_per_tick=10).warnings
     (found,) = [warning for warning in warnings if "relations" in warning]
     assert found == "relations are watched without gone (mostly missing); still (hardly varying)"
