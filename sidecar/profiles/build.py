@@ -26,7 +26,7 @@ from ...detectors.reference.held_out import with_held_out
 from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC
 from ..errors import number, quote_value
-from .cells import odd_cells, text_among_numbers, with_numbers
+from .cells import has_decimal_commas, odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .odd_rows import odd_row_notes
@@ -190,6 +190,7 @@ def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile)
         f"column {feature.name}: watched as categories because of {what}"
         for feature in profile.features
         if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if not has_decimal_commas(table.columns[feature.name])  # which is noted already
         if (what := text_among_numbers(feature.name, table.columns[feature.name]))
     ]
 
