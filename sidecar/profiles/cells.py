@@ -17,6 +17,7 @@ from ...detectors.batch import Column, Floats, Ints
 from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
+from .arguments import ArgumentNames
 from .dressed import dressed, exceptions
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
@@ -53,7 +54,7 @@ def has_decimal_commas(column: Column) -> bool:
     return all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any(_NO_THOUSANDS.search(text) for text in texts)
 
 
-def text_among_numbers(name: str, column: Column) -> str:
+def text_among_numbers(name: str, column: Column, arguments: ArgumentNames) -> str:
     """Return which text makes a column of numbers categorical, and the remedy; empty for a column of other texts."""
     texts, total, values = _texts_among(column)
     found = sum(texts.values())
@@ -63,10 +64,10 @@ def text_among_numbers(name: str, column: Column) -> str:
     if dressed(texts):
         return f"{what}; write them as plain numbers"
     few = found <= MAX_TEXT * total or exceptions(texts, values)
-    return f"{what}; give --type {name}=numeric or --na TEXT" if few else ""
+    return f"{what}; give {arguments.typed(name, 'numeric')} or {arguments.missing_words()}" if few else ""
 
 
-def odd_cells(name: str, column: Column) -> str:
+def odd_cells(name: str, column: Column, arguments: ArgumentNames) -> str:
     """Return a note on the text in a numeric column, which counts as missing; empty if there is none."""
     texts, total, _ = _texts_among(column)
     if not texts:
@@ -74,7 +75,7 @@ def odd_cells(name: str, column: Column) -> str:
     listed = ", ".join(quote_value(text) for text in list(texts)[:MAX_SHOWN])
     return (
         f"column {name}: text in {sum(texts.values()):,} of {total:,} cells counts as missing, e.g. {listed}; "
-        f"give --na TEXT if it means missing, or --type {name}=categorical"
+        f"give {arguments.missing_words()} if it means missing, or {arguments.typed(name, 'categorical')}"
     )
 
 

@@ -32,7 +32,7 @@ def parsed(column: Column, *, wanted: bool) -> Column | None:
     if not wanted and (not len(some) or found < MIN_LISTS * len(some)):
         return None
     rows = [None if absent else _list(value) for absent, value in zip(missing, column.values, strict=True)]
-    return Column(_together(rows), missing)
+    return Column(together(rows), missing)
 
 
 def is_shortened(column: Column) -> bool:
@@ -63,7 +63,7 @@ def lists_of(pa: Any, array: Any) -> Column:
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     kind = array.type.value_type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        return Column(_together(array.to_pylist()), missing)
+        return Column(together(array.to_pylist()), missing)
     lengths = np.array(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     flat = array.flatten().to_numpy(zero_copy_only=False)
     if not missing.any() and len(lengths) and lengths[0] and (lengths == lengths[0]).all():
@@ -102,7 +102,7 @@ def _list(text: Any) -> Any:
         return text if found is None else found
 
 
-def _together(rows: list[Any]) -> Array:
+def together(rows: list[Any]) -> Array:
     """Return one array [rows, numbers] if all rows are arrays of one shape, else an object array."""
     if rows and all(isinstance(row, np.ndarray) and row.shape == rows[0].shape for row in rows):
         return np.stack(rows)

@@ -77,7 +77,7 @@ def _from_numbers(name: str, values: Floats) -> tuple[Floats, str]:
 
 def _refuse(name: str, finite: Floats, what: str) -> None:
     low, high = _as_written(finite.min()), _as_written(finite.max())
-    other = "or leave out --time, so that the order of the rows counts as time"
+    other = "or give no time column, so that the order of the rows counts as time"
     raise ReferenceDataError(f"column {name!r}: {low} to {high} are {what}; {REMEDY}, {other}")
 
 
