@@ -9,6 +9,7 @@ import pytest
 
 from pilotfish.detectors.cells import MISSING_WORDS
 from pilotfish.sidecar import cli
+from pilotfish.sidecar.profiles.arguments import OPTIONS
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
 from pilotfish.sidecar.profiles.cells import has_decimal_commas, text_among_numbers
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
@@ -67,7 +68,9 @@ def test_the_reader_names_such_a_column(cells: list[str], tmp_path: Path) -> Non
     path.write_text("amount;x\n" + "".join(f"{cells[row % len(cells)]};{row}\n" for row in range(ROWS)))
     table = read_table(path, ColumnRoles(), CsvOptions(MISSING_WORDS), lambda *_: None)
     column = table.columns["amount"]
-    assert has_decimal_commas(column) or re.search("; (write them|give --type)", text_among_numbers("amount", column))
+    assert has_decimal_commas(column) or re.search(
+        "; (write them|give --type)", text_among_numbers("amount", column, OPTIONS)
+    )
 
 
 def test_the_build_says_so_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
