@@ -14,15 +14,14 @@ from typing import get_args
 from rich.console import Console
 
 from ...detectors.batch import ColumnType
-from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
 from ...detectors.timezones import UTC as UNIVERSAL
-from ...detectors.timezones import time_zone
 from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
-from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build
+from .arguments import OPTIONS
+from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build, require_timing
 from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .diff import difference
 from .files import read_profile, write_profile
@@ -220,14 +219,9 @@ def _row_timing(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
-    if args.time and (args.rows_per_tick is not None or args.exchangeable):
-        option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
-        raise UsageError(f"--time and {option} contradict each other: the times determine the ticks; give one of them")
-    try:
-        time_zone(args.timezone)
-    except DetectorError as error:
-        raise UsageError(f"--timezone: {error}") from error
-    return RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
+    timing = RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
+    require_timing(timing, args.time, OPTIONS)
+    return timing
 
 
 def _config_map(model: str, version: str) -> str:

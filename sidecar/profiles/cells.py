@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detectors.batch import Column, Floats
+from ...detectors.batch import Column, Floats, Ints
 from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
+from .arguments import ArgumentNames
 from .dressed import dressed, exceptions
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
@@ -53,7 +54,7 @@ def has_decimal_commas(column: Column) -> bool:
     return all(_DECIMAL_COMMA.fullmatch(text) for text in texts) and any(_NO_THOUSANDS.search(text) for text in texts)
 
 
-def text_among_numbers(name: str, column: Column) -> str:
+def text_among_numbers(name: str, column: Column, arguments: ArgumentNames) -> str:
     """Return which text makes a column of numbers categorical, and the remedy; empty for a column of other texts."""
     texts, total, values = _texts_among(column)
     found = sum(texts.values())
@@ -63,10 +64,10 @@ def text_among_numbers(name: str, column: Column) -> str:
     if dressed(texts):
         return f"{what}; write them as plain numbers"
     few = found <= MAX_TEXT * total or exceptions(texts, values)
-    return f"{what}; give --type {name}=numeric or --na TEXT" if few else ""
+    return f"{what}; give {arguments.typed(name, 'numeric')} or {arguments.missing_words()}" if few else ""
 
 
-def odd_cells(name: str, column: Column) -> str:
+def odd_cells(name: str, column: Column, arguments: ArgumentNames) -> str:
     """Return a note on the text in a numeric column, which counts as missing; empty if there is none."""
     texts, total, _ = _texts_among(column)
     if not texts:
@@ -74,12 +75,12 @@ def odd_cells(name: str, column: Column) -> str:
     listed = ", ".join(quote_value(text) for text in list(texts)[:MAX_SHOWN])
     return (
         f"column {name}: text in {sum(texts.values()):,} of {total:,} cells counts as missing, e.g. {listed}; "
-        f"give --na TEXT if it means missing, or --type {name}=categorical"
+        f"give {arguments.missing_words()} if it means missing, or {arguments.typed(name, 'categorical')}"
     )
 
 
 def _texts_among(column: Column) -> tuple[Counter[str], int, int]:
-    """Return the rows of each text that is no number, the present cells, and how many other texts differ."""
+    """Return the texts that are no numbers with their rows, the number of present cells, and of different numbers."""
     if column.values.dtype != object:
         return Counter(), 0, 0
     missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing
@@ -123,22 +124,46 @@ class ColumnBuilder:
         self._text = as_text
         self.text_after_numbers = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether a cell was no number, so that all cells are kept as texts."""
+        return self._text
+
     def add(self, cells: Sequence[str]) -> None:
         """Add the next cells."""
+        if not self.text_after_numbers and not self._add_as_numbers(cells, None):
+            self._add_texts(cells, None)
+
+    def add_coded(self, texts: Sequence[str], codes: Ints) -> None:
+        """Add the next cells, which are `texts[codes]`."""
+        if not self.text_after_numbers and not self._add_as_numbers(texts, codes):
+            self._add_texts(texts, codes)
+
+    def add_numbers(self, found: Floats) -> bool:
+        """Add cells that are finite numbers and no codes; return False if their texts are needed instead."""
         if self.text_after_numbers:
-            return
-        if not self._text:
-            found = numbers(cells, self._na)
-            if found is not None and not (self._names and (np.abs(found) >= MAX_EXACT).any()):
-                self._numbers.append(found)
-                return
-            self._text, self.text_after_numbers = True, any(not np.isnan(part).all() for part in self._numbers)
-            self._codes = [np.full(len(part), -1, np.int32) for part in self._numbers]
-            self._numbers = []
-        if not self.text_after_numbers:
-            known, na = self._known, self._na
-            codes = (-1 if cell in na else known.setdefault(cell, len(known)) for cell in cells)
-            self._codes.append(np.fromiter(codes, np.int32, len(cells)))
+            return True
+        if self._text or (self._names and (np.abs(found) >= MAX_EXACT).any()):
+            return False
+        self._numbers.append(found)
+        return True
+
+    def _add_as_numbers(self, texts: Sequence[str], codes: Ints | None) -> bool:
+        if self._text:
+            return False
+        found = numbers(texts, self._na)
+        if found is not None and self.add_numbers(found if codes is None else found[codes]):
+            return True
+        self._text, self.text_after_numbers = True, any(not np.isnan(part).all() for part in self._numbers)
+        self._codes = [np.full(len(part), -1, np.int32) for part in self._numbers]
+        self._numbers = []
+        return self.text_after_numbers
+
+    def _add_texts(self, texts: Sequence[str], codes: Ints | None) -> None:
+        known, na = self._known, self._na
+        each = (-1 if text in na else known.setdefault(text, len(known)) for text in texts)
+        found = np.fromiter(each, np.int32, len(texts))
+        self._codes.append(found if codes is None else found[codes])
 
     def finish(self) -> Column:
         """Return the column and empty the builder."""

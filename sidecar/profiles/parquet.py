@@ -82,7 +82,7 @@ def _header(source: RowSource, file: Any) -> list[str]:
 def _read(pa: Any, source: RowSource, file: Any, name: str) -> Any:
     """Return a column of a file as one array; raise ReferenceDataError."""
     try:
-        whole = _combined(pa, file.read(columns=[name], use_threads=False).column(0))
+        whole = combined(pa, file.read(columns=[name], use_threads=False).column(0))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ReferenceDataError(f"{source}: column {name!r} cannot be read ({error}); check the file") from error
     if len(whole) != file.metadata.num_rows:
@@ -99,7 +99,7 @@ def _joined(pa: Any, name: str, parts: list[tuple[RowSource, Any]]) -> Any:
     plain = [array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array for _, array in parts]
     try:
         tables = [pa.table({name: array}) for array in plain]
-        return _combined(pa, pa.concat_tables(tables, promote_options="permissive").column(0))
+        return combined(pa, pa.concat_tables(tables, promote_options="permissive").column(0))
     except (pa.ArrowException, ValueError) as error:
         different = next((place for place, array in enumerate(plain) if array.type != plain[0].type), 0)
         raise ReferenceDataError(
@@ -113,7 +113,7 @@ def _add(source: RowSource, table: ReferenceTable, name: str, array: Any, *, exa
     import pyarrow as pa
 
     try:
-        found = _column(pa, array, exact=exact)
+        found = arrow_column(pa, array, exact=exact)
     except UnicodeDecodeError as error:
         raise ReferenceDataError(
             f"{source}: column {name!r}, row {_unreadable_row(array) + 1:,}: the text is not UTF-8; write it as UTF-8"
@@ -155,17 +155,20 @@ def _open(source: RowSource) -> Iterator[Any]:
         yield found
 
 
-def _combined(pa: Any, column: Any) -> Any:
+def combined(pa: Any, column: Any) -> Any:
+    """Return a chunked array as one array."""
     found = column.combine_chunks()
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+    """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
     kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
     if exact and pa.types.is_integer(kind):
         array, kind, numeric = array.cast(pa.string()), pa.string(), False
     if numeric:

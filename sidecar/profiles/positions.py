@@ -62,7 +62,7 @@ class Positions:
         if self.unsent:
             sent, every = len(self.inputs) - len(self.unsent), len(self.inputs)
             found.append(
-                f"a request without names has {sent} values a row: the columns in the order of the file, without "
+                f"a request without names has {sent} values a row: the columns in their order, without "
                 f"{_listed(self.unsent)}; one with {every} values has these, too"
             )
         if self.unread:

@@ -194,7 +194,7 @@ def _cell_of_all(column: _Column, feature: Feature, made: SingleColumnTransform)
     if column.cell is _kind:
         return made.kind
     cell = column.cell(feature)
-    return f"{feature.name.removeprefix(made.column).lstrip(':')} {cell}" if column.cell is _typical else cell
+    return f"{feature.name.removeprefix(made.column).lstrip(':')} {cell}" if column.cell is typical_values else cell
 
 
 def _print_folded(
@@ -279,7 +279,7 @@ def _columns(console: int, name: int) -> list[_Column]:
         _Column("", name, lambda feature: feature.name),
         _Column("kind", 11, _kind, NARROW),
         _Column("reference", bars, lambda feature: sparkline(feature, bars)),
-        _Column("1 % to 99 %, or top values", 0, _typical, USUAL),
+        _Column("1 % to 99 %, or top values", 0, typical_values, USUAL),
         _Column("missing", 7, lambda feature: f"{missing_ratio(feature):.1%}", right=True),
         _Column("independent rows", 16, lambda feature: f"{feature.n_eff:,.0f}", WIDE, right=True),
         _Column("detects", 8, lambda feature: f"{feature.smallest_shift:.2g} sd", right=True),
@@ -298,7 +298,8 @@ def _delay(feature: Feature) -> str:
     return "never" if feature.delay_rows is None else f"{feature.delay_rows:,.0f} rows"
 
 
-def _typical(feature: Feature) -> str:
+def typical_values(feature: Feature) -> str:
+    """Return the range from the 1st to the 99th percentile, or the most frequent values."""
     if isinstance(feature.bins, NumericBins):
         borders, below = cumulative(feature, feature.bins)
         low, high = np.interp([0.01, 0.99], below, borders)

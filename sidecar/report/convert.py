@@ -5,7 +5,8 @@ Most blocks have fields of a result, under the same names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -49,6 +50,11 @@ def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ..
     if status.families:
         return found
     return tuple(msgspec.structs.replace(item, evidence_ratio=None) for item in found)
+
+
+def alarm_feature(item: Mapping[str, Any], family: str) -> FeatureReport:
+    """Return a feature of an alarm of `family`, given as plain values; an alarm does not say its side."""
+    return msgspec.convert({"side": "input", "family": family, **item}, FeatureReport)
 
 
 def families(status: MonitorStatus) -> tuple[Family, ...]:

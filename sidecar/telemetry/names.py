@@ -218,7 +218,9 @@ EVIDENCE = Metric(
     _FAMILY,
     "ratio",
 )
-ALARMS = Metric("pilotfish_drift_alarms_total", "counter", "Alarms by family.", DRIFT, _FAMILY)
+ALARMS = Metric(
+    "pilotfish_drift_alarms_total", "counter", "Alarms by family. Alarms with part_of are not counted.", DRIFT, _FAMILY
+)
 EPISODES_OPEN = Metric("pilotfish_episodes_open", "gauge", "Open drift episodes.", DRIFT, ("model",))
 TICKS = Metric("pilotfish_ticks_total", "counter", "Closed ticks that had rows.", DRIFT)
 PROFILE_INFO = Metric(

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ...errors import number
+from ..columns import ordered
 from ..problems import FINDINGS, REASONS, remedy
 from ..response import ReportResponse, RouteTraffic
 from ..schema import EpisodeReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
@@ -187,7 +188,7 @@ def profile(answer: ReportResponse) -> str:
         ("model, version", f"{text(found.model) or 'any'}, {text(found.version) or 'any'}"),
         ("created", text(found.created)),
         ("reference rows", whole(found.rows)),
-        ("features", f"{whole(found.features)}, with derived features and relations"),
+        ("columns, features", f"{whole(len(ordered(answer.features).columns))}, {whole(found.features)}"),
         *(("not monitored", text(words)) for words in found.excluded),
     ]
     related = tuple(f"{item.name}: " for item in answer.features if item.family == RELATIONS)

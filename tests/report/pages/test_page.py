@@ -192,7 +192,7 @@ def test_scales_have_few_round_values(top: float, most: int) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--html"):
+    with pytest.raises(UsageError, match="choose another path"):
         write(tmp_path / "none" / "page.html", "text")
     assert write(tmp_path / "page.html", "é\ud800") == 3
 
