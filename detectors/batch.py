@@ -135,6 +135,9 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, (float, np.floating)) and math.isnan(value))
 
 
+_MAYBE_MISSING = frozenset({type(None), float, np.float16, np.float32, np.float64, np.longdouble})
+
+
 def missing_mask(column: Column) -> Bools:
     """Return a mask [rows] that is true where a value is masked, None, NaN or NaT."""
     values = column.values
@@ -145,7 +148,9 @@ def missing_mask(column: Column) -> Bools:
     elif values.dtype.kind in "mM":
         mask = np.isnat(values)
     elif values.dtype.kind == "O":
-        mask = np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
+        mask = np.fromiter(map(_MAYBE_MISSING.__contains__, map(type, values.tolist())), dtype=bool, count=len(values))
+        for row in np.flatnonzero(mask).tolist():
+            mask[row] = is_missing(values[row])
     else:
         mask = np.zeros(len(values), dtype=bool)
     return mask if column.missing is None else mask | column.missing

@@ -110,16 +110,11 @@ def with_truths(column: Column) -> Column:
 
 
 def with_numeric_truths(column: Column) -> Column:
-    """Return a column whose texts true and false are booleans, for a feature that has only the numbers 0 and 1."""
+    """Return a column whose texts that are booleans are numbers, for a feature that has only the numbers 0 and 1."""
     if column.values.ndim > 1 or column.values.dtype.kind not in "OUS":
         return column
-    cells = column.values.tolist()
-    return Column(
-        _objects(
-            [TRUTHS.get(_text(cell).strip().lower(), cell) if isinstance(cell, TEXTS) else cell for cell in cells]
-        ),
-        column.missing,
-    )
+    texts = ((cell, truth_of(cell) if isinstance(cell, TEXTS) else None) for cell in column.values.tolist())
+    return Column(_objects([cell if truth is None else truth for cell, truth in texts]), column.missing)
 
 
 def _objects(cells: list[object]) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
-from ..cells import MISSING_WORDS, NUMBERS, number_of
+from ..cells import MISSING_WORDS, NUMBERS, TRUTHS, number_of
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
@@ -253,16 +253,13 @@ def _parsed(values: list[object], missing: Bools | None, *, text_numbers: bool) 
         if absent[row] or is_missing(value):
             continue
         out[row] = number = number_of(value)
-        if not isinstance(value, NUMBERS):
-            mismatches += not _is_text_number(value, number, text_numbers=text_numbers)
+        if isinstance(value, NUMBERS) or (text_numbers and number == number):  # not NaN
+            continue
+        word = value.strip() if isinstance(value, str) else None
+        if word not in MISSING_WORDS:  # a word that the profile keeps as a category is missing among numbers
+            mismatches += 1
+            out[row] = TRUTHS.get(word.lower(), number) if word else number
     return out, mismatches
-
-
-def _is_text_number(value: object, number: float, *, text_numbers: bool) -> bool:
-    """Return whether a text is an expected number, or a word for missing that the profile keeps as a category."""
-    if isinstance(value, str) and value.strip() in MISSING_WORDS:
-        return True
-    return text_numbers and number == number  # false for NaN
 
 
 def _around(distinct: Floats) -> tuple[Floats, Floats]:

@@ -155,6 +155,9 @@ def numeric_kind(values: Floats) -> Kind:
 def category_texts(column: Column) -> list[str]:
     """Return the categories of the rows that have one, spelled as in the profile."""
     present = column.values[~missing_mask(column)].tolist()
+    if set(map(type, present)) == {str}:  # spell each different text once
+        spelled = {text: category_text(text) for text in set(present)}
+        return [spelled[text] or "" for text in present]
     return [text for text in map(category_text, present) if text is not None]
 
 

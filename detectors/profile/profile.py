@@ -153,9 +153,19 @@ class Profile:
 
     @cached_property
     def sent_columns(self) -> tuple[str, ...]:
-        """The input columns that the model is sent, in order. They name the values of a request without names."""
+        """The input columns that the model is sent, in order."""
         unsent = frozenset(self.unsent_columns)
         return tuple(name for name in self.input_columns if name not in unsent)
+
+    @cached_property
+    def input_orders(self) -> tuple[tuple[str, ...], ...]:
+        """The columns that may name the values of a request without names; the first order of the right length does.
+
+        They are the columns that the model is sent, then all of the reference, then only those that are monitored.
+        """
+        read = frozenset(self.names("input"))
+        monitored = tuple(name for name in self.sent_columns if name in read)
+        return tuple(dict.fromkeys((self.sent_columns, self.input_columns, monitored)))
 
     def names(self, side: Side) -> tuple[str, ...]:
         """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""

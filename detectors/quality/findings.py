@@ -102,10 +102,8 @@ def _unnamed(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Fi
 
 def _columns_of(profile: Profile, side: Side) -> str:
     """Return how many columns of a side the profile names by position."""
-    every = len(profile.columns(side))
-    if side != "input" or not profile.unsent_columns:
-        return f"the profile has {every} {side} columns"
-    return f"the profile has {len(profile.sent_columns)} {side} columns, or {every} with those that are not sent"
+    widths = [len(order) for order in (profile.input_orders if side == "input" else [profile.columns(side)])]
+    return f"the profile has {' or '.join(map(str, widths))} {side} columns"
 
 
 def _duplicated(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Finding]:

@@ -14,8 +14,6 @@ from ..splitmix import splitmix64
 
 DAY_SECONDS = 86_400
 FEWEST_BLOCKS = 8
-TRAINING_SHARE = 0.3
-DAY_STEP, DAY_MODULUS = 62, 191  # the most even of a search over periods of 2 to 31 days
 ROWS_A_BLOCK = 4  # lengths with fewer rows per block on average carry little information and cost most
 
 
@@ -79,13 +77,18 @@ def size_biased_rows_per_tick(ticks: Ints) -> float:
 def training_mask(times: Floats | None, rows: int) -> tuple[Bools, bool]:
     """Return a mask [rows] that is true for the training split, 3 rows in 10, and whether whole days were assigned.
 
-    The days of the training split follow a sequence without short periods. So a job that runs every 5, 7 or 10 days
-    falls into both splits.
+    Of every ten days, a hash of their numbers chooses three. A fixed pattern would put a job that runs every 5 or 10
+    days into one split only.
     """
     if times is not None:
         days = np.unique(np.floor(times / DAY_SECONDS), return_inverse=True)[1]
         if days.max() >= 9:
-            return days * DAY_STEP % DAY_MODULUS < DAY_MODULUS * TRAINING_SHARE, True
-    tens = np.arange(-(-rows // 10) * 10, dtype=np.uint64).reshape(-1, 10)
+            return _three_in_ten(int(days.max()) + 1)[days], True
+    return _three_in_ten(rows), False
+
+
+def _three_in_ten(count: int) -> Bools:
+    """Return a mask [count] that is true for three of every ten numbers."""
+    tens = np.arange(-(-count // 10) * 10, dtype=np.uint64).reshape(-1, 10)
     ranks = np.argsort(np.argsort(splitmix64(tens), axis=1), axis=1)
-    return (ranks < 3).ravel()[:rows], False
+    return (ranks < 3).ravel()[:count]

@@ -31,7 +31,7 @@ from ..quality.duplicates import duplicate_ratio
 from ..timezones import UTC
 from ..transforms.rows import ReferenceRows
 from .builder import FeatureBuilder, Progress
-from .layout import RowLayout, lay_out, row_count
+from .layout import RowLayout, in_order, lay_out, row_count
 from .profile_warnings import profile_warnings
 
 TOLERANCE = 0.0025
@@ -127,7 +127,7 @@ def _ordered_rows(
 ) -> ReferenceRows:
     """Return all rows in time order, with the side of every column and no types yet."""
     ordered = {name: with_missing_words(_in_order(as_column(data), layout), words) for name, data in columns.items()}
-    at = None if times is None else np.asarray(times, dtype=np.float64)[layout.order]
+    at = None if times is None else in_order(np.asarray(times, dtype=np.float64), layout.order)
     return ReferenceRows(ordered, {name: sides.get(name, "input") for name in columns}, {}, layout.training, at)
 
 

@@ -76,9 +76,12 @@ class FeatureBuilder:
         found = fit.fit_transforms(whole)
         self.total += sum(len(transform.outputs) for transform in found)
         for transform in found:
-            outputs = fit.apply_in_chunks(transform, whole)
-            monitored = [self._add_output(transform, name, outputs[name]) for name in transform.outputs]
-            if any(monitored):
+            monitored = False
+            for names in fit.groups_of_outputs(transform, whole.rows):
+                outputs = fit.apply_in_chunks(transform, whole, names)
+                for name in names:
+                    monitored |= self._add_output(transform, name, outputs[name])
+            if monitored:
                 kept.append(transform)
         taken = {name for transform in kept for name in transform.inputs}
         for name, type_ in whole.types.items():

@@ -15,7 +15,7 @@ in messages: options for the commands, parameters for the notebook.
 Glossary
     reference     the rows that define normal behaviour
     cell          one field of one row of a file, as text
-    NA            a spelling of "missing" in a file
+    missing word  a text that means missing, in files and in live rows
     column role   what a column is for: input, prediction, time, label or excluded
     replay        stored rows, run through the same counts and the same detector as live traffic
 

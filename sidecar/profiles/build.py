@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.binning.numeric import NumericBins
 from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
@@ -22,8 +23,9 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
+from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC, time_zone
-from ..errors import UsageError, quote_value
+from ..errors import UsageError, number, quote_value
 from .arguments import OPTIONS, Argument, ArgumentNames
 from .cells import odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
@@ -36,6 +38,7 @@ from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds, require_since_1970
 
 NUMERIC_KINDS = {"integer", "numeric"}
+FEWEST_ROWS = 2
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
@@ -118,6 +121,9 @@ def build_from_table(
 
     The texts in `words` mean missing.
     """
+    if table.rows < FEWEST_ROWS:
+        what = f"has only {number(table.rows, 'row')}, which is no reference"
+        raise ReferenceDataError(f"{where}: {what}; give some hundred rows at least")
     times, notes = row_times(table, roles.time, roles.arguments)
     indexes = index_columns(table, _given(roles))
     columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
@@ -174,7 +180,7 @@ def _odd_cells(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> l
     found = (
         odd_cells(feature.name, table.columns[feature.name], roles.arguments)
         for feature in profile.features
-        if feature.kind in {"constant", "integer", "numeric"} and feature.name in table.columns
+        if isinstance(feature.bins, NumericBins) and feature.name in table.columns
     )
     return [note for note in found if note]
 
@@ -287,7 +293,17 @@ def row_times(
         table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
-    return times, notes
+    return _sorted_by_time(table, times), notes
+
+
+def _sorted_by_time(table: ReferenceTable, times: Floats) -> Floats:
+    """Sort the rows by time, a column at a time, so that later steps need no copy of all columns; return the times."""
+    order = time_order(times)
+    if order is None:
+        return times
+    for name, column in table.columns.items():
+        table.columns[name] = column.take(order)
+    return times[order]
 
 
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:

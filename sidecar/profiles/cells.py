@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detectors.batch import Column, Floats
+from ...detectors.batch import Column, Floats, Ints
 from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
@@ -80,7 +80,7 @@ def odd_cells(name: str, column: Column, arguments: ArgumentNames) -> str:
 
 
 def _texts_among(column: Column) -> tuple[Counter[str], int, int]:
-    """Return the rows of each text that is no number, the present cells, and how many other texts differ."""
+    """Return the texts that are no numbers with their rows, the number of present cells, and of different numbers."""
     if column.values.dtype != object:
         return Counter(), 0, 0
     missing = np.zeros(len(column.values), bool) if column.missing is None else column.missing
@@ -124,22 +124,46 @@ class ColumnBuilder:
         self._text = as_text
         self.text_after_numbers = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether a cell was no number, so that all cells are kept as texts."""
+        return self._text
+
     def add(self, cells: Sequence[str]) -> None:
         """Add the next cells."""
+        if not self.text_after_numbers and not self._add_as_numbers(cells, None):
+            self._add_texts(cells, None)
+
+    def add_coded(self, texts: Sequence[str], codes: Ints) -> None:
+        """Add the next cells, which are `texts[codes]`."""
+        if not self.text_after_numbers and not self._add_as_numbers(texts, codes):
+            self._add_texts(texts, codes)
+
+    def add_numbers(self, found: Floats) -> bool:
+        """Add cells that are finite numbers and no codes; return False if their texts are needed instead."""
         if self.text_after_numbers:
-            return
-        if not self._text:
-            found = numbers(cells, self._na)
-            if found is not None and not (self._names and (np.abs(found) >= MAX_EXACT).any()):
-                self._numbers.append(found)
-                return
-            self._text, self.text_after_numbers = True, any(not np.isnan(part).all() for part in self._numbers)
-            self._codes = [np.full(len(part), -1, np.int32) for part in self._numbers]
-            self._numbers = []
-        if not self.text_after_numbers:
-            known, na = self._known, self._na
-            codes = (-1 if cell in na else known.setdefault(cell, len(known)) for cell in cells)
-            self._codes.append(np.fromiter(codes, np.int32, len(cells)))
+            return True
+        if self._text or (self._names and (np.abs(found) >= MAX_EXACT).any()):
+            return False
+        self._numbers.append(found)
+        return True
+
+    def _add_as_numbers(self, texts: Sequence[str], codes: Ints | None) -> bool:
+        if self._text:
+            return False
+        found = numbers(texts, self._na)
+        if found is not None and self.add_numbers(found if codes is None else found[codes]):
+            return True
+        self._text, self.text_after_numbers = True, any(not np.isnan(part).all() for part in self._numbers)
+        self._codes = [np.full(len(part), -1, np.int32) for part in self._numbers]
+        self._numbers = []
+        return self.text_after_numbers
+
+    def _add_texts(self, texts: Sequence[str], codes: Ints | None) -> None:
+        known, na = self._known, self._na
+        each = (-1 if text in na else known.setdefault(text, len(known)) for text in texts)
+        found = np.fromiter(each, np.int32, len(texts))
+        self._codes.append(found if codes is None else found[codes])
 
     def finish(self) -> Column:
         """Return the column and empty the builder."""

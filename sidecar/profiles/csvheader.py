@@ -25,7 +25,7 @@ DELIMITERS = (",", "\t", ";", "|")
 PEEKED = 20  # lines below the header that are examined
 MOST_ALIKE = 0.8  # share of these lines with equally many cells
 COMMENT = "#"
-_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line of a CSV that Excel writes or reads
+_SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)  # the first line of a CSV that Excel writes or reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class CsvHeader:
     Attributes:
         names: names of the columns; empty for a column without a name.
         cells: the header as it is written, to recognise it among the rows.
+        text: the line of the header.
         delimiter: between cells.
         padded: whether a blank after each delimiter is padding.
         lines: the lines below the header.
@@ -44,6 +45,7 @@ class CsvHeader:
 
     names: list[str]
     cells: list[str]
+    text: str
     delimiter: str
     padded: bool
     lines: Iterator[str]
@@ -71,6 +73,9 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
         raise ReferenceDataError(f"{source}: line {number}: {error}; the header cannot be read{hint}") from error
     rows = _rows(below, delimiter)
     names, notes = [name.strip() for name in cells], []
+    if first.startswith(f"{COMMENT} "):  # as numpy.savetxt writes it
+        names[0] = names[0].removeprefix(COMMENT).strip()
+        notes.append(f"the {COMMENT!r} before the header is left out: the first column is {quote_value(names[0])}")
     if padded:
         notes.append("the blank after each delimiter of the header is padding; blanks there are not part of a cell")
     if rows and all(len(row) == len(cells) + 1 for row in rows):
@@ -81,7 +86,7 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
     _require_names(source, names, rows, number)
     if in_doubt := _values_among(names):
         notes.append(f"the header names {quote_value(in_doubt)} look like values; check that line {number} is no row")
-    return CsvHeader(names, cells, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
+    return CsvHeader(names, cells, first, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
 
 
 def infer_delimiter(line: str) -> str:
@@ -155,12 +160,24 @@ def _require_header_line(source: RowSource, first: str, number: int, below: list
     if count < MOST_ALIKE * widths.total() or width <= 1:
         return
     is_comment = first.startswith(COMMENT)
-    if used in first and not (is_comment and first.count(used) + 1 != width):
+    if used in first and not (is_comment and (first.count(used) + 1 != width or _has_header(below, used))):
         return
     remedy = f"give --comment {COMMENT!r} to skip comment lines, or remove it" if is_comment else "remove it"
     raise ReferenceDataError(
         f"{source}: line {number} is no header: {quote_value(first.strip())}; it is a "
         f"{'comment' if is_comment else 'title'}, as the lines below have {width} cells separated by {used!r}; {remedy}"
+    )
+
+
+def _has_header(below: list[str], delimiter: str) -> bool:
+    """Return whether the first of these lines is a comment, or holds no number in a column of numbers."""
+    if below[0].startswith(COMMENT):
+        return True
+    first, *others = _rows(below, delimiter)
+    columns = list(zip(*(row for row in others if len(row) == len(first)), strict=True))
+    return any(
+        not is_number(name) and all(is_number(cell) for cell in cells)
+        for name, cells in zip(first, columns, strict=False)
     )
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
+from . import arrow_cells
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .csvheader import CsvHeader, read_header
@@ -101,7 +102,12 @@ def _notes_on_columns(table: ReferenceTable) -> list[str]:
         for name, column in table.columns.items()
         if has_outer_blanks(column)
     ]
-    return [*commas, *blanks]
+    shortened = [
+        f"column {name}: NumPy left out the middle of the arrays ('...'); write all numbers, as JSON lists"
+        for name, column in table.columns.items()
+        if lists.is_shortened(column)
+    ]
+    return [*commas, *blanks, *shortened]
 
 
 def _notes_on_rows(where: str, found: _ReadPass) -> list[str]:
@@ -162,19 +168,43 @@ def _begin(source: RowSource, names: list[str], options: CsvOptions, again: froz
 def _read_rows(source: RowSource, header: CsvHeader, found: _ReadPass) -> None:
     place_of = dict(zip(header.names, range(len(header.names)), strict=True))
     places = [place_of[name] for name in found.builders]
-    reader = csv.reader(header.lines, delimiter=header.delimiter, skipinitialspace=header.padded, strict=True)
     size = max(16, CELLS // len(header.names))
-    try:
-        while rows := list(islice(reader, size)):
+    by_arrow, line = arrow_cells.can_split(header.delimiter, header.padded), header.line
+    while lines := list(islice(header.lines, size)):
+        columns = None
+        if by_arrow and header.text not in lines and lines[-1] != header.text.rstrip("\r\n"):
+            columns = arrow_cells.split("".join(lines), header.delimiter, len(header.names))
+        if columns is None:
+            rows, used = _split(source, header, lines, line)
             _take(found, header.cells, rows, places)
-            require_size(source, found.rows, len(found.builders))
+        else:
+            used = len(lines)
+            found.rows += len(columns[0])
+            for place, builder in zip(places, found.builders.values(), strict=True):
+                arrow_cells.add_cells(builder, columns[place])
+        line += used
+        require_size(source, found.rows, len(found.builders))
+
+
+def _split(source: RowSource, header: CsvHeader, lines: list[str], line: int) -> tuple[list[list[str]], int]:
+    """Return the rows of the lines, and how many lines these are: more than given if a quoted cell goes on."""
+    reader = csv.reader(
+        chain(lines, header.lines), delimiter=header.delimiter, skipinitialspace=header.padded, strict=True
+    )
+    rows = []
+    try:
+        for row in reader:
+            rows.append(row)
+            if reader.line_num >= len(lines):
+                break
     except csv.Error as error:
         hint = (
             "; check for a quote that is not closed"
             if "field larger" in str(error) or "end of data" in str(error)
             else ""
         )
-        raise ReferenceDataError(f"{source}: line {header.line + reader.line_num:,}: {error}{hint}") from error
+        raise ReferenceDataError(f"{source}: line {line + reader.line_num:,}: {error}{hint}") from error
+    return rows, reader.line_num
 
 
 def _take(found: _ReadPass, header: list[str], rows: list[list[str]], places: Sequence[int]) -> None:

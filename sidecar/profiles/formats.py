@@ -17,9 +17,13 @@ _CONVERT = "convert it to Parquet or CSV"
 
 # (first bytes, what the file is, what to do)
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"BZh", "compressed with bzip2", "decompress it: bunzip2 FILE, or bzcat FILE | pilotfish ... -"),
-    (b"\xfd7zXZ\0", "compressed with xz", "decompress it: unxz FILE, or xzcat FILE | pilotfish ... -"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it: zstd -d FILE, or zstdcat FILE | pilotfish ... -"),
+    (b"BZh", "compressed with bzip2", "decompress it: bunzip2 FILE, or bzcat FILE | pilotfish profile build - ..."),
+    (b"\xfd7zXZ\0", "compressed with xz", "decompress it: unxz FILE, or xzcat FILE | pilotfish profile build - ..."),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "compressed with zstd",
+        "decompress it: zstd -d FILE, or zstdcat FILE | pilotfish profile build - ...",
+    ),
     (b"\x04\x22\x4d\x18", "compressed with lz4", "decompress it: lz4 -d FILE"),
     (b"\xff\x06\0\0sNaPpY", "compressed with snappy", "decompress it"),
     (b"\x1f\x9d", "compressed with compress", "decompress it: gunzip FILE"),
@@ -64,6 +68,7 @@ _ZIPPED: tuple[tuple[bytes, str, str], ...] = (
     (b"data.pkl", "a PyTorch file", _CONVERT),
     (b"", "a zip archive", _UNPACK),
 )
+_CONTROL = re.compile(rb"[^\t\n\r\x20-\x7e\xa0-\xff]")
 _PICKLE = re.compile(rb"\x80[\x02-\x05](?:\x95.{8}|[\x80-\xff(}\]c])", re.DOTALL)
 _HTML = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<table)", re.IGNORECASE)
 _JSON = "convert it to CSV or Parquet, for example with pandas: pd.read_json(FILE{}).to_parquet(OUT)"
@@ -79,8 +84,9 @@ def foreign_format(head: bytes) -> str:
     for part, what, remedy in table:
         if part in head:
             return f"{what}; {remedy}"
+    is_text = _CONTROL.search(head[:64]) is None  # a header may begin with ORC or RDX
     for magic, what, remedy in _MAGIC:
-        if head.startswith(magic):
+        if head.startswith(magic) and not (is_text and len(magic) <= 4 and magic.isalnum()):
             return f"{what}; {remedy}"
     if head[257:262] == b"ustar":
         return f"a tar archive; {_UNPACK}"

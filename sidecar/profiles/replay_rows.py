@@ -80,8 +80,6 @@ def replay_rows(table: ReferenceTable, where: str, profile: Profile, ticks: Repl
         if ticks.rows_per_tick is not None:
             both = f"{ticks.arguments.name('time')} and {ticks.arguments.name('rows_per_tick')}"
             raise UsageError(f"{both} contradict each other: the times determine the ticks; give one")
-        order = np.argsort(times, kind="stable")
-        columns, times = {name: column.take(order) for name, column in columns.items()}, times[order]
         spans = tick_spans_by_time(times, ticks.settings.tick_seconds)
         return ReplayRows(profile, columns, times, spans, table.rows, None, notes)
     rows_per_tick = _rows_per_tick(profile, ticks.rows_per_tick)

@@ -6,6 +6,8 @@ put all rows into one minute of 1970.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from ...detectors.batch import Bools, Column, Floats, missing_mask
@@ -95,11 +97,13 @@ def _refuse_mixed_units(name: str, values: Floats, times: Floats, unit: str) -> 
 
 
 def _from_text(name: str, column: Column, missing: Bools) -> tuple[Floats, str]:
-    texts = set(map(str, column.values[~missing].tolist()))
+    texts = Counter(map(str, column.values[~missing].tolist()))
     read = {text: found for text in texts if (found := from_text(text)) is not None and not text.strip().isdecimal()}
-    if len(read) < len(texts) / 2:  # numbers, beside a text that made the column one of texts
+    if (
+        sum(texts[text] for text in read) < texts.total() / 2
+    ):  # numbers, beside a text that made the column one of texts
         numbers = {text: number for text in texts if np.isfinite(number := _number(text))}
-        if len(numbers) > len(texts) / 2:
+        if sum(texts[text] for text in numbers) > texts.total() / 2:
             values = np.fromiter((numbers.get(str(text), np.nan) for text in column.values.tolist()), np.float64)
             return _from_numbers(name, values)
     seconds = {text: found[0] for text, found in read.items()}

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance
+from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance, Word
 from .traffic import Traffic
 from .webhooks import Notify, Webhook
 
@@ -65,6 +65,14 @@ class Learn(DocumentBlock, frozen=True, kw_only=True):
     mask: Annotated[
         tuple[Name, ...],
         Meta(description="Columns that are never written to disk and therefore not monitored.", max_length=1000),
+    ] = ()
+    missing_words: Annotated[
+        tuple[Word, ...],
+        Meta(description="Texts that mean missing, beside the default ones such as `NA` and `null`.", max_length=100),
+    ] = ()
+    keep_words: Annotated[
+        tuple[Word, ...],
+        Meta(description="Texts that are categories, although they mean missing by default.", max_length=100),
     ] = ()
 
 

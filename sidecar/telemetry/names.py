@@ -218,7 +218,9 @@ EVIDENCE = Metric(
     _FAMILY,
     "ratio",
 )
-ALARMS = Metric("pilotfish_drift_alarms_total", "counter", "Alarms by family.", DRIFT, _FAMILY)
+ALARMS = Metric(
+    "pilotfish_drift_alarms_total", "counter", "Alarms by family. Alarms with part_of are not counted.", DRIFT, _FAMILY
+)
 EPISODES_OPEN = Metric("pilotfish_episodes_open", "gauge", "Open drift episodes.", DRIFT, ("model",))
 TICKS = Metric("pilotfish_ticks_total", "counter", "Closed ticks that had rows.", DRIFT)
 PROFILE_INFO = Metric(
@@ -333,17 +335,12 @@ OUTBOX = Metric(
 OUTBOX_WAITING = Metric(
     "pilotfish_outbox_waiting",
     "gauge",
-    "Outbox entries that wait for delivery to this receiver: its name, or its URL without the path.",
+    "Outbox entries that wait for this receiver: its name, or its URL without the path.",
     CONTROL,
     ("kind", "receiver"),
 )
 OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
-OUTBOX_DAMAGED = Metric(
-    "pilotfish_outbox_damaged_lines",
-    "gauge",
-    "Damaged outbox lines that were skipped when the file was read.",
-    CONTROL,
-)
+OUTBOX_DAMAGED = Metric("pilotfish_outbox_damaged_lines", "gauge", "Damaged outbox lines that were skipped.", CONTROL)
 
 INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
 BLIND = Metric(

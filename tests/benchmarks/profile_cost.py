@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.profile_cost [--rows 2000000] [--columns 30] [--forms csv,parquet] [--keep FOLDER]
 
-Half of the columns are real numbers, a quarter whole numbers and a quarter texts of 12 categories. Each form is built
-by a process of its own; the figures are those of the kernel for that process (CPU time, highest resident memory).
+Half of the columns are related real numbers, a quarter whole numbers and a quarter texts of 12 categories. A process of
+its own builds each form; the figures are those of the kernel for that process (CPU time, highest resident memory).
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def tables(rows: int, columns: int) -> Iterator[pa.Table]:
     for start in range(0, rows, BLOCK):
         size = min(BLOCK, rows - start)
         found: dict[str, pa.Array] = {}
+        common = random.normal(0, 20, size)
         for place in range(columns):
             if place % 4 in (0, 1):
-                found[f"real{place}"] = pa.array(random.normal(100, 30, size).round(4))
+                found[f"real{place}"] = pa.array((random.normal(100, 20, size) + common).round(4))
             elif place % 4 == 2:
                 found[f"whole{place}"] = pa.array(random.poisson(20, size))
             else:

@@ -100,7 +100,7 @@ def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytes
         "loss:by_score": ("integer", "label"),
     }
     assert "00501" in profile.feature("zip").labels
-    assert profile.columns("input") == ("amount", "zip", "member", "row id")
+    assert profile.sent_columns == ("amount", "zip", "member", "row id")
     assert profile.reference.split == "days"
     assert "ranking: 1 - AUC of score for paid" in output
     assert re.search(r"task: ranking, inferred from score and paid; change it with --task", output)

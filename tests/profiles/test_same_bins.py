@@ -81,8 +81,8 @@ class Made:
         return missing_words(self.added, self.kept)
 
 
-def made(kinds: Sequence[str], odd: str, added: tuple[str, ...], kept: tuple[str, ...], seed: int) -> Made:
-    """Return a table of one column per kind; `odd` is a text in one number of fifty."""
+def made(kinds: Sequence[str], odd: str | bool, added: tuple[str, ...], kept: tuple[str, ...], seed: int) -> Made:
+    """Return a table of one column per kind; `odd` takes the place of one number in fifty."""
     random = np.random.default_rng(seed)
     words = [None, "", *sorted(MISSING_WORDS)[:: int(random.integers(1, 9))], " NA ", *added, *kept]
     rows: list[Row] = [{} for _ in range(ROWS)]
@@ -220,7 +220,7 @@ def assert_same(profile: Profile, counts: Counts, what: str) -> None:
 @settings(max_examples=60)
 @given(
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5),
-    odd=st.sampled_from(["", "error", "12 kg", "1.2.3", "true"]),
+    odd=st.sampled_from(["", "error", "12 kg", "1.2.3", "true", True]),
     added=st.sampled_from([(), ("?",), ("?", "missing")]),
     kept=st.sampled_from([(), ("NA",), ("None", "null")]),
     seed=st.integers(0, 2**16),
@@ -230,7 +230,7 @@ def assert_same(profile: Profile, counts: Counts, what: str) -> None:
 def test_the_same_rows_fall_into_the_same_bins(
     tmp_path_factory: pytest.TempPathFactory,
     kinds: Sequence[str],
-    odd: str,
+    odd: str | bool,
     added: tuple[str, ...],
     kept: tuple[str, ...],
     seed: int,
@@ -245,7 +245,8 @@ def test_the_same_rows_fall_into_the_same_bins(
         for name, path in files.items():
             counts = replayed(profile, path)
             assert_same(profile, counts, f"{origin} profile, replay of {name}")
-            assert counts.mismatches.tolist() == [feature.mismatches for feature in profile.features]
+            if odd is not True:  # a boolean among numbers is one more number in JSON, and a text in a file
+                assert counts.mismatches.tolist() == [feature.mismatches for feature in profile.features]
         for form in FORMS:
             assert_same(profile, live(profile, table, form), f"{origin} profile, {form.__name__}")
     found = {

@@ -48,7 +48,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         model: the model name of the document. An exchange with a different model in its path is skipped. "" accepts
             every model.
         inputs: the input columns of the reference that the model is sent, in order, for requests without names.
-        every_input: the same with the columns that it is not sent as a rule, such as times and indexes.
+        other_inputs: other orders of them, for requests of another width; see `Profile.input_orders`.
         outputs: the prediction columns of the reference, in order.
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
@@ -60,7 +60,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = "auto"
     model: str = ""
     inputs: tuple[str, ...] = ()
-    every_input: tuple[str, ...] = ()
+    other_inputs: tuple[tuple[str, ...], ...] = ()
     outputs: tuple[str, ...] = ()
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
@@ -69,10 +69,18 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     most_binary: int = sys.maxsize
 
     def named_by(self, known: tuple[str, ...], width: int) -> tuple[str, ...]:
-        """Return the columns that name `width` values by position: `known`, or all inputs if only these fit."""
-        if known is not self.inputs or len(known) == width or len(self.every_input) != width:
+        """Return the columns that name `width` values of a row by position.
+
+        They are the first order of the inputs that fits, or else an order of a single array; `known` if none does. The
+        columns of responses have one order.
+        """
+        if known is not self.inputs or len(known) == width or self._is_array(known):
             return known
-        return known if len(known) == 1 and known[0] in self.arrays else self.every_input
+        fitting = (other for other in self.other_inputs if len(other) == width)
+        return next(fitting, None) or next(filter(self._is_array, self.other_inputs), known)
+
+    def _is_array(self, order: tuple[str, ...]) -> bool:
+        return len(order) == 1 and order[0] in self.arrays
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]

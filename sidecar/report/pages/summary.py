@@ -42,6 +42,7 @@ def lines(answer: ReportResponse, *, everything: bool = False) -> Iterator[str]:
     found = answer.performance
     if found is not None and found.realized is not None:
         yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"
+    yield from _undelivered(answer)
     yield from _table(answer, everything=everything)
     yield from _findings(answer, clock)
     yield from _undecodable(answer)
@@ -61,6 +62,20 @@ def _cause(cause: Sequence[EpisodeReport], answer: ReportResponse, since: str) -
         yield f"  and {number(len(lines) - NAMED, 'more column')}"
     if folded.columns and folded.relations:
         yield f"  {folded.summary}"
+
+
+def _undelivered(answer: ReportResponse) -> Iterator[str]:
+    """Yield one line for each receiver that events wait for, with the reason of the last failure."""
+    control = answer.control
+    if control is None:
+        return
+    for kind, receiver, amount in control.waiting:
+        failed = (item.error for item in control.intents if (item.kind, item.receiver) == (kind, receiver))
+        why = next(filter(None, failed), "")
+        if amount:
+            yield f"NOT DELIVERED to {receiver}: {number(amount, f'{kind} event')}" + (
+                f", last failure {why}" * bool(why)
+            )
 
 
 def _table(answer: ReportResponse, *, everything: bool) -> Iterator[str]:

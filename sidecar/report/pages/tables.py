@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ...errors import number
+from ..columns import ordered
 from ..problems import FINDINGS, REASONS, remedy
 from ..response import ReportResponse, RouteTraffic
 from ..schema import EpisodeReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
@@ -119,6 +120,7 @@ def intents(answer: ReportResponse) -> str:
     rows = [
         (
             text(item.kind),
+            text(item.receiver),
             f"<code>{text(item.episode)}</code>",
             f'<span class="badge {text(item.state)}">{text(item.state)}</span> {text(item.reason)}',
             time(item.decided_at),
@@ -127,9 +129,9 @@ def intents(answer: ReportResponse) -> str:
         )
         for item in control.intents[:LISTED_INTENTS]
     ]
-    heads = ("intent", "episode", "state", "decided", "#attempts", "last error")
+    heads = ("intent", "receiver", "cause", "state", "decided", "#attempts", "last error")
     problem = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
-    return (problem if not rows else "") + section("Requested actions", problem, heads, rows)
+    return (problem if not rows else "") + section("Requested actions and notifications", problem, heads, rows)
 
 
 def columns(answer: ReportResponse) -> str:
@@ -186,7 +188,7 @@ def profile(answer: ReportResponse) -> str:
         ("model, version", f"{text(found.model) or 'any'}, {text(found.version) or 'any'}"),
         ("created", text(found.created)),
         ("reference rows", whole(found.rows)),
-        ("features", f"{whole(found.features)}, with derived features and relations"),
+        ("columns, features", f"{whole(len(ordered(answer.features).columns))}, {whole(found.features)}"),
         *(("not monitored", text(words)) for words in found.excluded),
     ]
     related = tuple(f"{item.name}: " for item in answer.features if item.family == RELATIONS)

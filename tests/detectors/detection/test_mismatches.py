@@ -39,7 +39,7 @@ def test_ticks_of_another_width_than_the_reference_measured_are_named(tick: floa
 
 
 def test_ticks_longer_than_an_hour_lose_the_comparison_by_hours() -> None:
-    assert any("1 features with a daily cycle" in text for text in tick_warnings(profile(), settings(7200.0)))
+    assert any("1 features with a cycle" in text for text in tick_warnings(profile(), settings(7200.0)))
     assert tick_warnings(profile(), settings(3600.0)) == ()
 
 
