@@ -24,7 +24,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo test test-long test-real soak bench bench-detection check licenses sbom audit lock format generate clean
+.PHONY: help venv demo notebook test test-long test-real soak bench bench-detection check licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -37,9 +37,10 @@ $(READY): .ci/locks/dev.txt setup.py
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
-# mypy and import-linter follow folders, not import hooks: they read the package through two links.
+# mypy and import-linter follow folders, not import hooks: they read the package through three links.
 $(LINKS): Makefile
-	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors && touch $@
+	mkdir -p $@ && ln -sfn ../../../sidecar $@/sidecar && ln -sfn ../../../detectors $@/detectors
+	ln -sfn ../../../sidecar/notebook/package/__init__.py $@/__init__.py && touch $@
 
 # Language servers read the package through stubs that lead to the real files.
 $(TYPINGS): .ci/typings $(MODULES) | $(READY)
@@ -47,6 +48,9 @@ $(TYPINGS): .ci/typings $(MODULES) | $(READY)
 
 demo: venv ## the closed loop on real data, on this machine
 	$(BIN)/pilotfish demo
+
+notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
+	$(BIN)/python -m tests.notebook.execute
 
 test: venv ## the tests that need nothing beyond PyPI
 	$(PYTEST) -m "not real and not long"

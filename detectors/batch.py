@@ -27,9 +27,6 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 
-PADDING = 4  # times the characters of the texts: numpy pads all texts of an array to the longest one
-MOST_PADDED = 1024 * 1024  # characters of 4 bytes; up to this size, padding is not looked at
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -123,14 +120,9 @@ def as_column(data: ColumnData) -> Column:
 
 
 def _array_of(values: list[Any]) -> Array:
-    """Return an array that keeps the type of each value: mixed lists become objects, not strings.
-
-    Texts stay objects if padding all to the longest one needs much more memory than the texts.
-    """
+    """Return an array that keeps the type of each value: texts and mixed lists become objects."""
     kinds = set(map(type, values))
-    if kinds == {str} and is_padded(len(values) * max(map(len, values)), sum(map(len, values))):
-        kinds = {object}
-    if kinds <= {int, float} or kinds == {bool} or kinds == {str}:
+    if kinds <= {int, float} or kinds == {bool}:
         try:
             return np.asarray(values)
         except OverflowError:  # an integer that no machine type holds stays a Python integer
@@ -138,14 +130,12 @@ def _array_of(values: list[Any]) -> Array:
     return np.fromiter(values, dtype=object, count=len(values))
 
 
-def is_padded(padded: int, characters: int) -> bool:
-    """Return whether an array of texts with `padded` characters mostly holds padding, beyond the `characters`."""
-    return padded > PADDING * characters + MOST_PADDED
-
-
 def is_missing(value: object) -> bool:
     """Return whether a value is None or NaN. Any other value is present, even an unusable one."""
     return value is None or (isinstance(value, (float, np.floating)) and math.isnan(value))
+
+
+_MAYBE_MISSING = frozenset({type(None), float, np.float16, np.float32, np.float64, np.longdouble})
 
 
 def missing_mask(column: Column) -> Bools:
@@ -158,7 +148,9 @@ def missing_mask(column: Column) -> Bools:
     elif values.dtype.kind in "mM":
         mask = np.isnat(values)
     elif values.dtype.kind == "O":
-        mask = np.fromiter(map(is_missing, values), dtype=bool, count=len(values))
+        mask = np.fromiter(map(_MAYBE_MISSING.__contains__, map(type, values.tolist())), dtype=bool, count=len(values))
+        for row in np.flatnonzero(mask).tolist():
+            mask[row] = is_missing(values[row])
     else:
         mask = np.zeros(len(values), dtype=bool)
     return mask if column.missing is None else mask | column.missing

@@ -20,9 +20,10 @@ from . import log
 from .errors import PilotfishError, quote_value
 from .settings import options
 from .system.limits import available_memory, within_memory
-from .terminal import prepare, show, show_error
+from .terminal import ClosedOutputError, OutputError, checked_output, prepare, show, show_error
 
 USAGE_STATUS = 2
+CLOSED_OUTPUT_STATUS = 141  # 128 + SIGPIPE, as a shell reports it
 
 
 class Command(NamedTuple):
@@ -76,8 +77,18 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand in `argv` (default: `sys.argv`) and return its exit status."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
     prepare()
+    try:
+        with checked_output():
+            return _main(sys.argv[1:] if argv is None else list(argv))
+    except ClosedOutputError:
+        return CLOSED_OUTPUT_STATUS
+    except OutputError as error:
+        show_error(f"pilotfish: {error}")
+        return USAGE_STATUS
+
+
+def _main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         (show if arguments else show_error)(*overview().splitlines())
         return 0 if arguments else USAGE_STATUS
@@ -176,12 +187,9 @@ def _run(name: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int
     run: Callable[[argparse.Namespace], int] = _lookup(command.module, "run")
     try:
         with within_memory(available_memory()) if command.reads else nullcontext():  # its libraries are loaded
-            status = run(args)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:  # the reader of the output has ended, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports it again at the exit
-        return 141  # 128 + SIGPIPE, as a shell reports it
+            return run(args)
+    except OutputError:
+        raise
     except PilotfishError as error:
         _report_error(given.explain(str(error)), logger if command.logs else None)
         return USAGE_STATUS

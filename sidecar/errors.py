@@ -42,6 +42,16 @@ def redact_urls(text: str) -> str:
     return _URL.sub(_shown_url, text) if "://" in text else text
 
 
+def hide_path(url: str) -> str:
+    """Return `url` without all that may be a secret, also its path: `https://hooks.example/…`."""
+    text = redact_urls(url)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        scheme, rest = "", re.split("[?#]", text.rpartition("@")[2])[0]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host}{slash}{'…' if path else ''}"
+
+
 def number(amount: int, word: str) -> str:
     """Return `3 rows` or `1 row`."""
     return f"{amount:,} {word}{'' if amount == 1 else 's'}"

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import schema
 from ..batch import Column, Ints, is_missing
+from ..cells import TRUTHS, truth_of
 
 MAX_NAMED = 63  # categories with a bin of their own
 BUCKETS = 16  # hash buckets for the other categories
@@ -86,6 +87,11 @@ class CategoryBins:
         return look_up
 
     @cached_property
+    def boolean(self) -> bool:
+        """Whether true or false is a category, which 1 and 0 then also stand for."""
+        return not TRUTHS.keys().isdisjoint(self.names)
+
+    @cached_property
     def _tail(self) -> frozenset[int]:
         return frozenset(self.tail.tolist())
 
@@ -114,6 +120,8 @@ class CategoryBins:
         text = category_text(value)
         if text is None:
             return self.size - 2, True
+        if self.boolean and (truth := truth_of(value)) is not None:
+            text = category_text(truth) or text
         bin_id = self._look_up.get(text)
         if bin_id is not None:
             return bin_id, False
@@ -141,9 +149,13 @@ _DOCUMENT = schema.fields(
 
 
 def category_text(value: object) -> str | None:
-    """Return the canonical spelling of a category: true, 3 (also for 3.0), text. None if the value is not a scalar."""
+    """Return the canonical spelling of a category: true (also for True), 3 (also for 3.0), text.
+
+    None if the value is not a scalar.
+    """
     if isinstance(value, str):
-        return _shortened(value)
+        lowered = value.lower() if len(value) <= len("false") else value
+        return lowered if lowered in TRUTHS else _shortened(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool):
@@ -173,7 +185,7 @@ def _shortened(text: str) -> str:
 def _also_written(name: str) -> list[object]:
     """Return the values that `category_text` spells as the name, except the name itself."""
     if name in {"true", "false"}:
-        return [name == "true", name.title()]
+        return [name == "true", name.title(), name.upper()]
     try:
         number = int(name)
     except ValueError:

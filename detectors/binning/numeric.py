@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import schema
 from ..batch import Bools, Column, Floats, Ints, is_missing
+from ..cells import MISSING_WORDS, NUMBERS, TRUTHS, number_of
 from .grid import LookUpGrid
 
 QUANTILES = np.unique(np.r_[np.arange(1, 32) / 32, 0.001, 0.005, 0.01, 0.02, 0.98, 0.99, 0.995, 0.999])
@@ -21,7 +22,7 @@ COARSE_QUANTILES = np.arange(1, 16) / 16  # for features that need few bins
 ATOM_MASS = 0.02  # a value with a larger share of the rows has a bin of its own
 MAX_DISCRETE = 32  # up to this number of distinct values, each seen twice on average, every value has a bin
 GRID_ROWS = 128  # number of rows from which the grid is faster than a search
-NUMBERS = (int, float, np.integer, np.floating, np.bool_)
+PLAIN = {int, float, bool, type(None)}  # types that numpy converts, None to NaN
 FIRST_VALUE_BIN = 3  # the bin of the first value, after -inf, far below and below
 RELATIVE_TOLERANCE = 1e-6  # a value that went through float32 is still the same value
 LARGEST_VALUE = 1e300  # reference values are clipped to it, so that no cut overflows
@@ -143,6 +144,11 @@ class NumericBins:
     def _grid(self) -> LookUpGrid:
         return LookUpGrid.from_borders(self.borders)
 
+    @cached_property
+    def binary(self) -> bool:
+        """Whether the reference has no other values than 0 and 1, which also stand for false and true."""
+        return self.discrete and set(self.atoms[~np.isnan(self.atoms)].tolist()) <= {0.0, 1.0}
+
     @property
     def size(self) -> int:
         return len(self.cuts) + 4
@@ -211,8 +217,12 @@ _DOCUMENT = schema.fields(
 )
 
 
-def to_floats(column: Column) -> tuple[Floats, int]:
-    """Return the values as float64 [rows], NaN where a value is missing or unusable, and the number of non-numbers."""
+def to_floats(column: Column, *, text_numbers: bool = False) -> tuple[Floats, int]:
+    """Return the values as float64 [rows], NaN where a value is missing or unusable, and the number of non-numbers.
+
+    A text that is a number is read as this number, true as 1 and false as 0. It counts as a non-number, unless it is
+    a number and `text_numbers` is true.
+    """
     values, kind = column.values, column.values.dtype.kind
     missing = column.missing
     mismatches = 0
@@ -224,34 +234,32 @@ def to_floats(column: Column) -> tuple[Floats, int]:
         out = values.astype("datetime64[us]").astype(np.float64) / 1e6
         out[np.isnat(values)] = np.nan
     else:
-        skip = np.zeros(len(values), dtype=bool) if missing is None else missing
-        out, mismatches = _parsed(values.astype(object), skip)
+        out, mismatches = _parsed(values.tolist(), missing, text_numbers=text_numbers)
     if missing is not None:
         out[missing] = np.nan
     return out, mismatches
 
 
-def _parsed(values: Any, missing: Bools) -> tuple[Floats, int]:
+def _parsed(values: list[object], missing: Bools | None, *, text_numbers: bool) -> tuple[Floats, int]:
+    if set(map(type, values)) <= PLAIN:
+        try:
+            return np.array(values, dtype=np.float64), 0
+        except OverflowError:  # an integer beyond a double
+            pass
     out = np.full(len(values), np.nan)
+    absent = [False] * len(values) if missing is None else missing.tolist()
     mismatches = 0
-    for row, value in enumerate(values.tolist()):
-        if missing[row] or is_missing(value):
+    for row, value in enumerate(values):
+        if absent[row] or is_missing(value):
             continue
-        if not isinstance(value, NUMBERS):
+        out[row] = number = number_of(value)
+        if isinstance(value, NUMBERS) or (text_numbers and number == number):  # not NaN
+            continue
+        word = value.strip() if isinstance(value, str) else None
+        if word not in MISSING_WORDS:  # a word that the profile keeps as a category is missing among numbers
             mismatches += 1
-        out[row] = _number(value)
+            out[row] = TRUTHS.get(word.lower(), number) if word else number
     return out, mismatches
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, (*NUMBERS, str, bytes)):
-        return np.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf if value > 0 else -np.inf  # type: ignore[operator]  # only an integer overflows
-    except (TypeError, ValueError):
-        return np.nan
 
 
 def _around(distinct: Floats) -> tuple[Floats, Floats]:

@@ -6,16 +6,21 @@ looks at the reference only; live values never change a type.
 
 from __future__ import annotations
 
-from typing import cast
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from ..batch import Array, Bools, Column, ColumnType, Floats, Kind, missing_mask
 from ..binning.categories import MAX_KNOWN_TAIL, MAX_NAMED, category_text
 from ..binning.numeric import to_floats
+from ..cells import MISSING_WORDS, NUMBERS, TEXTS, TRUTHS, is_code, number_of, truth_of
 from .timestamps import from_text
 
 FIRST_VALUES = 1000  # values that are tested before all values are
+MAX_ODD = 0.05  # share of present values that are no numbers, up to which a column is numeric; they count as missing
+MAX_CODES = 0.001  # the same for codes such as 00501: a column of numbers has none but by mistake
 MONOTONE = 0.98  # rank correlation with time from which a column is a clock
 SAMPLED_ROWS = 20_000  # rows that suffice to measure the correlation
 DATES = 20  # distinct dates from which a column of dates is more than a few fixed dates
@@ -23,6 +28,7 @@ UNSEEN_SHARE = 0.5  # share of values that the other split lacks, from which a c
 FEWEST_ROWS = 20  # rows of a split that are needed for a decision
 WORDS = 3  # words that make a text a sentence rather than a name or a code
 CHARACTERS = 8  # the same for scripts without spaces
+TIMES_SHARE = 0.95  # share of the texts that must be times for a column of timestamps
 UNSPACED = 0x0E00  # Thai; most scripts without spaces have higher code points
 LISTS = (list, tuple, np.ndarray)
 
@@ -81,40 +87,65 @@ def _is_sentence(text: str) -> bool:
 
 
 def infer_kind(column: Column) -> Kind:
-    """Return the kind of the values that are present. Text that always parses as a number is numeric."""
+    """Return the kind of the values that are present. Text that parses as a number is a number.
+
+    Up to `MAX_ODD` of the values of a numeric column may be no numbers.
+    """
     missing = missing_mask(column)
     values = column.values[~missing]
     if values.dtype.kind == "b":
         return _or_constant("boolean", values)
     if values.dtype.kind in "fiuM":
-        return _numeric_kind(to_floats(Column(values))[0])
+        return numeric_kind(to_floats(Column(values))[0])
     present = values.tolist()
     types = set(map(type, present))
-    if types <= {bool, np.bool_}:
-        return _or_constant("boolean", np.array(present, dtype=bool))
-    texts = {str(value) for value in present if isinstance(value, str)}
-    if {text.lower() for text in texts} <= {"true", "false"} and types == {str}:
-        return "boolean" if len(texts) > 1 else "constant"
-    if any(_is_code(text) for text in texts):
-        return "categorical"
-    if np.isnan(to_floats(Column(values[:FIRST_VALUES]))[0]).any():
-        return "constant" if len(texts) == 1 and types == {str} else "categorical"
-    parsed = to_floats(Column(values))[0]
-    if len(parsed) and not np.isnan(parsed).any():
-        return _numeric_kind(parsed)
-    return "categorical"
+    truths = _truths(present, types)
+    if truths is not None:
+        return _or_constant("boolean", truths)
+    texts = Counter(value for value in present if isinstance(value, TEXTS))
+    others = [value for value in present if not isinstance(value, TEXTS)]
+    if are_mostly_numbers(texts, others):
+        return numeric_kind(np.array([number_of(value) for value in (*texts, *others)]))
+    return "constant" if len(texts) == 1 and not others else "categorical"
 
 
-def _is_code(text: str) -> bool:
-    """Return whether a text is a code such as 00501 or 1_000, which Python would parse as a number."""
-    return "_" in text or (len(text) > 1 and text[0] == "0" and text.isdigit())
+def _truths(present: list[Any], types: set[type]) -> Bools | None:
+    """Return the values as booleans if all are spellings of one, and not only the numbers 0 and 1; else None."""
+    if not types or not (types <= {bool, np.bool_} or _are_truths(present)):
+        return None
+    return np.array([truth_of(value) for value in present], dtype=bool)
+
+
+def _are_truths(present: list[Any]) -> bool:
+    if any(truth_of(value) is None for value in present[:FIRST_VALUES]):
+        return False
+    words = (isinstance(value, (bool, np.bool_)) or str(value).strip().lower() in TRUTHS for value in present)
+    return all(truth_of(value) is not None for value in present) and any(words)
+
+
+def are_mostly_numbers(texts: Mapping[Any, int], others: Sequence[Any] = ()) -> bool:
+    """Return whether a column is numeric, given its texts with the rows of each, and its other values.
+
+    Words that mean missing by default do not count, even where they are kept as categories.
+    """
+    codes = odd = words = 0
+    for text, rows in texts.items():
+        if np.isnan(number_of(text)):
+            is_word = isinstance(text, str) and text.strip() in MISSING_WORDS
+            words, odd = words + is_word * rows, odd + (not is_word) * rows
+        elif is_code(str(text)):
+            codes += rows
+    odd += codes + sum(isinstance(value, (bool, np.bool_)) or not isinstance(value, NUMBERS) for value in others)
+    total = sum(texts.values()) + len(others) - words
+    return codes <= MAX_CODES * total and odd <= MAX_ODD * total and odd < total
 
 
 def _or_constant(kind: str, values: Array) -> Kind:
     return cast("Kind", kind if len(np.unique(values)) > 1 else "constant")
 
 
-def _numeric_kind(values: Floats) -> Kind:
+def numeric_kind(values: Floats) -> Kind:
+    """Return the kind of numbers [rows]; NaN and infinities have no influence."""
     finite = values[np.isfinite(values)]
     if len(finite) and np.all(finite == finite[0]):
         return "constant"
@@ -124,6 +155,9 @@ def _numeric_kind(values: Floats) -> Kind:
 def category_texts(column: Column) -> list[str]:
     """Return the categories of the rows that have one, spelled as in the profile."""
     present = column.values[~missing_mask(column)].tolist()
+    if set(map(type, present)) == {str}:  # spell each different text once
+        spelled = {text: category_text(text) for text in set(present)}
+        return [spelled[text] or "" for text in present]
     return [text for text in map(category_text, present) if text is not None]
 
 
@@ -168,9 +202,12 @@ def is_period_label(texts: list[str]) -> bool:
 
 
 def are_timestamps(texts: list[str]) -> bool:
-    """Return whether texts, in any order, are many different dates or times (ISO 8601)."""
-    different = set(texts)
-    return len(different) >= DATES and all(from_text(text) is not None for text in different)
+    """Return whether texts, in any order, are many different dates or times (ISO 8601), but for a few."""
+    some = texts[:: max(1, len(texts) // FIRST_VALUES)]
+    if sum(from_text(text) is not None for text in some) <= UNSEEN_SHARE * len(some):
+        return False
+    times = {text for text in set(texts) if from_text(text) is not None}
+    return len(times) >= DATES and sum(text in times for text in texts) >= TIMES_SHARE * len(texts)
 
 
 def is_row_number(values: Floats) -> bool:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column, is_padded
+from ..batch import Batch, Bools, Column, ColumnData, Floats, as_column
 
+PADDING = 4  # times the characters of the texts: numpy pads all texts of an array to the longest one
+MOST_PADDED = 1024 * 1024  # characters of 4 bytes; up to this size, padding is not looked at
 _CHARACTER = np.dtype("U1").itemsize
 
 
@@ -99,12 +101,17 @@ def concatenated(columns: list[Column]) -> Column:
     parts = [column.values for column in columns]
     if all(part.dtype.kind == "U" for part in parts):
         longest = max(part.dtype.itemsize for part in parts) // _CHARACTER
-        if is_padded(longest * sum(map(len, parts)), sum(part.nbytes for part in parts) // _CHARACTER):
+        if _is_padded(longest * sum(map(len, parts)), sum(part.nbytes for part in parts) // _CHARACTER):
             parts = [_objects(part) for part in parts]
     values = np.concatenate(parts)
     if all(column.missing is None for column in columns):
         return Column(values)
     return Column(values, np.concatenate([_mask(column) for column in columns]))
+
+
+def _is_padded(padded: int, characters: int) -> bool:
+    """Return whether an array of texts with `padded` characters mostly holds padding, beyond the `characters`."""
+    return padded > PADDING * characters + MOST_PADDED
 
 
 def _mask(column: Column) -> Bools:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..batch import Bools, Column, Floats, missing_mask
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # units per second
 _SIZES = (1e11, 1e14, 1e17)  # smallest number of the next unit
 EARLIEST, LATEST = -2.2e9, 1e10  # 1900 to 2286; a number outside is not a time
+_NAMED_ZONE = re.compile(r"(?<=[0-9]) (?:UTC|GMT)$")
+SAMPLED_VALUES = 1000  # values that decide on the form of a column
 NUMBERS = (int, float, np.integer, np.floating)
 
 
@@ -55,14 +58,35 @@ def from_datetimes(column: Column) -> Floats:
 def from_text(text: str) -> tuple[float, bool] | None:
     """Return the epoch seconds of an ISO 8601 text, and whether it has a zone; None for other text.
 
-    A time without a zone counts as UTC.
+    A time without a zone counts as UTC. The zone may be the word UTC, as BigQuery exports it.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(_NAMED_ZONE.sub("+00:00", text.strip()))
         zoned = moment.tzinfo is not None
         return (moment if zoned else moment.replace(tzinfo=UTC)).timestamp(), zoned
     except (ValueError, OverflowError):
         return None
+
+
+def form_of(column: Column) -> str:
+    """Return the form that most values have: "datetime", "number", or "text" (ISO 8601).
+
+    A text that is a number counts as one: a CSV has no other numbers where a cell of the column is a text.
+    """
+    if column.values.dtype.kind == "M":
+        return "datetime"
+    if column.values.dtype.kind in "fiu":
+        return "number"
+    numbers = texts = 0
+    present = column.values[~missing_mask(column)]
+    for value in present[:: max(1, len(present) // SAMPLED_VALUES)].tolist():
+        if isinstance(value, str):
+            is_time = from_text(value) is not None
+            texts += is_time
+            numbers += not is_time and _number_in(value) is not None
+        else:
+            numbers += isinstance(value, NUMBERS)
+    return "number" if numbers > texts else "text"
 
 
 def epoch_seconds(column: Column, form: str, unit: str) -> tuple[Floats, Bools]:
@@ -99,9 +123,11 @@ def _mixed(column: Column, missing: Bools, form: str, unit: str) -> tuple[Floats
         if missing[row]:
             continue
         if isinstance(value, str):
-            found = from_text(value)
-            times[row] = np.nan if found is None else found[0]
-            wrong[row] = form == "number"
+            found, number = from_text(value), _number_in(value)
+            if found is not None:
+                times[row], wrong[row] = found[0], form == "number"
+            elif number is not None and form == "number":
+                times[row] = from_numbers(np.array([number]), unit)[0]
         elif isinstance(value, datetime):
             found = from_text(value.isoformat())
             times[row] = np.nan if found is None else found[0]
@@ -109,6 +135,13 @@ def _mixed(column: Column, missing: Bools, form: str, unit: str) -> tuple[Floats
             times[row] = from_numbers(np.array([_float(value)]), unit)[0]
             wrong[row] = form == "text"
     return times, ~missing & (wrong | np.isnan(times))
+
+
+def _number_in(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _float(value: Any) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..batch import SIDES, Batch, Column, Floats, missing_mask
+from ..cells import with_missing_words
 from ..profile.profile import Profile
 from ..settings import DriftSettings
 from ..summaries.counts import Counts, TickCounts
@@ -111,7 +112,8 @@ class Replay:
         performance = self._profile.performance
         if performance is None or performance.label not in served or performance.prediction not in served:
             return
-        labelled = ~missing_mask(served[performance.label])
+        words = frozenset(self._profile.missing_words)
+        labelled = ~missing_mask(with_missing_words(served[performance.label], words))
         rows = int(labelled.sum())
         if rows:
             columns = {name: column.take(labelled) for name, column in served.items()}

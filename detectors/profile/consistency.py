@@ -41,7 +41,7 @@ def require_consistent(known: Mapping[str, Any]) -> None:
         "input": known["input_columns"], "label": (), "prediction": known["prediction_columns"],
     }  # fmt: skip
     _check_reference(reference)
-    _check_names(features, columns)
+    _check_names(features, columns, known["unsent_columns"])
     _check_size(features)
     for position, transform in enumerate(transforms):
         _check_inputs(transform, columns, f"transforms[{position}]")
@@ -51,6 +51,7 @@ def require_consistent(known: Mapping[str, Any]) -> None:
         _check_feature(feature, where)
         _check_counts(feature, reference, where)
         _check_source(feature, derived, columns, where)
+    _check_cells(known["missing_words"], known["text_numbers"], features)
     _check_labels(known["performance"], reference, {feature.name: feature for feature in features}, transforms)
 
 
@@ -77,12 +78,19 @@ def _check_reference(reference: ReferenceSummary) -> None:
         raise _unfit(
             "$.reference.tick_sizes", f"must be ascending, and empty unless the order is time: {shown(widths)}"
         )
+    if reference.order == "time" and reference.live_tick_seconds != reference.tick_seconds:
+        raise _unfit(
+            "$.reference.live_tick_seconds",
+            f"is {reference.live_tick_seconds}, and the ticks of the rows have {reference.tick_seconds} s",
+        )
+    if reference.order == "time" and reference.live_rows_per_tick is not None:
+        raise _unfit("$.reference.live_rows_per_tick", "is given, and the times determine the ticks")
     first, last = reference.first_time, reference.last_time
     if first is not None and last is not None and first > last:
         raise _unfit("$.reference.first_time", f"is {first}, after the last time {last}")
 
 
-def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[str]]) -> None:
+def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[str]], unsent: Sequence[str]) -> None:
     seen: set[str] = set()
     for position, feature in enumerate(features):
         if feature.name in seen:
@@ -90,6 +98,9 @@ def _check_names(features: Sequence[Feature], columns: Mapping[Side, Sequence[st
                 f"$.features[{position}].name: two features have the same name {shown(feature.name)}; rename a column"
             )
         seen.add(feature.name)
+    unknown = sorted(set(unsent).difference(columns["input"]))
+    if unknown:
+        raise _unfit("$.unsent_columns", f"has names that are no input columns: {shown(unknown)}")
     both = sorted(set(columns["input"]).intersection(columns["prediction"]))
     if both:
         raise _unfit("$.prediction_columns", f"has names of input columns: {shown(both)}")
@@ -131,6 +142,8 @@ def _check_feature(feature: Feature, where: str) -> None:
 
 def _check_counts(feature: Feature, reference: ReferenceSummary, where: str) -> None:
     rows = int(feature.training.sum()) + int(feature.calibration.sum())
+    if feature.mismatches > rows:
+        raise _unfit(f"$.{where}.mismatches", f"is {feature.mismatches}, more than its {rows} rows")
     if rows > reference.rows:
         raise _unfit(f"$.{where}", f"has {rows} rows in shaping and bounding, of {reference.rows} in the reference")
     if feature.slots is None:
@@ -158,6 +171,20 @@ def _check_source(
         raise _unfit(
             f"$.{where}", f"has side and family {shown((feature.side, feature.family))}, not those of its transform"
         )
+
+
+def _check_cells(words: Sequence[str], text_numbers: Sequence[str], features: Sequence[Feature]) -> None:
+    """Raise ProfileError unless the words can be found in a cell, and text numbers are numeric features."""
+    for key, names in (("missing_words", words), ("text_numbers", text_numbers)):
+        if list(names) != sorted(names):
+            raise _unfit(f"$.{key}", f"must ascend: {shown(list(names))}")
+    padded = [word for word in words if word != word.strip()]
+    if padded:
+        raise _unfit("$.missing_words", f"has {shown(padded[0])}, but cells are compared without outer white space")
+    numeric = {feature.name for feature in features if not isinstance(feature.bins, CategoryBins)}
+    unknown = sorted(set(text_numbers) - numeric)
+    if unknown:
+        raise _unfit("$.text_numbers", f"has {shown(unknown)}, which are no numeric features")
 
 
 def _check_labels(

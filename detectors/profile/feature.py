@@ -33,6 +33,7 @@ class Feature:
         delay_rows: expected rows until a shift of one standard deviation is found; None if it never is.
         warnings: reasons why no alarm does not mean no drift.
         slots: the feature slot by slot, if hours or weekdays are compared separately; then sensitivity refers to slots.
+        mismatches: rows of the reference with a value of another type or shape; 0 if not numeric.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Feature:
     delay_rows: float | None
     warnings: tuple[str, ...]
     slots: Slots | None = None
+    mismatches: int = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,6 +85,7 @@ class Feature:
             "growth": self.inflation_growth.tolist(),
             "inflation": self.variance_inflation.tolist(),
             "kind": self.kind,
+            "mismatches": self.mismatches,
             "n_eff": self.n_eff,
             "name": self.name,
             "shaping": self.training.tolist(),

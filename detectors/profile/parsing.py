@@ -33,6 +33,7 @@ FORMAT = "pilotfish.dev/profile/v2"
 MOST_ALTERNATIVES = 4096  # of a feature; the bank has about 250 at most
 LARGEST_INFLATION = 1e15
 LONGEST_WARNING = 200_000  # characters; a warning may name every feature
+MOST_WORDS = 1000  # words that mean missing; 20 are usual
 LEAST_N_EFF = 0.05  # n_eff is rounded to tenths; it is 0, or at least this
 
 
@@ -103,6 +104,7 @@ def _feature(document: object, where: str) -> Feature:
         delay_rows=known["delay_rows"],
         warnings=known["warnings"],
         slots=slots,
+        mismatches=known["mismatches"],
     )
 
 
@@ -165,6 +167,7 @@ _FEATURE = schema.fields(
     growth=_GROWTH,
     inflation=_INFLATION,
     kind=schema.one_of(Kind),
+    mismatches=schema.whole(),
     n_eff=schema.number(0, schema.LARGEST_COUNT),
     name=schema.text(0, schema.LONGEST_DERIVED),
     shaping=schema.anything,
@@ -181,11 +184,14 @@ _PROFILE = schema.fields(
     format=schema.text(),
     held_out=schema.optional(HELD_OUT),
     input_columns=schema.names(),
+    missing_words=schema.names(0, MOST_WORDS),
     model=_NAME,
     performance=schema.optional(PERFORMANCE),
     prediction_columns=schema.names(),
     reference=REFERENCE,
+    text_numbers=schema.names(),
     transforms=schema.listed(from_document),
+    unsent_columns=schema.names(),
     version=_NAME,
     warnings=schema.listed(schema.text(most=LONGEST_WARNING), most=20),
 )

@@ -1,7 +1,8 @@
 """The profile of a model: everything that counting, detection and comparisons use of the reference.
 
-`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes, so any
-change of the JSON form makes stored counts and checkpoints unusable.
+`reference.build_profile` creates it, and it never changes afterwards. Its hash covers the canonical bytes without
+`created`, so two builds of the same rows have the same hash. Any other change of the JSON form makes stored counts and
+checkpoints unusable.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batch import Ints, Side
+from ..batch import SIDES, Ints, Side
 from ..errors import ProfileError, shown
 from ..transforms import ARRAY_KINDS, RelationTransform, SingleColumnTransform, Transform, to_document
 from .feature import Feature
@@ -33,10 +34,14 @@ class Profile:
         features: monitored features first, then features that are only counted.
         excluded: columns that are not monitored, with the reason.
         warnings: reasons why no alarm does not mean no drift.
-        input_columns, prediction_columns: all reference columns in their order, excluded ones too. They name the
-            columns of requests that carry positions only.
+        input_columns, prediction_columns: all reference columns in their order, excluded and unreadable ones too.
+        unsent_columns: the input columns that the model is not sent as a rule: times, indexes, row numbers, and those
+            that a person excluded.
         transforms: they compute the derived columns.
         bank: version of the alternatives that the variance inflations belong to.
+        missing_words: the texts that mean missing, ascending; see `cells.with_missing_words`.
+        text_numbers: numeric features whose reference had numbers as text, so that such a text is no other type,
+            ascending.
         held_out: result of the held-out trial; None if there was no trial.
         performance: how losses are computed; None without labels.
 
@@ -61,8 +66,11 @@ class Profile:
     prediction_columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     bank: int
+    missing_words: tuple[str, ...]
+    text_numbers: tuple[str, ...]
     held_out: HeldOutTrial | None = None
     performance: PerformanceSpec | None = None
+    unsent_columns: tuple[str, ...] = ()
 
     @cached_property
     def offsets(self) -> Ints:
@@ -104,6 +112,23 @@ class Profile:
             for name in derived.outputs
         }
 
+    def column(self, name: str) -> str:
+        """Return the column that a feature describes; an empty text for relations and losses, which describe none."""
+        made = self.column_transforms.get(name)
+        return made.column if made is not None else "" if name in self.derived else name
+
+    @cached_property
+    def by_column(self) -> tuple[Feature, ...]:
+        """The features in the order of the reference's columns, those of one column together, relations last."""
+        places = {name: place for side in SIDES for place, name in enumerate(self.columns(side))}
+
+        def place(feature: Feature) -> tuple[bool, int, int, int]:
+            column = self.column(feature.name)
+            place = places.get(column, len(places))
+            return feature.family == "multivariate", SIDES.index(feature.side), place, self.index[feature.name]
+
+        return tuple(sorted(self.features, key=place))
+
     @cached_property
     def text_columns(self) -> frozenset[str]:
         """The columns that hold free text."""
@@ -126,6 +151,22 @@ class Profile:
         """Return the reference columns of a side in their order, excluded ones too; none for labels."""
         return {"input": self.input_columns, "prediction": self.prediction_columns}.get(side, ())
 
+    @cached_property
+    def sent_columns(self) -> tuple[str, ...]:
+        """The input columns that the model is sent, in order."""
+        unsent = frozenset(self.unsent_columns)
+        return tuple(name for name in self.input_columns if name not in unsent)
+
+    @cached_property
+    def input_orders(self) -> tuple[tuple[str, ...], ...]:
+        """The columns that may name the values of a request without names; the first order of the right length does.
+
+        They are the columns that the model is sent, then all of the reference, then only those that are monitored.
+        """
+        read = frozenset(self.names("input"))
+        monitored = tuple(name for name in self.sent_columns if name in read)
+        return tuple(dict.fromkeys((self.sent_columns, self.input_columns, monitored)))
+
     def names(self, side: Side) -> tuple[str, ...]:
         """Return the columns of a side that counting needs: monitored columns and inputs of transforms."""
         monitored = [f.name for f in self.features if f.side == side and f.name not in self.derived]
@@ -146,27 +187,26 @@ class Profile:
             "format": FORMAT,
             "held_out": None if self.held_out is None else asdict(self.held_out),
             "input_columns": list(self.input_columns),
+            "missing_words": list(self.missing_words),
             "model": self.model,
             "performance": None if self.performance is None else self.performance.document(),
             "prediction_columns": list(self.prediction_columns),
             "reference": asdict(self.reference),
+            "text_numbers": list(self.text_numbers),
             "transforms": [to_document(transform) for transform in self.transforms],
+            "unsent_columns": list(self.unsent_columns),
             "version": self.version,
             "warnings": list(self.warnings),
         }
 
-    @cached_property
-    def _canonical(self) -> bytes:
-        return canonical(self.document())
-
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no white space, shortest floats, UTF-8."""
-        return self._canonical
+        return canonical(self.document())
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical form, whatever the white space of the source file."""
-        return hashlib.sha256(self._canonical).hexdigest()
+        """SHA-256 (hex) of the canonical form without `created`: it depends on the rows and the options only."""
+        return hashlib.sha256(canonical({**self.document(), "created": ""})).hexdigest()
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Profile:

@@ -54,6 +54,7 @@ class ReferenceSummary:
         longest_block: ticks of the longest block whose variance was measured.
         duplicate_ratio: share of the rows that repeat a row shortly before them.
         tolerance: the tolerance for which the growth of the variance inflation was measured.
+        live_tick_seconds, live_rows_per_tick: the ticks of live traffic, as given to the build; None if not given.
     """
 
     rows: int
@@ -68,6 +69,8 @@ class ReferenceSummary:
     duplicate_ratio: float = 0.0
     tick_sizes: tuple[TickSize, ...] = ()
     tolerance: float = 0.0
+    live_tick_seconds: float = 60.0
+    live_rows_per_tick: float | None = None
 
     def rows_in_tick(self, tick_seconds: float) -> float | None:
         """Return the rows in a tick of that width around an average row; None if evidence is not scaled.
@@ -126,6 +129,8 @@ REFERENCE = schema.record(
     duplicate_ratio=schema.number(0, 1),
     first_time=_TIME,
     last_time=_TIME,
+    live_rows_per_tick=schema.optional(schema.number(1, schema.LARGEST_COUNT)),
+    live_tick_seconds=schema.number(SHORTEST_TICK, LONGEST_TICK),
     longest_block=schema.whole(),
     order=schema.one_of(Order),
     rows=schema.whole(1),

@@ -1,6 +1,7 @@
 """Count duplicate rows, in live traffic and in the reference.
 
-Rows are compared by hash within short runs, so memory is bounded. Rows with lists or objects are not compared.
+Rows are compared by hash within short runs, so memory is bounded. Missing values are equal, however they are written:
+NaN, None, or masked. Rows with lists or objects are not compared.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..batch import Column, ColumnData, as_column
+import numpy as np
+
+from ..batch import Column, ColumnData, as_column, missing_mask
 
 DUPLICATE_WINDOW_ROWS = 256  # consecutive rows that are compared with each other
 SAMPLES = 40  # samples of the reference in which rows are compared
@@ -57,8 +60,19 @@ def duplicate_ratio(columns: Mapping[str, Column]) -> float:
 
 
 def listed(data: ColumnData) -> list[Any]:
-    """Return the values of a column as a list."""
+    """Return the values of a column as a list in which None stands for every missing value, so that they are equal."""
     if isinstance(data, list):
-        return data
-    values: list[Any] = as_column(data).values.tolist()
+        if _WITHOUT_NAN.issuperset(map(type, data)):
+            return data
+        try:
+            return [None if value != value else value for value in data]  # only NaN differs from itself
+        except ValueError:  # an array has no single truth value; its row is not compared
+            return data
+    column = as_column(data)
+    values: list[Any] = column.values.tolist()
+    for row in np.flatnonzero(missing_mask(column)).tolist():
+        values[row] = None
     return values
+
+
+_WITHOUT_NAN = frozenset((bool, int, str, type(None)))

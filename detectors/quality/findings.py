@@ -21,7 +21,13 @@ from ..summaries.counts import Counts
 from .statistics import TickStatistics
 
 FindingKind: TypeAlias = Literal[
-    "constant_column", "duplicate_rows", "missing_column", "new_column", "renamed_column", "type_change"
+    "constant_column",
+    "duplicate_rows",
+    "missing_column",
+    "new_column",
+    "renamed_column",
+    "type_change",
+    "width_mismatch",
 ]
 FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 Key: TypeAlias = tuple[FindingKind, Side, str]
@@ -29,6 +35,7 @@ Key: TypeAlias = tuple[FindingKind, Side, str]
 FEWEST_ROWS = 100  # recent rows that a finding needs
 LEAST_SHARE = 0.001  # share of rows that lack a column, or of values of another type
 DUPLICATES_BEYOND = 0.05  # share of duplicate rows above the reference's own share
+CHANCE_SDS = 4.0  # standard deviations of the number of odd rows that the reference explains
 LOG_CHANCE = -20.0  # log probability that a varying feature stays in one bin by chance
 NAME_SIMILARITY = 0.6  # similarity of two names from which a column counts as renamed
 
@@ -42,6 +49,7 @@ class Finding:
         renamed_to: the new name of a renamed column, else empty.
         since_tick: the tick since which the finding has been open.
         rows, share: number and share of affected rows, among those that could be affected.
+        detail: what the other fields cannot hold, as a sentence; else empty.
     """
 
     kind: FindingKind
@@ -51,6 +59,7 @@ class Finding:
     since_tick: int
     rows: int
     share: float
+    detail: str = ""
 
     @property
     def key(self) -> Key:
@@ -76,7 +85,25 @@ def find(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Findin
         rows = recent.counts.rows(side)
         if rows >= FEWEST_ROWS and (side, column) not in taken:
             yield Finding("new_column", side, column, "", tick, amount, min(1.0, amount / rows))
+    yield from _unnamed(profile, recent, tick)
     yield from _duplicated(profile, recent, tick)
+
+
+def _unnamed(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Finding]:
+    """Yield one finding for each side with rows that have no names, and too many or too few values for the columns."""
+    for side in {side: None for side, _ in sorted(recent.widths)}:
+        rows, widths = recent.counts.rows(side), {w: n for (of, w), n in recent.widths.items() if of == side}
+        if rows >= FEWEST_ROWS:
+            width = max(widths, key=lambda one: (widths[one], one))
+            affected = sum(widths.values())
+            detail = f"{width} values a row without names; {_columns_of(profile, side)}"
+            yield Finding("width_mismatch", side, "", "", tick, affected, min(1.0, affected / rows), detail)
+
+
+def _columns_of(profile: Profile, side: Side) -> str:
+    """Return how many columns of a side the profile names by position."""
+    widths = [len(order) for order in (profile.input_orders if side == "input" else [profile.columns(side)])]
+    return f"the profile has {' or '.join(map(str, widths))} {side} columns"
 
 
 def _duplicated(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Finding]:
@@ -106,7 +133,8 @@ def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, 
         return
     rows = int(counts.of(profile, feature.name).sum())
     mismatches = int(counts.mismatches[profile.index[feature.name]])
-    if rows >= FEWEST_ROWS and mismatches >= LEAST_SHARE * rows:
+    usual = feature.mismatches * rows / max(1, int(feature.reference_counts.sum()))
+    if rows >= FEWEST_ROWS and mismatches >= LEAST_SHARE * rows + usual + CHANCE_SDS * np.sqrt(usual):
         yield Finding("type_change", feature.side, made.column, "", tick, mismatches, mismatches / rows)
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from ..batch import Batch, Side
+import numpy as np
+
+from ..batch import Batch, Column, ColumnData, Side
 from ..errors import StateError, shown
 from ..profile.profile import Profile
 from ..summaries.counts import Counts
@@ -22,6 +24,8 @@ MONITORED_SIDES: tuple[Side, ...] = ("input", "prediction")
 WINDOW_TICKS = 30  # recent means the last 30 to 60 closed ticks
 LEAST_ROWS_REPORTED = 5  # rows from which a new value is reported; a rarer one may identify a person
 MAX_UNKNOWN_COLUMNS = 50  # new columns that are stored by name
+MAX_WIDTHS = 20  # widths of rows without names that are counted apart
+UNNAMED = frozenset(("inputs", "predictions"))  # the names of single values that a request does not name
 STATE_VERSION = 1
 
 
@@ -58,10 +62,13 @@ class QualityMonitor:
         if not known:
             return
         if not batch.columns.keys() <= known:
-            for name in sorted(batch.columns.keys() - known):
-                key = (batch.side, name)
-                if key in self._open.unknown_columns or len(self._open.unknown_columns) < MAX_UNKNOWN_COLUMNS:
-                    self._open.unknown_columns[key] = self._open.unknown_columns.get(key, 0) + batch.rows
+            unnamed = known.isdisjoint(batch.columns) and not self._profile.array_columns
+            width = width_without_names(batch.columns) if unnamed else 0
+            if width:
+                _count(self._open.widths, (batch.side, width), batch.rows, MAX_WIDTHS)
+            else:
+                for name in sorted(batch.columns.keys() - known):
+                    _count(self._open.unknown_columns, (batch.side, name), batch.rows, MAX_UNKNOWN_COLUMNS)
         if batch.side == "input" and not self._profile.array_columns:  # comparing arrays costs more than counting
             repeated, compared = self._duplicates.add([listed(data) for data in batch.columns.values()])
             self._open.duplicates += repeated
@@ -136,3 +143,35 @@ class QualityMonitor:
 
     def _fresh(self) -> TickStatistics:
         return TickStatistics(Counts.empty(self._profile), {}, {})
+
+
+def width_without_names(columns: Mapping[str, ColumnData]) -> int:
+    """Return the number of values a row, if the columns are numbered because the rows had no names; else 0.
+
+    Example:
+        >>> from pilotfish.detectors.quality.monitor import width_without_names
+        >>> width_without_names({"inputs[0]": [1.5], "inputs[1]": [2.5]}), width_without_names({"age": [41]})
+        (2, 0)
+    """
+    names = list(columns)
+    if len(names) == 1:
+        return _width_of_array(columns[names[0]]) or int(names[0] in UNNAMED)
+    base = names[0].removesuffix("[0]") if names else ""
+    if len(names) < 2 or names[0] == base or names[1] != f"{base}[1]":
+        return 0
+    return len(names) if all(name == f"{base}[{place}]" for place, name in enumerate(names)) else 0
+
+
+def _width_of_array(data: ColumnData) -> int:
+    """Return the number of values in the first array or list of a column; 0 for other values."""
+    values = data.values if isinstance(data, Column) else data
+    return len(values[0]) if len(values) and isinstance(values[0], (list, np.ndarray)) else 0
+
+
+K = TypeVar("K")
+
+
+def _count(found: dict[K, int], key: K, rows: int, most: int) -> None:
+    """Add rows to a key, unless it is new and `most` keys exist."""
+    if key in found or len(found) < most:
+        found[key] = found.get(key, 0) + rows

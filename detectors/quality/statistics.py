@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..batch import Side
@@ -19,6 +19,7 @@ class TickStatistics:
     Attributes:
         unknown_columns: rows by side and name of a column that the profile does not have.
         unseen_values: by feature, the most frequent values that the reference does not have.
+        widths: rows by side and width, for rows without names whose width fits no order of the profile's columns.
         duplicates, compared: rows that repeat another row, of those that were compared.
     """
 
@@ -28,6 +29,7 @@ class TickStatistics:
     duplicates: int = 0
     compared: int = 0
     ticks: int = 0
+    widths: dict[tuple[Side, int], int] = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -37,6 +39,7 @@ class TickStatistics:
             "novel": {name: heavy.state() for name, heavy in self.unseen_values.items()},
             "strangers": [[*key, rows] for key, rows in self.unknown_columns.items()],
             "ticks": self.ticks,
+            "widths": [[*key, rows] for key, rows in self.widths.items()],
         }
 
     @classmethod
@@ -48,6 +51,7 @@ class TickStatistics:
             int(state["duplicates"]),
             int(state["compared"]),
             int(state["ticks"]),
+            {(side, int(width)): int(rows) for side, width, rows in state.get("widths", ())},
         )
 
     def added(self, other: TickStatistics) -> TickStatistics:
@@ -66,4 +70,5 @@ class TickStatistics:
             self.duplicates + other.duplicates,
             self.compared + other.compared,
             self.ticks + other.ticks,
+            {key: self.widths.get(key, 0) + other.widths.get(key, 0) for key in {**self.widths, **other.widths}},
         )

@@ -15,12 +15,14 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from ..batch import Column, ColumnData, ColumnType, Floats, Side, as_column
+from ..batch import Column, ColumnData, ColumnType, Floats, Side, as_column, missing_mask
+from ..binning.numeric import to_floats
+from ..cells import MISSING_WORDS, TEXTS, names_truths, number_of, with_missing_words, with_truths
 from ..columns.inference import infer_kind, infer_type
 from ..evalues.bank import BANK_VERSION
 from ..performance.roles import LabelOptions, infer_roles
@@ -29,7 +31,7 @@ from ..quality.duplicates import duplicate_ratio
 from ..timezones import UTC
 from ..transforms.rows import ReferenceRows
 from .builder import FeatureBuilder, Progress
-from .layout import RowLayout, lay_out, row_count
+from .layout import RowLayout, in_order, lay_out, row_count
 from .profile_warnings import profile_warnings
 
 TOLERANCE = 0.0025
@@ -53,6 +55,7 @@ def build_profile(
     tolerance: float = TOLERANCE,
     false_alarm_ticks: float = FALSE_ALARM_TICKS,
     timezone: str = UTC,
+    missing_words: Collection[str] = MISSING_WORDS,
     progress: Progress | None = None,
 ) -> Profile:
     """Return the profile of reference rows.
@@ -75,6 +78,7 @@ def build_profile(
             cannot turn into evidence (`variance_inflation`).
         false_alarm_ticks: used for the expected delays that the profile shows, and for nothing else.
         timezone: IANA name of the zone whose hours of the day are compared with each other.
+        missing_words: the texts that mean missing, here and in live rows; see `cells.missing_words`.
         progress: called with (features done, features in all, name).
 
     Raises:
@@ -84,9 +88,11 @@ def build_profile(
     sides, kinds = sides or {}, kinds or {}
     rows = row_count(columns, times, [*sides, *kinds])
     layout = lay_out(rows, times, tick_seconds, rows_per_tick, exchangeable, tolerance=tolerance, timezone=timezone)
-    whole = _ordered_rows(columns, times, sides, layout)
+    words = frozenset(missing_words)
+    whole = _typed(_ordered_rows(columns, times, sides, layout, words), kinds)
     builder = FeatureBuilder(layout, tolerance, progress, len(columns))
-    whole = replace(whole, types=_add_columns(builder, whole, kinds, keep))
+    text_numbers = [name for name, column in whole.columns.items() if _are_text_numbers(column, whole.types[name])]
+    whole = _with_columns(builder, whole, keep)
     transforms = builder.add_transforms(whole)
     roles = infer_roles(labels or LabelOptions(), whole.columns, sides, whole.types)
     performance = builder.add_losses(roles, whole)
@@ -107,15 +113,21 @@ def build_profile(
         transforms=(*transforms, *builder.loss_transforms),
         performance=performance,
         bank=BANK_VERSION,
+        missing_words=tuple(sorted(words)),
+        text_numbers=tuple(sorted(set(text_numbers).intersection(feature.name for feature in features))),
     )
 
 
 def _ordered_rows(
-    columns: Mapping[str, ColumnData], times: Floats | None, sides: Mapping[str, Side], layout: RowLayout
+    columns: Mapping[str, ColumnData],
+    times: Floats | None,
+    sides: Mapping[str, Side],
+    layout: RowLayout,
+    words: frozenset[str],
 ) -> ReferenceRows:
     """Return all rows in time order, with the side of every column and no types yet."""
-    ordered = {name: _in_order(as_column(data), layout) for name, data in columns.items()}
-    at = None if times is None else np.asarray(times, dtype=np.float64)[layout.order]
+    ordered = {name: with_missing_words(_in_order(as_column(data), layout), words) for name, data in columns.items()}
+    at = None if times is None else in_order(np.asarray(times, dtype=np.float64), layout.order)
     return ReferenceRows(ordered, {name: sides.get(name, "input") for name in columns}, {}, layout.training, at)
 
 
@@ -123,15 +135,42 @@ def _in_order(column: Column, layout: RowLayout) -> Column:
     return column if layout.order is None else column.take(layout.order)
 
 
-def _add_columns(
-    builder: FeatureBuilder, whole: ReferenceRows, kinds: Mapping[str, ColumnType], keep: Container[str]
-) -> dict[str, ColumnType]:
-    """Add the columns of inputs and predictions; return the types of labels and of the columns that were accepted."""
+def _typed(whole: ReferenceRows, kinds: Mapping[str, ColumnType]) -> ReferenceRows:
+    """Return the rows with the type of each column, and with booleans in one spelling."""
     types: dict[str, ColumnType] = {}
+    columns = dict(whole.columns)
+    for name, column in columns.items():
+        is_label = whole.sides[name] == "label"
+        types[name] = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, whole.training))
+        named = types[name] in {"categorical", "constant"} and names_truths(column)
+        if not is_label and (named or types[name] == "boolean"):
+            columns[name] = with_truths(column)
+    return replace(whole, columns=columns, types=types)
+
+
+def _are_text_numbers(column: Column, type_: ColumnType) -> bool:
+    """Return whether a numeric column holds numbers that are written as text."""
+    if type_ not in {"constant", "integer", "numeric"} or column.values.dtype.kind not in "OUS":
+        return False
+    present = column.values[~missing_mask(column)].tolist()
+    return any(isinstance(value, TEXTS) and not np.isnan(number_of(value)) for value in present)
+
+
+def _with_columns(builder: FeatureBuilder, whole: ReferenceRows, keep: Container[str]) -> ReferenceRows:
+    """Add the columns of inputs and predictions; return the rows with numeric columns as numbers.
+
+    Only the columns that were accepted, and labels, keep a type.
+    """
+    types: dict[str, ColumnType] = {}
+    columns = dict(whole.columns)
     for name, column in whole.columns.items():
-        side = whole.sides[name]
-        is_label = side == "label"
-        type_ = kinds.get(name) or (infer_kind(column) if is_label else infer_type(column, whole.training))
-        if is_label or builder.add_column(name, side, column, type_, keep_column=name in keep):
+        side, type_ = whole.sides[name], whole.types[name]
+        odd = 0
+        if side != "label" and type_ in {"integer", "numeric"}:
+            values, odd = to_floats(column, text_numbers=True)
+            columns[name] = Column(values)
+        if side == "label" or builder.add_column(
+            name, side, columns[name], type_, keep_column=name in keep, mismatches=odd
+        ):
             types[name] = type_
-    return types
+    return replace(whole, columns=columns, types=types)

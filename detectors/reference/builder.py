@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TypeAlias, get_args
 
 from ..batch import Column, ColumnType, Family, Kind, Side
-from ..binning.numeric import NumericBins
-from ..columns.inference import infer_kind
+from ..binning.numeric import NumericBins, to_floats
+from ..columns.inference import numeric_kind
 from ..errors import ProfileError, shown
 from ..losses.task import BY_SCORE, LOSS
 from ..performance.fit import fit_loss, reject_reserved_names
@@ -29,6 +29,7 @@ from .candidates import FeatureCandidate, build_candidate, build_loss_candidate
 from .features import by_score_feature, complete
 from .layout import RowLayout
 
+MAX_LISTED = 3  # excluded columns that an error lists
 NO_FEATURE_REASON = {"timestamp": "dates or times, of which new ones keep coming"}  # neither lag nor hour is usable
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -53,13 +54,20 @@ class FeatureBuilder:
         self.excluded: list[ExcludedColumn] = []
         self.loss_transforms: list[LossTransform] = []
 
-    def add_column(self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool) -> bool:
-        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type."""
+    def add_column(
+        self, name: str, side: Side, column: Column, type_: ColumnType, *, keep_column: bool, mismatches: int
+    ) -> bool:
+        """Add a column [rows]; return whether it is monitored, or waits for a transform of its type.
+
+        `mismatches` is the number of values that are no numbers, for numeric columns.
+        """
         if type_ == "array" or type_ == "text" or type_ == "timestamp":
             return True
         family: Family = "features" if side == "input" else "predictions"
         self._report_progress(name)
         found = build_candidate(name, column, type_, self._rows, self._tolerance, keep_column=keep_column)
+        if isinstance(found, FeatureCandidate):
+            found = replace(found, mismatches=mismatches)
         return self._keep(found, side, family)
 
     def add_transforms(self, whole: ReferenceRows) -> tuple[Transform, ...]:
@@ -68,9 +76,12 @@ class FeatureBuilder:
         found = fit.fit_transforms(whole)
         self.total += sum(len(transform.outputs) for transform in found)
         for transform in found:
-            outputs = fit.apply_in_chunks(transform, whole)
-            monitored = [self._add_output(transform, name, outputs[name]) for name in transform.outputs]
-            if any(monitored):
+            monitored = False
+            for names in fit.groups_of_outputs(transform, whole.rows):
+                outputs = fit.apply_in_chunks(transform, whole, names)
+                for name in names:
+                    monitored |= self._add_output(transform, name, outputs[name])
+            if monitored:
                 kept.append(transform)
         taken = {name for transform in kept for name in transform.inputs}
         for name, type_ in whole.types.items():
@@ -110,8 +121,11 @@ class FeatureBuilder:
             ProfileError: no feature is left, or two features have the same name.
         """
         if not self._candidates:
-            left_out = shown([(item.name, item.reason) for item in self.excluded])
-            raise ProfileError(f"no column can be monitored: {left_out}; keep some of them, or give other columns")
+            left_out = "; ".join(f"{shown(item.name)} {item.reason}" for item in self.excluded[:MAX_LISTED])
+            more = f"; and {len(self.excluded) - MAX_LISTED:,} more" if len(self.excluded) > MAX_LISTED else ""
+            raise ProfileError(
+                f"no column can be monitored: {left_out}{more}; keep some of them, or give other columns"
+            )
         _require_distinct_names([candidate.name for candidate, *_ in self._candidates])
         alternatives = sum(len(candidate.bank.groups) for candidate, _, _ in self._candidates)
         threshold = false_alarm_ticks * len(self._candidates)
@@ -122,14 +136,21 @@ class FeatureBuilder:
         return (*monitored, *self._counted)
 
     def _add_output(self, transform: Transform, name: str, column: Column) -> bool:
-        """Add an output of a transform, over the rows for which it is defined."""
+        """Add an output of a transform, over the rows for which it is defined.
+
+        All outputs are numbers, so the kind follows from the numbers alone. A row with an odd value, such as an array
+        of another length, is missing and changes nothing else.
+        """
         rows, kept = self._rows, countable_rows(transform.family, column)
         if kept is not None:
             rows, column = rows.subset(kept), column.take(kept)
         self._report_progress(name)
         coarse = transform.kind in COARSE_KINDS
-        kind = infer_kind(column)
-        found = build_candidate(name, column, kind, rows, self._tolerance, keep_column=True, coarse=coarse)
+        values, mismatches = to_floats(column)
+        kind = numeric_kind(values)
+        found = build_candidate(name, Column(values), kind, rows, self._tolerance, keep_column=True, coarse=coarse)
+        if isinstance(found, FeatureCandidate):
+            found = replace(found, mismatches=mismatches)
         return self._keep(found, transform.side, transform.family)
 
     def _report_progress(self, name: str) -> None:

@@ -42,6 +42,7 @@ class FeatureCandidate:
         season_not_covered: whether variance still grows at the longest block.
         sorted_in_no_order: whether an exchangeable reference is sorted by this column.
         slots: the kinds of slots that suit the feature.
+        mismatches: rows of the reference with a value of another type or shape, for numeric and derived features.
     """
 
     name: str
@@ -55,6 +56,7 @@ class FeatureCandidate:
     season_not_covered: bool
     sorted_in_no_order: bool
     slots: tuple[SlotCandidate, ...]
+    mismatches: int = 0
 
 
 def build_candidate(

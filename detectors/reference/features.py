@@ -65,6 +65,7 @@ def complete(
             sorted_in_no_order=candidate.sorted_in_no_order,
         ),
         slots=slots,
+        mismatches=candidate.mismatches,
     )
 
 

@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
-
-from ..batch import Column, ColumnData, Floats, Ints, as_column
+from ..batch import Column, ColumnData, Floats, as_column
 from ..detection.replay import Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
 from ..errors import ProfileError, shown
 from ..profile.profile import Profile
 from ..profile.provenance import HeldOutAlarm, HeldOutTrial
 from ..settings import DriftSettings
 from .builder import Progress
+from .layout import time_order
 
 FEWEST_ROWS = 300  # reference rows that a trial needs
 NAMED = 10  # features that are reported for each alarm
@@ -94,9 +93,9 @@ def run_held_out_trial(
 
 
 def _in_order(columns: Mapping[str, ColumnData], times: Floats | None) -> tuple[dict[str, Column], Floats | None]:
-    if times is None:
-        return {name: as_column(data) for name, data in columns.items()}, None
-    order: Ints = np.argsort(times, kind="stable")
+    order = None if times is None else time_order(times)
+    if times is None or order is None:
+        return {name: as_column(data) for name, data in columns.items()}, times
     return {name: as_column(data).take(order) for name, data in columns.items()}, times[order]
 
 

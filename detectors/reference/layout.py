@@ -95,6 +95,19 @@ def row_count(columns: Mapping[str, ColumnData], times: Floats | None, named: li
     return next(iter(sizes.values()))
 
 
+def time_order(times: Floats) -> Ints | None:
+    """Return the permutation that sorts rows by time, equal times in the order of the rows; None if they are sorted."""
+    if np.all(times[1:] >= times[:-1]):
+        return None
+    order: Ints = np.argsort(times, kind="stable")
+    return order
+
+
+def in_order(values: Floats, order: Ints | None) -> Floats:
+    """Return the values [rows] in an order of `time_order`."""
+    return values if order is None else values[order]
+
+
 def check_column_name(name: str) -> None:
     """Raise ProfileError for a name that a profile cannot hold."""
     try:
@@ -127,8 +140,8 @@ def lay_out(
         )
     if per_tick is not None and not (np.isfinite(per_tick) and per_tick >= 1):
         raise ProfileError(f"rows_per_tick must be at least 1, not {shown(per_tick)}")
-    order = None if times is None else np.argsort(times, kind="stable")
-    by_time = None if times is None else np.asarray(times, dtype=np.float64)[order]
+    order = None if times is None else time_order(times)
+    by_time = None if times is None else in_order(np.asarray(times, dtype=np.float64), order)
     if by_time is not None:
         ticks = np.floor(by_time / tick_seconds).astype(np.int64)
     else:
@@ -152,6 +165,8 @@ def lay_out(
         longest_block=partitions[-1].length if partitions else 0,
         tick_sizes=() if by_time is None or exchangeable else _tick_sizes(by_time, tick_seconds),
         tolerance=tolerance,
+        live_tick_seconds=float(tick_seconds),
+        live_rows_per_tick=None if kind == "time" or per_tick is None else float(per_tick),
     )
     by_kind = positions_by_kind(ticks, tick_seconds, timezone) if kind == "time" else {}
     return RowLayout(order, ticks, partitions, training, reference, by_kind, timezone)

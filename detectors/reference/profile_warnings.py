@@ -6,10 +6,14 @@ that is built again. Documentation and tests quote their beginnings.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..profile.feature import Feature
 from ..profile.provenance import ReferenceSummary
 from ..profile.slots import SLOT_KINDS, Slots
 from ..transforms import Transform
+from ..transforms.fit_relations import LEAST_KNOWN
+from ..transforms.linear import MOST_COLUMNS
 from .sensitivity import TOO_FEW_LABELS, TOO_FEW_ROWS
 
 SEASON_WARNING = "season not covered"
@@ -55,11 +59,24 @@ def _unrelated_columns(features: tuple[Feature, ...], transforms: tuple[Transfor
     """Return a warning about the numeric inputs that the relations leave out, if any relations are monitored."""
     joint = {name for transform in transforms if transform.family == "multivariate" for name in transform.inputs}
     derived = {name for transform in transforms for name in transform.outputs}
-    names = [
-        feature.name
+    numeric = [
+        feature
         for feature in features
-        if feature.side == "input" and feature.kind in {"numeric", "integer"} and feature.name not in joint | derived
+        if feature.side == "input" and feature.kind in {"numeric", "integer"} and feature.name not in derived
     ]
+    names: dict[str, list[str]] = {}
+    for position, feature in enumerate(numeric):
+        if feature.name not in joint:
+            names.setdefault(_why_unrelated(feature, position), []).append(feature.name)
     if not joint or not names:
         return ()
-    return (f"relations are watched without {', '.join(names)}: mostly missing, hardly varying, or one too many",)
+    reasons = "; ".join(f"{', '.join(found)} ({reason})" for reason, found in names.items())
+    return (f"relations are watched without {reasons}",)
+
+
+def _why_unrelated(feature: Feature, position: int) -> str:
+    """Return why relations leave out a numeric input, given its position among them."""
+    if position >= MOST_COLUMNS:
+        return f"only the first {MOST_COLUMNS} numeric columns are related"
+    known = feature.training[np.isin(feature.roles, ["missing", "inf"], invert=True)].sum()
+    return "mostly missing" if known < LEAST_KNOWN * feature.training.sum() else "hardly varying"

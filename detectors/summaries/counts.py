@@ -15,6 +15,7 @@ import numpy as np
 from ..batch import SIDES, Batch, Column, Family, Ints, Side
 from ..binning.categories import CategoryBins
 from ..binning.numeric import NumericBins, to_floats
+from ..cells import with_missing_words, with_numeric_truths
 from ..columns.inference import category_texts
 from ..columns.joining import aligned, approximate_bytes, concatenated_by_type, times
 from ..errors import CountsMismatchError, StateError, shown
@@ -166,6 +167,8 @@ class TickCounts:
     def __init__(self, profile: Profile, on_unseen: Callable[[str, list[str]], None] | None = None) -> None:
         """Count against a profile; `on_unseen` is called with a feature's name and its unseen values."""
         self._profile = profile
+        self._words = frozenset(profile.missing_words)
+        self._text_numbers = frozenset(profile.text_numbers)
         self._on_unseen = on_unseen
         self._counts = Counts.empty(profile)
         self._waiting: dict[Side, list[Batch]] = {side: [] for side in SIDES}
@@ -224,7 +227,7 @@ class TickCounts:
                 self._count_plain(position, feature.name, batches, whole)
         for name in self._read[side]:
             if name not in whole:
-                whole[name] = aligned(batches, name)
+                whole[name] = with_missing_words(aligned(batches, name), self._words)
         made = self._made(side, Block(whole, rows, times(batches) if whole else None))
         self._encoded[side] += rows
         for position, feature in self._features[side]:
@@ -236,13 +239,23 @@ class TickCounts:
         feature = self._profile.features[position]
         columns, absent = concatenated_by_type(batches, name)
         self._counts.absent[position] += absent
+        columns = [with_missing_words(column, self._words) for column in columns]
+        if isinstance(feature.bins, NumericBins):
+            columns = [self._numbers(position, feature.bins, column) for column in columns]
         if name in self._read[feature.side] and len(columns) == 1 and not absent:
-            if isinstance(feature.bins, NumericBins) and columns[0].values.dtype.kind == "O":
-                values, mismatches = to_floats(columns[0])  # parse objects once, for counting and transforms
-                self._counts.mismatches[position] += mismatches
-                columns = [Column(values)]
             whole[name] = columns[0]
         self._count(position, columns)
+
+    def _numbers(self, position: int, bins: NumericBins, column: Column) -> Column:
+        """Return a column of objects or texts as numbers, parsed once; count the values of another type."""
+        if column.values.dtype.kind not in "OUS" or column.values.ndim > 1:
+            return column
+        if bins.binary:
+            column = with_numeric_truths(column)
+        name = self._profile.features[position].name
+        values, mismatches = to_floats(column, text_numbers=name in self._text_numbers)
+        self._counts.mismatches[position] += mismatches
+        return Column(values)
 
     def _made(self, side: Side, whole: Block) -> dict[str, Column]:
         """Return the columns that transforms derive from a block."""

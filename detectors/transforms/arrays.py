@@ -30,6 +30,8 @@ FITTED_ROWS = 4096
 CHUNK_NUMBERS = 2**16  # numbers processed together; they fit the cache
 LONGEST_OF_ALL = 2**14  # longer arrays are processed for a share of the rows only
 COMMON_LENGTH_SHARE = 0.95  # share of rows that must have one length; else only the length is monitored
+LEAST_ARRAYS = 0.5  # the same share if empty lists count, which stand for arrays that are missing
+OUTLYING = 100.0  # times the median distance from the centre, beyond which an array chooses no direction
 KINDS = "fiub"
 NUMBERS = frozenset((bool, float, int, np.bool_, np.float32, np.float64, np.int32, np.int64))
 
@@ -85,6 +87,10 @@ class ArrayTransform(SingleColumnTransform):
             values[rows[whole]] = self._described(arrays[whole])
             wrong[rows[whole]] = False
         return {name: column_of(values[:, place], wrong) for place, name in enumerate(outputs)}
+
+    def definition(self, output: str) -> Mapping[str, object]:
+        """Return the length for norm and mean; the other outputs also depend on the fitted centre and directions."""
+        return {"length": self.length} if output in self._named("norm", "mean") else self.document()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], where: str) -> Self:
@@ -234,15 +240,19 @@ def _entries(value: object) -> float:
 
 
 def _common_length(column: Column) -> int:
-    """Return the number of numbers that nearly every array has; 0 if lengths differ or values are not numbers."""
+    """Return the number of numbers that nearly every array has; 0 if lengths differ or values are not numbers.
+
+    Empty lists stand for missing arrays and have no length, unless they are in the majority.
+    """
     values, missing = column.values, missing_mask(column)
     if values.ndim > 1:
         return math.prod(values.shape[1:]) if values.dtype.kind in KINDS else 0
     present = np.flatnonzero(~missing)
     some = present[:: max(1, len(present) // FITTED_ROWS)].tolist()
-    sizes = Counter(0 if array is None else array.size for array in (_numbers_of(values[row]) for row in some))
+    sizes = Counter(-1 if array is None else array.size for array in (_numbers_of(values[row]) for row in some))
+    filled = len(some) - sizes.pop(0, 0)
     size, rows = sizes.most_common(1)[0] if sizes else (0, 0)
-    return size if rows >= COMMON_LENGTH_SHARE * len(some) else 0
+    return size if size > 0 and rows >= max(COMMON_LENGTH_SHARE * filled, LEAST_ARRAYS * len(some)) else 0
 
 
 def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
@@ -258,12 +268,22 @@ def _main_directions(column: Column, length: int) -> tuple[Floats, Floats]:
     rows = np.concatenate([np.zeros((0, width)), *parts])
     if not len(rows):
         return np.zeros(width), np.zeros((0, width))
+    rows = rows[_usual_rows(rows)]
     centre = np.clip(rows.mean(axis=0), -_LARGEST, _LARGEST)
     away = np.clip(rows - centre, -_LARGEST, _LARGEST)
     scale = float(np.abs(away).max()) or 1.0
     directions = _principal(away / scale)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
     return centre, directions * np.sign(largest)
+
+
+def _usual_rows(rows: Floats) -> Bools:
+    """Return which arrays [rows] lie near the others; the directions of one with a fill value would hide all others."""
+    with np.errstate(over="ignore"):
+        distances = np.abs(rows - np.median(rows, axis=0)).max(axis=1)
+    typical = float(np.median(distances))
+    usual: Bools = distances <= (OUTLYING * typical or np.inf)
+    return usual
 
 
 def _principal(rows: Floats) -> Floats:

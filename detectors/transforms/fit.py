@@ -6,7 +6,7 @@ the alternatives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from .text import fit_text
 from .timestamps import fit_timestamps
 
 CHUNK_ROWS = 65_536  # rows that are transformed together
+MOST_VALUES = 2**24  # values of outputs that are held at once: 128 MiB
 
 Fit = Callable[[ReferenceRows], Sequence[Transform]]
 
@@ -32,11 +33,24 @@ def fit_transforms(reference: ReferenceRows) -> list[Transform]:
     return [transform for fit in FITS for transform in fit(part)]
 
 
-def apply_in_chunks(transform: Transform, whole: ReferenceRows) -> Mapping[str, Column]:
-    """Return the outputs of a transform for all rows, computed in chunks of bounded size."""
+def groups_of_outputs(transform: Transform, rows: int) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the outputs of a transform in groups of at most `MOST_VALUES` values, or of one output."""
+    size = max(1, MOST_VALUES // max(1, rows))
+    for start in range(0, len(transform.outputs), size):
+        yield tuple(transform.outputs[start : start + size])
+
+
+def apply_in_chunks(
+    transform: Transform, whole: ReferenceRows, names: Collection[str] | None = None
+) -> Mapping[str, Column]:
+    """Return the outputs of a transform for all rows, or those in `names`, computed in chunks of bounded size."""
     block = whole.block(transform.inputs)
     if whole.rows <= CHUNK_ROWS:
         return transform.apply(block)
-    starts = range(0, whole.rows, CHUNK_ROWS)
-    parts = [transform.apply(block.take(np.arange(start, min(start + CHUNK_ROWS, whole.rows)))) for start in starts]
-    return {name: concatenated([part[name] for part in parts]) for name in transform.outputs}
+    wanted = [name for name in transform.outputs if names is None or name in names]
+    parts: dict[str, list[Column]] = {name: [] for name in wanted}
+    for start in range(0, whole.rows, CHUNK_ROWS):
+        made = transform.apply(block.take(np.arange(start, min(start + CHUNK_ROWS, whole.rows))))
+        for name in wanted:
+            parts[name].append(made[name])
+    return {name: concatenated(parts.pop(name)) for name in wanted}

@@ -24,6 +24,9 @@ MOST_COLUMNS = 100
 FEWEST_KNOWN = 2  # known values that a row needs
 RANGE_TAIL = 0.0005  # share of the rows beyond either end of a column's range
 HEAVY_TAIL_SDS = 8.0  # a range that reaches further, in sd of the middle half, is put on a logarithmic scale
+FILL_GAP = 10.0  # times the distance from the median of the next value, beyond which a repeated value is a fill value
+GARBAGE_GAP = 100.0  # the same for values that are not repeated, or where half of the values are equal
+MEDIAN_DISTANCE_SDS = 1.4826  # standard deviations of a normal distribution per median distance from the median
 ROUNDING = 2.0**20  # results are rounded to a multiple of its inverse
 
 
@@ -32,7 +35,8 @@ class Standardizer:
     """The scales of several columns, which bring them to mean 0 and variance 1; all arrays are [columns].
 
     A value is unknown if it is missing, not a number, or outside the reference range by more than half its width. Such
-    a value is an event of its own column and carries no information about relations.
+    a value is an event of its own column and carries no information about relations. Fill values of the reference, such
+    as -999, 1e9 or -9223372036854775808 for a missing number, are no part of its range.
 
     Attributes:
         centre, spread: median, and standard deviation from the middle half.
@@ -119,6 +123,7 @@ _SCALES = schema.fields(**dict.fromkeys(_MOST, schema.anything))
 
 def _scale(values: Floats) -> tuple[float, ...] | None:
     """Return a column's centre, spread, heavy, mean, sd, low and high; None if its values do not vary."""
+    values = without_fill_values(values)
     if len(values) < 3:
         return None
     rare = max(RANGE_TAIL, 1.5 / len(values))
@@ -137,6 +142,38 @@ def _scale(values: Floats) -> tuple[float, ...] | None:
     mean, sd = float(inside.mean()), float(inside.std())
     out = (centre, spread, float(heavy), mean, sd, (low - mean) / sd, (high - mean) / sd)
     return out if sd > 0 and np.all(np.isfinite(out)) else None
+
+
+def without_fill_values(values: Floats) -> Floats:
+    """Return finite values [n] without those that stand for a missing number, in their order.
+
+    Fill values are fewer than half of the values and lie far beyond all others. Their distance from the median is more
+    than `HEAVY_TAIL_SDS` standard deviations, and `FILL_GAP` times that of the next value if the nearest of them is
+    repeated, else `GARBAGE_GAP` times. Heavy tails have no such gap.
+
+    Example:
+        >>> import numpy as np
+        >>> from pilotfish.detectors.transforms.linear import without_fill_values
+        >>> without_fill_values(np.array([1.0, -999.0, 2.0, 3.0, 1e30, 4.0, -999.0, 5.0])).tolist()
+        [1.0, 2.0, 3.0, 4.0, 5.0]
+    """
+    if len(values) < 3:
+        return values
+    with np.errstate(over="ignore"):
+        distances = np.abs(values - np.quantile(values, 0.5, method="inverted_cdf"))
+    order = np.argsort(distances, kind="stable")
+    ascending = distances[order]
+    half = len(values) // 2
+    near, far = ascending[half:-1], ascending[half + 1 :]
+    gap = FILL_GAP if ascending[half] > 0 else GARBAGE_GAP
+    with np.errstate(over="ignore"):
+        apart = (near > 0) & (far > np.maximum(gap * near, HEAVY_TAIL_SDS * MEDIAN_DISTANCE_SDS * ascending[half]))
+        garbage = far > GARBAGE_GAP * near
+    for place in np.flatnonzero(apart) + half + 1:
+        nearest = values[order[place]]
+        if np.count_nonzero(values == nearest) > 1 or (garbage[place - half - 1] and place < len(values) - 1):
+            return values[np.sort(order[:place])]
+    return values
 
 
 def matrix(block: Block, names: tuple[str, ...]) -> Floats:

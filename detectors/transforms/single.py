@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..batch import Bools, Column, Family, Floats, Side
 class SingleColumnTransform(ABC):
     """A transform of one column; its outputs "column:what" belong to the family of the column's side."""
 
+    kind: ClassVar[str]
     column: str
     side: Side
 
@@ -34,6 +36,10 @@ class SingleColumnTransform(ABC):
     @property
     @abstractmethod
     def outputs(self) -> tuple[str, ...]: ...
+
+    def definition(self, output: str) -> Mapping[str, object]:
+        """Return what determines the values of an output, beside the value of its column: its name by default."""
+        return {"output": output}
 
     def _named(self, *whats: str) -> tuple[str, ...]:
         return tuple(f"{self.column}:{what}" for what in whats)

@@ -13,14 +13,16 @@ import numpy as np
 
 from .. import schema
 from ..batch import Column, Floats
+from ..binning.numeric import to_floats
 from ..columns.inference import is_monotone_in_time
-from ..columns.timestamps import epoch_seconds, unit_of
+from ..columns.timestamps import epoch_seconds, form_of, unit_of
 from .base import Block
 from .rows import ReferenceRows
 from .single import COLUMN, SIDE, SingleColumnTransform, column_of
 
 DAY = 86_400.0
 DAYS = 2  # days that times must span to cover all hours of a day
+TAIL = 0.005  # share of the times at either end that may be odd, such as 1970 or 9999
 Form: TypeAlias = Literal["datetime", "number", "text"]
 Unit: TypeAlias = Literal["", "s", "ms", "us", "ns"]
 
@@ -94,11 +96,8 @@ def fit_timestamps(reference: ReferenceRows) -> list[TimestampTransform]:
 
 
 def _form(column: Column) -> tuple[str, str]:
-    if column.values.dtype.kind == "M":
-        return "datetime", ""
-    if column.values.dtype.kind in "fiu":
-        return "number", unit_of(column.values.astype(np.float64))
-    return "text", ""
+    form = form_of(column)
+    return form, unit_of(to_floats(column)[0]) if form == "number" else ""
 
 
 def _hours(times: Floats) -> Floats:
@@ -112,7 +111,10 @@ def _covers_the_day(times: Floats) -> bool:
     Dates have a single hour, and a short reference has only some of them.
     """
     finite = times[np.isfinite(times)]
-    return len(finite) > 0 and float(np.ptp(finite)) >= DAYS * DAY and len(np.unique(_hours(finite))) > 1
+    if not len(finite):
+        return False
+    first, last = np.quantile(finite, (TAIL, 1 - TAIL))
+    return float(last - first) >= (1 - 2 * TAIL) * DAYS * DAY and len(np.unique(_hours(finite))) > 1
 
 
 def _is_stationary(lags: Floats) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from ...detectors.profile.profile import Profile
 from ..errors import quote_value
 from ..report.schema import AuditEntry, LearningStatus, Report
 from . import checkpoint
@@ -31,6 +32,7 @@ from .commands import (
     UpdateLearning,
     Warn,
 )
+from .duplicates import duplicate_key
 from .errors import LearningRefusedError, ProfileRefusedError, RefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
@@ -76,8 +78,7 @@ class AuditedActions:
         before = self._read()
         await self._submit_and_wait(SetProfile(profile))
         await self._store(raw)
-        if before.profile is None or before.profile.hash != profile.hash:  # repetitions must not fill the audit log
-            await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
+        await self._record_profile(before, profile, by=by, reason=reason)
         await self._record_superseded(before)
         return profile.hash
 
@@ -90,7 +91,7 @@ class AuditedActions:
         await self._submit_and_wait(SetProfile(profile))
         await asyncio.to_thread(self._profile_store.confirm)
         await asyncio.to_thread(self._profile_store.forget_lost)
-        await self._record("profile", "in_force", before, new=profile.hash, by="the document's file")
+        await self._record_profile(before, profile, by="the document's file")
         await self._record_superseded(before)
 
     async def close_episode(self, episode: str, by: str = "", reason: str = "") -> None:
@@ -100,11 +101,14 @@ class AuditedActions:
 
     async def rebaseline(self, raw: bytes) -> LearningStatus:
         """Start a rebaseline with the RebaselineRequest in `raw`; return the new learning."""
+        example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
         try:
             wanted = msgspec.json.decode(raw, type=RebaselineRequest)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            example = '{"by": "ann", "reason": "new prices since May", "rows": 20000}'
+            twice = duplicate_key(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise RefusedError(f"cannot read the body: {error}; send {example}") from error
+        if twice is not None:
+            raise RefusedError(f"cannot read the body: the key {quote_value(twice)} is given twice; send {example}")
         _require_printable("by", wanted.by)
         _require_printable("reason", wanted.reason)
         before = self._read()
@@ -156,6 +160,11 @@ class AuditedActions:
             learning.kind, f"{outcome}: {problem[:200]}", self._read(), by=learning.by, reason=learning.reason,
             rows=learning.rows,
         )  # fmt: skip
+
+    async def _record_profile(self, before: Report, profile: Profile, *, by: str, reason: str = "") -> None:
+        """Record a profile that replaced another one; repetitions must not fill the audit log."""
+        if before.profile is None or before.profile.hash != profile.hash:
+            await self._record("profile", "in_force", before, new=profile.hash, by=by, reason=reason)
 
     async def _record_superseded(self, before: Report) -> None:
         learning = before.learning

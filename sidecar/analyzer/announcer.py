@@ -20,9 +20,7 @@ class Announcer:
     """Logs what `document` requires at the start, and then what changes in report and control status."""
 
     def __init__(self, document: ModelMonitor | None) -> None:
-        retrain = document.spec.retrain if document is not None else None
         self._document = document
-        self._receiver = quote_value(retrain.webhook.url, 200) if retrain else ""
         self._report: Report | None = None
         self._control: ControlStatus | None = None
 
@@ -46,6 +44,6 @@ class Announcer:
 
     def control(self, status: ControlStatus, since: float) -> None:
         """Log the intents that have changed since the last call and since the epoch second `since`."""
-        for level, text in control_lines(self._control, status, since, self._receiver):
+        for level, text in control_lines(self._control, status, since):
             _CONTROL_LOG.log(level, "%s", text)
         self._control = status

@@ -151,7 +151,13 @@ class App:
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
-            configured.settings, folder, options.memory_limit, self._actions, lambda: self.report, self.submit
+            configured.settings,
+            folder,
+            options.memory_limit,
+            self._actions,
+            lambda: self.report,
+            self.submit,
+            lambda: worker.published.profile,
         )
         self._views = Views(
             ViewDependencies(

@@ -15,7 +15,7 @@ import msgspec
 
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
-from ..errors import quote_value, redact_urls
+from ..errors import hide_path, quote_value, redact_urls
 from ..settings.document import ModelMonitor, ProfileSource, Spec
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
@@ -91,9 +91,9 @@ def redacted_document(document: ModelMonitor | None) -> Any:
     if document is None:
         return None
     plain = msgspec.to_builtins(document)
-    webhook = (plain["spec"].get("retrain") or {}).get("webhook")
-    if webhook:
-        webhook["url"] = redact_urls(webhook["url"])
+    for block in (plain["spec"].get("retrain"), *plain["spec"]["notify"]):
+        if block and block["webhook"].get("url"):
+            block["webhook"]["url"] = hide_path(block["webhook"]["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
             source["url"] = redact_urls(source["url"])

@@ -178,7 +178,8 @@ class Pipeline:
             hook(profile, restored=resumed and self.active.restorable)
         self._hints = msgspec.structs.replace(
             self.settings.hints,
-            inputs=profile.columns("input"),
+            inputs=profile.input_orders[0],
+            other_inputs=profile.input_orders[1:],
             outputs=profile.columns("prediction"),
             arrays=profile.array_columns,
         )

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from ...detectors.cells import missing_words
+from ...detectors.profile.profile import Profile
 from ..report.schema import LearningStatus, Report
 from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
+from ..settings.document import Learn
 from ..system.files import read_file
 from .actions import AuditedActions
 from .commands import SimpleCommand, UpdateLearning
@@ -45,6 +48,7 @@ class ProfileBuilder:
         actions: AuditedActions,
         read: Callable[[], Report],
         submit: Submit,
+        profile_in_force: Callable[[], Profile | None],
     ) -> None:
         self._settings = settings
         self._folder = folder
@@ -52,6 +56,7 @@ class ProfileBuilder:
         self._actions = actions
         self._read = read
         self._submit = submit
+        self._profile_in_force = profile_in_force
 
     async def run(self) -> None:
         """Build profiles until cancelled."""
@@ -134,5 +139,14 @@ class ProfileBuilder:
             tolerance=drift.tolerance,
             timezone=drift.timezone,
             false_alarm_ticks=drift.ticks_per_false_alarm,
+            missing_words=self._missing_words(),
             memory=self._memory,
         )
+
+    def _missing_words(self) -> tuple[str, ...]:
+        """Return the words of the profile in force; those of the document for the first profile."""
+        profile = self._profile_in_force()
+        if profile is not None:
+            return profile.missing_words
+        learn = self._settings.learn or Learn()
+        return tuple(sorted(missing_words(learn.missing_words, learn.keep_words)))

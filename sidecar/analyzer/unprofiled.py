@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ...detectors.batch import is_missing
+from ...detectors.batch import as_column, missing_mask
+from ...detectors.cells import MISSING_WORDS, with_missing_words
 from ...detectors.profile.profile import Profile
 from ..report.schema import UnprofiledColumn
 from .component import Component
@@ -58,4 +59,4 @@ class UnprofiledColumns(Component):
                     continue
                 counts = self._counts[side, name] = [0, 0]
             counts[0] += len(values)
-            counts[1] += sum(map(is_missing, values))
+            counts[1] += int(missing_mask(with_missing_words(as_column(values), MISSING_WORDS)).sum())

@@ -10,12 +10,13 @@
     Outcome --> next operation                                                                  pending.py
     IntentLedger --> ControlStatus, for /report and /metrics                                    status.py
 
-`loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and EXECUTORS, with one row
-per kind. The only kind so far is `retrain/`. Outbox, executors, loop and app do I/O; all other modules are pure.
+`loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and LANES, with one row per
+kind: `notify/` and `retrain/`. Both send events by `webhook/`. Outbox, executors, loop and app do I/O; all other
+modules are pure.
 
 The loop is level-triggered: it compares the current facts with the entries of the ledger, and stores no events. A
-process that is killed at any step therefore finds the remaining work when it starts again. Each executor runs in its
-own task, so that a slow or failing executor never delays another one.
+process that is killed at any step therefore finds the remaining work when it starts again. Each lane has an executor
+with a task of its own, so that a slow or failing executor never delays another one.
 
 Who decides in a cluster. With `pilotfish run`, this loop runs in the analyzer process and reads its Report. In a
 cluster, pods only report their counts. The controller adds the counts of all pods of a monitor, runs detection on the
@@ -32,7 +33,8 @@ intent        one action that a policy wants. Its nature is ONCE (per cause: a r
               an observed value: replicas, resources)
 key           the cause (ONCE) or the controlled object (LEVEL) of an intent, unique within its kind
 guard         a pure function that decides whether an intent may be applied, with a reason from `reasons.Reason`
-executor      the only part that causes an effect outside Pilotfish; one per kind
+lane          a kind and one of its receivers, with an executor, rules and bounds of its own; most kinds have one lane
+executor      the only part that causes an effect outside Pilotfish; one per lane
 outcome       the result of one attempt of an executor
 entry         an intent and its state
 pending       allowed by the guard and not applied yet

@@ -1,6 +1,6 @@
 """The protocol of executors, and the outcomes of an attempt.
 
-Executors are the only part of the control loop that causes effects outside Pilotfish. There is one per kind of intent.
+Executors are the only part of the control loop that causes effects outside Pilotfish. There is one per lane.
 The loop repeats an attempt whose outcome was lost in a crash, so an effect must be idempotent.
 """
 
@@ -42,7 +42,7 @@ Outcome = Done | RetryAt | Failed
 
 
 class Executor(Protocol):
-    """Applies intents of one kind, one at a time.
+    """Applies the intents of one lane, one at a time.
 
     Make the effect idempotent: send it under `intent.id`, or set an absolute value instead of adding a difference.
     `apply` must bound its own time. The loop makes no other attempt with this executor until `apply` returns; other

@@ -38,7 +38,7 @@ def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
     """Return the decision on `intent`; None if nothing is to be done or the decision would not change its entry."""
     if intent.nature is Nature.LEVEL and (intent.desired == intent.observed or _outdated(intent, situation)):
         return None
-    entry, rules = _current_entry(intent, situation.ledger), situation.rules.get(intent.kind)
+    entry, rules = _current_entry(intent, situation.ledger), situation.rules.get(intent.lane)
     if entry is not None and entry.state in DECIDED_STATES and not _target_changed(entry, rules):
         return None
     id_ = entry.id if entry is not None else intent.id
@@ -54,23 +54,31 @@ def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
 
 
 def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[str, str]:
-    rules = situation.rules.get(intent.kind)
+    rules = situation.rules.get(intent.lane)
     if rules is None or rules.mode == OBSERVE:
         return REFUSED, Reason.MODE
     if rules.blocked_reason:
         return REFUSED, rules.blocked_reason
+    if rules.events is not None and intent.why not in rules.events:
+        return REFUSED, Reason.UNSUBSCRIBED
     if stale(intent, situation):
         return REFUSED, Reason.STALE
     if cooldown_remaining(intent, id_, situation) > 0:
         return REFUSED, Reason.COOLDOWN
     if rules.mode == RECOMMEND:
         return RECOMMENDED, Reason.MODE
+    if _pending(intent.lane, situation) >= rules.max_pending:
+        return REFUSED, Reason.BACKLOG
     return PENDING, intent.why
+
+
+def _pending(lane: str, situation: Situation) -> int:
+    return sum(entry.state == PENDING and entry.lane == lane for entry in situation.ledger.entries.values())
 
 
 def stale(intent: Intent, situation: Situation) -> bool:
     """Return whether the observation behind `intent` is older than `max_age` of its rules."""
-    rules = situation.rules.get(intent.kind)
+    rules = situation.rules.get(intent.lane)
     return rules is not None and situation.now - intent.observed_at > rules.max_age
 
 
@@ -85,14 +93,14 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
     A start in the future shows that the clock was set back. The cooldown then starts when it first refused the entry
     `id_`, so that it ends after its length at most, and not when the clock reaches the old time.
     """
-    rules = situation.rules.get(intent.kind)
+    rules = situation.rules.get(intent.lane)
     cooldown, mode = (rules.cooldown, rules.mode) if rules else (0.0, OBSERVE)
     counted = {PENDING, DELIVERED} if mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
     starts = (
         entry.decided_at
         for entry in situation.ledger.entries.values()
         if entry.id != id_
-        and (entry.kind, entry.model) == (intent.kind, intent.subject.model)
+        and (entry.lane, entry.model) == (intent.lane, intent.subject.model)
         and (intent.nature is Nature.ONCE or entry.key == intent.key)
         and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
     )
@@ -110,7 +118,7 @@ def _refused_at(entry: LedgerEntry | None, now: float) -> float:
 
 def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
     """Return the ledger's entry for `decision`; that of a refused intent of nature ONCE omits the desired value."""
-    intent, rules = decision.intent, situation.rules.get(decision.intent.kind)
+    intent, rules = decision.intent, situation.rules.get(decision.intent.lane)
     applied = decision.state in {PENDING, RECOMMENDED}
     return LedgerEntry(
         id=decision.id,
@@ -129,6 +137,7 @@ def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
         nature=intent.nature,
         observed=intent.observed,
         observed_at=intent.observed_at if intent.nature is Nature.LEVEL else 0.0,
+        receiver=intent.receiver,
     )
 
 
@@ -149,7 +158,7 @@ def _current_entry(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
 
 def _newest(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
     entries = reversed(tuple(ledger.entries.values()))
-    return next((entry for entry in entries if (entry.kind, entry.key) == (intent.kind, intent.key)), None)
+    return next((entry for entry in entries if (entry.lane, entry.key) == (intent.lane, intent.key)), None)
 
 
 def _outdated(intent: Intent, situation: Situation) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from .ledger import LedgerEntry, Nature
+from .ledger import LedgerEntry, Nature, lane_of
 from .situation import Fact, Subject
 
 
@@ -27,7 +27,8 @@ class Intent:
 
     `key` identifies the cause (ONCE) or the controlled object (LEVEL) within its kind. `desired` and `observed` are
     JSON values; only the executor of the kind interprets them. `observed_at` is the epoch second of the observation
-    behind the intent. `why` is the reason in metrics and in the report, a value of `reasons.Reason`.
+    behind the intent. `why` is the reason in metrics and in the report, a value of `reasons.Reason`. `receiver`
+    identifies one of several receivers of the kind.
     """
 
     id: str
@@ -39,6 +40,12 @@ class Intent:
     observed: object
     observed_at: float
     why: str
+    receiver: str = ""
+
+    @property
+    def lane(self) -> str:
+        """Kind and receiver; see `ledger.lane_of`."""
+        return lane_of(self.kind, self.receiver)
 
 
 def once(kind: str, subject: Subject, key: str, *, desired: object, at: float, why: str) -> Intent:
@@ -80,6 +87,11 @@ def id_of_cause(kind: str, subject: Subject, key: str) -> str:
     return _digest(kind, subject.model, subject.version, subject.profile_hash, key)
 
 
+def id_of_event(kind: str, subject: Subject, receiver: str, key: str, event: str) -> str:
+    """Return the id of one event about the cause `key` for one receiver, whatever profile is in force."""
+    return _digest(kind, subject.monitor, receiver, key, event)
+
+
 def intent_of(entry: LedgerEntry) -> Intent:
     """Return the intent that `entry` records; the same for each attempt, also after a restart."""
     return Intent(
@@ -92,6 +104,7 @@ def intent_of(entry: LedgerEntry) -> Intent:
         observed=entry.observed,
         observed_at=entry.observed_at,
         why=entry.why,
+        receiver=entry.receiver,
     )
 
 

@@ -29,7 +29,7 @@ OUTCOMES = {
     SUPERSEDED: "superseded",
 }
 DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # the guard does not decide again on entries in these states
-MAX_ENDED_ENTRIES = 1000  # of each kind; a compaction drops the oldest ones beyond it
+MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction drops the oldest ones beyond it
 
 
 class Nature(StrEnum):
@@ -44,8 +44,9 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
     nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
-    reason of the last failed attempt. Three fields have other names in the file, from the time when retraining was the
-    only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
+    reason of the last failed attempt. `receiver` identifies one of several receivers of a kind. Three fields have other
+    names in the file, from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired`
+    is `body`.
     """
 
     id: str
@@ -67,6 +68,17 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     nature: Nature = Nature.ONCE
     observed: object = None
     observed_at: float = 0.0
+    receiver: str = ""
+
+    @property
+    def lane(self) -> str:
+        """Kind and receiver; see `lane_of`."""
+        return lane_of(self.kind, self.receiver)
+
+
+def lane_of(kind: str, receiver: str = "") -> str:
+    """Return the name of a lane: what has its own executor, rules, task and bounds, so that no lane delays another."""
+    return f"{kind}/{receiver}" if receiver else kind
 
 
 class PutEntry(msgspec.Struct, frozen=True, tag="put"):
@@ -129,14 +141,14 @@ class IntentLedger:
         return IntentLedger(entries, totals)
 
     def snapshot_operations(self) -> list[Operation]:
-        """Return the operations that rebuild this ledger without the oldest ended entries of each kind."""
+        """Return the operations that rebuild this ledger without the oldest ended entries of each lane."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
         seen, dropped = Counter[str](), set[str]()
         for entry in ended:
-            seen[entry.kind] += 1
-            if seen[entry.kind] > MAX_ENDED_ENTRIES:  # counted per kind, so that no kind displaces another
+            seen[entry.lane] += 1
+            if seen[entry.lane] > MAX_ENDED_ENTRIES:  # counted per lane, so that no lane displaces another
                 dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # applying the puts counts their outcomes a second time; the totals come last and correct this

@@ -1,8 +1,8 @@
 """The control loop: observes, decides, records and starts due attempts, once a second.
 
-The loop starts attempts and never waits for one. Each executor has at most one task, which records its outcome in the
-ledger. A lock serialises the access of the loop and these tasks to the ledger. Each decision and outcome is committed
-to the outbox before the loop acts on it.
+The loop starts attempts and never waits for one. Each lane has one executor with at most one task, which records its
+outcome in the ledger. A lock serialises the access of the loop and these tasks to the ledger. Each decision and outcome
+is committed to the outbox before the loop acts on it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ Observe = Callable[[IntentLedger, float], Situation | None]
 class ControlLoop:
     """Runs policies, guard and executors on the current situation.
 
-    `observe` returns the current situation, or None if there is no report yet. `policies` and `executors` are the
-    tables of `app`. `publish` receives the status after every cycle and every outcome. `clock` returns epoch seconds.
-    `step` is called at each point where a crash has a visible result, so that tests can crash there.
+    `observe` returns the current situation, or None if there is no report yet. `policies` has one row per kind,
+    `executors` one per lane, and `receivers` the name of each lane's receiver for people. `publish` receives the status
+    after every cycle and every outcome. `clock` returns epoch seconds. `step` is called at each point where a crash has
+    a visible result, so that tests can crash there.
     """
 
     observe: Observe
@@ -51,7 +52,8 @@ class ControlLoop:
     clock: Callable[[], float]
     random: Random
     step: Step = ignore_step
-    _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by kind: entry id, task
+    receivers: Mapping[str, str] = field(default_factory=dict)
+    _running: dict[str, tuple[str, asyncio.Task[None]]] = field(default_factory=dict)  # by lane: entry id, task
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _failed: str = ""
 
@@ -94,7 +96,7 @@ class ControlLoop:
                 self._start(await self._decide(replace(situation, in_flight=in_flight)))
             elif self.outbox.unsaved:
                 await self._commit()
-            self.publish(build_status(self.outbox))
+            self.publish(build_status(self.outbox, self.receivers))
 
     async def drain(self) -> None:
         """Wait until all running attempts have ended and their outcomes are recorded."""
@@ -116,10 +118,10 @@ class ControlLoop:
         return situation
 
     def _start(self, situation: Situation) -> None:
-        for kind, executor in self.executors.items():
-            ready = due_entries(kind, situation) if kind not in self._running else ()
+        for lane, executor in self.executors.items():
+            ready = due_entries(lane, situation) if lane not in self._running else ()
             for entry in ready[:1]:
-                self._running[kind] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
+                self._running[lane] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
 
     async def _execute(self, executor: Executor, entry: LedgerEntry) -> None:
         """Make one attempt at `entry` and record the outcome; if recording fails, the attempt is repeated later."""
@@ -133,16 +135,16 @@ class ControlLoop:
         except Exception as error:
             self._fail(error)
         else:
-            self.publish(build_status(self.outbox))
+            self.publish(build_status(self.outbox, self.receivers))
         finally:
-            del self._running[entry.kind]
+            del self._running[entry.lane]
 
     def _fail(self, error: Exception) -> None:
         problem = f"the control loop failed: {error!r}"
         if problem != self._failed:
             _LOG.error("%s", problem, exc_info=error)
         self._failed = problem
-        self.publish(replace(build_status(self.outbox), problem=problem))
+        self.publish(replace(build_status(self.outbox, self.receivers), problem=problem))
 
     async def _commit(self, *operations: Operation) -> None:
         await asyncio.to_thread(self.outbox.commit, operations)

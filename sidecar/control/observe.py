@@ -5,55 +5,87 @@ The only module of the loop that reads report and document, so that a cluster's 
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from ..report import schema as shown
+from ..report import wording
 from ..settings.document import ModelMonitor, Retrain
+from ..settings.webhooks import Notify, Webhook, address_hash, receiver_id
 from .ledger import IntentLedger
+from .notify.event import SUBSCRIPTIONS
 from .reasons import Reason
-from .situation import EpisodeFacts, Fact, RetrainRules, Situation, Subject
+from .situation import ACT, BlindFacts, EpisodeFacts, Fact, NotifyRules, RetrainRules, Situation, Subject
+from .webhook.cloudevent import timestamp
 
 PERFORMANCE = "performance"  # the family of losses, whose episodes have a cause of their own
 
 
-def build_situation(report: shown.Report, monitor: ModelMonitor, ledger: IntentLedger, now: float) -> Situation:
+MAX_PENDING = 100  # notifications that wait for one receiver
+
+
+def build_situation(
+    report: shown.Report,
+    monitor: ModelMonitor,
+    ledger: IntentLedger,
+    now: float,
+    blind: tuple[BlindFacts, ...] = (),
+) -> Situation:
     """Return the situation at `now` (epoch seconds); an episode that is part of another one is left out."""
-    retrain = monitor.spec.retrain
+    retrain, notify = monitor.spec.retrain, monitor.spec.notify
     return Situation(
         now=now,
         subject=_subject(report, monitor),
         episodes=Fact(
-            tuple(_episode(episode, report) for episode in report.episodes if episode.part_of is None), report.made_at
+            tuple(
+                _episode(episode, report, described=bool(notify))
+                for episode in report.episodes
+                if episode.part_of is None
+            ),
+            report.made_at,
         ),
         ledger=ledger,
         retrain=_retrain_rules(retrain, monitor.spec.mode) if retrain else None,
+        blind=Fact(blind, now),
+        notify=tuple(sorted(map(_notify_rules, notify), key=lambda rules: rules.receiver)),
     )
 
 
 def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
-    webhook = retrain.webhook
-    blocked_reason = Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
-    target = hashlib.sha256(webhook.url.encode()).hexdigest()[:16]  # a hash, since a URL may contain a secret
     return RetrainRules(
         mode=retrain.mode or mode,
         on=tuple(retrain.on),
         cooldown=retrain.cooldown,
-        target=target,
-        blocked_reason=blocked_reason,
+        target=address_hash(retrain.webhook),
+        blocked_reason=_blocked_reason(retrain.webhook),
     )
 
 
+def _notify_rules(notify: Notify) -> NotifyRules:
+    """Return the rules of one receiver; the mode of the document concerns actions, and a notification is none."""
+    return NotifyRules(
+        mode=ACT,
+        receiver=receiver_id(notify),
+        events=frozenset().union(*(SUBSCRIPTIONS[event] for event in notify.on)),
+        blind_for=notify.blind_for,
+        target=address_hash(notify.webhook),
+        blocked_reason=_blocked_reason(notify.webhook),
+        max_pending=MAX_PENDING,
+    )
+
+
+def _blocked_reason(webhook: Webhook) -> str:
+    return Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+
+
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject:
-    profile = report.profile
+    profile, name = report.profile, monitor.metadata.name
     if profile is None:
-        return Subject(report.model or monitor.metadata.name, report.version, "")
-    model = report.model or profile.model or monitor.metadata.name
-    return Subject(model, report.version or profile.version, profile.hash)
+        return Subject(report.model or name, report.version, "", name)
+    model = report.model or profile.model or name
+    return Subject(model, report.version or profile.version, profile.hash, name)
 
 
-def _episode(episode: shown.EpisodeReport, report: shown.Report) -> EpisodeFacts:
+def _episode(episode: shown.EpisodeReport, report: shown.Report, *, described: bool) -> EpisodeFacts:
     return EpisodeFacts(
         id=episode.id,
         cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
@@ -61,7 +93,17 @@ def _episode(episode: shown.EpisodeReport, report: shown.Report) -> EpisodeFacts
         opened_at=(episode.opened_tick + 1) * report.ticks.tick_seconds,  # an alarm is raised at the end of its tick
         closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
         detail=_detail(episode, report) if episode.open else {},
+        closed_at=((episode.closed_tick or 0) + 1) * report.ticks.tick_seconds,
+        summary=_summary(episode, report) if described and episode.open else "",
     )
+
+
+def _summary(episode: shown.EpisodeReport, report: shown.Report) -> str:
+    """Return what changed, in words, without values from the traffic."""
+    named = {feature.name for feature in episode.features}
+    features = (feature for feature in report.features if feature.name in named)
+    bare = tuple(msgspec.structs.replace(feature, new_values=()) for feature in features)
+    return wording.summary(episode, bare, timestamp(episode.onset_tick * report.ticks.tick_seconds))
 
 
 def _detail(episode: shown.EpisodeReport, report: shown.Report) -> dict[str, object]:

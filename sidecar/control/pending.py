@@ -30,7 +30,9 @@ def superseded_changes(policy: Policy, intents: Sequence[Intent], situation: Sit
     """
     newest = {intent.key: intent for intent in intents if intent.nature is Nature.LEVEL}
     changes = []
-    for entry in pending_entries(policy.kind, situation):
+    for entry in pending_entries(situation):
+        if entry.kind != policy.kind or entry.id in situation.in_flight:
+            continue
         if entry.nature is Nature.ONCE:
             reason = policy.ended(entry, situation)
         else:
@@ -52,30 +54,32 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
     return Reason.REPLACED if newest.desired != entry.desired else ""
 
 
-def due_entries(kind: str, situation: Situation) -> tuple[LedgerEntry, ...]:
-    """Return the pending entries of `kind` that are due, oldest first; none if mode or document block the kind.
+def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
+    """Return the pending entries of `lane` that are due, longest due first; none if mode or document block the lane.
 
-    An entry that changed in the future shows that the clock was set back, and is due. So is one whose retry is further
-    ahead than `MAX_RETRY_AFTER`, which is never planned.
+    An entry waits for older ones with the same key, so that the end of a cause is not sent before its start. An entry
+    that changed in the future shows that the clock was set back, and is due. So is one whose retry is further ahead
+    than `MAX_RETRY_AFTER`, which is never planned.
     """
-    rules = situation.rules.get(kind)
+    rules = situation.rules.get(lane)
     if rules is None or rules.mode != ACT or rules.blocked_reason:
         return ()
-    return tuple(
-        entry
-        for entry in pending_entries(kind, situation)
-        if entry.changed_at > situation.now or not 0 < entry.next_at - situation.now <= MAX_RETRY_AFTER
-    )
-
-
-def pending_entries(kind: str, situation: Situation) -> list[LedgerEntry]:
-    """Return the pending entries of `kind`, oldest first, without those that an executor is applying now."""
+    first: dict[str, LedgerEntry] = {}
+    for entry in pending_entries(situation):
+        if entry.lane == lane:
+            first.setdefault(entry.key, entry)
     found = [
         entry
-        for entry in situation.ledger.entries.values()
-        if entry.state == PENDING and entry.kind == kind and entry.id not in situation.in_flight
+        for entry in first.values()
+        if entry.id not in situation.in_flight
+        and (entry.changed_at > situation.now or not 0 < entry.next_at - situation.now <= MAX_RETRY_AFTER)
     ]
-    return sorted(found, key=lambda entry: (entry.decided_at, entry.id))
+    return tuple(sorted(found, key=lambda entry: (entry.next_at, entry.decided_at)))
+
+
+def pending_entries(situation: Situation) -> list[LedgerEntry]:
+    """Return the pending entries of all kinds, in the order of their decisions."""
+    return [entry for entry in situation.ledger.entries.values() if entry.state == PENDING]
 
 
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:

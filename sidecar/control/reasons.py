@@ -21,12 +21,18 @@ class Reason(StrEnum):
         member.meaning = meaning
         return member
 
+    ALARM_CLOSED = "alarm_closed", "an alarm has ended"
+    ALARM_OPENED = "alarm_opened", "an alarm was raised"
+    BACKLOG = "backlog", "too many events wait for this receiver already"
+    BLIND = "blind", "nothing of the traffic can be measured"
+    BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DRIFT = "drift", "a drift detector raised an alarm"
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
     MODE = "mode", "the mode in the document does not allow the action"
+    PARTLY_BLIND = "partly_blind", "a part of the traffic cannot be measured"
     PERFORMANCE = "performance", "labels show that the model's performance became worse"
     PERSON = "person", "a person closed the episode"
     PROFILE = "profile", "another profile is in force"
@@ -39,4 +45,6 @@ class Reason(StrEnum):
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
+    UNSUBSCRIBED = "unsubscribed", "the receiver is not configured for this event"
+    URL = "url", "the file with the receiver's URL cannot be used"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
-from .ledger import IntentLedger
+from .ledger import IntentLedger, lane_of
 
 OBSERVE, RECOMMEND, ACT = "observe", "recommend", "act"
 
@@ -28,11 +28,15 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The monitored model: its name, its version, and the hash of the profile in force; empty without one."""
+    """The monitored model: its name, its version, and the hash of the profile in force; empty without one.
+
+    `monitor` is the name of the document.
+    """
 
     model: str
     version: str
     profile_hash: str
+    monitor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class EpisodeFacts:
     """One episode of the report.
 
     `opened_at` is in epoch seconds. `closed_by` is empty while the episode is open, else `recovery`, `profile`,
-    `person` or `restart`. `detail` holds JSON values for the receiver: features, effect sizes, onset.
+    `person` or `restart`, and `closed_at` in epoch seconds is its end. `detail` holds JSON values for the receiver:
+    features, effect sizes, onset. `summary` says in words what changed.
     """
 
     id: str
@@ -49,6 +54,25 @@ class EpisodeFacts:
     opened_at: float
     closed_by: str = ""
     detail: Mapping[str, object] = field(default_factory=dict, compare=False)
+    closed_at: float = 0.0
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindFacts:
+    """One reason for which traffic may not be measured.
+
+    `since` is when it began or ended, in epoch seconds. `seconds` is the time since then, and `total_seconds` for how
+    long nothing at all has been measured, both by a clock that never jumps. `text` is empty while `active` is False.
+    """
+
+    reason: str
+    active: bool
+    since: float
+    seconds: float
+    total_seconds: float = 0.0
+    total: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +82,8 @@ class Rules:
     `cooldown` is the minimum number of seconds between two effects. `max_age` is the maximum age, in seconds, of an
     observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
     one target is tried again at another. `blocked_reason` is why the executor cannot be used here, else empty.
+    `max_pending` is the number of pending entries from which on new ones are refused. `events` lists the reasons `why`
+    that are accepted; None accepts all.
     """
 
     mode: str
@@ -65,6 +91,16 @@ class Rules:
     max_age: float = inf
     target: str = ""
     blocked_reason: str = ""
+    max_pending: float = inf
+    events: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyRules(Rules):
+    """The rules of one receiver of notifications. `blind_for` is in seconds."""
+
+    receiver: str
+    blind_for: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +126,12 @@ class Situation:
     episodes: Fact[tuple[EpisodeFacts, ...]]
     ledger: IntentLedger
     retrain: RetrainRules | None = None
+    blind: Fact[tuple[BlindFacts, ...]] = Fact((), 0.0)
+    notify: tuple[NotifyRules, ...] = ()
     in_flight: frozenset[str] = frozenset()
 
     @property
     def rules(self) -> Mapping[str, Rules | None]:
-        """The rules by kind of intent, alphabetically; None if the document lacks the block of the kind."""
-        return {"retrain": self.retrain}
+        """The rules by lane, alphabetically; None if the document lacks the block of the kind."""
+        notify = {lane_of("notify", rules.receiver): rules for rules in self.notify}
+        return {**notify, "retrain": self.retrain}

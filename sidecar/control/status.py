@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 from ..report.control_status import ControlStatus, IntentStatus
 from .ledger import DEAD, PENDING, LedgerEntry, Nature
 from .outbox import Outbox
@@ -9,12 +12,13 @@ from .outbox import Outbox
 SHOWN = 50  # intents in the report, the newest ones
 
 
-def build_status(outbox: Outbox) -> ControlStatus:
-    """Return the status of the ledger and the file in `outbox`."""
+def build_status(outbox: Outbox, receivers: Mapping[str, str]) -> ControlStatus:
+    """Return the status of the ledger and the file in `outbox`; `receivers` are the names of the lanes' receivers."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
-        intents=tuple(map(_intent_status, entries[:SHOWN])),
+        intents=tuple(_intent_status(entry, receivers) for entry in entries[:SHOWN]),
         totals=tuple((*key, count) for key, count in sorted(outbox.ledger.totals.items())),
+        waiting=_waiting(entries, receivers),
         pending=sum(entry.state == PENDING for entry in entries),
         dead=sum(entry.state == DEAD for entry in entries),
         unsaved=outbox.unsaved,
@@ -23,7 +27,16 @@ def build_status(outbox: Outbox) -> ControlStatus:
     )
 
 
-def _intent_status(entry: LedgerEntry) -> IntentStatus:
+def _waiting(entries: list[LedgerEntry], receivers: Mapping[str, str]) -> tuple[tuple[str, str, int], ...]:
+    """Return the pending entries of each receiver in `receivers`, as (kind, receiver, entries)."""
+    found = Counter(entry.lane for entry in entries if entry.state == PENDING)
+    named = Counter[tuple[str, str]]()
+    for lane, receiver in receivers.items():
+        named[lane.partition("/")[0], receiver] += found[lane]
+    return tuple((*key, amount) for key, amount in sorted(named.items()))
+
+
+def _intent_status(entry: LedgerEntry, receivers: Mapping[str, str]) -> IntentStatus:
     return IntentStatus(
         id=entry.id,
         kind=entry.kind,
@@ -38,4 +51,5 @@ def _intent_status(entry: LedgerEntry) -> IntentStatus:
         changed_at=entry.changed_at,
         next_at=entry.next_at if entry.state == PENDING else None,
         error=entry.error or None,
+        receiver=receivers.get(entry.lane, ""),
     )

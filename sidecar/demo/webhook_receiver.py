@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ..control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from ..control.webhook.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
 LARGEST_EVENT = 64 * 1024  # bytes
 REMEMBERED = 10_000  # ids; far more than the retrainings within the time in which an event is sent again

@@ -6,13 +6,16 @@
     ReferenceTable --> build.py    column roles; time_column.py reads the times; detectors.reference builds the profile
           --> files.py   profile.json[.gz], written atomically, read within a size limit
           --> show.py    a table with small histograms (sparkline.py)     diff.py   compares two profiles
-    ReferenceTable + profile --> detectors.detection.replay --> replay.py         alarms as text or JSON
-                                                            --> replay_report.py  an HTML page
+    ReferenceTable + profile --> replay_rows.py --> detectors.detection.replay --> replay.py         text or JSON
+                                                                               --> replay_report.py  an HTML page
+
+`sidecar.notebook` makes a ReferenceTable of a data frame and uses the same functions. arguments.py names the arguments
+in messages: options for the commands, parameters for the notebook.
 
 Glossary
     reference     the rows that define normal behaviour
     cell          one field of one row of a file, as text
-    NA            a spelling of "missing" in a file
+    missing word  a text that means missing, in files and in live rows
     column role   what a column is for: input, prediction, time, label or excluded
     replay        stored rows, run through the same counts and the same detector as live traffic
 

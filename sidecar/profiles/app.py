@@ -14,15 +14,15 @@ from typing import get_args
 from rich.console import Console
 
 from ...detectors.batch import ColumnType
-from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.profile.profile import Profile
 from ...detectors.timezones import UTC as UNIVERSAL
-from ...detectors.timezones import time_zone
 from ..errors import UsageError, quote_value
 from ..settings.units import UNITS, read_duration
 from . import show
-from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build
+from .arguments import OPTIONS
+from .build import BuildResult, ColumnRoles, ProfileIdentity, RowTiming, build, require_timing
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .diff import difference
 from .files import read_profile, write_profile
 from .progress import show_progress
@@ -39,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_build_arguments(one)
     one = commands.add_parser("show", help="show a profile as a table", allow_abbrev=False)
     one.add_argument("profile", type=Path, metavar="PROFILE", help="profile.json or profile.json.gz")
+    one.add_argument("--all", action="store_true", help="also list derived features and relations between columns")
     one = commands.add_parser("diff", help="compare two profiles", allow_abbrev=False)
     one.add_argument("before", type=Path, metavar="A", help="the first profile")
     one.add_argument("after", type=Path, metavar="B", help="the second profile")
+    one.add_argument("--all", action="store_true", help="also list relations between columns by name")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "build":
         _build(args, console)
     elif args.action == "show":
-        _show(read_profile(args.profile), console)
+        _show(read_profile(args.profile), console, everything=args.all)
     else:
-        _diff(read_profile(args.before), read_profile(args.after), console)
+        _diff(read_profile(args.before), read_profile(args.after), console, everything=args.all)
     return 0
 
 
@@ -65,7 +67,7 @@ def _score(names: list[str]) -> str | None:
 
 def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="reference rows: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "reference rows")
     add("--out", type=Path, required=True, metavar="FILE", help="profile.json, or profile.json.gz to compress it")
     add("--model", default="", metavar="NAME", help="name of the model")
     add("--version", default="", metavar="V", help="version of the model")
@@ -74,7 +76,13 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     roles.add_argument("--time", metavar="COL", help="time of each row: ISO 8601, or s, ms, us, ns since 1970")
     roles.add_argument("--prediction", action="append", default=[], metavar="COL", help="a prediction of the model")
-    roles.add_argument("--label", action="append", default=[], metavar="COL", help="the true value, where known")
+    roles.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="the true value, where known; give rows that the model was not trained on",
+    )
     roles.add_argument(
         "--score",
         action="append",
@@ -100,9 +108,21 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
         help="zone of a daily cycle, with --time, such as Europe/Berlin (default %(default)s)",
     )
     ticks.add_argument("--exchangeable", action="store_true", help="the rows have no order, as after shuffling")
-    cells = parser.add_argument_group("reading CSV")
-    cells.add_argument("--delimiter", metavar="CHAR", help="default: inferred from the header line (tab: '\\t')")
-    cells.add_argument("--na", action="append", default=[], metavar="TEXT", help="another spelling of missing")
+    cells = add_csv_arguments(parser)
+    cells.add_argument(
+        "--na",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="another word that means missing, here and in live rows",
+    )
+    cells.add_argument(
+        "--keep-word",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a word that is a category, although it means missing by default, such as NA",
+    )
 
 
 def _build(args: argparse.Namespace, console: Console) -> None:
@@ -124,7 +144,9 @@ def _build(args: argparse.Namespace, console: Console) -> None:
             _row_timing(args),
             ProfileIdentity(args.model, args.version, now),
             na=args.na,
-            delimiter=_delimiter(args.delimiter),
+            kept_words=args.keep_word,
+            delimiter=csv_delimiter(args.delimiter),
+            comment=args.comment,
             progress=progress,
         )
         size = write_profile(args.out, built.profile)
@@ -163,15 +185,15 @@ def _print_next(console: Console, path: Path, size: int, built: BuildResult) -> 
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _show(profile: Profile, console: Console) -> None:
+def _show(profile: Profile, console: Console, *, everything: bool) -> None:
     show.print_lines(console, list(show.reference_lines(profile)))
     console.print()
-    show.print_features(console, profile)
+    show.print_features(console, profile, everything=everything)
     show.print_left_out(console, {excluded.name: excluded.reason for excluded in profile.excluded})
     show.print_warnings(console, profile.warnings)
 
 
-def _diff(before: Profile, after: Profile, console: Console) -> None:
+def _diff(before: Profile, after: Profile, console: Console, *, everything: bool) -> None:
     for title, profile in (("before", before), ("after", after)):
         named = " version ".join(filter(None, (profile.model, profile.version)))
         value = f"{named} sha256 {profile.hash} ({profile.reference.rows:,} rows)".strip()
@@ -180,7 +202,7 @@ def _diff(before: Profile, after: Profile, console: Console) -> None:
         console.print("\nThe profiles are identical.")
         return
     console.print()
-    show.print_difference(console, difference(before, after))
+    show.print_difference(console, difference(before, after), everything=everything)
 
 
 def _kinds(given: list[str]) -> dict[str, ColumnType]:
@@ -197,21 +219,9 @@ def _row_timing(args: argparse.Namespace) -> RowTiming:
     tick = read_duration(args.tick)
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
-    if args.time and (args.rows_per_tick is not None or args.exchangeable):
-        option = "--exchangeable" if args.exchangeable else "--rows-per-tick"
-        raise UsageError(f"--time and {option} contradict each other: the times determine the ticks; give one of them")
-    try:
-        time_zone(args.timezone)
-    except DetectorError as error:
-        raise UsageError(f"--timezone: {error}") from error
-    return RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
-
-
-def _delimiter(text: str | None) -> str | None:
-    text = "\t" if text == "\\t" else text
-    if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise UsageError(f"--delimiter {quote_value(text)}: give one character, such as ';'")
-    return text
+    timing = RowTiming(tick, args.rows_per_tick, args.exchangeable, args.timezone)
+    require_timing(timing, args.time, OPTIONS)
+    return timing
 
 
 def _config_map(model: str, version: str) -> str:

@@ -7,13 +7,15 @@ terms (options, columns) what was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.binning.numeric import NumericBins
+from ...detectors.cells import missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -21,22 +23,28 @@ from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.build import FALSE_ALARM_TICKS, TOLERANCE, build_profile
 from ...detectors.reference.held_out import with_held_out
-from ...detectors.timezones import UTC
-from ..errors import quote_value
-from ..system.files import open_file
-from .cells import NA, text_among_numbers
-from .csvtable import CsvOptions, csv_header, read_csv
+from ...detectors.reference.layout import time_order
+from ...detectors.timezones import UTC, time_zone
+from ..errors import UsageError, number, quote_value
+from .arguments import OPTIONS, Argument, ArgumentNames
+from .cells import odd_cells, text_among_numbers, with_numbers
+from .csvtable import CsvOptions
 from .errors import ReferenceDataError
-from .parquet import MAGIC, parquet_header, read_parquet
+from .odd_rows import odd_row_notes
+from .positions import index_columns, positions_of
+from .reading import header_of, read_rows
+from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
-from .time_column import are_times, epoch_seconds
+from .time_column import are_times, epoch_seconds, require_since_1970
 
+NUMERIC_KINDS = {"integer", "numeric"}
+FEWEST_ROWS = 2
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRoles:
-    """The role of each column; all other columns are inputs."""
+    """The role of each column; all other columns are inputs. `arguments` names them in messages."""
 
     time: str | None = None
     predictions: Sequence[str] = ()
@@ -46,6 +54,7 @@ class ColumnRoles:
     kept: Sequence[str] = ()
     score: str | None = None
     task: Task | None = None
+    arguments: ArgumentNames = OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +90,54 @@ class BuildResult:
 
 
 def build(
-    path: Path,
+    paths: Path | Sequence[Path],
     roles: ColumnRoles,
     timing: RowTiming,
     identity: ProfileIdentity,
     *,
     na: Iterable[str] = (),
+    kept_words: Iterable[str] = (),
     delimiter: str | None = None,
+    comment: str | None = None,
     progress: Progress,
 ) -> BuildResult:
-    """Build the profile of the rows in `path`; raise ReferenceDataError."""
-    table = read_table(path, roles, CsvOptions(NA | set(na), delimiter=delimiter), progress)
-    times, notes = row_times(table, roles.time)
-    columns = {name: column for name, column in table.columns.items() if name != roles.time}
+    """Build the profile of the rows in the files; raise ReferenceDataError."""
+    words = missing_words(na, kept_words)
+    table = read_table(paths, roles, CsvOptions(words, delimiter=delimiter, comment=comment), progress)
+    return build_from_table(table, shown_names(paths), roles, timing, identity, words=words, progress=progress)
+
+
+def build_from_table(
+    table: ReferenceTable,
+    where: str,
+    roles: ColumnRoles,
+    timing: RowTiming,
+    identity: ProfileIdentity,
+    *,
+    words: frozenset[str],
+    progress: Progress,
+) -> BuildResult:
+    """Build the profile of the rows in `table`, which `where` names in errors; raise ReferenceDataError.
+
+    The texts in `words` mean missing.
+    """
+    if table.rows < FEWEST_ROWS:
+        what = f"has only {number(table.rows, 'row')}, which is no reference"
+        raise ReferenceDataError(f"{where}: {what}; give some hundred rows at least")
+    times, notes = row_times(table, roles.time, roles.arguments)
+    indexes = index_columns(table, _given(roles))
+    columns = {name: column for name, column in table.columns.items() if name != roles.time and name not in indexes}
+    columns |= {name: with_numbers(columns[name]) for name, kind in roles.kinds.items() if kind in NUMERIC_KINDS}
+    for name, kind in roles.kinds.items():
+        if kind == "timestamp" and name in columns:
+            require_since_1970(name, columns[name])
     sides = _sides(table, roles)
+    positions = positions_of(
+        table,
+        {*roles.excluded, *indexes, *([roles.time] if roles.time else [])},
+        {*roles.predictions, *([roles.score] if roles.score else [])},
+        roles.labels,
+    )
 
     def build_from(columns: Mapping[str, ColumnData], times: Floats | None) -> Profile:
         return build_profile(
@@ -109,6 +152,7 @@ def build(
             rows_per_tick=timing.rows_per_tick,
             exchangeable=timing.exchangeable,
             timezone=timing.timezone,
+            missing_words=words,
             keep=roles.kept,
             labels=LabelOptions(roles.task, roles.score),
             progress=lambda done, total, what: progress(f"measuring {what}".rstrip(), done / max(1, total)),
@@ -124,76 +168,122 @@ def build(
             progress=lambda done, total, _: progress("testing on the last third", done / max(1, total)),
         )
     except DetectorError as error:
-        raise ReferenceDataError(f"{path}: {error}") from error
-    return BuildResult(profile, _left_out(table, roles, profile), [*table.notes, *notes, *_task_notes(roles, profile)])
+        raise ReferenceDataError(f"{where}: {error}") from error
+    profile = positions.apply(profile, indexes)
+    notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, roles, profile)]
+    notes += [*odd_row_notes(profile, columns), *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
+    return BuildResult(profile, _left_out(table, roles, profile), notes)
+
+
+def _odd_cells(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
+    """Return a note for each numeric column in which some cells are no numbers."""
+    found = (
+        odd_cells(feature.name, table.columns[feature.name], roles.arguments)
+        for feature in profile.features
+        if isinstance(feature.bins, NumericBins) and feature.name in table.columns
+    )
+    return [note for note in found if note]
+
+
+def _given(roles: ColumnRoles) -> set[str]:
+    """Return the columns whose role or type a person has given."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
+    return {name for name in roled if name is not None}
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
     """Return the side of each column that is not an input; raise ReferenceDataError if a label or score is unusable."""
-    for option, names in (("--label", roles.labels), ("--score", [roles.score] if roles.score else [])):
-        for name in names:
-            if name not in table.columns:
-                raise ReferenceDataError(f"{option} {name}: the column {table.left_out[name]}; give another one")
+    given: list[tuple[Argument, str]] = [("label", name) for name in roles.labels]
+    for argument, name in (*given, *((("score", roles.score),) if roles.score else ())):
+        if name not in table.columns:
+            which = roles.arguments.given(argument, name)
+            raise ReferenceDataError(f"{which}: the column {table.left_out[name]}; give another one")
     scores = [roles.score] if roles.score else []
     sides: dict[str, Side] = {name: "prediction" for name in (*roles.predictions, *scores) if name in table.columns}
     return {**sides, **dict.fromkeys(roles.labels, "label")}
+
+
+def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
+    """Return notes on columns that are categorical because of text among numbers, or numbers in another dress."""
+    return [
+        f"column {feature.name}: watched as categories because of {what}"
+        for feature in profile.features
+        if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if (what := text_among_numbers(feature.name, table.columns[feature.name], roles.arguments))
+    ]
 
 
 def _task_notes(roles: ColumnRoles, profile: Profile) -> list[str]:
     spec = profile.performance
     if spec is None or roles.task is not None:
         return []
-    return [f"task: {spec.task}, inferred from {spec.prediction} and {spec.label}; change it with --task"]
+    how = f"inferred from {spec.prediction} and {spec.label}; change it with {roles.arguments.name('task')}"
+    return [f"task: {spec.task}, {how}"]
 
 
-def read_table(path: Path, roles: ColumnRoles, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of a CSV or Parquet file, without the excluded ones; raise ReferenceDataError."""
-    parquet = _starts_with(path, MAGIC)
-    header = parquet_header(path) if parquet else csv_header(path, options.delimiter)
-    _require_roles(path, header, roles)
-    skipped = frozenset(roles.excluded)
-    names, texts, lists = (
-        given | {name for name, type_ in roles.kinds.items() if type_ == wanted}
-        for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
-    )
-    if parquet:
-        return read_parquet(path, skipped, names, progress)
-    return read_csv(path, CsvOptions(options.na, names, texts, lists, skipped, options.delimiter), progress)
+def read_table(
+    paths: Path | Sequence[Path], roles: ColumnRoles, options: CsvOptions, progress: Progress
+) -> ReferenceTable:
+    """Return the columns of CSV or Parquet files, without the excluded ones; raise ReferenceDataError."""
+    with opened_sources([paths] if isinstance(paths, Path) else paths) as sources:
+        header = header_of(sources, options)
+        require_roles(str(sources[0]), header, roles)
+        kinds = roles.kinds.items()
+        names, texts, lists = (
+            given | {name for name, type_ in kinds if type_ == wanted}
+            for given, wanted in ((options.names, "categorical"), (options.texts, "text"), (options.lists, "array"))
+        )
+        whole = replace(options, names=names, texts=texts, lists=lists, skipped=frozenset(roles.excluded))
+        table = read_rows(sources, whole, progress)
+        table.header = tuple(header)
+        return table
 
 
-def _starts_with(path: Path, magic: bytes) -> bool:
+def require_timing(timing: RowTiming, time: str | None, arguments: ArgumentNames) -> None:
+    """Raise UsageError if the timing contradicts the time column, or its zone is unknown."""
+    if time and (timing.rows_per_tick is not None or timing.exchangeable):
+        other = arguments.name("exchangeable" if timing.exchangeable else "rows_per_tick")
+        both = f"{arguments.name('time')} and {other}"
+        raise UsageError(f"{both} contradict each other: the times determine the ticks; give one of them")
     try:
-        with open_file(path, follow=True) as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise ReferenceDataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        time_zone(timing.timezone)
+    except DetectorError as error:
+        raise UsageError(f"{arguments.name('timezone')}: {error}") from error
 
 
-def _require_roles(path: Path, header: Sequence[str], roles: ColumnRoles) -> None:
-    given = {
-        "--time": [roles.time] if roles.time else [],
-        "--prediction": roles.predictions,
-        "--score": [roles.score] if roles.score and roles.score not in roles.predictions else [],
-        "--label": roles.labels,
-        "--exclude": roles.excluded,
+def require_roles(where: str, header: Sequence[str], roles: ColumnRoles) -> None:
+    """Raise ReferenceDataError if a role names a column that `header` lacks, or two roles name one column."""
+    given: dict[Argument, Sequence[str]] = {
+        "time": [roles.time] if roles.time else [],
+        "prediction": roles.predictions,
+        "score": [roles.score] if roles.score and roles.score not in roles.predictions else [],
+        "label": roles.labels,
+        "exclude": roles.excluded,
     }
-    taken: dict[str, str] = {}
-    for option, names in (*given.items(), ("--type", list(roles.kinds)), ("--keep", roles.kept)):
+    others: dict[Argument, Sequence[str]] = {"type": list(roles.kinds), "keep": roles.kept}
+    arguments, taken = roles.arguments, dict[str, Argument]()
+    for argument, names in (*given.items(), *others.items()):
         for name in names:
             if name not in header:
                 near = get_close_matches(name, header[:MAX_COMPARED], 1, 0.6)
                 remedy = f"did you mean {near[0]!r}?" if near else f"the columns are {quote_value(list(header), 400)}"
-                raise ReferenceDataError(f"{path}: {option} {name}: there is no such column; {remedy}")
-            if option in given and taken.setdefault(name, option) != option:
-                raise ReferenceDataError(f"{path}: column {name!r} is given by {taken[name]} and {option}; keep one")
+                which = arguments.given(argument, name)
+                raise ReferenceDataError(f"{where}: {which}: there is no such column; {remedy}")
+            if argument in given and taken.setdefault(name, argument) != argument:
+                both = f"{arguments.name(taken[name])} and {arguments.name(argument)}"
+                raise ReferenceDataError(f"{where}: column {name!r} is given by {both}; keep one")
 
 
-def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, list[str]]:
+def row_times(
+    table: ReferenceTable, name: str | None, arguments: ArgumentNames = OPTIONS
+) -> tuple[Floats | None, list[str]]:
     """Return the times (epoch seconds) and notes; remove the rows without a time from the table."""
     if name is None:
         return None, []
     if name not in table.columns:
-        raise ReferenceDataError(f"column {name!r} {table.left_out[name]}, which is not a time; give another --time")
+        raise ReferenceDataError(
+            f"column {name!r} {table.left_out[name]}, which is not a time; give another {arguments.name('time')}"
+        )
     times, how = epoch_seconds(name, table.columns[name])
     notes = [f"time: {name} ({how})"]
     with_time = ~np.isnan(times)
@@ -203,15 +293,26 @@ def row_times(table: ReferenceTable, name: str | None) -> tuple[Floats | None, l
         table.columns = {key: column.take(with_time) for key, column in table.columns.items()}
         table.rows -= without
         times = times[with_time]
-    return times, notes
+    return _sorted_by_time(table, times), notes
+
+
+def _sorted_by_time(table: ReferenceTable, times: Floats) -> Floats:
+    """Sort the rows by time, a column at a time, so that later steps need no copy of all columns; return the times."""
+    order = time_order(times)
+    if order is None:
+        return times
+    for name, column in table.columns.items():
+        table.columns[name] = column.take(order)
+    return times[order]
 
 
 def _left_out(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> dict[str, str]:
     return {
         **dict.fromkeys(
-            roles.labels if profile.performance is None else (), "a label without a --prediction to compare it with"
+            roles.labels if profile.performance is None else (),
+            f"a label without a {roles.arguments.name('prediction').removesuffix('s')} to compare it with",
         ),
-        **dict.fromkeys(roles.excluded, "by --exclude"),
+        **dict.fromkeys(roles.excluded, f"by {roles.arguments.name('exclude')}"),
         **table.left_out,
         **{excluded.name: _better_reason(table, roles, excluded) for excluded in profile.excluded},
     }
@@ -223,5 +324,5 @@ def _better_reason(table: ReferenceTable, roles: ColumnRoles, excluded: Excluded
         return excluded.reason
     column = table.columns[excluded.name]
     if excluded.reason.startswith("monotone") and are_times(column):
-        return f"{excluded.reason}; if it is a time, give --type {excluded.name}=timestamp"
-    return text_among_numbers(excluded.name, column) or excluded.reason
+        return f"{excluded.reason}; if it is a time, give {roles.arguments.typed(excluded.name, 'timestamp')}"
+    return text_among_numbers(excluded.name, column, roles.arguments) or excluded.reason

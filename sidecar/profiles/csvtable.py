@@ -1,36 +1,29 @@
 """Reads CSV files of up to `MAX_CELLS` cells into columns, in one pass.
 
 A second pass reads the columns in which text followed numbers. Apart from the finished columns, never hold more than
-`CELLS` cells as text, so that memory does not grow with the text of the file.
+`CELLS` cells as text, so that memory does not grow with the text of the file. Several files are read as one: their
+rows go to the same builders, in the order of the files.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 
-from ..errors import quote_value
-from ..system.files import open_file
-from ..system.gunzip import GZIP_MAGIC, DecompressionError, GunzipReader
+from . import arrow_cells
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
+from .csvheader import CsvHeader, read_header
+from .csvlines import TextLines
+from .dressed import has_outer_blanks
 from .errors import ReferenceDataError
-from .table import Progress, ReferenceTable, repeated, require_size
+from .sources import RowSource
+from .table import Progress, ReferenceTable, require_same_columns, require_size
 
-BLOCK = 1024 * 1024
-MAX_LINE = 64 * 1024 * 1024  # bytes
-MAX_HEADER = 4 * 1024 * 1024  # characters of the header line
 CELLS = 200_000  # cells that are held as text at once
-DELIMITERS = (",", "\t", ";", "|")
 MAX_RAGGED = 0.1  # share of rows with another number of cells than the header
-ZIP = b"PK\x03\x04"
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +37,7 @@ class CsvOptions:
         lists: columns with a JSON list per cell; other columns are examined for lists.
         skipped: columns that are not read.
         delimiter: None infers it from the header line.
+        comment: lines that begin with it are skipped; None skips none.
     """
 
     na: frozenset[str]
@@ -52,208 +46,182 @@ class CsvOptions:
     lists: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     delimiter: str | None = None
+    comment: str | None = None
 
 
 @dataclass(slots=True)
 class _ReadPass:
-    """The result of one pass over the file."""
+    """The result of one pass over the files."""
 
     names: list[str]
     builders: dict[str, ColumnBuilder]
     rows: int = 0
     ragged: int = 0
     first_ragged: str = ""
+    repeated_headers: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
-def read_csv(path: Path, options: CsvOptions, progress: Progress) -> ReferenceTable:
-    """Return the columns of `path` (plain or gzip); raise ReferenceDataError with the line and the remedy."""
-    first = _read(path, options, None, progress)
+def read_csv(sources: Sequence[RowSource], options: CsvOptions, progress: Progress) -> ReferenceTable:
+    """Return the columns of CSV files (plain or gzip); raise ReferenceDataError with the line and the remedy."""
+    first = _read(sources, options, None, progress)
     columns = {name: builder.finish() for name, builder in first.builders.items() if not builder.text_after_numbers}
     again = frozenset(first.builders) - columns.keys()
     if again:
-        second = _read(path, options, again, progress)
+        second = _read(sources, options, again, progress)
         columns |= {name: builder.finish() for name, builder in second.builders.items()}
     for name, column in columns.items():
         if name not in options.names | options.texts:
             columns[name] = lists.parsed(column, wanted=name in options.lists) or column
     table = ReferenceTable({name: columns[name] for name in first.names if name in columns}, first.rows)
     table.notes += [
-        f"column {name}: numbers with a decimal comma are read as text; write them with a decimal point"
-        for name, column in table.columns.items()
-        if has_decimal_commas(column)
+        *first.notes,
+        *_notes_on_columns(table),
+        *_notes_on_rows(", ".join(map(str, sources)), first),
     ]
-    if first.ragged:
-        seen = first.rows + first.ragged
-        what = f"{first.ragged:,} of {seen:,} rows do not have the header's number of cells ({first.first_ragged})"
-        if first.ragged > MAX_RAGGED * seen:
-            raise ReferenceDataError(f"{path}: {what}; check the delimiter, and set it with --delimiter")
-        table.notes.append(f"{what} and were left out")
     unnamed = sum(not name for name in first.names)
     if unnamed:
         table.notes.append(f"left out: {unnamed} column{'s' if unnamed > 1 else ''} without a name in the header")
     return table
 
 
-def csv_header(path: Path, delimiter: str | None = None) -> list[str]:
+def csv_header(source: RowSource, options: CsvOptions) -> list[str]:
     """Return the names of the columns in the order of the file."""
-    with _Lines(path, lambda *_: None) as lines:
-        return _header(path, lines, delimiter)[0]
+    with TextLines(source, lambda *_: None) as lines:
+        return read_header(source, iter(lines), options.delimiter, options.comment).names
 
 
-def _read(path: Path, options: CsvOptions, again: frozenset[str] | None, progress: Progress) -> _ReadPass:
+def _notes_on_columns(table: ReferenceTable) -> list[str]:
+    commas = [
+        f"column {name}: numbers with a decimal comma are read as text; write them with a decimal point"
+        for name, column in table.columns.items()
+        if has_decimal_commas(column)
+    ]
+    blanks = [
+        f"column {name}: texts begin or end with a blank, which is part of the value; remove it if requests lack it"
+        for name, column in table.columns.items()
+        if has_outer_blanks(column)
+    ]
+    shortened = [
+        f"column {name}: NumPy left out the middle of the arrays ('...'); write all numbers, as JSON lists"
+        for name, column in table.columns.items()
+        if lists.is_shortened(column)
+    ]
+    return [*commas, *blanks, *shortened]
+
+
+def _notes_on_rows(where: str, found: _ReadPass) -> list[str]:
+    """Return notes on the rows that were left out; raise ReferenceDataError if they are too many."""
+    notes = []
+    if found.repeated_headers:
+        rows = "1 row repeats" if found.repeated_headers == 1 else f"{found.repeated_headers:,} rows repeat"
+        notes.append(f"{rows} the header, as in files that were joined, and were left out")
+    if found.ragged:
+        seen = found.rows + found.ragged
+        what = f"{found.ragged:,} of {seen:,} rows do not have the header's number of cells ({found.first_ragged})"
+        if found.ragged > MAX_RAGGED * seen:
+            raise ReferenceDataError(
+                f"{where}: {what}; check that line 1 is the header, and the delimiter: set it with --delimiter"
+            )
+        notes.append(f"{what} and were left out")
+    return notes
+
+
+def _read(
+    sources: Sequence[RowSource], options: CsvOptions, again: frozenset[str] | None, progress: Progress
+) -> _ReadPass:
     """Read all columns; or, in a second pass, only the columns in `again`, as text."""
-    with _Lines(path, progress) as lines:
-        names, reader = _header(path, lines, options.delimiter)
-        wanted = [name for name in names if name and name not in options.skipped and (again is None or name in again)]
-        builders = {
-            name: ColumnBuilder(
-                options.na, names=name in options.names, as_text=again is not None or name in options.texts
-            )
-            for name in wanted
-        }
-        found = _ReadPass(names, builders)
-        require_size(path, 0, len(wanted))
-        place_of = dict(zip(names, range(len(names)), strict=True))
-        places = [place_of[name] for name in wanted]
-        size = max(16, CELLS // len(names))
-        try:
-            while rows := list(islice(reader, size)):
-                _take(found, rows, places)
-                require_size(path, found.rows, len(wanted))
-        except csv.Error as error:
-            hint = (
-                "; check for a quote that is not closed"
-                if "field larger" in str(error) or "end of data" in str(error)
-                else ""
-            )
-            raise ReferenceDataError(f"{path}: line {reader.line_num:,}: {error}{hint}") from error
-    if not found.rows and not found.ragged:
-        raise ReferenceDataError(f"{path}: has a header but no row below it; give reference rows")
+    found: _ReadPass | None = None
+    for place, source in enumerate(sources):
+
+        def show(what: str, share: float, place: int = place) -> None:
+            progress(what, (place + share) / len(sources))
+
+        with TextLines(source, show) as lines:
+            header = read_header(source, iter(lines), options.delimiter, options.comment)
+            if found is None:
+                found = _begin(sources[0], header.names, options, again)
+            else:
+                require_same_columns(sources[0], found.names, source, header.names)
+            found.notes += [note for note in header.notes if note not in found.notes]
+            _read_rows(source, header, found)
+    if found is None or not found.rows + found.ragged:
+        raise ReferenceDataError(f"{sources[0]}: has a header but no row below it; give reference rows")
     return found
 
 
-def _take(found: _ReadPass, rows: list[list[str]], places: Sequence[int]) -> None:
-    width = len(found.names)
-    if set(map(len, rows)) != {width}:
+def _begin(source: RowSource, names: list[str], options: CsvOptions, again: frozenset[str] | None) -> _ReadPass:
+    wanted = [name for name in names if name and name not in options.skipped and (again is None or name in again)]
+    require_size(source, 0, len(wanted))
+    builders = {
+        name: ColumnBuilder(
+            options.na,
+            names=name in options.names,
+            as_text=again is not None or name in options.texts,
+            exact=name in options.texts,
+        )
+        for name in wanted
+    }
+    return _ReadPass(names, builders)
+
+
+def _read_rows(source: RowSource, header: CsvHeader, found: _ReadPass) -> None:
+    place_of = dict(zip(header.names, range(len(header.names)), strict=True))
+    places = [place_of[name] for name in found.builders]
+    size = max(16, CELLS // len(header.names))
+    by_arrow, line = arrow_cells.can_split(header.delimiter, header.padded), header.line
+    while lines := list(islice(header.lines, size)):
+        columns = None
+        if by_arrow and header.text not in lines and lines[-1] != header.text.rstrip("\r\n"):
+            columns = arrow_cells.split("".join(lines), header.delimiter, len(header.names))
+        if columns is None:
+            rows, used = _split(source, header, lines, line)
+            _take(found, header.cells, rows, places)
+        else:
+            used = len(lines)
+            found.rows += len(columns[0])
+            for place, builder in zip(places, found.builders.values(), strict=True):
+                arrow_cells.add_cells(builder, columns[place])
+        line += used
+        require_size(source, found.rows, len(found.builders))
+
+
+def _split(source: RowSource, header: CsvHeader, lines: list[str], line: int) -> tuple[list[list[str]], int]:
+    """Return the rows of the lines, and how many lines these are: more than given if a quoted cell goes on."""
+    reader = csv.reader(
+        chain(lines, header.lines), delimiter=header.delimiter, skipinitialspace=header.padded, strict=True
+    )
+    rows = []
+    try:
+        for row in reader:
+            rows.append(row)
+            if reader.line_num >= len(lines):
+                break
+    except csv.Error as error:
+        hint = (
+            "; check for a quote that is not closed"
+            if "field larger" in str(error) or "end of data" in str(error)
+            else ""
+        )
+        raise ReferenceDataError(f"{source}: line {line + reader.line_num:,}: {error}{hint}") from error
+    return rows, reader.line_num
+
+
+def _take(found: _ReadPass, header: list[str], rows: list[list[str]], places: Sequence[int]) -> None:
+    if header in rows:
+        count = len(rows)
+        rows = [row for row in rows if row != header]
+        found.repeated_headers += count - len(rows)
+    if set(map(len, rows)) - {len(header)}:
         at = found.rows + found.ragged
         for index, row in enumerate(rows, at + 1):
-            if len(row) != width and row and not found.first_ragged:
-                found.first_ragged = f"the first is row {index:,}, with {len(row)} instead of {width}"
+            if len(row) != len(header) and row and not found.first_ragged:
+                found.first_ragged = f"the first is row {index:,}, with {len(row)} instead of {len(header)}"
         filled = [row for row in rows if row]  # an empty line is not a row
-        rows = [row for row in filled if len(row) == width]
+        rows = [row for row in filled if len(row) == len(header)]
         found.ragged += len(filled) - len(rows)
     if rows:
         found.rows += len(rows)
         cells = list(zip(*rows, strict=True))
         for place, builder in zip(places, found.builders.values(), strict=True):
             builder.add(cells[place])
-
-
-def _header(path: Path, lines: _Lines, delimiter: str | None) -> tuple[list[str], Any]:
-    text = iter(lines)
-    first = next(text, "")
-    while first and not first.strip():
-        first = next(text, "")
-    if not first:
-        raise ReferenceDataError(f"{path}: the file is empty; give a header line and rows below it")
-    if len(first) > MAX_HEADER:
-        raise ReferenceDataError(
-            f"{path}: line 1 is longer than {MAX_HEADER >> 20} MiB; give a header of fewer columns"
-        )
-    delimiter = delimiter or _delimiter(first)
-
-    def all_lines() -> Iterator[str]:
-        yield first
-        yield from text
-
-    padded = all(part[:1] == " " for part in first.split(delimiter)[1:]) and delimiter in first
-    reader = csv.reader(all_lines(), delimiter=delimiter, skipinitialspace=padded, strict=True)
-    try:
-        names = [name.strip() for name in next(reader)]
-    except csv.Error as error:
-        raise ReferenceDataError(f"{path}: line 1: {error}; the header cannot be read") from error
-    if all(_is_number(name) for name in names if name) and any(names):
-        raise ReferenceDataError(f"{path}: line 1 holds numbers, not names; put a header line above the rows")
-    if twice := repeated(list(filter(None, names))):
-        raise ReferenceDataError(f"{path}: the header has {quote_value(twice)} more than once; rename these columns")
-    return names, reader
-
-
-def _delimiter(line: str) -> str:
-    unquoted = "".join(line.split('"')[::2])
-    return max(DELIMITERS, key=unquoted.count)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-class _Lines:
-    """The lines of a file as text, read in blocks; an error names line and byte of a wrong encoding."""
-
-    def __init__(self, path: Path, progress: Progress) -> None:
-        self._path = path
-        self._progress = progress
-
-    def __enter__(self) -> Self:
-        try:
-            self._file: BinaryIO = open_file(self._path, follow=True)
-        except OSError as error:
-            raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the path") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __iter__(self) -> Iterator[str]:
-        packed = self._file.read(2) == GZIP_MAGIC
-        self._file.seek(0)
-        source = GunzipReader(self._file) if packed else self._file
-        size = max(1, os.fstat(self._file.fileno()).st_size)
-        rest, at, line = b"", 0, 1
-        while block := self._block(source):
-            if not at and block[:2] in UTF16:
-                raise ReferenceDataError(f"{self._path}: is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
-            if not at and block[:4] == ZIP:
-                raise ReferenceDataError(f"{self._path}: is a zip archive; unpack it and give the file inside")
-            if not at:
-                block = block.removeprefix(b"\xef\xbb\xbf")
-            cut = block.rfind(b"\n") + 1
-            if not cut:
-                rest += block
-                if len(rest) > MAX_LINE:
-                    raise ReferenceDataError(f"{self._path}: line {line:,} is longer than 64 MiB; give a CSV file")
-                continue
-            text = rest + block[:cut]
-            yield from self._decoded(text, at, line)
-            at, line, rest = at + len(text), line + text.count(b"\n"), block[cut:]
-            self._progress("reading", min(1.0, self._file.tell() / size))
-        if rest:
-            yield from self._decoded(rest, at, line)
-        self._progress("reading", 1.0)
-
-    def _block(self, source: GunzipReader | BinaryIO) -> bytes:
-        try:
-            return source.read(BLOCK)
-        except DecompressionError as error:
-            raise ReferenceDataError(
-                f"{self._path}: cannot be decompressed: it is {error}; check that the file is complete"
-            ) from error
-        except OSError as error:
-            raise ReferenceDataError(f"{self._path}: cannot be read ({error.strerror}); check the file") from error
-
-    def _decoded(self, raw: bytes, at: int, line: int) -> Iterator[str]:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            self._refuse_bytes(raw, error.start, at, line)
-        yield from io.StringIO(text, newline="")  # accepts every line end, and keeps those inside quotes
-
-    def _refuse_bytes(self, raw: bytes, start: int, at: int, line: int) -> NoReturn:
-        where = f"line {line + raw.count(bytes([10]), 0, start):,}: byte {at + start:,} (0x{raw[start]:02x})"
-        remedy = "convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8"
-        raise ReferenceDataError(f"{self._path}: {where} is not UTF-8; {remedy}")

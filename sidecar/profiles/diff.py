@@ -14,6 +14,8 @@ from ...detectors.comparisons.score import Score
 from ...detectors.comparisons.tenths import tenths
 from ...detectors.profile.feature import Feature
 from ...detectors.profile.profile import Profile
+from ...detectors.transforms import to_document
+from ...detectors.transforms.loss import LossTransform
 from .sparkline import cumulative
 
 MOST_POINTS = 1000  # distinct integers that one bin is divided into
@@ -31,9 +33,14 @@ class FeatureChange:
 
 @dataclass(frozen=True, slots=True)
 class ProfileDiff:
-    """The features of both profiles by descending PSI, and those of the second and of the first only."""
+    """The features of both profiles by descending PSI, and those of the second and of the first only.
+
+    The `incomparable` features have the same name in both profiles and measure different things: residuals, cosines and
+    distances that were fitted to other rows, coordinates along other directions, losses on another scale.
+    """
 
     moved: tuple[FeatureChange, ...]
+    incomparable: tuple[Feature, ...]
     added: tuple[Feature, ...]
     removed: tuple[Feature, ...]
 
@@ -41,13 +48,28 @@ class ProfileDiff:
 def difference(before: Profile, after: Profile) -> ProfileDiff:
     """Return the difference from `before` to `after`."""
     common = [feature for feature in before.features if feature.watched and feature.name in after.index]
-    moved = [_moved(feature, after.feature(feature.name)) for feature in common]
+    alike = [feature for feature in common if _definition(before, feature.name) == _definition(after, feature.name)]
+    moved = [_moved(feature, after.feature(feature.name)) for feature in alike]
     moved.sort(key=lambda item: -(item.psi.value if item.psi else np.inf))
     return ProfileDiff(
         tuple(moved),
+        tuple(feature for feature in common if feature.name not in {item.name for item in alike}),
         tuple(feature for feature in after.features if feature.name not in before.index),
         tuple(feature for feature in before.features if feature.name not in after.index),
     )
+
+
+def _definition(profile: Profile, name: str) -> object:
+    """Return what determines the values of a feature, beside the columns; None for a column's own values."""
+    if name not in profile.derived:
+        return None
+    made = profile.column_transforms.get(name)
+    if made is not None:
+        return made.column, made.kind, made.definition(name)
+    (found,) = (transform for transform in profile.transforms if name in transform.outputs)
+    if isinstance(found, LossTransform):
+        return found.prediction, found.label, found.loss.task, found.loss.document()
+    return to_document(found)
 
 
 def rebinned(feature: Feature, onto: Feature) -> Ints | None:

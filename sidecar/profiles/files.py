@@ -47,5 +47,5 @@ def write_profile(path: Path, profile: Profile) -> int:
         require_replaceable(path)
         replace_file(path, raw)
     except OSError as error:
-        raise ProfileFileError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+        raise ProfileFileError(f"{path}: cannot be written ({error.strerror}); choose another path") from error
     return len(raw)

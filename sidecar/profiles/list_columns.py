@@ -1,4 +1,4 @@
-"""Columns whose cells are lists: JSON lists in the cells of a CSV, lists and structs of Parquet."""
+"""Columns whose cells are lists: lists as text in the cells of a CSV, lists and structs of Parquet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from ...detectors.batch import Array, Column
+from .python_lists import SHORTENED, opens_list, python_list
 
 SAMPLE = 1000  # cells that are examined
 MIN_LISTS = 0.95  # share of the examined cells that must be lists
@@ -18,7 +19,7 @@ _NUMBERS = msgspec.json.Decoder(list[float | None])
 
 
 def parsed(column: Column, *, wanted: bool) -> Column | None:
-    """Parse a column of JSON lists; return None if too few of its cells are lists.
+    """Parse a column of lists, as JSON or as Python writes them; return None if too few of its cells are lists.
 
     With `wanted`, the column is parsed in any case. A text that is not a list stays a text.
     """
@@ -31,7 +32,15 @@ def parsed(column: Column, *, wanted: bool) -> Column | None:
     if not wanted and (not len(some) or found < MIN_LISTS * len(some)):
         return None
     rows = [None if absent else _list(value) for absent, value in zip(missing, column.values, strict=True)]
-    return Column(_together(rows), missing)
+    return Column(together(rows), missing)
+
+
+def is_shortened(column: Column) -> bool:
+    """Return whether the first texts of a column are arrays in which NumPy left out the middle."""
+    if column.values.dtype != object:
+        return False
+    texts = [value for value in column.values[:SAMPLE].tolist() if isinstance(value, str)]
+    return bool(texts) and all(opens_list(text) and SHORTENED in text for text in texts)
 
 
 def columns_of(pa: Any, name: str, array: Any) -> Iterator[tuple[str, Any]]:
@@ -54,7 +63,7 @@ def lists_of(pa: Any, array: Any) -> Column:
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     kind = array.type.value_type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        return Column(_together(array.to_pylist()), missing)
+        return Column(together(array.to_pylist()), missing)
     lengths = np.array(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     flat = array.flatten().to_numpy(zero_copy_only=False)
     if not missing.any() and len(lengths) and lengths[0] and (lengths == lengths[0]).all():
@@ -79,8 +88,8 @@ def _spread(pa: Any, name: str, array: Any, depth: int) -> Iterator[tuple[str, A
 
 
 def _list(text: Any) -> Any:
-    """Parse a text that is a JSON list (a flat list of numbers becomes an array); return other values unchanged."""
-    if type(text) is not str or text.lstrip()[:1] != "[":
+    """Parse a text that is a list (a flat list of numbers becomes an array); return other values unchanged."""
+    if type(text) is not str or not opens_list(text):
         return text
     try:
         return np.array(_NUMBERS.decode(text), dtype=np.float64)
@@ -89,10 +98,11 @@ def _list(text: Any) -> Any:
     try:
         return _LIST.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return text
+        found = python_list(text)
+        return text if found is None else found
 
 
-def _together(rows: list[Any]) -> Array:
+def together(rows: list[Any]) -> Array:
     """Return one array [rows, numbers] if all rows are arrays of one shape, else an object array."""
     if rows and all(isinstance(row, np.ndarray) and row.shape == rows[0].shape for row in rows):
         return np.stack(rows)

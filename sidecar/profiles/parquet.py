@@ -2,86 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...detectors.batch import Column
 from ..errors import quote_value
-from ..system.files import open_file
 from . import list_columns as lists
 from .errors import ReferenceDataError
-from .table import Progress, ReferenceTable, repeated, require_size
+from .sources import RowSource
+from .table import Progress, ReferenceTable, repeated, require_same_columns, require_size
 
 MAGIC = b"PAR1"
+MAX_NAMED = 3  # columns that an error names
 
 
-def parquet_header(path: Path) -> list[str]:
+def parquet_header(source: RowSource) -> list[str]:
     """Return the names of the columns in the order of the file; fields of structs are `name.field`."""
-    with _open(path) as file:
-        schema = file.schema_arrow
-    import pyarrow as pa  # installed, because _open has imported it
-
-    names = [name for field in schema for name in lists.names_of(pa, field.name, field.type)]
-    if twice := repeated(names):
-        raise ReferenceDataError(
-            f"{path}: has {quote_value(twice)} more than once, as a column or in a struct; rename these columns"
-        )
-    return names
+    with _open(source) as file:
+        return _header(source, file)
 
 
-def read_parquet(path: Path, skipped: Container[str], names: Container[str], progress: Progress) -> ReferenceTable:
-    """Return the columns of `path`, read one at a time; raise ReferenceDataError.
+def read_parquet(
+    sources: Sequence[RowSource], skipped: Container[str], names: Container[str], progress: Progress
+) -> ReferenceTable:
+    """Return the columns of the files, one file after the other, read a column at a time; raise ReferenceDataError.
 
     The integers of the columns in `names` are names, so they become exact texts.
     """
-    import pyarrow as pa
+    with ExitStack() as stack:
+        files = [(source, stack.enter_context(_open(source))) for source in sources]
+        import pyarrow as pa  # installed, because _open has imported it
 
-    with _open(path) as file:
-        table = ReferenceTable({}, file.metadata.num_rows)
+        table = ReferenceTable({}, sum(file.metadata.num_rows for _, file in files))
         if not table.rows:
-            raise ReferenceDataError(f"{path}: has no rows; give reference rows")
-        header = [
-            name
-            for name, kind in zip(file.schema_arrow.names, file.schema_arrow.types, strict=True)
-            if any(inner not in skipped for inner in lists.names_of(pa, name, kind))
-        ]
-        inner_names = [
-            inner for name in header for inner in lists.names_of(pa, name, file.schema_arrow.field(name).type)
-        ]
-        require_size(path, table.rows, len(inner_names))
+            raise ReferenceDataError(f"{sources[0]}: has no rows; give reference rows")
+        schema = files[0][1].schema_arrow
+        inner_names = {field.name: list(lists.names_of(pa, field.name, field.type)) for field in schema}
+        header = [name for name, inner in inner_names.items() if any(each not in skipped for each in inner)]
+        require_size(sources[0], table.rows, sum(len(inner_names[name]) for name in header))
+        for source, file in files[1:]:
+            require_same_columns(sources[0], _header(sources[0], files[0][1]), source, _header(source, file))
         for done, name in enumerate(header):
             progress("reading", done / len(header))
-            try:
-                whole = _combined(pa, file.read(columns=[name], use_threads=False).column(0))
-            except (pa.ArrowException, OSError, ValueError) as error:
-                raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
-            if len(whole) != table.rows:
-                raise ReferenceDataError(
-                    f"{path}: column {name!r} has {len(whole):,} of {table.rows:,} rows; copy the file again"
-                )
+            whole = _joined(pa, name, [(source, _read(pa, source, file, name)) for source, file in files])
             for inner, array in lists.columns_of(pa, name, whole):
                 if inner not in skipped:
-                    _add(path, table, inner, array, exact=inner in names)
+                    _add(sources[0], table, inner, array, exact=inner in names)
+        table.index = _index(schema)
+    if not table.columns and table.left_out:
+        left = "; ".join(f"{name!r} {reason}" for name, reason in list(table.left_out.items())[:MAX_NAMED])
+        raise ReferenceDataError(f"{sources[0]}: no column can be read: {left}; give numbers, texts, times or lists")
     progress("reading", 1.0)
     return table
 
 
-def _add(path: Path, table: ReferenceTable, name: str, array: Any, *, exact: bool) -> None:
+def _index(schema: Any) -> frozenset[str]:
+    """Return the columns that pandas wrote as an index, according to its metadata."""
+    try:
+        columns = (schema.pandas_metadata or {}).get("index_columns", ())
+    except (AttributeError, ValueError):  # metadata that is no JSON object
+        return frozenset()
+    return frozenset(name for name in columns if isinstance(name, str)) if isinstance(columns, list) else frozenset()
+
+
+def _header(source: RowSource, file: Any) -> list[str]:
+    import pyarrow as pa
+
+    names = [name for field in file.schema_arrow for name in lists.names_of(pa, field.name, field.type)]
+    if twice := repeated(names):
+        raise ReferenceDataError(
+            f"{source}: has {quote_value(twice)} more than once, as a column or in a struct; rename these columns"
+        )
+    return names
+
+
+def _read(pa: Any, source: RowSource, file: Any, name: str) -> Any:
+    """Return a column of a file as one array; raise ReferenceDataError."""
+    try:
+        whole = combined(pa, file.read(columns=[name], use_threads=False).column(0))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ReferenceDataError(f"{source}: column {name!r} cannot be read ({error}); check the file") from error
+    if len(whole) != file.metadata.num_rows:
+        raise ReferenceDataError(
+            f"{source}: column {name!r} has {len(whole):,} of {file.metadata.num_rows:,} rows; copy the file again"
+        )
+    return whole
+
+
+def _joined(pa: Any, name: str, parts: list[tuple[RowSource, Any]]) -> Any:
+    """Return the arrays of several files as one; raise ReferenceDataError if their types have nothing in common."""
+    if len(parts) == 1:
+        return parts[0][1]
+    plain = [array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array for _, array in parts]
+    try:
+        tables = [pa.table({name: array}) for array in plain]
+        return combined(pa, pa.concat_tables(tables, promote_options="permissive").column(0))
+    except (pa.ArrowException, ValueError) as error:
+        different = next((place for place, array in enumerate(plain) if array.type != plain[0].type), 0)
+        raise ReferenceDataError(
+            f"{parts[different][0]}: column {name!r} holds {plain[different].type}, but {plain[0].type} in "
+            f"{parts[0][0]}; write it with one type"
+        ) from error
+
+
+def _add(source: RowSource, table: ReferenceTable, name: str, array: Any, *, exact: bool) -> None:
     """Add a column to the table; raise ReferenceDataError with the row of a value that cannot be read."""
     import pyarrow as pa
 
     try:
-        found = _column(pa, array, exact=exact)
+        found = arrow_column(pa, array, exact=exact)
     except UnicodeDecodeError as error:
         raise ReferenceDataError(
-            f"{path}: column {name!r}, row {_unreadable_row(array) + 1:,}: the text is not UTF-8; write it as UTF-8"
+            f"{source}: column {name!r}, row {_unreadable_row(array) + 1:,}: the text is not UTF-8; write it as UTF-8"
         ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ReferenceDataError(f"{path}: column {name!r} cannot be read ({error}); check the file") from error
+        raise ReferenceDataError(f"{source}: column {name!r} cannot be read ({error}); check the file") from error
     if found is None:
         table.left_out[name] = f"holds values of type {array.type}"
     else:
@@ -98,36 +136,39 @@ def _unreadable_row(array: Any) -> int:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    """Yield the `pyarrow.parquet.ParquetFile` of `path`; raise ReferenceDataError."""
+def _open(source: RowSource) -> Iterator[Any]:
+    """Yield the `pyarrow.parquet.ParquetFile` of `source`; raise ReferenceDataError."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise ReferenceDataError(
-            f"{path}: Parquet needs pyarrow; pip install 'pilotfish[parquet]', or give a CSV file"
+            f"{source}: Parquet needs pyarrow; pip install 'pilotfish[parquet]', or give a CSV file"
         ) from error
     with ExitStack() as stack:
         try:
-            found = pq.ParquetFile(stack.enter_context(open_file(path, follow=True)))
+            found = pq.ParquetFile(stack.enter_context(source.open()))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ReferenceDataError(
-                f"{path}: cannot be read as Parquet ({error}); check that the file is complete"
+                f"{source}: cannot be read as Parquet ({error}); check that the file is complete"
             ) from error
         yield found
 
 
-def _combined(pa: Any, column: Any) -> Any:
+def combined(pa: Any, column: Any) -> Any:
+    """Return a chunked array as one array."""
     found = column.combine_chunks()
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
-def _column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
+    """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
     kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if pa.types.is_dictionary(kind):
         array, kind = array.cast(kind.value_type), kind.value_type
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
     if exact and pa.types.is_integer(kind):
         array, kind, numeric = array.cast(pa.string()), pa.string(), False
     if numeric:

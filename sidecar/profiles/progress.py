@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from rich.console import Console
@@ -45,4 +45,5 @@ class _Lines:
         now = self._clock()
         if now - self._last >= EVERY:
             self._last = now
-            self._console.print(f"{what}: {share:.0%}", highlight=False, markup=False)
+            with suppress(OSError):  # standard error is closed or full; the command goes on
+                self._console.print(f"{what}: {share:.0%}", highlight=False, markup=False)

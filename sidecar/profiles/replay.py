@@ -10,35 +10,32 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
 from rich.console import Console
 
-from ...detectors.batch import SIDES, Column, Floats, Side
-from ...detectors.detection.replay import ClosedTick, Replay, TickSpan, tick_spans_by_rows, tick_spans_by_time
+from ...detectors.detection.replay import ClosedTick, Replay
 from ...detectors.detection.results import Alarm
-from ...detectors.errors import DetectorError
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, number, quote_value
-from ..report import wording
+from ..report import convert, wording
 from ..report.pages.writing import write
-from ..report.schema import FeatureReport
 from ..settings.units import UNITS, read_duration, show_duration
 from ..terminal import show, show_json
-from .build import ColumnRoles, read_table, row_times
-from .cells import NA
+from .arguments import OPTIONS
+from .build import ColumnRoles, read_table
 from .csvtable import CsvOptions
-from .errors import ReferenceDataError
+from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .table import Progress
+from .replay_rows import BUDGET, TOLERANCE, ReplayRows, ReplayTicks, replay_rows, replay_settings
+from .sources import shown_names
+from .table import Progress, ReferenceTable
 
 MAX_LISTED = 5  # columns that are printed per alarm
 
@@ -46,17 +43,22 @@ MAX_LISTED = 5  # columns that are printed per alarm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish replay`."""
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA", help="rows to replay: .csv, .csv.gz or .parquet, with a header")
+    add_data_argument(parser, "rows to replay")
     add("--profile", type=Path, required=True, metavar="FILE", help="profile of the reference")
     add("--time", metavar="COL", help="time of each row; without it, the order of the rows counts as time")
-    add("--rows-per-tick", type=float, metavar="N", help="without --time: rows per tick (default: as in the profile)")
+    add(
+        "--rows-per-tick",
+        type=float,
+        metavar="N",
+        help="without --time: rows per tick (default: as the profile was built)",
+    )
     drift = parser.add_argument_group("settings, as in spec.drift of the document")
-    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as in the profile, else 60s)")
-    drift.add_argument("--false-alarms", default="1/30d", metavar="N/DURATION", help="the budget (default %(default)s)")
+    drift.add_argument("--tick", metavar="DURATION", help="length of a tick (default: as the profile was built)")
+    drift.add_argument("--false-alarms", default=BUDGET, metavar="N/DURATION", help="the budget (default %(default)s)")
     drift.add_argument(
         "--tolerance",
         type=float,
-        default=0.0025,
+        default=TOLERANCE,
         metavar="T",
         help="drift that counts as harmless (default %(default)s)",
     )
@@ -67,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="increase of the mean loss that counts as harmless (default %(default)s)",
     )
-    add("--delimiter", metavar="CHAR", help="delimiter of a CSV (default: inferred from the header line)")
+    add_csv_arguments(parser)
     add("--json", action="store_true", help="print JSON lines: one `alarm` per alarm, and a `summary`")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
 
@@ -76,99 +78,52 @@ def run(args: argparse.Namespace) -> int:
     """Replay the rows and return 0, with or without alarms."""
     profile = read_profile(args.profile)
     settings = _settings(args, profile)
+    ticks = ReplayTicks(settings, args.time, args.rows_per_tick)
     with show_progress(Console(stderr=True)) as progress:
-        columns, times = _read(args, profile, progress)
-        rows = len(next(iter(columns.values())).values)
-        spans = _spans(args, profile, settings, times, rows)
-        profile = profile if times is not None else profile.without_slots()
-        replayed = Replay(profile, settings)
-        page = ReplayReport.over(profile, settings, spans, None if times is not None else _rows_per_tick(args, profile))
+        table = _read(args, profile, progress)
+        given = replay_rows(table, shown_names(args.data), profile, ticks)
+        replayed = Replay(given.profile, settings)
+        page = ReplayReport.over(given.profile, settings, given.spans, given.rows_per_tick)
         alarms = 0
-        for closed in replayed.run(columns, spans, times):
-            progress("replaying", closed.row / max(rows, 1))
+        for closed in replayed.run(given.columns, given.spans, given.times):
+            progress("replaying", closed.row / max(given.rows, 1))
             if args.html is not None:
                 page.take(replayed, closed)
             for alarm in closed.alarms:
                 alarms += alarm.part_of is None
-                _print_event(args.json, _alarm(alarm, closed, spans, settings if times is not None else None))
-    served: tuple[Side, ...] = ("input", "prediction")
-    absent = [name for side in served for name in profile.names(side) if name not in columns]
-    _print_event(args.json, _summary(replayed, settings, spans, rows, alarms, absent))
+                _print_event(args.json, alarm_event(alarm, closed, given, settings))
+    _print_event(args.json, _summary(replayed, settings, given, alarms))
     if args.html is not None:
-        write(args.html, page.document(replayed, args.data.name, time.time()))
+        write(args.html, page.document(replayed, args.data[0].name, time.time()))
     return 0
 
 
 def _settings(args: argparse.Namespace, profile: Profile) -> DriftSettings:
-    tick = read_duration(args.tick) if args.tick else profile.reference.tick_seconds or 60.0
+    tick = read_duration(args.tick) if args.tick else profile.reference.live_tick_seconds
     if not tick:
         raise UsageError(f"--tick {quote_value(args.tick)}: give {UNITS['duration'].wants}")
-    count, _, period = args.false_alarms.partition("/")
-    seconds = read_duration(period)
-    number = _positive(count)
-    if not seconds or number is None:
-        raise UsageError(f"--false-alarms {quote_value(args.false_alarms)}: give N/DURATION, such as 1/30d")
-    try:
-        return DriftSettings(tick, number, seconds, args.tolerance, loss_tolerance=args.loss_tolerance)
-    except DetectorError as error:
-        raise UsageError(str(error)) from error
+    return replay_settings(tick, args.false_alarms, args.tolerance, args.loss_tolerance, OPTIONS)
 
 
-def _positive(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if 0 < number < float("inf") else None
+def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> ReferenceTable:
+    options = replace(cell_options(profile), delimiter=csv_delimiter(args.delimiter), comment=args.comment)
+    return read_table(args.data, ColumnRoles(time=args.time), options, progress)
 
 
-def _read(args: argparse.Namespace, profile: Profile, progress: Progress) -> tuple[dict[str, Column], Floats | None]:
-    """Return the columns of the profile in the order of time, and the times of the rows (None without --time)."""
+def cell_options(profile: Profile) -> CsvOptions:
+    """Return how the cells of a CSV are read for a profile."""
     names = frozenset(feature.name for feature in profile.features if feature.kind == "categorical")
-    options = CsvOptions(NA, names, profile.text_columns, profile.array_columns, delimiter=args.delimiter)
-    table = read_table(args.data, ColumnRoles(time=args.time), options, progress)
-    times, _ = row_times(table, args.time)
-    wanted = {name for side in SIDES for name in profile.names(side)}
-    columns = {name: column for name, column in table.columns.items() if name in wanted}
-    if not columns or not table.rows:
-        raise ReferenceDataError(
-            f"{args.data}: has none of the profile's columns {quote_value(sorted(wanted), 300)}; check --profile"
-            if not columns
-            else f"{args.data}: has no rows to replay; give another file"
-        )
-    if times is None:
-        return columns, None
-    order = np.argsort(times, kind="stable")
-    return {name: column.take(order) for name, column in columns.items()}, times[order]
+    return CsvOptions(frozenset(profile.missing_words), names, profile.text_columns, profile.array_columns)
 
 
-def _spans(
-    args: argparse.Namespace, profile: Profile, settings: DriftSettings, times: Floats | None, rows: int
-) -> list[TickSpan]:
-    if times is not None:
-        if args.rows_per_tick is not None:
-            raise UsageError(
-                "--time and --rows-per-tick contradict each other: the times determine the ticks; give one"
-            )
-        return tick_spans_by_time(times, settings.tick_seconds)
-    rows_per_tick = _rows_per_tick(args, profile)
-    if rows_per_tick < 1:
-        raise UsageError(f"--rows-per-tick {rows_per_tick:g}: a tick needs a row; give 1 or more")
-    return tick_spans_by_rows(rows, rows_per_tick)
-
-
-def _rows_per_tick(args: argparse.Namespace, profile: Profile) -> float:
-    return args.rows_per_tick or profile.reference.rows_per_tick or 1.0
-
-
-def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: DriftSettings | None) -> dict[str, Any]:
-    """Return an alarm as JSON values; `clock` is None if a tick is a number of rows."""
-    onset = next((span.start for span in spans if span.tick >= alarm.onset_tick), 0)
+def alarm_event(alarm: Alarm, closed: ClosedTick, given: ReplayRows, settings: DriftSettings) -> dict[str, Any]:
+    """Return an alarm as JSON values; its time is None if a tick is a number of rows."""
+    onset = next((span.start for span in given.spans if span.tick >= alarm.onset_tick), 0)
     return {
         "event": "alarm",
         "tick": alarm.tick,
         "row": closed.row,
-        "time": None if clock is None else _iso((alarm.tick + 1) * clock.tick_seconds),
+        "time": None if given.times is None else _iso((alarm.tick + 1) * settings.tick_seconds),
         "family": alarm.family,
         "episode": alarm.episode_id,
         "evidence_ratio": alarm.evidence_ratio,
@@ -179,20 +134,19 @@ def _alarm(alarm: Alarm, closed: ClosedTick, spans: list[TickSpan], clock: Drift
     }
 
 
-def _summary(
-    replayed: Replay, settings: DriftSettings, spans: list[TickSpan], rows: int, alarms: int, absent: list[str]
-) -> dict[str, Any]:
+def _summary(replayed: Replay, settings: DriftSettings, given: ReplayRows, alarms: int) -> dict[str, Any]:
     return {
         "event": "summary",
-        "rows": rows,
-        "ticks": len(spans),
+        "rows": given.rows,
+        "ticks": len(given.spans),
+        "rows_per_tick": given.rows_per_tick,
         "alarms": alarms,
-        "false_alarms_expected_at_most": len(spans) / settings.ticks_per_false_alarm,
+        "false_alarms_expected_at_most": len(given.spans) / settings.ticks_per_false_alarm,
         "ticks_per_false_alarm": settings.ticks_per_false_alarm,
         "tick_seconds": settings.tick_seconds,
         "tolerance": settings.tolerance,
         "type_mismatches": replayed.mismatches,
-        "columns_not_in_data": absent,
+        "columns_not_in_data": given.absent,
         "warnings": replayed.warnings,
         "episodes": [asdict(episode) for episode in replayed.status.episodes],
     }
@@ -211,7 +165,7 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
     yield f"{kind}  {event['family']}  at row {event['row']:,} ({when})"
     if event["part_of"]:
         yield f"       no new alarm: the cause is that of the episode {event['part_of']}"
-    features = [_reported(feature, event["family"]) for feature in event["features"]]
+    features = [convert.alarm_feature(feature, event["family"]) for feature in event["features"]]
     lines = wording.headlines(features, f"row {event['onset_row']:,}")
     yield from (f"       {line}" for line in lines[:MAX_LISTED])
     if len(lines) > MAX_LISTED:
@@ -221,14 +175,11 @@ def _alarm_lines(event: Mapping[str, Any]) -> Iterator[str]:
         yield f"       {folded.summary}"
 
 
-def _reported(feature: Mapping[str, Any], family: str) -> FeatureReport:
-    return msgspec.convert({"side": "input", "family": family, **feature}, FeatureReport)
-
-
 def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     budget = f"one false alarm in {event['ticks_per_false_alarm']:,.0f} ticks of {show_duration(event['tick_seconds'])}"
     rows, ticks, alarms = (number(event[f"{word}s"], word) for word in ("row", "tick", "alarm"))
-    yield f"{rows} in {ticks}: {alarms}"
+    each = f" of {event['rows_per_tick']:,.1f} rows".replace(".0 ", " ") if event["rows_per_tick"] else ""
+    yield f"{rows} in {ticks}{each}: {alarms}"
     yield f"budget: {budget}; without drift, expect at most {event['false_alarms_expected_at_most']:.2g} in this replay"
     still = sum(episode["open"] for episode in event["episodes"])
     if event["episodes"]:
@@ -240,7 +191,7 @@ def _summary_lines(event: Mapping[str, Any]) -> Iterator[str]:
     if event["columns_not_in_data"]:
         yield f"not monitored, because the data lack them: {', '.join(event['columns_not_in_data'])}"
     if event["type_mismatches"]:
-        yield f"type mismatches (values of another type than in the reference): {event['type_mismatches']:,}"
+        yield f"values of another type than in the reference: {event['type_mismatches']:,}"
 
 
 def _iso(seconds: float) -> str:

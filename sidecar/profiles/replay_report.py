@@ -15,6 +15,7 @@ from ..report import schema as report
 from ..report.pages import page
 from ..report.response import ReportResponse
 from ..report.timeline.build import time_line
+from ..report.timeline.schema import Timeline
 
 WINDOWS = 240  # for the whole run; a chart cannot show more
 
@@ -54,8 +55,12 @@ class ReplayReport:
 
     def document(self, replayed: Replay, what: str, now: float) -> str:
         """Return the page of the run so far. `what` names the data, and `now` is epoch seconds."""
+        return page.render(*self.report(replayed, what, now))
+
+    def report(self, replayed: Replay, what: str, now: float) -> tuple[ReportResponse, Timeline]:
+        """Return the content of the page."""
         answer = self._answer(replayed, what, now)
-        return page.render(answer, time_line(self.profile, self.windows.snapshot(), answer, self.measured))
+        return answer, time_line(self.profile, self.windows.snapshot(), answer, self.measured)
 
     def _answer(self, replayed: Replay, what: str, now: float) -> ReportResponse:
         status = replayed.status

@@ -18,7 +18,6 @@ from .control_status import ControlStatus, IntentStatus
 from .schema import EpisodeReport, LearningStatus, ProfileInfo, Report
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
-NAMED = 3  # columns in a line
 LONGEST = 600  # characters of a warning or reason
 
 Line = tuple[int, str]
@@ -32,20 +31,17 @@ def report_lines(previous: Report | None, current: Report) -> Iterator[Line]:
     yield from _warnings(previous, current)
 
 
-def control_lines(
-    previous: ControlStatus | None, current: ControlStatus, since: float, receiver: str
-) -> Iterator[Line]:
+def control_lines(previous: ControlStatus | None, current: ControlStatus, since: float) -> Iterator[Line]:
     """Yield a line for each intent that changed between two states.
 
     Changes before the epoch second `since`, the start of the process, give no line: an earlier process has logged them.
-    `receiver` is the address of the webhook, without secrets.
     """
     before = {intent.id: intent for intent in previous.intents} if previous else {}
     for intent in reversed(current.intents):  # oldest first
         last = before.get(intent.id)
         changed = last is None or (last.state, last.attempts) != (intent.state, intent.attempts)
         if changed and (intent.changed_at or intent.decided_at) >= since:
-            yield from _intent(last, intent, receiver)
+            yield from _intent(last, intent)
 
 
 def _profile(before: ProfileInfo | None, now: ProfileInfo | None) -> Iterator[Line]:
@@ -98,15 +94,10 @@ def _episodes(previous: Report | None, current: Report) -> Iterator[Line]:
 
 
 def _opened(episode: EpisodeReport, report: Report, *, resumed: bool) -> str:
-    named = wording.active([episode], report.features)
-    onset = rfc3339(episode.onset_tick * report.ticks.tick_seconds)
-    lines, folded = wording.headlines(named, onset), wording.fold(named)
-    more = [number(len(lines) - NAMED, "more column")] if len(lines) > NAMED else []
-    more += [folded.summary.removeprefix("and ")] if folded.columns and folded.relations else []
-    names = ", ".join(quote_value(feature.name) for feature in episode.features[:NAMED])
-    what = "; ".join([*lines[:NAMED], *(f"and {item}" for item in more)]) or names or "no single feature"
     part = f", part of episode {episode.part_of}" if episode.part_of else ""
     verb = "is open since an earlier run" if resumed else "goes on" if episode.part_of else "ALARM"
+    onset = rfc3339(episode.onset_tick * report.ticks.tick_seconds)
+    what = wording.summary(episode, report.features, onset)
     return f"{_kind(episode)} {verb}: {episode.family}: {what}; episode {episode.id}{part}"
 
 
@@ -126,8 +117,9 @@ def _warnings(previous: Report | None, current: Report) -> Iterator[Line]:
             yield INFO, f"no longer: {_short(text)}"
 
 
-def _intent(last: IntentStatus | None, intent: IntentStatus, receiver: str) -> Iterator[Line]:
-    event = f"{intent.kind} event {intent.id} (episode {intent.episode})"
+def _intent(last: IntentStatus | None, intent: IntentStatus) -> Iterator[Line]:
+    event = f"{intent.kind} event {intent.id} ({_about(intent)})"
+    receiver = quote_value(intent.receiver)
     attempts = number(intent.attempts, "attempt")
     why = _short(intent.error or intent.reason)
     lines = {
@@ -141,6 +133,10 @@ def _intent(last: IntentStatus | None, intent: IntentStatus, receiver: str) -> I
         yield lines[intent.state]
     elif intent.attempts and (last is None or not last.attempts):  # pending; the first failure only
         yield WARNING, f"{event}: the first attempt to deliver it to {receiver} failed: {why}; it will be repeated"
+
+
+def _about(intent: IntentStatus) -> str:
+    return f"{intent.cause} {intent.episode}" if intent.kind == "notify" else f"episode {intent.episode}"
 
 
 def _gave_up(learning: LearningStatus) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class IntentStatus:
     """One entry of the intent ledger, without the request body. Times are epoch seconds.
 
-    `next_at` is None unless the entry is pending. `episode` is empty for a level, because a level has no episode.
+    `next_at` is None unless the entry is pending. `episode` is empty for a level, because a level has no episode; of a
+    notification it may also be a blind spot. `receiver` is the name of the receiver or its URL without secrets.
     """
 
     id: str = ""
@@ -25,16 +26,21 @@ class IntentStatus:
     changed_at: float | None = None
     next_at: float | None = None
     error: str | None = None
+    receiver: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlStatus:
-    """The newest intents, the totals as (kind, outcome, reason, count), and the state of the outbox."""
+    """The newest intents, the totals as (kind, outcome, reason, count), and the state of the outbox.
+
+    `waiting` has the entries that wait for each receiver, as (kind, receiver, entries).
+    """
 
     intents: tuple[IntentStatus, ...] = ()
     totals: tuple[tuple[str, str, str, int], ...] = ()
     pending: int = 0
     dead: int = 0
+    waiting: tuple[tuple[str, str, int], ...] = ()
     unsaved: int = 0
     damaged: int = 0
     problem: str | None = None

@@ -5,7 +5,8 @@ Most blocks have fields of a result, under the same names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -32,15 +33,28 @@ def profile_info(profile: Profile) -> ProfileInfo:
 
 
 def features(profile: Profile, status: MonitorStatus) -> tuple[FeatureReport, ...]:
-    """Return the features of `status`, a status of `profile`; without families (no detection) they have no evidence."""
-    kinds = {feature.name: feature.kind for feature in profile.features}
+    """Return the features of `status`, a status of `profile`, in the order of the reference's columns, relations last.
+
+    Without families (no detection) they have no evidence.
+    """
+    kinds = {feature.name: feature.kind for feature in profile.by_column}
+    places = {name: place for place, name in enumerate(kinds)}
     found = tuple(
-        msgspec.structs.replace(msgspec.convert(item, FeatureReport, from_attributes=True), kind=kinds[item.name])
-        for item in status.features
+        msgspec.structs.replace(
+            msgspec.convert(item, FeatureReport, from_attributes=True),
+            kind=kinds[item.name],
+            column=profile.column(item.name),
+        )
+        for item in sorted(status.features, key=lambda item: places[item.name])
     )
     if status.families:
         return found
     return tuple(msgspec.structs.replace(item, evidence_ratio=None) for item in found)
+
+
+def alarm_feature(item: Mapping[str, Any], family: str) -> FeatureReport:
+    """Return a feature of an alarm of `family`, given as plain values; an alarm does not say its side."""
+    return msgspec.convert({"side": "input", "family": family, **item}, FeatureReport)
 
 
 def families(status: MonitorStatus) -> tuple[Family, ...]:

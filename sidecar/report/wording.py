@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import floor, log10
 
-from ..errors import number
+from ..errors import number, quote_value
 from .schema import ChangeReport, EpisodeReport, FeatureReport
 
 RELATIONS = "multivariate"  # the family of the features that measure relations between columns
 RESIDUAL = "residual:"
 LONGEST = 60  # characters of a name
-NAMED = 3  # columns of a relation, and new values
+NAMED = 3  # columns of a line, of a relation, and new values
 LARGEST_PLAIN, LARGEST_TIMES = 1e9, 1000.0
 MEASURES = {
     "infinite": "infinite values {shares}",
@@ -98,6 +98,16 @@ def headlines(features: Sequence[FeatureReport], since: str) -> list[str]:
     if folded.columns:
         return [sentence(item.feature, since) for item in folded.columns]
     return [_relations(folded.relations, since)] if folded.relations else []
+
+
+def summary(episode: EpisodeReport, features: Sequence[FeatureReport], since: str) -> str:
+    """Return what changed in an episode, on one line, the clearest columns first. `since` is a time."""
+    named = active([episode], features)
+    lines, folded = headlines(named, since), fold(named)
+    more = [number(len(lines) - NAMED, "more column")] if len(lines) > NAMED else []
+    more += [folded.summary.removeprefix("and ")] if folded.columns and folded.relations else []
+    names = ", ".join(quote_value(feature.name) for feature in episode.features[:NAMED])
+    return "; ".join([*lines[:NAMED], *(f"and {item}" for item in more)]) or names or "no single feature"
 
 
 def sentence(feature: FeatureReport, since: str) -> str:

@@ -89,6 +89,7 @@ def learn(table: RowTable, job: LearnJob) -> Profile:
             tick_seconds=job.tick_seconds,
             tolerance=job.tolerance,
             timezone=job.timezone,
+            missing_words=job.missing_words,
             progress=progress,
         )
 

@@ -20,6 +20,7 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
         tolerance: drift too small to matter, as a chi-square distance.
         timezone: IANA name of the zone of a daily cycle.
         false_alarm_ticks: ticks per allowed false alarm.
+        missing_words: texts that mean missing.
         memory: limit in bytes; 0 for no limit.
     """
 
@@ -31,6 +32,7 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float
     timezone: str
     false_alarm_ticks: float
+    missing_words: tuple[str, ...]
     memory: int = 0
 
 

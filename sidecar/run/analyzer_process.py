@@ -123,5 +123,6 @@ def build_control_loop(app: App, options: Options) -> ControlLoop | None:
         folder=options.document.parent,
         state=options.state_folder,
         report=lambda: app.report,
+        blind=lambda: app.blind_spots,
         publish=app.set_control,
     )

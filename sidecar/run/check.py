@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..analyzer.inspection import inspect
-from ..control.retrain.secret import secret_problem
+from ..control.webhook.files import file_problems
 from ..errors import number
 from ..settings.document import ModelMonitor
 from ..settings.effective import budget_sentence, settings_in_force
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         found = inspect(args.file, engine, cluster=args.cluster)
     except SettingsError as error:
         return _refuse(error.where, [str(problem) for problem in error.problems])
-    problems = [*found.problems, *_secret(args.file.parent, found.document, cluster=args.cluster)]
+    problems = [*found.problems, *file_problems(found.document.spec, args.file.parent, missing=not args.cluster)]
     if problems:
         return _refuse(str(args.file), problems)
     show(*_in_force(args.file, found.document))
@@ -51,13 +51,6 @@ def run(args: argparse.Namespace) -> int:
 def _refuse(where: str, problems: list[str]) -> int:
     show_error(f"{where}: {number(len(problems), 'problem')}", *(f"  {problem}" for problem in problems))
     return INVALID_STATUS
-
-
-def _secret(folder: Path, document: ModelMonitor, *, cluster: bool) -> Iterator[str]:
-    retrain = document.spec.retrain
-    name = retrain.webhook.secret_file if retrain else None
-    if name is not None and not (cluster and not (folder / name).exists()):
-        yield from filter(None, [secret_problem(folder / name)])
 
 
 def _in_force(path: Path, monitor: ModelMonitor) -> Iterator[str]:

@@ -30,7 +30,9 @@ DnsName = Annotated[
     Meta(max_length=253),
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=253)]
+Word = Annotated[str, Meta(max_length=253)]
 OneLine = Annotated[str, _form(r"^[^\x00-\x1f\x7f]*$", "on one line without control characters")]
+WebhookUrl = Annotated[str, Meta(min_length=1, max_length=2048)]
 PathTemplate = Annotated[
     str, _form(r"^/[!-~]*$", "starting with /, of printable ASCII characters without spaces"), Meta(max_length=128)
 ]

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance
+from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance, Word
 from .traffic import Traffic
+from .webhooks import Notify, Webhook
 
 DAY = 86400.0
 
@@ -64,6 +65,14 @@ class Learn(DocumentBlock, frozen=True, kw_only=True):
     mask: Annotated[
         tuple[Name, ...],
         Meta(description="Columns that are never written to disk and therefore not monitored.", max_length=1000),
+    ] = ()
+    missing_words: Annotated[
+        tuple[Word, ...],
+        Meta(description="Texts that mean missing, beside the default ones such as `NA` and `null`.", max_length=100),
+    ] = ()
+    keep_words: Annotated[
+        tuple[Word, ...],
+        Meta(description="Texts that are categories, although they mean missing by default.", max_length=100),
     ] = ()
 
 
@@ -225,25 +234,6 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
 
 
-class SecretRef(DocumentBlock, frozen=True, kw_only=True):
-    """A key of a Kubernetes Secret."""
-
-    name: Annotated[Name, Meta(description="Name of the Secret.")]
-    key: Annotated[Name, Meta(description="Key in the Secret.")] = "key"
-
-
-class Webhook(DocumentBlock, frozen=True, kw_only=True):
-    """The receiver of retraining requests."""
-
-    url: Annotated[Name, Meta(description="URL that receives the CloudEvent by POST.")]
-    secret_ref: Annotated[SecretRef | None, Meta(description="Secret that signs the event, in a cluster.")] = None
-    secret_file: Annotated[
-        Name | None,
-        Meta(description="File with the secret that signs the event, relative to the folder of the document."),
-    ] = None
-    timeout: Annotated[Duration, Meta(description="Timeout of one delivery.")] = 10.0
-
-
 class Retrain(DocumentBlock, frozen=True, kw_only=True):
     """When and where a retraining is requested: at most once for each episode."""
 
@@ -267,7 +257,7 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
         Mode,
         Meta(
             description="`observe` measures and reports, `recommend` also records what it would do, `act` does it. "
-            "`scaling`, `resources` and `retrain` can override it."
+            "`scaling`, `resources` and `retrain` can override it. Notifications are sent in every mode."
         ),
     ] = "recommend"
     target_ref: Annotated[TargetRef | None, Meta(description="The monitored workload, in a cluster.")] = None
@@ -282,6 +272,7 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
     scaling: Annotated[Scaling | None, Meta(description="Scaling of the replicas.")] = None
     resources: Annotated[Resources | None, Meta(description="Resizing of CPU and memory.")] = None
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None
+    notify: Annotated[tuple[Notify, ...], Meta(description="Receivers of notifications.", max_length=20)] = ()
 
 
 class ModelMonitor(DocumentBlock, frozen=True, kw_only=True):

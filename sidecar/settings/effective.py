@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from ..errors import redact_urls
+from ..errors import hide_path, redact_urls
 from .document import ModelMonitor
 from .parsing import annotations_of, unit_of
 from .units import UNITS, show_duration
 from .validation import ticks_per_false_alarm
+from .webhooks import Webhook
 
 _KUBERNETES_PATHS = ("metadata.namespace", "metadata.labels", "metadata.annotations", "status")
 
@@ -57,6 +58,8 @@ def _walk(struct: msgspec.Struct, path: str) -> Iterator[EffectiveSetting]:
             for key, entry in entries:
                 yield from _walk(entry, f"{here}[{key}]" if isinstance(key, int) else f"{here}.{key}")
         else:
+            if isinstance(struct, Webhook) and item.name == "url":
+                value = hide_path(value)
             unit = unit_of(annotations_of(type(struct))[item.name])
             yield EffectiveSetting(here, _format(value, unit), default=_is_default(item, value))
 

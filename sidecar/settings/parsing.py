@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from ..errors import quote_value
+from ..errors import hide_path, quote_value
 from .errors import MOST_PROBLEMS, DocumentProblem
 from .units import UNITS
 
@@ -29,6 +29,7 @@ _SCALARS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "without quotes"),
     str: ("text", "in quotes"),
 }
+_WEBHOOKS = ("$.spec.notify", "$.spec.retrain")  # a URL in the wrong place is still a secret
 _BOUNDS = (
     ("pattern", "{}", lambda value, bound: re.fullmatch(bound, value) is not None),
     ("ge", "at least {}", lambda value, bound: value >= bound),
@@ -108,7 +109,7 @@ class DocumentReader:
 
     def _struct(self, kind: type[msgspec.Struct], value: Any, path: str) -> Any:
         if not isinstance(value, dict):
-            return self.note(path, f"is {quote_value(value)}", f"give an object with {_keys(kind)}")
+            return self.note(path, f"is {_quoted(value, path)}", f"give an object with {_keys(kind)}")
         fields = _fields_of(kind)
         tag = kind.__struct_config__.tag_field
         for key in sorted(value.keys() - fields.keys() - {tag}):
@@ -162,18 +163,18 @@ class DocumentReader:
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             return self._wrong(annotation, value, path)
         if kind is str and not _is_unicode(value):
-            return self.note(path, f"is {quote_value(value)}", "give text in UTF-8")
+            return self.note(path, f"is {_quoted(value, path)}", "give text in UTF-8")
         return value
 
     def _list(self, origin: Any, item: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list):
-            return self.note(path, f"is {quote_value(value)}", f"give a list: [{quote_value(value)}]")
+            return self.note(path, f"is {_quoted(value, path)}", f"give a list: [{_quoted(value, path)}]")
         found = [self._value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value)]
         return _INVALID if any(entry is _INVALID for entry in found) else origin(found)
 
     def _dict(self, item: Any, value: Any, path: str) -> Any:
         if not isinstance(value, dict):
-            return self.note(path, f"is {quote_value(value)}", "give an object")
+            return self.note(path, f"is {_quoted(value, path)}", "give an object")
         found = {key: self._value(item, entry, f"{path}.{key}") for key, entry in value.items()}
         return _INVALID if any(entry is _INVALID for entry in found.values()) else found
 
@@ -182,7 +183,7 @@ class DocumentReader:
             return value if type(value) in kinds else self._wrong(annotation, value, path)
         tags = {kind.__struct_config__.tag: kind for kind in kinds}
         if not isinstance(value, dict):
-            return self.note(path, f"is {quote_value(value)}", "give an object")
+            return self.note(path, f"is {_quoted(value, path)}", "give an object")
         tag = value.get("type")
         if not isinstance(tag, str) or tag not in tags:
             return self._choice(tuple(tags), tag, f"{path}.type")
@@ -191,10 +192,10 @@ class DocumentReader:
     def _choice(self, allowed: Sequence[str], value: Any, path: str) -> Any:
         near = get_close_matches(str(value).lower(), allowed, 1, 0.6)
         guess = f"; did you mean {near[0]}?" if near and len(allowed) > 1 else ""
-        return self.note(path, f"is {quote_value(value)}", f"give one of {', '.join(allowed)}{guess}")
+        return self.note(path, f"is {_quoted(value, path)}", f"give one of {', '.join(allowed)}{guess}")
 
     def _wrong(self, annotation: Any, value: Any, path: str) -> Any:
-        return self.note(path, f"is {quote_value(value)}", f"give {self._describe(annotation, value)}")
+        return self.note(path, f"is {_quoted(value, path)}", f"give {self._describe(annotation, value)}")
 
     def _describe(self, annotation: Any, value: Any = None) -> str:
         kind, metas = unwrap(annotation)
@@ -208,6 +209,15 @@ class DocumentReader:
         what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
         mistaken = how and value is not None and (kind is str) != isinstance(value, str)
         return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])
+
+
+def _quoted(value: Any, path: str) -> str:
+    """Return `value` for a message; below a webhook without anything that may be part of a secret URL."""
+    if not path.startswith(_WEBHOOKS):
+        return quote_value(value)
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return quote_value(hide_path(value) if isinstance(value, str) else value)
 
 
 def _is_unicode(text: str) -> bool:

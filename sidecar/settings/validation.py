@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from ..errors import quote_value
+from ..errors import hide_path, quote_value
 from .decoding import decode_problems, template_problems
-from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec, Webhook
+from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec
 from .errors import DocumentProblem
 from .streams import detector_problem, parse_stream
 from .traffic import Traffic
 from .units import show_duration, show_size
+from .webhooks import CREDENTIALS, Notify, Webhook, receiver_id, url_problem
 
 SHORTEST_TICK = 0.1
 LONGEST_TICK = 86400.0
@@ -24,6 +24,7 @@ FEWEST_TICKS = 20  # per allowed false alarm; with fewer, the threshold would be
 SMALLEST_BODY, LARGEST_BODY = 1024, 32 * 1024 * 1024
 SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
 LONGEST_TIMEOUT = 300.0
+LONGEST_BLIND_FOR = 86400.0
 SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -45,8 +46,17 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
     for name in ("scaling", "resources") if cluster else ():
         if getattr(spec, name) and not spec.target_ref:
             yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
+    for path, webhook in webhooks(spec):
+        yield from _webhook(webhook, f"$.{path}")
+    yield from _receivers(spec.notify)
+
+
+def webhooks(spec: Spec) -> Iterator[tuple[str, Webhook]]:
+    """Yield each webhook of the document with its path, such as `spec.notify[0].webhook`."""
     if spec.retrain:
-        yield from _webhook(spec.retrain.webhook, "$.spec.retrain.webhook")
+        yield "spec.retrain.webhook", spec.retrain.webhook
+    for index, item in enumerate(spec.notify):
+        yield f"spec.notify[{index}].webhook", item.webhook
 
 
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
@@ -62,6 +72,8 @@ def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[s
     elif spec.model.version and not {"", spec.model.version} & {source.version for source in spec.profiles}:
         yield f"no profile matches version {spec.model.version}: Pilotfish measures the traffic but not drift"
     yield from _retrain_warnings(spec)
+    for path, webhook in webhooks(spec):
+        yield from _webhook_warnings(path, webhook)
 
 
 def ticks_per_false_alarm(drift: Drift) -> float:
@@ -71,14 +83,14 @@ def ticks_per_false_alarm(drift: Drift) -> float:
 
 def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
     """Yield a problem for each setting that `pilotfish run` cannot carry out, because it has no cluster."""
-    webhook = spec.retrain.webhook if spec.retrain else None
     found: list[tuple[str, object, str]] = [
         ("targetRef", spec.target_ref, "remove it; --upstream names the model server"),
         ("scaling", spec.scaling, "remove it; nothing is scaled here"),
         ("resources", spec.resources, "remove it; nothing is resized here"),
         ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
-        ("retrain.webhook.secretRef", webhook and webhook.secret_ref, "give secretFile instead"),
     ]
+    for path, webhook in webhooks(spec):
+        found.append((f"{path.removeprefix('spec.')}.secretRef", webhook.secret_ref, "give secretFile instead"))
     for index, source in enumerate(spec.profiles):
         found.append((f"profiles[{index}].configMap", source.config_map, "give path, the file of the profile, instead"))
         found.append((f"profiles[{index}].url", source.url, "give path, the file of the profile, instead"))
@@ -90,15 +102,18 @@ def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
 def _retrain_warnings(spec: Spec) -> Iterator[str]:
     if not spec.retrain:
         return
-    webhook, mode = spec.retrain.webhook, spec.retrain.mode or spec.mode
+    mode = spec.retrain.mode or spec.mode
     if mode != "act":
         outcome = "recorded but not sent" if mode == "recommend" else "neither recorded nor sent"
         yield f"mode is {mode}: a retraining is {outcome}"
-    if not webhook.secret_ref and not webhook.secret_file:
-        yield "spec.retrain.webhook has no secret: the receiver cannot verify the sender; give secretFile"
-    address = urlsplit(webhook.url)
+
+
+def _webhook_warnings(path: str, webhook: Webhook) -> Iterator[str]:
+    if not webhook.secret_ref and not webhook.secret_file and getattr(webhook, "format", "generic") == "generic":
+        yield f"{path} has no secret: the receiver cannot verify the sender; give secretFile"
+    address = urlsplit(webhook.url or "")
     if address.scheme == "http" and address.hostname not in LOOPBACK:
-        yield "spec.retrain.webhook.url is http: others can read and change events in transit; give https"
+        yield f"{path}.url is http: others can read and change events in transit; give https"
 
 
 def _traffic(traffic: Traffic) -> Iterator[DocumentProblem]:
@@ -205,8 +220,25 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
             yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give a smaller min or a larger max")
 
 
+def _receivers(receivers: tuple[Notify, ...]) -> Iterator[DocumentProblem]:
+    seen: dict[str, int] = {}
+    for index, item in enumerate(receivers):
+        path = f"$.spec.notify[{index}]"
+        first = seen.setdefault(receiver_id(item), index)
+        if first != index:
+            what = "has the same name" if item.name else "has the same address and no name"
+            yield DocumentProblem(path, f"{what} as notify[{first}]", "give each receiver a name of its own")
+        if not 0 <= item.blind_for <= LONGEST_BLIND_FOR:
+            remedy = f"give 0s to {show_duration(LONGEST_BLIND_FOR)}"
+            yield DocumentProblem(f"{path}.blindFor", f"is {show_duration(item.blind_for)}", remedy)
+
+
 def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
-    yield from _url(webhook.url, f"{path}.url", ("http", "https"))
+    if (webhook.url is None) == (webhook.url_file is None):
+        found = "neither url nor urlFile" if webhook.url is None else "url and urlFile"
+        yield DocumentProblem(path, f"has {found}", "give exactly one of them")
+    elif webhook.url is not None:
+        yield from _url(webhook.url, f"{path}.url", ("http", "https"))
     if webhook.secret_ref and webhook.secret_file:
         yield DocumentProblem(path, "has secretRef and secretFile", "keep one of them")
     if not 0 < webhook.timeout <= LONGEST_TIMEOUT:
@@ -217,25 +249,9 @@ def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
 
 
 def _url(url: str, path: str, schemes: tuple[str, ...]) -> Iterator[DocumentProblem]:
-    try:
-        address = urlsplit(url)
-        usable = address.scheme in schemes and bool(address.hostname) and (address.port is None or address.port > 0)
-    except ValueError:
-        usable = False
-    else:
-        if address.username is not None or address.password is not None:
-            yield DocumentProblem(
-                path, "contains a user name or a password", "remove it; give the secret in a separate file"
-            )
-            return
-    if not usable or any(character.isspace() for character in url):
-        yield DocumentProblem(
-            path,
-            f"is {quote_value(_without_secrets(url))}",
-            f"give an address such as {schemes[-1]}://trainer.example/hooks/7",
-        )
-
-
-def _without_secrets(url: str) -> str:
-    """Return what of an unusable URL is no user, password, query or fragment, also without a scheme or with a space."""
-    return url if re.match(r"\w+://\S+\Z", url) else re.split("[?#]", url.rpartition("@")[2])[0]
+    what = url_problem(url, schemes)
+    if what == CREDENTIALS:
+        yield DocumentProblem(path, what, "remove it; give the secret in a separate file")
+    elif what:
+        remedy = f"give an address such as {schemes[-1]}://trainer.example/hooks/7"
+        yield DocumentProblem(path, f"is {quote_value(hide_path(url))}", remedy)

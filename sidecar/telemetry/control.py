@@ -21,6 +21,9 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     entries.add_metric(("dead",), status.dead)
     entries.add_metric(("pending",), status.pending)
     unsaved.add_metric((), status.unsaved)
+    waiting = names.OUTBOX_WAITING.gauge()
+    for kind, receiver, amount in status.waiting:
+        waiting.add_metric((kind, receiver), amount)
     damaged = names.OUTBOX_DAMAGED.gauge()
     damaged.add_metric((), status.damaged)
-    yield from (intents, entries, unsaved, damaged)
+    yield from (intents, entries, waiting, unsaved, damaged)

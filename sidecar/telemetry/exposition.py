@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from ..system import accept as negotiation
 from . import blindness, control, detection, labels, traffic
 from . import process as own
 from .scrape import ScrapeInput
@@ -25,6 +26,9 @@ COLLECTORS = (
     own.collect,
     traffic.collect,
 )
+
+
+OPENMETRICS, TEXT = "application/openmetrics-text", "text/plain"
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,16 @@ class Exposition:
         self._registry.register(ScrapeCollector(read))
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and its content type for the Accept header `accept`; text if it is invalid."""
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # such as a version that is not a number
-            encode, content_type = choose_encoder("")
+        """Return the body and its content type for the Accept header `accept`; text without a preference."""
+        kind, chosen = negotiation.preferred(accept, (OPENMETRICS, TEXT), TEXT, _has_version)
+        encode, content_type = choose_encoder(chosen.text if chosen and chosen.kind == kind else kind)
         return encode(self._registry), content_type
+
+
+def _has_version(wanted: negotiation.Range) -> bool:
+    """Return whether the client library can write the version of OpenMetrics that a range asks for."""
+    try:
+        _, content_type = choose_encoder(wanted.text)
+    except (TypeError, ValueError):  # such as a version that is not a number
+        return False
+    return wanted.kind != OPENMETRICS or content_type.startswith(OPENMETRICS)

@@ -332,13 +332,15 @@ OUTBOX = Metric(
     CONTROL,
     ("state",),
 )
-OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
-OUTBOX_DAMAGED = Metric(
-    "pilotfish_outbox_damaged_lines",
+OUTBOX_WAITING = Metric(
+    "pilotfish_outbox_waiting",
     "gauge",
-    "Damaged outbox lines that were skipped when the file was read.",
+    "Outbox entries that wait for this receiver: its name, or its URL without the path.",
     CONTROL,
+    ("kind", "receiver"),
 )
+OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
+OUTBOX_DAMAGED = Metric("pilotfish_outbox_damaged_lines", "gauge", "Damaged outbox lines that were skipped.", CONTROL)
 
 INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
 BLIND = Metric(

@@ -15,8 +15,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, read
 from pilotfish.sidecar.analyzer.http.access import Access
-from pilotfish.sidecar.control.retrain.delivery import parse_retry_after
-from pilotfish.sidecar.control.retrain.signature import verify
+from pilotfish.sidecar.control.webhook.delivery import parse_retry_after
+from pilotfish.sidecar.control.webhook.signature import verify
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from pilotfish.sidecar.wire.headers import Headers, encode_headers

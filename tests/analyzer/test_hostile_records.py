@@ -38,7 +38,7 @@ RECORDS = st.fixed_dictionaries(
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(st.lists(RECORDS, max_size=8))
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_each_record_is_counted(found: list[dict[str, object]]) -> None:
     made = pipeline(labelled())
     records: list[Record] = [make_record(number, **fields) for number, fields in enumerate(found, 1)]  # type: ignore[arg-type]

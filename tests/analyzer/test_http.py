@@ -10,6 +10,7 @@ import socket
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,9 @@ async def test_the_report_is_json_for_programs_and_a_page_for_browsers(tmp_path:
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert "amount" in text
         assert "<script" not in text
+        for accept in ("text/html;q=0, */*", "text/html;q=0.5, application/json"):
+            _, _, headers = await here.get("/report", Accept=accept)
+            assert headers["Content-Type"] == "application/json; charset=utf-8", accept
 
 
 @pytest.mark.asyncio
@@ -143,7 +147,7 @@ async def test_other_paths_are_not_found(tmp_path: Path, path: str) -> None:
 async def test_other_methods_are_refused(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         assert (await here.send("DELETE", "/report"))[0] == 405
-        assert (await here.send("GET", "/profile"))[0] == 405
+        assert (await here.send("POST", "/profile"))[0] == 405
         assert (await here.send("HEAD", "/metrics"))[0] == 200
 
 
@@ -188,6 +192,42 @@ async def test_a_profile_is_set_and_stored(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         assert here.app.report.profile is not None
         assert here.app.report.profile.hash == profile(1).hash
+
+
+@pytest.mark.asyncio
+async def test_the_profile_in_force_is_served_with_its_hash(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        status, text, headers = await here.get("/profile", **{"Accept-Encoding": "identity"})
+        assert (status, headers["ETag"], headers.get("Content-Encoding")) == (200, f'"{profile().hash}"', None)
+        assert text.encode() == profile().to_bytes()
+        for accepted in ("gzip", "gzip;q=0.5, *;q=0"):
+            status, text, headers = await here.get("/profile", **{"Accept-Encoding": accepted})
+            assert (status, headers["ETag"], headers["Content-Encoding"]) == (200, f'W/"{profile().hash}"', "gzip")
+            assert Profile.from_bytes(text.encode()).hash == profile().hash  # the client has decompressed it
+        for tag in (f'"{profile().hash}"', f'"x", W/"{profile().hash}"', "*"):
+            assert (await here.get("/profile", **{"If-None-Match": tag}))[:2] == (304, "")
+        assert (await here.get("/profile", **{"If-None-Match": '"x"'}))[0] == 200
+        assert (await here.send("HEAD", "/profile"))[0] == 200
+        await here.send("PUT", "/profile", profile(1).to_bytes())
+        assert json.loads((await here.get("/profile"))[1]) == json.loads(profile(1).to_bytes())
+    async with served(tmp_path, token=True) as here:
+        assert (await here.get("/profile"))[0] == 401
+        assert (await here.get("/profile", Authorization=f"Bearer {TOKEN}"))[0] == 200
+
+
+@pytest.mark.asyncio
+async def test_without_a_profile_none_is_served(tmp_path: Path) -> None:
+    async with served(tmp_path, document=DOCUMENT.replace("  profiles: [{path: profile.json}]\n", "")) as here:
+        status, text, _ = await here.get("/profile")
+        assert (status, "PUT /profile" in text) == (404, True)
+
+
+@pytest.mark.asyncio
+async def test_the_same_profile_built_later_changes_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        later = replace(profile(), created="2031-05-01T00:00:00Z")
+        assert (await here.send("PUT", "/profile", later.to_bytes()))[0] == 200
+        assert here.app.report.decisions == ()
 
 
 @pytest.mark.asyncio
@@ -370,7 +410,15 @@ async def test_rows_need_a_token_and_a_document_that_stores_them(tmp_path: Path)
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    "body", ["", "[]", '{"by": "", "reason": "x"}', '{"by": "a", "reason": "r", "rows": 10}', '{"by": "a"}']
+    "body",
+    [
+        "",
+        "[]",
+        '{"by": "", "reason": "x"}',
+        '{"by": "a", "reason": "r", "rows": 10}',
+        '{"by": "a"}',
+        '{"by": "a", "reason": "r", "by": "b"}',
+    ],
 )
 async def test_a_rebaseline_needs_a_name_a_reason_and_enough_rows(tmp_path: Path, body: str) -> None:
     async with served(tmp_path) as here:

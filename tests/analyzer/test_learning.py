@@ -213,7 +213,7 @@ async def test_a_build_that_exceeds_its_time_limit_fails(tmp_path: Path, monkeyp
         async def record_failed_build(self, _: LearningStatus, problem: str) -> None:
             problems.append(problem)
 
-    made = builder.ProfileBuilder(setup(), tmp_path, 0, cast("AuditedActions", Actions()), read, print)
+    made = builder.ProfileBuilder(setup(), tmp_path, 0, cast("AuditedActions", Actions()), read, print, lambda: None)
     running_builder = asyncio.create_task(made.run())
     try:
         await eventually(lambda: problems, what="the failed build")

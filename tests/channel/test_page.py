@@ -199,10 +199,10 @@ def test_a_flipped_bit_is_reported_or_changes_no_counter(path: Path, sealed: byt
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", range(2))
 def test_each_flipped_bit_is_reported_or_changes_no_counter(path: Path, sealed: bytes, part: int) -> None:
-    bits = [*range(at.AT_SLOTS * 64), *range(at.AT_SLOTS * 64, at.SIZE * 8, 11)]
-    try_bits(path, sealed, bits[part::8])
+    bits = [*range(at.AT_SLOTS * 64), *range(at.AT_SLOTS * 64, at.SIZE * 8, 101)]
+    try_bits(path, sealed, bits[part::2])
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 100, 4095, 4096, at.SIZE - 8, at.SIZE - 1, at.SIZE + 1, 1 << 40])

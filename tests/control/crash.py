@@ -20,8 +20,8 @@ from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
-from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
 from pilotfish.sidecar.control.situation import Situation
+from pilotfish.sidecar.control.webhook.sender import WebhookSender, WebhookTarget
 from tests.control.situations import NOON, episode, situation
 
 MOST_CYCLES = 30

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from pilotfish.sidecar.control.webhook.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 from tests.support.waiting import patient
 
 SECRET = b"a-secret-of-tests"
@@ -53,7 +53,7 @@ class Receiver:
         signature, timestamp = headers.get(SIGNATURE_HEADER, ""), headers.get(TIMESTAMP_HEADER, "")
         signed = verify(SECRET, timestamp, body, signature, now=time.time())
         key = headers.get("Idempotency-Key", "")
-        self.arrivals.append(Arrival(json.loads(body)["id"], key, signed, headers, body, answer))
+        self.arrivals.append(Arrival(json.loads(body).get("id", key), key, signed, headers, body, answer))
         return answer
 
 

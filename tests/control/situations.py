@@ -7,7 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from pilotfish.sidecar.control.ledger import PENDING, ChangeEntry, IntentLedger, LedgerEntry, Operation, PutEntry
-from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.notify.event import TYPES
+from pilotfish.sidecar.control.situation import (
+    ACT,
+    BlindFacts,
+    EpisodeFacts,
+    Fact,
+    NotifyRules,
+    RetrainRules,
+    Situation,
+    Subject,
+)
 
 NOON = 1_700_000_000.0
 HOUR = 3600.0
@@ -21,7 +31,7 @@ def episode(
     id_: str = "e1", *, at: float = NOON, closed_by: str = "", cause: str = "drift", features: int = 1
 ) -> EpisodeFacts:
     detail = {"features": [{"name": f"f{index}"} for index in range(features)]}
-    return EpisodeFacts(id_, cause, "features", at, closed_by, detail)
+    return EpisodeFacts(id_, cause, "features", at, closed_by, detail, at + HOUR, "age rose: mean 41.0 -> 46.1")
 
 
 def situation(
@@ -38,6 +48,39 @@ def situation(
         episodes=Fact(episodes, now),
         ledger=IntentLedger().apply(done),
         retrain=replace(rules, mode=mode or rules.mode) if rules else None,
+    )
+
+
+def receiver(id_: str = "r1", *, events: Iterable[str] = TYPES, blind_for: float = 60.0) -> NotifyRules:
+    return NotifyRules(mode=ACT, receiver=id_, events=frozenset(events), blind_for=blind_for, max_pending=5)
+
+
+def spot(*, active: bool = True, seconds: float = 60.0, total: bool = False, since: float = NOON) -> BlindFacts:
+    return BlindFacts(
+        reason="undecoded",
+        active=active,
+        since=since,
+        seconds=seconds,
+        total_seconds=seconds * total,
+        total=total,
+        text="some bodies are not decoded" * active,
+    )
+
+
+def notified(
+    *episodes: EpisodeFacts,
+    blind: Iterable[BlindFacts] = (),
+    receivers: Iterable[NotifyRules] = (receiver(),),
+    now: float = NOON,
+    ledger: IntentLedger | None = None,
+) -> Situation:
+    return Situation(
+        now=now,
+        subject=replace(SUBJECT, monitor="m"),
+        episodes=Fact(episodes, now),
+        ledger=ledger or IntentLedger(),
+        blind=Fact(tuple(blind), now),
+        notify=tuple(receivers),
     )
 
 

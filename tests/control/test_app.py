@@ -10,29 +10,35 @@ import msgspec
 
 from pilotfish.sidecar.control import app
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.retrain.webhook import WebhookSender
+from pilotfish.sidecar.control.webhook.sender import WebhookSender
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
 from tests.control.cycles import run_cycle
 from tests.control.receiver import receiving
-from tests.control.situations import situation
 from tests.control.test_observe import DOCUMENT, REPORT
+
+
+def ignore(_status: ControlStatus) -> None:
+    """Publish nothing."""
+
 
 DOCS = Path(__file__).parents[2] / "docs" / "retraining.md"
 
 
-def test_each_kind_has_a_policy_an_executor_and_rules_in_alphabetical_order() -> None:
+def test_each_kind_has_a_policy_and_lanes_in_alphabetical_order() -> None:
     kinds = [policy.kind for policy in app.POLICIES]
     assert kinds == sorted(kinds)
-    assert kinds == list(app.EXECUTORS)
-    assert kinds == list(situation().rules)
+    assert kinds == list(app.LANES)
 
 
 def test_a_document_gets_the_executors_of_its_blocks(tmp_path: Path) -> None:
     monitor = parse((DOCUMENT % ("act", ", secretFile: s")).encode(), "test")
-    assert isinstance(app.retrain_executor(monitor, tmp_path), WebhookSender)
+    (lane,) = app.retrain_lanes(monitor, tmp_path).values()
+    assert isinstance(lane.executor, WebhookSender)
     bare = msgspec.structs.replace(monitor, spec=msgspec.structs.replace(monitor.spec, retrain=None))
-    loop = app.build(bare, folder=tmp_path, state=tmp_path, report=lambda: REPORT, publish=lambda _status: None)
+    loop = app.build(
+        bare, folder=tmp_path, state=tmp_path, report=lambda: REPORT, blind=list, publish=lambda _status: None
+    )
     assert loop is None
     assert list(tmp_path.iterdir()) == []
 
@@ -46,6 +52,7 @@ def test_the_loop_reads_the_report_keeps_its_outbox_in_the_state_folder_and_publ
             folder=tmp_path,
             state=tmp_path / "state",
             report=lambda: REPORT,
+            blind=list,
             publish=shown.append,
         )
         assert loop is not None
@@ -68,7 +75,7 @@ def test_reasons_are_one_alphabetical_table_with_a_meaning_each() -> None:
 LEVELS_ONLY = {Reason.REPLACED, Reason.SATISFIED, Reason.STALE, Reason.WITHDRAWN}
 
 
-def test_each_reason_that_retraining_can_have_is_documented() -> None:
+def test_each_reason_of_retrainings_and_notifications_is_documented() -> None:
     text = DOCS.read_text()
     missing = [
         reason.value

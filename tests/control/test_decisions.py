@@ -212,7 +212,9 @@ def test_entries_whose_cause_has_ended_are_superseded(case: Situation, expected:
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        (situation(done=[put("b", at=NOON - 1), put("a")]), ["b", "a"]),
+        (situation(done=[put("a", episode="e1"), put("b", at=NOON - 1, episode="e2")]), ["b", "a"]),
+        (situation(done=[put("b", at=NOON - 1, next_at=NOON - 1), put("a", episode="e2")]), ["a", "b"]),
+        (situation(done=[put("b", next_at=NOON + 1), put("a")]), []),
         (situation(done=[put(next_at=NOON + 1)]), []),
         (situation(done=[put(next_at=NOON)]), ["i1"]),
         (situation(done=[put(next_at=NOON + 10 * HOUR)]), ["i1"]),
@@ -224,6 +226,8 @@ def test_entries_whose_cause_has_ended_are_superseded(case: Situation, expected:
     ],
     ids=[
         "oldest-first",
+        "new-before-failed",
+        "after-an-older-one-of-its-cause",
         "later",
         "now",
         "clock-set-back",

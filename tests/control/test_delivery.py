@@ -13,10 +13,10 @@ from pilotfish.sidecar.control import pending
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING, ChangeEntry, LedgerEntry
 from pilotfish.sidecar.control.pending import LONGEST, backoff
-from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of, parse_retry_after
-from pilotfish.sidecar.control.retrain.event import MAX_EVENT_BYTES
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
-from pilotfish.sidecar.control.retrain.signature import sign, verify
+from pilotfish.sidecar.control.webhook.cloudevent import MAX_EVENT_BYTES
+from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of, parse_retry_after
+from pilotfish.sidecar.control.webhook.signature import sign, verify
 from tests.control.situations import HOUR, NOON, entry, episode, situation
 
 

@@ -27,8 +27,8 @@ from pilotfish.sidecar.control.intent import Intent, intent_of
 from pilotfish.sidecar.control.ledger import DELIVERED, PENDING
 from pilotfish.sidecar.control.loop import attempt
 from pilotfish.sidecar.control.pending import next_change
-from pilotfish.sidecar.control.retrain.delivery import DeliveryResult
-from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
+from pilotfish.sidecar.control.webhook.delivery import DeliveryResult
+from pilotfish.sidecar.control.webhook.sender import WebhookSender, WebhookTarget
 from tests.control.situations import HOUR, NOON, entry
 from tests.support.examples import examples
 from tests.support.waiting import patient

@@ -18,9 +18,9 @@ from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import OUTCOMES, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
-from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainRules, Situation, Subject
+from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import Crash, run_cycle
 from tests.control.situations import HOUR, NOON, episode, situation

@@ -17,9 +17,9 @@ from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Outbox
 from pilotfish.sidecar.control.pending import GIVE_UP_SECONDS
-from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
+from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import run_cycle
 from tests.control.situations import HOUR, NOON, OLD_OUTBOX, RULES, episode, situation

@@ -90,10 +90,10 @@ def mode_of(situation: Situation) -> str:
 def test_the_subject_is_from_the_report_else_the_profile_else_the_document() -> None:
     named = msgspec.structs.replace(REPORT, model="other", version="8")
     nameless = msgspec.structs.replace(REPORT, profile=msgspec.structs.replace(PROFILE, model=""))
-    assert situation_of(named).subject == Subject("other", "8", "aa")
-    assert situation_of().subject == Subject("delays", "7", "aa")
-    assert situation_of(nameless).subject == Subject("delays", "7", "aa")
-    assert situation_of(msgspec.structs.replace(REPORT, profile=None)).subject == Subject("delays", "", "")
+    assert situation_of(named).subject == Subject("other", "8", "aa", "delays")
+    assert situation_of().subject == Subject("delays", "7", "aa", "delays")
+    assert situation_of(nameless).subject == Subject("delays", "7", "aa", "delays")
+    assert situation_of(msgspec.structs.replace(REPORT, profile=None)).subject == Subject("delays", "", "", "delays")
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest
     box = opened(path)
     assert set(box.ledger.entries) == {"a", "c"}
     assert box.damaged == ("line 2 (retrain-b)", "line 3")
-    status = build_status(box)
+    status = build_status(box, {})
     assert status.damaged == 2
     assert "line 2 (retrain-b), line 3 damaged" in (status.problem or "")
     assert [item.getMessage() for item in caplog.records] == [status.problem]
@@ -247,10 +247,10 @@ def test_a_full_disk_is_reported_and_written_to_when_it_has_room_again(tmp_path:
         box.commit([put("b")])
         box.commit([change("a", state=DELIVERED)])
         assert (box.unsaved, set(box.ledger.entries)) == (2, {"a", "b"})
-        assert "File too large" in (build_status(box).problem or "")
+        assert "File too large" in (build_status(box, {}).problem or "")
         assert path.read_bytes().endswith(b"\n")
     box.commit([])
-    assert (box.unsaved, build_status(box).problem) == (0, None)
+    assert (box.unsaved, build_status(box, {}).problem) == (0, None)
     box.close()
     assert opened(path).ledger == box.ledger
 

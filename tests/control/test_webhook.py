@@ -14,8 +14,8 @@ import pytest
 from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.intent import intent_of
 from pilotfish.sidecar.control.ledger import LedgerEntry
-from pilotfish.sidecar.control.retrain.delivery import DeliveryResult, redirect_problem
-from pilotfish.sidecar.control.retrain.webhook import WebhookSender, WebhookTarget
+from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, redirect_problem
+from pilotfish.sidecar.control.webhook.sender import WebhookSender, WebhookTarget
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON, entry
 from tests.support.ports import free_port

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pilotfish.sidecar.control.webhook.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from pilotfish.sidecar.demo.messages import AnyMessage, GatheringRows, ProcessFailure, Retrained, WebhookDelivery
 from pilotfish.sidecar.demo.model import RidgeModel
 from pilotfish.sidecar.demo.replay import labels_of

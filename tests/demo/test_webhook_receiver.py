@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.control.retrain.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pilotfish.sidecar.control.webhook.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from pilotfish.sidecar.demo import webhook_receiver as inboxes
 from pilotfish.sidecar.demo.webhook_receiver import WebhookReceiver
 from tests.support.waiting import patient

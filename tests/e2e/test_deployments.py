@@ -13,8 +13,10 @@ import pytest
 import yaml
 
 from pilotfish.sidecar.telemetry.names import METRICS
+from tests.e2e.manifests import documents
 from tests.e2e.pasted import EXAMPLES
 from tests.e2e.stack import TOKEN, Stack
+from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.programs import find, needs
 from tests.support.waiting import patient, wait_until
@@ -60,6 +62,32 @@ def test_the_variables_start_pilotfish(variables: dict[str, str], stack: Stack, 
     wait_until(lambda: stack.ready() or not stack.run.running(), timeout=20, what="Pilotfish to be ready")
     assert stack.report()["profile"]["model"] == "m", "the document is in force"
     assert (stack.folder / "state").is_dir()
+    assert stack.stop() == 0
+
+
+def in_pod(words: list[str], stack: Stack) -> list[str]:
+    """Return the arguments of a container with the paths and ports of `stack`."""
+    folder = stack.folder
+    paths = {
+        "/etc/pilotfish": folder, "/run/secrets/pilotfish": folder, "/var/lib/pilotfish": folder / "state",
+        "/run/pilotfish": folder / "shared", "/dev/shm/pilotfish": folder / "shared",
+    }  # fmt: skip
+    ports = {"8000": stack.upstream, "8080": stack.listen, "9797": stack.admin, "9796": free_port()}
+    moved = [re.sub("|".join(paths), lambda found: str(paths[found[0]]), word) for word in words]
+    return [re.sub(r"=[\d.]+:(\d+)$", lambda found: f"=127.0.0.1:{ports[found[1]]}", word) for word in moved]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["one-sidecar", "two-sidecars"])
+def test_the_arguments_of_kubernetes_start_pilotfish(name: str, stack: Stack, spawn: Children) -> None:
+    stack.write("token", TOKEN)
+    for path in ("state", "shared"):
+        (stack.folder / path).mkdir(exist_ok=True)
+    (deployment,) = (item for item in documents(EXAMPLES / f"kubernetes/{name}.yaml") if item["kind"] == "Deployment")
+    for sidecar in deployment["spec"]["template"]["spec"]["initContainers"]:
+        stack.child = spawn.pilotfish(*in_pod(sidecar["args"], stack))
+    wait_until(lambda: stack.ready() or not stack.run.running(), timeout=20, what="Pilotfish to be ready")
+    assert stack.report()["profile"]["model"] == "m", "the document is in force"
     assert stack.stop() == 0
 
 

@@ -82,10 +82,12 @@ def test_evidence_and_outbox_survive_a_killed_analyzer(stack: Stack, receiver: R
         assert load.failures == []
 
     asyncio.run(drift())
-    stack.kill_analyzer()
-    wait_until(
-        lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="executed") == 1, what="the delivery shown"
-    )
+    for _ in "before", "after":
+        wait_until(
+            lambda: total(stack.metrics(), "pilotfish_intents_total", outcome="executed") == 1,
+            what="the delivery shown",
+        )
+        stack.kill_analyzer()
     assert len(receiver.ids) == 1
     assert all(arrival.signed for arrival in receiver.arrivals)
     assert [arrival.answer for arrival in receiver.arrivals].count("200") == 1

@@ -31,7 +31,7 @@ def stack(tmp_path: Path, spawn: Children) -> Stack:
     stack = Stack(tmp_path, spawn, free_port(), free_port(), free_port())
     uvicorn = [sys.executable, "-B", "-m", "uvicorn", "service:app", "--port", str(stack.upstream)]
     spawn(*uvicorn, cwd=SERVICE)
-    data, profile = SERVICE / "train.csv", tmp_path / "profile.json"
+    data, profile = SERVICE / "reference.csv", tmp_path / "profile.json"
     built = spawn.pilotfish("profile", "build", data, *BUILD, "--tick", "10s", "--out", profile)
     assert built.process.wait(timeout=patient(20)) == 0
     stack.write("monitor.yaml", (SERVICE / "monitor.yaml").read_text())

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pilotfish.detectors.cells import MISSING_WORDS as NA
 from pilotfish.detectors.detection.replay import Replay, tick_spans_by_time
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
@@ -22,7 +23,6 @@ from pilotfish.detectors.settings import DriftSettings
 from pilotfish.sidecar.analyzer.checkpoint import CHECKPOINT_FILE, parse
 from pilotfish.sidecar.cli import main
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
-from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.e2e.stack import Stack
 from tests.e2e.upstream import BODY

@@ -100,7 +100,7 @@ def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytes
         "loss:by_score": ("integer", "label"),
     }
     assert "00501" in profile.feature("zip").labels
-    assert profile.columns("input") == ("amount", "zip", "member", "row id")
+    assert profile.sent_columns == ("amount", "zip", "member", "row id")
     assert profile.reference.split == "days"
     assert "ranking: 1 - AUC of score for paid" in output
     assert re.search(r"task: ranking, inferred from score and paid; change it with --task", output)
@@ -149,7 +149,7 @@ def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest
         (["--prediction", "score", "--label", "score"], "'score' is given by --prediction and --label"),
         (["--type", "zip=words"], "one of array, boolean, categorical, integer, numeric, text"),
         (["--type", "zip"], "give COL=KIND"),
-        (["--time", "zip"], "have no time"),
+        (["--time", "zip"], "would be times before 1980"),
         (["--time", "member"], "have no time"),
         (["--time", "when", "--rows-per-tick", "5"], "contradict each other"),
         (["--time", "when", "--exchangeable"], "contradict each other"),
@@ -179,7 +179,11 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("every", "text", "remedy"),
     [
-        (200, "err", "text in 25 of 5,000 cells, e.g. 'err'; give --type price=numeric or --na TEXT"),
+        (
+            200,
+            "err",
+            "column price: text in 25 of 5,000 cells counts as missing, e.g. 'err'; give --na TEXT if it means missing",
+        ),
         (10, "-", "text in 500 of 5,000 cells, e.g. '-'; give --type price=numeric or --na TEXT"),
         (1, "$51.{row}", "text in 5,000 of 5,000 cells, e.g. '$51.0'; write them as plain numbers"),
     ],
@@ -250,6 +254,32 @@ def test_show_counts_one_thing_in_the_singular(tmp_path: Path, capsys: pytest.Ca
     built(path, "--prediction", "score")
     assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
     assert re.search(r"monitored +1 input, 1 prediction\n", capsys.readouterr().out)
+
+
+def test_show_has_one_line_per_column_in_the_order_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, path = np.random.default_rng(1), tmp_path / "rows.csv"
+    lines = ["note,zeta,alpha"]
+    for _ in range(2000):
+        x, words = random.normal(), " ".join(random.choice(["one", "two", "three", "seven"], random.integers(3, 9)))
+        lines.append(f"{words} x,{x:.4f},{x + random.normal():.4f}")
+    path.write_text("\n".join(lines))
+    built(path, "--exchangeable", "--type", "note=text")
+    capsys.readouterr()
+    assert cli.main(["profile", "show", str(tmp_path / "profile.json")]) == 0
+    shown = capsys.readouterr().out
+    assert re.findall(r"^(?:note|zeta|alpha|residual|mahalanobis|cosine)\S*", shown, re.MULTILINE) == [
+        "note",
+        "zeta",
+        "alpha",
+    ]
+    assert re.search(r"relations +\d+ measures of relations between 2 columns\n", shown)
+    assert re.search(r"not shown: 7 more of note, \d+ measures of relations between 2 columns; --all lists them", shown)
+    assert cli.main(["profile", "show", "--all", str(tmp_path / "profile.json")]) == 0
+    everything = capsys.readouterr().out
+    assert re.search(r"^note:length", everything, re.MULTILINE)
+    assert re.search(r"relations\n  zeta +with alpha\n  alpha +with zeta\n", everything)
 
 
 @pytest.mark.parametrize("columns", [60, 100, 160])

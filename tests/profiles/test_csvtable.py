@@ -14,17 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.profiles import csvtable
-from pilotfish.sidecar.profiles.cells import NA
+from pilotfish.detectors.cells import MISSING_WORDS as NA
+from pilotfish.sidecar.profiles import csvlines, csvtable
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
+from pilotfish.sidecar.profiles.sources import RowSource
 from pilotfish.sidecar.profiles.table import ReferenceTable
 
 
 def read(folder: Path, raw: bytes | str, **options: object) -> ReferenceTable:
     path = folder / "data.csv"
     path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
-    return read_csv(path, CsvOptions(**{"na": NA, **options}), lambda *_: None)  # type: ignore[arg-type]
+    return read_csv([RowSource(path, str(path))], CsvOptions(**{"na": NA, **options}), lambda *_: None)  # type: ignore[arg-type]
 
 
 def values(table: ReferenceTable, name: str) -> list[object]:
@@ -80,11 +81,19 @@ def test_a_column_whose_first_text_comes_late_keeps_the_spelling_of_its_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csvtable, "CELLS", 2)
-    rows = "".join(f"{index}.50,{index}\n" for index in range(100))
-    table = read(tmp_path, f"a,b\n{rows}n/a,100\nlate,101\n")
-    assert values(table, "a") == [*(f"{index}.50" for index in range(100)), None, "late"]
-    assert values(table, "b") == list(range(102))
+    rows = "".join(f"{index}.50,{index}\n" for index in range(10))
+    table = read(tmp_path, f"a,b\n{rows}n/a,10\nlate,11\n")
+    assert values(table, "a") == [*(f"{index}.50" for index in range(10)), None, "late"]
+    assert values(table, "b") == list(range(12))
     assert list(table.columns) == ["a", "b"]
+
+
+def test_a_few_texts_leave_the_other_cells_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvtable, "CELLS", 2)
+    rows = "".join(f"{index}.50\n" for index in range(100))
+    assert values(read(tmp_path, f"a\n{rows}late\nNA\n"), "a") == [*(index + 0.5 for index in range(100)), "late", None]
+    kept = read(tmp_path, f"a\n{rows}late\n", names=frozenset("a"))
+    assert values(kept, "a") == [*(f"{index}.50" for index in range(100)), "late"]
 
 
 def test_columns_may_be_skipped(tmp_path: Path) -> None:
@@ -177,28 +186,28 @@ def test_an_unreadable_file_is_refused_with_the_reason(tmp_path: Path, raw: byte
 
 
 def test_the_position_of_a_wrong_byte_is_exact_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csvtable, "BLOCK", 7)
+    monkeypatch.setattr(csvlines, "BLOCK", 7)
     with pytest.raises(ReferenceDataError, match=r"line 1,001: byte 4,001 "):
         read(tmp_path, b"a,b\n" + b"1,2\n" * 999 + b"1\xff,2\n")
 
 
 def test_a_line_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csvtable, "BLOCK", 7)
-    monkeypatch.setattr(csvtable, "MAX_LINE", 100)
+    monkeypatch.setattr(csvlines, "BLOCK", 7)
+    monkeypatch.setattr(csvlines, "MAX_LINE", 100)
     with pytest.raises(ReferenceDataError, match="give a CSV file"):
         read(tmp_path, b"a\n" + b"x" * 1000)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReferenceDataError, match="No such file"):
-        read_csv(tmp_path / "none.csv", CsvOptions(NA), lambda *_: None)
+        read_csv([RowSource(tmp_path / "none.csv", "none.csv")], CsvOptions(NA), lambda *_: None)
 
 
 def test_progress_ends_at_one(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a\n" + "1\n" * 1000)
     seen: list[float] = []
-    read_csv(path, CsvOptions(NA), lambda _, share: seen.append(share))
+    read_csv([RowSource(path, "data.csv")], CsvOptions(NA), lambda _, share: seen.append(share))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -220,7 +229,7 @@ def test_reading_returns_what_a_csv_writer_wrote(
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerows([("first", "second"), *rows, ("text", "text")])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csvtable, "BLOCK", block)
+        patch.setattr(csvlines, "BLOCK", block)
         patch.setattr(csvtable, "CELLS", 4)
         table = read(tmp_path_factory.getbasetemp(), text.getvalue())
     for place, name in enumerate(("first", "second")):

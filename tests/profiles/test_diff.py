@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from pilotfish.detectors.profile.feature import Feature
+from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.profiles.diff import difference, rebinned
+from pilotfish.sidecar.profiles.show import print_difference
 from pilotfish.sidecar.profiles.sparkline import BLOCKS, sparkline
 
 
@@ -91,3 +96,60 @@ def test_a_histogram_fits_its_width(kind: str, width: int) -> None:
 def test_unusual_columns_have_a_histogram() -> None:
     for values in ([5.0] * 50, [np.nan] * 49 + [1.0], [1e308, -1e308] * 25):
         assert isinstance(sparkline(feature(values), 10), str)
+
+
+def related(seed: int, shift: float = 0.0) -> Profile:
+    """Return a profile of two related columns, an embedding and a text; relations are fitted to each sample."""
+    random = np.random.default_rng(seed)
+    base, mixed = random.normal(size=3000), np.random.default_rng(0).normal(size=(2, 8))
+    words = ["one", "two", "three", "seven"]
+    data: dict[str, Any] = {
+        "x": base + shift,
+        "y": base + random.normal(size=3000),
+        "emb": list(random.normal(size=(3000, 2)) @ mixed + 0.1 * random.normal(size=(3000, 8))),
+        "note": [" ".join(random.choice(words, 5)) + f" {at % 9}" for at in range(3000)],
+    }
+    return build_profile(data, kinds={"emb": "array", "note": "text"}, exchangeable=True)
+
+
+def test_what_two_profiles_define_differently_is_named_and_not_compared() -> None:
+    found = difference(related(1), related(2, shift=1.0))
+    compared = {item.before.name for item in found.moved}
+    assert {"x", "y", "emb:norm", "emb:mean", "note:length", "note:letters"} <= compared
+    apart = {feature.name for feature in found.incomparable}
+    assert {"residual:x", "residual:y", "emb:pc1", "emb:rest"} <= apart
+    assert not compared & apart
+    assert all(item.psi is not None for item in found.moved)
+    assert found.moved[0].before.name == "x"
+    for everything in (False, True):
+        console = Console(file=StringIO(), width=200)
+        print_difference(console, found, everything=everything)
+        printed = console.file.getvalue()  # type: ignore[attr-defined]  # the buffer
+        (line,) = [line for line in printed.splitlines() if line.startswith("not compared")]
+        assert "emb:pc1" in line
+        assert ("cosine:31" in line) == everything
+        assert ("more (--all lists them)" in line) != everything
+
+
+def test_relations_of_one_fit_are_compared() -> None:
+    one = related(1)
+    found = difference(one, replace(one, version="2"))
+    assert found.incomparable == ()
+    assert {"residual:x", "emb:pc1"} <= {item.before.name for item in found.moved}
+    assert all(item.psi is not None and item.psi.value == 0 for item in found.moved)
+
+
+def test_losses_on_another_scale_are_not_compared() -> None:
+    random = np.random.default_rng(4)
+    truth = random.normal(size=3000)
+    one, other, third = (
+        build_profile(
+            {"p": truth + error * random.normal(size=3000), "t": truth},
+            sides={"p": "prediction", "t": "label"},
+            exchangeable=True,
+        )
+        for error in (0.1, 0.1, 5.0)
+    )
+    assert "loss" in {feature.name for feature in difference(one, third).incomparable}
+    assert "loss" in {item.before.name for item in difference(one, replace(one, version="2")).moved}
+    assert other.hash != one.hash

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pilotfish.detectors.cells import MISSING_WORDS as NA
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.profiles import table
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
-from pilotfish.sidecar.profiles.cells import NA
-from pilotfish.sidecar.profiles.csvtable import MAX_HEADER, CsvOptions
+from pilotfish.sidecar.profiles.csvheader import MAX_HEADER
+from pilotfish.sidecar.profiles.csvtable import CsvOptions
 
 ROWS = 300
 

@@ -114,7 +114,7 @@ def test_a_column_and_a_field_of_the_same_name_are_refused(tmp_path: Path, capsy
 
 def test_fields_of_structs_take_options_by_their_full_name(reference: Path) -> None:
     profile = built(reference, "--exclude", "home.geo.lat", "--exclude", "emb", "--prediction", "home.city")
-    assert profile.columns("input") == ("booked", "comment", "tags")
+    assert profile.sent_columns == ("booked", "comment", "tags")
     assert profile.columns("prediction") == ("home.city",)
 
 

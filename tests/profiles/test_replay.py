@@ -156,3 +156,60 @@ def test_ticks_by_time_hold_each_row_once_and_ascend(times: list[float], tick_se
     spans = tick_spans_by_time(np.sort(np.array(times)), tick_seconds)
     assert [row for span in spans for row in range(span.start, span.stop)] == list(range(len(times)))
     assert all(first.tick < second.tick for first, second in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("built", "given", "ticks", "rows_per_tick", "seconds"),
+    [
+        (("--exchangeable", "--rows-per-tick", "40", "--tick", "5m"), (), 25, 40, 300),
+        (("--rows-per-tick", "40", "--tick", "5m"), (), 25, 40, 300),
+        (("--rows-per-tick", "40", "--tick", "5m"), ("--rows-per-tick", "100", "--tick", "10s"), 10, 100, 10),
+        (("--exchangeable", "--tick", "10s"), (), 250, 4, 10),  # the ticks of the reference: 2000 rows in 500
+        (("--exchangeable", "--tick", "5m"), ("--time", "at"), 4, None, 300),
+        (("--time", "at", "--tick", "100s"), ("--time", "at"), 10, None, 100),
+        (("--time", "at", "--tick", "100s"), (), 10, 100, 100),
+    ],
+)
+def test_ticks_are_those_of_the_build_unless_others_are_given(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    built: tuple[str, ...],
+    given: tuple[str, ...],
+    ticks: int,
+    rows_per_tick: float | None,
+    seconds: float,
+) -> None:
+    reference, out = table(tmp_path / "reference.csv", 2000), tmp_path / "profile.json"
+    excluded = () if "--time" in built else ("--exclude", "at")
+    assert main(["profile", "build", str(reference), "--out", str(out), *excluded, *built]) == 0
+    data = table(tmp_path / "live.csv", 1000, seed=2)
+    *_, summary = events(capsys, str(data), "--profile", str(out), *given)
+    assert (summary["ticks"], summary["rows_per_tick"], summary["tick_seconds"]) == (ticks, rows_per_tick, seconds)
+    assert summary["ticks_per_false_alarm"] == 30 * 86_400 / seconds
+
+
+def related(path: Path, rows: int, seed: int, shift: float = 0.0) -> str:
+    """Write two related columns; `x` is larger by `shift` in the second half. Return the path."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    y = x + random.normal(size=rows)
+    x[rows // 2 :] += shift
+    path.write_text("x,y\n" + "".join(f"{one:.4f},{other:.4f}\n" for one, other in zip(x, y, strict=True)))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("shift", "first", "wanted"), [(2.0, "ALARM  features", "       x "), (0.6, "ALARM  multivariate", "       x ")]
+)
+def test_an_alarm_names_columns_and_counts_relations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shift: float, first: str, wanted: str
+) -> None:
+    out = tmp_path / "p.json"
+    built = ("--exchangeable", "--rows-per-tick", "20", "--out", str(out))
+    assert main(["profile", "build", related(tmp_path / "reference.csv", 6000, 1), *built]) == 0
+    capsys.readouterr()
+    assert main(["replay", related(tmp_path / "live.csv", 6000, 2, shift), "--profile", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(first)
+    assert any(line.startswith(wanted) for line in lines)
+    assert not any(name in line for line in lines for name in ("residual:", "cosine:", "mahalanobis", "pca_error"))

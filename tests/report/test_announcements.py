@@ -34,7 +34,7 @@ PROFILE = ProfileInfo(
     warnings=(),
 )
 LEARNING = LearningStatus(id="x", kind="learn", wanted=20_000, began=1.0)
-URL = "'https://trainer.example/hook'"
+URL = "'https://trainer.example/…'"
 
 
 def with_(**changes: Any) -> Report:
@@ -163,7 +163,7 @@ def test_learning_that_was_given_up_or_cancelled_is_logged() -> None:
 def intent(state: str, attempts: int = 0, at: float = 1000.0, **more: Any) -> IntentStatus:
     return IntentStatus(
         id="retrain-1", kind="retrain", episode="e1", state=state, reason=more.pop("reason", "drift"),
-        attempts=attempts, decided_at=at, changed_at=at, **more,
+        attempts=attempts, decided_at=at, changed_at=at, receiver=URL.strip("'"), **more,
     )  # fmt: skip
 
 
@@ -172,8 +172,8 @@ def delivered(*states: IntentStatus, since: float = 990.0) -> list[tuple[int, st
     previous: ControlStatus | None = None
     for one in states:
         status = ControlStatus(intents=(one,))
-        lines += control_lines(previous, status, since, URL)
-        assert list(control_lines(status, status, since, URL)) == []
+        lines += control_lines(previous, status, since)
+        assert list(control_lines(status, status, since)) == []
         previous = status
     return lines
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pilotfish.detectors.cells import MISSING_WORDS
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.rows.blocks import RowBlock
@@ -29,6 +30,7 @@ WANTED = LearnJob(
     tolerance=0.0025,
     timezone="UTC",
     false_alarm_ticks=43_200,
+    missing_words=tuple(sorted(MISSING_WORDS)),
 )
 
 

@@ -255,8 +255,8 @@ def test_an_invalid_url_is_shown_without_its_secrets(
 
 
 def test_a_url_in_force_is_shown_without_its_secrets(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = SPEC + '  retrain: {webhook: {url: "https://trainer.example/hook?key=S3CRET#S3CRET"}}\n'
+    spec = SPEC + '  retrain: {webhook: {url: "https://trainer.example/S3CRET?key=S3CRET#S3CRET"}}\n'
     assert cli.main(["check", "-f", write(folder, HEAD + spec)]) == 0
     shown = capsys.readouterr()
     assert "S3CRET" not in shown.out + shown.err
-    assert "https://trainer.example/hook" in shown.out
+    assert "https://trainer.example/…" in shown.out

@@ -21,6 +21,7 @@ CONTROL = ControlStatus(
         ),
     ),
     totals=(("retrain", "recommended", "mode", 1),),
+    waiting=(("notify", "on-call", 1),),
     pending=1,
     dead=2,
     unsaved=3,

@@ -141,3 +141,33 @@ def test_the_warnings_of_the_report_are_counted(text: str) -> None:
 def test_every_reason_for_blindness_has_a_sample_so_that_alerts_resolve(text: str) -> None:
     found = {sample.labels["reason"]: sample.value for sample in families(text)["pilotfish_blind"].samples}
     assert found == {reason: float(reason == "columns_absent") for reason in BLIND_REASONS}
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", "text/plain; version=0.0.4"),
+        ("*/*", "text/plain; version=0.0.4"),
+        ("text/html", "text/plain; version=0.0.4"),
+        ("text/plain;version=0.0.4", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text, text/plain;version=0.0.4", "application/openmetrics-text; version=1.0.0"),
+        (
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+            ),
+            "application/openmetrics-text; version=1.0.0",
+        ),
+        ("application/openmetrics-text;version=0.0.1,text/plain;q=0.5", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text;version=x,text/plain;q=0.5", "text/plain; version=0.0.4"),
+        ("text/plain, application/openmetrics-text;version=1.0.0;q=0", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text;q=0, */*", "text/plain; version=0.0.4"),
+        ("text/plain;q=1.0, application/openmetrics-text;version=1.0.0;q=0.1", "text/plain; version=0.0.4"),
+        ("text/plain;q=0, */*", "application/openmetrics-text; version=1.0.0"),
+        ("application/*, text/*;q=0.1", "application/openmetrics-text; version=1.0.0"),
+    ],
+)
+def test_the_format_follows_the_qualities_of_accept(accept: str, wanted: str) -> None:
+    without_proxy = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
+    _, content_type = Exposition(lambda: without_proxy).render(accept)
+    assert content_type.startswith(wanted)

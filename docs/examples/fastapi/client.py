@@ -1,4 +1,4 @@
-"""Send rows of train.csv: `python3 client.py PORT [REQUESTS [YEARS]]`; YEARS are added to each age."""
+"""Send rows of reference.csv: `python3 client.py PORT [REQUESTS [YEARS]]`; YEARS are added to each age."""
 
 import csv
 import http.client
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROWS = 5  # in each request
 
-with (Path(__file__).parent / "train.csv").open(newline="") as file:
+with (Path(__file__).parent / "reference.csv").open(newline="") as file:
     rows = [{"age": int(row["age"]), "income": int(row["income"]), "city": row["city"]} for row in csv.DictReader(file)]
 requests = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 years = int(sys.argv[3]) if len(sys.argv) > 3 else 0

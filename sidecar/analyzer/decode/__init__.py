@@ -17,7 +17,7 @@ Glossary
 hints        what the document and the profile specify before decoding: protocol, model, column names in order
 rows         decoded values as named columns
 cells        the values of one column: a list, or a numpy array [rows, numbers] if each row holds an array
-skip         an exchange that is counted in `undecodable{reason}`; `REASONS` lists all reasons
+skip         an exchange that is counted in `undecodable{reason}`; `report/problems.py` lists all reasons
 known names  the columns of the reference, in order; requests without names take them by position
 codec        the module of one protocol, with `decode_request` and `decode_response`
 
@@ -30,11 +30,10 @@ More terms: docs/glossary.md
 from .allowance import Allowance
 from .registry import PROTOCOLS, decode
 from .targets import compile_template
-from .types import REASONS, Cells, Columns, DecodedExchange, Hints, OwnJson, Rows, SkippedExchange
+from .types import Cells, Columns, DecodedExchange, Hints, OwnJson, Rows, SkippedExchange
 
 __all__ = [
     "PROTOCOLS",
-    "REASONS",
     "Allowance",
     "Cells",
     "Columns",

@@ -111,7 +111,7 @@ def _rows(tensors: list[Tensor], tail: bytes | None, known: tuple[str, ...], hin
             tensor.name,
             flat,
             width,
-            known,
+            hints.named_by(known, width) if by_position else known,
             _column_names(tensor),
             by_position=by_position,
             arrays=hints.arrays,

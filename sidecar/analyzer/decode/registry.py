@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED, Record
+from ...report.problems import REASONS
 from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
 from . import arrays, headers, mlflow, oip, own_json, v1
@@ -22,7 +23,6 @@ from .allowance import Allowance
 from .content import decompress, parse
 from .targets import RequestTarget, parse_target
 from .types import (
-    REASONS,
     Body,
     Cells,
     DecodedBody,

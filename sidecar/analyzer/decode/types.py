@@ -1,12 +1,8 @@
-"""Input and output types of the decoders, and the table of reasons for a skip.
-
-`docs/protocols.md` repeats the texts of `REASONS`, and a test compares them.
-"""
+"""Input and output types of the decoders. `report/problems.py` has the table of reasons for a skip."""
 
 from __future__ import annotations
 
 import sys
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -20,42 +16,6 @@ MIB = 1024 * 1024
 MAX_ADDED = 1024 * 1024  # cells that stand for values which the body does not hold, or holds once for all rows
 
 Protocol = Literal["auto", "json", "mlflow", "oip", "v1"]
-
-REASONS = MappingProxyType(
-    {
-        "binary_layout": "the sizes of the binary-data extension do not match the body",
-        "body_too_large": "a body is larger than the limit after decompression",
-        "compression_ratio": "a body is more than 100 times larger after decompression, and larger than 256 KiB",
-        "content_encoding": "the content coding is unknown or not declared, or the body is not valid in this coding",
-        "content_type": "the body is not JSON, according to its content type",
-        "datatype": "the protocol does not define the datatype of a tensor",
-        "decode_budget": "decoding needs more time or memory than the analyzer has left for large exchanges",
-        "decoder_error": "the decoder failed; this is a defect, please report it",
-        "duplicate_name": "two tensors, or two keys of one object, have the same name",
-        "empty_body": "the body is empty",
-        "error_status": "the model did not respond with a 2xx status",
-        "event_stream": "the response is a stream of events",
-        "invalid_json": "the body is not JSON in UTF-8",
-        "name_too_long": "the name of a column has more than 1000 characters",
-        "no_match": "a path of spec.traffic.decode selects nothing in the body",
-        "no_predictions_path": "spec.traffic.decode has no path to the predictions",
-        "no_rows": "the request has no rows, or its rows have no values",
-        "not_inference": "not a prediction request: metadata, health, administration, a method other than POST, or a "
-        "path that decode.paths leaves out",
-        "other_model": "the path names a different model than the document",
-        "ragged": "rows or nested lists differ in length",
-        "row_mismatch": "tensors, or request and response, have different numbers of rows",
-        "shape_mismatch": "the data of a tensor does not match its shape",
-        "too_deep": "lists or objects are nested too deeply (the limit for tensors is 8 levels)",
-        "too_many_rows": "a body has more than 65,536 rows",
-        "too_many_values": "a body has more columns or cells than the analyzer accepts",
-        "truncated": "the body is longer than spec.traffic.bodyLimit, so only its start was recorded",
-        "unknown_protocol": "neither path nor body identifies a supported protocol",
-        "unreferenced_data": "the data of a tensor is not in the body (shared memory)",
-        "wrong_structure": "the JSON does not have the structure that the protocol requires",
-    }
-)
-
 
 Columns: TypeAlias = tuple[tuple[str, JsonPath], ...]  # the path of each column, by name
 
@@ -87,7 +47,8 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
         protocol: the protocol of all exchanges; "auto" detects it from path and body.
         model: the model name of the document. An exchange with a different model in its path is skipped. "" accepts
             every model.
-        inputs: the input columns of the reference, in order, for requests without names.
+        inputs: the input columns of the reference that the model is sent, in order, for requests without names.
+        other_inputs: other orders of them, for requests of another width; see `Profile.input_orders`.
         outputs: the prediction columns of the reference, in order.
         arrays: the columns of both that hold an array or a list per row, and stay one column.
         body_limit: the maximum size of one body in bytes, after decompression.
@@ -99,12 +60,27 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = "auto"
     model: str = ""
     inputs: tuple[str, ...] = ()
+    other_inputs: tuple[tuple[str, ...], ...] = ()
     outputs: tuple[str, ...] = ()
     arrays: frozenset[str] = frozenset()
     body_limit: int = 2 * MIB
     own: OwnJson = OwnJson()
     most_added: int = MAX_ADDED
     most_binary: int = sys.maxsize
+
+    def named_by(self, known: tuple[str, ...], width: int) -> tuple[str, ...]:
+        """Return the columns that name `width` values of a row by position.
+
+        They are the first order of the inputs that fits, or else an order of a single array; `known` if none does. The
+        columns of responses have one order.
+        """
+        if known is not self.inputs or len(known) == width or self._is_array(known):
+            return known
+        fitting = (other for other in self.other_inputs if len(other) == width)
+        return next(fitting, None) or next(filter(self._is_array, self.other_inputs), known)
+
+    def _is_array(self, order: tuple[str, ...]) -> bool:
+        return len(order) == 1 and order[0] in self.arrays
 
 
 Cells: TypeAlias = list[object] | NDArray[Any]
@@ -152,7 +128,7 @@ class DecodedExchange(msgspec.Struct, frozen=True, gc=False):
 
 
 class SkippedExchange(msgspec.Struct, frozen=True):
-    """An exchange that is counted but not measured; `reason` is a key of REASONS."""
+    """An exchange that is counted but not measured; `reason` is a key of `REASONS`."""
 
     reason: str
 

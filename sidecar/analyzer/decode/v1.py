@@ -102,7 +102,8 @@ def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) ->
     width = len(flat) // count
     if not width:
         raise SkipExchangeError("no_rows")
-    arrays.add_columns(columns, base, _plain(flat), width, known, by_position=True, arrays=hints.arrays)
+    names = hints.named_by(known, width)
+    arrays.add_columns(columns, base, _plain(flat), width, names, by_position=True, arrays=hints.arrays)
     return Rows(columns, count)
 
 

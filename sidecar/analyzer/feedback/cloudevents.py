@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ...errors import quote_value
-from .items import ItemError
+from .items import ItemError, require_unique_keys
 from .labels import delivery_key
 
 STRUCTURED, BATCHED = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -45,6 +45,7 @@ def structured(raw: bytes) -> tuple[bytes, int]:
         raise ItemError(
             "", "is not a CloudEvent in JSON; give an object with specversion, id, source, type and data"
         ) from None
+    require_unique_keys(raw, 0)
     _require(event.specversion, {name: getattr(event, name) for name in _NEEDED}, ".{}")
     kind = event.datacontenttype
     if kind is not None and not (isinstance(kind, str) and is_json(kind)):

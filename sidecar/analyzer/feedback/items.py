@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ...errors import quote_value
+from ..duplicates import duplicate_key
 from .labels import Label, Scalar, request_key
 
 MAX_LABELS = 20_000  # in one request
@@ -94,9 +95,25 @@ def read(raw: bytes, index: int, delivery: int, position: int) -> list[Label]:
         raise _invalid(str(error), raw) from None
     except PARSE_ERRORS:
         raise ItemError("", NOT_JSON) from None
+    require_unique_keys(raw, sum(getattr(item, name) is not UNSET for name in Item.__struct_fields__))
     if isinstance(item.labels, list):
         return _listed(item, item.labels, index)
     return [_single(item, index, delivery, position)]
+
+
+def require_unique_keys(raw: bytes, keys: int, path: str = "") -> None:
+    """Raise ItemError if the object in `raw` at `path`, parsed to `keys` keys, has a key twice.
+
+    Each key has one colon, so an object without further colons needs no second look.
+    """
+    if raw.count(b":") == keys:
+        return
+    try:
+        twice = duplicate_key(raw)
+    except (ValueError, RecursionError):
+        raise ItemError("", NOT_JSON) from None
+    if twice is not None:
+        raise ItemError(f"{path}.{twice}"[:80], "is given twice; give each key once")
 
 
 def _single(item: Item, index: int, delivery: int, position: int) -> Label:

@@ -172,6 +172,8 @@ def _batch_items(raw: bytes) -> list[msgspec.Raw] | None:
     for key in keys:
         if key != "feedback":
             raise ItemError(f"$.{key}"[:80], 'does not go with feedback; give only {"feedback": [...]}')
+    if raw.count(b'"feedback"') > 1 or b"\\u" in raw:  # otherwise no second key can have this name
+        items.require_unique_keys(raw, len(keys), "$")
     return _decoded(_BATCH, raw, 'give {"feedback": [...]}').feedback
 
 

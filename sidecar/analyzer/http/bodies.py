@@ -13,9 +13,10 @@ from io import BytesIO
 
 from aiohttp import web
 
+from ...report.problems import REASONS
 from ...settings.units import show_size
 from ..decode.content import decompress
-from ..decode.types import REASONS, SkipExchangeError
+from ..decode.types import SkipExchangeError
 from ..errors import RefusedError
 
 SMALL_BYTES = 32 * 1024  # of a body that needs no turn

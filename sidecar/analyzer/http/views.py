@@ -7,6 +7,7 @@ JSON object with the key `error`.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -16,11 +17,13 @@ from typing import Any
 import msgspec
 from aiohttp import HttpVersion11, web
 
+from ....detectors.profile.profile import Profile
 from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
 from ...rows.blocks import RowBlock
 from ...rows.jsonlines import as_lines
+from ...system import accept
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
 from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
@@ -35,6 +38,7 @@ from .gate import MAX_BODY_BYTES
 from .headers import RETRY_SECONDS
 from .report import build_response
 
+HTML, JSON = "text/html", "application/json"
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -72,7 +76,7 @@ class Views:
 
     def __init__(self, sources: ViewDependencies) -> None:
         self._sources = sources
-        self._timeline_lock = asyncio.Lock()
+        self._thread_lock = asyncio.Lock()  # one at a time, to leave the processor to the worker
         self._bodies = BodyReader()
         self._exposition = Exposition(sources.read)
         self._table: dict[str, tuple[str, View]] = {
@@ -80,7 +84,7 @@ class Views:
             "/config": ("GET", self.config),
             "/healthz": ("GET", self.health),
             "/metrics": ("GET", self.metrics),
-            "/profile": ("PUT", self.profile),
+            "/profile": ("GET, PUT", self.profile),
             "/readyz": ("GET", self.ready),
             "/rebaseline": ("POST, DELETE", self.rebaseline),
             "/report": ("GET", self.report),
@@ -101,7 +105,7 @@ class Views:
         method, view = self._find(path)
         if view is None:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
-        if request.method not in method.split(", ") and (request.method, method) != ("HEAD", "GET"):
+        if ("GET" if request.method == "HEAD" else request.method) not in method.split(", "):
             return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
         try:
             return await view(request)
@@ -135,23 +139,24 @@ class Views:
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
         """Return the metrics in the format that the scraper accepts."""
-        body, content_type = self._exposition.render(request.headers.get("Accept", ""))
+        body, content_type = self._exposition.render(_listed(request, "Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def report(self, request: web.BaseRequest) -> web.Response:
-        """Return the report: as a page when the client accepts HTML, otherwise as JSON."""
+        """Return the report: as a page when the client prefers HTML, otherwise as JSON."""
         published = self._sources.published()
         answer = build_response(published.report, self._sources.read())
-        if "text/html" not in request.headers.get("Accept", ""):
+        kind, _ = accept.preferred(_listed(request, "Accept"), (HTML, JSON), JSON)
+        if kind == JSON:
             return _json(answer)
         text = page.render(answer, await self._time_line(published), live=True)
         headers = {"Content-Security-Policy": page.POLICY}
-        return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+        return web.Response(text=text, content_type=HTML, charset="utf-8", headers=headers)
 
     async def windows(self, _: web.BaseRequest) -> web.Response:
         """Return the timeline: the report's history, window by window."""
         line = await self._time_line(self._sources.published())
-        return web.Response(body=msgspec.json.encode(line), content_type="application/json", charset="utf-8")
+        return web.Response(body=msgspec.json.encode(line), content_type=JSON, charset="utf-8")
 
     async def state(self, _: web.BaseRequest) -> web.Response:
         """Return the counts of the open ticks, as of the last checkpoint."""
@@ -162,10 +167,22 @@ class Views:
         return _json(self._sources.config())
 
     async def profile(self, request: web.BaseRequest) -> web.Response:
-        """Put the profile in the body into force."""
-        async with self._bodies.read(request, MAX_BODY_BYTES) as raw:
-            profile_hash = await self._sources.actions.set_profile(raw, *_requester(request))
-        return _json({"profile": profile_hash})
+        """GET: return the profile in force, with its hash as ETag. PUT: put the profile in the body into force."""
+        if request.method == "PUT":
+            async with self._bodies.read(request, MAX_BODY_BYTES) as raw:
+                profile_hash = await self._sources.actions.set_profile(raw, *_requester(request))
+            return _json({"profile": profile_hash})
+        found = self._sources.published().profile
+        if found is None:
+            return _json({"error": "no profile is in force; put one with PUT /profile, or learn one"}, 404)
+        packed = accept.accepts_gzip(_listed(request, "Accept-Encoding"))
+        headers = {"ETag": f'W/"{found.hash}"' if packed else f'"{found.hash}"', "Vary": "Accept-Encoding"}
+        if {found.hash, "*"} & entity_tags(_listed(request, "If-None-Match")):
+            return web.Response(status=304, headers=headers)
+        async with self._thread_lock:
+            raw = await asyncio.to_thread(_compressed if packed else Profile.to_bytes, found)
+        headers |= {"Content-Encoding": "gzip"} if packed else {}
+        return web.Response(body=raw, headers=headers, content_type=JSON, charset="utf-8")
 
     async def rebaseline(self, request: web.BaseRequest) -> web.Response:
         """POST: learn a new profile from the next rows. DELETE: cancel this; the profile in force stays."""
@@ -209,8 +226,8 @@ class Views:
         return _json({"closed": found[1]})
 
     async def _time_line(self, published: Snapshot) -> Timeline:
-        """Build the timeline in a thread; one at a time, to leave the processor to the worker."""
-        async with self._timeline_lock:
+        """Build the timeline in a thread."""
+        async with self._thread_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
     def _find(self, path: str) -> tuple[str, View | None]:
@@ -225,6 +242,20 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
     return query_text(query, "by", MAX_BY_LENGTH), query_text(query, "reason", MAX_REASON_LENGTH)
 
 
+def _listed(request: web.BaseRequest, name: str) -> str:
+    """Return a header that is a list, which may stand in several lines."""
+    return ", ".join(request.headers.getall(name, ()))
+
+
+def entity_tags(header: str) -> set[str]:
+    """Return the entity tags in If-None-Match, without their quotes and the mark of a weak one."""
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+
+
+def _compressed(profile: Profile) -> bytes:
+    return gzip.compress(profile.to_bytes(), mtime=0)
+
+
 async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         yield await asyncio.to_thread(as_lines, block)
@@ -232,7 +263,7 @@ async def _lines(blocks: Iterator[RowBlock]) -> AsyncIterator[bytes]:
 
 def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
-    return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
+    return web.Response(body=raw, status=status, headers=headers, content_type=JSON, charset="utf-8")
 
 
 def _state(published: Snapshot) -> dict[str, Any]:

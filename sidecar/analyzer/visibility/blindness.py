@@ -9,7 +9,6 @@ from ...errors import quote_value
 from .readings import View
 
 LISTED = 5  # names or reasons in one text
-PROTOCOLS_PAGE = "docs/protocols.md"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from ....detectors.batch import Side
 from ...errors import quote_value
+from ...report.problems import REASONS
 from ...settings.jsonpath import parse_path
 from ...settings.traffic import Decode
-from ..decode import REASONS
 from .blindness import LISTED
 from .readings import View
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import number
-from .blindness import PROTOCOLS_PAGE, Blindness, explained, reasons
+from ...report.problems import EVERYDAY, OTHER_REMEDY, PROTOCOLS_PAGE, REMEDIES
+from .blindness import Blindness, explained, reasons
 from .history import Totals
 from .paths import skip_meanings
 from .readings import View
@@ -14,7 +15,6 @@ from .shares import FIRST, MANY, RECENT, unmeasured
 OPAQUE_SHARE = 0.1  # of exchanges and opaque units, beside measured traffic
 OPAQUE_READINGS = 10  # seconds without a measured exchange; opaque units are bytes, of which one connection has many
 UNDECODED_SHARE = 0.1  # of exchanges: a second endpoint with a tenth of the predictions must not go unnoticed
-EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])
 
 DROPS: Mapping[str, str] = {
     "aborted": "the client or the model ended the exchange early",
@@ -49,26 +49,6 @@ OPAQUE_REMEDIES: Mapping[str, str] = {
     "too_large": "send shorter heads",
     "upgrade": "messages of a WebSocket are not measured; send predictions as HTTP requests",
 }
-_OWN_JSON = f"set spec.traffic.decode if this is a JSON form of your own ({PROTOCOLS_PAGE})"
-_SEND_JSON = f"send JSON; other forms are not decoded ({PROTOCOLS_PAGE})"
-REMEDIES: Mapping[str, str] = {
-    "body_too_large": "raise spec.traffic.bodyLimit",
-    "compression_ratio": "send bodies without a content coding",
-    "content_encoding": f"send bodies without a content coding, or with gzip or deflate ({PROTOCOLS_PAGE})",
-    "content_type": _SEND_JSON,
-    "decode_budget": "send fewer rows in one request, lower spec.traffic.maxRecordsPerSecond, or add CPU",
-    "event_stream": "request whole responses: predictions in a stream are not measured",
-    "error_status": "look at the model's log",
-    "invalid_json": _SEND_JSON,
-    "no_match": f"correct the paths in spec.traffic.decode ({PROTOCOLS_PAGE})",
-    "not_inference": f"use a prediction path and POST, and check decode.paths in the document ({PROTOCOLS_PAGE})",
-    "other_model": "correct spec.model.name, or leave it out",
-    "row_mismatch": _OWN_JSON,
-    "too_many_rows": "send fewer rows in one request",
-    "truncated": "raise spec.traffic.bodyLimit",
-    "unknown_protocol": _OWN_JSON,
-    "wrong_structure": _OWN_JSON,
-}
 _OWN_RESPONSE = f"set rows and predictions in spec.traffic.decode for a JSON form of your own ({PROTOCOLS_PAGE})"
 UNREAD_REMEDIES: Mapping[str, str] = {
     **{reason: REMEDIES[reason] for reason in ("body_too_large", "content_encoding", "event_stream", "truncated")},
@@ -82,7 +62,6 @@ OTHER_ENDPOINTS: Mapping[str, str] = {  # beside measured traffic, they are the 
     **dict.fromkeys(("content_type", "invalid_json", "unknown_protocol"), _PROBES),
     "no_match": ", or leave out other endpoints with spec.traffic.decode.paths",
 }
-OTHER_REMEDY = f"compare the requests with {PROTOCOLS_PAGE}"
 
 
 def measured(totals: Totals) -> int:

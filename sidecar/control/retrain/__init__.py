@@ -1,8 +1,7 @@
 """The kind `retrain`: requests a retraining once per cause, by a signed webhook.
 
-    open episode   --> Intent of nature ONCE; its desired value is the event to deliver         policy.py  event.py
-    Intent         --> signed POST --> DeliveryResult                                webhook.py  signature.py  secret.py
-    DeliveryResult --> Outcome: done, retry at, failed. Only this module handles HTTP status    delivery.py
+    open episode --> Intent of nature ONCE; its desired value is the event to deliver         policy.py  event.py
+    `webhook` delivers it
 
 docs/retraining.md describes the request and how a receiver verifies it. More terms: docs/glossary.md
 """

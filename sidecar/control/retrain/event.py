@@ -1,20 +1,11 @@
-"""The event that requests a retraining: CloudEvents 1.0, structured mode, JSON.
-
-Receivers parse this format, which docs/retraining.md describes. Add fields; do not rename or remove any.
-"""
+"""The event that requests a retraining, which docs/retraining.md describes."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from urllib.parse import quote
-
-import msgspec
-
 from ..situation import EpisodeFacts, Subject
+from ..webhook.cloudevent import MAX_EVENT_BYTES, envelope, timestamp
 
-CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 TYPE = "dev.pilotfish.retraining.requested"
-MAX_EVENT_BYTES = 64 * 1024  # the size up to which the CloudEvents specification asks receivers to accept events
 
 
 def render(id_: str, subject: Subject, episode: EpisodeFacts) -> str:
@@ -28,25 +19,14 @@ def render(id_: str, subject: Subject, episode: EpisodeFacts) -> str:
 
 
 def _event(id_: str, subject: Subject, episode: EpisodeFacts, detail: dict[str, object] | None) -> bytes:
-    opened = datetime.fromtimestamp(episode.opened_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": id_,
-            "source": f"/pilotfish/models/{quote(subject.model, safe='')}",
-            "type": TYPE,
-            "subject": f"{subject.model}/{subject.version}",
-            "time": opened,
-            "datacontenttype": "application/json",
-            "data": {
-                "model": subject.model,
-                "version": subject.version,
-                "profileHash": subject.profile_hash,
-                "episode": episode.id,
-                "cause": episode.cause,
-                "family": episode.family,
-                "openedAt": opened,
-                "detail": detail,
-            },
-        }
-    )
+    data = {
+        "model": subject.model,
+        "version": subject.version,
+        "profileHash": subject.profile_hash,
+        "episode": episode.id,
+        "cause": episode.cause,
+        "family": episode.family,
+        "openedAt": timestamp(episode.opened_at),
+        "detail": detail,
+    }
+    return envelope(id_, TYPE, subject.model, subject.version, episode.opened_at, data)

@@ -69,7 +69,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """One feature of the profile: its own evidence, onset and effect sizes.
 
     `evidence_ratio` is evidence over threshold (1 = alarm); it is None where detection does not run. `partners` are
-    the columns with the largest partial correlation to the column of a residual.
+    the columns with the largest partial correlation to the column of a residual. `column` is the column that the
+    feature describes; it is empty for relations and losses, and in reports of earlier versions.
     """
 
     name: str
@@ -82,6 +83,7 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     effects: Effects | None = None
     partners: tuple[str, ...] = ()
     new_values: tuple[NewValue, ...] = ()
+    column: str = ""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,10 @@ class TickStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QualityFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A data-quality problem of the recent rows. It raises no alarm; `kind` is one of `detectors.quality`."""
+    """A data-quality problem of the recent rows. It raises no alarm; `kind` is one of `detectors.quality`.
+
+    `detail` says what the other fields cannot hold, and is empty for most kinds.
+    """
 
     kind: str
     side: str
@@ -45,6 +48,7 @@ class QualityFinding(msgspec.Struct, frozen=True, kw_only=True):
     since_tick: int
     rows: int
     share: float
+    detail: str = ""
 
 
 class CheckpointStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--html", type=Path, metavar="OUT", help="write one self-contained HTML page with charts")
     form.add_argument("--json", action="store_true", help="print report and timeline as JSON")
+    form.add_argument("--all", action="store_true", help="list every column, its derived features, and all relations")
     form.add_argument(
         "--evidently", type=Path, metavar="OUT", help="write Evidently's report on reference and recent rows"
     )
@@ -54,4 +55,4 @@ def _show(args: argparse.Namespace, saved: SavedReport) -> None:
         size = write(args.html, page.render(saved.report, saved.timeline))
         show_error(f"{args.html}: {size:,} bytes")
     else:
-        show(*summary.lines(saved.report))
+        show(*summary.lines(saved.report, everything=args.all))

@@ -22,10 +22,10 @@ import numpy as np
 from ....detectors.batch import Column, ColumnData, as_column, missing_mask
 from ....detectors.binning.categories import category_text
 from ....detectors.binning.numeric import to_floats
+from ....detectors.cells import MISSING_WORDS, with_missing_words
 from ....detectors.columns.inference import infer_kind
 from ...errors import PilotfishError, error_location, quote_value
 from ...profiles.build import ColumnRoles, read_table
-from ...profiles.cells import NA
 from ...profiles.csvtable import CsvOptions
 from ...rows.jsonlines import from_lines
 from ...rows.table import build_table
@@ -160,10 +160,10 @@ def _read(path: Path) -> dict[str, Column]:
                 file.seek(0)
                 columns: Mapping[str, ColumnData] = build_table(from_lines(islice(file, MAX_LINES)), MAX_LINES).columns
             else:
-                columns = read_table(path, ColumnRoles(), CsvOptions(NA), lambda _what, _share: None).columns
+                columns = read_table(path, ColumnRoles(), CsvOptions(MISSING_WORDS), lambda _what, _share: None).columns
     except OSError as error:
         raise ComparisonError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    found = {name: as_column(data) for name, data in columns.items()}
+    found = {name: with_missing_words(as_column(data), MISSING_WORDS) for name, data in columns.items()}
     if not found or not len(next(iter(found.values())).values):
         raise ComparisonError(f"{path}: has no rows; give another file")
     return found

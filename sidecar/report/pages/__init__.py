@@ -5,12 +5,13 @@
     Timeline (history) ----+
 
 Modules
-    page         the document: the order of its sections, and its content security policy
-    overview     the top of the page: state, notices, key figures, evidence, the promise
-    drift_cards  one card per drifted feature
-    tables       features, episodes, performance, findings, traffic, accounting, profile
-    audit        a profile that is being learned, decisions, stream detectors, rows on disk
-    summary      a short text version for a terminal
+    page           the document: the order of its sections, and its content security policy
+    overview       the top of the page: state, notices, key figures, evidence, the promise
+    drift_cards    one card per drifted feature
+    feature_table  one row per column; derived features and relations are folded away
+    tables         episodes, performance, findings, traffic, accounting, profile
+    audit          a profile that is being learned, decisions, stream detectors, rows on disk
+    summary        a short text version for a terminal
 
 Charts
     svg          basic shapes                           axis        the time axis, and rounded scale values

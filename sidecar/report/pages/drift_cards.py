@@ -34,19 +34,40 @@ class Card:
 
 def cards(answer: ReportResponse, timeline: Timeline) -> str:
     """Return the cards, open episodes first; an empty string without episodes."""
-    found = sorted(_cards(answer, timeline), key=lambda card: not card.drift.open)
+    found = drifted(answer, timeline)
     if not found:
         return ""
     known = {feature.name: feature for feature in timeline.features}
-    ends = {episode.id: episode.closed_tick for episode in answer.episodes}
-    clock = Clock.of(answer.ticks)
-    made = "".join(
-        _card(card, known[card.drift.name], timeline, clock, ends.get(card.drift.episode)) for card in found[:CARDS]
-    )
+    made = "".join(_card(card, known[card.drift.name], answer, timeline) for card in found[:CARDS])
     more = len(found) - CARDS
     rest = f'<p class="soft">and {more} more in the tables below</p>' if more > 0 else ""
     keys = histogram.key("since the onset")
     return f"<section><h2>Drifted features</h2><p class='legend'>{keys}</p>{made}{rest}</section>"
+
+
+def drifted(answer: ReportResponse, timeline: Timeline) -> list[Card]:
+    """Return a card for each column that drifted, open episodes first."""
+    return sorted(_cards(answer, timeline), key=lambda card: not card.drift.open)
+
+
+def headline(card: Card, answer: ReportResponse) -> str:
+    """Return what changed and since when, not escaped."""
+    related = [card.feature, *card.folded] if card.feature.family == wording.RELATIONS else [card.feature]
+    since = Clock.of(answer.ticks).start(card.drift.onset_tick)
+    if card.drift.open:
+        return wording.headlines(related, since)[0]
+    return f"{wording.change(card.feature)}, since {since}"
+
+
+def pictures(card: Card, answer: ReportResponse, timeline: Timeline) -> tuple[str, str, str]:
+    """Return the charts of a card: both histograms, PSI over time, and shares over time (empty if all are small)."""
+    drift, clock = card.drift, Clock.of(answer.ticks)
+    ends = {episode.id: episode.closed_tick for episode in answer.episodes}
+    closed = ends.get(drift.episode)
+    stretch = (drift.onset_tick, None if drift.open else drift.last_tick if closed is None else closed)
+    feature = next(feature for feature in timeline.features if feature.name == drift.name)
+    psi, shares = (draw(feature, timeline.steps, clock, stretch) for draw in (trend.psi, trend.shares))
+    return histogram.large(drift.histogram), psi, shares
 
 
 def _cards(answer: ReportResponse, timeline: Timeline) -> Iterator[Card]:
@@ -84,23 +105,15 @@ def _cards_of_cause(found: wording.Folded, drawn: dict[str, DriftedFeature]) -> 
         yield Card("Relations between columns", first, drawn[first.name], rest, summary)
 
 
-def _card(card: Card, feature: FeatureSeries, timeline: Timeline, clock: Clock, closed: int | None) -> str:
+def _card(card: Card, feature: FeatureSeries, answer: ReportResponse, timeline: Timeline) -> str:
     drift = card.drift
-    last = None if drift.open else closed if closed is not None else drift.last_tick
-    stretch = (drift.onset_tick, last)
     state = '<span class="badge open">drifting</span>' if drift.open else '<span class="badge unprofiled">ended</span>'
-    related = [card.feature, *card.folded] if card.feature.family == wording.RELATIONS else [card.feature]
-    since = clock.start(drift.onset_tick)
-    (words,) = (
-        wording.headlines(related, since)[:1] if drift.open else [f"{wording.change(card.feature)}, since {since}"]
-    )
+    bars, psi, shares = pictures(card, answer, timeline)
     return (
-        f'<article class="card"><h3>{name(card.title)} {state}</h3><p>{text(words)}</p>'
+        f'<article class="card"><h3>{name(card.title)} {state}</h3><p>{text(headline(card, answer))}</p>'
         f'<p class="soft">{text(feature.kind)}, {text(feature.side)}, family {text(feature.family)} · '
         f"{whole(drift.histogram.rows)} rows in the histogram</p>"
-        f'<div class="pair"><div class="scroll">{histogram.large(drift.histogram)}</div>'
-        f'<div class="scroll">{trend.psi(feature, timeline.steps, clock, stretch)}'
-        f"{trend.shares(feature, timeline.steps, clock, stretch)}</div></div>"
+        f'<div class="pair"><div class="scroll">{bars}</div><div class="scroll">{psi}{shares}</div></div>'
         f"{_effects(drift.effects)}{_fold(card)}</article>"
     )
 

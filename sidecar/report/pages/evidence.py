@@ -16,7 +16,7 @@ from .markup import Clock, text
 WIDTH, HEIGHT = 1080, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 1068, 26, 240
 LOWEST, HIGHEST = -4, 6  # powers of ten
-COLOURS = 6  # classes c0 to c5 in style.css
+COLOURS = 6  # classes c0 to c5 in charts.css
 LABELS = 8
 
 

@@ -124,11 +124,29 @@ def score(found: ScoreReport | None) -> str:
 
 def section(title: str, note: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """Return a section with a table of HTML cells; empty without rows. A head with a leading # is a number column."""
+    drawn = table(heads, rows)
+    return f'<section class="{kind}"><h2>{text(title)}</h2>{note}{drawn}</section>' if drawn else ""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of HTML cells, empty without rows; a row with a single cell takes the whole width."""
     kinds = [' class="number"' if head.startswith("#") else "" for head in heads]
-    body = ["".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows]
+    body = [_cells(kinds, row) for row in rows]
     if not body:
         return ""
     head = "".join(f"<th{kind}>{text(words.lstrip('#'))}</th>" for kind, words in zip(kinds, heads, strict=True))
     top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
-    table = f"<table>{top}<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>"
-    return f'<section class="{kind}"><h2>{text(title)}</h2>{note}<div class="scroll">{table}</div></section>'
+    return (
+        f'<div class="scroll"><table>{top}<tbody>{"".join(f"<tr>{cells}</tr>" for cells in body)}</tbody></table></div>'
+    )
+
+
+def fold(summary: str, body: str) -> str:
+    """Return a closed section that a click opens; `summary` and `body` are HTML."""
+    return f"<details><summary>{summary}</summary>{body}</details>"
+
+
+def _cells(kinds: Sequence[str], row: Sequence[str]) -> str:
+    if len(row) == 1 < len(kinds):
+        return f'<td class="whole" colspan="{len(kinds)}">{row[0]}</td>'
+    return "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True))

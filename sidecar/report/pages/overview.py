@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...errors import number
 from .. import wording
+from ..columns import ordered
 from ..response import ReportResponse
 from ..schema import BlindSpot, EpisodeReport, FalseAlarmBudget
 from ..timeline.schema import Timeline
@@ -128,7 +129,7 @@ def tiles(answer: ReportResponse) -> str:
         queued = sum(item.exchanges for item in answer.accounting.fates if item.fate == "queued")
         found = [("exchanges seen", whole(answer.accounting.seen)), *found, ("queued", whole(queued))]
     if answer.features:
-        found.append(("features monitored", whole(len(answer.features))))
+        found.append(("columns monitored", whole(len(ordered(answer.features).columns))))
     if answer.budget is not None and answer.families:
         found.append(("alarms", whole(answer.budget.alarms_total)))
         found.append(("false alarms allowed", f"{answer.budget.false_alarms:g} in {period(answer.budget.per_seconds)}"))
@@ -142,7 +143,8 @@ def families(answer: ReportResponse, timeline: Timeline) -> str:
     figure = f'<figure>{evidence.legend(timeline)}<div class="scroll">{drawn}</div></figure>' if drawn else ""
     rows = [
         (
-            text(item.name),
+            text(item.name)
+            + ("<br><small>relations between columns</small>" if item.name == wording.RELATIONS else ""),
             f"{meter(item.evidence_ratio, 220)}{evidence_text(item.evidence_ratio)}"
             if has_measured(answer)
             else NO_ROWS,

@@ -9,10 +9,13 @@ from importlib.resources import files
 
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
-from . import audit, drift_cards, overview, tables
+from . import audit, drift_cards, feature_table, overview, tables
 from .markup import text
 
-STYLE = files("pilotfish.sidecar.report.pages").joinpath("style.css").read_text()
+CHARTS, _REST = (
+    files("pilotfish.sidecar.report.pages").joinpath(f"{name}.css").read_text() for name in ("charts", "style")
+)
+STYLE = CHARTS + _REST
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 META_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 POLICY = f"{META_POLICY}; frame-ancestors 'none'"  # works in an HTTP header only
@@ -27,11 +30,11 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
         audit.learning(answer),
         overview.families(answer, timeline),
         drift_cards.cards(answer, timeline),
-        tables.performance(answer),
         tables.findings(answer),
+        tables.performance(answer),
+        feature_table.features(answer, timeline),
         tables.episodes(answer),
         tables.intents(answer),
-        tables.features(answer, timeline),
         audit.streams(answer),
         audit.decisions(answer),
         tables.columns(answer),

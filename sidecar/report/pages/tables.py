@@ -1,4 +1,4 @@
-"""The tables of the page: features, episodes, intents, performance, traffic, accounting, the profile."""
+"""The tables of the page: episodes, intents, performance, traffic, accounting, the profile."""
 
 from __future__ import annotations
 
@@ -7,90 +7,15 @@ from typing import Any
 import msgspec
 
 from ...errors import number
+from ..columns import ordered
+from ..problems import FINDINGS, REASONS, remedy
 from ..response import ReportResponse, RouteTraffic
-from ..schema import EpisodeReport, FeatureReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
-from ..timeline.schema import FeatureSeries, Timeline
+from ..schema import EpisodeReport, FeedbackStatus, LossEstimate, Performance, ScoreReport
 from ..wording import RELATIONS, causes
-from . import histogram, trend
-from .markup import Clock, duration, evidence, name, score, section, share, text, time, whole
-from .meter import meter
+from .markup import Clock, duration, fold, name, score, section, share, text, time, whole
 
-LISTED_FEATURES = 300
 LISTED_EPISODES = 30
 LISTED_INTENTS = 20
-NEW_VALUES = 5
-
-
-def ranked(answer: ReportResponse) -> list[FeatureReport]:
-    """Return the features in descending order of evidence, then of PSI.
-
-    If a column drifts, relations between columns come last, because they change with it.
-    """
-    explained = any(feature.episode_id for feature in answer.features if feature.family != RELATIONS)
-
-    def rank(feature: FeatureReport) -> tuple[bool, float, float, str]:
-        psi = feature.effects.psi.value if feature.effects else 0.0
-        return explained and feature.family == RELATIONS, -(feature.evidence_ratio or 0.0), -psi, feature.name
-
-    return sorted(answer.features, key=rank)
-
-
-def without_values(feature: FeatureReport) -> bool:
-    """Return whether no recent row has a value, so that no evidence means nothing.
-
-    Relations have effect sizes in an episode only.
-    """
-    return feature.effects is None and feature.family != "multivariate" and not feature.episode_id
-
-
-def features(answer: ReportResponse, timeline: Timeline) -> str:
-    """Return the table of features in the order of `ranked`."""
-    known = {feature.name: feature for feature in timeline.features}
-    found = ranked(answer)
-    rows = [_feature(item, answer, known.get(item.name)) for item in found[:LISTED_FEATURES]]
-    note = (
-        '<p class="soft">Effect sizes of the recent ticks against the reference. Alarms come from the evidence '
-        f"alone. {histogram.key('recent')}</p>"
-    )
-    if len(found) > LISTED_FEATURES:
-        note += (
-            f"<p>{LISTED_FEATURES} of {whole(len(found))} features; <code>GET /report</code> returns all of them.</p>"
-        )
-    heads = (
-        "feature",
-        "evidence",
-        "#PSI",
-        "PSI over time",
-        "#shift, sd",
-        "#missing",
-        "#unseen",
-        "#out of range",
-        "values",
-    )
-    return section("Features", note, heads, rows, "wide")
-
-
-def _feature(feature: FeatureReport, answer: ReportResponse, known: FeatureSeries | None) -> tuple[str, ...]:
-    label = f"{name(feature.name)}<br><small>{text(feature.kind)}, {text(feature.side)}</small>"
-    if feature.partners:
-        label += f"<br><small>with {', '.join(map(name, feature.partners))}</small>"
-    if feature.new_values:
-        label += f"<br><small>new: {', '.join(name(item.value) for item in feature.new_values[:NEW_VALUES])}</small>"
-    ratio = ""
-    if without_values(feature):
-        ratio = '<span class="soft">no values</span>'
-    elif answer.families and feature.evidence_ratio is not None:
-        ratio = f'<span class="fixed">{meter(feature.evidence_ratio, 80)}{evidence(feature.evidence_ratio)}</span>'
-    if feature.onset_tick is not None and feature.episode_id:
-        ratio += f"<br><small>since {Clock.of(answer.ticks).start(feature.onset_tick)}</small>"
-    spark = trend.spark(known) if known else ""
-    values = histogram.small(known.histogram) if known else ""
-    effects = feature.effects
-    if effects is None:
-        return (label, ratio, "", spark, "", "", "", "", values)
-    missing = f"{share(effects.missing_ratio)}<br><small>was {share(effects.missing_ratio_reference)}</small>"
-    ratios = (missing, share(effects.unseen_ratio), share(effects.out_of_range_ratio))
-    return (label, ratio, score(effects.psi), spark, score(effects.wasserstein), *ratios, values)
 
 
 def episodes(answer: ReportResponse) -> str:
@@ -121,7 +46,7 @@ def _cause(cause: tuple[EpisodeReport, ...], clock: Clock) -> tuple[str, ...]:
     names = ", ".join(columns)
     if relations:
         words = f"{'and ' if columns else ''}{number(len(relations), 'relation')} between columns"
-        names += f"<details><summary>{words}</summary>{', '.join(relations)}</details>"
+        names += fold(words, ", ".join(relations))
     ticks = (episode.onset_tick, episode.opened_tick, episode.closed_tick)
     times = ("" if tick is None else clock.start(tick) for tick in ticks)
     ids = "<br>".join(f"<code>{text(one.id)}</code> <small>{text(one.family)}</small>" for one in cause)
@@ -169,8 +94,8 @@ def findings(answer: ReportResponse) -> str:
     clock = Clock.of(answer.ticks)
     rows = [
         (
-            text(item.kind.replace("_", " ")),
-            name(item.column) + (f" → {name(item.renamed_to)}" if item.renamed_to else ""),
+            f"{text(item.kind.replace('_', ' '))}<br><small>{text(_advice(item.kind))}</small>",
+            name(item.column) + (f" → {name(item.renamed_to)}" if item.renamed_to else "") + text(item.detail),
             text(item.side),
             clock.start(item.since_tick),
             whole(item.rows),
@@ -182,6 +107,11 @@ def findings(answer: ReportResponse) -> str:
     return section("Data quality", note, ("finding", "column", "side", "since", "#rows", "#share"), rows)
 
 
+def _advice(kind: str) -> str:
+    meaning, remedy = FINDINGS.get(kind, ("", ""))
+    return f"{meaning}; {remedy}" if meaning else ""
+
+
 def intents(answer: ReportResponse) -> str:
     """Return the table of intents, with the problem of the control loop if it has one."""
     control = answer.control
@@ -190,6 +120,7 @@ def intents(answer: ReportResponse) -> str:
     rows = [
         (
             text(item.kind),
+            text(item.receiver),
             f"<code>{text(item.episode)}</code>",
             f'<span class="badge {text(item.state)}">{text(item.state)}</span> {text(item.reason)}',
             time(item.decided_at),
@@ -198,9 +129,9 @@ def intents(answer: ReportResponse) -> str:
         )
         for item in control.intents[:LISTED_INTENTS]
     ]
-    heads = ("intent", "episode", "state", "decided", "#attempts", "last error")
+    heads = ("intent", "receiver", "cause", "state", "decided", "#attempts", "last error")
     problem = f'<p class="notice">{text(control.problem)}</p>' if control.problem else ""
-    return (problem if not rows else "") + section("Requested actions", problem, heads, rows)
+    return (problem if not rows else "") + section("Requested actions and notifications", problem, heads, rows)
 
 
 def columns(answer: ReportResponse) -> str:
@@ -230,15 +161,21 @@ def accounting(answer: ReportResponse, live: bool) -> str:
     if found is None:
         words = "No counter page. Start the proxy with the same --shared folder."
         return f"<section><h2>Accounting</h2><p>{words}</p></section>" if live else ""
-    rows = [(text(item.fate), text(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
+    rows = [(text(item.fate), _reason(item.reason), whole(item.exchanges)) for item in found.fates if item.exchanges]
     rows.append(("<b>seen</b>", "", f"<b>{whole(found.seen)}</b>"))
     unread = sorted(answer.predictions_unread.items())
-    rows += [("measured without predictions", text(reason), whole(amount)) for reason, amount in unread if amount]
+    rows += [("measured without predictions", _reason(reason), whole(amount)) for reason, amount in unread if amount]
     note = (
         '<p class="soft">Every exchange has one outcome, so seen = measured + sampled out + dropped + '
         "undecodable + queued.</p>"
     )
     return section("Accounting", note, ("outcome", "reason", "#exchanges"), rows)
+
+
+def _reason(reason: str) -> str:
+    """Return a reason with its meaning and what to do, where it is one of a decoder."""
+    meaning = REASONS.get(reason, "")
+    return f"{text(reason)}<br><small>{text(f'{meaning}; {remedy(reason)}')}</small>" if meaning else text(reason)
 
 
 def profile(answer: ReportResponse) -> str:
@@ -251,10 +188,14 @@ def profile(answer: ReportResponse) -> str:
         ("model, version", f"{text(found.model) or 'any'}, {text(found.version) or 'any'}"),
         ("created", text(found.created)),
         ("reference rows", whole(found.rows)),
-        ("features", whole(found.features)),
+        ("columns, features", f"{whole(len(ordered(answer.features).columns))}, {whole(found.features)}"),
         *(("not monitored", text(words)) for words in found.excluded),
-        *(("warning", text(words)) for words in found.warnings),
     ]
+    related = tuple(f"{item.name}: " for item in answer.features if item.family == RELATIONS)
+    folded = [text(words) for words in found.warnings if words.startswith(related)]
+    rows += [("warning", text(words)) for words in found.warnings if not words.startswith(related)]
+    if folded:
+        rows.append(("warning", fold(f"{len(folded)} about relations between columns", "<br>".join(folded))))
     return section("Profile in force", "", ("", ""), rows)
 
 

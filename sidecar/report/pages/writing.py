@@ -15,5 +15,5 @@ def write(path: Path, document: str) -> int:
         require_replaceable(path)
         replace_file(path, raw)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another --html") from error
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another path") from error
     return len(raw)

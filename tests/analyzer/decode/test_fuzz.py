@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, DecodedExchange, Hints, Rows, SkippedExchange, decode
+from pilotfish.sidecar.analyzer.decode import PROTOCOLS, DecodedExchange, Hints, Rows, SkippedExchange, decode
+from pilotfish.sidecar.report.problems import REASONS
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record
 
 SCALARS = (

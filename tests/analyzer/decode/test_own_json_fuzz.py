@@ -45,7 +45,7 @@ def values_in(tree: Any) -> int:
     return 1 + sum(map(values_in, inner))
 
 
-@settings(max_examples=examples(1000))
+@settings(max_examples=examples(500))
 @given(BODIES, BODIES, REFERENCES)
 @example({"b64": [1]}, [], Hints(protocol="json", own=OwnJson(rows=(("b64", JsonPath(("b64", None))),))))
 def test_any_body_and_any_paths_give_rows_or_a_counted_skip(request: Any, response: Any, given_hints: Hints) -> None:

@@ -9,9 +9,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from pilotfish.sidecar.analyzer.decode import PROTOCOLS, REASONS, Hints
+from pilotfish.sidecar.analyzer.decode import PROTOCOLS, Hints
 from pilotfish.sidecar.analyzer.decode.types import MIB, Protocol
 from pilotfish.sidecar.channel.record import REQUEST_TRUNCATED, RESPONSE_TRUNCATED
+from pilotfish.sidecar.report.problems import REASONS
 from pilotfish.sidecar.settings.traffic import Traffic
 from tests.analyzer.decode.exchanges import ANSWERS, OIP_PATH, V1_PATH, decoded, reason, tensor
 from tests.generate import ROOT

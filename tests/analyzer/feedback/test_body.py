@@ -117,6 +117,10 @@ def test_a_repeated_delivery_has_the_same_keys() -> None:
         (b"{", "$", "is not JSON"),
         (b'{"id": 7, "label": tru}', "$", "is not JSON"),
         (b'{"id": "\xff", "label": 1}', "$", "is not JSON"),
+        (b'{"id": "a", "label": 0, "label": 1}', "$.label", "is given twice; give each key once"),
+        (b'{"id": "a", "label": 1, "label": 1}', "$.label", "is given twice"),
+        (b'{"id": "a:b", "label": 1, "l\\u0061bel": 2}', "$.label", "is given twice"),
+        (b'{"id": "a", "id": "b", "labels": [1, 0]}', "$.id", "is given twice"),
     ],
 )
 def test_errors_have_path_value_and_remedy(item: object, path: str, text: str) -> None:
@@ -130,6 +134,42 @@ def test_the_valid_items_of_a_batch_are_accepted() -> None:
     found = read({"feedback": [ITEM, {"id": "b"}, {**ITEM, "row": 3}]})
     assert [label.item for label in found.labels] == [0, 2]
     assert (found.invalid, found.problems[0].index, found.problems[0].path) == (1, 1, "$.feedback[1]")
+
+
+TWICE = b'{"id": "a", "label": 0, "label": 1}'
+EVENT_HEAD = b'{"specversion": "1.0", "id": "e", "source": "/l", "type": "t", '
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "path"),
+    [
+        (b'{"feedback": [%b, {"id": "b", "label": 1}]}' % TWICE, JSON, "$.feedback[0].label"),
+        (b'%b\n{"id": "b", "label": 1}' % TWICE, "application/jsonl", "line 1: $.label"),
+        (EVENT_HEAD + b'"data": %b}' % TWICE, events.STRUCTURED, "$.data.label"),
+        (EVENT_HEAD + b'"id": "f", "data": {"id": "b", "label": 1}}', events.STRUCTURED, "$.id"),
+        (EVENT_HEAD + b'"data": {"id": "b", "label": 1}, "data": {}}', events.STRUCTURED, "$.data"),
+        (b"[%b]" % (EVENT_HEAD + b'"extra": 1, "extra": 2, "data": {}}'), events.BATCHED, "$[0].extra"),
+    ],
+)
+def test_an_item_with_a_duplicate_key_is_refused_in_each_form(content: bytes, kind: str, path: str) -> None:
+    found = read(content, kind)
+    assert (found.invalid, found.problems[0].path) == (1, path)
+    assert "is given twice" in found.problems[0].problem
+    assert len(found.labels) == (kind in (JSON, "application/jsonl"))  # the other item
+
+
+@pytest.mark.parametrize("second", [b'"feedback"', b'"feed\\u0062ack"'])
+def test_a_batch_with_two_lists_is_refused(second: bytes) -> None:
+    with pytest.raises(FeedbackError, match=r"\$\.feedback is given twice"):
+        read(b'{"feedback": [{"id": "a", "label": 1}], %b: []}' % second)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["id", "label", "row"]), st.integers(0, 3)), max_size=6))
+def test_an_object_is_accepted_only_if_all_its_keys_differ(pairs: list[tuple[str, int]]) -> None:
+    parts = [json.dumps(key) + ": " + json.dumps(str(value) if key == "id" else value) for key, value in pairs]
+    found = read("{{{}}}".format(", ".join(parts)).encode())
+    keys = [key for key, _ in pairs]
+    assert bool(found.labels) == ({"id", "label"} <= set(keys) and len(keys) == len(set(keys)))
 
 
 @pytest.mark.parametrize(

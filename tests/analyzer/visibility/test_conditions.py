@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.decode import REASONS
 from pilotfish.sidecar.analyzer.feedback.labels import OUTCOMES as LABEL_OUTCOMES
 from pilotfish.sidecar.analyzer.feedback.unused import UNUSED_REASONS
 from pilotfish.sidecar.analyzer.snapshot import Snapshot
@@ -21,17 +20,16 @@ from pilotfish.sidecar.analyzer.visibility.readings import Reading, View
 from pilotfish.sidecar.analyzer.visibility.traffic import (
     DOWNGRADES,
     DROPS,
-    EVERYDAY,
     LOST_LATER,
     OPAQUE_REMEDIES,
     OTHER_ENDPOINTS,
-    REMEDIES,
     UNREAD_REMEDIES,
 )
 from pilotfish.sidecar.analyzer.visibility.watch import BlindSpotWatch
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import PageSnapshot
 from pilotfish.sidecar.report import schema as report
+from pilotfish.sidecar.report.problems import EVERYDAY, REASONS, REMEDIES
 from pilotfish.sidecar.report.schema import BLIND_REASONS
 from tests.support.examples import examples
 from tests.telemetry.made import NOW, page, whole_report

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from pilotfish.detectors.batch import Column, Floats
+from pilotfish.detectors.cells import MISSING_WORDS as NA
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table, row_times
-from pilotfish.sidecar.profiles.cells import NA
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from tests.benchmarks.detection.runner import NotMeasuredError
 from tests.support.datasets import DatasetError, dataset

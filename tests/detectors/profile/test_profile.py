@@ -1,10 +1,10 @@
-"""A profile is immutable, identified by the hash of its bytes, and refused when damaged."""
+"""A profile is immutable, identified by the hash of its content, and refused when damaged."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,13 @@ def test_the_hash_is_of_the_content_and_not_of_its_white_space() -> None:
     assert Profile.from_bytes(pretty).hash == PROFILE.hash
     changed = json.loads(PROFILE.to_bytes()) | {"version": "2"}
     assert Profile.from_bytes(json.dumps(changed).encode()).hash != PROFILE.hash
+
+
+def test_the_hash_does_not_depend_on_when_the_profile_was_built() -> None:
+    first, second = (replace(PROFILE, created=at) for at in ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"))
+    assert first.to_bytes() != second.to_bytes()
+    assert first.hash == second.hash == PROFILE.hash
+    assert replace(first, model="another").hash != first.hash
 
 
 def test_a_profile_cannot_be_changed() -> None:

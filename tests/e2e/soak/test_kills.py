@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 3000))]
 
-KILLS = size(8, 50)
+KILLS = size(5, 50)
 KILLS_OF_SUPERVISED = size(3, 50)  # the supervisor's backoff reaches 30 s
 CLIENTS = 4
 LONGEST_LIFE = 1.5  # seconds between two kills; an analyzer needs about one to start

@@ -21,7 +21,7 @@ from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
 from pilotfish.sidecar.report.pages.meter import meter
 from pilotfish.sidecar.report.pages.writing import write
-from pilotfish.sidecar.report.response import ReportResponse
+from pilotfish.sidecar.report.response import Accounting, ReportResponse
 from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.report.pages.made import both, check
@@ -192,7 +192,7 @@ def test_scales_have_few_round_values(top: float, most: int) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--html"):
+    with pytest.raises(UsageError, match="choose another path"):
         write(tmp_path / "none" / "page.html", "text")
     assert write(tmp_path / "page.html", "é\ud800") == 3
 
@@ -260,3 +260,92 @@ def test_rows_without_a_closed_tick_are_not_called_calm() -> None:
     lines = list(summary.lines(early))
     assert "no open drift episode" not in lines
     assert any(line.startswith("nothing was compared with the reference yet") for line in lines)
+
+
+def related(**changes: Any) -> tuple[ReportResponse, Timeline]:
+    """Return a report with a derived column and relations beside the columns of `both`."""
+    made, line = both(ticks=40)
+    one = made.features[0]
+
+    def copy(name: str, column: str, family: str = "features") -> report.FeatureReport:
+        return msgspec.structs.replace(one, name=name, column=column, family=family, episode_id=None)
+
+    features = (
+        *(copy(f"residual:r{at}", "", "multivariate") for at in range(30)),
+        *(copy(f"note:{what}", "note") for what in ("length", "digits")),
+        *made.features,
+    )
+    return msgspec.structs.replace(made, features=features, **changes), line
+
+
+def test_the_page_has_one_row_per_column_and_folds_the_rest() -> None:
+    text = page.render(*related())
+    check(text)
+    table = text[text.index("<h2>Features</h2>") :]
+    table = table[: table.index("</section>")]
+    unfolded = re.sub(r"<details>.*?</details>", "", table, flags=re.DOTALL)
+    assert [name in unfolded for name in ("amount", "colour", "note", "residual:r", "note:digits")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    assert "30 measures of relations between columns, none near an alarm" in table
+    assert "2 features derived from note" in table
+    assert "residual:r29" in table
+    assert re.search(r"<b>3</b><small>columns monitored", text)
+
+
+def test_relations_that_changed_alone_are_not_folded() -> None:
+    made, line = related()
+    changed = tuple(
+        msgspec.structs.replace(item, episode_id="e" if item.name == "residual:r7" else None) for item in made.features
+    )
+    text = page.render(msgspec.structs.replace(made, features=changed), line)
+    assert "residual:r7" in re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+
+
+def test_the_terminal_lists_columns_and_counts_relations() -> None:
+    made, _ = related()
+    lines = list(summary.lines(made))
+    assert not any(line.lstrip().startswith(("residual:", "note:")) for line in lines)
+    assert any(line.startswith("note (2 features)") for line in lines)
+    assert "relations: 30 measures of relations between columns, none near an alarm (--all lists them)" in lines
+    everything = list(summary.lines(made, everything=True))
+    assert sum(line.startswith("residual:") for line in everything) == 30
+    assert sum(line.startswith("  note:") for line in everything) == 2
+
+
+def test_the_terminal_shows_findings_and_undecodable_exchanges_with_what_to_do() -> None:
+    made, _ = related(
+        findings=(
+            report.QualityFinding(
+                kind="renamed_column", side="input", column="age", renamed_to="Age", since_tick=0, rows=250, share=0.5
+            ),
+            report.QualityFinding(
+                kind="later", side="input", column="x", renamed_to="", since_tick=0, rows=1, share=0.01
+            ),
+        ),
+        accounting=Accounting(
+            seen=99,
+            fates=(
+                report.ExchangeCount("measured", "", 50),
+                report.ExchangeCount("undecodable", "unknown_protocol", 9),
+                report.ExchangeCount("undecodable", "a_later_reason", 1),
+                report.ExchangeCount("undecodable", "not_inference", 30),
+            ),
+        ),
+        predictions_unread={"event_stream": 4},
+    )
+    text = "\n".join(summary.lines(made))
+    for piece in (
+        "finding: renamed column age -> Age: has another name; send the name of the reference, ",
+        "or build a new profile (250 rows, 50 %, since ",
+        "finding: later x (1 row, 1 %, since ",
+        "not decoded: 9 exchanges, unknown_protocol: neither path nor body identifies a supported protocol; set spec.",
+        "not decoded: 1 exchange, a_later_reason\n",
+        "not decoded, as usual beside predictions: 30 not_inference",
+        "measured without predictions: 4 exchanges, event_stream: ",
+    ):
+        assert piece in text, piece
+    drawn = page.render(made, NO_LINE)
+    check(drawn)
+    assert "set spec.traffic.decode if this is a JSON form of your own" in drawn
+    assert "send the name of the reference" in drawn

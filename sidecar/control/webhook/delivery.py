@@ -18,8 +18,8 @@ _REMEDIES = {  # by the verify code of OpenSSL
     18: "set SSL_CERT_FILE to a file with this certificate",
     19: "set SSL_CERT_FILE to a file with the certificate of its authority",
     20: "set SSL_CERT_FILE to a file with the certificate of its authority",
-    62: "give the host name of the certificate in spec.retrain.webhook.url",
-    64: "give the host name of the certificate in spec.retrain.webhook.url",
+    62: "give the host name of the certificate in the url",
+    64: "give the host name of the certificate in the url",
 }
 GONE = 410  # Gone: the receiver refuses this request permanently
 

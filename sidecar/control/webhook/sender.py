@@ -1,4 +1,4 @@
-"""The executor of retraining: one attempt to deliver one event by HTTP POST.
+"""The executor of webhooks: one attempt to deliver one event by HTTP POST.
 
 The request is signed, verifies the receiver's certificate and follows no redirect. An attempt ends within the timeout
 and reads at most `MAX_RESPONSE_BYTES`, whatever the receiver sends. A 2xx status settles the event before anything else
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -21,9 +22,9 @@ from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
 from .bounded import BoundedSocket, TooMuchReceivedError
+from .cloudevent import CONTENT_TYPE
 from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
-from .event import CONTENT_TYPE
-from .secret import SecretError, read_secret
+from .files import WebhookFileError, read_secret, read_url
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -33,19 +34,41 @@ MAX_RESPONSE_BYTES = 128 * 1024  # that one attempt reads from the network, with
 CLOSE_TIMEOUT = 1.0  # seconds
 
 
+class Message(NamedTuple):
+    """What is sent: the body, and its media type."""
+
+    body: bytes
+    content_type: str
+
+
+def structured(event: str) -> Message:
+    """Return the message of a CloudEvent in structured mode."""
+    return Message(event.encode(), CONTENT_TYPE)
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """The receiver: its URL, the file with the signing secret (None: unsigned), and seconds for one whole attempt."""
+    """The receiver.
 
-    url: str
+    Attributes:
+        url: its URL, or the file with its URL.
+        secret_file: the file with the signing secret; None: unsigned.
+        timeout: seconds for one whole attempt.
+        path: of the webhook in the document, for the log.
+        form: the message for an event.
+    """
+
+    url: str | Path
     secret_file: Path | None
     timeout: float
+    path: str = "spec.retrain.webhook"
+    form: Callable[[str], Message] = structured
 
 
 class WebhookSender:
     """Executor that sends events to one target. `clock` returns epoch seconds.
 
-    Each attempt reads the secret file and the certificates of trusted authorities again.
+    Each attempt reads the files of the target and the certificates of trusted authorities again.
     """
 
     def __init__(self, target: WebhookTarget, *, agent: str, clock: Callable[[], float]) -> None:
@@ -64,13 +87,17 @@ class WebhookSender:
 
     async def send(self, id_: str, event: str) -> DeliveryResult:
         """Return the receiver's response to `event`; a failure without a response gives a result with `error`."""
-        body = event.encode()
+        message, target = self._target.form(event), self._target
         try:
-            headers = self._headers(id_, body)
-        except SecretError:
+            url = target.url if isinstance(target.url, str) else read_url(target.url)
+        except WebhookFileError:
+            return DeliveryResult(None, Reason.URL)
+        try:
+            headers = self._headers(id_, message)
+        except WebhookFileError:
             return DeliveryResult(None, Reason.SECRET)
         try:
-            return await self._post(body, headers)
+            return await self._post(url, message.body, headers)
         except TimeoutError:
             return DeliveryResult(None, Reason.TIMEOUT)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
@@ -80,8 +107,8 @@ class WebhookSender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> DeliveryResult:
-        secure = self._target.url.lower().startswith("https:")
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> DeliveryResult:
+        secure = url.lower().startswith("https:")
         trusted = await asyncio.to_thread(ssl.create_default_context) if secure else True
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -97,7 +124,7 @@ class WebhookSender:
             max_field_size=MAX_RESPONSE_BYTES,
         )
         try:
-            response = await session.post(self._target.url, data=body, headers=headers, allow_redirects=False)
+            response = await session.post(url, data=body, headers=headers, allow_redirects=False)
             try:
                 return await self._answer(response)
             finally:
@@ -118,15 +145,15 @@ class WebhookSender:
     def _log(self, problem: str) -> None:
         """Log a problem of the receiver that a person must correct, once until it changes."""
         if problem and problem != self._logged:
-            _LOG.warning("spec.retrain.webhook: %s", problem)
+            _LOG.warning("%s: %s", self._target.path, problem)
         self._logged = problem
 
-    def _headers(self, id_: str, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": CONTENT_TYPE, "Idempotency-Key": id_, "User-Agent": self._agent}
+    def _headers(self, id_: str, message: Message) -> dict[str, str]:
+        headers = {"Content-Type": message.content_type, "Idempotency-Key": id_, "User-Agent": self._agent}
         if self._target.secret_file is not None:
             timestamp = str(int(self._clock()))
             headers[TIMESTAMP_HEADER] = timestamp
-            headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, body)
+            headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, message.body)
         return headers
 
 

@@ -1,0 +1,8 @@
+"""Delivers events by webhook: one attempt to send one event to one receiver, for every kind that sends events.
+
+    Intent         --> body --> signed POST --> DeliveryResult      sender.py  signature.py  files.py  bounded.py
+    DeliveryResult --> Outcome: done, retry at, failed. Only this module handles HTTP status          delivery.py
+    cloudevent.py makes the envelope of an event
+
+docs/retraining.md describes the request and how a receiver verifies it. More terms: docs/glossary.md
+"""

@@ -1,0 +1,37 @@
+"""The envelope of events: CloudEvents 1.0, structured mode, JSON.
+
+Receivers parse this format, which docs/retraining.md and docs/notifications.md describe. Add fields; do not rename or
+remove any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import msgspec
+
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+MAX_EVENT_BYTES = 64 * 1024  # the size up to which the CloudEvents specification asks receivers to accept events
+
+
+def envelope(id_: str, type_: str, model: str, version: str, at: float, data: Mapping[str, object]) -> bytes:
+    """Return the event `id_` about a model, at the epoch second `at`; the same arguments give the same bytes."""
+    return msgspec.json.encode(
+        {
+            "specversion": "1.0",
+            "id": id_,
+            "source": f"/pilotfish/models/{quote(model, safe='')}",
+            "type": type_,
+            "subject": f"{model}/{version}",
+            "time": timestamp(at),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+    )
+
+
+def timestamp(at: float) -> str:
+    """Return the epoch second `at` as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,57 @@
+"""Finds columns of numbers in another dress: currency, percent, thousands, units, or marks for missing values.
+
+Such cells are text, so that the column would be watched as categories. `profile build` says so, whatever the number of
+different cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from ...detectors.batch import Column
+
+SAMPLE = 1000  # cells that are examined for blanks
+FEW_TEXTS = 100  # different texts among these, up to which they are categories
+_CURRENCY = r"(?:[$€£¥₹₩₽₺]|(?:AUD|BRL|CAD|CHF|CNY|EUR|GBP|INR|JPY|USD|Rs\.?|Fr\.?|kr\.?|R\$|zł))"
+_DIGITS = r"\d[\d.,'’_\s]*"
+_DRESSED = re.compile(
+    rf"[(<>~≈≤≥=]*\s*{_CURRENCY}?\s*[-+−–]?\s*{_CURRENCY}?\s*{_DIGITS}(?:[eE][-+]?\d+)?\s*(?:[%‰°]|{_CURRENCY})?\s*\)?",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(rf"[-+−]?\s*{_DIGITS}(?P<unit>[^\W\d_]{{1,6}}(?:/[^\W\d_]{{1,4}})?[²³]?)")
+_EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
+_MARKS = frozenset(["?", "??", ".", "-", "--", "---", "–", "—", "*", "x", "X", "#", "/", "\\", "\\N"])
+_EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
+_MARK_WORDS = frozenset(
+    ["unknown", "missing", "none", "nil", "void", "n.a.", "n.d.", "nd", "bdl", "tbd", *_EXCEL_ERRORS]
+)
+MOST_TEXTS = 3  # different texts beside numbers, up to which the texts may be mistakes
+LEAST_NUMBERS = 4  # different numbers for each of them
+
+
+def dressed(texts: Collection[str]) -> bool:
+    """Return whether all texts are numbers with a currency, a percent sign, separators, or one common unit."""
+    if not texts:
+        return False
+    if all(_DRESSED.fullmatch(text.strip()) for text in texts):
+        return True
+    found = [_UNIT.fullmatch(text.strip()) for text in texts]
+    return all(found) and len({match["unit"].lower() for match in found if match}) == 1
+
+
+def exceptions(texts: Collection[str], numbers: int) -> bool:
+    """Return whether different texts beside so many different numbers may be marks for missing values, or mistakes."""
+    if not texts or not numbers:
+        return False
+    if all(text.strip() in _MARKS or text.strip().lower() in _MARK_WORDS for text in texts):
+        return True
+    return len(texts) <= max(1, min(MOST_TEXTS, numbers // LEAST_NUMBERS))
+
+
+def has_outer_blanks(column: Column) -> bool:
+    """Return whether categories of a column begin or end with a blank; free text may."""
+    if column.values.dtype != object:
+        return False
+    texts = {value for value in column.values[:SAMPLE].tolist() if isinstance(value, str)}
+    return len(texts) <= FEW_TEXTS and any(text != text.strip() for text in texts)
