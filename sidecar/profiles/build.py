@@ -28,7 +28,7 @@ from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC, time_zone
 from ..errors import UsageError, number, quote_value
 from .arguments import OPTIONS, Argument, ArgumentNames
-from .cells import masked_words, odd_cells, text_among_numbers, with_numbers
+from .cells import has_decimal_commas, masked_words, odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .odd_rows import odd_row_notes
@@ -231,6 +231,7 @@ def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile)
         f"column {feature.name}: watched as categories because of {what}"
         for feature in profile.features
         if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if not has_decimal_commas(table.columns[feature.name])  # which is noted already
         if (what := text_among_numbers(feature.name, table.columns[feature.name], roles.arguments))
     ]
 

@@ -59,6 +59,14 @@ def test_inputs_predictions_times_and_names_are_learned() -> None:
     assert instability(profile.held_out) == ""
 
 
+def test_columns_that_are_masked_keep_their_places() -> None:
+    job = msgspec.structs.replace(WANTED, inputs=("id", "amount", "masked", "color"), unsent=("id",))
+    profile = learn(build_table(blocks(), 3000), job)
+    assert (profile.sent_columns, profile.unsent_columns) == (("amount", "masked", "color"), ("id",))
+    other = learn(build_table(blocks(), 3000), msgspec.structs.replace(WANTED, inputs=("id", "amount")))
+    assert (other.sent_columns, other.unsent_columns) == (("amount", "color"), ())
+
+
 def test_few_ticks_are_learned_in_the_order_of_the_rows() -> None:
     profile = learn(build_table(blocks(seconds=0.01), 3000), WANTED)
     assert (profile.reference.order, profile.reference.longest_block > 0) == ("rows", True)
