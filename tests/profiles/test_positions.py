@@ -153,7 +153,7 @@ def test_an_array_beside_an_index_takes_its_name_from_the_profile(tmp_path: Path
     assert list(found.columns) == ["emb"]
 
 
-@pytest.mark.parametrize(("width", "wanted"), [(2, "2 values"), (7, "7 values"), (80, "80 values"), (1, "1 values")])
+@pytest.mark.parametrize(("width", "wanted"), [(2, "2 values"), (7, "7 values"), (80, "80 values"), (1, "1 value")])
 def test_a_width_that_fits_no_order_is_one_finding_with_both_numbers(width: int, wanted: str) -> None:
     profile = with_left_out(["Unnamed: 0", *NAMES])
     monitor, counting = QualityMonitor(profile), TickCounts(profile)
