@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from math import sqrt
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -142,9 +143,9 @@ def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, 
 
 
 def _is_type_change(feature: Feature, mismatches: int, rows: int) -> bool:
-    """Return whether more values are of another type than the reference explains."""
+    """Return whether more values of another type arrived than the share of the reference explains."""
     usual = feature.mismatches * rows / max(1, int(feature.reference_counts.sum()))
-    return bool(mismatches >= LEAST_SHARE * rows + usual + CHANCE_SDS * np.sqrt(usual))
+    return mismatches >= LEAST_SHARE * rows + usual + CHANCE_SDS * sqrt(usual)
 
 
 def is_constant(feature: Feature, bin_counts: Ints) -> bool:
