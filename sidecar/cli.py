@@ -51,6 +51,7 @@ COMMANDS = {
         variables=("--file",),
         reads=True,
     ),
+    "completion": Command("print a script that completes command lines in a shell", "pilotfish.sidecar.completion"),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True

@@ -42,9 +42,9 @@ class Step:
 def steps(text: str) -> Iterator[Step]:
     """Yield the commands of the `sh` blocks of a README; a `json` block is the answer to the command before it."""
     blocks = [(kind, textwrap.dedent(body)) for _, kind, body in BLOCK.findall(text)]
-    for (kind, body), (after, answer) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+    for (kind, body), (after, answer) in zip(blocks, [*blocks[1:], ("", "")][: len(blocks)], strict=True):
         if kind == "sh":
-            *commands, last = body.splitlines()
+            *commands, last = body.replace("\\\n", "").splitlines()
             yield from map(Step, commands)
             yield Step(last, json.loads(answer) if after == "json" else None)
 

@@ -1,4 +1,4 @@
-"""The files of docs/examples for Kubernetes, Docker Compose and systemd are valid, and all command lines parse."""
+"""The examples for Kubernetes, Docker Compose and systemd are valid, and all commands of the docs parse."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,20 @@ import pytest
 import yaml
 
 from pilotfish.sidecar import cli
+from pilotfish.sidecar.proxy.arguments import parse_pairs
 from pilotfish.sidecar.settings import options
 from tests.e2e.manifests import SCHEMAS, containers, documents, problems, references, restrictions
 from tests.e2e.pasted import EXAMPLES, steps
 
 MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
 COMPOSE: dict[str, Any] = yaml.safe_load((EXAMPLES / "docker-compose/compose.yaml").read_text())
+ROOT = EXAMPLES.parents[1]
 UNIT = (EXAMPLES / "systemd/pilotfish.service").read_text()
 SERVICE_KEYS = {
     "build", "cap_drop", "command", "environment", "image", "ports", "read_only", "restart", "secrets", "security_opt",
     "stop_grace_period", "volumes",
 }  # fmt: skip
+OPERATORS = {"|", ">", "&&", "||", ";", "&"}
 HARDENED = {
     "CapabilityBoundingSet": "",
     "DynamicUser": "yes",
@@ -53,13 +57,20 @@ def parsed(words: list[str], environ: dict[str, str]) -> Any:
 
 
 def command_lines() -> Iterator[Any]:
-    """Yield every command line of `pilotfish` in the examples, with its environment variables."""
-    for path in sorted(EXAMPLES.glob("*/README.md")):
+    """Yield every command line of `pilotfish` in docs and examples, with its environment variables."""
+    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(EXAMPLES.glob("*/README.md"))]
+    for path in pages:
+        environ = dict[str, str]()  # of the page so far: `export NAME=VALUE`
         for step in steps(path.read_text()):
+            if not re.match(r"export |.*pilotfish ", step.command + " "):
+                continue
             words = shlex.split(step.command, comments=True)
-            found = [at for at, word in enumerate(words) if Path(word).name == "pilotfish" and at + 1 < len(words)]
-            known = [at for at in found if words[at + 1] in cli.COMMANDS]
-            yield from (pytest.param(words[at + 1 :], {}, id=f"{path.parent.name}-{words[at + 1]}") for at in known)
+            if words[0] == "export":
+                environ |= dict(word.split("=", 1) for word in words[1:])
+            for at, word in enumerate(words[:-1]):
+                if Path(word).name == "pilotfish" and words[at + 1] in cli.COMMANDS:
+                    line = list(takewhile(lambda word: word not in OPERATORS, words[at + 1 :]))
+                    yield pytest.param(line, dict(environ), id=f"{path.parent.name}-{path.stem}-{line[0]}")
     for pod in pods():
         for container in containers(pod.values[0]):
             if container["image"].startswith("pilotfish"):
@@ -74,7 +85,9 @@ def command_lines() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("words", "environ"), list(command_lines()))
 def test_every_command_line_parses(words: list[str], environ: dict[str, str]) -> None:
-    assert parsed(words, environ)
+    given = parsed(words, environ)
+    if words[0] in {"proxy", "run"}:
+        assert parse_pairs(given.listen, given.upstream)
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)

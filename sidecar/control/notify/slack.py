@@ -1,7 +1,7 @@
 """The format `slack`: `{"text": ...}`, which the incoming webhooks of Slack, Mattermost and Rocket.Chat accept.
 
 A name in the text must not mention people or become a link: Slack's control characters are escaped, and a zero-width
-space follows each @.
+space follows each @. An arrow is one character, because not every receiver shows `&gt;` as `>`.
 """
 
 from __future__ import annotations
@@ -25,4 +25,4 @@ class _Event(msgspec.Struct):
 def message(event: str) -> Message:
     """Return the message for a CloudEvent of this kind."""
     text = msgspec.json.decode(event, type=_Event).data.text
-    return Message(msgspec.json.encode({"text": text.translate(_ESCAPES)}), CONTENT_TYPE)
+    return Message(msgspec.json.encode({"text": text.replace("->", "→").translate(_ESCAPES)}), CONTENT_TYPE)
