@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detectors.batch import Column, Floats, Ints
+from ...detectors.batch import Array, Column, Floats, Ints
 from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
@@ -23,6 +23,7 @@ from .dressed import dressed, exceptions
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
 _NO_THOUSANDS = re.compile(r",(?![0-9]{3}\s*$)|^\s*[+-]?0,")  # 51,234 is ambiguous; 5,1 and 0,125 are not thousands
 MAX_EXACT = 2.0**53  # from here on, a double rounds integers
+GROWTH = 8  # an array of n values grows by n / GROWTH at least
 MAX_SHOWN = 3  # texts that a note shows
 SAMPLE = 1000  # texts that are examined
 _CODES = re.compile(r"_|(?:\A|\0)\s*[+-]?0[0-9]")  # `is_code` for many cells at once
@@ -113,6 +114,28 @@ def _number_or_text(text: str) -> object:
     return text if np.isnan(number) else number
 
 
+class _GrowingArray:
+    """An array that grows in place: parts of blocks would leave as much memory in fragments as they held."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._values = np.empty(0, dtype)
+        self._size = 0
+
+    def add(self, part: Array) -> None:
+        """Add values."""
+        size = self._size + len(part)
+        if size > len(self._values):
+            self._values.resize(max(size, self._size + self._size // GROWTH), refcheck=False)
+        self._values[self._size : size] = part
+        self._size = size
+
+    def take(self) -> Array:
+        """Return all values and empty the array."""
+        found, size, self._values, self._size = self._values, self._size, self._values[:0].copy(), 0
+        found.resize(size, refcheck=False)
+        return found
+
+
 class ColumnBuilder:
     """Builds a column from blocks of cells.
 
@@ -124,8 +147,8 @@ class ColumnBuilder:
 
     def __init__(self, na: frozenset[str], *, names: bool = False, as_text: bool = False, exact: bool = False) -> None:
         self._na = na
-        self._numbers: list[Floats] = []
-        self._codes: list[NDArray[np.int32]] = []
+        self._numbers = _GrowingArray(np.float64)
+        self._codes = _GrowingArray(np.int32)
         self._known: dict[str, int] = {}
         self._names = names
         self._exact = exact or names
@@ -153,7 +176,7 @@ class ColumnBuilder:
             return True
         if self._text or (self._names and (np.abs(found) >= MAX_EXACT).any()):
             return False
-        self._numbers.append(found)
+        self._numbers.add(found)
         return True
 
     def _add_as_numbers(self, texts: Sequence[str], codes: Ints | None) -> bool:
@@ -162,24 +185,22 @@ class ColumnBuilder:
         found = numbers(texts, self._na)
         if found is not None and self.add_numbers(found if codes is None else found[codes]):
             return True
-        self._text, self.text_after_numbers = True, any(not np.isnan(part).all() for part in self._numbers)
-        self._codes = [np.full(len(part), -1, np.int32) for part in self._numbers]
-        self._numbers = []
+        before = self._numbers.take()
+        self._text, self.text_after_numbers = True, not np.isnan(before).all()
+        self._codes.add(np.full(len(before), -1, np.int32))
         return self.text_after_numbers
 
     def _add_texts(self, texts: Sequence[str], codes: Ints | None) -> None:
         known = self._known
         found = np.fromiter((known.setdefault(text, len(known)) for text in texts), np.int32, len(texts))
-        self._codes.append(found if codes is None else found[codes])
+        self._codes.add(found if codes is None else found[codes])
 
     def finish(self) -> Column:
         """Return the column and empty the builder."""
         if not self._text:
-            parts, self._numbers = self._numbers, []
-            return Column(np.concatenate(parts) if parts else np.empty(0))
-        codes = np.concatenate(self._codes) if self._codes else np.empty(0, np.int32)
-        texts = list(self._known)
-        self._codes, self._known = [], {}
+            return Column(self._numbers.take())
+        codes, texts = self._codes.take(), list(self._known)
+        self._known = {}
         return column_of_texts(texts, codes, self._na, exact=self._exact)
 
 
