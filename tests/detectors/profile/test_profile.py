@@ -111,7 +111,11 @@ def test_counts_add_up_to_the_reference() -> None:
 
 
 TIMED = {
-    **{"order": "time", "rows_per_tick": 10.0, "tick_seconds": 60.0, "first_time": 0.0, "last_time": 9.0},
+    "order": "time",
+    "rows_per_tick": 10.0,
+    "tick_seconds": 60.0,
+    "first_time": 0.0,
+    "last_time": 9.0,
     "tick_sizes": [{"seconds": 60.0, "rows": 10.0}],
 }
 
