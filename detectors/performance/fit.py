@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..profile.performance import PerformanceSpec, ScoreCalibration
 from ..transforms.base import Block
 from ..transforms.loss import LossByScore, LossTransform
 from .calibration import score_calibration
-from .roles import LabelRoles
+from .roles import LabelRoles, usual_classes
 
 LARGEST = 0.95  # quantile of the absolute errors that counts as a loss of 1
 LEVELS = 6  # loss levels of a regression or a ranking
@@ -107,7 +106,7 @@ def _loss(roles: LabelRoles, label: Column, prediction: Column) -> LossFunction:
     if roles.task == "regression":
         return AbsoluteLoss(_scale(roles, label, prediction))
     scores, named = to_floats(prediction)[0], np.array(classes(label), dtype=object)
-    found = Counter(name for name in named if name is not None)
+    found = usual_classes(named)
     if len(found) != 2:
         raise ProfileError(
             f"a ranking needs a label of two classes, but {roles.label!r} holds {shown(sorted(found))}; "

@@ -5,18 +5,22 @@ Explicit options override what the data suggest. `fit` takes the result.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..batch import Column, Side, missing_mask
 from ..binning.numeric import to_floats
+from ..cells import number_of
 from ..errors import ProfileError, shown
 from ..losses.functions import classes
 from ..losses.task import Task
 
 MOST_CLASSES = 50  # up to this number of distinct integers may be class names
+MAX_ODD_WORDS = 0.05  # share of labels that are texts among numbers, and no classes of their own
+MAX_ODD_CLASSES = 0.005  # share of labels beside two classes of texts
 SAMPLED_ROWS = 5000  # labelled rows that suffice to infer roles
 
 
@@ -105,7 +109,7 @@ class _LabelSample:
         if not len(rows):
             raise ProfileError(f"the label {label!r} is missing in every row; give rows with labels")
         rows = rows[:: max(1, len(rows) // SAMPLED_ROWS)]
-        known = frozenset(name for name in classes(columns[label].take(rows)) if name is not None)
+        known = frozenset(usual_classes(classes(columns[label].take(rows))))
         return cls(label, types.get(label, ""), known, {name: columns[name].take(rows) for name in names}, types)
 
     def task(self) -> Task:
@@ -162,3 +166,22 @@ class _LabelSample:
     def _share_known(self, column: Column) -> float:
         present = [name for name in classes(column) if name is not None]
         return sum(name in self.known for name in present) / len(present) if present else 0.0
+
+
+def usual_classes(names: Iterable[str | None]) -> Counter[str]:
+    """Return the classes of labels with their rows, without odd ones, which have no loss.
+
+    Odd are a few texts among numbers, and a few rows beside two classes that are texts.
+
+    Example:
+        >>> from pilotfish.detectors.performance.roles import usual_classes
+        >>> sorted(usual_classes(["0", "1"] * 100 + ["unknown", None]))
+        ['0', '1']
+    """
+    found = Counter(name for name in names if name is not None)
+    total = found.total()
+    numbers = Counter({name: rows for name, rows in found.items() if np.isfinite(number_of(name))})
+    if numbers and numbers.total() >= (1 - MAX_ODD_WORDS) * total:
+        return numbers
+    usual = Counter(dict(found.most_common(2)))
+    return usual if not numbers and usual.total() >= (1 - MAX_ODD_CLASSES) * total else found

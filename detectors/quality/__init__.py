@@ -11,6 +11,7 @@ missing_column    rows lack a column of the profile
 new_column        rows carry a column that the reference does not have
 renamed_column    a column is missing, and a column with a similar name is new
 type_change       values of another type than the feature's: numbers as text, objects instead of names
+width_mismatch    rows without names, with more or fewer values than the profile has columns
 
 Terms
 -----

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from math import sqrt
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -120,7 +121,7 @@ def _value_findings(profile: Profile, feature: Feature, counts: Counts, tick: in
     if rows < FEWEST_ROWS:
         return
     mismatches = int(counts.mismatches[profile.index[feature.name]])
-    if mismatches >= LEAST_SHARE * rows:
+    if _is_type_change(feature, mismatches, rows):
         yield Finding("type_change", feature.side, feature.name, "", tick, mismatches, mismatches / rows)
     if is_constant(feature, bin_counts):
         yield Finding("constant_column", feature.side, feature.name, "", tick, rows, 1.0)
@@ -133,9 +134,14 @@ def _type_change_of_derived(profile: Profile, feature: Feature, counts: Counts, 
         return
     rows = int(counts.of(profile, feature.name).sum())
     mismatches = int(counts.mismatches[profile.index[feature.name]])
-    usual = feature.mismatches * rows / max(1, int(feature.reference_counts.sum()))
-    if rows >= FEWEST_ROWS and mismatches >= LEAST_SHARE * rows + usual + CHANCE_SDS * np.sqrt(usual):
+    if rows >= FEWEST_ROWS and _is_type_change(feature, mismatches, rows):
         yield Finding("type_change", feature.side, made.column, "", tick, mismatches, mismatches / rows)
+
+
+def _is_type_change(feature: Feature, mismatches: int, rows: int) -> bool:
+    """Return whether more values of another type arrived than the share of the reference explains."""
+    usual = feature.mismatches * rows / max(1, int(feature.reference_counts.sum()))
+    return mismatches >= LEAST_SHARE * rows + usual + CHANCE_SDS * sqrt(usual)
 
 
 def is_constant(feature: Feature, bin_counts: Ints) -> bool:

@@ -31,6 +31,7 @@ from .settings import AnalyzerSettings
 POLL_SECONDS = 0.5
 PROGRESS_SECONDS = 2.0  # the shortest time between two progress reports
 MAX_BUILD_SECONDS = 900.0
+MAX_NAMES = 48 * 1024  # bytes of names, twice in one argument; Linux allows 128 KiB
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.rows.learn")
 OUT_FILE = "learnt.profile"
 
@@ -130,6 +131,7 @@ class ProfileBuilder:
 
     def _job(self, learning: LearningStatus) -> LearnJob:
         drift = self._settings.drift
+        inputs, unsent = self._positions()
         return LearnJob(
             model=self._settings.model,
             version=self._settings.version,
@@ -141,7 +143,16 @@ class ProfileBuilder:
             false_alarm_ticks=drift.ticks_per_false_alarm,
             missing_words=self._missing_words(),
             memory=self._memory,
+            inputs=inputs,
+            unsent=unsent,
         )
+
+    def _positions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the input columns of the profile in force and the unsent ones; empty if they are too long to pass."""
+        profile = self._profile_in_force()
+        if profile is None or len(msgspec.json.encode(profile.input_columns)) > MAX_NAMES:
+            return (), ()
+        return profile.input_columns, profile.unsent_columns
 
     def _missing_words(self) -> tuple[str, ...]:
         """Return the words of the profile in force; those of the document for the first profile."""

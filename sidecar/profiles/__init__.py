@@ -1,9 +1,13 @@
 """Profiles from reference data: `pilotfish profile build | show | diff`, and `pilotfish replay` to try them.
 
-    DATA.csv[.gz] --> csvtable.py  lines to cells; cells.py converts cells to numbers or categories
+    DATA, -       --> sources.py   files, and standard input as a file; reading.py chooses the reader
+    DATA.csv[.gz] --> csvlines.py  text in blocks (formats.py names other files) --> csvheader.py  delimiter and names
+                  --> csvtable.py  lines to cells (arrow_cells.py is faster); cells.py converts cells to columns;
+                                   list_columns.py and python_lists.py read lists; dressed.py finds 1,000 and 5%
     DATA.parquet  --> parquet.py   columns, read by pyarrow
                   --> ReferenceTable   columns as numpy arrays, and the columns left out with the reason
-    ReferenceTable --> build.py    column roles; time_column.py reads the times; detectors.reference builds the profile
+    ReferenceTable --> build.py    column roles; time_column.py and calendar_numbers.py read the times;
+                                   detectors.reference builds the profile
           --> files.py   profile.json[.gz], written atomically, read within a size limit
           --> show.py    a table with small histograms (sparkline.py)     diff.py   compares two profiles
     ReferenceTable + profile --> replay_rows.py --> detectors.detection.replay --> replay.py         text or JSON

@@ -53,6 +53,10 @@ class ArgumentNames:
         """Return how to give another spelling of missing."""
         return "--na TEXT" if self.options else "na=[TEXT]"
 
+    def kept_words(self) -> str:
+        """Return how to keep a word that means missing as a category."""
+        return "--keep-word TEXT" if self.options else "keep_words=[TEXT]"
+
 
 OPTIONS = ArgumentNames(options=True)
 PARAMETERS = ArgumentNames(options=False)

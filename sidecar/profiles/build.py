@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...detectors.batch import ColumnData, ColumnType, Floats, Side
+from ...detectors.batch import ColumnData, ColumnType, Floats, Side, as_column
+from ...detectors.binning.categories import CategoryBins
 from ...detectors.binning.numeric import NumericBins
-from ...detectors.cells import missing_words
+from ...detectors.cells import missing_words, with_missing_words
 from ...detectors.errors import DetectorError
 from ...detectors.losses.task import Task
 from ...detectors.performance.roles import LabelOptions
@@ -27,7 +28,7 @@ from ...detectors.reference.layout import time_order
 from ...detectors.timezones import UTC, time_zone
 from ..errors import UsageError, number, quote_value
 from .arguments import OPTIONS, Argument, ArgumentNames
-from .cells import odd_cells, text_among_numbers, with_numbers
+from .cells import has_decimal_commas, masked_words, odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
 from .errors import ReferenceDataError
 from .odd_rows import odd_row_notes
@@ -37,6 +38,7 @@ from .sources import opened_sources, shown_names
 from .table import Progress, ReferenceTable
 from .time_column import are_times, epoch_seconds, require_since_1970
 
+MAX_WORDS = 5  # words that one note names
 NUMERIC_KINDS = {"integer", "numeric"}
 FEWEST_ROWS = 2
 MAX_COMPARED = 1000  # names of columns that are compared with a misspelt one
@@ -171,7 +173,8 @@ def build_from_table(
         raise ReferenceDataError(f"{where}: {error}") from error
     profile = positions.apply(profile, indexes)
     notes = [*table.notes, *notes, *positions.notes(), *_odd_cells(table, roles, profile)]
-    notes += [*odd_row_notes(profile, columns), *_category_notes(table, roles, profile), *_task_notes(roles, profile)]
+    notes += [*odd_row_notes(profile, columns), *_category_notes(table, roles, profile)]
+    notes += [*_word_notes(columns, roles.arguments, profile, words), *_task_notes(roles, profile)]
     return BuildResult(profile, _left_out(table, roles, profile), notes)
 
 
@@ -189,6 +192,25 @@ def _given(roles: ColumnRoles) -> set[str]:
     """Return the columns whose role or type a person has given."""
     roled = (roles.time, roles.score, *roles.predictions, *roles.labels, *roles.kinds, *roles.kept)
     return {name for name in roled if name is not None}
+
+
+def _word_notes(
+    columns: Mapping[str, ColumnData], arguments: ArgumentNames, profile: Profile, words: frozenset[str]
+) -> list[str]:
+    """Return a note on the words that count as missing in columns of categories, where they may be categories."""
+    found = []
+    for feature in profile.features:
+        if isinstance(feature.bins, CategoryBins) and feature.name in columns:
+            column = with_missing_words(as_column(columns[feature.name]), words)
+            rows = masked_words(column)
+            found += [
+                f"{quote_value(word)} in {number(n, 'cell')} of {feature.name}" for word, n in rows.most_common(2)
+            ]
+    more = f" and {len(found) - MAX_WORDS:,} more" if len(found) > MAX_WORDS else ""
+    listed = (
+        f"missing: {', '.join(found[:MAX_WORDS])}{more}; if a word is a category, keep it with {arguments.kept_words()}"
+    )
+    return [listed] if found else []
 
 
 def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
@@ -209,6 +231,7 @@ def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile)
         f"column {feature.name}: watched as categories because of {what}"
         for feature in profile.features
         if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+        if not has_decimal_commas(table.columns[feature.name])  # which is noted already
         if (what := text_among_numbers(feature.name, table.columns[feature.name], roles.arguments))
     ]
 

@@ -90,6 +90,14 @@ def _texts_among(column: Column) -> tuple[Counter[str], int, int]:
     return texts, len(present), len(cells) - len(texts)
 
 
+def masked_words(column: Column) -> Counter[str]:
+    """Return the rows of each word of a text column that counts as missing, without the empty text."""
+    if column.values.dtype != object or column.missing is None:
+        return Counter()
+    masked = (value.strip() for value in column.values[column.missing].tolist() if isinstance(value, str))
+    return Counter(word for word in masked if word)
+
+
 def with_numbers(column: Column) -> Column:
     """Return a column in which each text that is a number is this number; other texts stay."""
     if column.values.ndim > 1 or column.values.dtype.kind not in "OUS":
@@ -160,9 +168,8 @@ class ColumnBuilder:
         return self.text_after_numbers
 
     def _add_texts(self, texts: Sequence[str], codes: Ints | None) -> None:
-        known, na = self._known, self._na
-        each = (-1 if text in na else known.setdefault(text, len(known)) for text in texts)
-        found = np.fromiter(each, np.int32, len(texts))
+        known = self._known
+        found = np.fromiter((known.setdefault(text, len(known)) for text in texts), np.int32, len(texts))
         self._codes.append(found if codes is None else found[codes])
 
     def finish(self) -> Column:
@@ -184,7 +191,9 @@ def column_of_texts(texts: Sequence[str], codes: NDArray[np.int32], na: frozense
     """
     present = [None if text.strip() in na else text for text in texts]
     values: Sequence[object] = _booleans(present)
-    if values is present and not exact:
+    if values is present:
+        values = texts  # the words that are masked are kept, so that the build can name them
+    if values is texts and not exact:
         rows = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
         if are_mostly_numbers({text: n for text, n in zip(present, rows, strict=True) if text is not None}):
             values = [None if text is None else _number_or_text(text) for text in present]

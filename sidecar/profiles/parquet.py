@@ -97,14 +97,21 @@ def _joined(pa: Any, name: str, parts: list[tuple[RowSource, Any]]) -> Any:
     if len(parts) == 1:
         return parts[0][1]
     plain = [array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array for _, array in parts]
+    tables = [pa.table({name: array}) for array in plain]
+    schema = tables[0].schema
+    for (source, _), table in zip(parts, tables, strict=True):
+        try:
+            schema = pa.unify_schemas([schema, table.schema], promote_options="permissive")
+        except (pa.ArrowException, ValueError) as error:
+            raise ReferenceDataError(
+                f"{source}: column {name!r} holds {table.schema.field(0).type}, but {schema.field(0).type} in "
+                f"{parts[0][0]}; write it with one type"
+            ) from error
     try:
-        tables = [pa.table({name: array}) for array in plain]
         return combined(pa, pa.concat_tables(tables, promote_options="permissive").column(0))
     except (pa.ArrowException, ValueError) as error:
-        different = next((place for place, array in enumerate(plain) if array.type != plain[0].type), 0)
         raise ReferenceDataError(
-            f"{parts[different][0]}: column {name!r} holds {plain[different].type}, but {plain[0].type} in "
-            f"{parts[0][0]}; write it with one type"
+            f"{parts[0][0]}: column {name!r} has other values in the other files ({error}); write it with one type"
         ) from error
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...detectors.batch import SIDES, Column, Floats, Side
 from ...detectors.binning.numeric import NumericBins
 from ...detectors.detection.replay import TickSpan, tick_spans_by_rows, tick_spans_by_time

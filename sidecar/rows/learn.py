@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,9 +95,21 @@ def learn(table: RowTable, job: LearnJob) -> Profile:
         )
 
     columns, times = _ordered(table, job.tick_seconds)
-    return with_held_out(
+    profile = with_held_out(
         build, columns, times, tolerance=job.tolerance, false_alarm_ticks=job.false_alarm_ticks, progress=progress
     )
+    return _with_places(profile, job)
+
+
+def _with_places(profile: Profile, job: LearnJob) -> Profile:
+    """Return the profile with the input order of the profile in force, so that masked columns keep their places.
+
+    Columns that this order lacks have names of their own, and their order applies.
+    """
+    known = set(job.inputs)
+    if not known.issuperset(profile.input_columns) or not known.isdisjoint(profile.prediction_columns):
+        return profile
+    return replace(profile, input_columns=job.inputs, unsent_columns=job.unsent)
 
 
 def instability(held_out: HeldOutTrial | None) -> str:

@@ -22,6 +22,7 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
         false_alarm_ticks: ticks per allowed false alarm.
         missing_words: texts that mean missing.
         memory: limit in bytes; 0 for no limit.
+        inputs, unsent: the input columns of the profile in force, in order; empty without one.
     """
 
     model: str
@@ -34,6 +35,8 @@ class LearnJob(msgspec.Struct, frozen=True, kw_only=True):
     false_alarm_ticks: float
     missing_words: tuple[str, ...]
     memory: int = 0
+    inputs: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
 
 
 class LearnProgress(msgspec.Struct, frozen=True, tag="progress"):

@@ -386,9 +386,7 @@ MEMORY_DATA = Metric(
 CPU = Metric("process_cpu_seconds_total", "counter", "User and system CPU time of the analyzer.", OWN, (), "seconds")
 RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory of the analyzer.", OWN, (), "bytes")
 VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory of the analyzer.", OWN, (), "bytes")
-START = Metric(
-    "process_start_time_seconds", "gauge", "Start time of the analyzer, in epoch seconds.", OWN, (), "seconds"
-)
+START = Metric("process_start_time_seconds", "gauge", "Start of the analyzer, in epoch seconds.", OWN, (), "seconds")
 OPEN_FDS = Metric("process_open_fds", "gauge", "Open file descriptors of the analyzer.", OWN)
 MAX_FDS = Metric("process_max_fds", "gauge", "Limit of open file descriptors of the analyzer.", OWN)
 

@@ -15,8 +15,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, read
 from pilotfish.sidecar.analyzer.http.access import Access
+from pilotfish.sidecar.analyzer.http.views import entity_tags
 from pilotfish.sidecar.control.webhook.delivery import parse_retry_after
 from pilotfish.sidecar.control.webhook.signature import verify
+from pilotfish.sidecar.system.accept import accepts_gzip
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from pilotfish.sidecar.wire.headers import Headers, encode_headers
@@ -110,8 +112,17 @@ def check_signature(name: str, value: bytes) -> None:
     assert not verify(b"secret", stamp, b"{}", signature, now=1.7e9)
 
 
+def choose_coding(name: str, value: bytes) -> None:
+    assert accepts_gzip(as_text(value)) in (True, False)
+
+
+def compare_tags(name: str, value: bytes) -> None:
+    assert all(isinstance(tag, str) for tag in entity_tags(as_text(value)))
+
+
 READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "accept": (choose_format,),
+    "accept-encoding": (choose_coding,),
     "authorization": (take_admin,),
     "ce-id": (decode_both, take_feedback),
     "ce-source": (take_feedback,),
@@ -122,6 +133,7 @@ READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "content-type": (track_both, decode_both, take_feedback),
     "host": (take_admin,),
     "idempotency-key": (take_feedback,),
+    "if-none-match": (compare_tags,),
     "inference-header-content-length": (decode_both,),
     "origin": (take_admin,),
     "pilotfish-signature": (check_signature,),
@@ -135,14 +147,14 @@ READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "user-agent": (track_both,),
     "x-request-id": (decode_both,),
 }
-OTHERS = ("connection", "expect", "if-none-match", "range", "te", "trailer", "x-forwarded-for")
+OTHERS = ("connection", "expect", "range", "te", "trailer", "x-forwarded-for")
 
 
 def test_the_table_names_every_header_that_the_code_reads() -> None:
     files = [path for path in sorted(SOURCES.rglob("*.py")) if "demo" not in path.parts]
     text = re.sub(r"(?m)^ *>>>.*", "", "\n".join(path.read_text() for path in files))
     found = re.findall(
-        r'headers(?:\.get\(|\.getall\(|\[)f?"([A-Za-z-]+)"', text
+        r'(?:headers(?:\.get\(|\.getall\(|\[)|_listed\(request, )f?"([A-Za-z-]+)"', text
     )  # headers.get("Accept"), headers["ce-id"]
     found += re.findall(r'"([A-Za-z-]+)" in headers', text)
     found += re.findall(r'^[A-Z_]+ = "([a-z]+-[a-z-]+|traceparent|(?:Pilotfish-)\w+)"$', text, re.MULTILINE)

@@ -12,7 +12,7 @@ OWNERS = {"gzip", "io", "lzma", "os", "tarfile", "zipfile"}  # modules whose `op
 # Modules that open files in another way, with the reason.
 OPENERS = {
     "sidecar/channel/page.py": "the counter page, opened with READ_FLAGS",
-    "sidecar/cli.py": "/dev/null",
+    "sidecar/profiles/sources.py": "the standard input",
     "sidecar/proxy/listener.py": "/dev/null",
     "sidecar/report/command/evidently.py": "writes into a temporary folder of its own",
     "sidecar/report/pages/page.py": "a file of the package",
@@ -23,6 +23,7 @@ OPENERS = {
     "sidecar/system/lockedfile.py": "opens for writing, without waiting",
     "sidecar/system/logfile.py": "opens for writing, without waiting",
     "sidecar/telemetry/process.py": "/proc",
+    "sidecar/terminal.py": "/dev/null",
 }
 PRINTERS = {
     "sidecar/report/command/comparison.py": "one JSON line for the parent process",

@@ -15,6 +15,7 @@ from pilotfish.detectors.cells import MISSING_WORDS, missing_words, with_missing
 from pilotfish.detectors.columns.inference import infer_kind
 from pilotfish.detectors.errors import ProfileError
 from pilotfish.detectors.profile.profile import Profile, canonical
+from pilotfish.detectors.quality.monitor import QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 
@@ -107,6 +108,17 @@ def test_a_text_number_is_a_change_of_type_only_if_the_reference_had_none() -> N
     assert counted(texts, live).mismatches.tolist() == [1]
     assert counted(numbers, live).mismatches.tolist() == [2]
     assert places(texts, live) == places(numbers, live)
+
+
+@pytest.mark.parametrize(("share", "found"), [(20, set()), (5, {"type_change"})])
+def test_as_many_odd_values_as_in_the_reference_are_no_change_of_type(share: int, found: set[str]) -> None:
+    random = np.random.default_rng(1)
+    made = lambda share: ["error" if row % share == 0 else random.normal() for row in range(4000)]  # noqa: E731
+    profile = build_profile({"a": made(20)}, exchangeable=True)
+    assert profile.feature("a").mismatches == 200
+    quality = QualityMonitor(profile)
+    quality.close_tick(0, counted(profile, made(share)))
+    assert {finding.kind for finding in quality.findings} == found
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,21 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
     assert "1 rows have no time and were left out" in capsys.readouterr().out
 
 
+def test_words_that_count_as_missing_are_named_and_can_be_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random, path = np.random.default_rng(3), tmp_path / "rows.csv"
+    countries = random.choice(["CH", "NA", "DE"], 3000)
+    path.write_text("country,x\n" + "".join(f"{country},{random.random()}\n" for country in countries))
+    found = built(path, "--rows-per-tick", "10")
+    note = f"missing: 'NA' in {np.sum(countries == 'NA'):,} cells of country; if a word is a category, keep it with"
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert "NA" not in found.feature("country").labels
+    kept = built(path, "--rows-per-tick", "10", "--keep-word", "NA")
+    assert "missing:" not in capsys.readouterr().out
+    assert "NA" in kept.feature("country").labels
+
+
 @pytest.mark.parametrize(
     ("every", "text", "remedy"),
     [

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from pilotfish.detectors.cells import MISSING_WORDS
+from pilotfish.detectors.cells import MISSING_WORDS, missing_words
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.rows.blocks import RowBlock
@@ -58,9 +59,25 @@ def test_inputs_predictions_times_and_names_are_learned() -> None:
     assert instability(profile.held_out) == ""
 
 
+def test_columns_that_are_masked_keep_their_places() -> None:
+    job = msgspec.structs.replace(WANTED, inputs=("id", "amount", "masked", "color"), unsent=("id",))
+    profile = learn(build_table(blocks(), 3000), job)
+    assert (profile.sent_columns, profile.unsent_columns) == (("amount", "masked", "color"), ("id",))
+    other = learn(build_table(blocks(), 3000), msgspec.structs.replace(WANTED, inputs=("id", "amount")))
+    assert (other.sent_columns, other.unsent_columns) == (("amount", "color"), ())
+
+
 def test_few_ticks_are_learned_in_the_order_of_the_rows() -> None:
     profile = learn(build_table(blocks(seconds=0.01), 3000), WANTED)
     assert (profile.reference.order, profile.reference.longest_block > 0) == ("rows", True)
+
+
+def test_the_words_that_mean_missing_are_those_of_the_job() -> None:
+    made = [replace(block, inputs={"color": ["blue", "NA", ""] * (len(block.at) // 3)}) for block in blocks()]
+    words = tuple(sorted(missing_words(kept=["NA"])))
+    profile = learn(build_table(made, 3000), replace(WANTED, missing_words=words))
+    assert profile.missing_words == words
+    assert profile.feature("color").labels == ("NA", "blue", "unseen", "missing")
 
 
 def test_rows_beyond_the_wanted_number_are_ignored() -> None:

@@ -117,6 +117,8 @@ def _finding(item: QualityFinding) -> str:
     what = f"{item.kind.replace('_', ' ')} {wording.short(item.column)}".strip()
     if item.renamed_to:
         what += f" -> {wording.short(item.renamed_to)}"
+    if item.detail:
+        what += f" ({item.detail})"
     return f"{what}: {meaning}; {advice}" if meaning else what
 
 

@@ -45,7 +45,7 @@ class HistogramLayout:
         return cls(short, edges, matrix, EffectSizeEstimator.of(feature, tick_seconds))
 
     def histogram(self, counts: Ints, stretch: tuple[int, int] | None) -> FeatureHistogram:
-        """Return the histogram of `counts` [bins], with the reference of the same hours of the day.
+        """Return the histogram of `counts` [bins], with the reference of the same slots.
 
         `stretch` is the (first, last) tick of the counts; with None, the whole reference is used.
         """

@@ -58,6 +58,16 @@ def test_the_task_is_inferred(label: str, predictions: list[str], expected: tupl
     assert (said.task, said.prediction, said.score) == expected
 
 
+@pytest.mark.parametrize(("label", "task"), [("flag", "ranking"), ("yes", "ranking"), ("price", "regression")])
+def test_one_odd_label_does_not_change_the_task(label: str, task: str) -> None:
+    data: dict[str, Any] = {name: columns()[name].tolist() for name in ("chance", label)}
+    data[label] = [int(value) if isinstance(value, bool) else value for value in data[label]]
+    data[label][300] = "unknown"
+    said = build_profile(data, sides={"chance": "prediction", label: "label"}, exchangeable=True).performance
+    assert said is not None
+    assert (said.task, said.rows) == (task, ROWS - 1)
+
+
 def test_a_person_has_the_last_word() -> None:
     said = made("price", "offer", "chance", score="chance").performance
     assert said is not None

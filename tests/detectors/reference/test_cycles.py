@@ -17,7 +17,7 @@ from pilotfish.detectors.settings import DriftSettings
 DAYS, TICK, ROWS = 60, 3600.0, 20
 HOURS = np.arange(DAYS * 24)
 TIMES = np.repeat(HOURS * TICK, ROWS) + 4 * 86_400  # from a Monday
-WEEKEND = HOURS // 24 % 7 >= 5
+WEEKEND = (HOURS // 24 % 7 >= 5).astype(np.float64)
 LEVELS: dict[str, Floats] = {
     "none": np.zeros(len(HOURS)),
     "weekday": -0.8 * WEEKEND,
@@ -94,7 +94,7 @@ def test_a_cycle_of_the_day_and_the_week_has_slots_of_hours_of_the_week() -> Non
 @pytest.mark.parametrize("period", [2, 3, 5, 7, 10])
 def test_days_of_every_period_lie_in_both_splits(period: int) -> None:
     days = 12 * period
-    training, by_days = training_mask(np.arange(days) * 86_400.0, days)
+    training, by_days = training_mask(86_400.0 * np.arange(days, dtype=np.float64), days)
     assert by_days
     assert 0.25 <= training.mean() <= 0.35
     for first in range(period):

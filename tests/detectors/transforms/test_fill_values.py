@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Batch, Floats
 from pilotfish.detectors.detection.monitor import DriftMonitor
+from pilotfish.detectors.detection.results import Alarm
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.settings import DriftSettings
@@ -85,7 +86,7 @@ def test_a_broken_relation_is_found_beside_fill_values(fill: float, share: float
     assert {"residual:a", "residual:b", "residual:c", "mahalanobis", "pca_error"} <= set(profile.index)
     assert not any("relations are watched without" in warning for warning in profile.warnings)
     monitor, rng = DriftMonitor(profile, DriftSettings()), np.random.default_rng(4)
-    alarms = []
+    alarms: list[Alarm] = []
     for tick in range(20):
         counts, live = TickCounts(profile), rows(50, rng, related=False)
         for place, name in enumerate(columns):
@@ -99,8 +100,9 @@ def test_a_broken_relation_is_found_beside_fill_values(fill: float, share: float
 def test_a_column_outside_the_relations_has_its_own_reason() -> None:
     rng = np.random.default_rng(5)
     data = rows(ROWS, rng)
-    data["gone"] = np.where(rng.random(ROWS) < 0.8, np.nan, rng.normal(size=ROWS))
-    data["still"] = 1e15 + rng.integers(0, 3, ROWS)
+    data["gone"] = rng.normal(size=ROWS)
+    data["gone"][rng.random(ROWS) < 0.8] = np.nan
+    data["still"] = (10**15 + rng.integers(0, 3, ROWS)).astype(np.float64)
     warnings = build_profile(data, rows_per_tick=10).warnings
     (found,) = [warning for warning in warnings if "relations" in warning]
     assert found == "relations are watched without gone (mostly missing); still (hardly varying)"
