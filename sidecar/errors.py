@@ -44,11 +44,11 @@ def redact_urls(text: str) -> str:
 
 def hide_path(url: str) -> str:
     """Return `url` without all that may be a secret, also its path: `https://hooks.example/…`."""
-    text = redact_urls(url)
-    scheme, mark, rest = text.partition("://")
+    scheme, mark, rest = redact_urls(url).partition("://")
     if not mark:
-        scheme, rest = "", re.split("[?#]", text.rpartition("@")[2])[0]
+        scheme, rest = "", url
     host, slash, path = rest.partition("/")
+    host = re.split("[?#]", "" if "@" in path else host.rpartition("@")[2])[0]
     return f"{scheme}{mark}{host}{slash}{'…' if path else ''}"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.errors import MAX_QUOTED, quote_value, redact_urls
+from pilotfish.sidecar.errors import MAX_QUOTED, hide_path, quote_value, redact_urls
 
 
 def test_a_value_is_cut_on_the_right() -> None:
@@ -63,6 +63,12 @@ PART = st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters
 def test_no_user_query_or_fragment_of_a_url_is_shown(user: str, password: str, path: str, query: str) -> None:
     url = f"https://{user}{SECRET}:{password}{SECRET}@h.example{path}?{query}{SECRET}#{SECRET}"
     assert SECRET not in redact_urls(f"cannot use {url} here")
+
+
+@given(PART, st.sampled_from(("https://", "http://", "https:/", "//", "")), PART)
+def test_no_path_of_a_webhook_is_shown(user: str, scheme: str, path: str) -> None:
+    assert SECRET not in hide_path(f"{scheme}{user}{SECRET}@h.example/{path}{SECRET}/{SECRET}?{SECRET}")
+    assert SECRET not in hide_path(f"{scheme}hooks.example/services/{path}{SECRET}")
 
 
 @pytest.mark.parametrize("text", ["a", "a://", "://a", "://@", "a.b"])

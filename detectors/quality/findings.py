@@ -97,14 +97,18 @@ def _unnamed(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Fi
         if rows >= FEWEST_ROWS:
             width = max(widths, key=lambda one: (widths[one], one))
             affected = sum(widths.values())
-            detail = f"{width} values a row without names; {_columns_of(profile, side)}"
+            detail = f"{width} value{_plural(width)} a row without names; {_columns_of(profile, side)}"
             yield Finding("width_mismatch", side, "", "", tick, affected, min(1.0, affected / rows), detail)
 
 
 def _columns_of(profile: Profile, side: Side) -> str:
     """Return how many columns of a side the profile names by position."""
     widths = [len(order) for order in (profile.input_orders if side == "input" else [profile.columns(side)])]
-    return f"the profile has {' or '.join(map(str, widths))} {side} columns"
+    return f"the profile has {' or '.join(map(str, widths))} {side} column{_plural(widths[-1])}"
+
+
+def _plural(amount: int) -> str:
+    return "" if amount == 1 else "s"
 
 
 def _duplicated(profile: Profile, recent: TickStatistics, tick: int) -> Iterator[Finding]:

@@ -11,13 +11,16 @@ from ..profiles import list_columns as lists
 from ..profiles.errors import ReferenceDataError
 from ..profiles.parquet import arrow_column, combined
 
+CONVERSIONS = ("collect", "compute", "toPandas", "to_frame")  # what lazy frames, distributed frames and series offer
+
 
 def arrow_table(frame: Any) -> Any:
     """Return the `pyarrow.Table` of a frame; raise UsageError if it is not a frame, or pyarrow is missing."""
     kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__name__}"
-    if not hasattr(frame, "__arrow_c_stream__"):
-        remedy = ", for example pandas.DataFrame(rows)" if isinstance(frame, dict | list) else ""
-        raise UsageError(f"a {kind} is not a data frame; give a pandas, polars or Arrow frame{remedy}")
+    made = next((call for call in CONVERSIONS if hasattr(frame, call)), "")
+    if made or not hasattr(frame, "__arrow_c_stream__"):
+        other = "pandas.DataFrame(rows)" if isinstance(frame, dict | list) else "a pandas, polars or Arrow frame"
+        raise UsageError(f"a {kind} is not a data frame; give {f'frame.{made}()' if made else other}")
     try:
         import pyarrow as pa
     except ImportError as error:

@@ -64,6 +64,11 @@ def is_pandas(frame: Any) -> bool:
     return pandas is not None and isinstance(frame, pandas.DataFrame)
 
 
+def has_column(frame: Any, name: str) -> bool:
+    """Return whether a frame of any library has a column of that name."""
+    return name in list(getattr(frame, "column_names", getattr(frame, "columns", ())))
+
+
 def _require_names(names: Sequence[Any]) -> None:
     wrong = [name for name in names if not isinstance(name, str)]
     if any(isinstance(name, tuple) for name in wrong):

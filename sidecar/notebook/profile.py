@@ -22,7 +22,7 @@ from ..profiles.build import ProfileIdentity, RowTiming, build_from_table, requi
 from ..profiles.files import read_profile, write_profile
 from ..profiles.replay_rows import BUDGET, TOLERANCE, ReplayTicks, replay_rows, replay_settings
 from . import choices
-from .frames import WHERE, frame_table
+from .frames import WHERE, frame_table, has_column
 from .profile_view import FEATURES, feature_rows, profile_html
 from .result import ReplayResult
 from .tables import result_table
@@ -140,7 +140,7 @@ class NotebookProfile:
         Args:
             frame: rows with columns of the profile; other columns are ignored.
             time: the column with the time of each row (default: the one that the profile was built with, if it was
-                not loaded). Without it, the order of the rows counts as time.
+                not loaded and the frame has it). Without it, the order of the rows counts as time.
             rows_per_tick: rows per tick instead of times (default: as the profile was built).
             tick: length of a tick: "60s", seconds, or a timedelta (default: as the profile was built).
             false_alarms: the budget, "N/DURATION".
@@ -151,7 +151,8 @@ class NotebookProfile:
             PilotfishError: an argument or the frame cannot be used.
         """
         profile = self._profile
-        time = self._time if time is None and rows_per_tick is None else time
+        if time is None and rows_per_tick is None and self._time is not None and has_column(frame, self._time):
+            time = self._time
         roles = choices.column_roles(time=time)
         seconds = choices.seconds("tick", tick) if tick is not None else profile.reference.live_tick_seconds
         settings = replay_settings(seconds, false_alarms, tolerance, loss_tolerance, PARAMETERS)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from . import arrow_cells
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .csvheader import CsvHeader, read_header
@@ -166,6 +165,8 @@ def _begin(source: RowSource, names: list[str], options: CsvOptions, again: froz
 
 
 def _read_rows(source: RowSource, header: CsvHeader, found: _ReadPass) -> None:
+    from . import arrow_cells  # imports pyarrow, which only a CSV needs
+
     place_of = dict(zip(header.names, range(len(header.names)), strict=True))
     places = [place_of[name] for name in found.builders]
     size = max(16, CELLS // len(header.names))

@@ -66,6 +66,8 @@ def lists_of(pa: Any, array: Any) -> Column:
         return Column(together(array.to_pylist()), missing)
     lengths = np.array(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     flat = array.flatten().to_numpy(zero_copy_only=False)
+    if flat.dtype == object:  # booleans with a null among them
+        flat = flat.astype(np.float64)
     if not missing.any() and len(lengths) and lengths[0] and (lengths == lengths[0]).all():
         return Column(flat.reshape(len(lengths), int(lengths[0])), missing)
     rows = np.empty(len(lengths), dtype=object)

@@ -325,13 +325,7 @@ INTENTS = Metric(
     CONTROL,
     ("kind", "outcome", "reason"),
 )
-OUTBOX = Metric(
-    "pilotfish_outbox_entries",
-    "gauge",
-    "Outbox entries that wait for delivery (pending) or were given up (dead).",
-    CONTROL,
-    ("state",),
-)
+OUTBOX = Metric("pilotfish_outbox_entries", "gauge", "Outbox entries, pending or dead (given up).", CONTROL, ("state",))
 OUTBOX_WAITING = Metric(
     "pilotfish_outbox_waiting",
     "gauge",

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("LICENSE", "README.md", "detectors", "pyproject.toml", "setup.py", "sidecar")
-TOP = "sidecar/notebook/package/__init__.py"  # becomes pilotfish/__init__.py
+TOP = "sidecar/notebook/package"  # becomes pilotfish itself
 IGNORED = shutil.ignore_patterns("__pycache__")
 
 
@@ -42,5 +42,5 @@ def test_the_wheel_is_complete(wheel: list[str]) -> None:
     for folder in ("sidecar", "detectors"):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                place = "__init__.py" if path == ROOT / TOP else path.relative_to(ROOT)
+                place = path.name if path.parent == ROOT / TOP else path.relative_to(ROOT)
                 assert f"pilotfish/{place}" in wheel

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +19,9 @@ from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.notify import slack
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.report.schema import BlindSpot
+from pilotfish.sidecar.run.analyzer_process import POOL_THREADS
 from pilotfish.sidecar.settings.load import parse
+from pilotfish.sidecar.system.workers import started_pool
 from tests.control.receiver import SECRET, receiving
 from tests.control.test_observe import DOCUMENT, OPEN, REPORT
 from tests.support.examples import examples
@@ -94,6 +99,45 @@ def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
 
         asyncio.run(run())
         loop.outbox.close()
+
+
+def test_receivers_whose_names_do_not_resolve_in_time_delay_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, lookup = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *args: Any, **more: Any) -> Any:
+        if host == "slow.example":
+            release.wait(patient(30))
+        return lookup("127.0.0.1", *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with receiving() as receiver:
+        names = ["slow.example"] * 5 + ["fast.example"]
+        url, port = "http://{}:{}/", receiver.url.rpartition(":")[2].strip("/")
+        notify = [{"name": f"r{at}", "webhook": {"url": url.format(name, port)}} for at, name in enumerate(names)]
+        document = (DOCUMENT % ("observe", "")) + f"  notify: {json.dumps(notify)}\n"
+        loop = app.build(
+            parse(document.encode(), "test"),
+            folder=tmp_path,
+            state=tmp_path,
+            report=lambda: REPORT,
+            blind=list,
+            publish=lambda _status: None,
+        )
+        assert loop is not None
+
+        async def run() -> None:
+            asyncio.get_running_loop().set_default_executor(started_pool(POOL_THREADS))
+            await loop.cycle()
+            await eventually(lambda: loop.outbox.ledger.totals.get(("notify", "executed", "alarm_opened")), what="one")
+            assert len(receiver.arrivals) == 1
+            release.set()
+            await loop.drain()
+
+        asyncio.run(run())
+        loop.outbox.close()
+    assert len(receiver.arrivals) == 6
 
 
 @pytest.mark.parametrize("content", ["", "hooks.slack.com/S3CRET", "https://a:S3CRET@b/", "ftp://b/S3CRET", "\xff\n\n"])

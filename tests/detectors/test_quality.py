@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.batch import Batch, Column
 from pilotfish.detectors.errors import StateError
-from pilotfish.detectors.quality.duplicates import DuplicateCount
+from pilotfish.detectors.quality.duplicates import DuplicateCount, listed
 from pilotfish.detectors.quality.findings import Finding
 from pilotfish.detectors.quality.monitor import MAX_UNKNOWN_COLUMNS, WINDOW_TICKS, QualityMonitor
 from pilotfish.detectors.reference.build import build_profile
@@ -97,6 +97,27 @@ def test_a_missing_column_with_a_new_one_of_like_name_is_renamed() -> None:
 def test_rows_that_are_sent_again_are_duplicates() -> None:
     rows = {key: values[:100] * 2 for key, values in _inputs().items()}
     assert _kinds(rows) == {"duplicate_rows": ("", "", 0.5)}
+
+
+MISSING = st.sampled_from([None, float("nan"), np.nan, -float("nan")])
+CELLS = st.one_of(MISSING, st.sampled_from([0.0, 1.5]))
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), st.data())
+def test_a_missing_value_equals_each_other_in_lists_and_arrays(
+    rows: list[tuple[Any, Any]], data: st.DataObject
+) -> None:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    plain = [[None if value is None or value != value else value for value in column] for column in columns]
+    expected = DuplicateCount().add(plain)
+    assert expected == (len(rows) - len(set(zip(*plain, strict=True))), len(rows))
+    assert DuplicateCount().add([listed(column) for column in columns]) == expected
+    masks = [np.array([value is None for value in column]) for column in plain]
+    numbers = [np.array([0.0 if value is None else value for value in column]) for column in plain]
+    noise = data.draw(st.floats(0, 1))  # what a masked cell holds does not count
+    arrays = [np.where(mask, noise + np.arange(len(rows)), of) for mask, of in zip(masks, numbers, strict=True)]
+    masked = [Column(values, mask) for values, mask in zip(arrays, masks, strict=True)]
+    assert DuplicateCount().add([listed(column) for column in masked]) == expected
 
 
 def test_rows_of_few_values_repeat_in_the_reference_already() -> None:

@@ -13,8 +13,14 @@ from tests.e2e.load import loaded, until
 from tests.e2e.stack import DOCUMENT, TOKEN, Stack
 from tests.support.waiting import wait_until
 
-QUERY, FRAGMENT, USER, PASSWORD = "QU3RY-S3CRET", "FRAGM3NT-S3CRET", "US3R-S3CRET", "PASSW0RD-S3CRET"
-SECRETS = [secret.encode() for secret in (TOKEN, "a-secret-of-tests", QUERY, FRAGMENT, USER, PASSWORD)]
+PATH, QUERY, FRAGMENT, USER, PASSWORD = (
+    "P4TH-S3CRET",
+    "QU3RY-S3CRET",
+    "FRAGM3NT-S3CRET",
+    "US3R-S3CRET",
+    "PASSW0RD-S3CRET",
+)
+SECRETS = [secret.encode() for secret in (TOKEN, "a-secret-of-tests", PATH, QUERY, FRAGMENT, USER, PASSWORD)]
 OWN_FILES = ("token", "secret", "monitor.yaml")  # the files of the operator
 PATHS = ("/", "/config", "/healthz", "/metrics", "/none", "/readyz", "/report", "/rows", "/state", "/windows")
 
@@ -49,7 +55,7 @@ def check(stack: Stack) -> None:
 @pytest.mark.long
 def test_no_secret_is_shown_while_deliveries_and_documents_fail(stack: Stack, receiver: Receiver) -> None:
     receiver.script[:] = ["die", "401"]
-    stack.write("monitor.yaml", DOCUMENT % f"{receiver.url}?key={QUERY}#{FRAGMENT}")
+    stack.write("monitor.yaml", DOCUMENT % f"{receiver.url}{PATH}?key={QUERY}#{FRAGMENT}")
     stack.start()
     wait_until(stack.ready, what="the analyzer process")
 
@@ -61,7 +67,7 @@ def test_no_secret_is_shown_while_deliveries_and_documents_fail(stack: Stack, re
     asyncio.run(run())
     check(stack)
     host = receiver.url.partition("://")[2]
-    for url in (f"https://{USER}:{PASSWORD}@{host}", f"{host}?key={QUERY}"):
+    for url in (f"https://{USER}:{PASSWORD}@{host}", f"{host}{PATH}?key={QUERY}"):
         before = stack.run.errors().count("the document changed")
         stack.write("monitor.yaml", DOCUMENT % url)
         wait_until(lambda n=before: stack.run.errors().count("the document changed") > n, what=url)  # type: ignore[misc]

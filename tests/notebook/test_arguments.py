@@ -64,6 +64,27 @@ def test_a_frame_without_the_columns_of_the_profile_is_refused() -> None:
     assert "--" not in str(caught.value)
 
 
+def test_notes_and_reasons_name_the_arguments_of_python() -> None:
+    rows = 200
+    odd = pd.DataFrame(
+        {
+            "percent": ["5%", "7%"] * (rows // 2),
+            "odd": pd.Series([*[1.5, 2.5] * (rows // 2 - 1), "?", "broken"], dtype=object),
+            "half": pd.Series([*[1.5, 2.5] * (rows // 4), *["a", "b"] * (rows // 4)], dtype=object),
+            "row": range(rows),
+            "since": [1_767_225_600 + 60 * row for row in range(rows)],
+            "code": pd.Categorical([1, 2] * (rows // 2)),
+            "truth": [0, 1] * (rows // 2),
+            "secret": 1,
+        }
+    )
+    built = pilotfish.Profile.from_pandas(odd, labels=["truth"], exclude=["secret"])
+    said = [*built.notes, *built.warnings, *built.excluded["reason"]]
+    assert any("types={" in text for text in said)
+    assert any("by exclude" in text for text in said)
+    assert not [text for text in said if "--" in text]
+
+
 @pytest.mark.parametrize("tick", ["90s", 90, 90.0, timedelta(seconds=90), pd.Timedelta("90s")])
 def test_a_tick_is_a_text_a_number_or_a_timedelta(tick: object) -> None:
     assert seconds("tick", tick) == 90

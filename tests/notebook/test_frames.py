@@ -110,9 +110,15 @@ def test_a_type_that_cannot_be_monitored_is_left_out_with_its_name(values: Any, 
         (pd.DataFrame({"a.b": [1], "a": [{"b": 2}]}), r"has \['a.b'\] more than once"),
         (pd.DataFrame({"a": []}), "has no rows"),
         (pl.DataFrame({"a": []}), "has no rows"),
-        ({"a": [1]}, r"a builtins.dict is not a data frame; .*pandas.DataFrame\(rows\)"),
+        ({"a": [1]}, r"a builtins.dict is not a data frame; give pandas.DataFrame\(rows\)"),
         (np.ones((2, 2)), "a numpy.ndarray is not a data frame"),
-        (None, "a builtins.NoneType is not a data frame"),
+        (None, "a builtins.NoneType is not a data frame; give a pandas, polars or Arrow frame"),
+        (pd.Series([1]), r"a pandas.Series is not a data frame; give frame.to_frame\(\)"),
+        (pl.LazyFrame({"a": [1]}), r"a polars.LazyFrame is not a data frame; give frame.collect\(\)"),
+        (
+            pl.DataFrame({"a": pl.Series([1], dtype=pl.Int128)}),
+            r"a polars.DataFrame cannot be read as Arrow .*; drop or",
+        ),
     ],
 )
 def test_a_frame_that_cannot_be_used_is_refused_with_the_remedy(frame: Any, message: str) -> None:

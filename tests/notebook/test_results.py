@@ -105,6 +105,7 @@ def test_without_times_the_rows_are_counted_and_a_warning_says_so(tmp_path: Path
     result = loaded.replay(frame(600, seed=3, shift=SHIFTED))
     assert "time" not in result.alarms
     assert any("give time='COLUMN'" in warning for warning in result.warnings)
+    assert profile().replay(frame(600, seed=3, shift=SHIFTED).drop(columns="ts")).warnings == result.warnings
     assert not any("give time" in warning for warning in profile().replay(frame(60)).warnings)
 
 

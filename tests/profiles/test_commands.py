@@ -271,6 +271,7 @@ def test_show_counts_one_thing_in_the_singular(tmp_path: Path, capsys: pytest.Ca
     assert re.search(r"monitored +1 input, 1 prediction\n", capsys.readouterr().out)
 
 
+@pytest.mark.long
 def test_show_has_one_line_per_column_in_the_order_of_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,9 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Column
+from pilotfish.detectors.binning.numeric import to_floats
 from pilotfish.detectors.profile.profile import Profile
+from pilotfish.detectors.transforms import Block
+from pilotfish.detectors.transforms.arrays import ArrayTransform
+from pilotfish.detectors.transforms.linear import packed
 from pilotfish.sidecar.cli import main
-from pilotfish.sidecar.profiles.list_columns import parsed
+from pilotfish.sidecar.profiles.list_columns import lists_of, parsed
 
 ROWS = 1200
 T0 = 1_700_000_000.0
@@ -104,6 +108,16 @@ def test_type_options_override_the_inferred_type(tmp_path: Path) -> None:
     profile = Profile.from_bytes(out.read_bytes())
     assert {"seen:hour", "note:length", "digits:length"} <= set(profile.index)
     assert profile.feature("digits:length").reference_counts[-1] == 0
+
+
+@pytest.mark.parametrize("usual", [[True, False, True], [1, 2, 3], [0.5, 1.5, 2.5]])
+@pytest.mark.parametrize("odd", [[None, None, None], None, [], "shorter"])
+def test_one_odd_list_of_parquet_leaves_the_others_arrays(usual: list[Any], odd: Any) -> None:
+    rows = [usual] * 20
+    column = lists_of(pa, pa.array([*rows, usual[:2] if odd == "shorter" else odd]))
+    transform = ArrayTransform("emb", "input", 3, packed(np.zeros(3)), packed(np.eye(1, 3)))
+    norms = to_floats(transform.apply(Block({"emb": column}, 21))["emb:norm"])[0]
+    assert np.isfinite(norms).tolist() == [True] * 20 + [False]
 
 
 def test_a_column_and_a_field_of_the_same_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -158,6 +158,7 @@ def test_ticks_by_time_hold_each_row_once_and_ascend(times: list[float], tick_se
     assert all(first.tick < second.tick for first, second in pairwise(spans))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("built", "given", "ticks", "rows_per_tick", "seconds"),
     [
@@ -198,6 +199,7 @@ def related(path: Path, rows: int, seed: int, shift: float = 0.0) -> str:
     return str(path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shift", "first", "wanted"), [(2.0, "ALARM  features", "       x "), (0.6, "ALARM  multivariate", "       x ")]
 )

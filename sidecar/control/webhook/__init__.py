@@ -1,6 +1,6 @@
 """Delivers events by webhook: one attempt to send one event to one receiver, for every kind that sends events.
 
-    Intent         --> body --> signed POST --> DeliveryResult      sender.py  signature.py  files.py  bounded.py
+    Intent         --> signed POST --> DeliveryResult       sender.py  signature.py  files.py  resolver.py  bounded.py
     DeliveryResult --> Outcome: done, retry at, failed. Only this module handles HTTP status          delivery.py
     cloudevent.py makes the envelope of an event
 

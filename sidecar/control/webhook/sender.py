@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import aiohttp
 
+from ...system.workers import started_pool
 from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
@@ -25,6 +26,7 @@ from .bounded import BoundedSocket, TooMuchReceivedError
 from .cloudevent import CONTENT_TYPE
 from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
 from .files import WebhookFileError, read_secret, read_url
+from .resolver import OwnResolver
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -75,6 +77,7 @@ class WebhookSender:
         self._target = target
         self._agent = agent
         self._clock = clock
+        self._resolver = OwnResolver(started_pool(1))
         self._logged = ""
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
@@ -115,6 +118,7 @@ class WebhookSender:
                 force_close=True,
                 limit=1,
                 ssl=trusted,
+                resolver=self._resolver,
                 socket_factory=lambda address: BoundedSocket(*address[:3], most=MAX_RESPONSE_BYTES),
             ),
             timeout=aiohttp.ClientTimeout(total=self._target.timeout),

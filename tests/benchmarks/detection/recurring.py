@@ -191,6 +191,7 @@ def incidents(quick: bool) -> list[Case]:
             "the same, related columns and their features",
             Plan("common incidents of related columns", related=True),
             quick,
+            runs=2,
         ),
         case("deploys that change a column for a day", Plan("deploys"), quick),
     ]
@@ -233,7 +234,7 @@ def steady(quick: bool) -> list[Case]:
         case("independent rows", Plan("quiet"), quick, runs=2),
         case("independent rows of skewed columns", Plan("skewed"), quick, runs=2),
         case("weekends", Plan("week"), quick),
-        case("a cycle of a day, and weekends", Plan("day and week"), quick, runs=2),
+        case("a cycle of a day, and weekends", Plan("day and week", columns=2), quick, runs=2),
         case("the same, 100 rows a tick", Plan("day and week", rows=100, columns=2), quick, runs=2),
         case("two regimes", Plan("regimes"), quick, runs=2),
     ]

@@ -108,3 +108,30 @@ def test_counts_add_up_to_the_reference() -> None:
         assert int(feature.reference_counts.sum()) == PROFILE.reference.rows
         assert np.all(feature.variance_inflation == 1)
         assert len(feature.labels) == len(feature.roles) == feature.bins.size
+
+
+TIMED = {
+    "order": "time",
+    "rows_per_tick": 10.0,
+    "tick_seconds": 60.0,
+    "first_time": 0.0,
+    "last_time": 9.0,
+    "tick_sizes": [{"seconds": 60.0, "rows": 10.0}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"live_rows_per_tick": 0.5}, "live_rows_per_tick"),
+        ({"live_tick_seconds": 0}, "live_tick_seconds"),
+        ({"live_tick_seconds": None}, "live_tick_seconds"),
+        (TIMED, "live_tick_seconds"),
+        (TIMED | {"live_tick_seconds": 60.0, "live_rows_per_tick": 5.0}, "live_rows_per_tick"),
+    ],
+)
+def test_live_ticks_that_cannot_be_are_refused(changes: dict[str, Any], what: str) -> None:
+    document = json.loads(PROFILE.to_bytes())
+    document["reference"] |= {"live_tick_seconds": 30.0} | changes
+    with pytest.raises(ProfileError, match=what):
+        Profile.from_bytes(json.dumps(document).encode())

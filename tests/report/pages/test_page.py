@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.analyzer.http.report import build_response
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.report import schema as report
+from pilotfish.sidecar.report.control_status import IntentStatus
 from pilotfish.sidecar.report.pages import histogram, page, summary
 from pilotfish.sidecar.report.pages.axis import levels
 from pilotfish.sidecar.report.pages.markup import Clock
@@ -26,7 +28,7 @@ from pilotfish.sidecar.report.timeline.schema import FeatureHistogram, Timeline
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.report.pages.made import both, check
 from tests.support.examples import examples
-from tests.telemetry.made import NOW, reading, whole_report
+from tests.telemetry.made import CONTROL, NOW, reading, whole_report
 
 NO_LINE = Timeline(tick_seconds=60.0)
 
@@ -57,6 +59,18 @@ def test_the_page_shows_losses_and_labels(text: str) -> None:
         "75.0 % of the predicted",
     ):
         assert piece in text, piece
+
+
+def test_page_and_text_name_the_receiver_that_events_wait_for(tmp_path: Path) -> None:
+    whole = reading(tmp_path / "page")
+    waiting = IntentStatus(
+        kind="notify", episode="e9", state="pending", reason="alarm_opened", attempts=2, decided_at=NOW,
+        error="http_404", receiver="on-call",
+    )  # fmt: skip
+    control = replace(CONTROL, intents=(*CONTROL.intents, waiting))
+    answer = build_response(whole.report, replace(whole, control=control))
+    assert "NOT DELIVERED to on-call: 1 notify event, last failure http_404" in list(summary.lines(answer))
+    assert "<td>on-call</td>" in page.render(answer, NO_LINE, live=True)
 
 
 def test_the_page_reports_a_missing_proxy() -> None:
