@@ -95,9 +95,11 @@ def names_truths(column: Column) -> bool:
     """Return whether a cell is a boolean, or a text that is true or false."""
     if column.values.ndim > 1 or column.values.dtype.kind not in "OUS":
         return False
+    cells = column.values.tolist()
+    different = set(cells) if set(map(type, cells)) <= {str, type(None)} else cells
     return any(
         isinstance(cell, (bool, np.bool_)) or (isinstance(cell, TEXTS) and _text(cell).strip().lower() in TRUTHS)
-        for cell in column.values.tolist()
+        for cell in different
     )
 
 
