@@ -20,7 +20,7 @@ from .text import fit_text
 from .timestamps import fit_timestamps
 
 CHUNK_ROWS = 65_536  # rows that are transformed together
-MOST_VALUES = 2**25  # values of outputs that are held at once: 256 MiB
+MOST_VALUES = 2**24  # values of outputs that are held at once: 128 MiB
 
 Fit = Callable[[ReferenceRows], Sequence[Transform]]
 
