@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.detectors.batch import missing_mask
 from pilotfish.detectors.cells import MISSING_WORDS
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
@@ -31,7 +32,12 @@ def read(*paths: Path) -> ReferenceTable:
 
 
 def cells(table: ReferenceTable) -> dict[str, list[str]]:
-    return {name: [repr(value) for value in column.values.tolist()] for name, column in table.columns.items()}
+    """Return the values by column, "None" where one is missing."""
+    found = {}
+    for name, column in table.columns.items():
+        missing = missing_mask(column).tolist()
+        found[name] = [repr(None if gone else value) for gone, value in zip(missing, column.values.tolist(), strict=True)]
+    return found
 
 
 @settings(max_examples=30)
