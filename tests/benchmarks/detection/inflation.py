@@ -45,6 +45,7 @@ def cases(quick: bool) -> list[Case]:
             target=f"<= {MOST_RAISED:.0%} of the features with v > {RAISED}",
             measure=run,
             judge=_judge,
+            cause="the test for dependence has a risk of 5 % for a feature, and stretches add to it",
             runs=1 if quick else 4,
             options={"rows": rows},
         )

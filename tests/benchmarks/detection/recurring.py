@@ -27,6 +27,8 @@ from tests.benchmarks.detection.runner import Case
 from tests.benchmarks.detection.traffic import columns_only
 
 MONTH_DAYS, YEAR_DAYS = 30.0, 365.0
+UNKNOWN_CLUMPS = "a column without a clump in its reference does not know clumps"
+UNKNOWN_SIZES = "bursts larger than any in the reference are unknown to it"
 BLOCK_TICKS = 5000  # counted at a time
 
 
@@ -208,7 +210,7 @@ def holidays(quick: bool) -> list[Case]:
 def clumps(quick: bool) -> list[Case]:
     new, rare = Plan("new categories", reference_days=14), Plan("rare categories", reference_days=14)
     return [
-        case("new categories, 10 columns, 14 days of reference", replace(new, columns=10), quick),
+        case("new categories, 10 columns, 14 days of reference", replace(new, columns=10), quick, cause=UNKNOWN_CLUMPS),
         case("new categories, 5 columns, 60 days of reference", replace(new, reference_days=60), quick),
         case("a rare category, 5 columns, 14 days of reference", rare, quick),
         case("a rare category, 5 columns, 60 days of reference", replace(rare, reference_days=60), quick),
@@ -217,7 +219,7 @@ def clumps(quick: bool) -> list[Case]:
 
 def bursts(quick: bool) -> list[Case]:
     return [
-        case("bursts with Pareto's lengths and sizes", Plan("heavy bursts"), quick),
+        case("bursts with Pareto's lengths and sizes", Plan("heavy bursts"), quick, cause=UNKNOWN_SIZES),
         case("a sensor that is stuck", Plan("stuck"), quick),
         case("a weekly job of 20 minutes", Plan("batch job"), quick, runs=2),
         case("sales with ten times the rows", Plan("sales"), quick, runs=2),

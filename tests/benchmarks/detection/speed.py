@@ -137,7 +137,9 @@ def _bytes(value: Any) -> int:
 
 def outside(script: str, arrays: dict[str, np.ndarray], **options: Any) -> dict[str, Any]:
     """What a script of this folder finds under the Python that has River and Evidently."""
-    found = subprocess.run([str(ROOT / ".ci" / "extras")], capture_output=True, text=True, check=False, cwd=ROOT)
+    found = subprocess.run(
+        [str(ROOT / ".ci" / "environment"), "extras"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
     if found.returncode:
         raise NotMeasuredError(f"River and Evidently are not installed: {found.stderr[-200:]!r}")
     with tempfile.TemporaryDirectory() as folder:

@@ -76,22 +76,23 @@ def _rows(start: datetime, days: int, rng: np.random.Generator) -> Recording:
     return Recording(np.repeat(begun, ROWS), columns)
 
 
-def _judge(outcomes: Sequence[dict[str, int]], season: Season) -> Judged:
+def _judge(outcomes: Sequence[dict[str, int]], season: Season, timezone: str) -> Judged:
+    """Nothing is wanted of UTC, in which the cycle moves when the clocks change."""
     judged = false_alarms([sum(found.values()) for found in outcomes], season.live_days / MONTH_DAYS)
     before, after = (sum(found[key] for found in outcomes) for key in ("before", "after"))
     text = f"{judged.measured}; {before} before the change, {after} after it"
-    return with_lower_bound(
-        replace(judged, measured=text, figures={**judged.figures, "before": before, "after": after})
-    )
+    figures = {**judged.figures, "before": before, "after": after}
+    bounded = with_lower_bound(replace(judged, measured=text, figures=figures))
+    return replace(bounded, met=None) if timezone == "UTC" else bounded
 
 
 def cases(quick: bool) -> list[Case]:
     return [
         Case(
             name=f"{name}, hours by {timezone}",
-            target="<= 1.0 at its bound",
+            target="-" if timezone == "UTC" else "<= 1.0 at its bound",
             measure=run,
-            judge=partial(_judge, season=season),
+            judge=partial(_judge, season=season, timezone=timezone),
             runs=1 if quick or season.live_days > 60 else 4,
             options={"season": season, "timezone": timezone},
         )
