@@ -73,7 +73,7 @@ bench: venv ## the benchmark table
 	.ci/programs
 	$(BIN)/python -m tests.benchmarks
 
-bench-detection: venv ## measure the promises of drift detection: 45 minutes (QUICK=1: 5 minutes; WRITE=1 writes the results into docs/)
+bench-detection: venv ## measure the promises of drift detection: 50 minutes (QUICK=1: 7 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 

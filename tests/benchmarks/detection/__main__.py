@@ -5,7 +5,7 @@
     python -m tests.benchmarks.detection --missing --write     # what has no result yet, and write docs/
 
 Results are kept by group in build/detection, or build/detection-quick, as soon as a group is done; `--write` takes
-whatever is there, and what is there in the short form only under a heading that says so.
+whatever is there, and what is there in the short form only is marked below its heading.
 """
 
 from __future__ import annotations

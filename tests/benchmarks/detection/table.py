@@ -18,8 +18,10 @@ def stored(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def filled(full: Mapping[str, Any], quick: Mapping[str, Any], names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Full results, and short ones of the groups that have no others, with a heading that says so."""
-    short = {name: {**found, "title": f"{found['title']} (short form: wide bounds)"} for name, found in quick.items()}
+    """Full results, and short ones of the groups that have no others, which say so below their heading."""
+    short = {
+        name: {**found, "about": f"**Short form, wide bounds.** {found['about']}"} for name, found in quick.items()
+    }
     return {name: {**short, **full}[name] for name in names if name in {**short, **full}}
 
 

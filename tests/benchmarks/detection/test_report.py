@@ -130,9 +130,10 @@ def test_every_group_has_cases_of_both_forms(name: str) -> None:
 
 
 def test_a_group_without_full_results_is_shown_short_and_says_so() -> None:
-    full, quick = {"one": {"title": "One"}}, {"one": {"title": "One"}, "two": {"title": "Two"}}
+    full = {"one": {"title": "One", "about": "of one"}}
+    quick = {**full, "two": {"title": "Two", "about": "of two"}}
     found = table.filled(full, quick, ["two", "one", "three"])
-    assert [(name, group["title"]) for name, group in found.items()] == [
-        ("two", "Two (short form: wide bounds)"),
-        ("one", "One"),
+    assert [(name, group["about"]) for name, group in found.items()] == [
+        ("two", "**Short form, wide bounds.** of two"),
+        ("one", "of one"),
     ]
