@@ -36,7 +36,9 @@ def cells(table: ReferenceTable) -> dict[str, list[str]]:
     found = {}
     for name, column in table.columns.items():
         missing = missing_mask(column).tolist()
-        found[name] = [repr(None if gone else value) for gone, value in zip(missing, column.values.tolist(), strict=True)]
+        found[name] = [
+            repr(None if gone else value) for gone, value in zip(missing, column.values.tolist(), strict=True)
+        ]
     return found
 
 
