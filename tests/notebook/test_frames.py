@@ -147,13 +147,18 @@ def test_polars_and_arrow_give_the_same_columns() -> None:
             assert table.columns[name].values.tolist() == expected
 
 
-def test_the_index_is_not_a_column_and_named_in_errors() -> None:
+def test_the_index_is_a_column_only_where_a_role_names_it() -> None:
     frame = pd.DataFrame({"x": range(30)}, index=pd.date_range("2026-01-01", periods=30, name="ts"))
     table = frame_table(frame, ROLES)
     assert list(table.columns) == ["x"]
-    assert "the index of the frame holds times" in table.notes[0]
-    with pytest.raises(pilotfish.PilotfishError, match=r"time='ts': is the index of the frame.*reset_index\(\)"):
-        pilotfish.Profile.from_pandas(frame, time="ts")
+    assert "time='ts'" in table.notes[0]
+    assert sorted(frame_table(frame, ColumnRoles(time="ts")).columns) == ["ts", "x"]
+    levels = frame.assign(y=1).set_index("y", append=True)
+    assert sorted(frame_table(levels, ColumnRoles(labels=["y"])).columns) == ["x", "y"]
+    profile = pilotfish.Profile.from_pandas(frame, time="ts")
+    assert profile == pilotfish.Profile.from_pandas(frame.reset_index(), time="ts")
+    assert not profile.replay(frame).warnings
+    assert list(frame.columns) == ["x"]
 
 
 def test_categories_that_are_numbers_are_named() -> None:
