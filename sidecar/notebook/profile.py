@@ -23,8 +23,8 @@ from ..profiles.files import read_profile, write_profile
 from ..profiles.replay_rows import BUDGET, TOLERANCE, ReplayTicks, replay_rows, replay_settings
 from . import choices
 from .frames import WHERE, frame_table, has_column
-from .progress import shown_progress
 from .profile_view import FEATURES, feature_rows, profile_html
+from .progress import shown_progress
 from .result import ReplayResult
 from .tables import result_table
 

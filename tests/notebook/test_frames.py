@@ -152,9 +152,9 @@ def test_the_index_is_a_column_only_where_a_role_names_it() -> None:
     table = frame_table(frame, ROLES)
     assert list(table.columns) == ["x"]
     assert "time='ts'" in table.notes[0]
-    assert sorted(frame_table(frame, ColumnRoles(time="ts")).columns) == ["ts", "x"]
+    assert sorted(frame_table(frame, column_roles(time="ts")).columns) == ["ts", "x"]
     levels = frame.assign(y=1).set_index("y", append=True)
-    assert sorted(frame_table(levels, ColumnRoles(labels=["y"])).columns) == ["x", "y"]
+    assert sorted(frame_table(levels, column_roles(time=None, labels=["y"])).columns) == ["x", "y"]
     profile = pilotfish.Profile.from_pandas(frame, time="ts")
     assert profile == pilotfish.Profile.from_pandas(frame.reset_index(), time="ts")
     assert not profile.replay(frame).warnings
