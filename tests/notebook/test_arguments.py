@@ -107,4 +107,4 @@ def test_a_budget_that_is_a_number_is_refused_by_name() -> None:
 
 def test_a_frame_given_to_the_class_itself_is_told_where_to_go() -> None:
     with pytest.raises(pilotfish.PilotfishError, match=r"give Profile\.from_frame"):
-        pilotfish.Profile(frame(60))  # type: ignore[arg-type]
+        pilotfish.Profile(frame(60))

@@ -15,6 +15,7 @@ import pilotfish
 from pilotfish.detectors.batch import Column, missing_mask
 from pilotfish.sidecar.notebook.choices import column_roles
 from pilotfish.sidecar.notebook.frames import frame_table
+from tests.notebook import made
 
 ROLES = column_roles(time=None)
 
@@ -155,10 +156,14 @@ def test_the_index_is_a_column_only_where_a_role_names_it() -> None:
     assert sorted(frame_table(frame, column_roles(time="ts")).columns) == ["ts", "x"]
     levels = frame.assign(y=1).set_index("y", append=True)
     assert sorted(frame_table(levels, column_roles(time=None, labels=["y"])).columns) == ["x", "y"]
-    profile = pilotfish.Profile.from_pandas(frame, time="ts")
-    assert profile == pilotfish.Profile.from_pandas(frame.reset_index(), time="ts")
-    assert not profile.replay(frame).warnings
     assert list(frame.columns) == ["x"]
+
+
+def test_an_index_of_times_builds_and_replays_as_its_column_does() -> None:
+    rows = made.frame()
+    by_index = pilotfish.Profile.from_pandas(rows.set_index("ts"), time="ts")
+    assert by_index == pilotfish.Profile.from_pandas(rows, time="ts")
+    assert by_index.replay(rows.set_index("ts")).ticks == by_index.replay(rows).ticks
 
 
 def test_categories_that_are_numbers_are_named() -> None:
