@@ -55,12 +55,20 @@ def seconds(argument: str, value: object) -> float:
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         found = float(value)
     else:
-        found = read_duration(value)
+        in_pandas = isinstance(value, str) and value.endswith("min")  # pandas writes "5min"
+        found = read_duration(str(value).removesuffix("in") if in_pandas else value)
     if found is None or not 0 < found < float("inf"):
         raise UsageError(
             f"{argument}={quote_value(value)}: give a number of seconds, a timedelta or {UNITS['duration'].wants}"
         )
     return found
+
+
+def budget(value: object) -> str:
+    """Return a budget of false alarms; raise UsageError for a value that is no text."""
+    if not isinstance(value, str):
+        raise UsageError(f"{PARAMETERS.given('false_alarms', value)}: give N/DURATION, such as 1/30d")
+    return value
 
 
 def names(argument: str, given: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...detectors.batch import Column
-from ..errors import UsageError, quote_value
+from ..errors import quote_value
 from ..profiles.build import ColumnRoles, require_roles
 from ..profiles.errors import ReferenceDataError
 from ..profiles.table import ReferenceTable, repeated, require_size
@@ -33,13 +33,16 @@ def frame_table(frame: Any, roles: ColumnRoles, exact: Collection[str] = ()) -> 
     """Return the columns of `frame` without the excluded ones; raise ReferenceDataError or UsageError.
 
     The integers of the columns in `exact` are names, so they become exact texts. Columns of the type `categorical` are
-    always exact. The index of a pandas frame is not a column.
+    always exact. The index of a pandas frame is a column only where a role names it.
     """
-    arrow = None if is_pandas(frame) else arrow_columns.arrow_table(frame)
+    if is_pandas(frame):
+        frame = _with_index(frame, roles)
+        arrow = None
+    else:
+        arrow = arrow_columns.arrow_table(frame)
     columns = list(pandas_columns.columns_of(frame) if arrow is None else arrow_columns.columns_of(arrow))
     names = [name for name, _ in columns]
     _require_names(names)
-    _require_no_index(frame, names, roles)
     require_roles(WHERE, names, roles)
     table = ReferenceTable({}, len(frame) if arrow is None else arrow.num_rows, header=tuple(names))
     if not table.rows:
@@ -65,8 +68,9 @@ def is_pandas(frame: Any) -> bool:
 
 
 def has_column(frame: Any, name: str) -> bool:
-    """Return whether a frame of any library has a column of that name."""
-    return name in list(getattr(frame, "column_names", getattr(frame, "columns", ())))
+    """Return whether a frame of any library has a column, or a level of its index, of that name."""
+    columns = list(getattr(frame, "column_names", getattr(frame, "columns", ())))
+    return name in columns or (is_pandas(frame) and name in _index_names(frame))
 
 
 def _require_names(names: Sequence[Any]) -> None:
@@ -85,14 +89,11 @@ def _require_names(names: Sequence[Any]) -> None:
         raise ReferenceDataError(f"{WHERE}: has {quote_value(twice)} more than once; rename these columns")
 
 
-def _require_no_index(frame: Any, names: Sequence[str], roles: ColumnRoles) -> None:
-    """Raise UsageError if a role names the index of a pandas frame, which is not a column."""
-    levels = [level for level in _index_names(frame) if level not in names]
-    for argument, given in (("time", [roles.time]), ("prediction", roles.predictions), ("label", roles.labels)):
-        for name in given:
-            if name is not None and name in levels:
-                which = roles.arguments.given(argument, name)  # type: ignore[arg-type]
-                raise UsageError(f"{which}: is the index of the frame, not a column; give frame.reset_index()")
+def _with_index(frame: Any, roles: ColumnRoles) -> Any:
+    """Return a pandas frame with the levels of its index that have a role as columns; the caller's frame stays."""
+    roled = (roles.time, roles.score, *roles.predictions, *roles.labels)
+    wanted = [name for name in _index_names(frame) if name in roled and name not in frame.columns]
+    return frame.reset_index(level=wanted) if wanted else frame
 
 
 def _index_names(frame: Any) -> Iterator[str]:
@@ -102,10 +103,9 @@ def _index_names(frame: Any) -> Iterator[str]:
 
 def _notes(frame: Any, names: Sequence[str], roles: ColumnRoles) -> Iterator[str]:
     if roles.time is None and pandas_columns.is_time_index(frame):
-        yield (
-            "the index of the frame holds times, but it is not a column; to use them, give "
-            "frame.rename_axis('at').reset_index() and time='at'"
-        )
+        named = frame.index.name if isinstance(frame.index.name, str) else None
+        how = f"time={quote_value(named)}" if named is not None else "frame.rename_axis('at') and time='at'"
+        yield f"the index of the frame holds times, but it is not a column; to use them, give {how}"
     for name in pandas_columns.numeric_categories(frame):
         if name in names and name not in roles.kinds and name not in roles.excluded:
             typed = roles.arguments.typed(name, "categorical")

@@ -16,7 +16,7 @@ from typing import Any
 from ...detectors.cells import missing_words
 from ...detectors.profile.profile import Profile
 from ...detectors.settings import LOSS_TOLERANCE
-from ..errors import number
+from ..errors import UsageError, number
 from ..profiles.arguments import PARAMETERS
 from ..profiles.build import ProfileIdentity, RowTiming, build_from_table, require_timing
 from ..profiles.files import read_profile, write_profile
@@ -24,6 +24,7 @@ from ..profiles.replay_rows import BUDGET, TOLERANCE, ReplayTicks, replay_rows, 
 from . import choices
 from .frames import WHERE, frame_table, has_column
 from .profile_view import FEATURES, feature_rows, profile_html
+from .progress import shown_progress
 from .result import ReplayResult
 from .tables import result_table
 
@@ -43,6 +44,10 @@ class NotebookProfile:
         notes: Iterable[str] = (),
         time: str | None = None,
     ) -> None:
+        if not isinstance(profile, Profile):
+            raise UsageError(
+                "Profile(...) takes no data frame; give Profile.from_frame(frame, ...) or Profile.load(path)"
+            )
         self._profile = profile
         self._left_out = left_out if left_out is not None else {item.name: item.reason for item in profile.excluded}
         self._time = time
@@ -74,7 +79,7 @@ class NotebookProfile:
 
         Args:
             frame: one row per request. pandas frames need pandas only; all others are read by pyarrow through the
-                Arrow C interface. The index of a pandas frame is not a column.
+                Arrow C interface. The index of a pandas frame is a column only where a role names it.
             time: the column with the time of each row: timestamps, ISO 8601, or s, ms, us, ns since 1970.
             predictions: the columns that the model returns; all columns without a role are inputs.
             labels: the columns with the true values, missing where they are not known.
@@ -110,7 +115,8 @@ class NotebookProfile:
         identity = ProfileIdentity(model, version, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         table = frame_table(frame, roles)
         words = missing_words(choices.names("na", na), choices.names("keep_words", keep_words))
-        built = build_from_table(table, WHERE, roles, timing, identity, words=words, progress=lambda *_: None)
+        with shown_progress() as progress:
+            built = build_from_table(table, WHERE, roles, timing, identity, words=words, progress=progress)
         return cls(built.profile, left_out=built.left_out, notes=built.notes, time=time)
 
     from_pandas = from_polars = from_arrow = from_frame
@@ -155,11 +161,12 @@ class NotebookProfile:
             time = self._time
         roles = choices.column_roles(time=time)
         seconds = choices.seconds("tick", tick) if tick is not None else profile.reference.live_tick_seconds
-        settings = replay_settings(seconds, false_alarms, tolerance, loss_tolerance, PARAMETERS)
+        settings = replay_settings(seconds, choices.budget(false_alarms), tolerance, loss_tolerance, PARAMETERS)
         exact = [feature.name for feature in profile.features if feature.kind == "categorical"]
         ticks = ReplayTicks(settings, time, rows_per_tick, PARAMETERS)
         given = replay_rows(frame_table(frame, roles, exact), WHERE, profile, ticks)
-        return ReplayResult.of(given, settings, datetime.now(UTC).timestamp())
+        with shown_progress() as progress:
+            return ReplayResult.of(given, settings, datetime.now(UTC).timestamp(), progress)
 
     @property
     def features(self) -> Any:

@@ -13,6 +13,7 @@ from ...detectors.settings import DriftSettings
 from ..errors import number
 from ..profiles.replay_report import ReplayReport
 from ..profiles.replay_rows import ReplayRows
+from ..profiles.table import Progress
 from ..report.columns import ordered
 from ..report.pages import page
 from ..report.pages.evidence import families
@@ -61,12 +62,13 @@ class ReplayResult:
     _alarms: tuple[Mapping[str, object], ...]
 
     @classmethod
-    def of(cls, given: ReplayRows, settings: DriftSettings, now: float) -> ReplayResult:
-        """Replay the rows; `now` is epoch seconds."""
+    def of(cls, given: ReplayRows, settings: DriftSettings, now: float, progress: Progress) -> ReplayResult:
+        """Replay the rows, and tell `progress`; `now` is epoch seconds."""
         replayed = Replay(given.profile, settings)
         collected = ReplayReport.over(given.profile, settings, given.spans, given.rows_per_tick)
         alarms: list[Mapping[str, object]] = []
         for closed in replayed.run(given.columns, given.spans, given.times):
+            progress("replaying", closed.row / max(given.rows, 1))
             collected.take(replayed, closed)
             alarms += [alarm_row(alarm, closed, given, settings.tick_seconds) for alarm in closed.alarms]
         report, timeline = collected.report(replayed, WHAT, now)

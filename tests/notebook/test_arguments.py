@@ -94,3 +94,17 @@ def test_one_name_needs_no_list() -> None:
     one = pilotfish.Profile.from_pandas(frame(60), predictions="score", labels="repaid", exclude="ts")
     assert set(one.features["side"]) == {"input", "prediction", "label"}
     assert one.excluded.to_dict("records") == [{"column": "ts", "reason": "by exclude"}]
+
+
+def test_a_minute_may_be_written_as_pandas_does() -> None:
+    assert seconds("tick", "5min") == seconds("tick", "5m") == 300
+
+
+def test_a_budget_that_is_a_number_is_refused_by_name() -> None:
+    with pytest.raises(pilotfish.PilotfishError, match=r"false_alarms=1: give N/DURATION"):
+        profile().replay(frame(60), false_alarms=1)  # type: ignore[arg-type]
+
+
+def test_a_frame_given_to_the_class_itself_is_told_where_to_go() -> None:
+    with pytest.raises(pilotfish.PilotfishError, match=r"give Profile\.from_frame"):
+        pilotfish.Profile(frame(60))

@@ -15,6 +15,7 @@ import pilotfish
 from pilotfish.detectors.batch import Column, missing_mask
 from pilotfish.sidecar.notebook.choices import column_roles
 from pilotfish.sidecar.notebook.frames import frame_table
+from tests.notebook import made
 
 ROLES = column_roles(time=None)
 
@@ -147,13 +148,22 @@ def test_polars_and_arrow_give_the_same_columns() -> None:
             assert table.columns[name].values.tolist() == expected
 
 
-def test_the_index_is_not_a_column_and_named_in_errors() -> None:
+def test_the_index_is_a_column_only_where_a_role_names_it() -> None:
     frame = pd.DataFrame({"x": range(30)}, index=pd.date_range("2026-01-01", periods=30, name="ts"))
     table = frame_table(frame, ROLES)
     assert list(table.columns) == ["x"]
-    assert "the index of the frame holds times" in table.notes[0]
-    with pytest.raises(pilotfish.PilotfishError, match=r"time='ts': is the index of the frame.*reset_index\(\)"):
-        pilotfish.Profile.from_pandas(frame, time="ts")
+    assert "time='ts'" in table.notes[0]
+    assert sorted(frame_table(frame, column_roles(time="ts")).columns) == ["ts", "x"]
+    levels = frame.assign(y=1).set_index("y", append=True)
+    assert sorted(frame_table(levels, column_roles(time=None, labels=["y"])).columns) == ["x", "y"]
+    assert list(frame.columns) == ["x"]
+
+
+def test_an_index_of_times_builds_and_replays_as_its_column_does() -> None:
+    rows = made.frame()
+    by_index = pilotfish.Profile.from_pandas(rows.set_index("ts"), time="ts")
+    assert by_index == pilotfish.Profile.from_pandas(rows, time="ts")
+    assert by_index.replay(rows.set_index("ts")).ticks == by_index.replay(rows).ticks
 
 
 def test_categories_that_are_numbers_are_named() -> None:
