@@ -8,6 +8,7 @@ with the header's number of cells, in which each quote opens or closes a cell an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,14 +36,17 @@ def _quoted_cell(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'(?<![^{around}])"[^"\r\n]*"(?![^{around}])')
 
 
-def split(block: str, delimiter: str, width: int) -> list[Any] | None:
-    """Return the columns of whole lines as arrays of texts; None if only the csv module may read the lines."""
+def split(block: str, delimiter: str, header: Sequence[str]) -> list[Any] | None:
+    """Return the columns of whole lines as arrays of texts; None if only the csv module may read the lines.
+
+    These are lines of another number of cells than the header's, of odd quotes, or with a row that repeats the header.
+    """
     quotes = block.count('"')
     if block[0] == "\ufeff" or block.count("\r") != block.count("\r\n"):
         return None
     if quotes and 2 * len(_quoted_cell(delimiter).findall(block)) != quotes:
         return None
-    names = [str(place) for place in range(width)]
+    names = [str(place) for place in range(len(header))]
     raw = block.encode()
     try:
         found = pa_csv.read_csv(
@@ -57,7 +61,19 @@ def split(block: str, delimiter: str, width: int) -> list[Any] | None:
         )
     except pa.ArrowInvalid:  # a row of another length
         return None
-    return [pa.concat_arrays(column.chunks) if column.num_chunks else None for column in found.columns]
+    columns = [pa.concat_arrays(column.chunks) for column in found.columns] if found.num_rows else []
+    return None if not columns or _holds_row(columns, header) else columns
+
+
+def _holds_row(columns: Sequence[Any], cells: Sequence[str]) -> bool:
+    """Return whether a row of the columns has these cells."""
+    equal = None
+    for column, cell in zip(columns, cells, strict=True):
+        found = pc.equal(column, cell)
+        equal = found if equal is None else pc.and_(equal, found)
+        if not pc.any(equal).as_py():
+            return False
+    return equal is not None
 
 
 def add_cells(builder: ColumnBuilder, cells: Any) -> None:

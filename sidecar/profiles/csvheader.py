@@ -35,7 +35,6 @@ class CsvHeader:
     Attributes:
         names: names of the columns; empty for a column without a name.
         cells: the header as it is written, to recognise it among the rows.
-        text: the line of the header.
         delimiter: between cells.
         padded: whether a blank after each delimiter is padding.
         lines: the lines below the header.
@@ -45,7 +44,6 @@ class CsvHeader:
 
     names: list[str]
     cells: list[str]
-    text: str
     delimiter: str
     padded: bool
     lines: Iterator[str]
@@ -86,7 +84,7 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
     _require_names(source, names, rows, number)
     if in_doubt := _values_among(names):
         notes.append(f"the header names {quote_value(in_doubt)} look like values; check that line {number} is no row")
-    return CsvHeader(names, cells, first, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
+    return CsvHeader(names, cells, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
 
 
 def infer_delimiter(line: str) -> str:
@@ -182,9 +180,11 @@ def _has_header(below: list[str], delimiter: str) -> bool:
 
 
 def _require_names(source: RowSource, names: list[str], rows: list[list[str]], number: int) -> None:
-    """Raise ReferenceDataError if the header is a row of values, or has a name twice."""
+    """Raise ReferenceDataError if the header has no name, is a row of values, or has a name twice."""
     remedy = "put a header line above the rows, or rename the columns"
-    if all(is_number(name) for name in names if name) and any(names):
+    if not any(names):
+        raise ReferenceDataError(f"{source}: line {number} has no name of a column; {remedy}")
+    if all(is_number(name) for name in names if name):
         raise ReferenceDataError(f"{source}: line {number} holds numbers, not names; {remedy}")
     if _fits_rows(names, rows):
         raise ReferenceDataError(

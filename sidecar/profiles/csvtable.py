@@ -173,8 +173,8 @@ def _read_rows(source: RowSource, header: CsvHeader, found: _ReadPass) -> None:
     by_arrow, line = arrow_cells.can_split(header.delimiter, header.padded), header.line
     while lines := list(islice(header.lines, size)):
         columns = None
-        if by_arrow and header.text not in lines and lines[-1] != header.text.rstrip("\r\n"):
-            columns = arrow_cells.split("".join(lines), header.delimiter, len(header.names))
+        if by_arrow:
+            columns = arrow_cells.split("".join(lines), header.delimiter, header.cells)
         if columns is None:
             rows, used = _split(source, header, lines, line)
             _take(found, header.cells, rows, places)

@@ -162,6 +162,12 @@ def test_a_profile_that_needs_too_much_memory_is_refused(monkeypatch: pytest.Mon
         Profile.from_bytes(CASES["hours"].profile.to_bytes())
 
 
+def all_ticks(document: Any, seconds: float) -> None:
+    """Set the lengths of ticks that the reference has."""
+    reference = document["reference"]
+    reference |= {key: seconds for key in ("tick_seconds", "live_tick_seconds") if reference[key]}
+
+
 def all_counts(document: Any, count: int) -> None:
     """Give every bin of every feature the same count; slots must add up to the whole."""
     for feature in document["features"]:
@@ -215,8 +221,8 @@ EXTREMES: dict[str, Callable[[Any], object]] = {
     "close cuts": lambda d: all_cuts(d, 1e9, 1e9 + 1),
     "dense": lambda d: d["reference"].update(rows_per_tick=d["reference"]["rows_per_tick"] and 2**53 - 1),
     "sparse": lambda d: d["reference"].update(rows_per_tick=d["reference"]["rows_per_tick"] and 1),
-    "long ticks": lambda d: d["reference"].update(tick_seconds=d["reference"]["tick_seconds"] and 1e9),
-    "short ticks": lambda d: d["reference"].update(tick_seconds=d["reference"]["tick_seconds"] and 1e-6),
+    "long ticks": lambda d: all_ticks(d, 1e9),
+    "short ticks": lambda d: all_ticks(d, 1e-6),
     "long blocks": lambda d: d["reference"].update(longest_block=2**53 - 1),
     "early": lambda d: d["reference"].update(first_time=d["reference"]["first_time"] and -62_135_596_800),
     "no losses": lambda d: d["performance"].update(levels=[0.0] * len(d["performance"]["levels"])),

@@ -82,6 +82,9 @@ def test_both_readers_give_equal_tables(
 @given(st.text(alphabet=st.sampled_from(list('a1.,; \n\r"\t-0e')), max_size=300))
 @example("a,b\n" + "1,2\n" * 40 + "a,b\n" + "1\n" * 3)
 @example("a\n" + "  \n1\n\n" * 30)
+@example(";\n;;")
+@example("a\ra\n")
+@example('a\n"a"\n1\n')
 def test_both_readers_agree_on_any_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     fast, plain = both(tmp_path_factory.getbasetemp(), text.encode())
     assert fast == plain
