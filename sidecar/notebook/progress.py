@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
+from ..errors import escape_unprintable
 from ..profiles.table import Progress
 
 FIRST = 3.0  # seconds before the first line, so that a short run shows nothing
@@ -41,7 +42,11 @@ def shown_progress(
         now = clock()
         if now >= following:
             following = now + EVERY
-            put(f"\r{f'pilotfish: {what}'[: WIDTH - 15]}: {share:.0%}, {now - begun:,.0f} s".ljust(WIDTH))
+            put(
+                f"\r{f'pilotfish: {escape_unprintable(what)}'[: WIDTH - 15]}: {share:.0%}, {now - begun:,.0f} s".ljust(
+                    WIDTH
+                )
+            )
 
     try:
         yield show

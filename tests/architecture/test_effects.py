@@ -26,6 +26,7 @@ OPENERS = {
     "sidecar/terminal.py": "/dev/null",
 }
 PRINTERS = {
+    "sidecar/notebook/progress.py": "one line that is rewritten, without unprintable characters of names",
     "sidecar/report/command/comparison.py": "one JSON line for the parent process",
     "sidecar/terminal.py": "the printer",
 }
