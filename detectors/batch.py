@@ -124,7 +124,9 @@ def _array_of(values: list[Any]) -> Array:
     kinds = set(map(type, values))
     if kinds <= {int, float} or kinds == {bool}:
         try:
-            return np.asarray(values)
+            array = np.asarray(values)
+            if float in kinds or array.dtype.kind != "f":  # numpy rounds integers of which no machine type holds all
+                return array
         except OverflowError:  # an integer that no machine type holds stays a Python integer
             pass
     return np.fromiter(values, dtype=object, count=len(values))

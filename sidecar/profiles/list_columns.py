@@ -14,6 +14,7 @@ from .python_lists import SHORTENED, opens_list, python_list
 SAMPLE = 1000  # cells that are examined
 MIN_LISTS = 0.95  # share of the examined cells that must be lists
 MAX_DEPTH = 8  # of structs within structs
+OPENED = frozenset(("arrow.bool8", "arrow.fixed_shape_tensor", "arrow.json"))
 _LIST = msgspec.json.Decoder(list[Any])
 _NUMBERS = msgspec.json.Decoder(list[float | None])
 
@@ -58,14 +59,35 @@ def names_of(pa: Any, name: str, kind: Any, depth: int = MAX_DEPTH) -> Iterator[
         yield from names_of(pa, f"{name}.{field.name}", field.type, depth - 1)
 
 
+def plain(pa: Any, array: Any) -> Any:
+    """Return an array in the plain layout of its values: without a dictionary, views of texts, or an Arrow extension.
+
+    Only the extensions whose storage is what a JSON request holds are opened: tensors, JSON texts and booleans.
+    """
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return plain(pa, array.dictionary).take(array.indices)
+    if getattr(kind, "extension_name", None) in OPENED:
+        is_truth = kind.extension_name == "arrow.bool8"
+        return plain(pa, array.storage.cast(pa.bool_()) if is_truth else array.storage)
+    return array.cast(pa.large_string()) if pa.types.is_string_view(kind) else array
+
+
+def rounded(pa: Any, decimals: Any) -> Any:
+    """Return decimals as the nearest doubles, which is how JSON and CSV are read; Arrow's own cast misses by a bit."""
+    return decimals.cast(pa.string()).cast(pa.float64())
+
+
 def lists_of(pa: Any, array: Any) -> Column:
     """Convert an array of lists: [rows, numbers] if all have equally many numbers, else one list or array per row."""
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    kind = array.type.value_type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+    kind, numbers = array.type.value_type, array.flatten()
+    if pa.types.is_decimal(kind):
+        numbers = rounded(pa, numbers)
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         return Column(together(array.to_pylist()), missing)
     lengths = np.array(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
-    flat = array.flatten().to_numpy(zero_copy_only=False)
+    flat = numbers.to_numpy(zero_copy_only=False)
     if flat.dtype == object:  # booleans with a null among them
         flat = flat.astype(np.float64)
     if not missing.any() and len(lengths) and lengths[0] and (lengths == lengths[0]).all():

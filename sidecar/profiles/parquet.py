@@ -96,8 +96,7 @@ def _joined(pa: Any, name: str, parts: list[tuple[RowSource, Any]]) -> Any:
     """Return the arrays of several files as one; raise ReferenceDataError if their types have nothing in common."""
     if len(parts) == 1:
         return parts[0][1]
-    plain = [array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array for _, array in parts]
-    tables = [pa.table({name: array}) for array in plain]
+    tables = [pa.table({name: lists.plain(pa, array)}) for _, array in parts]
     schema = tables[0].schema
     for (source, _), table in zip(parts, tables, strict=True):
         try:
@@ -170,14 +169,16 @@ def combined(pa: Any, column: Any) -> Any:
 
 def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
+    array = lists.plain(pa, array)
     kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    if pa.types.is_dictionary(kind):
-        array, kind = array.cast(kind.value_type), kind.value_type
-    number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
+    number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
     numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
-    if exact and pa.types.is_integer(kind):
+    is_decimal = pa.types.is_decimal(kind)
+    if exact and (pa.types.is_integer(kind) or (is_decimal and not kind.scale)):
         array, kind, numeric = array.cast(pa.string()), pa.string(), False
+    elif is_decimal:
+        array, numeric = lists.rounded(pa, array), True
     if numeric:
         values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return Column(values, missing)
