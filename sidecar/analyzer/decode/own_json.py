@@ -9,6 +9,8 @@ Never drop a row that lacks a value: later predictions would move to other rows.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from .types import Body, Columns, DecodedBody, Hints, SkipExchangeError
 
 _TREE: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _NESTED = frozenset((dict, list))
+_WHOLE = re.compile("[0-9]{1,18}")
 
 
 def decode_request(body: Body, hints: Hints) -> DecodedBody:
@@ -62,7 +65,7 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     value = _without_id(values[0], path, hints.own.id)
     if hints.own.one_row:
         return [value]
-    value = _without_row_numbers(value)
+    value = _without_row_numbers(value, frozenset(hints.inputs))
     if type(value) is dict:
         return value if _is_columns(value, hints) else [value]
     if type(value) is list and (not value or not _NESTED.isdisjoint(map(type, value))):
@@ -72,30 +75,53 @@ def _request_rows(path: JsonPath, tree: Any, hints: Hints) -> list[Any] | dict[s
     return [value]
 
 
-def _without_row_numbers(value: Any, count: int | None = None) -> Any:
-    """Return lists in place of objects whose keys are row numbers ("0", "1", ...), as `to_json` of pandas writes them.
+def _without_row_numbers(value: Any, known: frozenset[str], count: int | None = None) -> Any:
+    """Return lists in place of objects whose keys are row numbers, as `to_json` of pandas writes them.
 
     The numbers are the keys of each column, or of rows that are objects. In a response with `count` predictions, they
-    may be the keys of scalars. Any other value is returned unchanged.
+    may be the keys of scalars. They count from 0; others, as of a part of a data frame, are row numbers only if the
+    reference has the columns. Any other value is returned unchanged.
+
+    Raises:
+        SkipExchangeError: the columns have different row numbers.
     """
     if type(value) is not dict:
         return value
     kinds = set(map(type, value.values()))
-    if kinds == {dict} and all(map(_is_numbered, value.values())):
+    if kinds == {dict} and _have_numbers(value.values(), not known.isdisjoint(value), count):
+        keys = list(next(iter(value.values())))
+        if any(list(cells) != keys for cells in value.values()):
+            raise SkipExchangeError("row_mismatch")
         return {name: list(cells.values()) for name, cells in value.items()}
-    if _is_numbered(value) and (kinds == {dict} or (len(value) == count and _NESTED.isdisjoint(kinds))):
+    if kinds == {dict}:
+        is_known = any(not known.isdisjoint(row) for row in value.values())
+        return list(value.values()) if _have_numbers([value], is_known, count) else value
+    if len(value) == count and _NESTED.isdisjoint(kinds) and _have_numbers([value], False, count):
         return list(value.values())
     return value
 
 
-def _is_numbered(value: dict[str, Any]) -> bool:
-    return "0" in value and all(key == str(index) for index, key in enumerate(value))
+def _have_numbers(objects: Collection[dict[str, Any]], known: bool, count: int | None) -> bool:
+    """Return whether the keys of each object are row numbers: from 0, or any ones if the reference has the columns.
+
+    In a response (`count` is a number), they must be in the order of the rows.
+    """
+    if all("0" in keys and all(key == str(index) for index, key in enumerate(keys)) for keys in objects):
+        return True
+    if not known or not all(keys and all(map(_WHOLE.fullmatch, keys)) for keys in objects):
+        return False
+    return count is None or all(list(map(int, keys)) == sorted(map(int, keys)) for keys in objects)
 
 
 def _is_columns(value: dict[str, Any], hints: Hints) -> bool:
-    """Return whether an object holds columns. If the profile has all its lists as arrays of one row, it is a row."""
-    if set(map(type, value.values())) != {list}:
-        return not value
+    """Return whether an object holds columns. If the profile has all its lists as arrays of one row, it is a row.
+
+    Beside a scalar, a list is a column only if the profile has it as one.
+    """
+    kinds = set(map(type, value.values()))
+    if kinds != {list}:
+        single = set(hints.inputs) - hints.arrays if list in kinds and dict not in kinds else frozenset[str]()
+        return not value or any(type(cell) is list and name in single for name, cell in value.items())
     return not (value.keys() <= hints.arrays and all(_NESTED.isdisjoint(map(type, cell)) for cell in value.values()))
 
 
@@ -104,7 +130,7 @@ def _response_rows(path: JsonPath, tree: Any, count: int, hints: Hints) -> list[
     values = select(path, tree)
     if path.many:
         return _fill(values, hints)
-    value = _without_row_numbers(_without_id(values[0], path, hints.own.id), count)
+    value = _without_row_numbers(_without_id(values[0], path, hints.own.id), frozenset(hints.outputs), count)
     if type(value) is list and (count > 1 or not _NESTED.isdisjoint(map(type, value))):
         return _fill(value, hints)
     if type(value) is dict and count > 1:

@@ -231,8 +231,12 @@ def _sniff(body: Body) -> str:
         return "v1"
     if not bytes(found.inputs):
         raise SkipExchangeError("unknown_protocol")
-    inputs = bytes(found.inputs)
-    return "oip" if inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" else "v1"
+    return "oip" if _are_tensors(bytes(found.inputs)) else "v1"
+
+
+def _are_tensors(inputs: bytes) -> bool:
+    """Return whether `inputs` is a list of objects, as tensors are, and not of rows, as MLflow accepts."""
+    return inputs[:1] == b"[" and inputs[1:].lstrip()[:1] == b"{" and b'"datatype"' in inputs
 
 
 def _sniff_leniently(text: bytes, fields: Headers) -> _ProtocolKeys:
@@ -243,8 +247,9 @@ def _sniff_leniently(text: bytes, fields: Headers) -> _ProtocolKeys:
         raise SkipExchangeError("unknown_protocol") from None
     named = {name: tree[name] for name in _ProtocolKeys.__struct_fields__ if name in tree}
     return _ProtocolKeys(
-        **{
-            name: msgspec.Raw(b"[{" if isinstance(value, list) and value and isinstance(value[0], dict) else b"[")
-            for name, value in named.items()
-        }
+        **{name: msgspec.Raw(b'[{"datatype"' if _begins_with_tensor(value) else b"[") for name, value in named.items()}
     )
+
+
+def _begins_with_tensor(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "datatype" in value[0]

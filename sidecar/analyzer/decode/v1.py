@@ -98,13 +98,36 @@ def rows_of(tree: list[Any] | dict[str, Any], base: str, known: tuple[str, ...],
 
 def _matrix(tree: list[Any], base: str, known: tuple[str, ...], hints: Hints) -> Rows:
     columns: dict[str, Cells] = {}
-    flat, count = arrays.flatten(tree)
+    try:
+        flat, count = arrays.flatten(tree)
+    except SkipExchangeError as skipped:
+        if skipped.reason != "ragged":
+            raise
+        return _uneven(tree, known, hints)
     width = len(flat) // count
     if not width:
         raise SkipExchangeError("no_rows")
     names = hints.named_by(known, width)
     arrays.add_columns(columns, base, _plain(flat), width, names, by_position=True, arrays=hints.arrays)
     return Rows(columns, count)
+
+
+def _uneven(tree: list[Any], known: tuple[str, ...], hints: Hints) -> Rows:
+    """Return rows of lists that have no common shape.
+
+    They are one array each if the reference has no other column, so that an odd one does not hide the others; or they
+    hold an array among the values of a row, and are as wide as the reference.
+    """
+    if len(known) == 1 and known[0] in hints.arrays:
+        columns: dict[str, Cells] = {}
+        arrays.add_column(columns, known[0], [arrays.array_of(cell) for cell in tree])
+        return Rows(columns, len(tree))
+    widths = {len(row) if type(row) is list else 0 for row in tree}
+    width = widths.pop()
+    names = hints.named_by(known, width)
+    if widths or width < 2 or len(names) != width:
+        raise SkipExchangeError("ragged")
+    return _named_rows([dict(zip(names, row, strict=True)) for row in tree], known, hints)
 
 
 def _named_rows(rows: list[dict[str, Any]], known: tuple[str, ...], hints: Hints) -> Rows:

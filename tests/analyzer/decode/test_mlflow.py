@@ -48,7 +48,7 @@ def test_records_are_rows_of_named_and_nested_values() -> None:
 
 @pytest.mark.parametrize("protocol", ["auto", "mlflow"])
 def test_the_forms_of_tensorflow_serving_are_decoded_too(protocol: Any) -> None:
-    for body in ({"inputs": {"a": [1, 2]}}, {"instances": [{"a": 1}, {"a": 2}]}):
+    for body in ({"inputs": {"a": [1, 2]}}, {"inputs": [{"a": 1}, {"a": 2}]}, {"instances": [{"a": 1}, {"a": 2}]}):
         assert decoded(body, 2, Hints(protocol=protocol)).inputs.columns == {"a": [1, 2]}
 
 

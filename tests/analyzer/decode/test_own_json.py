@@ -96,6 +96,8 @@ def outputs(response: Any, predictions: Any, count: int, **more: Any) -> dict[st
         ),
         ({"age": {"0": 41, "1": 33}, "city": {"0": "Bern", "1": "Basel"}}, "$"),
         ({"frame": {"0": ROW, "1": ROWS[1]}}, "$.frame"),
+        ({"frame": {"17": ROW, "4": ROWS[1]}}, "$.frame"),
+        ({"age": {"17": 41, "4": 33}, "city": {"17": "Bern", "4": "Basel"}}, "$"),
         ({"ages": [41, 33], "cities": ["Bern", "Basel"]}, {"age": "$.ages[*]", "city": "$.cities[*]"}),
     ],
 )
@@ -179,6 +181,16 @@ def test_the_data_of_a_cloud_event_is_decoded() -> None:
 
 def test_an_object_of_scalars_and_lists_is_one_row() -> None:
     assert inputs({"age": 41, "tags": ["a", "b"]}, "$") == {"age": [41], "tags[0]": ["a"], "tags[1]": ["b"]}
+
+
+def test_a_scalar_beside_lists_holds_for_each_row_if_the_reference_has_the_lists_as_columns() -> None:
+    body = {"age": [41, 33], "city": ["Bern", "Basel"], "user": "x"}
+    assert inputs(body, "$", inputs=KNOWN) == {**COLUMNS, "user": ["x", "x"]}
+    one_row = {"age[0]": [41], "age[1]": [33], "user": ["x"]}
+    assert inputs({"age": [41, 33], "user": "x"}, "$", inputs=("user",)) == one_row
+    assert (
+        inputs({"age": {"17": 41, "4": 33}, "city": {"4": "Basel", "17": "Bern"}}, "$", inputs=KNOWN) == "row_mismatch"
+    )
 
 
 def test_an_object_of_arrays_is_one_row_if_the_profile_or_the_document_says_so() -> None:

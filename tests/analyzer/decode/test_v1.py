@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pilotfish.sidecar.analyzer.decode import Cells, DecodedExchange, Hints
@@ -16,8 +17,8 @@ def decoded(request: Any, response: Any = None, hints: Hints | None = None) -> D
     return exchanges.decoded(request, response, hints, path=V1_PATH)
 
 
-def reason(request: Any) -> str:
-    return exchanges.reason(request, path=V1_PATH)
+def reason(request: Any, hints: Hints | None = None) -> str:
+    return exchanges.reason(request, hints=hints, path=V1_PATH)
 
 
 def outputs(response: Any, rows: int, hints: Hints | None = None) -> dict[str, Cells] | str | None:
@@ -131,6 +132,23 @@ def test_responses(response: Any, expected: object) -> None:
 )
 def test_invalid_requests_have_their_own_reasons(body: Any, why: str) -> None:
     assert reason(body) == why
+
+
+@pytest.mark.parametrize("odd", [[3], [], None, "x", [[1, 2]], [None, 2]])
+def test_one_odd_array_does_not_hide_the_others(odd: Any) -> None:
+    known = Hints(inputs=("emb",), arrays=frozenset(["emb"]))
+    body = {"instances": [[1, 2], odd, [3.5, 4]]}
+    cells = list(decoded(body, {"predictions": [1, 2, 3]}, known).inputs.columns["emb"])
+    assert [np.array(cells[0]).tolist(), np.array(cells[2]).tolist()] == [[1, 2], [3.5, 4]]
+
+
+def test_rows_of_lists_may_hold_an_array_among_values() -> None:
+    known = Hints(inputs=("emb", "age"), arrays=frozenset(["emb"]))
+    for body, ages in (([[[1, 2], 41], [[3], 33]], [41, 33]), ([[[1, 2], 41]], [41])):
+        columns = decoded({"instances": body}, {"predictions": [1] * len(body)}, known).inputs.columns
+        assert columns["age"] == ages
+        assert [np.array(cell).tolist() for cell in columns["emb"]] == [row[0] for row in body]
+    assert reason({"instances": [[[1, 2], 41, 1], [[3], 33, 1]]}, known) == "ragged"
 
 
 def test_names_that_collide_after_flattening_are_refused() -> None:
