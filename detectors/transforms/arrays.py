@@ -6,6 +6,7 @@ rows of a block.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ import numpy as np
 
 from .. import schema
 from ..batch import Array, Bools, Column, Floats, Ints, missing_mask
+from ..cells import number_of
 from ..splitmix import splitmix64
 from .base import Block
 from .linear import packed, unpacked
@@ -42,7 +44,8 @@ class ArrayTransform(SingleColumnTransform):
 
     An array longer than 512 is first folded to 512 numbers: every 512th number is added up with fixed random signs,
     which preserves distances in expectation (Charikar, Chen, Farach-Colton, 2002: count sketch). An array of another
-    length, or with a NaN, an infinity or a text, is a mismatch and counts as missing.
+    length, or with a NaN, an infinity or a text, is a mismatch and counts as missing. A list that is sent as
+    text, or as texts, is a mismatch, too, but is read.
 
     Attributes:
         length: numbers per array, however nested.
@@ -86,6 +89,8 @@ class ArrayTransform(SingleColumnTransform):
             whole = np.isfinite(arrays).all(axis=1)
             values[rows[whole]] = self._described(arrays[whole])
             wrong[rows[whole]] = False
+        for rows, arrays in _texts(column, wrong, self.length):  # still mismatches, as a number that is sent as text is
+            values[rows] = self._described(arrays)
         return {name: column_of(values[:, place], wrong) for place, name in enumerate(outputs)}
 
     def definition(self, output: str) -> Mapping[str, object]:
@@ -229,6 +234,27 @@ def _numbers_of(value: object) -> Array | None:
     except (ValueError, TypeError, OverflowError, RecursionError):  # lists of several lengths, or too deep
         return None
     return array if array.ndim and array.dtype.kind in KINDS else None
+
+
+def _texts(column: Column, wrong: Bools, length: int) -> Iterator[tuple[Ints, Floats]]:
+    """Yield the rows in `wrong` whose list was sent as text, or whose numbers were, and their arrays [rows, length]."""
+    rows = np.flatnonzero(wrong) if column.values.dtype == object else np.zeros(0, np.int64)
+    step = max(1, CHUNK_NUMBERS // length)
+    for first in range(0, len(rows), step):
+        read = {row: _numbers_of_texts(column.values[row], length) for row in rows[first : first + step].tolist()}
+        found = {row: array for row, array in read.items() if array is not None and np.isfinite(array).all()}
+        if found:
+            yield np.array(list(found)), np.array(list(found.values()))
+
+
+def _numbers_of_texts(value: object, length: int) -> Floats | None:
+    """Return `length` numbers of a list that is a text, or that holds texts; None for any other value."""
+    try:
+        found = json.loads(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
+        array = np.asarray(found if isinstance(found, (list, tuple)) else None, dtype=object)
+    except (ValueError, RecursionError):  # no JSON, or lists of several lengths
+        return None
+    return np.array(list(map(number_of, array.ravel().tolist()))) if array.ndim and array.size == length else None
 
 
 def _entries(value: object) -> float:

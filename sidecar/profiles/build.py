@@ -30,6 +30,7 @@ from ..errors import UsageError, number, quote_value
 from .arguments import OPTIONS, Argument, ArgumentNames
 from .cells import has_decimal_commas, masked_words, odd_cells, text_among_numbers, with_numbers
 from .csvtable import CsvOptions
+from .dressed import are_truths
 from .errors import ReferenceDataError
 from .odd_rows import odd_row_notes
 from .positions import index_columns, positions_of
@@ -226,11 +227,21 @@ def _sides(table: ReferenceTable, roles: ColumnRoles) -> dict[str, Side]:
 
 
 def _category_notes(table: ReferenceTable, roles: ColumnRoles, profile: Profile) -> list[str]:
-    """Return notes on columns that are categorical because of text among numbers, or numbers in another dress."""
-    return [
-        f"column {feature.name}: watched as categories because of {what}"
+    """Return notes on categories that may be something else: text among numbers, dressed numbers, booleans."""
+    categorical = [
+        feature
         for feature in profile.features
         if feature.kind == "categorical" and feature.name in table.columns and feature.name not in roles.kinds
+    ]
+    truths = [
+        f"column {feature.name}: {quote_value(list(feature.bins.names))} are categories; "
+        "if requests hold true and false, write these words"
+        for feature in categorical
+        if isinstance(feature.bins, CategoryBins) and are_truths(feature.bins.names)
+    ]
+    return truths + [
+        f"column {feature.name}: watched as categories because of {what}"
+        for feature in categorical
         if not has_decimal_commas(table.columns[feature.name])  # which is noted already
         if (what := text_among_numbers(feature.name, table.columns[feature.name], roles.arguments))
     ]

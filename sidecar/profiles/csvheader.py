@@ -25,6 +25,8 @@ DELIMITERS = (",", "\t", ";", "|")
 PEEKED = 20  # lines below the header that are examined
 MOST_ALIKE = 0.8  # share of these lines with equally many cells
 COMMENT = "#"
+IN_NAMES = "_-./()[]{}'"  # marks that names of columns hold, such as `emb[0]` and `home.city`
+FEWEST_LINES = 3  # with the header, from which a mark in all of them may be a delimiter
 _SEPARATOR = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)  # the first line of a CSV that Excel writes or reads
 
 
@@ -59,11 +61,13 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
     if separator := _SEPARATOR.fullmatch(first):
         delimiter = delimiter or separator[1]
         first, number = _first_line(source, text, number)
-    delimiter = delimiter or infer_delimiter(first)
+    given, delimiter = delimiter, delimiter or infer_delimiter(first)
     padded = delimiter != " " and delimiter in first and all(part[:1] == " " for part in first.split(delimiter)[1:])
     head = _with_open_quote(first, text)
     below = list(islice(text, PEEKED))
     _require_header_line(source, first, number, below, delimiter)
+    if given is None and delimiter not in first:
+        _require_one_column(source, first, number, below)
     try:
         cells = next(csv.reader(head, delimiter=delimiter, skipinitialspace=padded, strict=True))
     except csv.Error as error:
@@ -165,6 +169,21 @@ def _require_header_line(source: RowSource, first: str, number: int, below: list
         f"{source}: line {number} is no header: {quote_value(first.strip())}; it is a "
         f"{'comment' if is_comment else 'title'}, as the lines below have {width} cells separated by {used!r}; {remedy}"
     )
+
+
+def _require_one_column(source: RowSource, first: str, number: int, below: list[str]) -> None:
+    """Raise ReferenceDataError if a character that is no usual delimiter divides all the first lines alike."""
+    lines = ["".join(line.rstrip("\r\n").split('"')[::2]) for line in (first, *below) if line.strip()]
+    for mark in sorted(set(lines[0]), key=lines[0].count, reverse=True):
+        counts = {line.count(mark) for line in lines}
+        if len(lines) < FEWEST_LINES or len(counts) > 1 or mark.isalnum() or mark in IN_NAMES:
+            continue
+        if mark == " " and not all(any(map(is_number, line.split(mark))) for line in lines[1:]):
+            continue  # words
+        raise ReferenceDataError(
+            f"{source}: line {number} would be one column, {quote_value(lines[0])}, but each of the first lines has "
+            f"{mark!r} equally often; give --delimiter {mark!r}, or --delimiter ',' for one column"
+        )
 
 
 def _has_header(below: list[str], delimiter: str) -> bool:

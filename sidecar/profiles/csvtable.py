@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+import numpy as np
+
 from . import list_columns as lists
 from .cells import ColumnBuilder, has_decimal_commas
 from .csvheader import CsvHeader, read_header
@@ -76,6 +78,7 @@ def read_csv(sources: Sequence[RowSource], options: CsvOptions, progress: Progre
     table.notes += [
         *first.notes,
         *_notes_on_columns(table),
+        *_notes_on_empty_rows(table),
         *_notes_on_rows(", ".join(map(str, sources)), first),
     ]
     unnamed = sum(not name for name in first.names)
@@ -107,6 +110,21 @@ def _notes_on_columns(table: ReferenceTable) -> list[str]:
         if lists.is_shortened(column)
     ]
     return [*commas, *blanks, *shortened]
+
+
+def _notes_on_empty_rows(table: ReferenceTable) -> list[str]:
+    empty = np.full(table.rows, len(table.columns) > 1)
+    for column in table.columns.values():
+        if not empty.any():
+            return []
+        if column.missing is None and column.values.dtype.kind != "f":
+            return []
+        empty &= np.isnan(column.values) if column.missing is None else column.missing
+    found = int(empty.sum())
+    rows = "1 row holds" if found == 1 else f"{found:,} rows hold"
+    return [f"{rows} no value, e.g. row {int(np.argmax(empty)) + 1:,}; remove such rows, unless requests have them"] * (
+        found > 0
+    )
 
 
 def _notes_on_rows(where: str, found: _ReadPass) -> list[str]:

@@ -20,12 +20,18 @@ _DRESSED = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(rf"[-+−]?\s*{_DIGITS}(?P<unit>[^\W\d_]{{1,6}}(?:/[^\W\d_]{{1,4}})?[²³]?)")
-_EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
 _MARKS = frozenset(["?", "??", ".", "-", "--", "---", "–", "—", "*", "x", "X", "#", "/", "\\", "\\N"])
 _EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
 _MARK_WORDS = frozenset(
     ["unknown", "missing", "none", "nil", "void", "n.a.", "n.d.", "nd", "bdl", "tbd", *_EXCEL_ERRORS]
 )
+_TRUTHS = frozenset(  # as PostgreSQL, people, and Excel in other languages write booleans
+    frozenset(words.split())
+    for words in (
+        "t f", "y n", "j n", "yes no", "on off", "ja nein", "oui non", "wahr falsch", "vrai faux", "vero falso",
+        "verdadero falso", "verdadeiro falso", "waar onwaar", "sand falsk",
+    )
+)  # fmt: skip
 MOST_TEXTS = 3  # different texts beside numbers, up to which the texts may be mistakes
 LEAST_NUMBERS = 4  # different numbers for each of them
 
@@ -38,6 +44,11 @@ def dressed(texts: Collection[str]) -> bool:
         return True
     found = [_UNIT.fullmatch(text.strip()) for text in texts]
     return all(found) and len({match["unit"].lower() for match in found if match}) == 1
+
+
+def are_truths(texts: Collection[str]) -> bool:
+    """Return whether the texts are two words for true and false, other than those of JSON."""
+    return frozenset(text.strip().lower() for text in texts) in _TRUTHS
 
 
 def exceptions(texts: Collection[str], numbers: int) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pilotfish.detectors.cells import MISSING_WORDS
+from pilotfish.sidecar.profiles.csvheader import read_header
 from pilotfish.sidecar.profiles.csvtable import CsvOptions, read_csv
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.sources import RowSource
@@ -117,3 +118,25 @@ def test_columns_that_blanks_separate_need_the_delimiter(tmp_path: Path) -> None
     with pytest.raises(ReferenceDataError, match="--delimiter ' '"):
         read(tmp_path, text)
     assert list(read(tmp_path, text, delimiter=" ").columns) == ["x", "c"]
+
+
+@pytest.mark.parametrize("mark", ["^", ":", "\x01", " ", "~"])
+def test_a_delimiter_that_is_not_inferred_is_named(mark: str, tmp_path: Path) -> None:
+    text = f"x,c\n{ROWS}".replace(",", mark)
+    with pytest.raises(ReferenceDataError, match=r"would be one column, .*; give --delimiter "):
+        read(tmp_path, text)
+    assert list(read(tmp_path, text, delimiter=mark).columns) == ["x", "c"]
+
+
+@pytest.mark.parametrize("text", ["full name\nAda Byron\nAlan Turing\n", "home.x\n0.5\n1.5\n", "a:b\n1\n2\n", "a^b\n"])
+def test_one_column_is_no_table_with_an_unknown_delimiter(text: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    lines = iter(text.splitlines(keepends=True))
+    assert len(read_header(RowSource(tmp_path / "data.csv", "data.csv"), lines, None, None).names) == 1
+
+
+def test_rows_without_a_value_are_noted(tmp_path: Path) -> None:
+    assert read(tmp_path, f"x,c\n{ROWS},\n,NA\n").notes == [
+        "2 rows hold no value, e.g. row 61; remove such rows, unless requests have them"
+    ]
+    assert read(tmp_path, f"x,c\n{ROWS},a\n").notes == []

@@ -13,7 +13,7 @@ from pilotfish.sidecar.profiles.arguments import OPTIONS
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
 from pilotfish.sidecar.profiles.cells import has_decimal_commas, text_among_numbers
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
-from pilotfish.sidecar.profiles.dressed import dressed
+from pilotfish.sidecar.profiles.dressed import are_truths, dressed
 
 ROWS = 1000
 
@@ -88,3 +88,17 @@ def test_numbers_that_are_no_time_cannot_be_timestamps(tmp_path: Path, capsys: p
     options = ["--type", "booked=timestamp", "--out", str(tmp_path / "p.json")]
     assert cli.main(["profile", "build", str(path), *options]) == 2
     assert "column 'booked' holds YYYYMMDD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"), [("t f", True), ("WAHR FALSCH", True), ("Yes no", True), ("yes maybe", False)]
+)
+def test_words_for_true_and_false_are_recognised(texts: str, found: bool) -> None:
+    assert are_truths(texts.split()) == found
+
+
+def test_booleans_in_other_words_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("ok,x\n" + "".join(f"{'tf'[row % 3 > 1]},{row * 7 % 11}\n" for row in range(100)))
+    cli.main(["profile", "build", str(path), "--out", str(tmp_path / "p.json")])
+    assert "column ok: ['t', 'f'] are categories; if requests hold true and false" in capsys.readouterr().out

@@ -157,6 +157,22 @@ def test_an_array_of_another_shape_or_with_a_nan_is_a_mismatch_and_missing() -> 
     assert counts.take().mismatches[norm] == 5
 
 
+def test_an_array_that_is_sent_as_text_is_read_and_is_a_mismatch() -> None:
+    arrays = embeddings(400, np.random.default_rng(2))
+    profile = build_profile({"emb": arrays}, exchangeable=True)
+    sent = [row.tolist() for row in arrays[:3]]
+    texts: list[Any] = [repr(sent[0]), [str(number) for number in sent[1]], f" {sent[2]}", "[1, 2", "[" * 5000, "[1]"]
+    counts = TickCounts(profile)
+    counts.add(Batch({"emb": texts}, len(texts)))
+    as_texts = counts.take()
+    counts.add(Batch({"emb": sent}, len(sent)))
+    as_numbers = counts.take()
+    for name in ("emb:norm", "emb:pc1", "emb:rest"):
+        assert as_texts.mismatches[profile.index[name]] == len(texts)
+        assert as_texts.of(profile, name)[-1] == 3
+        assert as_texts.of(profile, name)[:-1].tolist() == as_numbers.of(profile, name)[:-1].tolist()
+
+
 def test_images_are_folded_and_looked_at_in_part() -> None:
     rng = np.random.default_rng(4)
     images = rng.integers(0, 255, (60, 3, 80, 80), dtype=np.uint8)
