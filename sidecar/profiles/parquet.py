@@ -168,12 +168,25 @@ def combined(pa: Any, column: Any) -> Any:
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
+def without_views(pa: Any, array: Any) -> Any:
+    """Return the array without dictionaries and views, which polars and DuckDB write."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):  # by hand, because pyarrow does not cast dictionaries of views
+        return without_views(pa, array.dictionary).take(array.indices)
+    if kind == pa.string_view():
+        return array.cast(pa.large_string())
+    if kind == pa.binary_view():
+        return array.cast(pa.large_binary())
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return array.cast(pa.large_list(kind.value_type))
+    return array
+
+
 def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
-    kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    if pa.types.is_dictionary(kind):
-        array, kind = array.cast(kind.value_type), kind.value_type
+    array = without_views(pa, array)
+    kind = array.type
     number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
     numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
     if exact and pa.types.is_integer(kind):
